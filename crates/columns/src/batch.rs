@@ -1,0 +1,162 @@
+//! Columns: a batch of rows, each column a dense vector.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bellwether_model::{Event, Json};
+use rustc_hash::FxBuildHasher;
+
+use crate::scan::PropertyName;
+
+/// A column of text: codes into a dictionary of distinct values.
+#[derive(Debug, Clone, Default)]
+pub struct Strings {
+    codes: Vec<u32>,
+    values: Arc<[Box<str>]>,
+}
+
+/// The code of a missing value.
+const NONE: u32 = u32::MAX;
+
+impl Strings {
+    /// A column from codes, where `u32::MAX` is a missing value; `None` if a code has no value.
+    pub fn new(codes: Vec<u32>, values: Arc<[Box<str>]>) -> Option<Self> {
+        codes.iter().all(|&c| c == NONE || (c as usize) < values.len()).then_some(Self { codes, values })
+    }
+
+    /// A column from values, interned in order of appearance.
+    pub fn intern<'a>(texts: impl Iterator<Item = Option<&'a str>>) -> Self {
+        let mut known: HashMap<&str, u32, FxBuildHasher> = HashMap::default();
+        let mut values: Vec<Box<str>> = Vec::new();
+        let codes = texts
+            .map(|text| match text {
+                None => NONE,
+                Some(text) => *known.entry(text).or_insert_with(|| {
+                    values.push(text.into());
+                    // A batch has far fewer than 2^32 rows.
+                    u32::try_from(values.len() - 1).unwrap_or(NONE)
+                }),
+            })
+            .collect();
+        Self { codes, values: values.into() }
+    }
+
+    /// The value in a row.
+    pub fn get(&self, row: usize) -> Option<&str> {
+        self.code(row).and_then(|c| self.values.get(c)).map(|s| &**s)
+    }
+
+    /// The code in a row; the same text has the same code within this column.
+    pub fn code(&self, row: usize) -> Option<usize> {
+        self.codes.get(row).filter(|&&c| c != NONE).map(|&c| c as usize)
+    }
+
+    /// The distinct values by code.
+    pub fn values(&self) -> &[Box<str>] {
+        &self.values
+    }
+}
+
+/// A column of one property. Its type is that of the values it holds here.
+#[derive(Debug, Clone)]
+pub enum Cells {
+    /// No row has it.
+    Missing,
+    /// Text only.
+    Text(Strings),
+    /// Numbers only.
+    Numbers(Vec<Option<f64>>),
+    /// Booleans only.
+    Booleans(Vec<Option<bool>>),
+    /// Lists, objects, or values of several types.
+    Mixed(Vec<Option<Json>>),
+}
+
+impl Cells {
+    /// The column of one property of these events.
+    pub fn collect<'e>(events: impl Iterator<Item = &'e Event> + Clone, name: &PropertyName) -> Self {
+        let cells = || events.clone().map(|e| name.of(e));
+        let all = |test: fn(&Json) -> bool| cells().flatten().all(test);
+        if cells().flatten().next().is_none() {
+            Self::Missing
+        } else if all(Json::is_string) {
+            Self::Text(Strings::intern(cells().map(|c| c.and_then(Json::as_str))))
+        } else if all(Json::is_number) {
+            Self::Numbers(cells().map(|c| c.and_then(Json::as_f64)).collect())
+        } else if all(Json::is_boolean) {
+            Self::Booleans(cells().map(|c| c.and_then(Json::as_bool)).collect())
+        } else {
+            Self::Mixed(cells().map(Option::<&Json>::cloned).collect())
+        }
+    }
+
+    /// The value in a row as JSON; integers that were stored as numbers come back as numbers.
+    pub fn json(&self, row: usize) -> Option<Json> {
+        match self {
+            Self::Missing => None,
+            Self::Text(s) => s.get(row).map(Json::from),
+            Self::Numbers(n) => n.get(row).copied().flatten().map(Json::from),
+            Self::Booleans(b) => b.get(row).copied().flatten().map(Json::from),
+            Self::Mixed(m) => m.get(row).cloned().flatten(),
+        }
+    }
+
+    /// The value in a row as text, as filters and breakdowns compare it: whole numbers without a
+    /// fraction, lists and objects as their JSON.
+    pub fn text(&self, row: usize) -> Option<std::borrow::Cow<'_, str>> {
+        match self {
+            Self::Missing => None,
+            Self::Text(s) => s.get(row).map(Into::into),
+            Self::Numbers(n) => n.get(row).copied().flatten().map(|x| x.to_string().into()),
+            Self::Booleans(b) => {
+                b.get(row).copied().flatten().map(|x| if x { "true".into() } else { "false".into() })
+            }
+            Self::Mixed(m) => m.get(row).and_then(Option::as_ref).map(|v| match v {
+                Json::String(s) => s.as_str().into(),
+                Json::Number(n) => n.as_f64().map_or_else(|| n.to_string(), |x| x.to_string()).into(),
+                other => other.to_string().into(),
+            }),
+        }
+    }
+
+    /// The value in a row as a number; text that reads as a number is not one.
+    pub fn number(&self, row: usize) -> Option<f64> {
+        match self {
+            Self::Numbers(n) => n.get(row).copied().flatten(),
+            Self::Mixed(m) => m.get(row).and_then(Option::as_ref).and_then(Json::as_f64),
+            Self::Missing | Self::Text(_) | Self::Booleans(_) => None,
+        }
+    }
+}
+
+/// Rows that match a question, column by column. All columns have `rows` rows.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    /// How many rows.
+    pub rows: usize,
+    /// Event time in milliseconds since 1970.
+    pub time: Vec<i64>,
+    /// Event type; never missing.
+    pub event: Strings,
+    /// User id, where the user is known.
+    pub user: Strings,
+    /// Device id, where there is one.
+    pub device: Strings,
+    /// The properties that were asked for, in that order.
+    pub properties: Vec<Cells>,
+}
+
+impl Batch {
+    /// The batch of these events, all of which become rows.
+    pub fn of(events: &[&Event], properties: &[PropertyName]) -> Self {
+        let rows = || events.iter().copied();
+        Self {
+            rows: events.len(),
+            time: rows().map(|e| e.time.0).collect(),
+            event: Strings::intern(rows().map(|e| Some(e.event.as_str()))),
+            user: Strings::intern(rows().map(|e| e.who.user())),
+            device: Strings::intern(rows().map(|e| e.who.device())),
+            properties: properties.iter().map(|p| Cells::collect(rows(), p)).collect(),
+        }
+    }
+}

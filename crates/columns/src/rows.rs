@@ -1,0 +1,56 @@
+//! Columns: events in memory, as they came, that can be scanned like any others.
+
+use std::ops::ControlFlow;
+
+use bellwether_model::{Event, Seq};
+
+use crate::batch::Batch;
+use crate::scan::{Scan, ScanError, Want};
+
+/// Events in memory. The store's newest events are such rows, and so are a test's.
+///
+/// ```
+/// use bellwether_columns::{Rows, Scan, Want};
+/// use bellwether_model::{Event, Millis, Seq, event::Who};
+/// let event = Event {
+///     environment: "production".parse().unwrap(), event: "visit".into(), who: Who::User("u1".into()),
+///     time: Millis(10), received: Millis(12), insert_id: None, session: None,
+///     properties: Default::default(), user_properties: Default::default(), groups: Default::default(), revision: None,
+/// };
+/// let rows = Rows::new(vec![event], Seq(1));
+/// let want = Want { environment: "production".parse().unwrap(), events: None, from: Millis(0), to: Millis(11), properties: vec![] };
+/// let mut seen = 0;
+/// rows.scan(&want, &mut |batch| { seen += batch.rows; std::ops::ControlFlow::Continue(()) }).unwrap();
+/// assert_eq!(seen, 1);
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Rows {
+    events: Vec<Event>,
+    seq: Seq,
+}
+
+/// Rows of one batch: small enough to stay in cache, large enough to amortise the call.
+const BATCH: usize = 8_192;
+
+impl Rows {
+    /// These events, of which the last is `seq`.
+    pub fn new(events: Vec<Event>, seq: Seq) -> Self {
+        Self { events, seq }
+    }
+}
+
+impl Scan for Rows {
+    fn seq(&self) -> Seq {
+        self.seq
+    }
+
+    fn scan(&self, want: &Want, each: &mut dyn FnMut(&Batch) -> ControlFlow<()>) -> Result<(), ScanError> {
+        for chunk in self.events.chunks(BATCH) {
+            let wanted: Vec<&Event> = chunk.iter().filter(|e| want.wants(e)).collect();
+            if !wanted.is_empty() && each(&Batch::of(&wanted, &want.properties)).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,92 @@
+//! Columns: how events are asked for.
+
+use std::ops::ControlFlow;
+
+use bellwether_model::{EnvironmentKey, Event, Json, Millis, Seq};
+
+use crate::batch::Batch;
+
+/// A property that a question needs: of the event, or of the user at that time.
+///
+/// ```
+/// use bellwether_columns::PropertyName;
+/// assert_eq!(PropertyName::parse("plan"), PropertyName::Event("plan".into()));
+/// assert_eq!(PropertyName::parse("user.plan"), PropertyName::User("plan".into()));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PropertyName {
+    /// A property of the event.
+    Event(String),
+    /// A property of the user at the time of the event.
+    User(String),
+}
+
+impl PropertyName {
+    /// From the public form: plain names are event properties, `user.` marks user properties.
+    pub fn parse(name: &str) -> Self {
+        match name.strip_prefix("user.") {
+            Some(rest) => Self::User(rest.to_owned()),
+            None => Self::Event(name.to_owned()),
+        }
+    }
+
+    /// The value that an event has for it; null is missing.
+    pub fn of<'e>(&self, event: &'e Event) -> Option<&'e Json> {
+        match self {
+            Self::Event(name) => event.properties.get(name),
+            Self::User(name) => event.user_properties.get(name),
+        }
+        .filter(|v| !v.is_null())
+    }
+}
+
+/// Which rows and which columns are wanted.
+#[derive(Debug, Clone)]
+pub struct Want {
+    /// Rows of this environment.
+    pub environment: EnvironmentKey,
+    /// Rows of these event types; `None` is every type.
+    pub events: Option<Vec<String>>,
+    /// Rows whose event time is at or after this.
+    pub from: Millis,
+    /// Rows whose event time is before this.
+    pub to: Millis,
+    /// The properties that batches must carry, in this order.
+    pub properties: Vec<PropertyName>,
+}
+
+impl Want {
+    /// Whether a row is wanted.
+    pub fn wants(&self, event: &Event) -> bool {
+        event.environment == self.environment
+            && event.time >= self.from
+            && event.time < self.to
+            && self.events.as_ref().is_none_or(|events| events.contains(&event.event))
+    }
+}
+
+/// Why events could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ScanError {
+    /// A stored file could not be read or is not what it should be.
+    #[error("cannot read `{what}`: {why}\nhint: run `bellwether doctor`")]
+    Unreadable {
+        /// The file.
+        what: String,
+        /// The cause.
+        why: String,
+    },
+}
+
+/// Events that can be read, at one moment: what is appended later is not seen.
+pub trait Scan: Send + Sync {
+    /// The moment: every event up to and including this one is seen, and none after it.
+    fn seq(&self) -> Seq;
+
+    /// Calls `each` with batches that hold exactly the rows that are wanted, in no promised order,
+    /// until it breaks or there are no more.
+    ///
+    /// # Errors
+    /// When a stored file cannot be read; what `each` saw until then is not the whole answer.
+    fn scan(&self, want: &Want, each: &mut dyn FnMut(&Batch) -> ControlFlow<()>) -> Result<(), ScanError>;
+}

@@ -1,0 +1,190 @@
+//! Model: a change, the one way in which anything but events comes to be. A person's edit and a
+//! guard's verdict have the same form.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::experiment::Experiment;
+use crate::flag::{Environment, Flag, Setting};
+use crate::id::{EnvironmentKey, ExperimentKey, FlagKey, MetricKey, Revision, VariantKey};
+use crate::metric::Metric;
+use crate::rollout::Rollout;
+use crate::split::Split;
+use crate::time::Millis;
+
+/// An entry of the ledger. It is never altered or removed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Change {
+    /// Its number; the ledger has no gaps.
+    pub revision: Revision,
+    /// When it was made.
+    pub at: Millis,
+    /// Who made it.
+    pub by: Actor,
+    /// The reason that was given.
+    pub why: String,
+    /// What changed.
+    pub edit: Edit,
+}
+
+/// Who makes a change. People and keys are cited by a random id, so that the log holds no names.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "actor", rename_all = "snake_case")]
+pub enum Actor {
+    /// Somebody who has logged in.
+    Person {
+        /// The person's random id.
+        id: String,
+    },
+    /// A program with an API key.
+    Key {
+        /// The key's random id, which is not its secret.
+        id: String,
+    },
+    /// The guard of a rollout.
+    Guard {
+        /// The flag that it watches.
+        flag: FlagKey,
+        /// Where.
+        environment: EnvironmentKey,
+    },
+    /// Bellwether itself: the first environments, a fold of an older version.
+    System,
+}
+
+/// What a change is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "subject", content = "key", rename_all = "snake_case")]
+pub enum Subject {
+    /// An environment.
+    Environment(EnvironmentKey),
+    /// A flag.
+    Flag(FlagKey),
+    /// A metric.
+    Metric(MetricKey),
+    /// An experiment.
+    Experiment(ExperimentKey),
+}
+
+/// What changed. The stored form carries a version; old forms are kept in a frozen corpus and must
+/// always open.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "edit", rename_all = "snake_case")]
+pub enum Edit {
+    /// A new environment.
+    EnvironmentCreated {
+        /// It.
+        environment: Environment,
+    },
+    /// A new flag with a setting for each environment.
+    FlagCreated {
+        /// It.
+        flag: Flag,
+    },
+    /// Name and description.
+    FlagDescribed {
+        /// Which.
+        flag: FlagKey,
+        /// The new name.
+        name: String,
+        /// The new description.
+        description: String,
+    },
+    /// On or off in one environment.
+    FlagToggled {
+        /// Which.
+        flag: FlagKey,
+        /// Where.
+        environment: EnvironmentKey,
+        /// The new state.
+        on: bool,
+    },
+    /// Rules, targets, default and the off variant in one environment. `on` is kept as it is.
+    TargetingReplaced {
+        /// Which.
+        flag: FlagKey,
+        /// Where.
+        environment: EnvironmentKey,
+        /// The new setting.
+        setting: Setting,
+    },
+    /// The shares of the default split, in one environment.
+    SplitReshared {
+        /// Which.
+        flag: FlagKey,
+        /// Where.
+        environment: EnvironmentKey,
+        /// The new division, grown from the old one.
+        split: Split,
+    },
+    /// Served to nobody from now on, or again.
+    FlagArchived {
+        /// Which.
+        flag: FlagKey,
+        /// The new state.
+        archived: bool,
+    },
+    /// The default becomes a rollout, or the rollout there takes a new state.
+    RolloutSet {
+        /// Which.
+        flag: FlagKey,
+        /// Where.
+        environment: EnvironmentKey,
+        /// The new state.
+        rollout: Rollout,
+    },
+    /// A metric, new or redefined.
+    MetricSaved {
+        /// It.
+        metric: Metric,
+    },
+    /// A new experiment, or a draft with another plan.
+    ExperimentSaved {
+        /// It.
+        experiment: Experiment,
+    },
+    /// An experiment begins.
+    ExperimentStarted {
+        /// Which.
+        experiment: ExperimentKey,
+        /// Exposures count from here.
+        since: Millis,
+    },
+    /// An experiment ends and nothing is shipped.
+    ExperimentStopped {
+        /// Which.
+        experiment: ExperimentKey,
+        /// Later events do not count.
+        at: Millis,
+    },
+    /// An experiment ends and its flag serves `variant` to everybody.
+    ExperimentShipped {
+        /// Which.
+        experiment: ExperimentKey,
+        /// Later events do not count.
+        at: Millis,
+        /// What everybody gets.
+        variant: VariantKey,
+    },
+}
+
+impl Edit {
+    /// What it is about. A stale edit is one whose subject has changed since it was read.
+    pub fn subject(&self) -> Subject {
+        match self {
+            Self::EnvironmentCreated { environment } => Subject::Environment(environment.key.clone()),
+            Self::FlagCreated { flag } => Subject::Flag(flag.key.clone()),
+            Self::FlagDescribed { flag, .. }
+            | Self::FlagToggled { flag, .. }
+            | Self::TargetingReplaced { flag, .. }
+            | Self::SplitReshared { flag, .. }
+            | Self::FlagArchived { flag, .. }
+            | Self::RolloutSet { flag, .. } => Subject::Flag(flag.clone()),
+            Self::MetricSaved { metric } => Subject::Metric(metric.key.clone()),
+            Self::ExperimentSaved { experiment } => Subject::Experiment(experiment.key.clone()),
+            Self::ExperimentStarted { experiment, .. }
+            | Self::ExperimentStopped { experiment, .. }
+            | Self::ExperimentShipped { experiment, .. } => Subject::Experiment(experiment.clone()),
+        }
+    }
+}

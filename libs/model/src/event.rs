@@ -1,0 +1,109 @@
+//! Model: an admitted event. What comes over the wire is another type until intake has checked it.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Map;
+
+use crate::Json;
+use crate::id::{EnvironmentKey, Revision};
+use crate::time::Millis;
+
+/// Properties by name; values are JSON, in practice text, numbers, booleans and lists.
+pub type Properties = Map<String, Json>;
+
+/// The event type of every exposure, whichever SDK or door it came through.
+pub const EXPOSURE: &str = "$exposure";
+/// The event type of a bulk answer: the unit was assigned, which does not mean that it saw anything.
+pub const ASSIGNMENT: &str = "$assignment";
+/// Property of exposures and assignments: the flag.
+pub const FLAG_KEY: &str = "flag_key";
+/// Property of exposures and assignments: the variant.
+pub const VARIANT: &str = "variant";
+
+/// Who did it: at least one id, or the event does not exist. Ids are never empty.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Who {
+    /// A known user, on no device that we were told of.
+    User(String),
+    /// A device whose user is not known.
+    Device(String),
+    /// A known user on a device.
+    Both {
+        /// The user's id.
+        user: String,
+        /// The device's id.
+        device: String,
+    },
+}
+
+impl Who {
+    /// Who it is; `None` where both ids are missing or empty.
+    pub fn new(user: Option<String>, device: Option<String>) -> Option<Self> {
+        let some = |id: Option<String>| id.filter(|id| !id.is_empty());
+        match (some(user), some(device)) {
+            (Some(user), Some(device)) => Some(Self::Both { user, device }),
+            (Some(user), None) => Some(Self::User(user)),
+            (None, Some(device)) => Some(Self::Device(device)),
+            (None, None) => None,
+        }
+    }
+
+    /// The user's id.
+    pub fn user(&self) -> Option<&str> {
+        match self {
+            Self::User(user) | Self::Both { user, .. } => Some(user),
+            Self::Device(_) => None,
+        }
+    }
+
+    /// The device's id.
+    pub fn device(&self) -> Option<&str> {
+        match self {
+            Self::Device(device) | Self::Both { device, .. } => Some(device),
+            Self::User(_) => None,
+        }
+    }
+}
+
+/// An event that intake has admitted: it has an environment, somebody who did it, and a time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Where it happened.
+    pub environment: EnvironmentKey,
+    /// What happened, such as `purchase` or [`EXPOSURE`].
+    pub event: String,
+    /// Who did it.
+    pub who: Who,
+    /// When it happened, by the sender's clock.
+    pub time: Millis,
+    /// When we got it, by ours.
+    pub received: Millis,
+    /// The sender's id for it. The same id from the same device within seven days is the same event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub insert_id: Option<String>,
+    /// The sender's session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<i64>,
+    /// Its properties at that time.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub properties: Properties,
+    /// What was known of the user at that time.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub user_properties: Properties,
+    /// The groups, such as `{"company": "acme"}`.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub groups: Properties,
+    /// The revision of the ruleset that answered, on our own exposures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<Revision>,
+}
+
+/// What became of a batch of events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Taken {
+    /// Events that are new.
+    pub stored: u64,
+    /// Events that were here already.
+    pub duplicates: u64,
+}

@@ -1,0 +1,85 @@
+//! Model: points in time and lengths of time, both in whole milliseconds. Nothing here asks a clock.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A point in time: milliseconds since 1970-01-01T00:00:00Z.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(transparent)]
+pub struct Millis(pub i64);
+
+/// A length of time in milliseconds, never negative.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(transparent)]
+pub struct Span(pub u64);
+
+impl Span {
+    /// One second.
+    pub const SECOND: Self = Self(1_000);
+    /// One minute.
+    pub const MINUTE: Self = Self(60_000);
+    /// One hour.
+    pub const HOUR: Self = Self(3_600_000);
+    /// One day of 24 hours.
+    pub const DAY: Self = Self(86_400_000);
+
+    /// `n` times as long, capped at the longest span there is.
+    #[must_use]
+    pub const fn times(self, n: u64) -> Self {
+        Self(self.0.saturating_mul(n))
+    }
+}
+
+impl Millis {
+    /// This much later; saturates at the end of time.
+    #[must_use]
+    pub fn plus(self, span: Span) -> Self {
+        Self(self.0.saturating_add_unsigned(span.0))
+    }
+
+    /// This much earlier; saturates at the beginning of time.
+    #[must_use]
+    pub fn minus(self, span: Span) -> Self {
+        Self(self.0.saturating_sub_unsigned(span.0))
+    }
+
+    /// How long after `earlier` this is; zero if it is not after.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Span {
+        Span(self.0.saturating_sub(earlier.0).max(0).unsigned_abs())
+    }
+}
+
+impl fmt::Display for Millis {
+    /// RFC 3339 in UTC where the calendar reaches, the plain number elsewhere.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_millisecond(self.0) {
+            Ok(at) => at.fmt(f),
+            Err(_) => write!(f, "{} ms", self.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_reads_as_a_date() {
+        assert_eq!(Millis(1_771_622_898_000).to_string(), "2026-02-20T21:28:18Z");
+        assert_eq!(Millis(i64::MAX).to_string(), "9223372036854775807 ms");
+    }
+
+    #[test]
+    fn spans_never_go_backwards() {
+        assert_eq!(Millis(5).since(Millis(9)), Span(0));
+        assert_eq!(Millis(i64::MIN).minus(Span::DAY), Millis(i64::MIN));
+        assert_eq!(Millis(i64::MAX).plus(Span::DAY), Millis(i64::MAX));
+    }
+}
