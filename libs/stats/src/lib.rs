@@ -1,1 +1,43 @@
-//! stub
+//! The statistics room: numbers in, honest numbers out.
+//!
+//! It knows counts and moments, not flags, events or projects, and depends on no other room.
+//!
+//! - [`Moments`] and [`Proportion`]: what is kept of an arm; they merge in any order.
+//! - [`two_proportions`], [`welch`]: the fixed-horizon comparison of two arms.
+//! - [`harm`], [`harm_in_proportions`], [`ConfidenceSequence`]: answers that hold at every look.
+//! - [`sample_ratio`], [`SampleRatioSequence`]: did the split happen as planned?
+//! - [`planning`]: how many units an experiment needs, and what it can see.
+//! - [`special`]: the distribution functions beneath.
+//!
+//! Promises: a p-value comes from a survival function and never underflows to zero; what cannot be
+//! answered is a [`Refusal`] with its reason, never a plausible number; nothing panics on input; the
+//! [`Method`] of every result is named with a version. Estimates are `treatment - control` in the
+//! units of the metric, rates are shares of one (`0.19`, not `19`).
+//!
+//! Which convention was chosen where peers differ is said at each function. Reference values
+//! computed by R, scipy, statsmodels, GrowthBook and others are in `tests/golden`.
+
+mod comparison;
+mod harm;
+mod level;
+mod means;
+mod moments;
+mod normal_mixture;
+pub mod planning;
+mod proportion;
+mod ratio;
+mod refusal;
+mod sample_ratio;
+mod sequential;
+pub mod special;
+
+pub use comparison::{Comparison, Interval, Method, Relative, RelativeMethod};
+pub use harm::{Direction, HarmTest, MIN_SUCCESSES, MIN_UNITS, harm, harm_in_proportions};
+pub use level::Level;
+pub use means::welch;
+pub use moments::Moments;
+pub use normal_mixture::NormalMixture;
+pub use proportion::{Proportion, newcombe, two_proportions, wilson};
+pub use refusal::{Arm, Refusal};
+pub use sample_ratio::{DEFAULT_CONCENTRATION, SampleRatio, SampleRatioSequence, sample_ratio};
+pub use sequential::{ConfidenceSequence, Sides, Tuning};

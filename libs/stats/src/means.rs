@@ -1,0 +1,122 @@
+//! The comparison of two means.
+
+use crate::comparison::probability;
+use crate::ratio::{Estimated, relative};
+use crate::special::student_t;
+use crate::{Arm, Comparison, Interval, Level, Method, Moments, Refusal};
+
+/// Welch's t test of `treatment - control`, with the relative lift by the delta method.
+///
+/// Unequal variances, sample variances divided by `n - 1`, Satterthwaite's degrees of freedom; those
+/// of the absolute difference also serve the relative lift (as GrowthBook does).
+///
+/// # Errors
+/// [`Refusal::TooLittle`] with fewer than two units in an arm, [`Refusal::NoVariance`] where each
+/// arm is constant, [`Refusal::NotFinite`] where the values overflow.
+///
+/// ```
+/// use bellwether_stats::{Level, Moments, welch};
+/// let control = Moments::of(&[5.1, 4.9, 6.2, 5.6, 5.8]).unwrap();
+/// let treatment = Moments::of(&[6.4, 6.1, 7.0, 5.9, 6.8]).unwrap();
+/// let result = welch(&control, &treatment, Level::P95).unwrap();
+/// assert!(result.p < 0.05 && result.interval.low > 0.0);
+/// ```
+pub fn welch(control: &Moments, treatment: &Moments, level: Level) -> Result<Comparison, Refusal> {
+    let c = mean_of(control, Arm::Control)?;
+    let t = mean_of(treatment, Arm::Treatment)?;
+    let variance = c.variance + t.variance;
+    let se = variance.sqrt();
+    let estimate = t.mean - c.mean;
+    if !(se.is_finite() && estimate.is_finite()) {
+        return Err(Refusal::not_finite("difference"));
+    }
+    if se == 0.0 {
+        return Err(Refusal::NoVariance);
+    }
+    let df = satterthwaite(&[(c.variance, control.n()), (t.variance, treatment.n())]);
+    let statistic = estimate / se;
+    let ln_p = (core::f64::consts::LN_2 + student_t::ln_sf(statistic.abs(), df)).min(0.0);
+    let q = -student_t::quantile(level.alpha() / 2.0, df);
+    Ok(Comparison {
+        estimate,
+        se,
+        level,
+        interval: Interval::around(estimate, q * se),
+        statistic,
+        df: Some(df),
+        p: probability(ln_p),
+        ln_p,
+        relative: relative(c, t, q),
+        method: Method::WelchT,
+    })
+}
+
+/// The mean of an arm of at least two units, with the variance of that mean.
+pub(crate) fn mean_of(moments: &Moments, arm: Arm) -> Result<Estimated, Refusal> {
+    match (moments.mean(), moments.variance()) {
+        (Some(mean), Some(variance)) => Ok(Estimated { mean, variance: variance / moments.n() as f64 }),
+        _ => Err(Refusal::TooLittle { arm, have: moments.n(), need: 2 }),
+    }
+}
+
+/// `(Σv)² / Σ v²/(n-1)`, in shares of the whole so that tiny or huge variances do not overflow.
+fn satterthwaite(variances: &[(f64, u64)]) -> f64 {
+    let total: f64 = variances.iter().map(|(v, _)| v).sum();
+    let inverse: f64 =
+        variances.iter().map(|&(v, n)| (v / total) * (v / total) / (n.saturating_sub(1)) as f64).sum();
+    inverse.recip()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+    use proptest::prelude::*;
+
+    fn arm() -> impl Strategy<Value = Moments> {
+        (2..1_000_000u64, -1e3..1e3f64, 1e-3..1e3f64)
+            .prop_map(|(n, mean, sd)| Moments::new(n, mean, sd * sd * n as f64).unwrap())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        #[test]
+        fn swapping_the_arms_turns_the_sign(a in arm(), b in arm()) {
+            let forth = welch(&a, &b, Level::P95).unwrap();
+            let back = welch(&b, &a, Level::P95).unwrap();
+            prop_assert_eq!(forth.estimate, -back.estimate);
+            prop_assert!((forth.ln_p - back.ln_p).abs() <= 1e-12 * forth.ln_p.abs().max(1.0));
+            prop_assert!((forth.interval.low + back.interval.high).abs() <= 1e-12 * forth.se.max(forth.estimate.abs()));
+        }
+
+        #[test]
+        fn interval_and_p_agree(a in arm(), b in arm(), level in 0.6..0.9999f64) {
+            let level = Level::new(level).unwrap();
+            let result = welch(&a, &b, level).unwrap();
+            prop_assume!((result.p / level.alpha() - 1.0).abs() > 1e-9);
+            prop_assert_eq!(result.p < level.alpha(), !result.interval.contains(0.0));
+        }
+
+        #[test]
+        fn a_p_value_is_never_zero(a in arm(), b in arm()) {
+            let result = welch(&a, &b, Level::P95).unwrap();
+            prop_assert!(result.p > 0.0 && result.p <= 1.0 && result.ln_p.is_finite());
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_compared_is_refused() {
+        let one = Moments::of(&[1.0]).unwrap();
+        let two = Moments::of(&[1.0, 1.0]).unwrap();
+        let huge = Moments::new(2, 0.0, f64::MAX).unwrap();
+        let huge = huge.merge(&huge);
+        assert_eq!(
+            welch(&one, &two, Level::P95).unwrap_err().to_string(),
+            "too little data: control has `1` of the `2` units that this test needs"
+        );
+        assert_eq!(welch(&two, &two, Level::P95), Err(Refusal::NoVariance));
+        // A merge that overflows is refused where it is compared.
+        assert!(welch(&two, &huge, Level::P95).is_err());
+    }
+}

@@ -1,0 +1,59 @@
+//! The normal mixture: one boundary under the names mSPRT and confidence sequence.
+
+use crate::special::normal;
+use crate::{Level, Refusal};
+
+/// A normal prior with variance `τ²` on the effect, mixed over the likelihood ratio against zero.
+///
+/// The ratio is a martingale under the null, so that `1/Λ` holds as a p-value at every look (keep the
+/// running minimum), and the interval at every look at once. GrowthBook, Eppo and the mSPRT differ in
+/// `τ²` only; [`crate::ConfidenceSequence`] picks it by a tuning.
+///
+/// ```
+/// use bellwether_stats::NormalMixture;
+/// let mixture = NormalMixture::new(1e-4).unwrap();
+/// let (estimate, variance) = (0.01, 2.5e-5);
+/// assert!((mixture.ln_likelihood_ratio(estimate, variance).exp() - 2.215063439141613).abs() < 1e-12);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct NormalMixture {
+    tau_squared: f64,
+}
+
+impl NormalMixture {
+    /// From the prior variance of the effect, in squared units of the metric.
+    pub fn new(tau_squared: f64) -> Result<Self, Refusal> {
+        if tau_squared > 0.0 && tau_squared.is_finite() {
+            return Ok(Self { tau_squared });
+        }
+        Err(Refusal::out_of_range("a prior variance", "above 0", tau_squared))
+    }
+
+    /// `ln Λ` for an estimate with the variance given (that of the estimate, not of one unit).
+    pub fn ln_likelihood_ratio(&self, estimate: f64, variance: f64) -> f64 {
+        let share = self.tau_squared / (variance + self.tau_squared);
+        0.5 * (share * estimate * estimate / variance - (self.tau_squared / variance).ln_1p())
+    }
+
+    /// `ln Λ` where the prior is cut off at `±limit`.
+    pub fn ln_likelihood_ratio_within(&self, limit: f64, estimate: f64, variance: f64) -> f64 {
+        let share = self.tau_squared / (variance + self.tau_squared);
+        let (mean, sd) = (share * estimate, (share * variance).sqrt());
+        let posterior = mass_between((-limit - mean) / sd, (limit - mean) / sd);
+        let tau = self.tau_squared.sqrt();
+        let prior = mass_between(-limit / tau, limit / tau);
+        self.ln_likelihood_ratio(estimate, variance) + (posterior / prior).ln()
+    }
+
+    /// Half the width of the interval that holds at every look.
+    pub fn half_width(&self, variance: f64, level: Level) -> f64 {
+        let tau_squared = self.tau_squared;
+        let log = (tau_squared / variance).ln_1p() - 2.0 * level.alpha().ln();
+        (variance * (variance + tau_squared) / tau_squared * log).sqrt()
+    }
+}
+
+/// `Φ(high) - Φ(low)` from the tail on whose side both ends lie.
+fn mass_between(low: f64, high: f64) -> f64 {
+    if low > 0.0 { normal::sf(low) - normal::sf(high) } else { normal::cdf(high) - normal::cdf(low) }
+}

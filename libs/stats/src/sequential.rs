@@ -1,0 +1,165 @@
+//! Asymptotic confidence sequences: intervals and p-values that hold at every look.
+
+use crate::{Level, Refusal};
+use serde::{Deserialize, Serialize};
+
+/// The number of units, over both arms, at which a confidence sequence is tightest.
+///
+/// The default, 5,000, is GrowthBook's. Far from the tuning the interval is wider, never wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "f64", into = "f64")]
+pub struct Tuning(f64);
+
+impl Tuning {
+    /// From a number of units, at least 1.
+    pub fn new(units: f64) -> Result<Self, Refusal> {
+        if units >= 1.0 && units.is_finite() {
+            return Ok(Self(units));
+        }
+        Err(Refusal::out_of_range("the tuning of a confidence sequence", "at 1 unit or above", units))
+    }
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self(5_000.0)
+    }
+}
+
+impl TryFrom<f64> for Tuning {
+    type Error = Refusal;
+    fn try_from(units: f64) -> Result<Self, Refusal> {
+        Self::new(units)
+    }
+}
+
+impl From<Tuning> for f64 {
+    fn from(tuning: Tuning) -> Self {
+        tuning.0
+    }
+}
+
+/// Whether both directions are asked about, or one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sides {
+    /// Only one direction.
+    One,
+    /// Both.
+    Two,
+}
+
+/// An asymptotic confidence sequence (Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas), in the form
+/// that GrowthBook, Eppo and confseq use: a normal mixture with the closed approximation of the
+/// optimal `ρ`, and for one side `ρ` at `2α`.
+///
+/// Asymptotic: it needs a minimum of data before the first look, which the caller sees to (see
+/// [`crate::MIN_UNITS`]), and units that arrive with a constant allocation. Where the allocation
+/// changes, compare within each epoch.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ConfidenceSequence {
+    rho_squared: f64,
+    alpha: f64,
+    sides: Sides,
+}
+
+impl ConfidenceSequence {
+    /// A sequence of the confidence given, tightest at the tuning.
+    pub fn new(level: Level, tuning: Tuning, sides: Sides) -> Self {
+        let alpha = level.alpha();
+        let spent = match sides {
+            Sides::Two => alpha,
+            Sides::One => 2.0 * alpha,
+        };
+        let log = -2.0 * spent.ln();
+        Self { rho_squared: (log + log.ln_1p()) / tuning.0, alpha, sides }
+    }
+
+    /// `ρ`, the parameter of the mixture, as the literature prints it.
+    pub fn rho(&self) -> f64 {
+        self.rho_squared.sqrt()
+    }
+
+    /// Distance from the estimate to an end of the interval, from the standard error of the estimate
+    /// and the number of units `n` over both arms. One-sided: the other end is infinite.
+    pub fn half_width(&self, se: f64, n: u64) -> f64 {
+        let growth = n as f64 * self.rho_squared;
+        let root = (growth + 1.0).sqrt();
+        let log = match self.sides {
+            Sides::Two => (root / self.alpha).ln(),
+            Sides::One => (root / (2.0 * self.alpha)).ln_1p(),
+        };
+        se * (2.0 * (growth + 1.0) / growth * log).sqrt()
+    }
+
+    /// `ln p` of this look: the smallest error rate, at this `ρ`, whose interval leaves out a
+    /// hypothesis `z` standard errors from the estimate. One-sided, only a positive `z` speaks
+    /// against it. The always-valid p-value is the smallest of all looks so far.
+    pub fn ln_p(&self, z: f64, n: u64) -> f64 {
+        let growth = n as f64 * self.rho_squared;
+        let exponent = 0.5 * z * z * growth / (growth + 1.0);
+        let ln_root = 0.5 * growth.ln_1p();
+        let ln_p = match self.sides {
+            Sides::Two => ln_root - exponent,
+            // p = root / (2 (eˣ - 1)); for a large x, eˣ - 1 overflows and its logarithm is x.
+            Sides::One if z <= 0.0 => 0.0,
+            Sides::One if exponent > 40.0 => ln_root - core::f64::consts::LN_2 - exponent,
+            Sides::One => ln_root - core::f64::consts::LN_2 - exponent.exp_m1().ln(),
+        };
+        ln_p.min(0.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+    use crate::NormalMixture;
+    use proptest::prelude::*;
+
+    fn sides() -> impl Strategy<Value = Sides> {
+        prop_oneof![Just(Sides::One), Just(Sides::Two)]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        /// The p-value at the end of the interval is alpha: both are one boundary.
+        #[test]
+        fn the_ends_have_p_alpha(alpha in 1e-6..0.2f64, tuning in 10.0..1e7f64, n in 2..100_000_000u64, sides in sides()) {
+            let level = Level::from_alpha(alpha).unwrap();
+            let sequence = ConfidenceSequence::new(level, Tuning::new(tuning).unwrap(), sides);
+            let z = sequence.half_width(1.0, n);
+            prop_assert!((sequence.ln_p(z, n) - alpha.ln()).abs() < 1e-9);
+        }
+
+        /// The one-sided p-value falls without steps over (0, 1] (GrowthBook's is clipped at both ends).
+        #[test]
+        fn p_is_continuous(z in -3.0..30.0f64, n in 200..10_000_000u64, sides in sides()) {
+            let sequence = ConfidenceSequence::new(Level::P95, Tuning::default(), sides);
+            let (here, beside) = (sequence.ln_p(z, n), sequence.ln_p(z + 1e-7, n));
+            prop_assert!(here <= 0.0 && here.is_finite());
+            prop_assert!((here - beside).abs() < 1e-3);
+            if z > 0.0 {
+                prop_assert!(beside <= here);
+            }
+        }
+
+        /// GrowthBook's form is the mixture with `τ² = V·N·ρ²`.
+        #[test]
+        fn it_is_a_normal_mixture(se in 1e-6..1e3f64, n in 2..10_000_000u64) {
+            let sequence = ConfidenceSequence::new(Level::P95, Tuning::default(), Sides::Two);
+            let tau_squared = se * se * n as f64 * sequence.rho().powi(2);
+            let mixture = NormalMixture::new(tau_squared).unwrap();
+            let (a, b) = (sequence.half_width(se, n), mixture.half_width(se * se, Level::P95));
+            prop_assert!((a / b - 1.0).abs() < 1e-12);
+        }
+
+        #[test]
+        fn one_side_is_tighter_than_two(n in 2..100_000_000u64) {
+            let [one, two] = [Sides::One, Sides::Two]
+                .map(|sides| ConfidenceSequence::new(Level::P95, Tuning::default(), sides).half_width(1.0, n));
+            prop_assert!(one < two);
+        }
+    }
+}
