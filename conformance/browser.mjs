@@ -1,0 +1,49 @@
+//! Conformance: a real headless Chromium on a page of another origin than the server's, so that
+//! CORS, `EventSource` and caching are the browser's own.
+
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { chromium } from 'playwright-core';
+
+const here = dirname(fileURLToPath(import.meta.url));
+
+function executable() {
+  if (process.env.CHROMIUM) return process.env.CHROMIUM;
+  return execFileSync('sh', ['-c', 'command -v chromium || command -v google-chrome'], { encoding: 'utf8' }).trim();
+}
+
+/** A page with the OpenFeature web client in it, open in Chromium. */
+export async function applicationPage(t) {
+  const bundle = await build({
+    entryPoints: [join(here, 'page', 'client.mjs')],
+    bundle: true,
+    format: 'iife',
+    platform: 'browser',
+    write: false,
+    logLevel: 'error',
+  });
+  const script = bundle.outputFiles[0].text;
+  const site = createServer((request, reply) => {
+    const isScript = request.url === '/client.js';
+    reply.setHeader('content-type', isScript ? 'text/javascript' : 'text/html');
+    reply.end(isScript ? script : '<!doctype html><title>application</title><script src="/client.js"></script>');
+  });
+  site.listen(0, '127.0.0.1');
+  await once(site, 'listening');
+  t.after(() => site.close());
+  const browser = await chromium.launch({
+    executablePath: executable(),
+    args: [
+      '--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-quic', '--no-first-run',
+      '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage',
+    ],
+  });
+  t.after(() => browser.close());
+  const page = await browser.newPage();
+  await page.goto(`http://127.0.0.1:${site.address().port}/`);
+  return page;
+}

@@ -1,0 +1,59 @@
+//! Conformance: the official SDKs, each as its documentation says to set it up, pointed at a
+//! running server. No SDK is patched; what differs from the defaults is stated here.
+
+import { createInstance } from '@amplitude/analytics-node';
+import { LocalEvaluationClient, RemoteEvaluationClient } from '@amplitude/experiment-node-server';
+import { OFREPProvider } from '@openfeature/ofrep-provider';
+import { OpenFeature } from '@openfeature/server-sdk';
+
+let domains = 0;
+
+/** An OpenFeature client over OFREP, as a server-side application has it. */
+export async function openFeature(t, server, { scope = 'server' } = {}) {
+  const domain = `proof-${++domains}`;
+  const provider = new OFREPProvider({
+    baseUrl: server.url,
+    headers: [['Authorization', `Bearer ${server.keys[scope]}`]],
+  });
+  await OpenFeature.setProviderAndWait(domain, provider);
+  t?.after(() => OpenFeature.clearProviders());
+  return OpenFeature.getClient(domain);
+}
+
+/** Amplitude Experiment, remote evaluation. */
+export function amplitudeRemote(server, { scope = 'client' } = {}) {
+  return new RemoteEvaluationClient(server.keys[scope], { serverUrl: server.url, fetchRetries: 0 });
+}
+
+/**
+ * Amplitude Experiment, local evaluation, started. Exposures are sent after 50 ms instead of 10 s.
+ * Without `streaming` it polls once a minute, so what arrives sooner came over the stream.
+ */
+export async function amplitudeLocal(t, server, { scope = 'server', streaming = false } = {}) {
+  const client = new LocalEvaluationClient(server.keys[scope], {
+    serverUrl: server.url,
+    streamServerUrl: server.url,
+    streamUpdates: streaming,
+    flagConfigPollingIntervalMillis: 60_000,
+    exposureConfig: {
+      apiKey: server.keys[scope],
+      serverUrl: `${server.url}/2/httpapi`,
+      flushIntervalMillis: 50,
+    },
+  });
+  await client.start();
+  t?.after(() => client.stop());
+  return client;
+}
+
+/** Amplitude Analytics. Events leave when 200 wait or `flush` is called, instead of after 10 s. */
+export async function amplitudeAnalytics(server, { scope = 'client', ...options } = {}) {
+  const client = createInstance();
+  await client.init(server.keys[scope], {
+    serverUrl: `${server.url}/2/httpapi`,
+    flushQueueSize: 200,
+    flushIntervalMillis: 60_000,
+    ...options,
+  }).promise;
+  return client;
+}
