@@ -1,0 +1,326 @@
+//! Query: segmentation. How often an event happened, or by how many people, by day and by the values
+//! of one property.
+
+use bellwether_columns::{Batch, Cells, PropertyName, Scan, Want};
+use bellwether_model::event::{ASSIGNMENT, EXPOSURE};
+use bellwether_model::metric::Filter;
+use bellwether_model::{EnvironmentKey, Millis, Seq};
+use jiff::civil::Date;
+use rustc_hash::{FxHashMap, FxHashSet};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::days::Days;
+use crate::error::QueryError;
+use crate::filter::{Filters, Needed, label, walk};
+use crate::units::{Codes, Ids};
+
+/// The event that stands for any active event: every type but exposures and assignments, which
+/// happen to people and are not something that they do.
+pub const ANY: &str = "_any";
+
+/// More distinct values of a breakdown than this are refused.
+const MOST_GROUPS: usize = 100_000;
+
+/// More series than this are refused.
+const MOST_SERIES: u32 = 1_000;
+
+/// A question: an event, what is counted of it, when, of which events, and broken down by what.
+///
+/// ```
+/// use bellwether_query::segmentation::{Measure, Segmentation};
+/// let asked: Segmentation = serde_json::from_str(
+///     r#"{"environment":"production","event":"purchase","measure":"uniques","from":"2026-03-02","to":"2026-03-04"}"#,
+/// ).unwrap();
+/// assert_eq!((asked.zone.as_str(), asked.limit, asked.measure), ("UTC", 10, Measure::Uniques));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Segmentation {
+    /// Where it happened.
+    pub environment: EnvironmentKey,
+    /// The event type; `_any` is any event that somebody did.
+    pub event: String,
+    /// What is counted.
+    #[serde(default)]
+    pub measure: Measure,
+    /// The first day, in `zone`.
+    #[schemars(with = "String", extend("format" = "date"))]
+    pub from: Date,
+    /// The last day, included.
+    #[schemars(with = "String", extend("format" = "date"))]
+    pub to: Date,
+    /// The IANA time zone whose calendar decides on which day an event falls.
+    #[serde(default = "utc")]
+    pub zone: String,
+    /// Conditions that all must hold. Properties have the value that they had at the time of the event.
+    #[serde(default)]
+    pub filters: Vec<Filter>,
+    /// The property whose values are told apart: plain for the event's, `user.` for the user's.
+    #[serde(default)]
+    pub by: Option<String>,
+    /// How many values of `by` are answered, those with the largest totals first.
+    #[serde(default = "ten")]
+    pub limit: u32,
+}
+
+fn utc() -> String {
+    "UTC".to_owned()
+}
+
+fn ten() -> u32 {
+    10
+}
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Measure {
+    /// Events.
+    #[default]
+    Totals,
+    /// Distinct units: the user where one is known, otherwise the device. A device without a user and
+    /// a user are two units, even if they are one person.
+    Uniques,
+}
+
+/// An answer, with all that it depends on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Answer {
+    /// The question, with every option that was left to its default.
+    pub asked: Segmentation,
+    /// The days of the values, in order and without gaps.
+    #[schemars(with = "Vec<String>")]
+    pub dates: Vec<Date>,
+    /// One series, or one for each value of the breakdown: the largest total first, equals by name.
+    pub series: Vec<Series>,
+    /// What the limit cut off.
+    pub cut: Cut,
+    /// The first of the days that was not over: it and later ones can still grow.
+    #[schemars(with = "Option<String>")]
+    pub partial: Option<Date>,
+    /// Every event up to and including this one was counted, and none after it.
+    pub seq: Seq,
+}
+
+/// Values by day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Series {
+    /// The value of the breakdown as text, `(none)` where the property is missing; null without one.
+    pub group: Option<String>,
+    /// One value per day; a day on which nothing happened is 0.
+    pub values: Vec<u64>,
+    /// Over the whole range. Distinct units of a range are not the sum of those of its days.
+    pub total: u64,
+}
+
+/// Groups that are not in the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Cut {
+    /// How many groups.
+    pub groups: u64,
+    /// The largest total among them; 0 where nothing was cut.
+    pub largest: u64,
+}
+
+/// Answers a question over the events of `scan`. `now` only decides what [`Answer::partial`] says.
+///
+/// # Errors
+/// When the question makes no sense (an unknown zone, dates in the wrong order, a filter without
+/// values, a limit that is not 1 to 1,000), has more than 100,000 groups, was cancelled, or events cannot be read.
+/// `cancel` is asked once per batch.
+///
+/// ```
+/// use bellwether_columns::Rows;
+/// use bellwether_model::{Millis, Seq};
+/// let asked = serde_json::from_str(r#"{"environment":"production","event":"visit","from":"2026-03-02","to":"2026-03-03"}"#).unwrap();
+/// let answer = bellwether_query::segmentation::run(&asked, Millis(0), &Rows::new(vec![], Seq(7)), &|| false).unwrap();
+/// assert_eq!((answer.series[0].values.as_slice(), answer.seq), ([0, 0].as_slice(), Seq(7)));
+/// ```
+pub fn run(
+    asked: &Segmentation,
+    now: Millis,
+    scan: &dyn Scan,
+    cancel: &dyn Fn() -> bool,
+) -> Result<Answer, QueryError> {
+    if !(1..=MOST_SERIES).contains(&asked.limit) {
+        return Err(QueryError::refused(
+            format!("a limit of `{}` series cannot be answered", asked.limit),
+            format!("use 1 to {MOST_SERIES}"),
+        ));
+    }
+    let days = Days::new(asked.from, asked.to, &asked.zone)?;
+    let mut needed = Needed::default();
+    let filters = Filters::compile(&asked.filters, &mut needed)?;
+    let by = asked.by.as_deref().map(|name| needed.column(PropertyName::parse(name)));
+    let want = Want {
+        environment: asked.environment.clone(),
+        events: (asked.event != ANY).then(|| vec![asked.event.clone()]),
+        from: days.from(),
+        to: days.to(),
+        properties: needed.names(),
+    };
+    let mut count = Count::new(asked.measure, days.dates().len(), by.is_none());
+    walk(scan, &want, cancel, &mut |batch| {
+        let mut pass = filters.passing(batch);
+        if asked.event == ANY {
+            keep_active(batch, &mut pass);
+        }
+        count.add(batch, &pass, by, &days)
+    })?;
+    let (series, cut) = count.finish(asked.limit);
+    Ok(Answer {
+        asked: asked.clone(),
+        dates: days.dates().to_vec(),
+        series,
+        cut,
+        partial: days.unfinished(now),
+        seq: scan.seq(),
+    })
+}
+
+/// Drops the rows that nobody did.
+fn keep_active(batch: &Batch, pass: &mut [bool]) {
+    let active: Vec<bool> =
+        batch.event.values().iter().map(|e| !matches!(&**e, EXPOSURE | ASSIGNMENT)).collect();
+    for (row, pass) in pass.iter_mut().enumerate() {
+        *pass &= batch.event.code(row).is_some_and(|code| active.get(code).copied().unwrap_or(false));
+    }
+}
+
+/// Counts so far. A cell is a group on a day; its number is `group * days + day`.
+struct Count {
+    measure: Measure,
+    days: usize,
+    groups: Ids,
+    names: Vec<String>,
+    /// Events per cell.
+    events: FxHashMap<u32, u64>,
+    users: Ids,
+    devices: Ids,
+    units: u32,
+    /// Distinct (cell, unit) and (group, unit).
+    daily: FxHashSet<(u32, u32)>,
+    whole: FxHashSet<(u32, u32)>,
+    single: bool,
+}
+
+impl Count {
+    fn new(measure: Measure, days: usize, single: bool) -> Self {
+        Self {
+            measure,
+            days,
+            groups: Ids::default(),
+            names: Vec::new(),
+            events: FxHashMap::default(),
+            users: Ids::default(),
+            devices: Ids::default(),
+            units: 0,
+            daily: FxHashSet::default(),
+            whole: FxHashSet::default(),
+            single,
+        }
+    }
+
+    fn group(&mut self, name: &str) -> u32 {
+        let names = &mut self.names;
+        self.groups.number(name, || {
+            names.push(name.to_owned());
+            number(names.len() - 1)
+        })
+    }
+
+    fn add(
+        &mut self,
+        batch: &Batch,
+        pass: &[bool],
+        by: Option<usize>,
+        days: &Days,
+    ) -> Result<(), QueryError> {
+        let cells = by.map(|column| batch.properties.get(column).unwrap_or(&Cells::Missing));
+        let mut users = Codes::of(&batch.user);
+        let mut devices = Codes::of(&batch.device);
+        let mut known = match cells {
+            Some(Cells::Text(texts)) => Some((texts, Codes::of(texts))),
+            _ => None,
+        };
+        for (row, _) in pass.iter().enumerate().filter(|(_, pass)| **pass) {
+            let Some(day) = batch.time.get(row).and_then(|&time| days.day(time)) else { continue };
+            let group = match (cells, &mut known) {
+                (None, _) => 0,
+                (Some(_), Some((texts, codes))) => match codes.get(texts, row, |text| self.group(text)) {
+                    Some(group) => group,
+                    None => self.group(crate::filter::NONE),
+                },
+                (Some(cells), None) => self.group(&label(cells, row)),
+            };
+            if group as usize >= MOST_GROUPS {
+                return Err(QueryError::refused(
+                    format!("the breakdown has more than `{MOST_GROUPS}` values"),
+                    "break down by a property with fewer values, or add a filter",
+                ));
+            }
+            let cell = group * number(self.days) + number(day);
+            match self.measure {
+                Measure::Totals => *self.events.entry(cell).or_default() += 1,
+                Measure::Uniques => {
+                    let next = &mut self.units;
+                    let mut next = || {
+                        *next += 1;
+                        *next
+                    };
+                    let unit = users
+                        .get(&batch.user, row, |id| self.users.number(id, &mut next))
+                        .or_else(|| devices.get(&batch.device, row, |id| self.devices.number(id, &mut next)));
+                    if let Some(unit) = unit {
+                        self.daily.insert((cell, unit));
+                        self.whole.insert((group, unit));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, limit: u32) -> (Vec<Series>, Cut) {
+        for (cell, _) in std::mem::take(&mut self.daily) {
+            *self.events.entry(cell).or_default() += 1;
+        }
+        let mut totals = vec![0; if self.single { 1 } else { self.names.len() }];
+        let mut add = |group: usize, n: u64| {
+            if let Some(total) = totals.get_mut(group) {
+                *total += n;
+            }
+        };
+        match self.measure {
+            Measure::Totals => self.events.iter().for_each(|(&cell, &n)| add(cell as usize / self.days, n)),
+            Measure::Uniques => self.whole.iter().for_each(|&(group, _)| add(group as usize, 1)),
+        }
+        let mut ranked: Vec<usize> = (0..totals.len()).collect();
+        let (total, name) = (|g: usize| totals.get(g).copied().unwrap_or(0), |g: usize| self.names.get(g));
+        ranked.sort_by(|&a, &b| total(b).cmp(&total(a)).then_with(|| name(a).cmp(&name(b))));
+        let cut = ranked.split_off((limit as usize).min(ranked.len()));
+        let cut = Cut { groups: cut.len() as u64, largest: cut.first().map_or(0, |&g| total(g)) };
+        // Values are laid out only for what is answered: groups times days can be large.
+        let series = ranked.into_iter().map(|group| Series {
+            group: name(group).cloned(),
+            values: (0..self.days)
+                .map(|day| {
+                    let cell = number(group) * number(self.days) + number(day);
+                    self.events.get(&cell).copied().unwrap_or(0)
+                })
+                .collect(),
+            total: total(group),
+        });
+        (series.collect(), cut)
+    }
+}
+
+/// A number that is known to be small: a cell is below 100,001 groups of 3,653 days.
+fn number(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+#[path = "segmentation_tests.rs"]
+mod tests;
