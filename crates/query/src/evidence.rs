@@ -1,0 +1,206 @@
+//! Query: evidence, exposures joined with outcomes. What an experiment and a guard are judged by.
+
+mod exposures;
+mod outcomes;
+
+use bellwether_columns::Scan;
+use bellwether_model::metric::Measure;
+use bellwether_model::{EnvironmentKey, FlagKey, Metric, Millis, Seq, Span, Unit, VariantKey};
+use bellwether_stats::Moments;
+use serde::{Deserialize, Serialize};
+
+use crate::error::QueryError;
+
+/// A question: who was exposed to what, and what did they do after it?
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ask {
+    /// Where.
+    pub environment: EnvironmentKey,
+    /// Whose exposures.
+    pub flag: FlagKey,
+    /// What the flag divides by: exposures and outcomes are joined by this id.
+    pub unit: Unit,
+    /// The variants that are compared. Exposures to others are counted and otherwise ignored.
+    pub variants: Vec<VariantKey>,
+    /// What is measured per unit.
+    pub metric: Metric,
+    /// Exposures at or after this count.
+    pub from: Millis,
+    /// Exposures before this count.
+    pub to: Millis,
+    /// Outcomes before this count.
+    pub outcomes_to: Millis,
+    /// How long each unit is watched.
+    pub watch: Watch,
+}
+
+/// How long a unit is watched after its first exposure. Outcomes count from the millisecond of the
+/// exposure on; the last millisecond of a window is in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Watch {
+    /// Until [`Ask::outcomes_to`]: early units are watched for longer than late ones.
+    Open,
+    /// For this long, and at most until [`Ask::outcomes_to`].
+    For(Span),
+    /// For this long, and only units whose window had passed at `by` count. What such a unit did is
+    /// final (events that come late by more than `by` allows for aside), so a test that is repeated
+    /// sees the same value of a unit at every look: what always-valid inference assumes.
+    Matured {
+        /// The window.
+        window: Span,
+        /// The moment of the look.
+        by: Millis,
+    },
+}
+
+/// Who was exposed to what and what they did, at one moment.
+///
+/// The same events give the same bits, in whatever order they are scanned: values are sorted before
+/// they are added up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// One per variant asked for, in that order.
+    pub arms: Vec<Arm>,
+    /// First exposures by 24-hour stretch since [`Ask::from`], in order; stretches without are left out.
+    pub daily: Vec<Day>,
+    /// Units that were exposed to more than one of the variants: they are in no arm and no day.
+    pub crossed: u64,
+    /// Units whose window had not passed: they are in `exposed` and `daily`, but not in `units`.
+    pub immature: u64,
+    /// Exposures (not units) to variants that were not asked for.
+    pub unlisted: u64,
+    /// Exposures (not units) without the id that the flag divides by.
+    pub anonymous: u64,
+    /// Every event up to and including this one was seen, and none after it.
+    pub seq: Seq,
+}
+
+/// One variant's units.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Arm {
+    /// The variant.
+    pub variant: VariantKey,
+    /// Units first exposed to it, mature or not.
+    pub exposed: u64,
+    /// Units that are measured.
+    pub units: u64,
+    /// Those of them with at least one outcome.
+    pub converted: u64,
+    /// Of the metric over the measured units, those with no outcome as 0. Conversions are 0 or 1.
+    pub moments: Moments,
+}
+
+/// First exposures within one 24-hour stretch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Day {
+    /// 0 is the first 24 hours since [`Ask::from`].
+    pub day: u64,
+    /// Units by arm, in the order of the arms.
+    pub units: Vec<u64>,
+}
+
+/// Joins exposures with outcomes.
+///
+/// A unit's first exposure in `[from, to)` fixes its variant and the time that outcomes count from.
+/// Exposures are read first and outcomes second, so neither needs to be stored in any order. Memory
+/// grows with the number of exposed units, and for sums with that of outcomes.
+///
+/// # Errors
+/// When no variant or one variant twice is asked for, when a unit's sum is beyond the numbers that
+/// can be added, when it was cancelled, or events cannot be read. `cancel` is asked once per batch.
+pub fn collect(ask: &Ask, scan: &dyn Scan, cancel: &dyn Fn() -> bool) -> Result<Evidence, QueryError> {
+    check(ask)?;
+    let exposed = exposures::read(ask, scan, cancel)?;
+    let done = outcomes::read(ask, &exposed, scan, cancel)?;
+
+    let mut values: Vec<Vec<f64>> = vec![Vec::new(); ask.variants.len()];
+    let mut arms: Vec<Arm> = ask.variants.iter().map(Arm::empty).collect();
+    let mut daily = std::collections::BTreeMap::<u64, Vec<u64>>::new();
+    let (mut crossed, mut immature) = (0, 0);
+    for (unit, value) in exposed.units.iter().zip(done) {
+        let Some(index) = unit.arm() else {
+            crossed += 1;
+            continue;
+        };
+        let (Some(arm), Some(values)) = (arms.get_mut(index), values.get_mut(index)) else { continue };
+        arm.exposed += 1;
+        let day = Millis(unit.first).since(ask.from).0 / Span::DAY.0;
+        if let Some(n) = daily.entry(day).or_insert_with(|| vec![0; ask.variants.len()]).get_mut(index) {
+            *n += 1;
+        }
+        if !ask.watch.matured(unit.first) {
+            immature += 1;
+            continue;
+        }
+        arm.units += 1;
+        arm.converted += u64::from(value.events > 0);
+        values.push(match ask.metric.measure {
+            Measure::Conversion => f64::from(u8::from(value.events > 0)),
+            Measure::Count => value.events as f64,
+            Measure::Sum { .. } => value.sum,
+        });
+    }
+    for (arm, mut values) in arms.iter_mut().zip(values) {
+        values.sort_unstable_by(f64::total_cmp);
+        arm.moments = Moments::of(&values).map_err(|_| {
+            QueryError::refused(
+                format!("the values of `{}` are too large to add up", ask.metric.key),
+                "look for a broken sender: filter out its events, or measure in a larger unit",
+            )
+        })?;
+    }
+    Ok(Evidence {
+        arms,
+        daily: daily.into_iter().map(|(day, units)| Day { day, units }).collect(),
+        crossed,
+        immature,
+        unlisted: exposed.unlisted,
+        anonymous: exposed.anonymous,
+        seq: scan.seq(),
+    })
+}
+
+fn check(ask: &Ask) -> Result<(), QueryError> {
+    let twice = ask.variants.iter().enumerate().find(|(i, v)| ask.variants.iter().take(*i).any(|w| w == *v));
+    if let Some((_, variant)) = twice {
+        return Err(QueryError::refused(
+            format!("variant `{variant}` is compared with itself"),
+            "name each variant once",
+        ));
+    }
+    if !(1..=256).contains(&ask.variants.len()) {
+        return Err(QueryError::refused(
+            format!("`{}` variants cannot be compared", ask.variants.len()),
+            "name 1 to 256 variants",
+        ));
+    }
+    Ok(())
+}
+
+impl Arm {
+    fn empty(variant: &VariantKey) -> Self {
+        Self { variant: variant.clone(), exposed: 0, units: 0, converted: 0, moments: Moments::EMPTY }
+    }
+}
+
+impl Watch {
+    /// Whether an outcome at this time counts for a unit that was first exposed at `first`.
+    fn sees(self, first: i64, outcome: i64) -> bool {
+        outcome >= first
+            && match self {
+                Self::Open => true,
+                Self::For(window) | Self::Matured { window, .. } => outcome <= Millis(first).plus(window).0,
+            }
+    }
+
+    /// Whether a unit that was first exposed at `first` is measured.
+    fn matured(self, first: i64) -> bool {
+        match self {
+            Self::Open | Self::For(_) => true,
+            Self::Matured { window, by } => Millis(first).plus(window) < by,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,98 @@
+//! Query: the first half of evidence, who was exposed to what, and when first.
+
+use bellwether_columns::{Batch, Cells, PropertyName, Scan, Strings, Want};
+use bellwether_model::event::{EXPOSURE, FLAG_KEY, VARIANT};
+use bellwether_model::{Unit, VariantKey};
+
+use super::Ask;
+use crate::error::QueryError;
+use crate::filter::walk;
+use crate::units::{Codes, Ids};
+
+/// Units with their first exposures.
+#[derive(Debug, Default)]
+pub(super) struct Exposed {
+    /// The unit's index by its id.
+    pub(super) ids: Ids,
+    pub(super) units: Vec<Exposure>,
+    pub(super) unlisted: u64,
+    pub(super) anonymous: u64,
+}
+
+/// What one unit was exposed to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Exposure {
+    /// When first.
+    pub(super) first: i64,
+    arm: u8,
+    crossed: bool,
+}
+
+impl Exposure {
+    /// The arm that it is in; `None` if it was exposed to several.
+    pub(super) fn arm(self) -> Option<usize> {
+        (!self.crossed).then_some(usize::from(self.arm))
+    }
+}
+
+/// The column that holds the ids of such units.
+pub(super) fn column(unit: Unit, batch: &Batch) -> &Strings {
+    match unit {
+        Unit::User => &batch.user,
+        Unit::Device => &batch.device,
+    }
+}
+
+pub(super) fn read(ask: &Ask, scan: &dyn Scan, cancel: &dyn Fn() -> bool) -> Result<Exposed, QueryError> {
+    let want = Want {
+        environment: ask.environment.clone(),
+        events: Some(vec![EXPOSURE.to_owned()]),
+        from: ask.from,
+        to: ask.to,
+        properties: vec![PropertyName::Event(FLAG_KEY.to_owned()), PropertyName::Event(VARIANT.to_owned())],
+    };
+    let mut exposed = Exposed::default();
+    walk(scan, &want, cancel, &mut |batch| {
+        if let [flags, variants] = batch.properties.as_slice() {
+            exposed.add(ask, batch, flags, variants);
+        }
+        Ok(())
+    })?;
+    Ok(exposed)
+}
+
+impl Exposed {
+    fn add(&mut self, ask: &Ask, batch: &Batch, flags: &Cells, variants: &Cells) {
+        let ids = column(ask.unit, batch);
+        let mut units = Codes::of(ids);
+        for (row, &time) in batch.time.iter().enumerate() {
+            if flags.text(row).as_deref() != Some(ask.flag.as_str()) {
+                continue;
+            }
+            let Some(arm) = variants.text(row).and_then(|variant| arm(&ask.variants, &variant)) else {
+                self.unlisted += 1;
+                continue;
+            };
+            let known = &mut self.units;
+            let unit = units.get(ids, row, |id| {
+                self.ids.number(id, || {
+                    known.push(Exposure { first: time, arm, crossed: false });
+                    // Fewer than 2^32 units: each is at least 24 bytes here.
+                    u32::try_from(known.len() - 1).unwrap_or(u32::MAX)
+                })
+            });
+            let Some(unit) = unit else {
+                self.anonymous += 1;
+                continue;
+            };
+            if let Some(known) = self.units.get_mut(unit as usize) {
+                known.first = known.first.min(time);
+                known.crossed |= known.arm != arm;
+            }
+        }
+    }
+}
+
+fn arm(variants: &[VariantKey], variant: &str) -> Option<u8> {
+    variants.iter().position(|v| v.as_str() == variant).and_then(|i| u8::try_from(i).ok())
+}

@@ -1,0 +1,73 @@
+//! Query: the second half of evidence, what exposed units did after their exposure.
+
+use bellwether_columns::{Cells, PropertyName, Scan, Want};
+use bellwether_model::metric::Measure;
+
+use super::Ask;
+use super::exposures::{Exposed, column};
+use crate::error::QueryError;
+use crate::filter::{Filters, Needed, walk};
+use crate::units::Codes;
+
+/// What one unit did.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Done {
+    /// How many outcomes.
+    pub(super) events: u64,
+    /// The sum of the property, where one is summed.
+    pub(super) sum: f64,
+}
+
+/// What each exposed unit did, by the index of the unit.
+pub(super) fn read(
+    ask: &Ask,
+    exposed: &Exposed,
+    scan: &dyn Scan,
+    cancel: &dyn Fn() -> bool,
+) -> Result<Vec<Done>, QueryError> {
+    let mut needed = Needed::default();
+    let filters = Filters::compile(&ask.metric.only, &mut needed)?;
+    let summed = match &ask.metric.measure {
+        Measure::Sum { property } => Some(needed.column(PropertyName::parse(property))),
+        Measure::Conversion | Measure::Count => None,
+    };
+    let want = Want {
+        environment: ask.environment.clone(),
+        events: Some(vec![ask.metric.event.clone()]),
+        from: ask.from,
+        to: ask.outcomes_to,
+        properties: needed.names(),
+    };
+    let mut done = vec![Done::default(); exposed.units.len()];
+    let mut numbers: Vec<(u32, f64)> = Vec::new();
+    walk(scan, &want, cancel, &mut |batch| {
+        let pass = filters.passing(batch);
+        let ids = column(ask.unit, batch);
+        let mut units = Codes::of(ids);
+        let cells = summed.map(|at| batch.properties.get(at).unwrap_or(&Cells::Missing));
+        for (row, &time) in batch.time.iter().enumerate() {
+            if !pass.get(row).copied().unwrap_or(false) {
+                continue;
+            }
+            let Some(unit) = units.get(ids, row, |id| exposed.ids.get(id)).flatten() else { continue };
+            let at = unit as usize;
+            if let (Some(exposure), Some(done)) = (exposed.units.get(at), done.get_mut(at))
+                && ask.watch.sees(exposure.first, time)
+            {
+                done.events += 1;
+                if let Some(x) = cells.and_then(|cells| cells.number(row)) {
+                    numbers.push((unit, x));
+                }
+            }
+        }
+        Ok(())
+    })?;
+    // Floating-point sums depend on their order, and a scan promises none.
+    numbers.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.total_cmp(&b.1)));
+    for (unit, x) in numbers {
+        if let Some(done) = done.get_mut(unit as usize) {
+            done.sum += x;
+        }
+    }
+    Ok(done)
+}

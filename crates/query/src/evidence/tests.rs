@@ -1,0 +1,270 @@
+//! Query: evidence against a naive join, and the corners of what counts.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bellwether_columns::Rows;
+use bellwether_model::Event;
+use bellwether_model::event::{EXPOSURE, Who};
+use bellwether_model::metric::{Better, Filter, FilterOp};
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+const DAY: i64 = 86_400_000;
+
+fn event(name: &str, who: Who, time: i64, properties: &serde_json::Value) -> Event {
+    Event {
+        environment: "production".parse().unwrap(),
+        event: name.into(),
+        who,
+        time: Millis(time),
+        received: Millis(time),
+        insert_id: None,
+        session: None,
+        properties: properties.as_object().unwrap().clone(),
+        user_properties: serde_json::Map::new(),
+        groups: serde_json::Map::new(),
+        revision: None,
+    }
+}
+
+fn user(id: &str) -> Who {
+    Who::User(id.into())
+}
+
+fn exposure(who: Who, time: i64, variant: &str) -> Event {
+    event(EXPOSURE, who, time, &json!({"flag_key": "checkout", "variant": variant}))
+}
+
+fn ask(measure: Measure, watch: Watch) -> Ask {
+    Ask {
+        environment: "production".parse().unwrap(),
+        flag: "checkout".parse().unwrap(),
+        unit: Unit::User,
+        variants: vec!["control".parse().unwrap(), "treatment".parse().unwrap()],
+        metric: Metric {
+            key: "m".parse().unwrap(),
+            name: "m".into(),
+            description: String::new(),
+            event: "purchase".into(),
+            only: vec![],
+            measure,
+            better: Better::Higher,
+        },
+        from: Millis(0),
+        to: Millis(3 * DAY),
+        outcomes_to: Millis(4 * DAY),
+        watch,
+    }
+}
+
+fn collected(ask: &Ask, events: Vec<Event>) -> Evidence {
+    collect(ask, &Rows::new(events, Seq(1)), &|| false).unwrap()
+}
+
+/// `exposed units converted` of each arm, then what is in none.
+fn shown(evidence: &Evidence) -> String {
+    let arm = |a: &Arm| format!("{}/{}/{} ", a.exposed, a.units, a.converted);
+    let arms: String = evidence.arms.iter().map(arm).collect();
+    let Evidence { crossed, immature, unlisted, anonymous, .. } = evidence;
+    format!("{arms}crossed {crossed} immature {immature} unlisted {unlisted} anonymous {anonymous}")
+}
+
+#[test]
+fn only_what_comes_after_the_first_exposure_counts() {
+    let at = |time| event("purchase", user("u"), time, &json!({}));
+    let count = |watch, outcomes: &[i64]| {
+        let mut events: Vec<Event> = outcomes.iter().map(|&t| at(t)).collect();
+        events.extend([exposure(user("u"), 100, "treatment"), exposure(user("u"), 50, "treatment")]);
+        collected(&ask(Measure::Count, watch), events).arms[1].moments.mean().unwrap()
+    };
+    // Before it, in its millisecond, after it, at and after the end of outcomes.
+    assert!((count(Watch::Open, &[49, 50, 51, 4 * DAY - 1, 4 * DAY]) - 3.0).abs() < 1e-12);
+    // The last millisecond of the window is in it.
+    assert!((count(Watch::For(Span(10)), &[49, 50, 60, 61]) - 2.0).abs() < 1e-12);
+}
+
+#[test]
+fn a_unit_counts_once_its_window_has_passed() {
+    let watch = |by| Watch::Matured { window: Span(10), by: Millis(by) };
+    let events = vec![
+        exposure(user("a"), 0, "control"),
+        exposure(user("b"), 5, "treatment"),
+        event("purchase", user("b"), 6, &json!({})),
+    ];
+    let look = |by| shown(&collected(&ask(Measure::Conversion, watch(by)), events.clone()));
+    insta::assert_snapshot!(look(10), @"1/0/0 1/0/0 crossed 0 immature 2 unlisted 0 anonymous 0");
+    insta::assert_snapshot!(look(11), @"1/1/0 1/0/0 crossed 0 immature 1 unlisted 0 anonymous 0");
+    insta::assert_snapshot!(look(16), @"1/1/0 1/1/1 crossed 0 immature 0 unlisted 0 anonymous 0");
+}
+
+#[test]
+fn what_is_in_no_arm_is_counted() {
+    let other = event(EXPOSURE, user("z"), 1, &json!({"flag_key": "search", "variant": "treatment"}));
+    let events = vec![
+        exposure(user("crossed"), 1, "control"),
+        exposure(user("crossed"), 2, "treatment"),
+        exposure(user("off"), 1, "off"),
+        exposure(user("off"), 2, "control"),
+        exposure(Who::Device("d".into()), 1, "control"),
+        exposure(user("late"), 3 * DAY, "control"),
+        exposure(user("early"), -1, "control"),
+        other,
+    ];
+    insta::assert_snapshot!(shown(&collected(&ask(Measure::Count, Watch::Open), events)), @"1/1/0 0/0/0 crossed 1 immature 0 unlisted 1 anonymous 1");
+}
+
+#[test]
+fn a_device_is_joined_by_its_own_id() {
+    let both = |user: &str| Who::Both { user: user.into(), device: "d".into() };
+    let events = vec![
+        exposure(Who::Device("d".into()), 1, "control"),
+        event("purchase", both("u1"), 2, &json!({})),
+        event("purchase", both("u2"), 3, &json!({})),
+    ];
+    let ask = Ask { unit: Unit::Device, ..ask(Measure::Count, Watch::Open) };
+    let evidence = collected(&ask, events);
+    assert_eq!((evidence.arms[0].units, evidence.arms[0].moments.mean()), (1, Some(2.0)));
+}
+
+#[test]
+fn questions_without_an_answer_are_refused() {
+    let refused = |ask: &Ask, events, cancel: bool| {
+        collect(ask, &Rows::new(events, Seq(1)), &|| cancel).unwrap_err().to_string()
+    };
+    let base = ask(Measure::Sum { property: "x".into() }, Watch::Open);
+    let huge = |t| event("purchase", user("u"), t, &json!({"x": f64::MAX}));
+    let events = vec![exposure(user("u"), 0, "control"), huge(1), huge(2)];
+    insta::assert_snapshot!(refused(&base, events, false), @r"
+    the values of `m` are too large to add up
+    hint: look for a broken sender: filter out its events, or measure in a larger unit
+    ");
+    insta::assert_snapshot!(refused(&base, vec![], true), @r"
+    the query was cancelled
+    hint: ask again, for fewer days or with a filter
+    ");
+    let control: VariantKey = "control".parse().unwrap();
+    let twice = Ask { variants: vec![control.clone(), control], ..base.clone() };
+    insta::assert_snapshot!(refused(&twice, vec![], false), @r"
+    variant `control` is compared with itself
+    hint: name each variant once
+    ");
+    insta::assert_snapshot!(refused(&Ask { variants: vec![], ..base }, vec![], false), @r"
+    `0` variants cannot be compared
+    hint: name 1 to 256 variants
+    ");
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    let who = (0u8..6, 0u8..4).prop_filter_map("an id", |(u, d)| {
+        Who::new((u > 0).then(|| format!("u{u}")), (d > 0).then(|| format!("d{d}")))
+    });
+    let time = prop_oneof![-DAY..5 * DAY, 0i64..20];
+    let exposed = (
+        prop_oneof![9 => Just("checkout"), 1 => Just("search")],
+        prop_oneof![6 => Just("control"), 6 => Just("treatment"), 1 => Just("off")],
+    )
+        .prop_map(|(flag, variant)| (EXPOSURE, json!({"flag_key": flag, "variant": variant})));
+    let x =
+        prop_oneof![Just(json!(null)), Just(json!("7")), (-9i32..99).prop_map(|n| json!(f64::from(n) / 4.0))];
+    let did =
+        (prop_oneof![4 => Just("purchase"), 1 => Just("visit")], x, prop_oneof![Just("pro"), Just("free")])
+            .prop_map(|(name, x, plan)| (name, json!({"x": x, "plan": plan})));
+    (who, time, prop_oneof![exposed, did]).prop_map(|(who, t, (name, p))| event(name, who, t, &p))
+}
+
+/// The join as its definition reads, unit by unit.
+fn naive(ask: &Ask, events: &[Event]) -> (BTreeMap<String, Vec<f64>>, u64, u64) {
+    let id = |e: &Event| match ask.unit {
+        Unit::User => e.who.user().map(str::to_owned),
+        Unit::Device => e.who.device().map(str::to_owned),
+    };
+    let listed = |e: &Event| ask.variants.iter().any(|v| e.properties["variant"] == v.as_str());
+    let shown: Vec<&Event> = events
+        .iter()
+        .filter(|e| e.event == EXPOSURE && e.properties["flag_key"] == "checkout" && listed(e))
+        .filter(|e| (ask.from..ask.to).contains(&e.time))
+        .collect();
+    let units: BTreeSet<String> = shown.iter().filter_map(|e| id(e)).collect();
+    let (mut arms, mut crossed, mut immature) = (BTreeMap::<String, Vec<f64>>::new(), 0, 0);
+    for unit in units {
+        let mine: Vec<&&Event> = shown.iter().filter(|e| id(e).as_ref() == Some(&unit)).collect();
+        let variants: BTreeSet<&str> = mine.iter().filter_map(|e| e.properties["variant"].as_str()).collect();
+        let first = mine.iter().map(|e| e.time).min().unwrap();
+        let (window, by) = match ask.watch {
+            Watch::Open => (i64::MAX, Millis(i64::MAX)),
+            Watch::For(w) => (w.0 as i64, Millis(i64::MAX)),
+            Watch::Matured { window, by } => (window.0 as i64, by),
+        };
+        if variants.len() > 1 {
+            crossed += 1;
+        } else if first.0.saturating_add(window) >= by.0 && by.0 != i64::MAX {
+            immature += 1;
+        } else {
+            let outcomes: Vec<&Event> = events
+                .iter()
+                .filter(|e| e.event == "purchase" && id(e).as_ref() == Some(&unit))
+                .filter(|e| ask.metric.only.is_empty() || e.properties["plan"] == "pro")
+                .filter(|e| e.time >= first && e.time < ask.outcomes_to && e.time.0 - first.0 <= window)
+                .collect();
+            let value = match ask.metric.measure {
+                Measure::Conversion => f64::from(u8::from(!outcomes.is_empty())),
+                Measure::Count => outcomes.len() as f64,
+                Measure::Sum { .. } => outcomes.iter().filter_map(|e| e.properties["x"].as_f64()).sum(),
+            };
+            arms.entry((*variants.first().unwrap()).to_owned()).or_default().push(value);
+        }
+    }
+    (arms, crossed, immature)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+    #[test]
+    fn the_join_is_that_of_a_naive_one(
+        events in proptest::collection::vec(any_event(), 0..60),
+        measure in prop_oneof![Just(Measure::Conversion), Just(Measure::Count), Just(Measure::Sum { property: "x".into() })],
+        watch in prop_oneof![
+            Just(Watch::Open), (1u64..86_400_000).prop_map(|w| Watch::For(Span(w))),
+            (1u64..30, 0i64..40).prop_map(|(w, by)| Watch::Matured { window: Span(w), by: Millis(by) }),
+        ],
+        device: bool, filtered: bool, seed: u64,
+    ) {
+        let mut ask = ask(measure, watch);
+        ask.unit = if device { Unit::Device } else { Unit::User };
+        if filtered {
+            ask.metric.only = vec![Filter { property: "plan".into(), op: FilterOp::Is, values: vec!["pro".into()] }];
+        }
+        let (arms, crossed, immature) = naive(&ask, &events);
+        let mut shuffled = events.clone();
+        shuffled.sort_by_key(|e| (e.time.0 as u64).wrapping_mul(seed | 1));
+        let evidence = collected(&ask, events);
+        prop_assert_eq!(&evidence, &collected(&ask, shuffled));
+        prop_assert_eq!((evidence.crossed, evidence.immature), (crossed, immature));
+        for arm in &evidence.arms {
+            let none = Vec::new();
+            let values = arms.get(arm.variant.as_str()).unwrap_or(&none);
+            prop_assert_eq!(arm.units, values.len() as u64);
+            prop_assert_eq!(arm.moments.n(), arm.units);
+            // Values are quarters, so their sums are exact in any order.
+            let sum: f64 = values.iter().sum();
+            prop_assert!((arm.moments.mean().unwrap_or(0.0) * arm.units as f64 - sum).abs() < 1e-9);
+            let mean = sum / values.len().max(1) as f64;
+            let variance = values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (values.len() as f64 - 1.0);
+            if let Some(got) = arm.moments.variance() {
+                prop_assert!((got - variance).abs() < 1e-9 * (1.0 + variance));
+            }
+            if ask.metric.measure == Measure::Conversion {
+                prop_assert!((arm.converted as f64 - sum).abs() < 1e-12);
+            }
+        }
+        let exposed: u64 = evidence.arms.iter().map(|a| a.exposed).sum();
+        prop_assert_eq!(exposed, evidence.arms.iter().map(|a| a.units).sum::<u64>() + immature);
+        for (i, arm) in evidence.arms.iter().enumerate() {
+            prop_assert_eq!(evidence.daily.iter().map(|d| d.units[i]).sum::<u64>(), arm.exposed);
+        }
+        prop_assert!(evidence.daily.windows(2).all(|w| w[0].day < w[1].day));
+    }
+}
