@@ -7,6 +7,7 @@
 //!
 //! It knows no files, no plans and no clock: `now` is an argument.
 
+pub mod catalogue;
 pub mod evidence;
 pub mod segmentation;
 
