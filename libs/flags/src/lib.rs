@@ -1,1 +1,43 @@
-//! stub
+//! Flags: which variant somebody gets, and why.
+//!
+//! This room promises that one environment's flags, compiled into a [`Ruleset`], give the same answer
+//! for the same [`Context`](bellwether_model::Context) everywhere and always: evaluation reads no
+//! clock, no network and no randomness, and [`explain`](Ruleset::explain) walks the very code that
+//! [`evaluate`](Ruleset::evaluate) does. Bucketing is MurmurHash3 over `salt/unit` (see [`bucket`]),
+//! tests of attributes follow the Amplitude Experiment engine, so that its official SDKs, given
+//! [`amplitude::export`], agree with the server on every user.
+//!
+//! ```
+//! use bellwether_flags::Ruleset;
+//! use bellwether_model::{Context, EnvironmentKey, Flag, Revision};
+//! let flag: Flag = serde_json::from_value(serde_json::json!({
+//!     "key": "checkout", "kind": "boolean", "created": 0,
+//!     "variants": [{"key": "on", "value": true}, {"key": "off", "value": false}],
+//!     "settings": {"production": {"on": true, "off": "off",
+//!         "rules": [{"when": [[{"attribute": "country", "op": "is", "values": ["FI"]}]],
+//!                    "serve": {"serve": "variant", "variant": "on"}}],
+//!         "default": {"serve": "variant", "variant": "off"}}}
+//! }))?;
+//! let production: EnvironmentKey = "production".parse()?;
+//! let rules = Ruleset::compile(&production, Revision(1), [&flag], &|_| [].into())?;
+//! let attributes = serde_json::json!({"country": "FI"}).as_object().cloned().unwrap_or_default();
+//! let answer = rules.evaluate("checkout", &Context::new(Some("u1"), attributes)).unwrap();
+//! assert_eq!(answer.variant.as_str(), "on");
+//! assert_eq!(answer.reason.ofrep(), "TARGETING_MATCH");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod amplitude;
+mod bucket;
+mod evaluate;
+mod explain;
+mod format;
+mod ruleset;
+mod test;
+mod text;
+
+pub use bucket::{Bucket, bucket, threshold};
+pub use evaluate::{Evaluation, Reason};
+pub use explain::{Bucketed, ClauseStep, Explanation, Step, Stretch};
+pub use format::{Format, formats};
+pub use ruleset::Ruleset;

@@ -1,0 +1,49 @@
+//! Flags: which formats can say what. An operator names the formats that express it exactly; a flag
+//! that uses another one is left out of the format, with the reason, and never approximated.
+
+use bellwether_model::Op;
+
+/// A way by which a flag reaches somebody who evaluates it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// We evaluate and send the answer: OFREP and Amplitude's vardata.
+    Answer,
+    /// The Amplitude Experiment SDKs evaluate our export.
+    Amplitude,
+}
+
+/// The formats that express an operator exactly.
+pub fn formats(op: Op) -> &'static [Format] {
+    match amplitude(op) {
+        Some(_) => &[Format::Answer, Format::Amplitude],
+        None => &[Format::Answer],
+    }
+}
+
+/// How an operator reads in Amplitude's evaluation flags, where it can be said at all.
+pub(crate) enum Amplitude {
+    /// An operator of its own, with the values as they are.
+    Op(&'static str),
+    /// A search for each value, literally, between a prefix and a suffix.
+    Search { before: &'static str, after: &'static str },
+}
+
+pub(crate) fn amplitude(op: Op) -> Option<Amplitude> {
+    Some(Amplitude::Op(match op {
+        Op::Is => "is",
+        Op::IsNot => "is not",
+        Op::Contains => "contains",
+        Op::DoesNotContain => "does not contain",
+        Op::Less => "less",
+        Op::LessOrEqual => "less or equal",
+        Op::Greater => "greater",
+        Op::GreaterOrEqual => "greater or equal",
+        Op::VersionLess => "version less",
+        Op::VersionLessOrEqual => "version less or equal",
+        Op::VersionGreater => "version greater",
+        Op::VersionGreaterOrEqual => "version greater or equal",
+        Op::StartsWith => return Some(Amplitude::Search { before: "^", after: "" }),
+        // `$` would also match before a last line break in Python.
+        Op::EndsWith => return Some(Amplitude::Search { before: "", after: "(?![\\s\\S])" }),
+    }))
+}
