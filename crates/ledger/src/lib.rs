@@ -1,1 +1,51 @@
-//! stub
+//! Ledger: the log of changes, on SQLite. It is the state of the control plane; audit, time travel
+//! and rollback are readings of it.
+//!
+//! This room promises:
+//!
+//! - A change whose [`Ledger::apply`] returned is on disk. One that was refused left no trace.
+//! - Revisions are 1, 2, 3 and so on without gaps, and no change is ever altered or removed: the
+//!   database itself refuses it, and a chain of digests shows it where somebody did it by hand.
+//! - The state is a pure fold of the log. What is checked is checked when a change is *proposed*; a
+//!   stored change is never judged again, so that a stricter program still opens an older log.
+//! - The log holds no personal data. Targets, people, sessions and keys live in rewritable tables
+//!   beside it, written in the same transaction; a change cites them by a random id.
+//!
+//! It knows no clock: `now` is an argument.
+//!
+//! ```
+//! use bellwether_ledger::{Ledger, Proposed};
+//! use bellwether_model::{Actor, Edit, Environment, Millis, Revision};
+//!
+//! let dir = tempfile::tempdir().unwrap();
+//! let ledger = Ledger::open(&dir.path().join("ledger.sqlite")).unwrap();
+//! let environment =
+//!     Environment { key: "production".parse().unwrap(), name: "Production".into(), production: true };
+//! let proposed = Proposed {
+//!     by: Actor::System,
+//!     why: "first start".into(),
+//!     edit: Edit::EnvironmentCreated { environment },
+//!     expect: None,
+//!     lists: vec![],
+//! };
+//! let change = ledger.apply(proposed, Millis(0)).unwrap();
+//! assert_eq!(change.revision, Revision(1));
+//! assert!(ledger.state().environments["production"].production);
+//! ```
+
+mod check;
+mod doctor;
+mod error;
+mod ledger;
+mod log;
+mod people;
+mod schema;
+mod snapshot;
+mod state;
+
+pub use check::Proposed;
+pub use doctor::{Fault, Finding, Report};
+pub use error::LedgerError;
+pub use ledger::{Ledger, Page};
+pub use people::{ApiKey, NewKey, NewPerson, People, Person, Role, Scope, Session};
+pub use state::{State, Versioned};

@@ -1,0 +1,255 @@
+//! Ledger: the database file. Its tables, how they came to be, and how a connection is opened.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+use crate::error::LedgerError;
+
+/// Marks the file as a ledger of Bellwether ("BWLG").
+const APPLICATION: i32 = 0x4257_4c47;
+
+/// Every version of the schema is one step from the one before; a step that has been released is
+/// never edited. `user_version` counts the steps taken.
+const MIGRATIONS: &[&str] = &["
+    create table changes (
+        revision integer primary key check (revision > 0),
+        at integer not null,
+        by text not null,
+        why text not null,
+        edit text not null,
+        digest blob not null check (length(digest) = 32)
+    ) strict;
+
+    create trigger changes_have_no_gap before insert on changes
+    when new.revision <> (select coalesce(max(revision), 0) + 1 from changes)
+    begin select raise(abort, 'changes are numbered without gaps'); end;
+
+    create trigger changes_stay_as_they_are before update on changes
+    begin select raise(abort, 'a change is never altered'); end;
+
+    create trigger changes_stay before delete on changes
+    begin select raise(abort, 'a change is never removed'); end;
+
+    -- What a change alters, to page through the history of one thing. Made from the log.
+    create table touches (
+        subject text not null,
+        revision integer not null references changes (revision),
+        primary key (subject, revision)
+    ) strict, without rowid;
+
+    -- Made from the log, to open faster; every row may be lost.
+    create table snapshots (
+        revision integer primary key,
+        fold integer not null,
+        log_digest blob not null,
+        state text not null,
+        checksum blob not null
+    ) strict;
+
+    -- From here on personal data: rewritable, and never named in the log but by a random id.
+    create table lists (
+        id text primary key,
+        revision integer not null references changes (revision)
+    ) strict, without rowid;
+
+    create table list_members (
+        list text not null references lists (id),
+        position integer not null,
+        member text not null,
+        primary key (list, position)
+    ) strict, without rowid;
+
+    create table people (
+        id text primary key,
+        email text not null unique,
+        name text not null,
+        role text not null,
+        password_hash text not null,
+        created integer not null
+    ) strict;
+
+    create table sessions (
+        token_hash text primary key,
+        person text not null references people (id) on delete cascade,
+        csrf text not null,
+        expires integer not null
+    ) strict, without rowid;
+    create index sessions_by_person on sessions (person);
+
+    create table api_keys (
+        id text primary key,
+        name text not null,
+        scope text not null,
+        environment text,
+        secret_hash text not null unique,
+        created_by text not null,
+        created integer not null,
+        revoked integer
+    ) strict;
+
+    create table setup_links (
+        only_one integer primary key check (only_one = 1),
+        token_hash text not null,
+        created integer not null
+    ) strict;
+"];
+
+/// Opens the file for writing, creates or migrates it where that is needed.
+pub(crate) fn open_writer(path: &Path) -> Result<Connection, LedgerError> {
+    create(path)?;
+    let doing = LedgerError::storage("open its file");
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut conn = Connection::open_with_flags(path, flags).map_err(&doing)?;
+    conn.busy_timeout(Duration::from_secs(10)).map_err(&doing)?;
+    ours(&conn)?;
+    let mode: String = conn.query_row("pragma journal_mode = wal", [], |row| row.get(0)).map_err(&doing)?;
+    if mode != "wal" {
+        return Err(LedgerError::Storage {
+            doing: "open its file",
+            reason: format!("the file system allows journal mode `{mode}` only, and `wal` is needed"),
+        });
+    }
+    // FULL: a commit is on disk before it returns. `secure_delete`: what is forgotten is overwritten.
+    conn.execute_batch(
+        "pragma synchronous = full; pragma foreign_keys = on; pragma secure_delete = on;
+         pragma trusted_schema = off;",
+    )
+    .map_err(&doing)?;
+    migrate(&mut conn, MIGRATIONS)?;
+    Ok(conn)
+}
+
+/// Opens a file that is there for reading only; the file itself is never altered.
+pub(crate) fn open_reader(path: &Path) -> Result<Connection, LedgerError> {
+    let doing = LedgerError::storage("open its file");
+    if !path.is_file() {
+        return Err(LedgerError::Unknown { what: "ledger", key: path.display().to_string() });
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags).map_err(&doing)?;
+    conn.busy_timeout(Duration::from_secs(10)).map_err(&doing)?;
+    conn.execute_batch("pragma trusted_schema = off").map_err(&doing)?;
+    let version = ours(&conn)?;
+    if version == 0 {
+        return Err(LedgerError::Storage {
+            doing: "open its file",
+            reason: "it is not a ledger of Bellwether".to_owned(),
+        });
+    }
+    Ok(conn)
+}
+
+/// A transaction that is the only one to write from its first statement on.
+pub(crate) fn write<'c>(
+    conn: &'c mut Connection,
+    doing: &'static str,
+) -> Result<Transaction<'c>, LedgerError> {
+    conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(LedgerError::storage(doing))
+}
+
+/// Makes the file if there is none, for its owner alone: it holds hashes of passwords. SQLite gives
+/// its other files the same permissions.
+fn create(path: &Path) -> Result<(), LedgerError> {
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(LedgerError::Storage {
+            doing: "open its file",
+            reason: format!("`{}`: {}", path.display(), error.kind()),
+        }),
+    }
+}
+
+/// The schema version of a file that is empty or ours.
+fn ours(conn: &Connection) -> Result<usize, LedgerError> {
+    let doing = LedgerError::storage("open its file");
+    let pragma = |name: &str| conn.query_row(&format!("pragma {name}"), [], |row| row.get::<_, i64>(0));
+    let version = pragma("user_version").map_err(&doing)?;
+    let application = pragma("application_id").map_err(&doing)?;
+    let tables: i64 =
+        conn.query_row("select count(*) from sqlite_schema", [], |row| row.get(0)).map_err(&doing)?;
+    let refuse = |reason: String| Err(LedgerError::Storage { doing: "open its file", reason });
+    if application != i64::from(APPLICATION) && (application, version, tables) != (0, 0, 0) {
+        return refuse("it is another program's database".to_owned());
+    }
+    match usize::try_from(version) {
+        Ok(version) if version <= MIGRATIONS.len() => Ok(version),
+        _ => refuse(format!("schema version `{version}` was written by a newer Bellwether")),
+    }
+}
+
+/// Takes the steps that are missing, each in a transaction of its own.
+fn migrate(conn: &mut Connection, steps: &[&str]) -> Result<(), LedgerError> {
+    let doing = "bring its schema up to date";
+    for (i, step) in steps.iter().enumerate() {
+        let tx = write(conn, doing)?;
+        let version: i64 =
+            tx.query_row("pragma user_version", [], |row| row.get(0)).map_err(LedgerError::storage(doing))?;
+        if usize::try_from(version).is_ok_and(|done| done <= i) {
+            tx.execute_batch(step).map_err(LedgerError::storage(doing))?;
+            tx.execute_batch(&format!(
+                "pragma application_id = {APPLICATION}; pragma user_version = {}",
+                i + 1
+            ))
+            .map_err(LedgerError::storage(doing))?;
+        }
+        tx.commit().map_err(LedgerError::storage(doing))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_later_step_is_taken_once_and_keeps_what_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("l.sqlite");
+        let mut conn = open_writer(&path).unwrap();
+        conn.execute("insert into people values ('p', 'a@b', 'A', 'viewer', 'x', 1)", []).unwrap();
+        let steps = [MIGRATIONS, &["alter table people add column locale text"]].concat();
+        migrate(&mut conn, &steps).unwrap();
+        migrate(&mut conn, &steps).unwrap();
+        let kept: (String, Option<String>) = conn
+            .query_row("select id, locale from people", [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap();
+        assert_eq!(kept, ("p".to_owned(), None));
+        drop(conn);
+        let newer = open_writer(&path).unwrap_err();
+        assert!(newer.message().contains("newer Bellwether"), "{newer}");
+        assert!(open_reader(&path).unwrap_err().message().contains("newer Bellwether"));
+    }
+
+    #[test]
+    fn a_file_that_is_not_ours_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let other = dir.path().join("other.sqlite");
+        Connection::open(&other).unwrap().execute_batch("create table t (x)").unwrap();
+        let text = dir.path().join("text");
+        std::fs::write(&text, "not a database, but long enough to be looked at ".repeat(40)).unwrap();
+        let before = std::fs::read(&other).unwrap();
+        let said = [open_writer(&other), open_reader(&other), open_writer(&text), open_writer(dir.path())]
+            .map(|r| r.unwrap_err().message().replace(&dir.path().display().to_string(), "DIR"));
+        insta::assert_snapshot!(said.join("\n"), @"");
+        assert_eq!(std::fs::read(&other).unwrap(), before);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_its_owner_may_read_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("l.sqlite");
+        let _conn = open_writer(&path).unwrap();
+        for file in std::fs::read_dir(dir.path()).unwrap() {
+            assert_eq!(file.unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Ledger: the state, a pure fold of the log. Folding is total: it judges nothing, so that a change
+//! that was accepted once is accepted for ever.
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+
+use bellwether_model::experiment::ExperimentState;
+use bellwether_model::{
+    Actor, Change, Edit, Environment, EnvironmentKey, Experiment, ExperimentKey, Flag, FlagKey, Metric,
+    MetricKey, Millis, Revision, Serve, Split, Subject,
+};
+use serde::{Deserialize, Serialize};
+
+/// A value with the change that made it what it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Versioned<T> {
+    /// The value.
+    pub value: T,
+    /// The revision of its last change: what an edit based on this value sends as `expect`.
+    pub revision: Revision,
+    /// When it was last changed.
+    pub at: Millis,
+    /// By whom.
+    pub by: Actor,
+}
+
+impl<T> Versioned<T> {
+    fn new(value: T, change: &Change) -> Self {
+        Self { value, revision: change.revision, at: change.at, by: change.by.clone() }
+    }
+
+    fn touch(&mut self, change: &Change) {
+        (self.revision, self.at, self.by) = (change.revision, change.at, change.by.clone());
+    }
+}
+
+impl<T> Deref for Versioned<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+/// Everything that changes have brought about, as of one revision.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// The revision of the last change that is folded in; 0 before the first.
+    pub revision: Revision,
+    /// Environments by key.
+    pub environments: BTreeMap<EnvironmentKey, Versioned<Environment>>,
+    /// Flags by key, archived ones included.
+    pub flags: BTreeMap<FlagKey, Versioned<Flag>>,
+    /// Metrics by key.
+    pub metrics: BTreeMap<MetricKey, Versioned<Metric>>,
+    /// Experiments by key, in every state.
+    pub experiments: BTreeMap<ExperimentKey, Versioned<Experiment>>,
+}
+
+impl State {
+    /// Folds one change in. Total and without judgement; `false` says that the change found nothing
+    /// to act on (only a damaged log holds such a change) and only the revision moved.
+    pub fn apply(&mut self, change: &Change) -> bool {
+        self.revision = change.revision;
+        match &change.edit {
+            Edit::EnvironmentCreated { environment } => {
+                self.environments
+                    .insert(environment.key.clone(), Versioned::new(environment.clone(), change));
+                true
+            }
+            Edit::FlagCreated { flag } => {
+                self.flags.insert(flag.key.clone(), Versioned::new(flag.clone(), change));
+                true
+            }
+            Edit::MetricSaved { metric } => {
+                self.metrics.insert(metric.key.clone(), Versioned::new(metric.clone(), change));
+                true
+            }
+            Edit::ExperimentSaved { experiment } => {
+                self.experiments.insert(experiment.key.clone(), Versioned::new(experiment.clone(), change));
+                true
+            }
+            Edit::FlagDescribed { flag, .. }
+            | Edit::FlagToggled { flag, .. }
+            | Edit::TargetingReplaced { flag, .. }
+            | Edit::SplitReshared { flag, .. }
+            | Edit::FlagArchived { flag, .. }
+            | Edit::RolloutSet { flag, .. } => self.flags.get_mut(flag).is_some_and(|flag| {
+                flag.touch(change);
+                amend(&mut flag.value, &change.edit, change.at)
+            }),
+            Edit::ExperimentStarted { experiment, since } => {
+                self.experiment(experiment, change, |_| Some(ExperimentState::Running { since: *since }))
+            }
+            Edit::ExperimentStopped { experiment, at } => self.experiment(experiment, change, |was| {
+                Some(ExperimentState::Stopped { since: since(was)?, at: *at, because: change.why.clone() })
+            }),
+            Edit::ExperimentShipped { experiment, at, variant } => {
+                let shipped = self.experiment(experiment, change, |was| {
+                    Some(ExperimentState::Shipped { since: since(was)?, at: *at, variant: variant.clone() })
+                });
+                let Some(experiment) = self.experiments.get(experiment).filter(|_| shipped) else {
+                    return false;
+                };
+                let Some(flag) = self.flags.get_mut(&experiment.flag) else { return false };
+                flag.touch(change);
+                let setting = flag.value.settings.get_mut(&experiment.environment);
+                setting.is_some_and(|setting| {
+                    setting.default = Serve::Variant { variant: variant.clone() };
+                    true
+                })
+            }
+        }
+    }
+
+    /// What a change alters: its subject, and the flag of an experiment that is shipped.
+    pub(crate) fn touched(&self, edit: &Edit) -> Vec<Subject> {
+        let mut touched = vec![edit.subject()];
+        if let Edit::ExperimentShipped { experiment, .. } = edit {
+            touched.extend(self.experiments.get(experiment).map(|e| Subject::Flag(e.flag.clone())));
+        }
+        touched
+    }
+
+    /// The newest change of a subject: its revision, by whom and when.
+    pub(crate) fn newest(&self, subject: &Subject) -> Option<(Revision, &Actor, Millis)> {
+        fn of<T>(found: Option<&Versioned<T>>) -> Option<(Revision, &Actor, Millis)> {
+            found.map(|v| (v.revision, &v.by, v.at))
+        }
+        match subject {
+            Subject::Environment(key) => of(self.environments.get(key)),
+            Subject::Flag(key) => of(self.flags.get(key)),
+            Subject::Metric(key) => of(self.metrics.get(key)),
+            Subject::Experiment(key) => of(self.experiments.get(key)),
+        }
+    }
+
+    /// The experiment that runs on a flag in an environment; there is at most one.
+    pub fn running(&self, flag: &FlagKey, environment: &EnvironmentKey) -> Option<&Versioned<Experiment>> {
+        self.experiments.values().find(|e| e.running() && e.flag == *flag && e.environment == *environment)
+    }
+
+    fn experiment(
+        &mut self,
+        key: &ExperimentKey,
+        change: &Change,
+        next: impl FnOnce(&ExperimentState) -> Option<ExperimentState>,
+    ) -> bool {
+        let Some(experiment) = self.experiments.get_mut(key) else { return false };
+        experiment.touch(change);
+        match next(&experiment.value.state) {
+            Some(state) => {
+                experiment.value.state = state;
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+/// When an experiment began, if it has.
+fn since(state: &ExperimentState) -> Option<Millis> {
+    match state {
+        ExperimentState::Draft => None,
+        ExperimentState::Running { since }
+        | ExperimentState::Stopped { since, .. }
+        | ExperimentState::Shipped { since, .. } => Some(*since),
+    }
+}
+
+/// What an edit makes of a flag; `false` where it finds nothing to act on.
+pub(crate) fn amend(flag: &mut Flag, edit: &Edit, at: Millis) -> bool {
+    match edit {
+        Edit::FlagDescribed { name, description, .. } => {
+            flag.name.clone_from(name);
+            flag.description.clone_from(description);
+            true
+        }
+        Edit::FlagArchived { archived, .. } => {
+            flag.archived = *archived;
+            true
+        }
+        Edit::FlagToggled { environment, on, .. } => {
+            flag.settings.get_mut(environment).map(|setting| setting.on = *on).is_some()
+        }
+        Edit::TargetingReplaced { environment, setting, .. } => {
+            // Where the flag was not served it was not on: a first setting starts off.
+            let on = flag.settings.get(environment).is_some_and(|was| was.on);
+            let mut setting = setting.clone();
+            setting.on = on;
+            flag.settings.insert(environment.clone(), setting);
+            true
+        }
+        Edit::RolloutSet { environment, rollout, .. } => flag
+            .settings
+            .get_mut(environment)
+            .map(|setting| setting.default = Serve::Rollout { rollout: rollout.clone() })
+            .is_some(),
+        Edit::SplitReshared { environment, split, .. } => {
+            match flag.settings.get_mut(environment).map(|setting| &mut setting.default) {
+                Some(Serve::Split { split: was }) => {
+                    *was = split.clone();
+                    true
+                }
+                Some(Serve::Rollout { rollout }) => {
+                    if !same_ratio(&rollout.split, split, [&rollout.candidate, &rollout.control]) {
+                        rollout.epoch = rollout.epoch.saturating_add(1);
+                        rollout.epoch_began = at;
+                    }
+                    rollout.split = split.clone();
+                    true
+                }
+                Some(Serve::Variant { .. }) | None => false,
+            }
+        }
+        Edit::EnvironmentCreated { .. }
+        | Edit::FlagCreated { .. }
+        | Edit::MetricSaved { .. }
+        | Edit::ExperimentSaved { .. }
+        | Edit::ExperimentStarted { .. }
+        | Edit::ExperimentStopped { .. }
+        | Edit::ExperimentShipped { .. } => false,
+    }
+}
+
+/// Whether two variants have the same proportion to each other in both splits.
+fn same_ratio(a: &Split, b: &Split, [one, other]: [&bellwether_model::VariantKey; 2]) -> bool {
+    let points = |split: &Split, variant| u32::from(split.share(variant).points());
+    points(a, one) * points(b, other) == points(b, one) * points(a, other)
+}
