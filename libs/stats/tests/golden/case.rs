@@ -1,0 +1,240 @@
+//! Reading reference cases and keeping account of what was checked.
+
+use serde_json::{Map, Value};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+/// How one function of a family is checked.
+pub(crate) type Check = fn(&Case<'_>);
+
+fn folder() -> PathBuf {
+    std::env::var_os("GOLDEN_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden"), PathBuf::from)
+}
+
+/// Names of the families whose files lie in the folder.
+pub(crate) fn families_in_folder() -> BTreeSet<String> {
+    std::fs::read_dir(folder())
+        .unwrap()
+        .filter_map(|entry| {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            name.strip_suffix(".json").map(str::to_owned)
+        })
+        .collect()
+}
+
+/// One file of cases.
+pub(crate) struct Family {
+    name: String,
+    cases: Vec<Value>,
+}
+
+/// What came of a family.
+pub(crate) struct Outcome {
+    pub(crate) summary: String,
+    pub(crate) passed: usize,
+    pub(crate) failures: Vec<String>,
+}
+
+impl Family {
+    pub(crate) fn read(name: &str) -> Self {
+        let path = folder().join(format!("{name}.json"));
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path:?}: {e}"));
+        Self::parse(&text)
+    }
+
+    pub(crate) fn parse(text: &str) -> Self {
+        let file: Value = serde_json::from_str(text).unwrap();
+        Self {
+            name: file["family"].as_str().unwrap().to_owned(),
+            cases: file["cases"].as_array().unwrap().clone(),
+        }
+    }
+
+    pub(crate) fn run(&self, check: Check) -> Outcome {
+        self.run_with(check)
+    }
+
+    pub(crate) fn run_with(&self, check: impl Fn(&Case<'_>)) -> Outcome {
+        let mut passed = 0;
+        let mut failures = Vec::new();
+        let mut functions: BTreeMap<String, usize> = BTreeMap::new();
+        let mut outputs: BTreeSet<String> = BTreeSet::new();
+        for value in &self.cases {
+            let case = Case::new(value);
+            check(&case);
+            let account = case.account.into_inner();
+            if account.whole_function {
+                *functions.entry(case.function).or_default() += 1;
+                continue;
+            }
+            let mut wrong = account.wrong;
+            for name in case.outputs.keys() {
+                if !account.seen.contains(name) {
+                    wrong.push(format!("{name}: neither checked nor listed as not offered"));
+                }
+            }
+            let of_function = |name: &String| format!("{}.{name}", case.function);
+            outputs.extend(account.left.iter().map(of_function));
+            if wrong.is_empty() {
+                passed += 1;
+            }
+            let place = format!("{} {}", self.name, case.id);
+            failures.extend(wrong.into_iter().map(|w| format!("{place}: {w}")));
+        }
+        let mut summary = format!("{}: {passed}/{}", self.name, self.cases.len());
+        for (function, cases) in functions {
+            summary += &format!("\n    not offered yet: `{function}` ({cases} cases)");
+        }
+        if !outputs.is_empty() {
+            let list: Vec<_> = outputs.into_iter().collect();
+            summary += &format!("\n    not offered yet, in cases that pass: {}", list.join(", "));
+        }
+        Outcome { summary, passed, failures }
+    }
+}
+
+/// One case: inputs, reference outputs, and the account of what was looked at.
+pub(crate) struct Case<'a> {
+    id: String,
+    function: String,
+    inputs: &'a Value,
+    /// Nested objects are flattened to dotted names.
+    outputs: BTreeMap<String, Value>,
+    rel: f64,
+    abs: f64,
+    account: RefCell<Account>,
+}
+
+#[derive(Default)]
+struct Account {
+    seen: BTreeSet<String>,
+    left: BTreeSet<String>,
+    wrong: Vec<String>,
+    whole_function: bool,
+}
+
+fn flatten(prefix: &str, object: &Map<String, Value>, into: &mut BTreeMap<String, Value>) {
+    for (name, value) in object {
+        let name = format!("{prefix}{name}");
+        match value {
+            Value::Object(inner) => flatten(&format!("{name}."), inner, into),
+            _ => {
+                into.insert(name, value.clone());
+            }
+        }
+    }
+}
+
+fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.parse().unwrap()),
+        _ => Some(value.as_f64().unwrap()),
+    }
+}
+
+impl<'a> Case<'a> {
+    fn new(value: &'a Value) -> Self {
+        let mut outputs = BTreeMap::new();
+        flatten("", value["outputs"].as_object().unwrap(), &mut outputs);
+        Self {
+            id: value["id"].as_str().unwrap().to_owned(),
+            function: value["function"].as_str().unwrap().to_owned(),
+            inputs: &value["inputs"],
+            outputs,
+            rel: value["tol"]["rel"].as_f64().unwrap(),
+            abs: value["tol"]["abs"].as_f64().unwrap(),
+            account: RefCell::default(),
+        }
+    }
+
+    pub(crate) fn function(&self) -> &str {
+        &self.function
+    }
+
+    /// A number among the inputs.
+    pub(crate) fn input(&self, name: &str) -> f64 {
+        number(&self.inputs[name]).unwrap_or_else(|| panic!("{} has no input {name}", self.id))
+    }
+
+    pub(crate) fn count(&self, name: &str) -> u64 {
+        let value = self.input(name);
+        assert!(value >= 0.0 && value.fract() == 0.0);
+        value as u64
+    }
+
+    pub(crate) fn text(&self, name: &str) -> &str {
+        self.inputs[name].as_str().unwrap()
+    }
+
+    pub(crate) fn list(&self, name: &str) -> Vec<f64> {
+        numbers(&self.inputs[name])
+    }
+
+    pub(crate) fn raw(&self, name: &str) -> &Value {
+        &self.inputs[name]
+    }
+
+    pub(crate) fn has(&self, output: &str) -> bool {
+        self.outputs.contains_key(output)
+    }
+
+    /// The whole function is not offered by this room yet.
+    pub(crate) fn not_offered(&self) {
+        self.account.borrow_mut().whole_function = true;
+    }
+
+    /// Outputs of this case that are not offered yet, where the case has them.
+    pub(crate) fn left_out(&self, outputs: &[&str]) {
+        let mut account = self.account.borrow_mut();
+        for name in outputs.iter().filter(|name| self.has(name)) {
+            account.seen.insert((*name).to_owned());
+            account.left.insert((*name).to_owned());
+        }
+    }
+
+    pub(crate) fn number(&self, output: &str, ours: f64) {
+        self.numbers_within(output, &[ours], self.rel, self.abs);
+    }
+
+    pub(crate) fn numbers(&self, output: &str, ours: &[f64]) {
+        self.numbers_within(output, ours, self.rel, self.abs);
+    }
+
+    /// `|x - y| <= abs + rel·|y|`; a null in the reference is not applicable.
+    pub(crate) fn numbers_within(&self, output: &str, ours: &[f64], rel: f64, abs: f64) {
+        let mut account = self.account.borrow_mut();
+        account.seen.insert(output.to_owned());
+        let Some(reference) = self.outputs.get(output) else {
+            account.wrong.push(format!("{output}: no such output"));
+            return;
+        };
+        let reference = match reference {
+            Value::Array(items) => items.iter().map(number).collect(),
+            one => vec![number(one)],
+        };
+        if reference.len() != ours.len() {
+            let lengths = format!("{output}: {} values for {}", ours.len(), reference.len());
+            account.wrong.push(lengths);
+            return;
+        }
+        for (i, (theirs, ours)) in reference.iter().zip(ours).enumerate() {
+            let Some(theirs) = *theirs else { continue };
+            let near = (ours - theirs).abs() <= abs + rel * theirs.abs();
+            let same_infinity = theirs.is_infinite() && *ours == theirs;
+            if !(near && theirs.is_finite() || same_infinity) {
+                let error = (ours - theirs).abs() / theirs.abs();
+                account.wrong.push(format!(
+                    "{output}[{i}]: {ours:e}, reference {theirs:e} (relative error {error:.1e})"
+                ));
+            }
+        }
+    }
+}
+
+pub(crate) fn numbers(value: &Value) -> Vec<f64> {
+    let items = value.as_array().unwrap();
+    items.iter().map(|item| number(item).unwrap()).collect()
+}
