@@ -7,6 +7,7 @@ import { appendFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { after, before } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -113,11 +114,10 @@ export class Server {
     server.session = { cookie: login.headers.getSetCookie().map((c) => c.split(';')[0]).join('; '), csrf: session.csrf };
     server.keys = {};
     for (const scope of ['admin', 'client', 'server']) {
-      const key = await server.post('/api/keys', {
+      const key = await server.call('POST', '/api/keys', {
         name: `${scope} of the proofs`,
         scope,
         ...(scope === 'admin' ? {} : { environment }),
-        why: 'the proofs need it',
       });
       server.keys[scope] = key.secret;
     }
@@ -208,4 +208,17 @@ export class Server {
   toggle(flag, on, environment = this.environment) {
     return this.post(`/api/flags/${flag}/toggle`, { environment, on });
   }
+}
+
+/** One server for all tests of a `describe`: `serving().server` from its first test on. */
+export function serving(options) {
+  const ends = [];
+  const suite = {};
+  before(async () => {
+    suite.server = await Server.start({ after: (end) => ends.unshift(end) }, options);
+  });
+  after(async () => {
+    for (const end of ends) await end();
+  });
+  return suite;
 }
