@@ -75,7 +75,19 @@ pub enum Cells {
 impl Cells {
     /// The column of one property of these events.
     pub fn collect<'e>(events: impl Iterator<Item = &'e Event> + Clone, name: &PropertyName) -> Self {
-        let cells = || events.clone().map(|e| name.of(e));
+        Self::typed(events.map(|e| name.of(e)))
+    }
+
+    /// The column of these values; null is missing.
+    ///
+    /// ```
+    /// use bellwether_columns::Cells;
+    /// let values = [serde_json::json!(1), serde_json::json!(2.5)];
+    /// let cells = Cells::typed(values.iter().map(Some));
+    /// assert!(matches!(cells, Cells::Numbers(_)));
+    /// ```
+    pub fn typed<'v>(values: impl Iterator<Item = Option<&'v Json>> + Clone) -> Self {
+        let cells = || values.clone().map(|v| v.filter(|v| !v.is_null()));
         let all = |test: fn(&Json) -> bool| cells().flatten().all(test);
         if cells().flatten().next().is_none() {
             Self::Missing
