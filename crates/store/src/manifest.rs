@@ -1,0 +1,85 @@
+//! Store: the manifest, the one file that says which parts there are.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use bellwether_model::{Millis, Seq};
+use serde::{Deserialize, Serialize};
+
+use crate::error::StoreError;
+use crate::files;
+
+const VERSION: u64 = 1;
+
+/// Which parts exist, and how far they reach: every committed event up to `sealed` is in exactly
+/// one part, every later one is in the write-ahead log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Manifest {
+    version: u64,
+    pub(crate) sealed: Seq,
+    pub(crate) parts: Vec<Entry>,
+}
+
+/// A part, as the manifest knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    /// File name in `parts/`: the first event, the last, and the beginning of the SHA-256 of its bytes.
+    pub(crate) file: String,
+    pub(crate) rows: u64,
+    pub(crate) bytes: u64,
+    pub(crate) first: Seq,
+    pub(crate) last: Seq,
+    /// Least and greatest event time.
+    pub(crate) time: (Millis, Millis),
+    /// Least and greatest time of receipt.
+    pub(crate) received: (Millis, Millis),
+}
+
+impl Default for Manifest {
+    fn default() -> Self {
+        Self { version: VERSION, sealed: Seq(0), parts: Vec::new() }
+    }
+}
+
+/// Where the manifest of a store lies.
+pub(crate) fn path(dir: &Path) -> PathBuf {
+    dir.join("manifest.json")
+}
+
+impl Manifest {
+    /// Reads the manifest; a store that never sealed anything has none.
+    pub(crate) fn read(dir: &Path) -> Result<Self, StoreError> {
+        #[derive(Deserialize)]
+        struct Versioned {
+            version: u64,
+        }
+        let path = path(dir);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(cause) => return Err(StoreError::io("read", &path)(cause)),
+        };
+        let damaged = |e: serde_json::Error| StoreError::corrupt(&path, 0, e.to_string());
+        let Versioned { version } = serde_json::from_str(&text).map_err(damaged)?;
+        if version > VERSION {
+            return Err(StoreError::Newer { file: path, version });
+        }
+        let manifest: Self = serde_json::from_str(&text).map_err(damaged)?;
+        let ordered = manifest.parts.windows(2).all(|w| matches!(w, [a, b] if a.last < b.first));
+        let within = manifest.parts.iter().all(|p| p.first <= p.last && p.last <= manifest.sealed);
+        if ordered && within {
+            Ok(manifest)
+        } else {
+            Err(StoreError::corrupt(&path, 0, "its parts overlap or pass what is sealed"))
+        }
+    }
+
+    /// Puts it in the place of the old one, in one step.
+    pub(crate) fn write(&self, dir: &Path) -> Result<(), StoreError> {
+        let path = path(dir);
+        let mut text = serde_json::to_vec_pretty(self)
+            .map_err(|e| StoreError::corrupt(&path, 0, format!("it cannot be written: {e}")))?;
+        text.push(b'\n');
+        files::create_from(&path, &text).map(drop)
+    }
+}

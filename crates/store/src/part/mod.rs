@@ -1,0 +1,71 @@
+//! Store: parts, the Parquet files that events end up in. This module says what a part looks like.
+//!
+//! Rows are sorted by bucket of the unit (CRC-32 of the user id, or of the device id where the user
+//! is not known, modulo [`BUCKETS`]), unit, event time, and place in the log. Columns:
+//!
+//! | column | type | |
+//! |---|---|---|
+//! | `environment`, `event` | text | |
+//! | `user`, `device` | text | null where not known, never both |
+//! | `time`, `received` | timestamp, ms, UTC | |
+//! | `insert_id` | text | |
+//! | `session`, `revision` | integer | |
+//! | `fingerprint` | 16 bytes | of named events |
+//! | `seq` | integer | place in the log |
+//! | `groups` | JSON text | |
+//! | `p.<name>`, `u.<name>` | see below | a property of the event, of the user |
+//! | `p`, `u` | JSON text | the properties past the first [`COLUMNS`] of their kind |
+//!
+//! A property's column has the type of its values: text, boolean, integer (64 bits), float, or, where
+//! they are of several types or are lists, objects or larger integers, JSON text. The field says
+//! `bellwether.type` `json` then; a float column says `bellwether.whole` `integer` where its whole
+//! numbers were written without a fraction, so that each value comes back as it was.
+
+mod read;
+mod shape;
+mod write;
+
+pub(crate) use read::Part;
+pub(crate) use write::{digest, write};
+
+/// Buckets that units are spread over: a query may walk them side by side.
+const BUCKETS: u32 = 64;
+/// Properties of one kind that get a column of their own, the most frequent first.
+const COLUMNS: usize = 200;
+/// Rows of a row group.
+const ROW_GROUP: usize = 65_536;
+
+/// Field metadata: how to read a column whose Arrow type does not say it all.
+const TYPE: &str = "bellwether.type";
+/// Field metadata: whether whole numbers of a float column were integers.
+const WHOLE: &str = "bellwether.whole";
+
+/// The two kinds of properties.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Event,
+    User,
+}
+
+impl Kind {
+    const ALL: [Self; 2] = [Self::Event, Self::User];
+
+    /// The column of the rest; with a point and a name, the column of a property.
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Event => "p",
+            Self::User => "u",
+        }
+    }
+
+    fn column(self, name: &str) -> String {
+        format!("{}.{name}", self.prefix())
+    }
+
+    fn of(self, event: &bellwether_model::Event) -> &bellwether_model::Properties {
+        match self {
+            Self::Event => &event.properties,
+            Self::User => &event.user_properties,
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Store: maintenance. Rows in memory become a part; log files that parts make superfluous go.
+
+use std::sync::Arc;
+
+use bellwether_columns::ScanError;
+use bellwether_model::{Millis, Seq};
+
+use crate::error::StoreError;
+use crate::memory::{Memtable, Row, View};
+use crate::part::{self, Part};
+use crate::store::{Store, lock};
+
+/// What a step did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Step {
+    /// Events that were written into a part.
+    pub sealed: u64,
+    /// Log files that were removed.
+    pub logs_removed: usize,
+}
+
+impl Store {
+    /// A bounded piece of maintenance: writes at most one part, if there are enough rows in memory or
+    /// the first of them is old enough; removes superfluous log files; forgets `insert_id`s of long
+    /// ago. A step that finds nothing to do costs next to nothing, so call it every second.
+    ///
+    /// # Errors
+    /// When a file could not be written. Nothing is lost or half-done then: the rows stay in memory
+    /// and in the log, and the next step tries again.
+    pub fn step(&self, now: Millis) -> Result<Step, StoreError> {
+        self.seal(|memory| {
+            let aged = memory.first().is_some_and(|first| now.since(first) >= self.settings.seal_age);
+            memory.len() >= self.settings.seal_rows || memory.bytes() >= self.settings.seal_bytes || aged
+        })
+    }
+
+    /// Writes everything in memory into a part, as before an export or a long stop.
+    ///
+    /// # Errors
+    /// As [`Store::step`].
+    pub fn flush(&self) -> Result<Step, StoreError> {
+        // The first seals what an earlier step failed to, if there is such a thing.
+        let first = self.seal(|_| true)?;
+        let second = self.seal(|_| true)?;
+        Ok(Step {
+            sealed: first.sealed + second.sealed,
+            logs_removed: first.logs_removed + second.logs_removed,
+        })
+    }
+
+    fn seal(&self, due: impl FnOnce(&Memtable) -> bool) -> Result<Step, StoreError> {
+        let mut manifest = lock(&self.manifest);
+        let frozen = self.freeze(due)?;
+        let mut step = Step::default();
+        if let Some((view, sealed)) = frozen {
+            let rows: Vec<&Row> = view.rows().collect();
+            let dir = self.dir.join("parts");
+            let mut next = manifest.clone();
+            let mut parts = Vec::new();
+            if let Some(entry) = part::write(&dir, &rows)? {
+                parts.push(Arc::new(Part::open(&dir, &entry).map_err(unreadable)?));
+                next.parts.push(entry);
+            }
+            next.sealed = sealed;
+            next.write(&self.dir)?;
+            *manifest = next;
+
+            let mut shown = lock(&self.shown);
+            Arc::make_mut(&mut shown.parts).extend(parts);
+            shown.frozen = View::default();
+            drop(shown);
+            let mut intake = lock(&self.intake);
+            intake.resident = intake.resident.saturating_sub(view.bytes());
+            step.sealed = rows.len() as u64;
+        }
+        step.logs_removed = lock(&self.writer).log.trim(manifest.sealed)?;
+        lock(&self.intake).seen.forget();
+        Ok(step)
+    }
+
+    /// The rows that must become a part and the last of them, if there are any: those that an earlier
+    /// step could not write, or else those in memory, if they are due.
+    fn freeze(&self, due: impl FnOnce(&Memtable) -> bool) -> Result<Option<(View, Seq)>, StoreError> {
+        let of = |view: View| view.last().map(|last| (view, last));
+        let waiting = lock(&self.shown).frozen.clone();
+        if waiting.len() > 0 {
+            return Ok(of(waiting));
+        }
+        let mut writer = lock(&self.writer);
+        if writer.active.len() == 0 || !due(&writer.active) {
+            return Ok(None);
+        }
+        // What comes next goes to another file, so that this one can be removed.
+        let next = Seq(writer.log.last().0 + 1);
+        writer.log.rotate(next)?;
+        let view = std::mem::take(&mut writer.active).view();
+        let mut shown = lock(&self.shown);
+        shown.frozen = view.clone();
+        shown.active = View::default();
+        Ok(of(view))
+    }
+}
+
+/// A part that was just written does not read.
+pub(crate) fn unreadable(error: ScanError) -> StoreError {
+    match error {
+        ScanError::Unreadable { what, why } => StoreError::corrupt(what.as_ref(), 0, why),
+    }
+}

@@ -1,0 +1,90 @@
+//! Store: what is committed at one moment, for reading.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use bellwether_columns::{Batch, Scan, ScanError, Want};
+use bellwether_model::{EnvironmentKey, Event, Seq};
+
+use crate::memory::{Row, View};
+use crate::part::Part;
+
+/// The events of a store at one moment: its parts, the rows that are being written into the next
+/// one, and the rows since. Every committed event is in exactly one of them.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    pub(crate) parts: Arc<Vec<Arc<Part>>>,
+    pub(crate) frozen: View,
+    pub(crate) active: View,
+    pub(crate) seq: Seq,
+}
+
+/// Rows in memory that become one batch.
+const BATCH: usize = 8_192;
+
+impl Snapshot {
+    /// How many events there are.
+    #[must_use]
+    #[allow(clippy::len_without_is_empty)]
+    pub fn len(&self) -> u64 {
+        let parts: u64 = self.parts.iter().map(|p| p.entry().rows).sum();
+        parts + (self.frozen.len() + self.active.len()) as u64
+    }
+
+    /// How many parts they lie in, those in memory not counted.
+    #[must_use]
+    pub fn parts(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// The newest `limit` events of an environment by time of receipt, the newest first; of several
+    /// with the same time, the later in the log first.
+    ///
+    /// # Errors
+    /// When a part cannot be read.
+    pub fn events(&self, environment: &EnvironmentKey, limit: usize) -> Result<Vec<Event>, ScanError> {
+        let age = |row: &Row| std::cmp::Reverse((row.event.received, row.seq));
+        let mut memory: Vec<&Row> = self.memory().filter(|r| r.event.environment == *environment).collect();
+        memory.sort_unstable_by_key(|row| age(row));
+        memory.truncate(limit);
+        let mut found: Vec<Row> = memory.into_iter().cloned().collect();
+
+        let mut parts: Vec<&Arc<Part>> = self.parts.iter().collect();
+        parts.sort_by_key(|part| std::cmp::Reverse(part.entry().received.1));
+        for part in parts {
+            let enough = found.len() >= limit;
+            if enough && found.last().is_none_or(|oldest| oldest.event.received > part.entry().received.1) {
+                break;
+            }
+            found.extend(part.newest(environment, limit)?);
+            found.sort_unstable_by_key(age);
+            found.truncate(limit);
+        }
+        Ok(found.into_iter().map(|row| row.event).collect())
+    }
+
+    fn memory(&self) -> impl Iterator<Item = &Row> {
+        self.frozen.rows().chain(self.active.rows())
+    }
+}
+
+impl Scan for Snapshot {
+    fn seq(&self) -> Seq {
+        self.seq
+    }
+
+    fn scan(&self, want: &Want, each: &mut dyn FnMut(&Batch) -> ControlFlow<()>) -> Result<(), ScanError> {
+        for part in self.parts.iter() {
+            if part.scan(want, each)?.is_break() {
+                return Ok(());
+            }
+        }
+        let mut wanted = self.memory().map(|row| &row.event).filter(|event| want.wants(event));
+        loop {
+            let events: Vec<&Event> = wanted.by_ref().take(BATCH).collect();
+            if events.is_empty() || each(&Batch::of(&events, &want.properties)).is_break() {
+                return Ok(());
+            }
+        }
+    }
+}

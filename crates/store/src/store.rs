@@ -1,0 +1,298 @@
+//! Store: taking events in. A call is admitted or refused as a whole, and committed or lost as a whole.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bellwether_model::event::Taken;
+use bellwether_model::{Event, Seq, Span};
+
+use crate::error::StoreError;
+use crate::fingerprint::{Fingerprint, Seen};
+use crate::manifest::Manifest;
+use crate::memory::{Memtable, Row, weight};
+use crate::snapshot::Snapshot;
+use crate::wal::Log;
+
+/// The deepest nesting of a property that is taken. JSON text reads back to 128.
+const DEEPEST: usize = 100;
+/// How many times `seal_bytes` may be in memory, when sealing fails or lags, before events are refused.
+const RESIDENT: usize = 4;
+
+/// When to do what, and how much to hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Rows in memory that make [`Store::step`] write a part.
+    pub seal_rows: usize,
+    /// Bytes in memory, roughly, that make it write a part.
+    pub seal_bytes: usize,
+    /// How long after the receipt of the first row in memory it writes a part anyway.
+    pub seal_age: Span,
+    /// About how many bytes of events may wait for a commit. As much again may be in one under way.
+    pub queue_bytes: usize,
+    /// How long after the receipt of an event its `insert_id` is known.
+    pub dedupe: Span,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            seal_rows: 200_000,
+            seal_bytes: 256 << 20,
+            seal_age: Span::MINUTE.times(5),
+            queue_bytes: 64 << 20,
+            dedupe: Span::DAY.times(7),
+        }
+    }
+}
+
+/// What became of an append.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub struct Ticket {
+    /// The events are committed once [`Store::commit`] returned this or more, and none of the commits
+    /// since failed. [`Store::outcome`] says which it is.
+    pub seq: Seq,
+    /// How many events are new.
+    pub taken: Taken,
+}
+
+/// How a ticket stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Its events wait for a commit.
+    Waiting,
+    /// Its events are on disk and visible.
+    Committed,
+    /// A commit failed: its events were withdrawn, and may be appended again.
+    Lost,
+}
+
+/// What a store holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stats {
+    /// Committed events.
+    pub events: u64,
+    /// Parts.
+    pub parts: u64,
+    /// Bytes on disk: parts and write-ahead log.
+    pub bytes: u64,
+    /// The last committed event.
+    pub seq: Seq,
+    /// Named events that duplicates are still known of.
+    pub remembered: u64,
+}
+
+/// Events at rest. All methods may be called from many threads.
+#[derive(Debug)]
+pub struct Store {
+    pub(crate) dir: PathBuf,
+    pub(crate) settings: Settings,
+    pub(crate) intake: Mutex<Intake>,
+    /// Taken by whoever writes the log. Before `intake` and `shown`, never after.
+    pub(crate) writer: Mutex<Writer>,
+    pub(crate) shown: Mutex<Snapshot>,
+    /// Taken by whoever changes the parts. Before `writer`, never after.
+    pub(crate) manifest: Mutex<Manifest>,
+    /// Held, not used: the lock on it ends with it.
+    pub(crate) _lock: File,
+}
+
+/// What is appended and not committed, and what must be known to append.
+#[derive(Debug)]
+pub(crate) struct Intake {
+    pub(crate) queue: Vec<Queued>,
+    /// About how many bytes are in the queue.
+    pub(crate) bytes: usize,
+    /// About how many bytes are committed and in no part yet.
+    pub(crate) resident: usize,
+    /// Whether a commit is under way.
+    pub(crate) committing: bool,
+    /// The last event that has a number.
+    pub(crate) assigned: Seq,
+    pub(crate) committed: Seq,
+    pub(crate) seen: Seen,
+    /// Events that were withdrawn, as ranges that end with their second number. Two neighbours have a
+    /// commit that succeeded between them, so there are few.
+    pub(crate) lost: Vec<(Seq, Seq)>,
+}
+
+/// An event on its way.
+#[derive(Debug)]
+pub(crate) struct Queued {
+    row: Row,
+    bytes: usize,
+    print: Option<Fingerprint>,
+}
+
+/// The writing end: the log, and the memory that shows what is in it.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    pub(crate) log: Log,
+    pub(crate) active: Memtable,
+}
+
+/// Takes a lock. A thread that panicked while holding it left nothing half-done that the next one
+/// would not notice: the log checks that its records follow each other.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Store {
+    /// Drops duplicates and queues the rest; nothing is visible or durable before [`Store::commit`].
+    ///
+    /// An event is a duplicate if one with the same environment, device (or user, where there is no
+    /// device) and `insert_id` was received less than [`Settings::dedupe`] before or after. One
+    /// without `insert_id` never is. Properties that are null are missing ones, and are left out.
+    ///
+    /// The ticket covers the duplicates too: once it is committed, their originals are.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] and [`StoreError::TooDeep`]; nothing of the call was taken then.
+    pub fn append(&self, events: Vec<Event>) -> Result<Ticket, StoreError> {
+        let mut incoming = Vec::with_capacity(events.len());
+        let mut bytes = 0;
+        for mut event in events {
+            event.properties.retain(|_, value| !value.is_null());
+            event.user_properties.retain(|_, value| !value.is_null());
+            let Some(weight) = weight(&event, DEEPEST) else {
+                return Err(StoreError::TooDeep { event: event.event, bound: DEEPEST });
+            };
+            bytes += weight;
+            incoming.push((Fingerprint::of(&event), weight, event));
+        }
+
+        let mut intake = lock(&self.intake);
+        // One call larger than the bound is taken when nothing else waits, or it never would be.
+        if !intake.queue.is_empty() && intake.bytes + bytes > self.settings.queue_bytes {
+            return Err(StoreError::Full { waiting: intake.bytes + bytes, bound: self.settings.queue_bytes });
+        }
+        let resident = self.settings.seal_bytes.saturating_mul(RESIDENT);
+        if intake.resident > resident {
+            return Err(StoreError::Full { waiting: intake.resident + bytes, bound: resident });
+        }
+        let mut taken = Taken::default();
+        for (print, bytes, event) in incoming {
+            if print.is_some_and(|print| !intake.seen.admit(print, event.received)) {
+                taken.duplicates += 1;
+                continue;
+            }
+            taken.stored += 1;
+            intake.assigned.0 += 1;
+            intake.bytes += bytes;
+            let seq = intake.assigned;
+            intake.queue.push(Queued { row: Row { seq, event }, bytes, print });
+        }
+        // The original of a duplicate may be anywhere in what is not committed yet.
+        let open = intake.committing || !intake.queue.is_empty();
+        let seq = if open { intake.assigned } else { intake.committed };
+        Ok(Ticket { seq, taken })
+    }
+
+    /// Writes what is queued, with one sync, and shows it to readers. Returns the last committed event.
+    /// Calls from several threads wait for each other.
+    ///
+    /// # Errors
+    /// [`StoreError::Lost`] when the disk refused: then every event that was not committed is
+    /// withdrawn, those appended meanwhile included, as duplicates among them may rely on the others.
+    pub fn commit(&self) -> Result<Seq, StoreError> {
+        let mut writer = lock(&self.writer);
+        let queued = {
+            let mut intake = lock(&self.intake);
+            if intake.queue.is_empty() {
+                return Ok(intake.committed);
+            }
+            intake.committing = true;
+            intake.bytes = 0;
+            std::mem::take(&mut intake.queue)
+        };
+        let first = queued.first().map_or(Seq(0), |q| q.row.seq);
+        let written = writer.log.append(first, queued.iter().map(|q| &q.row.event));
+        match written {
+            Ok(()) => Ok(self.show(&mut writer, queued)),
+            Err(cause) => Err(self.withdraw(queued, cause)),
+        }
+    }
+
+    fn show(&self, writer: &mut Writer, queued: Vec<Queued>) -> Seq {
+        let latest = queued.iter().map(|q| q.row.event.received).max();
+        let bytes: usize = queued.iter().map(|q| q.bytes).sum();
+        for Queued { row, bytes, .. } in queued {
+            writer.active.push(row, bytes);
+        }
+        let seq = writer.log.last();
+        {
+            let mut shown = lock(&self.shown);
+            shown.active = writer.active.view();
+            shown.seq = seq;
+        }
+        // After `shown`: who is told that an event is committed finds it.
+        let mut intake = lock(&self.intake);
+        intake.committed = seq;
+        intake.committing = false;
+        intake.resident += bytes;
+        if let Some(latest) = latest {
+            intake.seen.advance(latest);
+        }
+        seq
+    }
+
+    fn withdraw(&self, queued: Vec<Queued>, cause: String) -> StoreError {
+        let mut intake = lock(&self.intake);
+        let behind = std::mem::take(&mut intake.queue);
+        intake.bytes = 0;
+        intake.committing = false;
+        for Queued { row, print, .. } in queued.into_iter().chain(behind) {
+            if let Some(print) = print {
+                intake.seen.withdraw(print, row.event.received);
+            }
+        }
+        let (from, through) = (Seq(intake.committed.0 + 1), intake.assigned);
+        match intake.lost.last_mut() {
+            Some((begin, end)) if *begin >= from => *end = through,
+            _ => intake.lost.push((from, through)),
+        }
+        tracing::error!(%through, %cause, "a commit failed");
+        StoreError::Lost { through, cause }
+    }
+
+    /// How a ticket stands.
+    #[must_use]
+    pub fn outcome(&self, ticket: &Ticket) -> Outcome {
+        let intake = lock(&self.intake);
+        if intake.lost.iter().any(|&(from, through)| ticket.seq >= from && ticket.seq <= through) {
+            Outcome::Lost
+        } else if ticket.seq <= intake.committed {
+            Outcome::Committed
+        } else {
+            Outcome::Waiting
+        }
+    }
+
+    /// Whether a commit has anything to do.
+    #[must_use]
+    pub fn pending(&self) -> bool {
+        !lock(&self.intake).queue.is_empty()
+    }
+
+    /// What is committed now. Later commits and steps do not change it.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        lock(&self.shown).clone()
+    }
+
+    /// What the store holds.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let log = lock(&self.writer).log.bytes();
+        let snapshot = self.snapshot();
+        let parts = Arc::clone(&snapshot.parts);
+        Stats {
+            events: snapshot.len(),
+            parts: parts.len() as u64,
+            bytes: log + parts.iter().map(|p| p.entry().bytes).sum::<u64>(),
+            seq: snapshot.seq,
+            remembered: lock(&self.intake).seen.len() as u64,
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! Store: tests. Whatever is done to a store in whatever order, it answers as a list of events would.
+
+use std::ops::ControlFlow;
+
+use bellwether_columns::{PropertyName, Rows, Scan, Want};
+use bellwether_model::{EnvironmentKey, Event, Millis, Seq, Span};
+use proptest::prelude::*;
+
+use super::WEEK;
+use super::gen_events::event;
+use crate::{Outcome, Settings, Store, StoreError, Ticket};
+
+#[derive(Debug, Clone)]
+enum Act {
+    Append(Vec<Event>),
+    Commit,
+    /// A commit to a disk that takes so many bytes and then no more.
+    CommitToFullDisk(usize),
+    Step,
+    Reopen,
+    Ask(Want, usize),
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        5 => proptest::collection::vec(event(), 0..6).prop_map(Act::Append),
+        4 => Just(Act::Commit),
+        1 => (0_usize..40).prop_map(Act::CommitToFullDisk),
+        2 => Just(Act::Step),
+        1 => Just(Act::Reopen),
+        3 => (want(), 0_usize..12).prop_map(|(want, limit)| Act::Ask(want, limit)),
+    ]
+}
+
+fn want() -> impl Strategy<Value = Want> {
+    let name = prop_oneof![
+        Just("plan"),
+        Just("count"),
+        Just("price"),
+        Just("paid"),
+        Just("any"),
+        Just("user.any"),
+        Just("user.price"),
+        Just("never"),
+    ];
+    (
+        prop_oneof![Just("production"), Just("staging"), Just("nowhere")],
+        proptest::option::of(proptest::collection::vec(prop_oneof![Just("visit"), Just("buy")], 0..2)),
+        (0_i64..1_000, 0_i64..1_200),
+        proptest::collection::vec(name, 0..4),
+    )
+        .prop_map(|(environment, events, (from, span), names)| Want {
+            environment: environment.parse().expect("a key"),
+            events: events.map(|list| list.into_iter().map(str::to_owned).collect()),
+            from: Millis(from),
+            to: Millis(from + span),
+            properties: names.into_iter().map(PropertyName::parse).collect(),
+        })
+}
+
+/// What a store should hold.
+#[derive(Default)]
+struct Model {
+    committed: Vec<Event>,
+    queued: Vec<Event>,
+    waiting: Vec<Ticket>,
+    /// Whether the open log file refuses writes.
+    broken: bool,
+}
+
+impl Model {
+    /// Whether the event is new, by reading through everything.
+    fn admits(&self, event: &Event) -> bool {
+        let unit =
+            |e: &Event| e.who.device().map_or((1, e.who.user().map(str::to_owned)), |d| (0, Some(d.into())));
+        let latest = self.committed.iter().map(|e| e.received.0).max().unwrap_or(i64::MIN);
+        event.insert_id.is_none()
+            || !self.committed.iter().chain(&self.queued).any(|known| {
+                known.insert_id == event.insert_id
+                    && known.environment == event.environment
+                    && unit(known) == unit(event)
+                    && (known.received.0 - event.received.0).abs() < WEEK
+                    && known.received.0 > latest.saturating_sub(WEEK)
+            })
+    }
+
+    fn append(&mut self, events: &[Event]) -> (u64, u64) {
+        let before = self.queued.len();
+        for event in events {
+            if self.admits(event) {
+                let mut event = event.clone();
+                event.properties.retain(|_, v| !v.is_null());
+                event.user_properties.retain(|_, v| !v.is_null());
+                self.queued.push(event);
+            }
+        }
+        let stored = (self.queued.len() - before) as u64;
+        (stored, events.len() as u64 - stored)
+    }
+
+    fn newest(&self, environment: &EnvironmentKey, limit: usize) -> Vec<Event> {
+        let mut events: Vec<Event> =
+            self.committed.iter().rev().filter(|e| e.environment == *environment).cloned().collect();
+        events.sort_by_key(|e| std::cmp::Reverse(e.received));
+        events.truncate(limit);
+        events
+    }
+}
+
+/// A row, as text: the same whichever batch it came in.
+fn rows(scan: &dyn Scan, want: &Want) -> Vec<String> {
+    let mut rows = Vec::new();
+    scan.scan(want, &mut |batch| {
+        for row in 0..batch.rows {
+            let cells: Vec<_> = batch.properties.iter().map(|c| (c.text(row), c.number(row))).collect();
+            rows.push(format!(
+                "{} {:?} {:?} {:?} {cells:?}",
+                batch.time[row],
+                batch.event.get(row),
+                batch.user.get(row),
+                batch.device.get(row),
+            ));
+        }
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    rows.sort();
+    rows
+}
+
+fn settle(store: &Store, model: &mut Model, result: Result<Seq, StoreError>) {
+    let expected = match result {
+        Ok(_) => {
+            model.committed.append(&mut model.queued);
+            Outcome::Committed
+        }
+        Err(StoreError::Lost { .. }) => {
+            model.queued.clear();
+            model.broken = false;
+            Outcome::Lost
+        }
+        Err(other) => panic!("{other}"),
+    };
+    for ticket in model.waiting.drain(..) {
+        assert_eq!(store.outcome(&ticket), expected);
+    }
+}
+
+fn run(acts: Vec<Act>, settings: &Settings) {
+    let home = tempfile::tempdir().unwrap();
+    let mut model = Model::default();
+    let mut store = Store::open(home.path(), settings.clone()).unwrap().0;
+    for act in acts.into_iter().chain([Act::Commit, Act::Reopen]) {
+        match act {
+            Act::Append(events) => {
+                let (stored, duplicates) = model.append(&events);
+                let ticket = store.append(events).unwrap();
+                assert_eq!((ticket.taken.stored, ticket.taken.duplicates), (stored, duplicates));
+                if !model.queued.is_empty() {
+                    assert_eq!(store.outcome(&ticket), Outcome::Waiting);
+                    model.waiting.push(ticket);
+                } else {
+                    assert_eq!(store.outcome(&ticket), Outcome::Committed);
+                }
+            }
+            Act::Commit => {
+                let result = store.commit();
+                assert!(result.is_ok() || model.broken, "{result:?}");
+                settle(&store, &mut model, result);
+            }
+            Act::CommitToFullDisk(torn) => {
+                crate::store::lock(&store.writer).log.break_file(&vec![7; torn]);
+                model.broken = true;
+                let result = store.commit();
+                settle(&store, &mut model, result);
+            }
+            Act::Step => {
+                store.step(Millis(0)).unwrap();
+            }
+            Act::Reopen => {
+                drop(store);
+                model.queued.clear();
+                model.waiting.clear();
+                model.broken = false;
+                let report = Store::doctor(home.path()).unwrap();
+                let recent = report.findings.iter().all(|f| f.contains("taken again"));
+                assert!(report.is_sound() || recent, "{:?}", report.findings);
+                store = Store::open(home.path(), settings.clone()).unwrap().0;
+            }
+            Act::Ask(want, limit) => {
+                let snapshot = store.snapshot();
+                let oracle = Rows::new(model.committed.clone(), snapshot.seq());
+                assert_eq!(rows(&snapshot, &want), rows(&oracle, &want));
+                assert_eq!(
+                    snapshot.events(&want.environment, limit).unwrap(),
+                    model.newest(&want.environment, limit)
+                );
+            }
+        }
+        assert_eq!(store.stats().events, model.committed.len() as u64);
+    }
+    for environment in ["production", "staging"] {
+        let environment = environment.parse().unwrap();
+        let stored = store.snapshot().events(&environment, usize::MAX).unwrap();
+        assert_eq!(stored, model.newest(&environment, usize::MAX));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, max_shrink_iters: 2_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_store_answers_as_a_list_would(
+        acts in proptest::collection::vec(act(), 1..40), seal_rows in 1_usize..12,
+    ) {
+        run(acts, &Settings { seal_rows, seal_age: Span::DAY.times(100), ..Settings::default() });
+    }
+}

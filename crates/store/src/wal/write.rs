@@ -1,0 +1,128 @@
+//! Store: writing the log, one record and one sync at a time.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use bellwether_model::{Event, Seq};
+
+use super::{Closed, header, path, record};
+use crate::error::StoreError;
+use crate::files;
+
+#[derive(Debug)]
+struct Open {
+    file: File,
+    path: PathBuf,
+    bytes: u64,
+}
+
+/// The log's writing end.
+#[derive(Debug)]
+pub(crate) struct Log {
+    dir: PathBuf,
+    /// The file that records go to; none until the first record, and none after a failed write.
+    open: Option<Open>,
+    closed: Vec<Closed>,
+    ordinal: u64,
+    last: Seq,
+}
+
+impl Log {
+    /// The log of `dir` whose files are `closed`, the last of them `ordinal`, and whose last event
+    /// is `last`. The first record goes to a new file.
+    pub(crate) fn new(dir: &Path, closed: Vec<Closed>, ordinal: u64, last: Seq) -> Self {
+        Self { dir: dir.to_owned(), open: None, closed, ordinal, last }
+    }
+
+    /// The last event that is on disk.
+    pub(crate) fn last(&self) -> Seq {
+        self.last
+    }
+
+    /// The bytes of all its files.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.closed.iter().map(|c| c.bytes).sum::<u64>() + self.open.as_ref().map_or(0, |o| o.bytes)
+    }
+
+    /// Writes these events, the first of which is `first`, as one record, and syncs it: on success
+    /// all of them are on disk, on failure none of them is ever read back by this process, nor by
+    /// a later one once this one has written another record.
+    pub(crate) fn append<'e>(
+        &mut self,
+        first: Seq,
+        events: impl ExactSizeIterator<Item = &'e Event>,
+    ) -> Result<(), String> {
+        let count = events.len() as u64;
+        let bytes = record(first, events)?;
+        if self.open.is_none() || first.0 != self.last.0 + 1 {
+            self.rotate(first).map_err(|e| e.to_string())?;
+        }
+        let Some(open) = &mut self.open else { return Err("the log has no open file".to_owned()) };
+        match open.file.write_all(&bytes).and_then(|()| open.file.sync_data()) {
+            Ok(()) => {
+                open.bytes += bytes.len() as u64;
+                self.last = Seq(first.0 + count - 1);
+                Ok(())
+            }
+            Err(cause) => {
+                // After a failed sync nobody knows what is on disk, so nothing is written after it:
+                // the next file's header says where this one ends. Cutting the torn bytes off is a
+                // courtesy that may fail too.
+                let why = format!("cannot write `{}`: {cause}", open.path.display());
+                let _ = open.file.set_len(open.bytes).and_then(|()| open.file.sync_data());
+                self.close();
+                Err(why)
+            }
+        }
+    }
+
+    /// Begins a new file; `next` is the first event that it will hold.
+    pub(crate) fn rotate(&mut self, next: Seq) -> Result<(), StoreError> {
+        self.close();
+        let path = path(&self.dir, self.ordinal + 1);
+        let header = header(self.last, next);
+        let file = files::create_from(&path, &header)?;
+        self.ordinal += 1;
+        self.open = Some(Open { file, path, bytes: header.len() as u64 });
+        Ok(())
+    }
+
+    fn close(&mut self) {
+        if let Some(open) = self.open.take() {
+            self.closed.push(Closed { path: open.path, last: self.last, bytes: open.bytes });
+        }
+    }
+
+    /// Removes files that hold nothing past `sealed`, oldest first, and says how many went. The
+    /// newest file stays, because it says how far the log had come.
+    pub(crate) fn trim(&mut self, sealed: Seq) -> Result<usize, StoreError> {
+        let spare = usize::from(self.open.is_none());
+        let mut removed = 0;
+        while self.closed.len() > spare {
+            let Some(oldest) = self.closed.first().filter(|c| c.last <= sealed) else { break };
+            match fs::remove_file(&oldest.path) {
+                Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(StoreError::io("remove", &oldest.path)(cause));
+                }
+                _ => {}
+            }
+            // Durable one by one, so that a crash never leaves a gap between two files.
+            files::sync_dir(&self.dir)?;
+            self.closed.remove(0);
+            removed += 1;
+        }
+        Ok(removed)
+    }
+
+    /// Lets every write to the open file fail, as a full disk would, after `torn` bytes of garbage.
+    #[cfg(test)]
+    pub(crate) fn break_file(&mut self, torn: &[u8]) {
+        if let Some(open) = &mut self.open {
+            let _ = open.file.write_all(torn);
+            if let Ok(read_only) = File::open(&open.path) {
+                open.file = read_only;
+            }
+        }
+    }
+}
