@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 /// this its error rate is not what it says (Amplitude waits for the same number of exposures).
 pub const MIN_UNITS: u64 = 100;
 
-/// Successes, and failures, that a proportion needs in both arms together before a guard may speak.
+/// Successes, and failures, that a proportion needs in both arms together before a guard may speak,
+/// where the arms are of the same size. A smaller arm needs more in total: half as many as this must
+/// be expected in it by the common rate.
 pub const MIN_SUCCESSES: u64 = 25;
 
 /// Which way a metric gets better.
@@ -40,7 +42,7 @@ impl Direction {
 pub struct HarmTest {
     /// `treatment - control`, in the unit of the metric.
     pub estimate: f64,
-    /// Its standard error.
+    /// Its standard error: the larger of the unpooled one (Welch's, Wald's) and the pooled one.
     pub se: f64,
     /// The best that the effect can still be, with the confidence of `level` at every look: an upper
     /// bound where higher is better, a lower bound where lower is better.
@@ -70,6 +72,10 @@ pub struct HarmTest {
 /// where lower is better. Under "no harm beyond the margin" this happens *at any look* with a
 /// probability of at most `level.alpha()`.
 ///
+/// The standard error is the larger of the unpooled and the pooled one. Early in a rollout the treated
+/// arm is small, and a metric that is mostly zero may show it no variance at all; the unpooled error
+/// alone would then call chance harm, one time in eight for a hundred units at a rate of 2 %.
+///
 /// For conversions use [`harm_in_proportions`], which also waits for enough successes. `margin` is
 /// absolute, in the unit of the metric.
 ///
@@ -95,15 +101,14 @@ pub fn harm(
     enough_units(control.n(), treatment.n())?;
     let c = mean_of(control, Arm::Control)?;
     let t = mean_of(treatment, Arm::Treatment)?;
-    let n = control.n().saturating_add(treatment.n());
-    look(c, t, n, margin, better, level, tuning)
+    look((c, control.n()), (t, treatment.n()), margin, better, level, tuning)
 }
 
 /// As [`harm`], for the rates of a yes-or-no metric.
 ///
 /// # Errors
 /// Those of [`harm`], and [`Refusal::TooFewOutcomes`] below [`MIN_SUCCESSES`] successes or failures
-/// in both arms together.
+/// in both arms together, or as many more as the smaller arm needs.
 pub fn harm_in_proportions(
     control: &Proportion,
     treatment: &Proportion,
@@ -114,16 +119,20 @@ pub fn harm_in_proportions(
 ) -> Result<HarmTest, Refusal> {
     enough_units(control.n(), treatment.n())?;
     let both = control.merge(treatment);
+    let smaller = control.n().min(treatment.n()) as f64;
+    let arms_in_smaller = both.n() as f64 / smaller;
+    // Small by construction: at most MIN_SUCCESSES/2 times the units of both arms over 100.
+    let need = (MIN_SUCCESSES as f64 / 2.0 * arms_in_smaller).ceil() as u64;
     for (outcome, have) in
         [(Outcome::Successes, both.successes()), (Outcome::Failures, both.n() - both.successes())]
     {
-        if have < MIN_SUCCESSES {
-            return Err(Refusal::TooFewOutcomes { outcome, have, need: MIN_SUCCESSES });
+        if have < need {
+            return Err(Refusal::TooFewOutcomes { outcome, have, need });
         }
     }
     let c = control.estimated(Arm::Control)?;
     let t = treatment.estimated(Arm::Treatment)?;
-    look(c, t, both.n(), margin, better, level, tuning)
+    look((c, control.n()), (t, treatment.n()), margin, better, level, tuning)
 }
 
 fn enough_units(control: u64, treatment: u64) -> Result<(), Refusal> {
@@ -136,9 +145,8 @@ fn enough_units(control: u64, treatment: u64) -> Result<(), Refusal> {
 }
 
 fn look(
-    control: Estimated,
-    treatment: Estimated,
-    n: u64,
+    (control, control_n): (Estimated, u64),
+    (treatment, treatment_n): (Estimated, u64),
     margin: f64,
     better: Direction,
     level: Level,
@@ -148,7 +156,11 @@ fn look(
         return Err(Refusal::out_of_range("a margin of tolerated harm", "at 0 or above", margin));
     }
     let estimate = treatment.mean - control.mean;
-    let se = (control.variance + treatment.variance).sqrt();
+    let (nc, nt) = (control_n as f64, treatment_n as f64);
+    let of_a_unit = (nc * nc * control.variance + nt * nt * treatment.variance) / (nc + nt);
+    let pooled = of_a_unit * (1.0 / nc + 1.0 / nt);
+    let se = (control.variance + treatment.variance).max(pooled).sqrt();
+    let n = control_n.saturating_add(treatment_n);
     if !(estimate.is_finite() && se.is_finite()) {
         return Err(Refusal::not_finite("difference"));
     }
@@ -238,6 +250,11 @@ mod tests {
         assert_eq!(
             check((190, 200), (186, 200), 0.0),
             "too little data: `24` failures in both arms, this test needs `25`"
+        );
+        // A treated arm of a tenth needs ten times its own share: 12.5 expected in it.
+        assert_eq!(
+            check((30, 900), (9, 100), 0.0),
+            "too little data: `39` successes in both arms, this test needs `125`"
         );
         assert_eq!(
             check((30, 200), (30, 200), -0.01),
