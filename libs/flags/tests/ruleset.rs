@@ -1,0 +1,220 @@
+//! Flags, tests: what a ruleset holds, how an answer is explained and exported, and what Amplitude's
+//! format cannot carry.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::sync::Arc;
+
+use bellwether_flags::{Format, Reason, Ruleset, amplitude, formats};
+use bellwether_model::{Context, Flag, Op, Revision};
+use serde_json::{Value, json};
+
+/// A flag on which everything is used.
+fn checkout() -> Value {
+    json!({
+        "key": "checkout", "name": "New checkout", "kind": "string", "created": 0,
+        "variants": [{"key": "new", "value": "v2"}, {"key": "old", "value": "v1"}, {"key": "none", "value": ""}],
+        "settings": {"production": {
+            "on": true, "off": "old",
+            "targets": [{"variant": "new", "list": "staff"}],
+            "rules": [
+                {"name": "nordic pro", "when": [
+                    [{"attribute": "country", "op": "is", "values": ["FI", "SE"]},
+                     {"attribute": "plan.tier", "op": "is", "values": ["pro"]}],
+                    [{"attribute": "email", "op": "ends_with", "values": ["@example.com"]}]],
+                 "serve": {"serve": "variant", "variant": "new"}},
+                {"when": [[{"attribute": "version", "op": "version_less", "values": ["2.0"]}]],
+                 "serve": {"serve": "split", "split": {"salt": "c:1", "rest": "none", "ranges": [
+                    {"from": 0, "to": 1000, "variant": "new"},
+                    {"from": 1000, "to": 2000, "variant": "old"},
+                    {"from": 2000, "to": 10000, "variant": "none"}]}}}],
+            "default": {"serve": "variant", "variant": "old"}}},
+    })
+}
+
+fn compile(flag: &Value) -> Ruleset {
+    let flag: Flag = serde_json::from_value(flag.clone()).unwrap();
+    let staff: Arc<[String]> = ["u-1".to_owned()].into();
+    Ruleset::compile(&"production".parse().unwrap(), Revision(12), [&flag], &|_| staff.clone()).unwrap()
+}
+
+fn context(key: Option<&str>, attributes: &Value) -> Context {
+    Context::new(key, attributes.as_object().cloned().unwrap())
+}
+
+#[test]
+fn every_reason() {
+    let check =
+        |flag: &Value, key: Option<&str>, attributes: Value, variant: &str, reason, ofrep: &str, enrolled| {
+            let rules = compile(flag);
+            let answer = rules.evaluate("checkout", &context(key, &attributes)).unwrap();
+            assert_eq!((answer.variant.as_str(), answer.reason), (variant, reason));
+            assert_eq!((answer.reason.ofrep(), answer.enrolled), (ofrep, enrolled));
+        };
+    let flag = checkout();
+    check(&flag, Some("u-1"), json!({}), "new", Reason::Target, "TARGETING_MATCH", false);
+    let finn = json!({"country": "FI", "plan": {"tier": "pro"}});
+    check(&flag, Some("u-2"), finn, "new", Reason::Rule { index: 0 }, "TARGETING_MATCH", false);
+    let early = json!({"version": "1.9"});
+    check(&flag, Some("user-14"), early.clone(), "new", Reason::RuleSplit { index: 1 }, "SPLIT", true);
+    check(&flag, Some("user-0"), early.clone(), "none", Reason::RuleSplit { index: 1 }, "SPLIT", false);
+    check(&flag, None, early, "old", Reason::NoUnit, "DEFAULT", false);
+    check(&flag, Some("u-2"), json!({}), "old", Reason::Default, "DEFAULT", false);
+
+    let mut off = flag.clone();
+    off["settings"]["production"]["on"] = false.into();
+    check(&off, Some("u-1"), json!({}), "old", Reason::Off, "DISABLED", false);
+
+    let mut bare = flag;
+    let setting = bare["settings"]["production"].as_object_mut().unwrap();
+    setting.remove("targets");
+    let rules = setting.remove("rules").unwrap();
+    check(&bare, None, json!({}), "old", Reason::Static, "STATIC", false);
+    // A rollout compares its candidate with its control, also where the control is the rest.
+    bare["settings"]["production"]["default"] = json!({"serve": "rollout", "rollout": {
+        "candidate": "new", "control": "none", "split": rules[1]["serve"]["split"],
+        "state": {"state": "widening"}, "started": 0, "epoch_began": 0}});
+    check(&bare, Some("user-0"), json!({}), "none", Reason::Split, "SPLIT", true);
+    for (state, variant) in [
+        (json!({"state": "halted", "at": 1, "because": "harm"}), "none"),
+        (json!({"state": "done", "at": 1}), "new"),
+    ] {
+        bare["settings"]["production"]["default"]["rollout"]["state"] = state;
+        check(&bare, Some("user-0"), json!({}), variant, Reason::Static, "STATIC", false);
+    }
+}
+
+#[test]
+fn a_ruleset_is_of_one_environment() {
+    let flag = |key: &str, environment: &str, archived: bool| -> Flag {
+        let mut flag = checkout();
+        flag["key"] = key.into();
+        flag["archived"] = archived.into();
+        let setting = flag["settings"]["production"].take();
+        flag["settings"] = json!({environment: setting});
+        serde_json::from_value(flag).unwrap()
+    };
+    let flags = [
+        flag("b", "production", false),
+        flag("a", "production", false),
+        flag("c", "staging", false),
+        flag("d", "production", true),
+    ];
+    let production = "production".parse().unwrap();
+    let compile = |flags: &[Flag]| Ruleset::compile(&production, Revision(3), flags, &|_| [].into());
+    let rules = compile(&flags).unwrap();
+    assert_eq!(rules.keys().map(|k| k.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!((rules.environment(), rules.revision()), (&production, Revision(3)));
+    assert!(rules.evaluate("c", &Context::default()).is_none());
+    assert!(rules.explain("d", &Context::default()).is_none());
+    // The order in which flags come does not matter.
+    let [b, a, ..] = flags.clone();
+    assert_eq!(compile(&[a.clone(), b]).unwrap().etag(), rules.etag());
+    assert_ne!(compile(&flags[..1]).unwrap().etag(), rules.etag());
+
+    let twice = compile(&[a.clone(), a.clone()]).unwrap_err();
+    assert_eq!(twice.message, "there are two flags `a`");
+    let mut broken = a;
+    broken.variants.truncate(2);
+    let broken = compile(&[broken]).unwrap_err();
+    assert!(broken.message.contains("has no variant `none`"), "{}", broken.message);
+}
+
+#[test]
+fn an_explanation_tells_the_whole_way() {
+    let rules = compile(&checkout());
+    let context = context(Some("user-14"), &json!({"country": "FI", "version": "1.9"}));
+    insta::assert_json_snapshot!(rules.explain("checkout", &context).unwrap());
+}
+
+#[test]
+fn an_export_is_an_evaluation_flag() {
+    let export = amplitude::export(&compile(&checkout()));
+    assert_eq!(export.left_out, []);
+    insta::assert_json_snapshot!(export.flags);
+}
+
+#[test]
+fn an_answer_is_a_variant_of_vardata() {
+    let check = |kind: &str, value: Value, text: &str| {
+        let rules = compile(&json!({
+            "key": "f", "kind": kind, "created": 0, "variants": [{"key": "on", "value": value}],
+            "settings": {"production": {"on": true, "off": "on", "default": {"serve": "variant", "variant": "on"}}},
+        }));
+        let answer = amplitude::variant(&rules.evaluate("f", &Context::default()).unwrap());
+        assert_eq!(
+            answer,
+            json!({"key": "on", "value": text, "payload": value, "metadata": {
+                "deployed": true, "evaluationMode": "local", "flagType": "release", "flagVersion": 12,
+                "segmentName": "default", "trackExposure": false}})
+        );
+    };
+    check("boolean", json!(true), "on");
+    check("string", json!("blue"), "blue");
+    check("number", json!(2.5), "2.5");
+    check("json", json!({"a": 1}), "on");
+}
+
+#[test]
+fn what_the_format_cannot_say_is_left_out() {
+    let check = |attribute: &str, selector: Result<&[&str], &str>| {
+        let mut flag = checkout();
+        let clause = &mut flag["settings"]["production"]["rules"][0]["when"][0][0];
+        clause["attribute"] = attribute.into();
+        let export = amplitude::export(&compile(&flag));
+        match selector {
+            Ok(expected) => {
+                let found = &export.flags[0]["segments"][1]["conditions"][0][0]["selector"];
+                assert_eq!(*found, json!(expected));
+            }
+            Err(reason) => {
+                assert_eq!(export.flags, [] as [Value; 0]);
+                let [(flag, why)] = &export.left_out[..] else { panic!("{:?}", export.left_out) };
+                assert_eq!(flag.as_str(), "checkout");
+                assert!(why.contains(reason), "{why}");
+            }
+        }
+    };
+    check("country", Ok(&["context", "user", "country"]));
+    check("targetingKey", Ok(&["context", "user", "user_id"]));
+    check("device_id", Ok(&["context", "user", "device_id"]));
+    check("os.name", Ok(&["context", "user", "os", "name"]));
+    check("plan", Ok(&["context", "user", "user_properties", "plan"]));
+    check("plan.tier", Ok(&["context", "user", "user_properties", "plan", "tier"]));
+    check("length", Ok(&["context", "user", "user_properties", "length"]));
+    check("a..b", Err("empty step"));
+    check("tags.0", Err("step `0`"));
+    check("tags.length", Err("step `length`"));
+    check("constructor", Err("step `constructor`"));
+
+    let flag: Flag = serde_json::from_value(checkout()).unwrap();
+    let none: Arc<[String]> = ["(none)".to_owned()].into();
+    let rules =
+        Ruleset::compile(&"production".parse().unwrap(), Revision(1), [&flag], &|_| none.clone()).unwrap();
+    assert_eq!(
+        amplitude::export(&rules).left_out[0].1,
+        "the target `(none)` means \"no id\" in Amplitude's format"
+    );
+}
+
+#[test]
+fn a_context_is_what_rules_can_see_of_a_user() {
+    let user = json!({
+        "user_id": "u1", "device_id": "d1", "country": "FI", "os": null, "unknown": 1,
+        "user_properties": {"plan": {"tier": "pro"}, "country": "SE", "os": "iOS", "a.b": 1, "none": null, "age": 7},
+    });
+    let context = amplitude::context(user.as_object().unwrap());
+    assert_eq!(context.key(), Some("u1"));
+    assert_eq!(
+        Value::from(context.attributes().clone()),
+        json!({"device_id": "d1", "country": "FI", "plan": {"tier": "pro"}, "age": 7})
+    );
+    let number = amplitude::context(json!({"user_id": 7}).as_object().unwrap());
+    assert_eq!(number.key(), Some("7"));
+}
+
+#[test]
+fn every_operator_says_where_it_holds() {
+    for op in [Op::Is, Op::Contains, Op::Less, Op::VersionLess, Op::StartsWith, Op::EndsWith] {
+        assert_eq!(formats(op), [Format::Answer, Format::Amplitude]);
+    }
+}
