@@ -88,9 +88,10 @@ describe('the API', () => {
   test('a change is in the log with who and why', async () => {
     await server.toggle('new-checkout', true);
     const log = await changes();
-    const [newest] = log.changes;
-    assert.equal(newest.why, 'the proofs');
-    assert.equal(newest.edit.edit, 'flag_toggled');
+    const [{ change, by }] = log.changes;
+    assert.equal(change.why, 'the proofs');
+    assert.equal(change.edit.edit, 'flag_toggled');
+    assert.deepEqual(by, { kind: 'key', name: 'admin of the proofs' });
     await assert.rejects(server.get('/api/flags/no-such-flag'), Refused);
   });
 });
