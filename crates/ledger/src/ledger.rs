@@ -20,8 +20,10 @@ use crate::{schema, snapshot};
 /// Reading the state takes no lock and never waits for a writer. Several ledgers may be open on one
 /// file: each change is checked against the newest state on disk, whoever wrote it.
 pub struct Ledger {
-    writer: Mutex<Connection>,
+    // Dropped before the writer: the last connection to close folds SQLite's write-ahead log into the
+    // file, and a reader may not.
     reader: Mutex<Connection>,
+    writer: Mutex<Connection>,
     state: ArcSwap<State>,
 }
 

@@ -33,15 +33,27 @@
 //! assert!(ledger.state().environments["production"].production);
 //! ```
 
+// The tests' shop and its storms are shared with `tests/`, where this room is named from outside.
+#[cfg(test)]
+extern crate self as bellwether_ledger;
+
 mod check;
+#[cfg(test)]
+mod corpus;
 mod doctor;
 mod error;
 mod ledger;
 mod log;
 mod people;
 mod schema;
+#[cfg(test)]
+#[path = "../tests/common/shop.rs"]
+mod shop;
 mod snapshot;
 mod state;
+#[cfg(test)]
+#[path = "../tests/common/storm.rs"]
+mod storm;
 
 pub use check::Proposed;
 pub use doctor::{Fault, Finding, Report};

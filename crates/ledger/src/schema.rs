@@ -237,7 +237,12 @@ mod tests {
         let before = std::fs::read(&other).unwrap();
         let said = [open_writer(&other), open_reader(&other), open_writer(&text), open_writer(dir.path())]
             .map(|r| r.unwrap_err().message().replace(&dir.path().display().to_string(), "DIR"));
-        insta::assert_snapshot!(said.join("\n"), @"");
+        insta::assert_snapshot!(said.join("\n"), @r"
+        the ledger could not open its file: it is another program's database
+        the ledger could not open its file: it is another program's database
+        the ledger could not open its file: file is not a database (sqlite code 26)
+        the ledger could not open its file: `DIR`: is a directory
+        ");
         assert_eq!(std::fs::read(&other).unwrap(), before);
     }
 

@@ -227,3 +227,45 @@ fn same_ratio(a: &Split, b: &Split, [one, other]: [&bellwether_model::VariantKey
     let points = |split: &Split, variant| u32::from(split.share(variant).points());
     points(a, one) * points(b, other) == points(b, one) * points(a, other)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use bellwether_model::{Millis, Revision};
+    use proptest::prelude::*;
+
+    use super::State;
+    use crate::check::check;
+    use crate::log::Stored;
+    use crate::storm::{based, kept, sound, storm};
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+
+        /// Whatever is accepted lands, leaves a sound state, and is folded again to the same state
+        /// from its stored form; a state reads back from its own.
+        #[test]
+        fn what_is_accepted_lands_and_folds_again(storm in storm(60)) {
+            let (mut state, mut again) = (State::default(), State::default());
+            for (i, (proposed, ago)) in storm.into_iter().enumerate() {
+                let at = Millis(crate::shop::START.0 + i as i64);
+                let proposed = based(proposed, ago, &state);
+                if check(&state, &proposed, at).is_err() {
+                    continue;
+                }
+                let change = proposed.change(Revision(state.revision.0 + 1), at);
+                let before = state.clone();
+                prop_assert!(state.apply(&change), "{:?} was accepted and lands nowhere", change);
+                again.apply(&Stored::encode(&change).unwrap().decode().unwrap());
+                prop_assert_eq!(&state, &again);
+                sound(&state)?;
+                kept(&before, &state, &change.edit)?;
+                for subject in before.touched(&change.edit) {
+                    prop_assert_eq!(state.newest(&subject).unwrap().0, change.revision);
+                }
+            }
+            let read: State = serde_json::from_str(&serde_json::to_string(&state).unwrap()).unwrap();
+            prop_assert_eq!(read, state);
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Ledger, tests: a short history of a shop in which every kind of edit happens.
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::panic)]
+
+use bellwether_ledger::Proposed;
+use bellwether_model::{Actor, Json, ListId, Millis};
+use serde_json::json;
+
+/// When it begins.
+pub const START: Millis = Millis(1_770_000_000_000);
+
+/// An edit from its stored words, by a person, with a reason.
+pub fn edit(edit: Json) -> Proposed {
+    let edit = serde_json::from_value(edit.clone()).unwrap_or_else(|e| panic!("{edit}: {e}"));
+    let by = Actor::Person { id: "p_4f1c".to_owned() };
+    Proposed { by, why: "because".to_owned(), edit, expect: None, lists: vec![] }
+}
+
+pub fn environment(key: &str, production: bool) -> Json {
+    json!({"edit": "environment_created",
+        "environment": {"key": key, "name": key.to_uppercase(), "production": production}})
+}
+
+/// A flag with the variants `off`, `control` and `treatment` and one default everywhere.
+pub fn flag(key: &str, environments: &[&str], default: &Json) -> Json {
+    let settings: serde_json::Map<String, Json> = environments
+        .iter()
+        .map(|e| ((*e).to_owned(), json!({"on": true, "off": "off", "default": default})))
+        .collect();
+    json!({"edit": "flag_created", "flag": {"key": key, "name": key, "kind": "string", "unit": "user",
+        "variants": [{"key": "off", "value": "-"}, {"key": "control", "value": "c"}, {"key": "treatment", "value": "t"}],
+        "settings": settings, "created": START}})
+}
+
+pub fn variant(key: &str) -> Json {
+    json!({"serve": "variant", "variant": key})
+}
+
+/// Control and treatment get so many basis points each, in ranges that grow from both ends of the
+/// lower and the upper half; `off` has the rest.
+pub fn split(control: u16, treatment: u16) -> Json {
+    let ranges = [
+        (0, control, "control"),
+        (control, 5_000, "off"),
+        (5_000, 5_000 + treatment, "treatment"),
+        (5_000 + treatment, 10_000, "off"),
+    ];
+    let ranges: Vec<Json> = ranges
+        .iter()
+        .filter(|(from, to, _)| from < to)
+        .map(|(from, to, variant)| json!({"from": from, "to": to, "variant": variant}))
+        .collect();
+    json!({"salt": "s1", "rest": "off", "ranges": ranges})
+}
+
+pub fn served(split: Json) -> Json {
+    json!({"serve": "split", "split": split})
+}
+
+pub fn targeting(flag: &str, environment: &str, default: &Json) -> Json {
+    json!({"edit": "targeting_replaced", "flag": flag, "environment": environment,
+        "setting": {"on": true, "off": "off", "default": default}})
+}
+
+pub fn toggle(flag: &str, environment: &str, on: bool) -> Json {
+    json!({"edit": "flag_toggled", "flag": flag, "environment": environment, "on": on})
+}
+
+pub fn reshare(flag: &str, environment: &str, split: Json) -> Json {
+    json!({"edit": "split_reshared", "flag": flag, "environment": environment, "split": split})
+}
+
+pub fn archive(flag: &str, archived: bool) -> Json {
+    json!({"edit": "flag_archived", "flag": flag, "archived": archived})
+}
+
+pub fn rollout(control: u16, treatment: u16, guard: Option<&str>, state: Json) -> Json {
+    let guard = guard.map(|m| json!({"metric": m, "margin": 0.01, "alpha": 0.05, "window": 600_000}));
+    json!({"candidate": "treatment", "control": "control", "split": split(control, treatment),
+        "guard": guard, "state": state, "started": START, "epoch": 0, "epoch_began": START})
+}
+
+pub fn set_rollout(flag: &str, environment: &str, rollout: Json) -> Json {
+    json!({"edit": "rollout_set", "flag": flag, "environment": environment, "rollout": rollout})
+}
+
+pub fn metric(key: &str, event: &str) -> Json {
+    json!({"edit": "metric_saved", "metric": {"key": key, "name": key, "event": event,
+        "measure": {"measure": "conversion"}, "better": "higher"}})
+}
+
+pub fn experiment(key: &str, flag: &str, environment: &str, metric: &str) -> Json {
+    json!({"edit": "experiment_saved", "experiment": {"key": key, "name": key, "flag": flag,
+        "environment": environment, "state": {"state": "draft"}, "plan": {
+            "control": "control",
+            "arms": [{"variant": "control", "share": 5000}, {"variant": "treatment", "share": 5000}],
+            "metric": metric, "horizon": {"horizon": "after", "span": 1_209_600_000_u64}, "alpha": 0.05}}})
+}
+
+pub fn start(key: &str) -> Json {
+    json!({"edit": "experiment_started", "experiment": key, "since": START})
+}
+
+pub fn stop(key: &str) -> Json {
+    json!({"edit": "experiment_stopped", "experiment": key, "at": START.0 + 500_000})
+}
+
+pub fn ship(key: &str, variant: &str) -> Json {
+    json!({"edit": "experiment_shipped", "experiment": key, "at": START.0 + 600_000, "variant": variant})
+}
+
+/// Every kind of edit, every actor and every state that a rollout can be in.
+pub fn history() -> Vec<Proposed> {
+    let widening = json!({"state": "widening"});
+    let halted = json!({"state": "halted", "at": START.0 + 9, "because": "errors rose by `2%`"});
+    let done = json!({"state": "done", "at": START.0 + 10});
+    let guard = Actor::Guard { flag: "banner".parse().unwrap(), environment: "production".parse().unwrap() };
+    let mut checkout = edit(flag("checkout", &["production", "staging"], &variant("control")));
+    checkout.by = Actor::Key { id: "k_9d02".to_owned() };
+    let mut targeted =
+        edit(json!({"edit": "targeting_replaced", "flag": "checkout", "environment": "production",
+        "setting": {"on": false, "off": "off",
+            "targets": [{"variant": "treatment", "list": "l_77"}],
+            "rules": [{"name": "pro in Europe", "serve": variant("treatment"), "when": [[
+                {"attribute": "plan.tier", "op": "is", "values": ["pro"]},
+                {"attribute": "country", "op": "is_not", "values": ["US", "CA"]},
+                {"attribute": "app", "op": "version_greater_or_equal", "values": ["2.10"]}],
+                [{"attribute": "email", "op": "ends_with", "values": ["@example.com"]}]]}],
+            "default": served(split(500, 500))}}));
+    targeted.lists = vec![(ListId("l_77".to_owned()), vec!["ada".to_owned(), "grace".to_owned()])];
+    let mut sum = metric("revenue", "purchase");
+    sum["metric"]["measure"] = json!({"measure": "sum", "property": "price"});
+    sum["metric"]["only"] = json!([{"property": "user.plan", "op": "is_not", "values": ["(none)"]}]);
+    sum["metric"]["better"] = json!("lower");
+    let mut number = flag("ratio", &["staging"], &variant("off"));
+    number["flag"]["kind"] = json!("number");
+    number["flag"]["variants"] =
+        json!([{"key": "off", "value": 0.1, "description": "a tenth"}, {"key": "big", "value": 3e300}]);
+    let mut document = flag("theme", &["staging"], &variant("off"));
+    document["flag"]["kind"] = json!("json");
+    document["flag"]["unit"] = json!("device");
+    document["flag"]["variants"] =
+        json!([{"key": "off", "value": {"b": [1, null, "ü"], "a": {"c": 0.30000000000000004}}}]);
+    let mut halt = edit(set_rollout("banner", "production", rollout(1000, 1000, Some("bounce"), halted)));
+    halt.by = guard;
+
+    let mut history = vec![edit(environment("production", true)), edit(environment("staging", false))];
+    for first in &mut history {
+        first.by = Actor::System;
+    }
+    history.extend([
+        checkout,
+        edit(number),
+        edit(document),
+        edit(json!({"edit": "flag_described", "flag": "checkout", "name": "Checkout", "description": "Ein Schritt 🛒"})),
+        targeted,
+        edit(toggle("checkout", "production", false)),
+        edit(toggle("checkout", "production", true)),
+        edit(reshare("checkout", "production", split(2500, 2500))),
+        edit(metric("signup", "signup")),
+        edit(metric("bounce", "bounce")),
+        edit(sum),
+        edit(experiment("one-step", "checkout", "production", "signup")),
+        edit(start("one-step")),
+        edit(reshare("checkout", "production", split(5000, 5000))),
+        edit(ship("one-step", "treatment")),
+        edit(flag("banner", &["production"], &variant("control"))),
+        edit(set_rollout("banner", "production", rollout(500, 500, Some("bounce"), widening.clone()))),
+        edit(reshare("banner", "production", split(1000, 1000))),
+        edit(experiment("banner-1", "banner", "production", "revenue")),
+        edit(start("banner-1")),
+        halt,
+        edit(stop("banner-1")),
+        edit(set_rollout("banner", "production", rollout(1000, 3000, None, widening))),
+        edit(set_rollout("banner", "production", rollout(1000, 3000, None, done))),
+        edit(experiment("never", "banner", "production", "revenue")),
+        edit(archive("theme", true)),
+        edit(archive("theme", false)),
+        edit(archive("theme", true)),
+    ]);
+    history
+}

@@ -1,0 +1,315 @@
+//! Ledger, tests: what is refused, in which words, and that nothing of it is stored.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use bellwether_ledger::{Ledger, Proposed};
+use bellwether_model::{Edit, Json, Millis, Revision, Serve};
+use common::{Place, live, shop, step};
+use serde_json::json;
+
+/// A shop with flag `f` everywhere on, `m` a metric, `x` a draft on the split of `f` in production.
+fn world(place: &Place) -> Ledger {
+    let ledger = place.open();
+    live(
+        &ledger,
+        [
+            shop::environment("production", true),
+            shop::environment("staging", false),
+            shop::metric("m", "signup"),
+            shop::flag("f", &["production", "staging"], &shop::served(shop::split(1_000, 1_000))),
+            shop::experiment("x", "f", "production", "m"),
+        ]
+        .map(shop::edit)
+        .to_vec(),
+    );
+    ledger
+}
+
+/// Makes the first edits, then says what is answered to each of the others on its own.
+fn said(before: &[Json], asked: impl IntoIterator<Item = Proposed>) -> String {
+    let place = Place::new();
+    let ledger = world(&place);
+    live(&ledger, before.iter().cloned().map(shop::edit).collect());
+    let state = ledger.state();
+    let mut said = String::new();
+    for proposed in asked {
+        match ledger.try_apply(&proposed, Millis(0)) {
+            Ok(_) => said.push_str("ok\n"),
+            Err(error) => {
+                assert_eq!(ledger.apply(proposed, Millis(0)).unwrap_err(), error);
+                assert_eq!(ledger.state(), state, "{error} and yet the state moved");
+                said.push_str(&format!("{error}\n"));
+            }
+        }
+    }
+    drop(ledger);
+    assert_eq!(*place.open().state(), *state);
+    said
+}
+
+fn with(mut edit: Json, path: &str, value: Json) -> Proposed {
+    *edit.pointer_mut(path).unwrap_or_else(|| panic!("no {path}")) = value;
+    shop::edit(edit)
+}
+
+fn all(edits: impl IntoIterator<Item = Json>) -> Vec<Proposed> {
+    edits.into_iter().map(shop::edit).collect()
+}
+
+#[test]
+fn flags() {
+    let created = || shop::flag("g", &["staging"], &shop::variant("off"));
+    let rollout = |guard| shop::rollout(500, 500, guard, json!({"state": "widening"}));
+    let mut deep = json!([]);
+    for _ in 0..80 {
+        deep = json!([deep]);
+    }
+    let mut ruled = created();
+    ruled["flag"]["settings"]["staging"]["rules"] = json!([{"name": "r", "when": [[
+        {"attribute": "a", "op": "is", "values": ["1"]}]],
+        "serve": {"serve": "rollout", "rollout": rollout(None)}}]);
+    let mut nested = created();
+    nested["flag"]["kind"] = json!("json");
+    nested["flag"]["variants"] = json!([{"key": "off", "value": deep}]);
+    let said = said(
+        &[],
+        [
+            shop::edit(shop::environment("staging", false)),
+            shop::edit(shop::flag("f", &["staging"], &shop::variant("off"))),
+            shop::edit(shop::flag("g", &["moon"], &shop::variant("off"))),
+            shop::edit(shop::flag("g", &["staging"], &shop::variant("on"))),
+            with(created(), "/flag/variants", json!([])),
+            with(created(), "/flag/variants/0/value", json!(true)),
+            shop::edit(nested),
+            shop::edit(ruled),
+            shop::edit(shop::toggle("nope", "staging", true)),
+            shop::edit(shop::toggle("f", "moon", true)),
+            shop::edit(json!({"edit": "flag_described", "flag": "nope", "name": "", "description": ""})),
+            shop::edit(shop::targeting("f", "staging", &shop::variant("gone"))),
+            shop::edit(shop::targeting(
+                "f",
+                "staging",
+                &json!({"serve": "rollout", "rollout": rollout(None)}),
+            )),
+            shop::edit(shop::set_rollout("f", "staging", rollout(Some("nope")))),
+            with(shop::set_rollout("f", "staging", rollout(Some("m"))), "/rollout/guard/margin", json!(-1.0)),
+            with(shop::set_rollout("f", "staging", rollout(None)), "/rollout/candidate", json!("control")),
+            with(shop::reshare("f", "staging", shop::split(10, 10)), "/split/salt", json!("s2")),
+        ],
+    );
+    insta::assert_snapshot!(said, @"");
+}
+
+#[test]
+fn an_archived_flag_can_only_be_restored() {
+    let rollout = shop::rollout(500, 500, None, json!({"state": "widening"}));
+    let said = said(
+        &[shop::archive("f", true)],
+        all([
+            shop::toggle("f", "staging", false),
+            shop::targeting("f", "staging", &shop::variant("off")),
+            shop::reshare("f", "staging", shop::split(2_000, 2_000)),
+            shop::set_rollout("f", "staging", rollout),
+            shop::flag("f", &["staging"], &shop::variant("off")),
+            shop::start("x"),
+            shop::experiment("y", "f", "staging", "m"),
+            shop::archive("f", false),
+        ]),
+    );
+    insta::assert_snapshot!(said, @"");
+}
+
+#[test]
+fn a_split_is_needed_to_reshare() {
+    let halted = json!({"state": "halted", "at": 1, "because": "harm"});
+    let said = said(
+        &[
+            shop::targeting("f", "staging", &shop::variant("off")),
+            shop::set_rollout("f", "production", shop::rollout(1_000, 1_000, None, halted)),
+            shop::flag("g", &["staging"], &shop::variant("off")),
+        ],
+        all([
+            shop::reshare("f", "staging", shop::split(10, 10)),
+            shop::reshare("f", "production", shop::split(2_000, 2_000)),
+            shop::reshare("g", "production", shop::split(10, 10)),
+        ]),
+    );
+    insta::assert_snapshot!(said, @"");
+}
+
+#[test]
+fn a_running_experiment_is_not_disturbed() {
+    let rollout = |control, treatment, state: &str| {
+        shop::rollout(control, treatment, None, json!({"state": state, "at": 1, "because": "harm"}))
+    };
+    let saved = shop::experiment("x", "f", "production", "m");
+    let said = said(
+        &[shop::start("x")],
+        all([
+            // People would get another variant, or none by a split.
+            shop::reshare("f", "production", shop::split(500, 1_000)),
+            shop::targeting("f", "production", &shop::served(shop::split(1_000, 250))),
+            shop::targeting("f", "production", &shop::variant("treatment")),
+            shop::set_rollout("f", "production", rollout(1_000, 999, "widening")),
+            shop::set_rollout("f", "production", rollout(1_000, 1_000, "done")),
+            shop::archive("f", true),
+            // What was decided before the data came.
+            saved,
+            shop::start("x"),
+            shop::metric("m", "purchase"),
+            shop::experiment("y", "f", "production", "m"),
+            // Nobody who is enrolled moves; a halt and the off switch are always there; elsewhere anything.
+            shop::reshare("f", "production", shop::split(2_000, 2_000)),
+            shop::targeting("f", "production", &shop::served(shop::split(1_000, 5_000))),
+            shop::set_rollout("f", "production", rollout(1_000, 1_000, "widening")),
+            shop::set_rollout("f", "production", rollout(1_000, 1_000, "halted")),
+            shop::toggle("f", "production", false),
+            shop::targeting("f", "staging", &shop::variant("treatment")),
+            shop::stop("x"),
+        ]),
+    );
+    insta::assert_snapshot!(said, @"");
+}
+
+#[test]
+fn experiments() {
+    let saved = || shop::experiment("y", "f", "staging", "m");
+    let plan = |path: &str, value| with(saved(), &format!("/experiment/plan{path}"), value);
+    let arm = |variant: &str, share: u16| json!({"variant": variant, "share": share});
+    let mut wishful = saved();
+    wishful["experiment"]["plan"]["effect"] = json!(0.0);
+    let said = said(
+        &[],
+        [
+            shop::edit(shop::experiment("y", "nope", "staging", "m")),
+            shop::edit(shop::experiment("y", "f", "moon", "m")),
+            shop::edit(shop::experiment("y", "f", "staging", "nope")),
+            with(saved(), "/experiment/state", json!({"state": "running", "since": 0})),
+            plan("/arms", json!([arm("control", 100)])),
+            plan("/arms", json!([arm("control", 100), arm("control", 100)])),
+            plan("/arms", json!([arm("control", 100), arm("gone", 100)])),
+            plan("/arms", json!([arm("control", 100), arm("treatment", 0)])),
+            plan("/arms", json!([arm("control", 5_000), arm("treatment", 5_001)])),
+            plan("/control", json!("off")),
+            plan("/alpha", json!(0.5)),
+            plan("/horizon/span", json!(0)),
+            shop::edit(wishful),
+            shop::edit(shop::start("y")),
+            shop::edit(shop::stop("x")),
+            shop::edit(shop::ship("x", "treatment")),
+            with(shop::metric("n", "e"), "/metric/event", json!("")),
+            with(shop::metric("n", "e"), "/metric/measure", json!({"measure": "sum", "property": ""})),
+        ],
+    );
+    insta::assert_snapshot!(said, @"");
+}
+
+#[test]
+fn an_experiment_runs_once_and_alone() {
+    let second = || shop::experiment("y", "f", "production", "m");
+    let early = json!({"edit": "experiment_stopped", "experiment": "x", "at": 5});
+    let running = said(
+        &[second(), shop::start("x")],
+        all([shop::start("y"), early, shop::ship("x", "off"), shop::ship("x", "treatment")]),
+    );
+    insta::assert_snapshot!(running, @"");
+    let ended = said(
+        &[shop::start("x"), shop::stop("x")],
+        all([
+            shop::start("x"),
+            shop::stop("x"),
+            shop::ship("x", "control"),
+            shop::experiment("x", "f", "production", "m"),
+        ]),
+    );
+    insta::assert_snapshot!(ended, @"");
+    let nobody = said(
+        &[shop::targeting("f", "production", &shop::served(shop::split(1_000, 0)))],
+        all([shop::start("x")]),
+    );
+    insta::assert_snapshot!(nobody, @"");
+}
+
+#[test]
+fn where_customers_are_served_a_reason_is_given() {
+    let place = Place::new();
+    let ledger = world(&place);
+    let mut answers = String::new();
+    let edits = [
+        shop::toggle("f", "production", false),
+        shop::toggle("f", "staging", false),
+        shop::archive("f", true),
+        shop::flag("g", &["production"], &shop::variant("off")),
+        shop::flag("g", &["staging"], &shop::variant("off")),
+        shop::reshare("f", "production", shop::split(2_000, 2_000)),
+        shop::start("x"),
+        shop::metric("n", "e"),
+    ];
+    for edit in edits {
+        let mut proposed = shop::edit(edit);
+        proposed.why = " \n".to_owned();
+        let word = serde_json::to_value(&proposed.edit).unwrap()["edit"].clone();
+        let answer = ledger.try_apply(&proposed, Millis(0)).map_or_else(|e| e.message(), |_| "ok".to_owned());
+        answers.push_str(&format!("{word} {answer}\n"));
+    }
+    insta::assert_snapshot!(answers, @"");
+}
+
+#[test]
+fn what_edits_make_of_a_flag() {
+    let place = Place::new();
+    let ledger = world(&place);
+    let setting = |environment: &str| ledger.state().flags["f"].settings[environment].clone();
+    let run = |edit| step(&ledger, shop::edit(edit)).unwrap();
+
+    // Targeting keeps the switch as it is, whatever it says itself.
+    run(shop::toggle("f", "staging", false));
+    run(shop::targeting("f", "staging", &shop::variant("control")));
+    assert!(!setting("staging").on && setting("production").on);
+
+    // An environment that comes later does not serve the flag; a first targeting there starts off.
+    run(shop::environment("later", false));
+    assert!(!ledger.state().flags["f"].settings.contains_key("later"));
+    run(shop::targeting("f", "later", &shop::variant("control")));
+    assert!(!setting("later").on);
+
+    // A rollout that is reshared begins a new epoch when the ratio changes, and only then.
+    run(shop::set_rollout("f", "staging", shop::rollout(1_000, 500, None, json!({"state": "widening"}))));
+    let epoch = || match setting("staging").default {
+        Serve::Rollout { rollout } => (rollout.epoch, rollout.epoch_began),
+        other => panic!("{other:?}"),
+    };
+    run(shop::reshare("f", "staging", shop::split(2_000, 1_000)));
+    assert_eq!(epoch(), (0, shop::START));
+    let change = run(shop::reshare("f", "staging", shop::split(2_000, 2_000)));
+    assert_eq!(epoch(), (1, change.at));
+
+    // Shipping changes the default there and nothing else, and marks the flag as changed.
+    run(shop::start("x"));
+    let (there, elsewhere) = (setting("production"), setting("staging"));
+    let change = run(shop::ship("x", "treatment"));
+    assert_eq!(setting("staging"), elsewhere);
+    let shipped = setting("production");
+    assert_eq!(shipped.default, Serve::Variant { variant: "treatment".parse().unwrap() });
+    assert_eq!((shipped.on, shipped.off, shipped.rules), (there.on, there.off, there.rules));
+    assert_eq!(ledger.state().flags["f"].revision, change.revision);
+}
+
+#[test]
+fn a_number_that_is_none_is_not_stored() {
+    let place = Place::new();
+    let ledger = world(&place);
+    let mut proposed = shop::edit(shop::set_rollout(
+        "f",
+        "staging",
+        shop::rollout(500, 500, Some("m"), json!({"state": "widening"})),
+    ));
+    let check = |proposed: &Proposed| ledger.apply(proposed.clone(), Millis(0)).unwrap_err().message();
+    for none in [f64::NAN, f64::INFINITY] {
+        let Edit::RolloutSet { rollout, .. } = &mut proposed.edit else { panic!() };
+        rollout.guard.as_mut().unwrap().margin = none;
+        assert!(check(&proposed).contains("is not a tolerated harm"));
+    }
+    assert_eq!(ledger.state().revision, Revision(5));
+}
