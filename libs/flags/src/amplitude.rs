@@ -236,7 +236,7 @@ const OBJECT_MEMBERS: [&str; 12] = [
 ];
 
 /// What every list has besides.
-const LIST_MEMBERS: [&str; 38] = [
+const LIST_MEMBERS: [&str; 37] = [
     "at",
     "concat",
     "copyWithin",
@@ -274,7 +274,6 @@ const LIST_MEMBERS: [&str; 38] = [
     "unshift",
     "values",
     "with",
-    "group",
 ];
 
 /// `value` is text, as Amplitude's flags have it: the variant's own text or number, and the
