@@ -38,6 +38,6 @@ pub use means::welch;
 pub use moments::Moments;
 pub use normal_mixture::NormalMixture;
 pub use proportion::{Proportion, newcombe, two_proportions, wilson};
-pub use refusal::{Arm, Refusal};
+pub use refusal::{Arm, Outcome, Refusal};
 pub use sample_ratio::{DEFAULT_CONCENTRATION, SampleRatio, SampleRatioSequence, sample_ratio};
 pub use sequential::{ConfidenceSequence, Sides, Tuning};
