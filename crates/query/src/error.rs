@@ -8,7 +8,7 @@ use bellwether_model::Invalid;
 pub enum QueryError {
     /// The question makes no sense as it stands.
     #[error("{}\nhint: {}", .0.message, .0.hint)]
-    Refused(#[from] Invalid),
+    Invalid(#[from] Invalid),
     /// Whoever asked no longer wants to know.
     #[error("the query was cancelled\nhint: ask again, for fewer days or with a filter")]
     Cancelled,
@@ -20,6 +20,6 @@ pub enum QueryError {
 impl QueryError {
     /// A question that makes no sense, and what to do about it.
     pub(crate) fn refused(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::Refused(Invalid::new(message, hint))
+        Self::Invalid(Invalid::new(message, hint))
     }
 }
