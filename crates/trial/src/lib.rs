@@ -9,6 +9,7 @@
 //! arguments. It changes nothing: a [`Proposal`] is an edit that somebody else performs.
 
 pub mod experiment;
+pub mod guard;
 
 mod evidence;
 mod proposal;
