@@ -1,13 +1,19 @@
 //! Store: tests. A model beside the store, damage to every byte, and the crashes between two syscalls.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod crash;
+mod damage;
 mod gen_events;
+mod limits;
 mod oracle;
+mod rows;
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use bellwether_model::event::Who;
 use bellwether_model::{Event, Millis, Properties, Span};
+use tempfile::TempDir;
 
 use crate::{Settings, Store};
 
@@ -36,10 +42,50 @@ fn named(insert_id: &str, received: i64) -> Event {
     }
 }
 
-/// The names of everything in the store, in order of receipt.
+/// The names of everything in the store, sorted; what is there twice is there twice.
 fn names(store: &Store) -> Vec<String> {
     let events = store.snapshot().events(&"production".parse().unwrap(), usize::MAX).unwrap();
-    events.into_iter().rev().filter_map(|e| e.insert_id).collect()
+    let mut names: Vec<String> = events.into_iter().filter_map(|e| e.insert_id).collect();
+    names.sort();
+    names
+}
+
+/// Every file of a directory, by its path in it; the lock is no content.
+type Files = BTreeMap<PathBuf, Vec<u8>>;
+
+fn read_dir(dir: &Path) -> Files {
+    let mut found = Files::new();
+    let mut left = vec![dir.to_owned()];
+    while let Some(next) = left.pop() {
+        for entry in std::fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                left.push(path);
+            } else if !path.ends_with("LOCK") {
+                found.insert(path.strip_prefix(dir).unwrap().to_owned(), std::fs::read(&path).unwrap());
+            }
+        }
+    }
+    found
+}
+
+/// A directory with these files.
+fn write_dir(files: &Files) -> TempDir {
+    let home = tempfile::tempdir().unwrap();
+    for dir in ["wal", "parts"] {
+        std::fs::create_dir(home.path().join(dir)).unwrap();
+    }
+    for (path, bytes) in files {
+        std::fs::write(home.path().join(path), bytes).unwrap();
+    }
+    std::fs::write(home.path().join("LOCK"), []).unwrap();
+    home
+}
+
+fn put(store: &Store, names: impl IntoIterator<Item = impl AsRef<str>>) {
+    let events = names.into_iter().enumerate().map(|(i, name)| named(name.as_ref(), i as i64)).collect();
+    let _ = store.append(events).unwrap();
+    store.commit().unwrap();
 }
 
 const WEEK: i64 = Span::DAY.times(7).0 as i64;

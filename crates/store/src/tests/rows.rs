@@ -1,0 +1,171 @@
+//! Store: tests. What goes into a part comes out the same, and lies in it as promised.
+
+use std::ops::ControlFlow;
+
+use bellwether_columns::{Cells, PropertyName, Scan, Want};
+use bellwether_model::event::Who;
+use bellwether_model::{Event, Json, Millis};
+use serde_json::json;
+
+use super::{named, open};
+use crate::Store;
+
+fn want(properties: &[&str]) -> Want {
+    Want {
+        environment: "production".parse().unwrap(),
+        events: None,
+        from: Millis(i64::MIN),
+        to: Millis(i64::MAX),
+        properties: properties.iter().map(|name| PropertyName::parse(name)).collect(),
+    }
+}
+
+fn cells(store: &Store, name: &str) -> Cells {
+    let mut found = Cells::Missing;
+    let each = &mut |batch: &bellwether_columns::Batch| {
+        found = batch.properties[0].clone();
+        ControlFlow::Continue(())
+    };
+    store.snapshot().scan(&want(&[name]), each).unwrap();
+    found
+}
+
+/// Values of one property go into a part and come back, whole and as a column of this kind.
+#[track_caller]
+fn check(values: &[Json], kind: &str) {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(home.path());
+    let events = values.iter().enumerate().map(|(i, value)| {
+        let mut event = named(&i.to_string(), i as i64);
+        event.properties.insert("x".into(), value.clone());
+        event
+    });
+    let _ = store.append(events.collect()).unwrap();
+    store.commit().unwrap();
+    let in_memory = format!("{:?}", cells(&store, "x"));
+    store.flush().unwrap();
+    assert_eq!(store.stats().parts, 1);
+    let back: Vec<Json> = store
+        .snapshot()
+        .events(&"production".parse().unwrap(), usize::MAX)
+        .unwrap()
+        .into_iter()
+        .rev()
+        .map(|event| event.properties["x"].clone())
+        .collect();
+    assert_eq!(format!("{back:?}"), format!("{values:?}"));
+    let in_part = format!("{:?}", cells(&store, "x"));
+    assert_eq!(in_part, in_memory);
+    assert!(in_part.starts_with(kind), "{in_part}");
+}
+
+#[test]
+fn every_value_comes_back_as_it_was() {
+    check(&[json!("a"), json!("b"), json!("a"), json!("")], "Text");
+    check(&[json!(true), json!(false)], "Booleans");
+    check(&[json!(1), json!(-5), json!(i64::MAX), json!(i64::MIN)], "Numbers");
+    check(&[json!(1.5), json!(2.0), json!(-0.0), json!(1e300)], "Numbers");
+    check(&[json!(5), json!(4.99), json!(-7), json!(0)], "Numbers");
+    check(&[json!(5), json!(5.0), json!(0.1)], "Numbers");
+    check(&[json!(9_007_199_254_740_993_i64), json!(0.5)], "Numbers");
+    check(&[json!(u64::MAX), json!(1)], "Numbers");
+    check(&[json!("1"), json!(1), json!([1, 0.1]), json!({"a": null}), json!(true)], "Mixed");
+    check(&[json!("{\"a\":1}"), json!("null"), json!("1")], "Text");
+}
+
+#[test]
+fn properties_past_the_limit_are_kept_in_one_column() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(home.path());
+    let mut events = Vec::new();
+    for i in 0..300_i64 {
+        let mut event = named(&i.to_string(), i);
+        event.properties.insert(format!("rare{i}"), json!(i));
+        event.properties.insert("often".into(), json!(i));
+        event.user_properties.insert(format!("rare{i}"), json!(format!("{i}")));
+        events.push(event);
+    }
+    let _ = store.append(events.clone()).unwrap();
+    store.commit().unwrap();
+    let asked = ["often", "rare1", "rare299", "user.rare299", "p", "user.rare7"];
+    let all = |store: &Store| {
+        let mut rows = Vec::new();
+        store
+            .snapshot()
+            .scan(&want(&asked), &mut |batch| {
+                let row = |row| {
+                    (
+                        batch.time[row],
+                        batch.properties.iter().map(|c| c.text(row).map(String::from)).collect::<Vec<_>>(),
+                    )
+                };
+                rows.extend((0..batch.rows).map(row));
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+        rows.sort();
+        rows
+    };
+    let before = all(&store);
+    store.flush().unwrap();
+    assert_eq!(all(&store), before);
+    assert_eq!(before.iter().flat_map(|(_, cells)| cells).flatten().count(), 300 + 4);
+    let back = store.snapshot().events(&"production".parse().unwrap(), 300).unwrap();
+    assert!(back.iter().rev().eq(events.iter()));
+}
+
+/// Many row groups: more rows than one holds, of users whose lines do not end at its edge.
+#[test]
+fn a_part_of_several_row_groups_is_sorted_along_each_unit() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(home.path());
+    let events: Vec<Event> = (0..70_000_i64)
+        .map(|i| {
+            let mut event = named("", i);
+            event.insert_id = None;
+            event.time = Millis((i * 7_919) % 70_000);
+            let user = format!("u{}", i % 600);
+            event.who = if i % 3 == 0 { Who::Device(user) } else { Who::Both { user, device: "d".into() } };
+            event.properties.insert("page".into(), json!(format!("/{}", i % 5_000)));
+            event
+        })
+        .collect();
+    let _ = store.append(events).unwrap();
+    store.commit().unwrap();
+    store.flush().unwrap();
+
+    let mut lines: Vec<(String, i64)> = Vec::new();
+    let mut pages = 0;
+    store
+        .snapshot()
+        .scan(&want(&["page"]), &mut |batch| {
+            for row in 0..batch.rows {
+                let unit = batch.user.get(row).or(batch.device.get(row)).unwrap();
+                lines.push((unit.to_owned(), batch.time[row]));
+                pages += usize::from(batch.properties[0].text(row).is_some_and(|p| p.starts_with('/')));
+            }
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    assert_eq!((lines.len(), pages), (70_000, 70_000));
+    let key = |(unit, time): &(String, i64)| (crc32fast::hash(unit.as_bytes()) % 64, unit.clone(), *time);
+    assert!(lines.is_sorted_by_key(key));
+
+    // Asking for a short time touches nothing else; breaking off ends it.
+    let narrow = Want { from: Millis(100), to: Millis(110), ..want(&[]) };
+    let mut times = Vec::new();
+    let each = &mut |batch: &bellwether_columns::Batch| {
+        times.extend_from_slice(&batch.time);
+        ControlFlow::Continue(())
+    };
+    store.snapshot().scan(&narrow, each).unwrap();
+    times.sort_unstable();
+    assert_eq!(times, (100..110).collect::<Vec<_>>());
+    let mut calls = 0;
+    let once = &mut |_: &bellwether_columns::Batch| {
+        calls += 1;
+        ControlFlow::Break(())
+    };
+    store.snapshot().scan(&want(&[]), once).unwrap();
+    assert_eq!(calls, 1);
+}

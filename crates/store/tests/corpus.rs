@@ -1,0 +1,120 @@
+//! Store: what older versions wrote opens, and reads as they meant it. A directory in `corpus/` is
+//! never changed; a new format adds one (`CORPUS=write cargo test -p bellwether-store --test corpus`).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use bellwether_model::event::Who;
+use bellwether_model::{Event, Millis, Properties, Revision};
+use bellwether_store::{Settings, Store};
+use serde_json::json;
+
+/// The version that this program writes.
+const NEWEST: &str = "v1";
+
+fn corpus() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus")
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+/// Events of every shape: the first four go into a part, the others stay in the log.
+fn events() -> Vec<Event> {
+    let object = |json: serde_json::Value| -> Properties { json.as_object().unwrap().clone() };
+    let whos = [
+        Who::User("u1".into()),
+        Who::Device("d1".into()),
+        Who::Both { user: "u2".into(), device: "d1".into() },
+    ];
+    (0..7_i64)
+        .map(|i| Event {
+            environment: if i % 3 == 2 { "staging" } else { "production" }.parse().unwrap(),
+            event: if i % 2 == 0 { "$exposure" } else { "purchase" }.into(),
+            who: whos[usize::try_from(i).unwrap() % 3].clone(),
+            time: Millis(1_771_622_898_000 + i * 1_000),
+            received: Millis(1_771_622_898_123 + i * 1_000),
+            insert_id: (i % 4 != 3).then(|| format!("id-{i}")),
+            session: (i % 2 == 0).then_some(1_771_622_000_000 + i),
+            properties: object(match i {
+                0 => json!({"flag_key": "checkout", "variant": "treatment"}),
+                1 => json!({"price": 5, "quantity": 2, "tags": ["a", 1.5], "gift": true}),
+                2 => json!({"price": 4.99, "id": u64::MAX, "gift": false}),
+                3 => json!({"price": -1, "mixed": "text", "naïve \u{1F600}": "yes"}),
+                _ => json!({"price": 0.1, "mixed": i, "nested": {"a": [{}]}}),
+            }),
+            user_properties: if i % 2 == 0 {
+                object(json!({"plan": "pro", "age": i}))
+            } else {
+                Properties::new()
+            },
+            groups: if i == 1 { object(json!({"company": ["acme"]})) } else { Properties::new() },
+            revision: (i == 0).then_some(Revision(42)),
+        })
+        .collect()
+}
+
+fn write(dir: &Path) {
+    let (store, _) = Store::open(dir, Settings::default()).unwrap();
+    let mut parts = events();
+    let mut log = parts.split_off(4);
+    let last = log.split_off(2);
+    let _ = store.append(parts).unwrap();
+    store.commit().unwrap();
+    store.flush().unwrap();
+    for group in [log, last] {
+        let _ = store.append(group).unwrap();
+        store.commit().unwrap();
+    }
+    drop(store);
+    fs::remove_file(dir.join("LOCK")).unwrap();
+    fs::write(dir.join("events.json"), serde_json::to_string_pretty(&events()).unwrap() + "\n").unwrap();
+}
+
+#[test]
+fn what_older_versions_wrote_always_opens() {
+    if std::env::var("CORPUS").is_ok_and(|v| v == "write") && !corpus().join(NEWEST).exists() {
+        write(&corpus().join(NEWEST));
+    }
+    let mut versions = 0;
+    for version in fs::read_dir(corpus()).unwrap() {
+        let version = version.unwrap().path();
+        let home = tempfile::tempdir().unwrap();
+        copy(&version, home.path());
+        fs::write(home.path().join("LOCK"), []).unwrap();
+        let text = fs::read_to_string(version.join("events.json")).unwrap();
+        let expected: Vec<Event> = serde_json::from_str(&text).unwrap();
+
+        let report = Store::doctor(home.path()).unwrap();
+        assert!(report.is_sound() && report.notes.is_empty(), "{report:?}");
+        assert!(report.part_events > 0 && report.log_events > 0);
+        let (store, _) = Store::open(home.path(), Settings::default()).unwrap();
+        // As it was found, and once everything was written anew by this version.
+        for _ in 0..2 {
+            for environment in ["production", "staging"] {
+                let environment = environment.parse().unwrap();
+                let mut found = store.snapshot().events(&environment, usize::MAX).unwrap();
+                found.reverse();
+                let expected = expected.iter().filter(|e| e.environment == environment);
+                assert!(found.iter().eq(expected), "{version:?}: {found:#?}");
+            }
+            store.flush().unwrap();
+        }
+        let named = expected.iter().filter(|e| e.insert_id.is_some()).cloned().collect();
+        assert_eq!(store.append(named).unwrap().taken.stored, 0, "fingerprints have not changed");
+        versions += 1;
+    }
+    assert!(versions > 0);
+    assert!(corpus().join(NEWEST).exists());
+}
