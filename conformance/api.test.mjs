@@ -2,6 +2,7 @@
 //! id, and changes nothing.
 
 import assert from 'node:assert/strict';
+import { gzipSync } from 'node:zlib';
 import test, { before, describe } from 'node:test';
 import { Refused, serving } from './harness.mjs';
 import { booleanFlag, splitFlag } from './flags.mjs';
@@ -44,10 +45,9 @@ describe('the API', () => {
     assert.match(message, /`loudly`/);
   });
   test('a missing field', () => refused(path, 400, 'bad_input', { json: { environment: 'production', why: 'the proofs' } }));
-  test('a body over the limit', async () => {
-    const reply = await server.raw(path, { scope: 'admin', json: { ...toggle, why: 'x'.repeat(30_000_000) } });
-    assert.equal(reply.status, 413);
-  });
+  test('a body over the limit', () => refused(path, 413, 'too_large', { json: { ...toggle, why: 'x'.repeat(3_000_000) } }));
+  test('a body in an encoding that is not spoken here', () =>
+    refused(path, 400, 'bad_input', { body: gzipSync(JSON.stringify(toggle)), headers: { 'content-encoding': 'gzip' } }));
   test('a flag that is not there', () => refused('/api/flags/no-such-flag/toggle', 404, 'not_found', { json: toggle }));
   test('an environment that is not there', () => refused(path, 404, 'not_found', { json: { ...toggle, environment: 'moon' } }));
   test('a key that is no key', () => refused('/api/flags', 400, 'bad_input', { json: { flag: '-no key-', why: 'the proofs' } }));

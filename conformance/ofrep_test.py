@@ -55,8 +55,8 @@ class Ofrep(Proof):
         self.assertEqual((unknown.value, unknown.error_code), (True, ErrorCode.FLAG_NOT_FOUND))
         mismatch = client.get_string_details("new-checkout", "default", user)
         self.assertEqual((mismatch.value, mismatch.error_code), ("default", ErrorCode.TYPE_MISMATCH))
-        nobody = client.get_string_details("banner", "none")
-        self.assertEqual((nobody.value, nobody.error_code), ("none", ErrorCode.TARGETING_KEY_MISSING), nobody)
+        # A split has nobody to place: it serves the off variant, and the reason says so.
+        self.check(client.get_string_details("banner", "none", EvaluationContext(None, {"a": 1})), "blue", "c", Reason.DEFAULT)
 
 
 if __name__ == "__main__":
