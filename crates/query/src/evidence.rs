@@ -106,7 +106,7 @@ pub struct Day {
 /// grows with the number of exposed units, and for sums with that of outcomes.
 ///
 /// # Errors
-/// When no variant or one variant twice is asked for, when a unit's sum is beyond the numbers that
+/// When no variant or one variant twice is asked for, when windows may pass after outcomes end, when a unit's sum is beyond the numbers that
 /// can be added, when it was cancelled, or events cannot be read. `cancel` is asked once per batch.
 pub fn collect(ask: &Ask, scan: &dyn Scan, cancel: &dyn Fn() -> bool) -> Result<Evidence, QueryError> {
     check(ask)?;
@@ -172,6 +172,17 @@ fn check(ask: &Ask) -> Result<(), QueryError> {
         return Err(QueryError::refused(
             format!("`{}` variants cannot be compared", ask.variants.len()),
             "name 1 to 256 variants",
+        ));
+    }
+    if let Watch::Matured { by, .. } = ask.watch
+        && by > ask.outcomes_to
+    {
+        return Err(QueryError::refused(
+            format!(
+                "a window that passed by `{by}` is not seen whole: outcomes end at `{}`",
+                ask.outcomes_to
+            ),
+            "count outcomes up to the look",
         ));
     }
     Ok(())

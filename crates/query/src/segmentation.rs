@@ -130,6 +130,9 @@ pub struct Cut {
 /// values, a limit that is not 1 to 1,000), has more than 100,000 groups, was cancelled, or events cannot be read.
 /// `cancel` is asked once per batch.
 ///
+/// Memory grows with the number of groups and days that occur, and for uniques with the number of
+/// distinct units in each.
+///
 /// ```
 /// use bellwether_columns::Rows;
 /// use bellwether_model::{Millis, Seq};
