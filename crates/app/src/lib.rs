@@ -1,1 +1,227 @@
-//! stub
+//! App: what Bellwether does. Operations, permissions, intake, answers to SDKs, guards.
+//!
+//! This room promises that everything that can be asked is asked here, once, whichever door it came
+//! through; that nothing here asks a clock or opens a socket, so that a test can live through ninety
+//! days; and that a change is only ever made through the ledger. The doors themselves are in `server`.
+
+mod access;
+mod entropy;
+mod error;
+mod exposure;
+mod guard;
+mod intake;
+mod operation;
+mod serving;
+mod token;
+mod view;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, RwLock};
+
+use arc_swap::ArcSwap;
+use bellwether_ledger::{Ledger, Proposed};
+use bellwether_model::{Actor, Edit, Environment, Millis, Seq, Span};
+use bellwether_store::{Settings as StoreSettings, Store, Ticket};
+
+/// An Amplitude user as a context.
+pub use bellwether_flags::amplitude::context as amplitude_context;
+
+pub use access::{Grant, Login, Permission, PersonView, SESSION, SdkGrant, Setup};
+pub use bellwether_store::{Outcome as Settled, Recovery};
+pub use entropy::Entropy;
+pub use error::{AppError, Refusal};
+pub use exposure::Track;
+pub use guard::Halted;
+pub use intake::amplitude::{Endpoint, Outcome, Rejected};
+pub use operation::{
+    Argument, Cancel, Class, Ctx, Effect, Entry, Method, Progress, REGISTRY, arguments, find, from_text,
+    openapi,
+};
+pub use serving::{Answer, Served};
+
+/// Called after each change that SDKs must hear of. It must return at once.
+pub type Wake = Box<dyn Fn() + Send + Sync>;
+
+/// How an app is opened.
+pub struct Settings {
+    /// The directory that holds everything.
+    pub data: PathBuf,
+    /// How the event store behaves.
+    pub store: StoreSettings,
+    /// Where ids and secrets come from.
+    pub entropy: Entropy,
+    /// Called after each change that SDKs must hear of.
+    pub wake: Wake,
+}
+
+impl Settings {
+    /// The usual settings for a directory.
+    pub fn new(data: &Path, wake: Wake) -> Self {
+        Self { data: data.to_owned(), store: StoreSettings::default(), entropy: Entropy::System, wake }
+    }
+}
+
+/// Bellwether, without its doors.
+pub struct App {
+    ledger: Ledger,
+    store: Store,
+    entropy: Entropy,
+    wake: Wake,
+    served: ArcSwap<serving::Published>,
+    publishing: Mutex<()>,
+    exposures: exposure::Queue,
+    keys: RwLock<HashMap<String, Grant>>,
+    guards: Mutex<guard::Watch>,
+    decoy: String,
+    stream: token::StreamSecret,
+}
+
+/// What one round of maintenance did.
+#[derive(Debug, Default)]
+pub struct Stepped {
+    /// Rollouts that their guard halted.
+    pub halted: Vec<Halted>,
+    /// Events that were sealed into a part.
+    pub sealed: u64,
+}
+
+impl App {
+    /// Opens a data directory, or makes one. The first time, the environments `production` and
+    /// `development` are created.
+    ///
+    /// # Errors
+    /// When the directory cannot be used, is in use, or holds what should not be there.
+    pub fn open(settings: Settings, now: Millis) -> Result<(Self, Recovery), AppError> {
+        let Settings { data, store, entropy, wake } = settings;
+        let unusable = |e: std::io::Error| AppError::internal("use the data directory", e);
+        std::fs::create_dir_all(&data).map_err(unusable)?;
+        let ledger = Ledger::open(&data.join("ledger.sqlite"))?;
+        let (store, recovery) = Store::open(&data.join("events"), store)?;
+        let app = Self {
+            served: ArcSwap::from_pointee(serving::Published::default()),
+            publishing: Mutex::new(()),
+            exposures: exposure::Queue::default(),
+            keys: RwLock::default(),
+            guards: Mutex::default(),
+            // A hash of nothing anybody knows: an unknown address is checked against it.
+            decoy: access::hash_password(&entropy.text(32)?)?,
+            stream: token::StreamSecret::open(&data, &entropy)?,
+            ledger,
+            store,
+            entropy,
+            wake,
+        };
+        if app.ledger.state().environments.is_empty() {
+            for (key, name, production) in
+                [("production", "Production", true), ("development", "Development", false)]
+            {
+                let environment = Environment { key: key.parse()?, name: name.to_owned(), production };
+                app.propose(
+                    Proposed {
+                        by: Actor::System,
+                        why: "the environments that every installation begins with".to_owned(),
+                        edit: Edit::EnvironmentCreated { environment },
+                        expect: None,
+                        lists: Vec::new(),
+                    },
+                    now,
+                )?;
+            }
+        }
+        app.publish(now)?;
+        Ok((app, recovery))
+    }
+
+    /// Puts a change into the ledger and, before it returns, in front of the SDKs.
+    fn propose(&self, proposed: Proposed, now: Millis) -> Result<bellwether_model::Change, AppError> {
+        let change = self.ledger.apply(proposed, now)?;
+        self.publish(now)?;
+        (self.wake)();
+        Ok(change)
+    }
+
+    /// Waits for nothing: makes every event that was taken so far durable and visible, with one
+    /// fsync. Tickets up to the returned number are settled.
+    ///
+    /// # Errors
+    /// When the disk refuses; nothing of what waited was stored.
+    pub fn commit(&self) -> Result<Seq, AppError> {
+        self.flush_exposures()?;
+        Ok(self.store.commit()?)
+    }
+
+    /// Whether [`App::commit`] has something to do.
+    pub fn waiting(&self) -> bool {
+        self.store.pending() || self.exposures.waiting()
+    }
+
+    /// How what a door waits for stands.
+    pub fn settled(&self, waiting: &Waiting) -> Settled {
+        self.store.outcome(waiting)
+    }
+
+    /// A bounded round of maintenance: seals events into parts and lets the guards look, at most
+    /// once a minute.
+    ///
+    /// # Errors
+    /// When events or the ledger cannot be read or written; the next round tries again.
+    pub fn step(&self, now: Millis) -> Result<Stepped, AppError> {
+        let sealed = self.store.step(now)?.sealed;
+        let halted = self.watch(now)?;
+        Ok(Stepped { halted, sealed })
+    }
+
+    /// A short name of a text: the same text has the same name, others have others.
+    pub fn name_of(&self, text: &str) -> String {
+        access::digest(text).chars().take(32).collect()
+    }
+
+    /// A random id for something that is cited in the ledger.
+    fn random_id(&self) -> Result<String, AppError> {
+        self.entropy.text(16)
+    }
+
+    /// A secret with 190 bits of entropy.
+    fn random_secret(&self) -> Result<String, AppError> {
+        self.entropy.text(32)
+    }
+
+    /// Checks a data directory without changing it: ledger, then events.
+    ///
+    /// # Errors
+    /// When it cannot be read at all, or a server has it open; what is wrong inside is in the report.
+    pub fn doctor(data: &Path) -> Result<Checkup, AppError> {
+        let ledger = Ledger::doctor(&data.join("ledger.sqlite"))?;
+        let store = Store::doctor(&data.join("events"))?;
+        let findings = ledger.findings.iter().map(|f| format!("ledger: {f}"));
+        Ok(Checkup {
+            facts: vec![
+                format!("ledger: {} changes, {} snapshots", ledger.changes, ledger.snapshots),
+                format!(
+                    "events: {} in {} parts, {} in {} log files",
+                    store.part_events, store.parts, store.log_events, store.logs
+                ),
+            ],
+            notes: store.notes.iter().map(|n| format!("events: {n}")).collect(),
+            findings: findings.chain(store.findings.iter().map(|f| format!("events: {f}"))).collect(),
+        })
+    }
+}
+
+/// What a check of a data directory found, a sentence each.
+#[derive(Debug)]
+pub struct Checkup {
+    /// What is there.
+    pub facts: Vec<String>,
+    /// What a crash left and the next start cleans up.
+    pub notes: Vec<String>,
+    /// What is wrong; empty if all is well.
+    pub findings: Vec<String>,
+}
+
+/// What a door waits for after it has handed in events.
+pub type Waiting = Ticket;
+
+/// How often guards look.
+pub(crate) const LOOK: Span = Span::MINUTE;

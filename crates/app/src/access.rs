@@ -1,0 +1,297 @@
+//! App: who is asking, and what they may do. Permission is asked in one function, [`Grant::allows`].
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::{Argon2, PasswordHasher, PasswordVerifier};
+use bellwether_ledger::{ApiKey, NewPerson, Person, Role, Scope};
+use bellwether_model::{Actor, EnvironmentKey, Millis, Span};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::App;
+use crate::error::{AppError, Refusal};
+
+/// What an operation needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Permission {
+    /// To look.
+    View,
+    /// To change flags, metrics and experiments.
+    Edit,
+    /// To manage keys and people.
+    Admin,
+}
+
+/// What somebody who asks may do: proved by a session or by a key.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    /// Who it is, as the ledger will cite them.
+    pub actor: Actor,
+    level: Level,
+}
+
+#[derive(Debug, Clone)]
+enum Level {
+    Role(Role),
+    Key(Scope, Option<EnvironmentKey>),
+}
+
+impl Grant {
+    /// Whether this grant may do what needs `permission`. The one place where permission is decided.
+    ///
+    /// # Errors
+    /// `forbidden`, naming who could.
+    pub fn allows(&self, permission: Permission) -> Result<(), AppError> {
+        let (has, who) = match &self.level {
+            Level::Role(Role::Admin) | Level::Key(Scope::Admin, _) => return Ok(()),
+            Level::Role(Role::Editor) => (permission <= Permission::Edit, "an editor"),
+            Level::Role(Role::Viewer) => (permission <= Permission::View, "a viewer"),
+            Level::Key(Scope::Server, _) => (false, "a `server` key, which is for SDKs"),
+            Level::Key(Scope::Client, _) => (false, "a `client` key, which is for SDKs"),
+        };
+        if has {
+            return Ok(());
+        }
+        let needs = match permission {
+            Permission::View => "a viewer or an `admin` key",
+            Permission::Edit => "an editor or an `admin` key",
+            Permission::Admin => "an admin or an `admin` key",
+        };
+        Err(AppError::new(
+            Refusal::Forbidden,
+            "forbidden",
+            format!("this is not allowed for {who}"),
+            format!("ask {needs} to do it"),
+        ))
+    }
+
+    /// The environment whose rules and events an SDK key opens, and whether it may see rules.
+    ///
+    /// # Errors
+    /// `forbidden` for anything but a `client` or `server` key.
+    pub fn sdk(&self) -> Result<SdkGrant, AppError> {
+        match &self.level {
+            Level::Key(scope @ (Scope::Client | Scope::Server), Some(environment)) => {
+                Ok(SdkGrant { environment: environment.clone(), rules: *scope == Scope::Server })
+            }
+            _ => Err(AppError::new(
+                Refusal::Forbidden,
+                "forbidden",
+                "this is for SDKs, and the credential is not an SDK key",
+                "use a `client` or `server` key, which belongs to one environment",
+            )),
+        }
+    }
+
+    /// Of the person's own session, or of nobody in particular: for the first step and for tests.
+    pub(crate) fn person(id: String, role: Role) -> Self {
+        Self { actor: Actor::Person { id }, level: Level::Role(role) }
+    }
+}
+
+/// What an SDK's key opens.
+#[derive(Debug, Clone)]
+pub struct SdkGrant {
+    /// The environment it belongs to.
+    pub environment: EnvironmentKey,
+    /// Whether it may have the rules (`server`), or answers only (`client`).
+    pub rules: bool,
+}
+
+/// How long a login lasts without being used up.
+pub const SESSION: Span = Span::DAY.times(14);
+
+/// A fresh login: the token goes into an HttpOnly cookie, `csrf` into the page.
+#[derive(Debug)]
+pub struct Login {
+    /// The secret of the session. Only its hash is stored.
+    pub token: String,
+    /// What the page must send with every change.
+    pub csrf: String,
+    /// Who it is.
+    pub person: PersonView,
+}
+
+/// A person, as others may see them.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct PersonView {
+    /// Random id.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// Address.
+    pub email: String,
+    /// `viewer`, `editor` or `admin`.
+    pub role: String,
+}
+
+impl PersonView {
+    fn of(person: &Person) -> Self {
+        Self {
+            id: person.id.clone(),
+            name: person.name.clone(),
+            email: person.email.clone(),
+            role: person.role.to_string(),
+        }
+    }
+}
+
+/// The first person's account, made with the setup link.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Setup {
+    /// The token of the link.
+    pub token: String,
+    /// Address, used to log in.
+    pub email: String,
+    /// Name.
+    pub name: String,
+    /// At least ten characters.
+    pub password: String,
+}
+
+/// The stored form of a secret with enough entropy of its own: keys, session and setup tokens.
+pub(crate) fn digest(secret: &str) -> String {
+    let hash = Sha256::digest(secret.as_bytes());
+    hash.iter().fold(String::with_capacity(64), |mut text, byte| {
+        use std::fmt::Write as _;
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+impl App {
+    /// Makes the first account.
+    ///
+    /// # Errors
+    /// `forbidden` when the link has been used or never was; `bad_input` for an address or a
+    /// password that will not do.
+    pub fn set_up(&self, setup: &Setup, now: Millis) -> Result<Login, AppError> {
+        let email = setup.email.trim();
+        if !email.contains('@') || email.len() > 254 {
+            return Err(AppError::bad_input(
+                format!("`{email}` is not an e-mail address"),
+                "use one such as `ana@example.com`",
+            ));
+        }
+        if setup.name.trim().is_empty() {
+            return Err(AppError::bad_input("the name is empty", "say what others should call you"));
+        }
+        if setup.password.chars().count() < 10 {
+            return Err(AppError::bad_input("the password is too short", "use at least 10 characters"));
+        }
+        let hash = hash_password(&setup.password)?;
+        let people = self.ledger.people();
+        if !people.take_setup(&digest(&setup.token))? {
+            return Err(AppError::new(
+                Refusal::Forbidden,
+                "forbidden",
+                "this setup link has been used or never was one",
+                "log in, or start the server with an empty data directory for a new link",
+            ));
+        }
+        let id = self.random_id()?;
+        let (name, role) = (setup.name.trim(), Role::Admin);
+        people.create_person(&NewPerson { id: &id, email, name, role, password_hash: &hash }, now)?;
+        self.log_in(email, &setup.password, now)
+    }
+
+    /// Opens a session.
+    ///
+    /// # Errors
+    /// `unauthenticated`, without telling whether the address exists.
+    pub fn log_in(&self, email: &str, password: &str, now: Millis) -> Result<Login, AppError> {
+        let refused = || {
+            AppError::new(
+                Refusal::Unauthenticated,
+                "unauthenticated",
+                "the address or the password is wrong",
+                "check both; an admin can set a new password",
+            )
+        };
+        let people = self.ledger.people();
+        let person = people.person_by_email(email.trim())?;
+        // An unknown address costs as much time as a wrong password.
+        let stored = person.as_ref().map_or(self.decoy.as_str(), |p| p.password_hash.as_str());
+        let parsed = PasswordHash::new(stored).map_err(|e| AppError::internal("check the password", e))?;
+        let matches = Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok();
+        let Some(person) = person.filter(|_| matches) else { return Err(refused()) };
+        let (token, csrf) = (self.random_secret()?, self.random_secret()?);
+        people.open_session(&digest(&token), &person.id, &csrf, now.plus(SESSION), now)?;
+        Ok(Login { token, csrf, person: PersonView::of(&person) })
+    }
+
+    /// Ends a session; ending one that does not exist is fine.
+    ///
+    /// # Errors
+    /// `internal` when the ledger cannot be written.
+    pub fn log_out(&self, token: &str) -> Result<(), AppError> {
+        self.ledger.people().end_session(&digest(token))?;
+        Ok(())
+    }
+
+    /// Who a session belongs to, with the value that changes must carry.
+    ///
+    /// # Errors
+    /// `unauthenticated` when it has ended or never was.
+    pub fn session(&self, token: &str, now: Millis) -> Result<(Grant, String, PersonView), AppError> {
+        let people = self.ledger.people();
+        let Some(session) = people.session(&digest(token), now)? else {
+            return Err(AppError::new(
+                Refusal::Unauthenticated,
+                "unauthenticated",
+                "the session has ended",
+                "log in again",
+            ));
+        };
+        let view = PersonView::of(&session.person);
+        Ok((Grant::person(session.person.id, session.person.role), session.csrf, view))
+    }
+
+    /// What an API key opens.
+    ///
+    /// # Errors
+    /// `unauthenticated` when there is no such key or it was revoked.
+    pub fn key(&self, secret: &str) -> Result<Grant, AppError> {
+        let hash = digest(secret);
+        if let Some(grant) = self.keys.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(&hash) {
+            return Ok(grant.clone());
+        }
+        let Some(key) = self.ledger.people().key_by_hash(&hash)? else {
+            return Err(AppError::new(
+                Refusal::Unauthenticated,
+                "unauthenticated",
+                "there is no such key, or it was revoked",
+                "make one under Settings, or with `bellwether key create`",
+            ));
+        };
+        let ApiKey { id, scope, environment, .. } = key;
+        let grant = Grant { actor: Actor::Key { id }, level: Level::Key(scope, environment) };
+        let mut keys = self.keys.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        keys.insert(hash, grant.clone());
+        Ok(grant)
+    }
+
+    /// A new setup link's token, if nobody has an account yet. Each start makes a new one.
+    ///
+    /// # Errors
+    /// `internal` when the ledger cannot be written.
+    pub fn offer_setup(&self, now: Millis) -> Result<Option<String>, AppError> {
+        let people = self.ledger.people();
+        if !people.list()?.is_empty() {
+            return Ok(None);
+        }
+        let token = self.random_secret()?;
+        people.set_setup(&digest(&token), now)?;
+        Ok(Some(token))
+    }
+}
+
+/// The stored form of a password: argon2id with the library's recommended cost and a random salt.
+pub(crate) fn hash_password(password: &str) -> Result<String, AppError> {
+    Argon2::default()
+        .hash_password(password.as_bytes())
+        .map(|hash| hash.to_string())
+        .map_err(|e| AppError::internal("hash the password", e))
+}

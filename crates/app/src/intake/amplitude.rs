@@ -1,0 +1,223 @@
+//! App intake: Amplitude's HTTP V2 and batch protocols, answered as its SDKs expect.
+//!
+//! A 400 means that nothing was stored. Its lists name every bad event, because SDKs drop exactly
+//! those and send the others again.
+
+use std::collections::BTreeMap;
+
+use bellwether_model::{Json, Millis};
+use serde_json::{Map, json};
+
+use super::body::{Unreadable, unpack};
+use super::event::{Problems, admit};
+use crate::error::{AppError, Refusal};
+use crate::{App, Waiting};
+
+/// Which of the two endpoints: they differ in how much they take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Endpoint {
+    /// `POST /2/httpapi`: under 1 MB.
+    HttpV2,
+    /// `POST /batch`: up to 20 MB.
+    Batch,
+}
+
+impl Endpoint {
+    /// The most bytes of an unpacked body.
+    pub fn most_bytes(self) -> usize {
+        match self {
+            Self::HttpV2 => 1 << 20,
+            Self::Batch => 20 << 20,
+        }
+    }
+}
+
+/// The most events of one request.
+const MOST_EVENTS: usize = 2_000;
+
+/// What becomes of a request.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Its events wait for the next commit; `reply` may be sent once `waiting` is settled.
+    Waiting {
+        /// What to wait for.
+        waiting: Waiting,
+        /// The body of the 200.
+        reply: Json,
+    },
+    /// Nothing was stored.
+    Rejected(Rejected),
+}
+
+/// A refusal in the protocol's words.
+#[derive(Debug)]
+pub struct Rejected {
+    /// HTTP status, also `code` in the body.
+    pub status: u16,
+    /// The body: always JSON with `code`, because the Python SDK takes the status from it.
+    pub body: Json,
+}
+
+impl Rejected {
+    fn new(status: u16, error: &str, more: &[(&str, Json)]) -> Self {
+        let mut body = Map::new();
+        body.insert("code".into(), status.into());
+        body.insert("error".into(), error.into());
+        body.extend(more.iter().map(|(k, v)| ((*k).to_owned(), v.clone())));
+        Self { status, body: body.into() }
+    }
+
+    /// More than an endpoint takes at once.
+    pub fn too_large(endpoint: Endpoint) -> Self {
+        let hint = format!("send at most {} bytes and {MOST_EVENTS} events at once", endpoint.most_bytes());
+        Self::new(413, "Payload too large", &[("hint", hint.into())])
+    }
+
+    /// A refusal of ours in the protocol's words.
+    pub fn of(error: &AppError) -> Self {
+        let status = if error.refusal == Refusal::Busy { 429 } else { error.refusal.status() };
+        if status == 429 {
+            // No user or device is at fault: with empty lists an SDK keeps everything and tries again.
+            return Self::new(
+                429,
+                "Too many requests for some devices and users",
+                &[
+                    ("eps_threshold", 1000.into()),
+                    ("throttled_devices", json!({})),
+                    ("throttled_users", json!({})),
+                    ("exceeded_daily_quota_users", json!({})),
+                    ("exceeded_daily_quota_devices", json!({})),
+                    ("throttled_events", json!([])),
+                    ("hint", error.hint.clone().into()),
+                ],
+            );
+        }
+        if matches!(error.refusal, Refusal::Unauthenticated | Refusal::Forbidden) {
+            return Self::new(400, "Invalid API key", &[("hint", error.hint.clone().into())]);
+        }
+        // Our fault: nothing was stored, so a retry is safe, and 503 is the code that says it.
+        Self::new(503, "Service unavailable", &[("hint", error.hint.clone().into())])
+    }
+}
+
+impl App {
+    /// Takes a request of Amplitude's HTTP V2 or batch protocol.
+    pub fn take_amplitude(
+        &self,
+        endpoint: Endpoint,
+        body: &[u8],
+        encoding: Option<&str>,
+        peer: Option<&str>,
+        now: Millis,
+    ) -> Outcome {
+        match self.take(endpoint, body, encoding, peer, now) {
+            Ok((waiting, reply)) => Outcome::Waiting { waiting, reply },
+            Err(rejected) => Outcome::Rejected(rejected),
+        }
+    }
+
+    fn take(
+        &self,
+        endpoint: Endpoint,
+        body: &[u8],
+        encoding: Option<&str>,
+        peer: Option<&str>,
+        now: Millis,
+    ) -> Result<(Waiting, Json), Rejected> {
+        let body = unpack(body, encoding, endpoint.most_bytes()).map_err(|e| match e {
+            Unreadable::TooLarge => Rejected::too_large(endpoint),
+            Unreadable::Encoding(name) => Rejected::new(
+                400,
+                "Invalid JSON request body",
+                &[(
+                    "hint",
+                    format!("the body is not `{name}`; send plain JSON or gzip with its Content-Encoding")
+                        .into(),
+                )],
+            ),
+        })?;
+        if body.iter().all(u8::is_ascii_whitespace) {
+            return Err(Rejected::new(400, "Missing request body", &[]));
+        }
+        let request: Json = serde_json::from_slice(&body).map_err(|e| {
+            Rejected::new(400, "Invalid JSON request body", &[("hint", e.to_string().into())])
+        })?;
+        let missing = |field: &str| {
+            Rejected::new(400, "Request missing required field", &[("missing_field", field.into())])
+        };
+        let Json::Object(mut request) = request else {
+            return Err(Rejected::new(
+                400,
+                "Invalid JSON request body",
+                &[("hint", "the body is an object with `api_key` and `events`".into())],
+            ));
+        };
+        let secret = request.get("api_key").and_then(Json::as_str).ok_or_else(|| missing("api_key"))?;
+        let grant = self.key(secret).and_then(|grant| grant.sdk()).map_err(|e| Rejected::of(&e))?;
+        let shortest = request
+            .get("options")
+            .and_then(|o| o.get("min_id_length"))
+            .and_then(Json::as_u64)
+            .map_or(5, |n| usize::try_from(n).unwrap_or(usize::MAX));
+        let events = match request.remove("events") {
+            Some(Json::Array(events)) => events,
+            // `e` is the short form of some hand-written callers of HTTP V1; V2 wants `events`.
+            Some(one @ Json::Object(_)) => vec![one],
+            _ => return Err(missing("events")),
+        };
+        if events.is_empty() {
+            return Err(missing("events"));
+        }
+        if events.len() > MOST_EVENTS {
+            return Err(Rejected::too_large(endpoint));
+        }
+        let count = events.len();
+        let mut problems = Problems::default();
+        let mut admitted = Vec::with_capacity(count);
+        for (index, raw) in events.into_iter().enumerate() {
+            let raw = raw_event(raw);
+            admitted.extend(admit(&grant.environment, index, raw, shortest, peer, now, &mut problems));
+        }
+        if !problems.is_empty() {
+            return Err(refused(&problems));
+        }
+        let waiting = self.store.append(admitted).map_err(|e| {
+            let error = AppError::from(e);
+            if error.refusal != Refusal::Busy {
+                tracing::error!(cause = error.cause, "events could not be taken");
+            }
+            Rejected::of(&error)
+        })?;
+        let reply = json!({
+            "code": 200, "events_ingested": count, "payload_size_bytes": body.len(), "server_upload_time": now,
+        });
+        Ok((waiting, reply))
+    }
+}
+
+fn raw_event(raw: Json) -> Option<Map<String, Json>> {
+    match raw {
+        Json::Object(map) => Some(map),
+        _ => None,
+    }
+}
+
+fn refused(problems: &Problems) -> Rejected {
+    let lists = |of: &BTreeMap<&'static str, Vec<usize>>| json!(of);
+    let error = if problems.not_objects() {
+        "Invalid event JSON"
+    } else if problems.invalid.is_empty() {
+        "Request missing required field"
+    } else {
+        "Invalid field values on some events"
+    };
+    let mut more = Vec::new();
+    if !problems.invalid.is_empty() {
+        more.push(("events_with_invalid_fields", lists(&problems.invalid)));
+    }
+    if !problems.missing.is_empty() {
+        more.push(("events_with_missing_fields", lists(&problems.missing)));
+    }
+    more.push(("hint", problems.hint().into()));
+    Rejected::new(400, error, &more)
+}

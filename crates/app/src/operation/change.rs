@@ -1,0 +1,71 @@
+//! App operations: the log of changes.
+
+use bellwether_ledger::Page;
+use bellwether_model::{ExperimentKey, FlagKey, MetricKey, Revision, Subject};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Class, Ctx, Effect, Method, Operation};
+use crate::App;
+use crate::access::Permission;
+use crate::error::AppError;
+use crate::view::ChangeView;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Input {
+    /// Only changes before this revision: the `next` of the page before.
+    before: Option<Revision>,
+    /// At most so many, 50 unless given, 500 at most.
+    limit: Option<u32>,
+    /// Only changes of this flag.
+    flag: Option<FlagKey>,
+    /// Only changes of this experiment.
+    experiment: Option<ExperimentKey>,
+    /// Only changes of this metric.
+    metric: Option<MetricKey>,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Output {
+    /// Newest first.
+    changes: Vec<ChangeView>,
+    /// Send it as `before` for the next page; absent on the last.
+    next: Option<Revision>,
+}
+
+pub(super) struct List;
+
+impl Operation for List {
+    const NAME: &'static str = "change.list";
+    const ABOUT: &'static str = "Lists changes, newest first: who changed what, when and why.";
+    const ROUTE: (Method, &'static str) = (Method::Get, "/api/changes");
+    const NEEDS: Permission = Permission::View;
+    const CLASS: Class = Class::Instant;
+    const EFFECT: Effect = Effect::Reads;
+    type Input = Input;
+    type Output = Output;
+
+    fn run(app: &App, _: &Ctx, input: Input) -> Result<Output, AppError> {
+        let about = match (input.flag, input.experiment, input.metric) {
+            (None, None, None) => None,
+            (Some(flag), None, None) => Some(Subject::Flag(flag)),
+            (None, Some(experiment), None) => Some(Subject::Experiment(experiment)),
+            (None, None, Some(metric)) => Some(Subject::Metric(metric)),
+            _ => {
+                return Err(AppError::bad_input(
+                    "the list can be of one thing",
+                    "give one of `flag`, `experiment` and `metric`",
+                ));
+            }
+        };
+        let limit = input.limit.unwrap_or(50).clamp(1, 500);
+        let mut changes = app.ledger.changes(&Page { before: input.before, limit: limit + 1, about })?;
+        let most = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = changes.len() > most;
+        changes.truncate(most);
+        let next = changes.last().filter(|_| more).map(|c| c.revision);
+        let changes = changes.into_iter().map(|c| app.change_view(c)).collect::<Result<_, _>>()?;
+        Ok(Output { changes, next })
+    }
+}

@@ -1,0 +1,97 @@
+//! App operations: questions about events.
+
+use bellwether_model::{EnvironmentKey, Event};
+use bellwether_query::catalogue::{self, Catalogue as Found};
+use bellwether_query::segmentation::{self, Answer, Segmentation as Asked};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Class, Ctx, Effect, Method, Operation};
+use crate::App;
+use crate::access::Permission;
+use crate::error::AppError;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CatalogueInput {
+    /// Where.
+    environment: EnvironmentKey,
+}
+
+pub(super) struct Catalogue;
+
+impl Operation for Catalogue {
+    const NAME: &'static str = "event.catalogue";
+    const ABOUT: &'static str = "Lists the event types with how many there are and since when.";
+    const ROUTE: (Method, &'static str) = (Method::Get, "/api/events");
+    const NEEDS: Permission = Permission::View;
+    const CLASS: Class = Class::Scan;
+    const EFFECT: Effect = Effect::Reads;
+    type Input = CatalogueInput;
+    type Output = Found;
+
+    fn run(app: &App, ctx: &Ctx, input: CatalogueInput) -> Result<Found, AppError> {
+        app.served(&input.environment)?;
+        Ok(catalogue::read(&input.environment, &app.store.snapshot(), &|| ctx.stop())?)
+    }
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RecentInput {
+    /// Where.
+    environment: EnvironmentKey,
+    /// At most so many, 50 unless given, 500 at most.
+    limit: Option<u32>,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct RecentEvents {
+    /// Last received first.
+    #[schemars(with = "Vec<bellwether_model::Json>")]
+    events: Vec<Event>,
+}
+
+pub(super) struct Recent;
+
+impl Operation for Recent {
+    const NAME: &'static str = "event.recent";
+    const ABOUT: &'static str = "Shows the newest events as they were taken.";
+    const ROUTE: (Method, &'static str) = (Method::Get, "/api/events/recent");
+    const NEEDS: Permission = Permission::View;
+    const CLASS: Class = Class::Scan;
+    const EFFECT: Effect = Effect::Reads;
+    type Input = RecentInput;
+    type Output = RecentEvents;
+
+    fn run(app: &App, _: &Ctx, input: RecentInput) -> Result<RecentEvents, AppError> {
+        app.served(&input.environment)?;
+        let limit = input.limit.unwrap_or(50).clamp(1, 500);
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        Ok(RecentEvents {
+            events: app
+                .store
+                .snapshot()
+                .events(&input.environment, limit)
+                .map_err(bellwether_query::QueryError::from)?,
+        })
+    }
+}
+
+pub(super) struct Segmentation;
+
+impl Operation for Segmentation {
+    const NAME: &'static str = "query.segmentation";
+    const ABOUT: &'static str = "Counts an event or its people by day, with filters and one breakdown.";
+    const ROUTE: (Method, &'static str) = (Method::Post, "/api/query/segmentation");
+    const NEEDS: Permission = Permission::View;
+    const CLASS: Class = Class::Scan;
+    const EFFECT: Effect = Effect::Reads;
+    type Input = Asked;
+    type Output = Answer;
+
+    fn run(app: &App, ctx: &Ctx, input: Asked) -> Result<Answer, AppError> {
+        app.served(&input.environment)?;
+        Ok(segmentation::run(&input, ctx.now, &app.store.snapshot(), &|| ctx.stop())?)
+    }
+}

@@ -1,0 +1,424 @@
+//! App operations: experiments. A plan that is fixed, evidence up to one moment, a verdict, a change.
+
+use bellwether_ledger::{State, Versioned};
+use bellwether_model::experiment::{Arm, ExperimentState, Horizon, Plan};
+use bellwether_model::{
+    Edit, EnvironmentKey, Experiment, ExperimentKey, FlagKey, Metric, MetricKey, Millis, Revision, Seq,
+    Serve, Share, Span, VariantKey,
+};
+use bellwether_trial::experiment::{self as trial, Judgement};
+use bellwether_trial::{Shipping, ship};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::environment::Nothing;
+use super::{Class, Ctx, Effect, Method, Operation};
+use crate::App;
+use crate::access::{Permission, digest};
+use crate::error::AppError;
+use crate::view::ExperimentView;
+
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Experiments {
+    /// Last changed first.
+    experiments: Vec<ExperimentView>,
+}
+
+pub(super) struct List;
+
+impl Operation for List {
+    const NAME: &'static str = "experiment.list";
+    const ABOUT: &'static str = "Lists the experiments, last changed first.";
+    const ROUTE: (Method, &'static str) = (Method::Get, "/api/experiments");
+    const NEEDS: Permission = Permission::View;
+    const CLASS: Class = Class::Instant;
+    const EFFECT: Effect = Effect::Reads;
+    type Input = Nothing;
+    type Output = Experiments;
+
+    fn run(app: &App, _: &Ctx, _: Nothing) -> Result<Experiments, AppError> {
+        let state = app.ledger.state();
+        let mut all: Vec<_> = state.experiments.values().collect();
+        all.sort_by_key(|e| std::cmp::Reverse(e.revision));
+        let experiments = all.into_iter().map(|e| app.experiment_view(e)).collect::<Result<_, _>>()?;
+        Ok(Experiments { experiments })
+    }
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GetInput {
+    /// The experiment.
+    experiment: ExperimentKey,
+}
+
+pub(super) struct Get;
+
+impl Operation for Get {
+    const NAME: &'static str = "experiment.get";
+    const ABOUT: &'static str = "Shows an experiment's plan and state.";
+    const ROUTE: (Method, &'static str) = (Method::Get, "/api/experiments/{experiment}");
+    const NEEDS: Permission = Permission::View;
+    const CLASS: Class = Class::Instant;
+    const EFFECT: Effect = Effect::Reads;
+    type Input = GetInput;
+    type Output = ExperimentView;
+
+    fn run(app: &App, _: &Ctx, input: GetInput) -> Result<ExperimentView, AppError> {
+        app.experiment_view(&app.experiment(&input.experiment)?)
+    }
+}
+
+/// One variant of an experiment and the share that it should get.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ArmInput {
+    /// The variant.
+    variant: VariantKey,
+    /// Its share of the population.
+    share: Share,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CreateInput {
+    /// Its key.
+    experiment: ExperimentKey,
+    /// What people call it; the key unless given.
+    name: Option<String>,
+    /// What is believed, and what will be done if it is true.
+    #[serde(default)]
+    hypothesis: String,
+    /// The flag whose variants are compared.
+    flag: FlagKey,
+    /// Where.
+    environment: EnvironmentKey,
+    /// The variant that the others are compared with.
+    control: VariantKey,
+    /// The variants compared, control included; the shares of the flag's default split, without its
+    /// rest, unless given.
+    arms: Option<Vec<ArmInput>>,
+    /// The metric that decides.
+    metric: MetricKey,
+    /// How many days it runs.
+    days: u32,
+    /// How often a difference that is not there may be called one; 0.05 unless given.
+    alpha: Option<f64>,
+    /// The smallest effect worth finding, as an absolute difference.
+    effect: Option<f64>,
+    /// The reason.
+    why: Option<String>,
+    /// The revision that the edit is of: a draft can be planned anew.
+    if_revision: Option<Revision>,
+}
+
+pub(super) struct Create;
+
+impl Operation for Create {
+    const NAME: &'static str = "experiment.create";
+    const ABOUT: &'static str = "Plans an experiment on a flag; the plan is fixed once it starts.";
+    const ROUTE: (Method, &'static str) = (Method::Post, "/api/experiments");
+    const NEEDS: Permission = Permission::Edit;
+    const CLASS: Class = Class::Write;
+    const EFFECT: Effect = Effect::Changes;
+    type Input = CreateInput;
+    type Output = ExperimentView;
+
+    fn run(app: &App, ctx: &Ctx, input: CreateInput) -> Result<ExperimentView, AppError> {
+        let setting = app.setting(&input.flag, &input.environment)?;
+        let arms = match input.arms {
+            Some(arms) => arms.into_iter().map(|a| Arm { variant: a.variant, share: a.share }).collect(),
+            None => planned(&setting.default, &input.flag)?,
+        };
+        let plan = Plan {
+            control: input.control,
+            arms,
+            metric: input.metric,
+            horizon: Horizon::After { span: Span::DAY.times(u64::from(input.days)) },
+            alpha: input.alpha.unwrap_or(0.05),
+            effect: input.effect,
+        };
+        trial::check(&plan)?;
+        let key = input.experiment;
+        let experiment = Experiment {
+            name: input.name.unwrap_or_else(|| key.to_string()),
+            key: key.clone(),
+            hypothesis: input.hypothesis,
+            flag: input.flag,
+            environment: input.environment,
+            plan,
+            state: ExperimentState::Draft,
+        };
+        let why = input.why.or_else(|| Some(format!("planned {key}")));
+        let state =
+            app.edit(ctx, Edit::ExperimentSaved { experiment }, why, input.if_revision, Vec::new())?;
+        app.experiment_after(&state, &key)
+    }
+}
+
+/// The arms that a flag's default split has: all but its rest.
+fn planned(default: &Serve, flag: &FlagKey) -> Result<Vec<Arm>, AppError> {
+    let Serve::Split { split } = default else {
+        return Err(AppError::conflict(
+            format!("flag `{flag}` does not split its default, and no arms are given"),
+            "make the default a split with `flag.target`, or give `arms`",
+        ));
+    };
+    let shares = split.shares().into_iter().filter(|(v, s)| Some(v) != split.rest() && *s > Share::NONE);
+    Ok(shares.map(|(variant, share)| Arm { variant, share }).collect())
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StartInput {
+    /// The experiment.
+    experiment: ExperimentKey,
+    /// Exposures count from here; now unless given. A past time is for data that was imported.
+    since: Option<Millis>,
+    /// The reason; needed in production.
+    why: Option<String>,
+    /// The revision that the edit is of.
+    if_revision: Option<Revision>,
+}
+
+pub(super) struct Start;
+
+impl Operation for Start {
+    const NAME: &'static str = "experiment.start";
+    const ABOUT: &'static str = "Starts an experiment: its flag must be on and split as planned.";
+    const ROUTE: (Method, &'static str) = (Method::Post, "/api/experiments/{experiment}/start");
+    const NEEDS: Permission = Permission::Edit;
+    const CLASS: Class = Class::Write;
+    const EFFECT: Effect = Effect::Changes;
+    type Input = StartInput;
+    type Output = ExperimentView;
+
+    fn run(app: &App, ctx: &Ctx, input: StartInput) -> Result<ExperimentView, AppError> {
+        let experiment = app.experiment(&input.experiment)?.value;
+        let since = input.since.unwrap_or(ctx.now);
+        if since > ctx.now {
+            return Err(AppError::bad_input(
+                format!("`{}` is in the future", since.0),
+                "leave `since` out to start now",
+            ));
+        }
+        let setting = app.setting(&experiment.flag, &experiment.environment)?;
+        if !setting.on {
+            return Err(AppError::conflict(
+                format!("flag `{}` is off in `{}`", experiment.flag, experiment.environment),
+                "switch it on first, with `flag.toggle`",
+            ));
+        }
+        let mut wanted = experiment.plan.arms.clone();
+        let mut split = planned(&setting.default, &experiment.flag)?;
+        wanted.sort_by(|a, b| a.variant.cmp(&b.variant));
+        split.sort_by(|a, b| a.variant.cmp(&b.variant));
+        if wanted != split {
+            let shown = |arms: &[Arm]| {
+                arms.iter().map(|a| format!("{} {}", a.variant, a.share)).collect::<Vec<_>>().join(", ")
+            };
+            return Err(AppError::conflict(
+                format!(
+                    "the plan is `{}`, and flag `{}` splits `{}`",
+                    shown(&wanted),
+                    experiment.flag,
+                    shown(&split)
+                ),
+                "set the flag's shares as planned, or plan anew",
+            ));
+        }
+        if !app.ledger.state().metrics.contains_key(&experiment.plan.metric) {
+            return Err(AppError::not_found(
+                "metric",
+                &experiment.plan.metric,
+                "define it with `metric.save`",
+            ));
+        }
+        let edit = Edit::ExperimentStarted { experiment: input.experiment.clone(), since };
+        let state = app.edit(ctx, edit, input.why, input.if_revision, Vec::new())?;
+        app.experiment_after(&state, &input.experiment)
+    }
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StopInput {
+    /// The experiment.
+    experiment: ExperimentKey,
+    /// The reason; needed in production.
+    why: Option<String>,
+    /// The revision that the edit is of.
+    if_revision: Option<Revision>,
+}
+
+pub(super) struct Stop;
+
+impl Operation for Stop {
+    const NAME: &'static str = "experiment.stop";
+    const ABOUT: &'static str = "Stops an experiment; its flag stays as it is.";
+    const ROUTE: (Method, &'static str) = (Method::Post, "/api/experiments/{experiment}/stop");
+    const NEEDS: Permission = Permission::Edit;
+    const CLASS: Class = Class::Write;
+    const EFFECT: Effect = Effect::Changes;
+    type Input = StopInput;
+    type Output = ExperimentView;
+
+    fn run(app: &App, ctx: &Ctx, input: StopInput) -> Result<ExperimentView, AppError> {
+        let edit = Edit::ExperimentStopped { experiment: input.experiment.clone(), at: ctx.now };
+        let state = app.edit(ctx, edit, input.why, input.if_revision, Vec::new())?;
+        app.experiment_after(&state, &input.experiment)
+    }
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ResultsView {
+    /// The experiment, with its plan.
+    experiment: ExperimentView,
+    /// The metric that decides.
+    metric: Metric,
+    /// The verdict and everything that it rests on.
+    judgement: Judgement,
+    /// What it was computed from, so that it can be computed again.
+    computed: Computed,
+}
+
+/// What a verdict was computed from: the same again gives the same numbers.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Computed {
+    /// When.
+    at: Millis,
+    /// Exposures from here.
+    from: Millis,
+    /// Exposures and outcomes before here.
+    to: Millis,
+    /// Every event up to and including this one was seen.
+    seq: Seq,
+    /// The revision of the experiment.
+    revision: Revision,
+    /// SHA-256 of the plan and the metric's definition.
+    plan_hash: String,
+}
+
+pub(super) struct Results;
+
+impl Operation for Results {
+    const NAME: &'static str = "experiment.results";
+    const ABOUT: &'static str = "Judges an experiment by the evidence up to now: counts, differences with intervals, sample ratio, verdict.";
+    const ROUTE: (Method, &'static str) = (Method::Get, "/api/experiments/{experiment}/results");
+    const NEEDS: Permission = Permission::View;
+    const CLASS: Class = Class::Scan;
+    const EFFECT: Effect = Effect::Reads;
+    type Input = GetInput;
+    type Output = ResultsView;
+
+    fn run(app: &App, ctx: &Ctx, input: GetInput) -> Result<ResultsView, AppError> {
+        app.results(&app.experiment(&input.experiment)?, ctx)
+    }
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ShipInput {
+    /// The experiment.
+    experiment: ExperimentKey,
+    /// The variant to ship; the verdict's unless given.
+    variant: Option<VariantKey>,
+    /// The reason, needed to ship what the verdict does not name; the verdict itself unless given.
+    why: Option<String>,
+    /// The revision that the edit is of.
+    if_revision: Option<Revision>,
+}
+
+pub(super) struct Ship;
+
+impl Operation for Ship {
+    const NAME: &'static str = "experiment.ship";
+    const ABOUT: &'static str =
+        "Ends an experiment and serves the winner to everybody, with the verdict as the reason.";
+    const ROUTE: (Method, &'static str) = (Method::Post, "/api/experiments/{experiment}/ship");
+    const NEEDS: Permission = Permission::Edit;
+    const CLASS: Class = Class::Scan;
+    const EFFECT: Effect = Effect::Changes;
+    type Input = ShipInput;
+    type Output = ExperimentView;
+
+    fn run(app: &App, ctx: &Ctx, input: ShipInput) -> Result<ExperimentView, AppError> {
+        let found = app.experiment(&input.experiment)?;
+        let results = app.results(&found, ctx)?;
+        let named = match &results.judgement.verdict {
+            trial::Verdict::Ship { variant } | trial::Verdict::Keep { variant } => Some(variant),
+            _ => None,
+        };
+        let shipping = match input.variant {
+            None => Shipping::Verdict,
+            Some(variant) if Some(&variant) == named => Shipping::Verdict,
+            Some(variant) => Shipping::Despite { variant, reason: input.why.clone().unwrap_or_default() },
+        };
+        let proposal = ship(&found.value, &results.judgement, &shipping, ctx.now)?;
+        // What was judged is what is shipped: somebody else's edit in between wins.
+        let expect = input.if_revision.or(Some(found.revision));
+        let state = app.edit(ctx, proposal.edit, Some(proposal.why), expect, Vec::new())?;
+        app.experiment_after(&state, &input.experiment)
+    }
+}
+
+impl App {
+    /// One experiment by key, for reading.
+    fn experiment(&self, key: &ExperimentKey) -> Result<Versioned<Experiment>, AppError> {
+        self.ledger.state().experiments.get(key).cloned().ok_or_else(|| {
+            AppError::not_found("experiment", key, "see `GET /api/experiments` for what there is")
+        })
+    }
+
+    fn experiment_after(&self, state: &State, key: &ExperimentKey) -> Result<ExperimentView, AppError> {
+        let experiment = state.experiments.get(key).ok_or_else(|| {
+            AppError::not_found("experiment", key, "see `GET /api/experiments` for what there is")
+        })?;
+        self.experiment_view(experiment)
+    }
+
+    fn results(&self, found: &Versioned<Experiment>, ctx: &Ctx) -> Result<ResultsView, AppError> {
+        let experiment = &found.value;
+        let Some((since, until)) = experiment.period() else {
+            return Err(AppError::conflict(
+                format!("experiment `{}` has not begun", experiment.key),
+                "start it with `experiment.start`",
+            ));
+        };
+        let state = self.ledger.state();
+        let metric = state.metrics.get(&experiment.plan.metric).ok_or_else(|| {
+            AppError::not_found("metric", &experiment.plan.metric, "define it with `metric.save`")
+        })?;
+        let to = until.min(ctx.now);
+        let ask = bellwether_query::evidence::Ask {
+            environment: experiment.environment.clone(),
+            flag: experiment.flag.clone(),
+            unit: self.flag(&experiment.flag)?.value.unit,
+            variants: experiment.plan.arms.iter().map(|a| a.variant.clone()).collect(),
+            metric: metric.value.clone(),
+            from: since,
+            to,
+            outcomes_to: to,
+            watch: bellwether_query::evidence::Watch::Open,
+        };
+        let evidence = bellwether_query::evidence::collect(&ask, &self.store.snapshot(), &|| ctx.stop())?;
+        let clock = trial::Clock { now: ctx.now, since, until };
+        let judgement =
+            trial::judge(&experiment.plan, &metric.value, &crate::guard::for_trial(&evidence), clock)?;
+        let definition = serde_json::to_string(&(&experiment.plan, &metric.value))
+            .map_err(|e| AppError::internal("write the plan", e))?;
+        Ok(ResultsView {
+            experiment: self.experiment_view(found)?,
+            metric: metric.value.clone(),
+            judgement,
+            computed: Computed {
+                at: ctx.now,
+                from: since,
+                to,
+                seq: evidence.seq,
+                revision: found.revision,
+                plan_hash: digest(&definition),
+            },
+        })
+    }
+}

@@ -1,0 +1,190 @@
+//! App operations: API keys. A secret is shown once; its hash is what stays.
+
+use bellwether_ledger::{NewKey, Scope};
+use bellwether_model::{EnvironmentKey, Millis};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::environment::Nothing;
+use super::{Class, Ctx, Effect, Method, Operation};
+use crate::App;
+use crate::access::{Permission, digest};
+use crate::error::AppError;
+
+/// What a key opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ScopeName {
+    /// Public: sends events and gets answers for one context.
+    Client,
+    /// For servers: also gets the rules.
+    Server,
+    /// For programs that manage Bellwether: every operation, no SDK doors.
+    Admin,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct KeyView {
+    /// Its id, which is not its secret.
+    id: String,
+    /// What people call it.
+    name: String,
+    /// What it opens.
+    scope: ScopeName,
+    /// The environment it belongs to; absent for `admin`.
+    environment: Option<EnvironmentKey>,
+    /// When it was made.
+    created: Millis,
+    /// When it was revoked.
+    revoked: Option<Millis>,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Keys {
+    /// Newest first.
+    keys: Vec<KeyView>,
+}
+
+pub(super) struct List;
+
+impl Operation for List {
+    const NAME: &'static str = "key.list";
+    const ABOUT: &'static str = "Lists API keys without their secrets.";
+    const ROUTE: (Method, &'static str) = (Method::Get, "/api/keys");
+    const NEEDS: Permission = Permission::Admin;
+    const CLASS: Class = Class::Instant;
+    const EFFECT: Effect = Effect::Reads;
+    type Input = Nothing;
+    type Output = Keys;
+
+    fn run(app: &App, _: &Ctx, _: Nothing) -> Result<Keys, AppError> {
+        let keys = app.ledger.people().keys()?;
+        let view = |k: bellwether_ledger::ApiKey| KeyView {
+            scope: match k.scope {
+                Scope::Client => ScopeName::Client,
+                Scope::Server => ScopeName::Server,
+                Scope::Admin => ScopeName::Admin,
+            },
+            id: k.id,
+            name: k.name,
+            environment: k.environment,
+            created: k.created,
+            revoked: k.revoked,
+        };
+        Ok(Keys { keys: keys.into_iter().map(view).collect() })
+    }
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CreateInput {
+    /// What people will call it.
+    name: String,
+    /// What it opens.
+    scope: ScopeName,
+    /// The environment it belongs to: needed for `client` and `server`, not for `admin`.
+    environment: Option<EnvironmentKey>,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Created {
+    /// Its id, which is not its secret.
+    id: String,
+    /// The secret. It is shown this once.
+    secret: String,
+}
+
+pub(super) struct Create;
+
+impl Operation for Create {
+    const NAME: &'static str = "key.create";
+    const ABOUT: &'static str = "Makes an API key and shows its secret once.";
+    const ROUTE: (Method, &'static str) = (Method::Post, "/api/keys");
+    const NEEDS: Permission = Permission::Admin;
+    const CLASS: Class = Class::Write;
+    const EFFECT: Effect = Effect::Changes;
+    type Input = CreateInput;
+    type Output = Created;
+
+    fn run(app: &App, ctx: &Ctx, input: CreateInput) -> Result<Created, AppError> {
+        let name = input.name.trim();
+        if name.is_empty() || name.chars().count() > 100 {
+            return Err(AppError::bad_input(
+                "a key needs a name of 1 to 100 characters",
+                "say what it is for",
+            ));
+        }
+        let (scope, mark) = match (input.scope, &input.environment) {
+            (ScopeName::Admin, None) => (Scope::Admin, "a"),
+            (ScopeName::Admin, Some(environment)) => {
+                return Err(AppError::bad_input(
+                    format!("an `admin` key belongs to no environment, not to `{environment}`"),
+                    "leave `environment` out",
+                ));
+            }
+            (_, None) => {
+                return Err(AppError::bad_input(
+                    "an SDK key belongs to one environment, and none is given",
+                    "give `environment`, such as `production`",
+                ));
+            }
+            (ScopeName::Client, Some(_)) => (Scope::Client, "c"),
+            (ScopeName::Server, Some(_)) => (Scope::Server, "s"),
+        };
+        if let Some(environment) = &input.environment {
+            app.served(environment)?;
+        }
+        let (id, secret) = (app.random_id()?, format!("bw{mark}_{}", app.random_secret()?));
+        if !ctx.dry_run {
+            let new = NewKey {
+                id: &id,
+                name,
+                scope,
+                environment: input.environment.as_ref(),
+                secret_hash: &digest(&secret),
+                created_by: &ctx.grant.actor,
+            };
+            app.ledger.people().create_key(&new, ctx.now)?;
+        }
+        Ok(Created { id, secret })
+    }
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RevokeInput {
+    /// The key's id.
+    key: String,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Revoked {
+    /// Since when it opens nothing.
+    revoked: Millis,
+}
+
+pub(super) struct Revoke;
+
+impl Operation for Revoke {
+    const NAME: &'static str = "key.revoke";
+    const ABOUT: &'static str = "Revokes an API key at once and for good.";
+    const ROUTE: (Method, &'static str) = (Method::Delete, "/api/keys/{key}");
+    const NEEDS: Permission = Permission::Admin;
+    const CLASS: Class = Class::Write;
+    const EFFECT: Effect = Effect::Destroys;
+    type Input = RevokeInput;
+    type Output = Revoked;
+
+    fn run(app: &App, ctx: &Ctx, input: RevokeInput) -> Result<Revoked, AppError> {
+        let people = app.ledger.people();
+        if !people.keys()?.iter().any(|k| k.id == input.key) {
+            return Err(AppError::not_found("key", &input.key, "see `GET /api/keys` for what there is"));
+        }
+        if !ctx.dry_run {
+            people.revoke_key(&input.key, ctx.now)?;
+            // The memory of keys is by secret's hash; forgetting all of it is simple and rare.
+            app.keys.write().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
+        }
+        Ok(Revoked { revoked: ctx.now })
+    }
+}

@@ -1,0 +1,344 @@
+//! App operations: rollouts and their guards.
+
+use bellwether_model::rollout::{Guard as GuardPlan, RolloutState};
+use bellwether_model::{
+    Edit, EnvironmentKey, FlagKey, Revision, Rollout, Serve, Setting, Share, Split, VariantKey,
+};
+use bellwether_trial::guard::GuardVerdict;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Class, Ctx, Effect, Method, Operation};
+use crate::App;
+use crate::access::Permission;
+use crate::error::AppError;
+use crate::view::FlagView;
+
+/// The split of a rollout: `share` for the candidate, as much for the control where a third variant
+/// holds the rest, else everybody else has the control.
+fn shares(
+    candidate: &VariantKey,
+    control: &VariantKey,
+    rest: Option<&VariantKey>,
+    share: Share,
+) -> Result<Vec<(VariantKey, Share)>, AppError> {
+    let bp = share.points();
+    let shares = match rest {
+        None => vec![(candidate.clone(), share), (control.clone(), Share::basis_points(10_000 - bp)?)],
+        Some(rest) => {
+            if bp > 5_000 {
+                return Err(AppError::bad_input(
+                    format!("`{share}` leaves no control of the same size"),
+                    "with a rest variant a rollout widens to 50% at most; then finish it",
+                ));
+            }
+            let left = Share::basis_points(10_000 - 2 * bp)?;
+            vec![(candidate.clone(), share), (control.clone(), share), (rest.clone(), left)]
+        }
+    };
+    Ok(shares)
+}
+
+fn current(setting: &Setting, flag: &FlagKey) -> Result<Rollout, AppError> {
+    match &setting.default {
+        Serve::Rollout { rollout } => Ok(rollout.clone()),
+        _ => Err(AppError::conflict(
+            format!("flag `{flag}` has no rollout here"),
+            "begin one with `rollout.start`",
+        )),
+    }
+}
+
+fn set(app: &App, ctx: &Ctx, edit: Steering, rollout: Rollout) -> Result<FlagView, AppError> {
+    let Steering { flag, environment, why, if_revision } = edit;
+    let edit = Edit::RolloutSet { flag: flag.clone(), environment, rollout };
+    let state = app.edit(ctx, edit, why, if_revision, Vec::new())?;
+    app.flag_after(&state, &flag)
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StartInput {
+    /// The flag.
+    flag: FlagKey,
+    /// Where.
+    environment: EnvironmentKey,
+    /// The variant that is rolled out.
+    candidate: VariantKey,
+    /// The variant that it replaces.
+    control: VariantKey,
+    /// The candidate's share to begin with.
+    share: Share,
+    /// A third variant for those in neither arm: the control arm is then as large as the candidate's.
+    rest: Option<VariantKey>,
+    /// What watches it.
+    guard: Option<GuardPlan>,
+    /// The salt of the split; a new one unless given.
+    salt: Option<String>,
+    /// The reason; needed in production.
+    why: Option<String>,
+    /// The revision that the edit is of.
+    if_revision: Option<Revision>,
+}
+
+pub(super) struct Start;
+
+impl Operation for Start {
+    const NAME: &'static str = "rollout.start";
+    const ABOUT: &'static str =
+        "Rolls a variant out to a share of everybody, watched by a guard if one is named.";
+    const ROUTE: (Method, &'static str) = (Method::Post, "/api/flags/{flag}/rollout");
+    const NEEDS: Permission = Permission::Edit;
+    const CLASS: Class = Class::Write;
+    const EFFECT: Effect = Effect::Changes;
+    type Input = StartInput;
+    type Output = FlagView;
+
+    fn run(app: &App, ctx: &Ctx, input: StartInput) -> Result<FlagView, AppError> {
+        let setting = app.setting(&input.flag, &input.environment)?;
+        if let Serve::Rollout { rollout } = &setting.default
+            && rollout.widening().is_some()
+        {
+            return Err(AppError::conflict(
+                format!("flag `{}` is rolling out `{}` already", input.flag, rollout.candidate),
+                "widen, halt or finish that rollout first",
+            ));
+        }
+        if input.candidate == input.control {
+            return Err(AppError::bad_input(
+                format!("`{}` cannot replace itself", input.candidate),
+                "name two variants, the new one as `candidate`",
+            ));
+        }
+        if let Some(guard) = &input.guard {
+            guard.check()?;
+            if !app.ledger.state().metrics.contains_key(&guard.metric) {
+                return Err(AppError::not_found("metric", &guard.metric, "define it with `metric.save`"));
+            }
+        }
+        let salt = match input.salt {
+            Some(salt) => salt,
+            None => app.salt(&input.flag)?,
+        };
+        let rest = input.rest.as_ref();
+        let wanted = shares(&input.candidate, &input.control, rest, input.share)?;
+        let rollout = Rollout {
+            split: Split::new(&salt, &wanted, rest.or(Some(&input.control)))?,
+            candidate: input.candidate,
+            control: input.control,
+            guard: input.guard,
+            state: RolloutState::Widening,
+            started: ctx.now,
+            epoch: 0,
+            epoch_began: ctx.now,
+        };
+        let steering = Steering {
+            flag: input.flag,
+            environment: input.environment,
+            why: input.why,
+            if_revision: input.if_revision,
+        };
+        set(app, ctx, steering, rollout)
+    }
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WidenInput {
+    /// The flag.
+    flag: FlagKey,
+    /// Where.
+    environment: EnvironmentKey,
+    /// The candidate's new share.
+    share: Share,
+    /// The reason; needed in production.
+    why: Option<String>,
+    /// The revision that the edit is of.
+    if_revision: Option<Revision>,
+}
+
+pub(super) struct Widen;
+
+impl Operation for Widen {
+    const NAME: &'static str = "rollout.widen";
+    const ABOUT: &'static str =
+        "Gives the candidate a new share. Evidence from before counts on while the ratio of the arms stays.";
+    const ROUTE: (Method, &'static str) = (Method::Post, "/api/flags/{flag}/rollout/widen");
+    const NEEDS: Permission = Permission::Edit;
+    const CLASS: Class = Class::Write;
+    const EFFECT: Effect = Effect::Changes;
+    type Input = WidenInput;
+    type Output = FlagView;
+
+    fn run(app: &App, ctx: &Ctx, input: WidenInput) -> Result<FlagView, AppError> {
+        let setting = app.setting(&input.flag, &input.environment)?;
+        let mut rollout = current(&setting, &input.flag)?;
+        if rollout.widening().is_none() {
+            return Err(AppError::conflict(
+                format!("the rollout of `{}` is not widening", input.flag),
+                "resume it, or start a new one",
+            ));
+        }
+        let rest = rollout.split.rest().filter(|rest| **rest != rollout.control).cloned();
+        let wanted = shares(&rollout.candidate, &rollout.control, rest.as_ref(), input.share)?;
+        let split = rollout.split.reshare(&wanted)?;
+        let ratio = |s: &Split| {
+            (u32::from(s.share(&rollout.candidate).points()), u32::from(s.share(&rollout.control).points()))
+        };
+        let ((a, b), (c, d)) = (ratio(&rollout.split), ratio(&split));
+        // Arms in another ratio must not be pooled with what was before (Simpson's paradox).
+        if a * d != b * c {
+            rollout.epoch += 1;
+            rollout.epoch_began = ctx.now;
+        }
+        rollout.split = split;
+        let steering = Steering {
+            flag: input.flag,
+            environment: input.environment,
+            why: input.why,
+            if_revision: input.if_revision,
+        };
+        set(app, ctx, steering, rollout)
+    }
+}
+
+/// Which rollout, and why it is steered.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Steering {
+    /// The flag.
+    flag: FlagKey,
+    /// Where.
+    environment: EnvironmentKey,
+    /// The reason; needed in production.
+    why: Option<String>,
+    /// The revision that the edit is of.
+    if_revision: Option<Revision>,
+}
+
+fn steer(
+    app: &App,
+    ctx: &Ctx,
+    input: Steering,
+    turn: impl FnOnce(&mut Rollout) -> Result<(), AppError>,
+) -> Result<FlagView, AppError> {
+    let setting = app.setting(&input.flag, &input.environment)?;
+    let mut rollout = current(&setting, &input.flag)?;
+    turn(&mut rollout)?;
+    set(app, ctx, input, rollout)
+}
+
+pub(super) struct Halt;
+
+impl Operation for Halt {
+    const NAME: &'static str = "rollout.halt";
+    const ABOUT: &'static str = "Halts a rollout: everybody gets the control at once.";
+    const ROUTE: (Method, &'static str) = (Method::Post, "/api/flags/{flag}/rollout/halt");
+    const NEEDS: Permission = Permission::Edit;
+    const CLASS: Class = Class::Write;
+    const EFFECT: Effect = Effect::Changes;
+    type Input = Steering;
+    type Output = FlagView;
+
+    fn run(app: &App, ctx: &Ctx, input: Steering) -> Result<FlagView, AppError> {
+        let because = input.why.clone().unwrap_or_else(|| "halted by hand".to_owned());
+        steer(app, ctx, input, |rollout| {
+            rollout.state = RolloutState::Halted { at: ctx.now, because };
+            Ok(())
+        })
+    }
+}
+
+pub(super) struct Resume;
+
+impl Operation for Resume {
+    const NAME: &'static str = "rollout.resume";
+    const ABOUT: &'static str =
+        "Lets a halted rollout go on with the shares it had; its guard begins a new epoch.";
+    const ROUTE: (Method, &'static str) = (Method::Post, "/api/flags/{flag}/rollout/resume");
+    const NEEDS: Permission = Permission::Edit;
+    const CLASS: Class = Class::Write;
+    const EFFECT: Effect = Effect::Changes;
+    type Input = Steering;
+    type Output = FlagView;
+
+    fn run(app: &App, ctx: &Ctx, input: Steering) -> Result<FlagView, AppError> {
+        let flag = input.flag.clone();
+        steer(app, ctx, input, |rollout| match rollout.state {
+            RolloutState::Halted { .. } => {
+                rollout.state = RolloutState::Widening;
+                rollout.epoch += 1;
+                rollout.epoch_began = ctx.now;
+                Ok(())
+            }
+            RolloutState::Widening | RolloutState::Done { .. } => Err(AppError::conflict(
+                format!("the rollout of `{flag}` is not halted"),
+                "only a halted rollout can be resumed",
+            )),
+        })
+    }
+}
+
+pub(super) struct Finish;
+
+impl Operation for Finish {
+    const NAME: &'static str = "rollout.finish";
+    const ABOUT: &'static str = "Finishes a rollout: everybody gets the candidate.";
+    const ROUTE: (Method, &'static str) = (Method::Post, "/api/flags/{flag}/rollout/finish");
+    const NEEDS: Permission = Permission::Edit;
+    const CLASS: Class = Class::Write;
+    const EFFECT: Effect = Effect::Changes;
+    type Input = Steering;
+    type Output = FlagView;
+
+    fn run(app: &App, ctx: &Ctx, input: Steering) -> Result<FlagView, AppError> {
+        let flag = input.flag.clone();
+        steer(app, ctx, input, |rollout| match rollout.state {
+            RolloutState::Widening => {
+                rollout.state = RolloutState::Done { at: ctx.now };
+                Ok(())
+            }
+            RolloutState::Halted { .. } | RolloutState::Done { .. } => Err(AppError::conflict(
+                format!("the rollout of `{flag}` is not widening"),
+                "resume it first, if it was halted",
+            )),
+        })
+    }
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GuardInput {
+    /// The flag.
+    flag: FlagKey,
+    /// Where.
+    environment: EnvironmentKey,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct GuardView {
+    /// The rollout that is watched.
+    rollout: Rollout,
+    /// What the guard says of the evidence up to now. Once halted, of the evidence since this epoch began.
+    verdict: GuardVerdict,
+}
+
+pub(super) struct Guard;
+
+impl Operation for Guard {
+    const NAME: &'static str = "guard.status";
+    const ABOUT: &'static str = "Says what the guard of a rollout sees right now, with its numbers.";
+    const ROUTE: (Method, &'static str) = (Method::Get, "/api/flags/{flag}/guard");
+    const NEEDS: Permission = Permission::View;
+    const CLASS: Class = Class::Scan;
+    const EFFECT: Effect = Effect::Reads;
+    type Input = GuardInput;
+    type Output = GuardView;
+
+    fn run(app: &App, ctx: &Ctx, input: GuardInput) -> Result<GuardView, AppError> {
+        let setting = app.setting(&input.flag, &input.environment)?;
+        let rollout = current(&setting, &input.flag)?;
+        let verdict = app.judge_guard(&input.flag, &input.environment, &rollout, ctx.now)?;
+        Ok(GuardView { rollout, verdict })
+    }
+}

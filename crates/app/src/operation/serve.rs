@@ -1,0 +1,152 @@
+//! App operations: what people write when they say who gets what. They give shares; the split keeps
+//! its ranges.
+
+use bellwether_ledger::Proposed;
+use bellwether_ledger::State;
+use bellwether_model::{
+    Clause, Edit, EnvironmentKey, FlagKey, ListId, Revision, Serve, Setting, Share, Split, VariantKey,
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::sync::Arc;
+
+use super::Ctx;
+use crate::App;
+use crate::error::AppError;
+
+/// A variant and its share in basis points.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ShareInput {
+    /// The variant.
+    pub(crate) variant: VariantKey,
+    /// Its share.
+    pub(crate) share: Share,
+}
+
+/// What a rule, or the default, serves.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(tag = "serve", rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum ServeInput {
+    /// The same variant to everybody.
+    Variant {
+        /// That variant.
+        variant: VariantKey,
+    },
+    /// Variants by share of the population.
+    Split {
+        /// The shares; they add up to 10000.
+        shares: Vec<ShareInput>,
+        /// The variant of those who are not enrolled; growth takes from it and moves nobody else.
+        rest: Option<VariantKey>,
+        /// The salt of a split of this setting keeps its ranges; without one everybody is drawn anew.
+        salt: Option<String>,
+    },
+    /// The rollout that is there, as it is.
+    Rollout {},
+}
+
+/// A condition and what it serves.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RuleInput {
+    /// What people call it; shown as the reason.
+    #[serde(default)]
+    pub(crate) name: String,
+    /// Any of these groups must hold; a group holds when all its clauses do.
+    pub(crate) when: Vec<Vec<Clause>>,
+    /// What it serves.
+    pub(crate) serve: ServeInput,
+}
+
+/// Single users or devices with a variant of their own.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TargetInput {
+    /// The variant they get.
+    pub(crate) variant: VariantKey,
+    /// Their ids.
+    pub(crate) ids: Vec<String>,
+}
+
+/// The shares in the form that the model takes.
+pub(crate) fn shares(of: &[ShareInput]) -> Vec<(VariantKey, Share)> {
+    of.iter().map(|s| (s.variant.clone(), s.share)).collect()
+}
+
+impl App {
+    /// The serve that was asked for, with the ranges of the split that it continues.
+    pub(crate) fn serve(
+        &self,
+        flag: &FlagKey,
+        setting: &Setting,
+        wanted: ServeInput,
+    ) -> Result<Serve, AppError> {
+        match wanted {
+            ServeInput::Variant { variant } => Ok(Serve::Variant { variant }),
+            ServeInput::Rollout {} => match &setting.default {
+                rollout @ Serve::Rollout { .. } => Ok(rollout.clone()),
+                _ => Err(AppError::conflict(
+                    format!("flag `{flag}` has no rollout here"),
+                    "begin one with `rollout.start`",
+                )),
+            },
+            ServeInput::Split { shares: wanted, rest, salt } => {
+                let wanted = shares(&wanted);
+                let serves = setting.rules.iter().map(|r| &r.serve).chain([&setting.default]);
+                let known = serves
+                    .filter_map(|serve| match serve {
+                        Serve::Split { split } => Some(split),
+                        Serve::Variant { .. } | Serve::Rollout { .. } => None,
+                    })
+                    .find(|split| salt.as_deref() == Some(split.salt()) && split.rest() == rest.as_ref());
+                let split = match (known, salt) {
+                    (Some(split), _) => split.reshare(&wanted)?,
+                    (None, Some(salt)) => Split::new(&salt, &wanted, rest.as_ref())?,
+                    (None, None) => Split::new(&self.salt(flag)?, &wanted, rest.as_ref())?,
+                };
+                Ok(Serve::Split { split })
+            }
+        }
+    }
+
+    /// A salt that no other split has: everybody is drawn anew.
+    pub(crate) fn salt(&self, flag: &FlagKey) -> Result<String, AppError> {
+        Ok(format!("{flag}:{}", self.entropy.text(8)?))
+    }
+
+    /// One environment's setting of a flag.
+    pub(crate) fn setting(&self, flag: &FlagKey, environment: &EnvironmentKey) -> Result<Setting, AppError> {
+        self.served(environment)?;
+        self.flag(flag)?.value.settings.remove(environment).ok_or_else(|| {
+            AppError::not_found("flag in this environment", flag, "make it there with `flag.create`")
+        })
+    }
+
+    /// Proposes an edit in the name of who asks, and gives the state after it. A dry run checks the
+    /// same and gives the state that would be.
+    pub(crate) fn edit(
+        &self,
+        ctx: &Ctx,
+        edit: Edit,
+        why: Option<String>,
+        if_revision: Option<Revision>,
+        lists: Vec<(ListId, Vec<String>)>,
+    ) -> Result<Arc<State>, AppError> {
+        let proposed = Proposed {
+            by: ctx.grant.actor.clone(),
+            why: why.unwrap_or_default().trim().to_owned(),
+            edit,
+            expect: if_revision,
+            lists,
+        };
+        if ctx.dry_run {
+            let change = self.ledger.try_apply(&proposed, ctx.now)?;
+            let mut state = State::clone(&self.ledger.state());
+            state.apply(&change);
+            return Ok(Arc::new(state));
+        }
+        self.propose(proposed, ctx.now)?;
+        Ok(self.ledger.state())
+    }
+}

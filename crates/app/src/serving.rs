@@ -1,0 +1,162 @@
+//! App: answers to SDKs. One immutable snapshot per environment, published with one atomic swap
+//! after each change, from which every door reads without a lock.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bellwether_flags::{Evaluation, Ruleset, amplitude};
+use bellwether_model::{Context, EnvironmentKey, FlagKey, Json, Millis, Revision};
+
+use crate::App;
+use crate::error::AppError;
+use crate::exposure::Track;
+
+/// What every SDK of one environment sees.
+#[derive(Debug)]
+pub struct Served {
+    /// The compiled rules.
+    pub ruleset: Ruleset,
+    /// The rules in Amplitude's format, as the bytes of a JSON array.
+    pub amplitude: Arc<str>,
+    /// Flags that Amplitude's format cannot carry exactly, and why.
+    pub left_out: Vec<(FlagKey, String)>,
+    /// Names the content: two revisions that serve the same have the same tag.
+    pub tag: String,
+    /// When this content was published.
+    pub since: Millis,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Published {
+    revision: Revision,
+    environments: BTreeMap<EnvironmentKey, Arc<Served>>,
+}
+
+/// One flag's answer, owned.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The flag.
+    pub flag: String,
+    /// The variant's key.
+    pub variant: String,
+    /// Its value.
+    pub value: Json,
+    /// The reason, in OFREP's words.
+    pub reason: &'static str,
+    /// The answer in Amplitude's form.
+    pub amplitude: Json,
+}
+
+impl Answer {
+    fn of(evaluation: &Evaluation<'_>) -> Self {
+        Self {
+            flag: evaluation.flag.to_string(),
+            variant: evaluation.variant.to_string(),
+            value: evaluation.value.clone(),
+            reason: evaluation.reason.ofrep(),
+            amplitude: amplitude::variant(evaluation),
+        }
+    }
+}
+
+impl App {
+    /// Compiles the newest state for every environment and swaps it in.
+    pub(crate) fn publish(&self, now: Millis) -> Result<(), AppError> {
+        // One at a time, and always of the newest state: a slow compile cannot undo a newer one.
+        let _one = self.publishing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let state = self.ledger.state();
+        let before = self.served.load_full();
+        if before.revision == state.revision && state.revision != Revision(0) {
+            return Ok(());
+        }
+        let mut environments = BTreeMap::new();
+        for key in state.environments.keys() {
+            let flags = state.flags.values().map(|flag| &flag.value);
+            let targets = |id: &bellwether_model::ListId| {
+                self.ledger.list(id).unwrap_or_else(|e| {
+                tracing::error!(list = id.0, error = %e, "a list of targets cannot be read; nobody is targeted by it");
+                Arc::from([])
+            })
+            };
+            let ruleset = Ruleset::compile(key, state.revision, flags, &targets)?;
+            let tag = format!("{:016x}", ruleset.etag());
+            // What serves the same keeps its place, so that its streams stay quiet.
+            let same = before.environments.get(key).filter(|served| served.tag == tag);
+            let served = match same {
+                Some(served) => Arc::clone(served),
+                None => {
+                    let export = amplitude::export(&ruleset);
+                    let text = serde_json::to_string(&export.flags)
+                        .map_err(|e| AppError::internal("write the rules", e))?;
+
+                    Arc::new(Served {
+                        ruleset,
+                        amplitude: text.into(),
+                        left_out: export.left_out,
+                        tag,
+                        since: now,
+                    })
+                }
+            };
+            environments.insert(key.clone(), served);
+        }
+        self.served.store(Arc::new(Published { revision: state.revision, environments }));
+        Ok(())
+    }
+
+    /// What an environment serves now.
+    ///
+    /// # Errors
+    /// `not_found` when there is no such environment.
+    pub fn served(&self, environment: &EnvironmentKey) -> Result<Arc<Served>, AppError> {
+        self.served.load().environments.get(environment).map(Arc::clone).ok_or_else(|| {
+            AppError::not_found("environment", environment, "see `GET /api/environments` for what there is")
+        })
+    }
+
+    /// One flag for one context; `None` when the environment has no such flag. What was answered is
+    /// recorded as `track` says, later and without delaying the answer.
+    ///
+    /// # Errors
+    /// `not_found` when there is no such environment.
+    pub fn evaluate(
+        &self,
+        environment: &EnvironmentKey,
+        flag: &str,
+        context: &Context,
+        track: Track,
+        now: Millis,
+    ) -> Result<Option<Answer>, AppError> {
+        let served = self.served(environment)?;
+        let Some(evaluation) = served.ruleset.evaluate(flag, context) else { return Ok(None) };
+        self.record(environment, served.ruleset.revision(), &evaluation, context, track, now);
+        Ok(Some(Answer::of(&evaluation)))
+    }
+
+    /// Every flag for one context, in the order of their keys; `only` keeps those named.
+    ///
+    /// # Errors
+    /// `not_found` when there is no such environment.
+    pub fn evaluate_all(
+        &self,
+        environment: &EnvironmentKey,
+        only: Option<&[String]>,
+        context: &Context,
+        tracks: &[Track],
+        now: Millis,
+    ) -> Result<Vec<Answer>, AppError> {
+        let served = self.served(environment)?;
+        let mut answers = Vec::new();
+        for key in served.ruleset.keys() {
+            if only.is_some_and(|only| !only.iter().any(|k| k == key.as_str())) {
+                continue;
+            }
+            let Some(evaluation) = served.ruleset.evaluate(key.as_str(), context) else { continue };
+            for track in tracks {
+                self.record(environment, served.ruleset.revision(), &evaluation, context, *track, now);
+            }
+            answers.push(Answer::of(&evaluation));
+        }
+        Ok(answers)
+    }
+}

@@ -1,0 +1,230 @@
+//! App: how the things of the ledger look from outside, with people's names and sentences of state.
+
+use std::collections::BTreeMap;
+
+use bellwether_ledger::Versioned;
+use bellwether_model::{
+    Actor, Change, EnvironmentKey, Experiment, Flag, FlagKey, ListId, Metric, Millis, Revision, RolloutState,
+    Serve, Setting, Subject,
+};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::App;
+use crate::error::AppError;
+
+/// Who made a change, with the name that people know.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct ActorView {
+    /// `person`, `key`, `guard` or `system`.
+    kind: &'static str,
+    /// A name: of the person, of the key, of the guarded flag.
+    name: String,
+}
+
+/// A flag with its newest revision.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct FlagView {
+    /// The flag.
+    pub(crate) flag: Flag,
+    /// Send it as `if_revision` with an edit.
+    pub(crate) revision: Revision,
+    /// When it last changed.
+    pub(crate) changed: Millis,
+    /// Who changed it.
+    pub(crate) changed_by: ActorView,
+    /// One sentence per environment, such as `on for 25%`.
+    pub(crate) states: BTreeMap<EnvironmentKey, String>,
+    /// The ids behind the settings' target lists.
+    pub(crate) targets: BTreeMap<String, Vec<String>>,
+    /// Formats that cannot carry this flag exactly, by environment, and why.
+    pub(crate) left_out: BTreeMap<EnvironmentKey, String>,
+}
+
+/// An experiment with its newest revision.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct ExperimentView {
+    /// The experiment.
+    pub(crate) experiment: Experiment,
+    /// Send it as `if_revision` with an edit.
+    pub(crate) revision: Revision,
+    /// When it last changed.
+    pub(crate) changed: Millis,
+    /// Who changed it.
+    pub(crate) changed_by: ActorView,
+    /// The first moment whose exposures do not count any more; absent for a draft.
+    pub(crate) ends: Option<Millis>,
+}
+
+/// A metric with its newest revision.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct MetricView {
+    /// The metric.
+    pub(crate) metric: Metric,
+    /// Send it as `if_revision` with an edit.
+    pub(crate) revision: Revision,
+    /// When it last changed.
+    pub(crate) changed: Millis,
+    /// Who changed it.
+    pub(crate) changed_by: ActorView,
+}
+
+/// A change with the name of who made it.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct ChangeView {
+    /// The change as it stands in the log.
+    pub(crate) change: Change,
+    /// Who made it.
+    pub(crate) by: ActorView,
+    /// What it is about.
+    pub(crate) about: Subject,
+    /// What it did, in words.
+    pub(crate) sentence: String,
+}
+
+impl App {
+    pub(crate) fn actor_view(&self, actor: &Actor) -> Result<ActorView, AppError> {
+        let people = self.ledger.people();
+        Ok(match actor {
+            Actor::Person { id } => ActorView {
+                kind: "person",
+                name: people.person(id)?.map_or_else(|| "a person who was forgotten".to_owned(), |p| p.name),
+            },
+            Actor::Key { id } => ActorView {
+                kind: "key",
+                name: people.keys()?.into_iter().find(|k| k.id == *id).map_or_else(|| id.clone(), |k| k.name),
+            },
+            Actor::Guard { flag, .. } => ActorView { kind: "guard", name: format!("the guard of {flag}") },
+            Actor::System => ActorView { kind: "system", name: "Bellwether".to_owned() },
+        })
+    }
+
+    pub(crate) fn flag_view(&self, flag: &Versioned<Flag>) -> Result<FlagView, AppError> {
+        let settings = &flag.value.settings;
+        let lists = settings.values().flat_map(|s| s.targets.iter().map(|t| &t.list));
+        let targets = lists
+            .map(|id: &ListId| Ok((id.0.clone(), self.ledger.list(id)?.to_vec())))
+            .collect::<Result<_, AppError>>()?;
+        let left_out = settings
+            .keys()
+            .filter_map(|environment| {
+                let served = self.served(environment).ok()?;
+                let (_, why) = served.left_out.iter().find(|(key, _)| *key == flag.value.key)?;
+                Some((environment.clone(), why.clone()))
+            })
+            .collect();
+        Ok(FlagView {
+            states: settings.iter().map(|(e, s)| (e.clone(), sentence(&flag.value, s))).collect(),
+            flag: flag.value.clone(),
+            revision: flag.revision,
+            changed: flag.at,
+            changed_by: self.actor_view(&flag.by)?,
+            targets,
+            left_out,
+        })
+    }
+
+    /// One flag by key, for reading.
+    pub(crate) fn flag(&self, key: &FlagKey) -> Result<Versioned<Flag>, AppError> {
+        self.ledger
+            .state()
+            .flags
+            .get(key)
+            .cloned()
+            .ok_or_else(|| AppError::not_found("flag", key, "see `GET /api/flags` for what there is"))
+    }
+
+    pub(crate) fn experiment_view(&self, e: &Versioned<Experiment>) -> Result<ExperimentView, AppError> {
+        Ok(ExperimentView {
+            ends: e.value.period().map(|(_, end)| end),
+            experiment: e.value.clone(),
+            revision: e.revision,
+            changed: e.at,
+            changed_by: self.actor_view(&e.by)?,
+        })
+    }
+
+    pub(crate) fn metric_view(&self, m: &Versioned<Metric>) -> Result<MetricView, AppError> {
+        Ok(MetricView {
+            metric: m.value.clone(),
+            revision: m.revision,
+            changed: m.at,
+            changed_by: self.actor_view(&m.by)?,
+        })
+    }
+
+    pub(crate) fn change_view(&self, change: Change) -> Result<ChangeView, AppError> {
+        let by = self.actor_view(&change.by)?;
+        Ok(ChangeView { by, about: change.edit.subject(), sentence: said(&change.edit), change })
+    }
+}
+
+/// How one environment serves a flag, in words.
+fn sentence(flag: &Flag, setting: &Setting) -> String {
+    if flag.archived {
+        return "archived".to_owned();
+    }
+    if !setting.on {
+        return format!("off: everybody gets {}", setting.off);
+    }
+    let default = match &setting.default {
+        Serve::Variant { variant } => format!("{variant} for everybody"),
+        Serve::Split { split } => {
+            let shares: Vec<_> = split.shares().iter().map(|(v, s)| format!("{v} {s}")).collect();
+            shares.join(", ")
+        }
+        Serve::Rollout { rollout } => match &rollout.state {
+            RolloutState::Widening => {
+                let watched = if rollout.guard.is_some() { ", guarded" } else { "" };
+                format!("{} rolling out at {}{watched}", rollout.candidate, rollout.share())
+            }
+            RolloutState::Halted { .. } => {
+                format!("rollout of {} halted: everybody gets {}", rollout.candidate, rollout.control)
+            }
+            RolloutState::Done { .. } => format!("{} for everybody, rolled out", rollout.candidate),
+        },
+    };
+    let special = setting.rules.len() + setting.targets.len();
+    match special {
+        0 => format!("on: {default}"),
+        1 => format!("on: 1 rule or target, else {default}"),
+        n => format!("on: {n} rules and targets, else {default}"),
+    }
+}
+
+/// What an edit did, in words.
+fn said(edit: &bellwether_model::Edit) -> String {
+    use bellwether_model::Edit as E;
+    match edit {
+        E::EnvironmentCreated { environment } => format!("created environment {}", environment.key),
+        E::FlagCreated { flag } => format!("created flag {} with {} variants", flag.key, flag.variants.len()),
+        E::FlagDescribed { flag, .. } => format!("described flag {flag}"),
+        E::FlagToggled { flag, environment, on } => {
+            format!("turned {flag} {} in {environment}", if *on { "on" } else { "off" })
+        }
+        E::TargetingReplaced { flag, environment, .. } => {
+            format!("changed who gets what of {flag} in {environment}")
+        }
+        E::SplitReshared { flag, environment, split } => {
+            let shares: Vec<_> = split.shares().iter().map(|(v, s)| format!("{v} {s}")).collect();
+            format!("set the shares of {flag} in {environment} to {}", shares.join(", "))
+        }
+        E::FlagArchived { flag, archived } => {
+            format!("{} flag {flag}", if *archived { "archived" } else { "restored" })
+        }
+        E::RolloutSet { flag, environment, rollout } => match &rollout.state {
+            RolloutState::Widening => {
+                format!("rollout of {flag} in {environment} at {}", rollout.share())
+            }
+            RolloutState::Halted { .. } => format!("halted the rollout of {flag} in {environment}"),
+            RolloutState::Done { .. } => format!("finished the rollout of {flag} in {environment}"),
+        },
+        E::MetricSaved { metric } => format!("saved metric {}", metric.key),
+        E::ExperimentSaved { experiment } => format!("planned experiment {}", experiment.key),
+        E::ExperimentStarted { experiment, .. } => format!("started experiment {experiment}"),
+        E::ExperimentStopped { experiment, .. } => format!("stopped experiment {experiment}"),
+        E::ExperimentShipped { experiment, variant, .. } => {
+            format!("shipped {variant} of experiment {experiment}")
+        }
+    }
+}
