@@ -1,0 +1,124 @@
+//! Server: Amplitude Experiment's endpoints, for its remote, local and streaming SDKs.
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use base64::Engine;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use bellwether_app::{AppError, Track};
+use serde_json::{Map, Value};
+use tower_http::cors::{AllowHeaders, AllowMethods, Any, CorsLayer};
+
+use crate::house::House;
+use crate::problem::Problem;
+use crate::{api, auth, stream};
+
+pub(crate) fn routes() -> Router<House> {
+    let cors = CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods(AllowMethods::mirror_request())
+        .allow_headers(AllowHeaders::mirror_request());
+    Router::new()
+        .route("/sdk/v2/vardata", get(vardata).post(vardata))
+        .route("/sdk/v2/flags", get(flags))
+        .route("/sdk/stream/v1/flags", get(flag_stream))
+        .route("/status", get(|| async { "OK" }))
+        .layer(cors)
+}
+
+/// An empty data field of exactly one space: the SDKs drop a connection that was silent for 17 seconds.
+const KEEP_ALIVE: &str = "data:  \n\n";
+
+/// Base64 in either alphabet, padded or not: SDKs differ.
+fn decode(text: &str) -> Option<Vec<u8>> {
+    let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    let standard = text.replace('-', "+").replace('_', "/");
+    GeneralPurpose::new(&base64::alphabet::STANDARD, config).decode(standard.trim()).ok()
+}
+
+fn json_header(headers: &HeaderMap, name: &'static str) -> Result<Option<Value>, AppError> {
+    let Some(value) = headers.get(name) else { return Ok(None) };
+    let decoded = value.to_str().ok().and_then(decode);
+    let parsed = decoded.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    parsed.map(Some).ok_or_else(|| {
+        AppError::bad_input(
+            format!("the header `{name}` cannot be read"),
+            "send base64url of JSON, as the SDKs do",
+        )
+    })
+}
+
+async fn vardata(
+    State(house): State<House>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let grant = auth::sdk(&house, &headers)?;
+    let query = api::pairs(query.as_deref().unwrap_or_default())?;
+    let user = match json_header(&headers, "x-amp-exp-user")? {
+        Some(user) => user,
+        None if body.is_empty() => Value::Null,
+        None => api::json(&body)?,
+    };
+    let Value::Object(user) = user else {
+        return Err(AppError::bad_input(
+            "there is no user",
+            "send the user as an object with `user_id` or `device_id`, in the body or in `X-Amp-Exp-User`",
+        )
+        .into());
+    };
+    let named = |name: &str| user.get(name).and_then(Value::as_str).is_some_and(|id| !id.is_empty());
+    if !named("user_id") && !named("device_id") {
+        return Err(AppError::bad_input(
+            "the user has neither `user_id` nor `device_id`",
+            "send one of them",
+        )
+        .into());
+    }
+    let only: Option<Vec<String>> = match json_header(&headers, "x-amp-exp-flag-keys")? {
+        Some(keys) => Some(serde_json::from_value(keys).map_err(|_| {
+            AppError::bad_input(
+                "the header `x-amp-exp-flag-keys` is not a list of keys",
+                "send base64url of a JSON array",
+            )
+        })?),
+        None => query
+            .iter()
+            .find(|(name, _)| name == "flag_key")
+            .map(|(_, keys)| keys.split(',').map(|k| k.trim().to_owned()).collect()),
+    };
+    let sent = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
+    let mut tracks = Vec::new();
+    if sent("x-amp-exp-track").is_none_or(|t| t == "track") {
+        tracks.push(Track::Assignment);
+    }
+    if sent("x-amp-exp-exposure-track") == Some("track") {
+        tracks.push(Track::Exposure);
+    }
+    let context = bellwether_app::amplitude_context(&user);
+    let answers =
+        house.app.evaluate_all(&grant.environment, only.as_deref(), &context, &tracks, house.clock.now())?;
+    let answers: Map<String, Value> = answers.into_iter().map(|a| (a.flag, a.amplitude)).collect();
+    Ok(axum::Json(answers).into_response())
+}
+
+async fn flags(State(house): State<House>, headers: HeaderMap) -> Result<Response, Problem> {
+    let grant = auth::sdk(&house, &headers)?;
+    // The rules never leave for a browser.
+    let rules =
+        if grant.rules { house.app.served(&grant.environment)?.amplitude.to_string() } else { "[]".into() };
+    Ok((StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], rules).into_response())
+}
+
+async fn flag_stream(State(house): State<House>, headers: HeaderMap) -> Result<Response, Problem> {
+    let grant = auth::sdk(&house, &headers)?;
+    let rules = grant.rules;
+    house.app.served(&grant.environment)?;
+    Ok(stream::events(&house, grant.environment, true, KEEP_ALIVE, move |served| {
+        format!("data: {}\n\n", if rules { &served.amplitude } else { "[]" })
+    }))
+}

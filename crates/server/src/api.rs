@@ -1,0 +1,114 @@
+//! Server: the HTTP door of the registry. Routes, arguments and answers all come from its entries.
+
+use std::collections::BTreeMap;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{RawPathParams, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, delete, get, patch, post, put};
+use bellwether_app::{AppError, Cancel, Class, Ctx, Entry, Method, Progress, REGISTRY, from_text, openapi};
+
+use crate::auth;
+use crate::house::House;
+use crate::problem::Problem;
+
+pub(crate) fn routes() -> Router<House> {
+    let mut by_path: BTreeMap<&str, MethodRouter<House>> = BTreeMap::new();
+    for entry in REGISTRY {
+        let answer =
+            move |State(house): State<House>,
+                  path: RawPathParams,
+                  query: RawQuery,
+                  headers: HeaderMap,
+                  body: Bytes| { handle(entry, house, path, query, headers, body) };
+        let route = match entry.method {
+            Method::Get => get(answer),
+            Method::Post => post(answer),
+            Method::Put => put(answer),
+            Method::Patch => patch(answer),
+            Method::Delete => delete(answer),
+        };
+        let merged = match by_path.remove(entry.path) {
+            Some(others) => others.merge(route),
+            None => route,
+        };
+        by_path.insert(entry.path, merged);
+    }
+    let router = Router::new().route("/openapi.json", get(document));
+    by_path.into_iter().fold(router, |router, (path, route)| router.route(path, route))
+}
+
+async fn document() -> Response {
+    axum::Json(openapi()).into_response()
+}
+
+/// Tells the operation to stop when its client has gone and this future is dropped.
+struct Stops(Cancel);
+
+impl Drop for Stops {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+async fn handle(
+    entry: &'static Entry,
+    house: House,
+    path: RawPathParams,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let changes = entry.method != Method::Get;
+    let grant = auth::grant(&house, &headers, changes)?;
+    let mut texts: Vec<(String, String)> = path.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+    let (mut dry_run, in_query) = (false, pairs(query.as_deref().unwrap_or_default())?);
+    for (name, value) in in_query {
+        if name == "dry_run" {
+            dry_run = value == "true";
+        } else if changes && entry.method != Method::Delete {
+            return Err(AppError::bad_input(
+                format!("`{name}` is in the query"),
+                "send it in the body; only `dry_run` goes into the query",
+            )
+            .into());
+        } else {
+            texts.push((name, value));
+        }
+    }
+    let body = if body.is_empty() { None } else { Some(json(&body)?) };
+    let input = from_text(entry, &texts, body)?;
+    let cancel = Cancel::default();
+    let ctx =
+        Ctx { now: house.clock.now(), grant, dry_run, cancel: cancel.clone(), progress: Progress::default() };
+    let stops = Stops(cancel);
+    let output = match entry.class {
+        Class::Instant => entry.call(&house.app, &ctx, input)?,
+        Class::Write | Class::Scan => {
+            house.blocking(move |house| entry.call(&house.app, &ctx, input)).await?
+        }
+    };
+    drop(stops);
+    let mut response = (StatusCode::OK, axum::Json(output)).into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+/// A JSON body, or what is wrong with it and where.
+pub(crate) fn json(body: &[u8]) -> Result<serde_json::Value, AppError> {
+    serde_json::from_slice(body).map_err(|e| {
+        AppError::bad_input(
+            format!("the body is not JSON: {}", e.to_string().trim_end_matches('.')),
+            "send a JSON object in UTF-8, without a Content-Encoding",
+        )
+    })
+}
+
+/// The pairs of a query string.
+pub(crate) fn pairs(query: &str) -> Result<Vec<(String, String)>, AppError> {
+    serde_urlencoded::from_str(query).map_err(|e| {
+        AppError::bad_input(format!("the query cannot be read: {e}"), "use `name=value&name=value`")
+    })
+}

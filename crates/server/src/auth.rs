@@ -1,0 +1,144 @@
+//! Server: cookies, CSRF and keys in headers become a grant; what it allows is decided in `app`.
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use bellwether_app::{AppError, Grant, Login, Refusal, SESSION, SdkGrant, Setup};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::api;
+use crate::house::House;
+use crate::problem::Problem;
+
+const COOKIE: &str = "bellwether_session";
+
+pub(crate) fn routes() -> Router<House> {
+    Router::new()
+        .route("/api/setup", post(set_up))
+        .route("/api/login", post(log_in))
+        .route("/api/logout", post(log_out))
+        .route("/api/me", get(me))
+}
+
+fn cookie(headers: &HeaderMap) -> Option<&str> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|line| line.split(';'))
+        .find_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='))
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, secret) = value.split_once(' ')?;
+    (scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case("api-key")).then(|| secret.trim())
+}
+
+/// Who asks over the API: a key in `Authorization`, else a session, whose changes need the page's token.
+pub(crate) fn grant(house: &House, headers: &HeaderMap, changes: bool) -> Result<Grant, AppError> {
+    if let Some(secret) = bearer(headers) {
+        return house.app.key(secret);
+    }
+    let Some(token) = cookie(headers) else {
+        return Err(AppError::new(
+            Refusal::Unauthenticated,
+            "unauthenticated",
+            "nobody is logged in and no key was sent",
+            "log in, or send `Authorization: Bearer <admin key>`",
+        ));
+    };
+    let (grant, csrf, _) = house.app.session(token, house.clock.now())?;
+    let sent = headers.get("x-csrf-token").and_then(|v| v.to_str().ok());
+    if changes && sent != Some(csrf.as_str()) {
+        return Err(AppError::new(
+            Refusal::Forbidden,
+            "csrf",
+            "the request does not prove that it comes from the page",
+            "send the header `X-CSRF-Token` with the `csrf` of `GET /api/me`",
+        ));
+    }
+    Ok(grant)
+}
+
+/// Which environment an SDK's key opens: `Authorization: Bearer`, `Authorization: Api-Key` or `X-API-Key`.
+pub(crate) fn sdk(house: &House, headers: &HeaderMap) -> Result<SdkGrant, AppError> {
+    let secret = bearer(headers).or_else(|| headers.get("x-api-key").and_then(|v| v.to_str().ok()));
+    let Some(secret) = secret else {
+        return Err(AppError::new(
+            Refusal::Unauthenticated,
+            "unauthenticated",
+            "no key was sent",
+            "send `Authorization: Bearer <client or server key>`",
+        ));
+    };
+    house.app.key(secret)?.sdk()
+}
+
+fn logged_in(house: &House, login: Login) -> Response {
+    let Login { token, csrf, person } = login;
+    let seconds = SESSION.0 / 1_000;
+    // `Secure` would lock out the plain-HTTP loopback that a first start runs on; a proxy with TLS adds it.
+    let set = format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}");
+    let body = json!({"person": person, "csrf": csrf, "now": house.clock.now()});
+    with_cookie(&set, Json(body).into_response())
+}
+
+fn with_cookie(set: &str, mut response: Response) -> Response {
+    if let Ok(value) = HeaderValue::from_str(set) {
+        response.headers_mut().insert(header::SET_COOKIE, value);
+    }
+    response
+}
+
+async fn set_up(State(house): State<House>, body: Bytes) -> Result<Response, Problem> {
+    let setup: Setup = read(&body)?;
+    let login = house.blocking(move |house| house.app.set_up(&setup, house.clock.now())).await?;
+    Ok(logged_in(&house, login))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Credentials {
+    email: String,
+    password: String,
+}
+
+async fn log_in(State(house): State<House>, body: Bytes) -> Result<Response, Problem> {
+    let Credentials { email, password } = read(&body)?;
+    let login = house.blocking(move |house| house.app.log_in(&email, &password, house.clock.now())).await?;
+    Ok(logged_in(&house, login))
+}
+
+async fn log_out(State(house): State<House>, headers: HeaderMap) -> Result<Response, Problem> {
+    if let Some(token) = cookie(&headers) {
+        grant(&house, &headers, true)?;
+        house.app.log_out(token)?;
+    }
+    let gone = format!("{COOKIE}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0");
+    Ok(with_cookie(&gone, Json(json!({})).into_response()))
+}
+
+async fn me(State(house): State<House>, headers: HeaderMap) -> Result<Json<serde_json::Value>, Problem> {
+    let Some(token) = cookie(&headers) else {
+        return Err(AppError::new(
+            Refusal::Unauthenticated,
+            "unauthenticated",
+            "nobody is logged in",
+            "log in",
+        )
+        .into());
+    };
+    let (_, csrf, person) = house.app.session(token, house.clock.now())?;
+    Ok(Json(json!({"person": person, "csrf": csrf, "now": house.clock.now()})))
+}
+
+fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, AppError> {
+    serde_json::from_value(api::json(body)?).map_err(|e| {
+        AppError::bad_input(e.to_string(), "see the fields that this takes in the documentation")
+    })
+}

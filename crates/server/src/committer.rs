@@ -1,0 +1,118 @@
+//! Server: the one thread that commits. It makes one fsync for all requests that wait, and whoever
+//! waits learns whether its own events were stored.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use bellwether_app::{App, AppError, Refusal, Settled, Waiting};
+use tokio::sync::watch;
+
+/// How long the thread lets requests gather before it syncs. A sync costs more than a request; a few
+/// milliseconds buy about a third of the throughput and are not felt.
+const LINGER: Duration = Duration::from_millis(2);
+/// How often it looks for exposures of our own evaluations, which ring no bell.
+const IDLE: Duration = Duration::from_millis(50);
+
+pub(crate) struct Committer {
+    app: Arc<App>,
+    wanted: Mutex<Wanted>,
+    changed: Condvar,
+    rounds: watch::Sender<u64>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Default)]
+struct Wanted {
+    commit: bool,
+    stop: bool,
+}
+
+impl Committer {
+    pub(crate) fn start(app: Arc<App>) -> Arc<Self> {
+        let committer = Arc::new(Self {
+            app,
+            wanted: Mutex::default(),
+            changed: Condvar::new(),
+            rounds: watch::Sender::new(0),
+            thread: Mutex::default(),
+        });
+        let working = Arc::clone(&committer);
+        match std::thread::Builder::new().name("commit".into()).spawn(move || working.work()) {
+            Ok(handle) => *lock(&committer.thread) = Some(handle),
+            Err(e) => tracing::error!(error = %e, "no thread can be started: nothing will be stored"),
+        }
+        committer
+    }
+
+    fn work(&self) {
+        loop {
+            let stop = {
+                let wanted = lock(&self.wanted);
+                let waited = self.changed.wait_timeout_while(wanted, IDLE, |w| !w.commit && !w.stop);
+                let (mut wanted, _) = waited.unwrap_or_else(PoisonError::into_inner);
+                if wanted.commit && !wanted.stop {
+                    drop(wanted);
+                    std::thread::sleep(LINGER);
+                    wanted = lock(&self.wanted);
+                }
+                wanted.commit = false;
+                wanted.stop
+            };
+            if self.app.waiting() {
+                if let Err(e) = self.app.commit() {
+                    tracing::error!(cause = e.cause, "events could not be stored");
+                    // A disk that refuses is asked again, not hammered.
+                    std::thread::sleep(IDLE);
+                }
+            }
+            self.rounds.send_modify(|round| *round = round.wrapping_add(1));
+            if stop {
+                return;
+            }
+        }
+    }
+
+    /// Waits until events are on disk.
+    ///
+    /// # Errors
+    /// When the disk refused them: none of them is stored.
+    pub(crate) async fn settled(&self, waiting: &Waiting) -> Result<(), AppError> {
+        let mut rounds = self.rounds.subscribe();
+        {
+            lock(&self.wanted).commit = true;
+            self.changed.notify_one();
+        }
+        loop {
+            match self.app.settled(waiting) {
+                Settled::Committed => return Ok(()),
+                Settled::Lost => {
+                    return Err(AppError::new(
+                        Refusal::Internal,
+                        "not_stored",
+                        "the disk refused the events and none of them was stored",
+                        "send them again",
+                    ));
+                }
+                Settled::Waiting => {}
+            }
+            if rounds.changed().await.is_err() {
+                return Err(AppError::internal("store events", "the committing thread has ended"));
+            }
+        }
+    }
+
+    /// Commits what waits and ends the thread.
+    pub(crate) fn stop(&self) {
+        lock(&self.wanted).stop = true;
+        self.changed.notify_one();
+        let thread = lock(&self.thread).take();
+        if let Some(Err(_)) = thread.map(JoinHandle::join) {
+            tracing::error!("the committing thread panicked: this is a bug");
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,73 @@
+//! Server: what every handler shares, the threads that work behind the handlers, and how they end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bellwether_app::{App, AppError};
+use tokio::sync::watch;
+
+use crate::bell::Bell;
+use crate::clock::Clock;
+use crate::committer::Committer;
+
+/// What every handler shares.
+#[derive(Clone)]
+pub struct House {
+    pub(crate) app: Arc<App>,
+    pub(crate) clock: Clock,
+    pub(crate) bell: Bell,
+    pub(crate) committer: Arc<Committer>,
+    closing: watch::Sender<bool>,
+}
+
+/// How often maintenance runs on the wall's clock. Guards look at most once a minute whatever this is.
+const ROUND: Duration = Duration::from_secs(5);
+
+impl House {
+    pub(crate) fn open(app: Arc<App>, bell: Bell, clock: Clock) -> Self {
+        let committer = Committer::start(Arc::clone(&app));
+        Self { app, clock, bell, committer, closing: watch::Sender::new(false) }
+    }
+
+    /// Runs what may wait for a disk or read many events on a thread of its own.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, AppError> + Send + 'static,
+    ) -> Result<T, AppError> {
+        let house = self.clone();
+        match tokio::task::spawn_blocking(move || work(&house)).await {
+            Ok(done) => done,
+            Err(e) => Err(AppError::internal("finish the request", e)),
+        }
+    }
+
+    /// Tells streams to end.
+    pub(crate) fn close(&self) {
+        self.closing.send_replace(true);
+    }
+
+    /// Becomes true when streams must end.
+    pub(crate) fn closing(&self) -> watch::Receiver<bool> {
+        self.closing.subscribe()
+    }
+
+    /// Makes what waits durable and ends the committing thread.
+    pub(crate) fn settle(&self) {
+        self.committer.stop();
+    }
+}
+
+/// Maintenance, a bounded round at a time. Under a manual clock rounds are made by whoever advances it.
+pub(crate) async fn maintain(house: House) {
+    let mut every = tokio::time::interval(ROUND);
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        every.tick().await;
+        if house.clock.is_manual() {
+            continue;
+        }
+        if let Err(e) = house.blocking(|house| house.app.step(house.clock.now())).await {
+            tracing::error!(cause = e.cause, "maintenance failed and will be tried again: {}", e.message);
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Server: OFREP 0.3, the OpenFeature remote evaluation protocol: single, bulk with ETag, and the
+//! stream that tells web clients to evaluate again.
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use bellwether_app::{Answer, AppError, Refusal, SdkGrant, Track};
+use bellwether_model::Context;
+use serde_json::{Map, Value, json};
+use tower_http::cors::{AllowHeaders, AllowMethods, Any, CorsLayer};
+
+use crate::house::House;
+use crate::problem::Problem;
+use crate::{api, auth, stream};
+
+pub(crate) fn routes() -> Router<House> {
+    let cors = CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods(AllowMethods::mirror_request())
+        .allow_headers(AllowHeaders::mirror_request())
+        // Without these a browser client cannot read them and never gets a 304.
+        .expose_headers([header::ETAG, header::RETRY_AFTER]);
+    Router::new()
+        .route("/ofrep/v1/evaluate/flags/{key}", post(single))
+        .route("/ofrep/v1/evaluate/flags", post(bulk))
+        .route("/ofrep/v1/stream", get(changes))
+        .layer(cors)
+}
+
+/// A failure in the protocol's words.
+struct Failure {
+    status: StatusCode,
+    body: Map<String, Value>,
+}
+
+impl Failure {
+    fn new(status: StatusCode, code: &str, details: impl Into<String>) -> Self {
+        let mut body = Map::new();
+        body.insert("errorCode".into(), code.into());
+        body.insert("errorDetails".into(), details.into().into());
+        Self { status, body }
+    }
+
+    fn of(error: AppError) -> Self {
+        let details = format!("{}; {}", error.message, error.hint);
+        match error.refusal {
+            Refusal::Unauthenticated => Self::new(StatusCode::UNAUTHORIZED, "GENERAL", details),
+            Refusal::Forbidden => Self::new(StatusCode::FORBIDDEN, "GENERAL", details),
+            Refusal::Busy => Self::new(StatusCode::TOO_MANY_REQUESTS, "GENERAL", details),
+            Refusal::Internal => {
+                Problem(error).body();
+                let body = Map::from_iter([("errorDetails".to_owned(), details.into())]);
+                Self { status: StatusCode::INTERNAL_SERVER_ERROR, body }
+            }
+            _ => Self::new(StatusCode::BAD_REQUEST, "GENERAL", details),
+        }
+    }
+
+    fn about(mut self, key: &str) -> Self {
+        self.body.insert("key".into(), key.into());
+        self
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, axum::Json(self.body)).into_response();
+        if self.status == StatusCode::TOO_MANY_REQUESTS {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+/// Who the flags are evaluated for.
+fn context(body: Result<Bytes, BytesRejection>) -> Result<Context, Failure> {
+    let invalid = |details: String| Failure::new(StatusCode::BAD_REQUEST, "INVALID_CONTEXT", details);
+    let body = body.map_err(|e| {
+        let body =
+            Map::from_iter([("errorDetails".to_owned(), format!("the body cannot be taken: {e}").into())]);
+        Failure { status: e.status(), body }
+    })?;
+    let parsed = api::json(&body).map_err(|e| {
+        Failure::new(StatusCode::BAD_REQUEST, "PARSE_ERROR", format!("{}; {}", e.message, e.hint))
+    })?;
+    let Value::Object(mut request) = parsed else {
+        return Err(Failure::new(
+            StatusCode::BAD_REQUEST,
+            "PARSE_ERROR",
+            "the body is not an object; send `{\"context\": {\"targetingKey\": \"…\"}}`",
+        ));
+    };
+    let mut attributes = match request.remove("context") {
+        Some(Value::Object(attributes)) => attributes,
+        None | Some(Value::Null) => {
+            return Err(invalid(
+                "`context` is missing; send `{\"context\": {\"targetingKey\": \"…\"}}`".into(),
+            ));
+        }
+        Some(other) => return Err(invalid(format!("`context` is `{}`, not an object", shown(&other)))),
+    };
+    let key = match attributes.remove("targetingKey") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(key)) => Some(key),
+        Some(other) => {
+            return Err(invalid(format!(
+                "`context.targetingKey` is `{}`, not text; send the id as text",
+                shown(&other)
+            )));
+        }
+    };
+    Ok(Context::new(key.as_deref(), attributes))
+}
+
+fn shown(value: &Value) -> String {
+    value.to_string().chars().take(60).collect()
+}
+
+fn success(answer: Answer) -> Value {
+    json!({"key": answer.flag, "value": answer.value, "variant": answer.variant, "reason": answer.reason})
+}
+
+async fn single(
+    State(house): State<House>,
+    Path(key): Path<String>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Failure> {
+    let about = |failure: Failure| failure.about(&key);
+    let grant = auth::sdk(&house, &headers).map_err(Failure::of)?;
+    let context = context(body).map_err(about)?;
+    let answer = house.app.evaluate(&grant.environment, &key, &context, Track::Exposure, house.clock.now());
+    match answer.map_err(Failure::of).map_err(about)? {
+        Some(answer) => Ok(axum::Json(success(answer)).into_response()),
+        None => {
+            let details = format!("there is no flag `{key}` in environment `{}`", grant.environment);
+            Err(about(Failure::new(StatusCode::NOT_FOUND, "FLAG_NOT_FOUND", details)))
+        }
+    }
+}
+
+async fn bulk(
+    State(house): State<House>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Failure> {
+    let grant = auth::sdk(&house, &headers).map_err(Failure::of)?;
+    let context = context(body)?;
+    let answers = house
+        .app
+        .evaluate_all(&grant.environment, None, &context, &[Track::Assignment], house.clock.now())
+        .map_err(Failure::of)?;
+    let flags: Vec<Value> = answers.into_iter().map(success).collect();
+    let tag = tag(&house, &grant, &context, &flags).map_err(Failure::of)?;
+    let asked = headers.get(header::IF_NONE_MATCH).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let mut response = if asked.split(',').any(|one| one.trim().trim_start_matches("W/") == tag) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        let token = house.app.stream_token(&grant.environment).map_err(Failure::of)?;
+        let uri = format!("/ofrep/v1/stream?token={token}");
+        let streams = json!([{"type": "sse", "endpoint": {"requestUri": uri}, "inactivityDelaySec": 120}]);
+        axum::Json(json!({"flags": flags, "eventStreams": streams})).into_response()
+    };
+    if let Ok(value) = HeaderValue::from_str(&tag) {
+        response.headers_mut().insert(header::ETAG, value);
+    }
+    Ok(response)
+}
+
+/// Names an answer: of this context, with these results. The same tag is the same answer.
+fn tag(house: &House, grant: &SdkGrant, context: &Context, flags: &[Value]) -> Result<String, AppError> {
+    let text = serde_json::to_string(&(grant.environment.as_str(), context, flags))
+        .map_err(|e| AppError::internal("write the answer", e))?;
+    Ok(format!("\"{}\"", house.app.name_of(&text)))
+}
+
+async fn changes(State(house): State<House>, RawQuery(query): RawQuery) -> Result<Response, Failure> {
+    let query = api::pairs(query.as_deref().unwrap_or_default()).map_err(Failure::of)?;
+    let token = query.iter().find(|(name, _)| name == "token").map(|(_, token)| token.as_str());
+    let environment = house.app.stream_environment(token.unwrap_or_default()).map_err(Failure::of)?;
+    Ok(stream::events(&house, environment, false, ": quiet\n\n", |served| {
+        let data = json!({
+            "type": "refetchEvaluation", "etag": served.tag, "lastModified": served.since.0.div_euclid(1_000),
+        });
+        format!("id: {}\nevent: message\ndata: {data}\n\n", served.tag)
+    }))
+}

@@ -1,0 +1,75 @@
+//! Server: server-sent events, written byte for byte as each SDK parses them. A stream holds no
+//! backlog: it hears that something changed and looks at what is served now.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use bellwether_app::Served;
+use bellwether_model::EnvironmentKey;
+use futures_util::stream;
+
+use crate::house::House;
+
+/// A stream that sends what `say` makes of what is served: first if `at_once`, then whenever what is
+/// served has changed. `quiet` is sent when nothing has been for a while, so that clients and proxies
+/// know that the connection lives.
+pub(crate) fn events(
+    house: &House,
+    environment: EnvironmentKey,
+    at_once: bool,
+    quiet: &'static str,
+    say: impl Fn(&Served) -> String + Send + 'static,
+) -> Response {
+    struct At<S> {
+        house: House,
+        environment: EnvironmentKey,
+        bell: tokio::sync::watch::Receiver<u64>,
+        closing: tokio::sync::watch::Receiver<bool>,
+        tag: Option<String>,
+        first: bool,
+        say: S,
+    }
+    // Listen before looking: a change in between rings and is not missed.
+    let bell = house.bell.listen();
+    let tag = if at_once { None } else { house.app.served(&environment).ok().map(|s| s.tag.clone()) };
+    let at = At { house: house.clone(), environment, bell, closing: house.closing(), tag, first: true, say };
+    let body = stream::unfold(at, move |mut at| async move {
+        if at.first {
+            at.first = false;
+            // Headers leave with the first bytes; a comment makes them leave now.
+            if at.tag.is_some() {
+                return Some((Ok::<_, Infallible>(Bytes::from_static(b": connected\n\n")), at));
+            }
+        }
+        loop {
+            at.bell.borrow_and_update();
+            let served: Arc<Served> = at.house.app.served(&at.environment).ok()?;
+            if at.tag.as_ref() != Some(&served.tag) {
+                at.tag = Some(served.tag.clone());
+                let said = (at.say)(&served);
+                return Some((Ok(Bytes::from(said)), at));
+            }
+            let closed = *at.closing.borrow();
+            if closed {
+                return None;
+            }
+            tokio::select! {
+                rung = at.bell.changed() => rung.ok()?,
+                _ = at.closing.changed() => return None,
+                () = tokio::time::sleep(Duration::from_secs(13)) => {
+                    return Some((Ok(Bytes::from_static(quiet.as_bytes())), at));
+                }
+            }
+        }
+    });
+    let mut response = Response::new(Body::from_stream(body));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
