@@ -1,2 +1,69 @@
-//! stub
-fn main() {}
+//! Cli: the one binary, `bellwether`. It starts the server, checks a data directory, and calls every
+//! operation of the registry over HTTP; a command decides nothing that `app` does not.
+
+mod call;
+mod doctor;
+mod failure;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{ArgMatches, Command};
+use tracing_subscriber::EnvFilter;
+
+use failure::Failure;
+
+fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_env("BELLWETHER_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match run(&command().get_matches()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprint_line(&failure.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn command() -> Command {
+    let command = Command::new("bellwether")
+        .about("Feature flags, product analytics, experiments that cannot mislead, and release safety")
+        .version(env!("CARGO_PKG_VERSION"))
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(serve::command())
+        .subcommand(doctor::command())
+        .subcommand(Command::new("openapi").about("Prints the OpenAPI 3.1 document of every operation"));
+    command.subcommands(call::commands())
+}
+
+fn run(matches: &ArgMatches) -> Result<(), Failure> {
+    match matches.subcommand() {
+        Some(("serve", matches)) => serve::run(matches),
+        Some(("doctor", matches)) => doctor::run(matches),
+        Some(("openapi", _)) => {
+            print_json(&bellwether_app::openapi());
+            Ok(())
+        }
+        Some((noun, matches)) => call::run(noun, matches),
+        None => Ok(()),
+    }
+}
+
+/// Writes a line to standard output. A reader that has gone (`| head`) is no error.
+pub(crate) fn print_line(line: &str) {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+/// Writes a line to standard error.
+pub(crate) fn eprint_line(line: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+/// Writes JSON to standard output, for people and for `jq`.
+pub(crate) fn print_json(value: &serde_json::Value) {
+    print_line(&serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string()));
+}

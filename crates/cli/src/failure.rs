@@ -1,0 +1,33 @@
+//! Cli: why a command could not do what it was asked, and what to do about it.
+
+use std::fmt;
+
+use bellwether_app::AppError;
+
+/// What a command says before it exits with 1.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    message: String,
+    hint: String,
+}
+
+impl Failure {
+    pub(crate) fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: hint.into() }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", self.message)?;
+        if self.hint.is_empty() { Ok(()) } else { write!(f, "\nhint: {}", self.hint) }
+    }
+}
+
+impl From<AppError> for Failure {
+    fn from(error: AppError) -> Self {
+        // Whoever runs the binary is the operator: the cause is theirs to see.
+        let cause = error.cause.map(|c| format!(": {c}")).unwrap_or_default();
+        Self::new(format!("{}{cause}", error.message), error.hint)
+    }
+}
