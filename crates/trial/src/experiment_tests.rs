@@ -316,6 +316,16 @@ proptest! {
         }
     }
 
+    /// Evidence may name the arms in any order, and days without an arm's units change nothing.
+    #[test]
+    fn the_order_of_arms_does_not_matter((x, n) in arm(), (y, m) in arm(), day in 0u64..30) {
+        let forth = conversions(&[("control", x, n), ("treatment", y, m)]);
+        let mut back = conversions(&[("treatment", y, m), ("off", 1, 1), ("control", x, n)]);
+        back.increments = vec![vec![0, 1, 0], vec![m, 0, n]];
+        let judged = |evidence| judge(&two(), &signups(), evidence, at(day)).unwrap();
+        prop_assert_eq!(judged(&forth), judged(&back));
+    }
+
     /// A judgement travels as JSON and comes back the same, whatever it says.
     #[test]
     fn a_judgement_is_read_as_it_was_written((x, n) in arm(), (y, m) in arm(), day in 0u64..30) {
