@@ -220,7 +220,7 @@ fn flag_edited(state: &State, key: &FlagKey, edit: &Edit, at: Millis) -> Result<
             let Some(old) = was.split() else {
                 return Err(refused(
                     format!("flag `{key}` has no split in `{environment}`"),
-                    "make its default a split, or start a rollout",
+                    "make its default a split, or start or resume a rollout",
                 ));
             };
             if old.salt() != split.salt() {

@@ -83,7 +83,8 @@ fn a_change_that_cannot_be_read_says_why() {
             why: String::new(),
             edit: edit.to_owned(),
         };
-        stored.decode().unwrap_err().chars().take(60).collect::<String>()
+        // The list of all the words that are known is left out.
+        stored.decode().unwrap_err().split(", expected one of").next().unwrap_or_default().to_owned()
     };
     let said = [
         check("{"),
@@ -93,10 +94,10 @@ fn a_change_that_cannot_be_read_says_why() {
         check(r#"{"v":1,"edit":"flag_archived","flag":"no key","archived":true}"#),
     ];
     insta::assert_snapshot!(said.join("\n"), @r"
-    its edit is not JSON: EOF while parsing an object at line 1
+    its edit is not JSON: EOF while parsing an object at line 1 column 1
     its edit has no version
     its edit has version `99`, and this program reads up to `1`
-    its edit cannot be read: unknown variant `flag_exploded`, ex
+    its edit cannot be read: unknown variant `flag_exploded`
     its edit cannot be read: `no key` is not a key
     ");
 }

@@ -140,6 +140,7 @@ impl Ledger {
 
     /// Looks at everything in a ledger's file without altering it: that the database is sound, that
     /// the log has no gap and no altered change and folds, and that snapshots, index and lists agree.
+    /// A log that was cut off at its end, with all that knew of it, is an older log and no damage.
     ///
     /// # Errors
     /// Only if there is nothing to look at: no file, not a ledger, not readable. What is wrong with a

@@ -38,7 +38,7 @@ fn damage_is_named_with_its_place() {
         format!("-- {sql}\n{}\n", look(&copy))
     };
     let said = [
-        check(""),
+        check("update changes set at = at + 1 where false"),
         check("delete from changes where revision = 5; delete from touches where revision = 5"),
         check("delete from changes where revision = 1; delete from touches where revision = 1"),
         check("update changes set edit = replace(edit, '\"on\":false', '\"on\":true') where revision = 8"),
@@ -50,7 +50,59 @@ fn damage_is_named_with_its_place() {
         check("delete from touches where revision = 17 and subject = 'flag/checkout'"),
         check("insert into touches values ('flag/checkout', 4)"),
     ];
-    insta::assert_snapshot!(said.join("\n"), @"");
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    -- update changes set at = at + 1 where false
+    healthy
+    opens at 30
+
+    -- delete from changes where revision = 5; delete from touches where revision = 5
+    Gap: change `6`: it follows `4`; what was between them is missing
+    Dangling: change `28`: it finds nothing to act on
+    Dangling: change `29`: it finds nothing to act on
+    Dangling: change `30`: it finds nothing to act on
+    does not open: change `5` of the ledger is damaged: it is missing, and `6` follows
+
+    -- delete from changes where revision = 1; delete from touches where revision = 1
+    Gap: change `2`: it follows `0`; what was between them is missing
+    does not open: change `1` of the ledger is damaged: it is missing, and `2` follows
+
+    -- update changes set edit = replace(edit, '"on":false', '"on":true') where revision = 8
+    Altered: change `8`: it is not what was written
+    does not open: change `8` of the ledger is damaged: it is not what was written
+
+    -- update changes set why = 'another reason' where revision = 9
+    Altered: change `9`: it is not what was written
+    does not open: change `9` of the ledger is damaged: it is not what was written
+
+    -- update changes set at = at + 1 where revision = 30
+    Altered: change `30`: it is not what was written
+    does not open: change `30` of the ledger is damaged: it is not what was written
+
+    -- update changes set digest = zeroblob(32) where revision = 12
+    Altered: change `12`: it is not what was written
+    Altered: change `13`: it is not what was written
+    does not open: change `12` of the ledger is damaged: it is not what was written
+
+    -- update changes set edit = 'x' where revision = 6
+    Altered: change `6`: it is not what was written
+    Unreadable: change `6`: its edit is not JSON: expected value at line 1 column 1
+    does not open: change `6` of the ledger is damaged: it is not what was written
+
+    -- update changes set edit = replace(edit, '"v":1', '"v":2') where revision = 7
+    Altered: change `7`: it is not what was written
+    Unreadable: change `7`: its edit has version `2`, and this program reads up to `1`
+    Dangling: change `10`: it finds nothing to act on
+    Dangling: change `16`: it finds nothing to act on
+    does not open: change `7` of the ledger is damaged: it is not what was written
+
+    -- delete from touches where revision = 17 and subject = 'flag/checkout'
+    Index: change `17`: the index of what it touched does not agree with it
+    opens at 30
+
+    -- insert into touches values ('flag/checkout', 4)
+    Index: change `4`: the index of what it touched does not agree with it
+    opens at 30
+    "#);
 }
 
 #[test]
@@ -59,7 +111,12 @@ fn missing_lists_and_guards_are_named() {
     let conn = world.hands();
     conn.execute_batch("pragma foreign_keys = off; drop trigger changes_stay; delete from lists").unwrap();
     // The list was cited until the experiment shipped, and its targets still are.
-    insta::assert_snapshot!(look(&world), @"");
+    insta::assert_snapshot!(look(&world), @r"
+    Database: a row of table `list_members` cites a row that is not there
+    Unguarded: trigger `changes_stay` is not there, so the log can be altered
+    List: change `17`: flag `checkout` in `production` cites list `l_77`, which is not there
+    opens at 30
+    ");
 }
 
 #[test]
@@ -92,7 +149,25 @@ fn a_wrong_snapshot_is_named_even_if_it_looks_right() {
         check("update snapshots set fold = 0"),
         check("update snapshots set revision = 999"),
     ];
-    insta::assert_snapshot!(said.join("\n\n"), @"");
+    insta::assert_snapshot!(said.join("\n\n"), @r"
+    healthy
+    opens at 270
+
+    Snapshot: change `256`: its snapshot is wrong: its checksum does not match
+    opens at 270
+
+    Snapshot: change `256`: its snapshot is not what the log folds to
+    opens at 270
+
+    Snapshot: change `256`: its snapshot is wrong: its checksum does not match
+    opens at 270
+
+    healthy
+    opens at 270
+
+    Gap: change `999`: there is a snapshot of it, but not the change
+    opens at 270
+    ");
 }
 
 #[test]

@@ -37,9 +37,8 @@ fn a_person_is_found_by_address_and_by_id() {
     let check = |new: NewPerson<'_>| people.create_person(&new, Millis(7)).unwrap_err().message();
     assert_eq!(check(NewPerson { id: "p_3", ..ADA }), "somebody has this email address or id already");
     assert_eq!(check(NewPerson { email: "x@y", ..ADA }), "somebody has this email address or id already");
-    for email in ["", "ada", "@host", "ada@", "a b@c", "a@b\n"] {
-        let said = check(NewPerson { id: "p_4", email, ..ADA });
-        assert!(email == "a@b\n" || said == "this is not an email address", "{email}: {said}");
+    for email in ["", "ada", "@host", "ada@", "a b@c", "a@b\nc@d"] {
+        assert_eq!(check(NewPerson { id: "p_4", email, ..ADA }), "this is not an email address", "{email}");
     }
 }
 

@@ -98,7 +98,42 @@ fn flags() {
             with(shop::reshare("f", "staging", shop::split(10, 10)), "/split/salt", json!("s2")),
         ],
     );
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(said, @r"
+    environment `staging` exists already
+    hint: choose another key
+    flag `f` exists already
+    hint: choose another key
+    there is no environment `moon`
+    hint: look at the list of environments, or create it first
+    in environment `staging`: flag `g` has no variant `on`
+    hint: use one of `off`, `control`, `treatment`
+    flag `g` has no variants
+    hint: give it at least one variant, such as `on` with the value true
+    variant `off` is `true`, which is not a string
+    hint: all variants of flag `g` must be of kind string
+    the value of variant `off` is nested too deep
+    hint: nest at most 64 objects and lists
+    rule 1 (`r`) serves a rollout, which nobody could halt
+    hint: serve a split in the rule, or roll out by the default
+    there is no flag `nope`
+    hint: look at the list of flags, or create it first
+    there is no environment `moon`
+    hint: look at the list of environments, or create it first
+    there is no flag `nope`
+    hint: look at the list of flags, or create it first
+    in environment `staging`: flag `f` has no variant `gone`
+    hint: use one of `off`, `control`, `treatment`
+    targeting cannot start or alter a rollout of flag `f`
+    hint: keep the default as it is, or use the rollout's own operations
+    there is no metric `nope`
+    hint: look at the list of metrics, or create it first
+    a margin of `-1` is not a tolerated harm
+    hint: use 0 or a positive difference in the metric's unit, such as 0.01
+    a rollout from `control` to `control` changes nothing
+    hint: name two variants
+    another salt would assign everybody in `staging` anew
+    hint: keep the salt and change the shares; for a new assignment replace the targeting
+    ");
 }
 
 #[test]
@@ -117,7 +152,23 @@ fn an_archived_flag_can_only_be_restored() {
             shop::archive("f", false),
         ]),
     );
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(said, @r"
+    flag `f` is archived
+    hint: restore it first
+    flag `f` is archived
+    hint: restore it first
+    flag `f` is archived
+    hint: restore it first
+    flag `f` is archived
+    hint: restore it first
+    flag `f` exists already
+    hint: restore the archived flag
+    flag `f` is archived
+    hint: restore it first
+    flag `f` is archived
+    hint: restore it first
+    ok
+    ");
 }
 
 #[test]
@@ -135,7 +186,14 @@ fn a_split_is_needed_to_reshare() {
             shop::reshare("g", "production", shop::split(10, 10)),
         ]),
     );
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(said, @r"
+    flag `f` has no split in `staging`
+    hint: make its default a split, or start or resume a rollout
+    flag `f` has no split in `production`
+    hint: make its default a split, or start or resume a rollout
+    flag `g` is not served in `production`
+    hint: replace its targeting there first
+    ");
 }
 
 #[test]
@@ -169,7 +227,34 @@ fn a_running_experiment_is_not_disturbed() {
             shop::stop("x"),
         ]),
     );
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(said, @r"
+    this would give `5%` of all units another variant in experiment `x`
+    hint: stop the experiment first
+    this would give `7.5%` of all units another variant in experiment `x`
+    hint: stop the experiment first
+    experiment `x` runs on the split of flag `f` in `production`
+    hint: stop the experiment first
+    this would give `0.01%` of all units another variant in experiment `x`
+    hint: stop the experiment first
+    experiment `x` runs on the split of flag `f` in `production`
+    hint: stop the experiment first
+    experiment `x` is running on flag `f`
+    hint: stop the experiment first
+    experiment `x` is running, and its plan was fixed before the data came
+    hint: stop it, and plan a new experiment
+    experiment `x` is running, and only a draft can start
+    hint: plan a new experiment
+    metric `m` decides experiment `x`, which is running
+    hint: stop the experiment first, or save the metric under another key
+    ok
+    ok
+    ok
+    ok
+    ok
+    ok
+    ok
+    ok
+    ");
 }
 
 #[test]
@@ -202,7 +287,44 @@ fn experiments() {
             with(shop::metric("n", "e"), "/metric/measure", json!({"measure": "sum", "property": ""})),
         ],
     );
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(said, @r"
+    there is no flag `nope`
+    hint: look at the list of flags, or create it first
+    there is no environment `moon`
+    hint: look at the list of environments, or create it first
+    there is no metric `nope`
+    hint: look at the list of metrics, or create it first
+    experiment `y` would be saved in the middle of its life
+    hint: save it as a draft, then start it
+    experiment `y` compares `1` variants
+    hint: plan at least two arms, the control among them
+    variant `control` is two arms of experiment `y`
+    hint: plan one arm for each variant
+    flag `f` has no variant `gone`
+    hint: use two or more of `off`, `control`, `treatment`
+    arm `treatment` of experiment `y` gets nobody
+    hint: give it a share, or leave it out
+    the arms add up to more than everybody: `100.01%`
+    hint: lower the shares to 100% at most
+    the control `off` is not an arm of experiment `y`
+    hint: plan an arm for the control
+    alpha `0.5` is not an error rate
+    hint: use a value between 0 and 0.5, such as 0.05
+    experiment `y` would end when it starts
+    hint: plan a horizon, such as two weeks (1209600000 ms)
+    the smallest effect worth finding is not a positive number
+    hint: use an absolute difference in the metric's unit, or leave it out
+    there is no experiment `y`
+    hint: look at the list of experiments, or create it first
+    experiment `x` is a draft, and only a running one can end
+    hint: start it first
+    experiment `x` is a draft, and only a running one can end
+    hint: start it first
+    metric `n` counts no event
+    hint: name an event type
+    metric `n` sums no property
+    hint: name a numeric property
+    ");
 }
 
 #[test]
@@ -213,7 +335,15 @@ fn an_experiment_runs_once_and_alone() {
         &[second(), shop::start("x")],
         all([shop::start("y"), early, shop::ship("x", "off"), shop::ship("x", "treatment")]),
     );
-    insta::assert_snapshot!(running, @"");
+    insta::assert_snapshot!(running, @r"
+    experiment `x` already runs on flag `f` in `production`
+    hint: stop the experiment first
+    experiment `x` would end at 1970-01-01T00:00:00.005Z, before it began at 2026-02-02T02:40:00Z
+    hint: use a later time
+    variant `off` was not compared in experiment `x`
+    hint: ship one of its arms, or stop it and change the flag
+    ok
+    ");
     let ended = said(
         &[shop::start("x"), shop::stop("x")],
         all([
@@ -223,12 +353,24 @@ fn an_experiment_runs_once_and_alone() {
             shop::experiment("x", "f", "production", "m"),
         ]),
     );
-    insta::assert_snapshot!(ended, @"");
+    insta::assert_snapshot!(ended, @r"
+    experiment `x` has been stopped, and only a draft can start
+    hint: plan a new experiment
+    experiment `x` has been stopped, and only a running one can end
+    hint: plan a new experiment
+    experiment `x` has been stopped, and only a running one can end
+    hint: plan a new experiment
+    experiment `x` has ended
+    hint: plan a new experiment
+    ");
     let nobody = said(
         &[shop::targeting("f", "production", &shop::served(shop::split(1_000, 0)))],
         all([shop::start("x")]),
     );
-    insta::assert_snapshot!(nobody, @"");
+    insta::assert_snapshot!(nobody, @r"
+    the default of flag `f` in `production` gives nobody `treatment`
+    hint: make the default a split with a share for each arm
+    ");
 }
 
 #[test]
@@ -253,7 +395,16 @@ fn where_customers_are_served_a_reason_is_given() {
         let answer = ledger.try_apply(&proposed, Millis(0)).map_or_else(|e| e.message(), |_| "ok".to_owned());
         answers.push_str(&format!("{word} {answer}\n"));
     }
-    insta::assert_snapshot!(answers, @"");
+    insta::assert_snapshot!(answers, @r#"
+    "flag_toggled" a change in `production` needs a reason, because customers are served from it
+    "flag_toggled" ok
+    "flag_archived" a change in `production` needs a reason, because customers are served from it
+    "flag_created" a change in `production` needs a reason, because customers are served from it
+    "flag_created" ok
+    "split_reshared" a change in `production` needs a reason, because customers are served from it
+    "experiment_started" a change in `production` needs a reason, because customers are served from it
+    "metric_saved" ok
+    "#);
 }
 
 #[test]

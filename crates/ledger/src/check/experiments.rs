@@ -46,7 +46,11 @@ fn plan(state: &State, flag: &Flag, experiment: &Experiment) -> Result<(), Ledge
     }
     for (i, arm) in plan.arms.iter().enumerate() {
         if flag.variant(&arm.variant).is_none() {
-            return Err(unknown("variant", &arm.variant));
+            let has: Vec<_> = flag.variants.iter().map(|v| format!("`{}`", v.key)).collect();
+            return Err(refused(
+                format!("flag `{}` has no variant `{}`", flag.key, arm.variant),
+                format!("use two or more of {}", has.join(", ")),
+            ));
         }
         if plan.arms.iter().take(i).any(|a| a.variant == arm.variant) {
             return Err(refused(
@@ -140,9 +144,13 @@ pub(super) fn ended<'s>(
 ) -> Result<&'s Experiment, LedgerError> {
     let experiment = known(state, key)?;
     let ExperimentState::Running { since } = experiment.state else {
+        let hint = match experiment.state {
+            ExperimentState::Draft => "start it first",
+            _ => "plan a new experiment",
+        };
         return Err(refused(
             format!("experiment `{key}` {}, and only a running one can end", stands(&experiment.state)),
-            "look at its state",
+            hint,
         ));
     };
     if at < since {
