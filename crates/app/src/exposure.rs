@@ -8,12 +8,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bellwether_flags::Evaluation;
 use bellwether_model::event::{ASSIGNMENT, EXPOSURE, FLAG_KEY, VARIANT, Who};
-use bellwether_model::{Context, EnvironmentKey, Event, Json, Millis, Properties, Revision, Span};
+use bellwether_model::{Context, Event, Json, Millis, Properties, Span};
 use rustc_hash::{FxBuildHasher, FxHashSet};
 use sha2::{Digest, Sha256};
 
 use crate::App;
 use crate::error::AppError;
+use crate::serving::Served;
 
 /// What an evaluation leaves behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,8 +70,7 @@ impl Queue {
 impl App {
     pub(crate) fn record(
         &self,
-        environment: &EnvironmentKey,
-        revision: Revision,
+        served: &Served,
         evaluation: &Evaluation<'_>,
         context: &Context,
         track: Track,
@@ -83,12 +83,14 @@ impl App {
         let device = context.text("device_id").map(std::borrow::Cow::into_owned);
         let Some(who) = Who::new(context.key().map(str::to_owned), device) else { return };
         let (flag, variant) = (evaluation.flag.as_str(), evaluation.variant.as_str());
-        let key =
-            FxBuildHasher.hash_one((environment.as_str(), flag, variant, &who, track == Track::Exposure));
+        let environment = served.ruleset.environment();
+        let trial = served.trials.get(flag).map_or("", String::as_str);
+        let exposed = track == Track::Exposure;
+        let key = FxBuildHasher.hash_one((environment.as_str(), flag, variant, trial, &who, exposed));
         if !self.exposures.first_today(key, now) {
             return;
         }
-        let event = exposure(environment, flag, variant, who, track, now, Some(revision));
+        let event = exposure(served, flag, variant, trial, who, track, now);
         let mut waiting = self.exposures.waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if waiting.len() < MOST_WAITING {
             waiting.push(event);
@@ -112,20 +114,22 @@ impl App {
 }
 
 /// The event of an exposure or an assignment. Its `insert_id` is the same for the same flag, unit,
-/// variant and day, so that recording it twice is recording it once.
+/// variant, trial and day, so that recording it twice is recording it once. The trial is in it because
+/// an experiment that starts at noon must see who was exposed in the morning and comes again.
 fn exposure(
-    environment: &EnvironmentKey,
+    served: &Served,
     flag: &str,
     variant: &str,
+    trial: &str,
     who: Who,
     track: Track,
     now: Millis,
-    revision: Option<Revision>,
 ) -> Event {
     let name = if track == Track::Exposure { EXPOSURE } else { ASSIGNMENT };
     let day = now.0.div_euclid(i64::try_from(Span::DAY.0).unwrap_or(i64::MAX));
     let mut hash = Sha256::new();
-    for part in [name, flag, variant, who.user().unwrap_or_default(), who.device().unwrap_or_default()] {
+    for part in [name, flag, variant, trial, who.user().unwrap_or_default(), who.device().unwrap_or_default()]
+    {
         hash.update(part.len().to_le_bytes());
         hash.update(part);
     }
@@ -135,7 +139,7 @@ fn exposure(
     properties.insert(FLAG_KEY.into(), Json::from(flag));
     properties.insert(VARIANT.into(), Json::from(variant));
     Event {
-        environment: environment.clone(),
+        environment: served.ruleset.environment().clone(),
         event: name.to_owned(),
         who,
         time: now,
@@ -145,6 +149,6 @@ fn exposure(
         properties,
         user_properties: Properties::new(),
         groups: Properties::new(),
-        revision,
+        revision: Some(served.ruleset.revision()),
     }
 }

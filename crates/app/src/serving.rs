@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bellwether_flags::{Evaluation, Ruleset, amplitude};
-use bellwether_model::{Context, EnvironmentKey, FlagKey, Json, Millis, Revision};
+use bellwether_ledger::State;
+use bellwether_model::experiment::ExperimentState;
+use bellwether_model::{Context, EnvironmentKey, FlagKey, Json, Millis, Revision, Serve};
 
 use crate::App;
 use crate::error::AppError;
@@ -24,6 +26,9 @@ pub struct Served {
     pub tag: String,
     /// When this content was published.
     pub since: Millis,
+    /// What compares each flag's variants now: an experiment since its start, a rollout since its epoch
+    /// began. Exposures count anew for each.
+    pub(crate) trials: BTreeMap<FlagKey, String>,
 }
 
 #[derive(Debug, Default)]
@@ -59,6 +64,22 @@ impl Answer {
     }
 }
 
+/// What compares each flag's variants in an environment now.
+fn trials(state: &State, environment: &EnvironmentKey) -> BTreeMap<FlagKey, String> {
+    let mut trials = BTreeMap::new();
+    for flag in state.flags.values() {
+        if let Some(Serve::Rollout { rollout }) = flag.settings.get(environment).map(|s| &s.default) {
+            trials.insert(flag.key.clone(), format!("rollout {}", rollout.epoch_began.0));
+        }
+        if let Some(experiment) = state.running(&flag.key, environment)
+            && let ExperimentState::Running { since } = experiment.state
+        {
+            trials.insert(flag.key.clone(), format!("experiment {} {}", experiment.key, since.0));
+        }
+    }
+    trials
+}
+
 impl App {
     /// Compiles the newest state for every environment and swaps it in.
     pub(crate) fn publish(&self, now: Millis) -> Result<(), AppError> {
@@ -80,8 +101,10 @@ impl App {
             };
             let ruleset = Ruleset::compile(key, state.revision, flags, &targets)?;
             let tag = format!("{:016x}", ruleset.etag());
+            let trials = trials(&state, key);
             // What serves the same keeps its place, so that its streams stay quiet.
-            let same = before.environments.get(key).filter(|served| served.tag == tag);
+            let same =
+                before.environments.get(key).filter(|served| served.tag == tag && served.trials == trials);
             let served = match same {
                 Some(served) => Arc::clone(served),
                 None => {
@@ -93,8 +116,9 @@ impl App {
                         ruleset,
                         amplitude: text.into(),
                         left_out: export.left_out,
+                        since: before.environments.get(key).filter(|b| b.tag == tag).map_or(now, |b| b.since),
                         tag,
-                        since: now,
+                        trials,
                     })
                 }
             };
@@ -129,7 +153,7 @@ impl App {
     ) -> Result<Option<Answer>, AppError> {
         let served = self.served(environment)?;
         let Some(evaluation) = served.ruleset.evaluate(flag, context) else { return Ok(None) };
-        self.record(environment, served.ruleset.revision(), &evaluation, context, track, now);
+        self.record(&served, &evaluation, context, track, now);
         Ok(Some(Answer::of(&evaluation)))
     }
 
@@ -153,7 +177,7 @@ impl App {
             }
             let Some(evaluation) = served.ruleset.evaluate(key.as_str(), context) else { continue };
             for track in tracks {
-                self.record(environment, served.ruleset.revision(), &evaluation, context, *track, now);
+                self.record(&served, &evaluation, context, *track, now);
             }
             answers.push(Answer::of(&evaluation));
         }
