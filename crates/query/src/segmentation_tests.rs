@@ -129,6 +129,14 @@ fn too_many_groups_are_refused_rather_than_kept() {
     ");
 }
 
+/// Over many batches, and each person on each day.
+#[test]
+fn many_events_of_few_people_are_few_people() {
+    let event = |i: i64| event("a", Who::User(format!("u{}", i % 7)), i % (3 * DAY), &json!({}));
+    let events = (0..200_000).map(|i| event(i * 1_303)).collect();
+    insta::assert_snapshot!(shown(&answer(&asked("a", Measure::Uniques, None), events)), @"- [7, 7, 7] 7");
+}
+
 /// A row of the property test: who, when, and its properties.
 fn any_event() -> impl Strategy<Value = Event> {
     let who = (0u8..4, 0u8..3).prop_filter_map("an id", |(u, d)| {
