@@ -65,15 +65,15 @@ describe('the API', () => {
     assert.ok(done.revision > newer.revision);
   });
   test('nobody, and those who may not', async () => {
-    await refused(path, 401, 'unauthenticated', { scope: undefined, json: toggle });
+    await refused(path, 401, 'unauthenticated', { scope: null, json: toggle });
     await refused(path, 403, 'forbidden', { scope: 'client', json: toggle });
     await refused(path, 403, 'forbidden', { scope: 'server', json: toggle });
   });
   test('a session without its CSRF token changes nothing', async () => {
-    const reply = await server.raw(path, { scope: undefined, headers: { cookie: server.session.cookie }, json: toggle });
+    const reply = await server.raw(path, { scope: null, headers: { cookie: server.session.cookie }, json: toggle });
     assert.equal(reply.status, 403);
     const again = await server.raw(path, {
-      scope: undefined,
+      scope: null,
       headers: { cookie: server.session.cookie, 'x-csrf-token': server.session.csrf },
       json: toggle,
     });
@@ -82,7 +82,7 @@ describe('the API', () => {
   test('the setup link works once', async () => {
     const token = new URL(server.setup).searchParams.get('token');
     const person = { token, email: 'eve@example.com', name: 'Eve', password: 'correct horse battery staple' };
-    const reply = await server.raw('/api/setup', { scope: undefined, json: person });
+    const reply = await server.raw('/api/setup', { scope: null, json: person });
     assert.ok([401, 403, 404, 409].includes(reply.status), String(reply.status));
   });
   test('a change is in the log with who and why', async () => {

@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { chromium } from 'playwright-core';
+import { atEnd } from './harness.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 
@@ -34,7 +35,7 @@ export async function applicationPage(t) {
   });
   site.listen(0, '127.0.0.1');
   await once(site, 'listening');
-  t.after(() => site.close());
+  atEnd(t, () => site.close());
   const browser = await chromium.launch({
     executablePath: executable(),
     args: [
@@ -42,7 +43,7 @@ export async function applicationPage(t) {
       '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage',
     ],
   });
-  t.after(() => browser.close());
+  atEnd(t, () => browser.close());
   const page = await browser.newPage();
   await page.goto(`http://127.0.0.1:${site.address().port}/`);
   return page;

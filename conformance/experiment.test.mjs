@@ -16,7 +16,7 @@ const user = (i) => ({
   user_id: `user-${i}`,
   country: ['DE', 'JP', undefined][i % 3],
   version: ['2.1.0', '2.0.9', '3.0.0-beta', undefined][i % 4],
-  user_properties: { plan: ['free', 'pro'][i % 2] },
+  user_properties: { plan: ['free', 'pro'][Math.floor(i / 4) % 2] },
 });
 
 describe('Amplitude Experiment', () => {

@@ -55,7 +55,7 @@ class AmplitudeExperiment(Proof):
                 user_id=f"user-{i}",
                 country=["DE", "JP", None][i % 3],
                 version=["2.1.0", "2.0.9", "3.0.0-beta", None][i % 4],
-                user_properties={"plan": ["free", "pro"][i % 2]},
+                user_properties={"plan": ["free", "pro"][i // 4 % 2]},
             )
             there = {key: (v.key, v.value, v.payload) for key, v in remote.fetch_v2(user).items()}
             here = {key: (v.key, v.value, v.payload) for key, v in local.evaluate_v2(user).items()}

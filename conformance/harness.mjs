@@ -81,10 +81,24 @@ export class Refused extends Error {
   }
 }
 
+const endings = new WeakMap();
+
+/** Ends something when the test is over: what was begun last ends first, clients before their server. */
+export function atEnd(t, end) {
+  let ends = endings.get(t);
+  if (!ends) {
+    endings.set(t, (ends = []));
+    t.after(async () => {
+      for (const end of ends.reverse()) await end();
+    });
+  }
+  ends.push(end);
+}
+
 /** A directory that is removed when the test is over. */
 export function directory(t) {
   const dir = mkdtempSync(join(tmpdir(), 'bellwether-'));
-  t?.after(() => rmSync(dir, { recursive: true, force: true }));
+  atEnd(t, () => rmSync(dir, { recursive: true, force: true }));
   return dir;
 }
 
@@ -101,7 +115,7 @@ export class Server {
     server.environment = environment;
     server.clockStart = clock;
     await server.open();
-    t?.after(() => server.stop());
+    atEnd(t, () => server.stop());
     const token = new URL(server.setup).searchParams.get('token');
     const person = { token, email: 'ada@example.com', name: 'Ada', password: 'correct horse battery staple' };
     const login = await fetch(`${server.url}/api/setup`, {
@@ -210,15 +224,13 @@ export class Server {
   }
 }
 
-/** One server for all tests of a `describe`: `serving().server` from its first test on. */
+/** One server for all tests of a `describe`: its `server` is there from `before` on. */
 export function serving(options) {
-  const ends = [];
+  let end;
   const suite = {};
   before(async () => {
-    suite.server = await Server.start({ after: (end) => ends.unshift(end) }, options);
+    suite.server = await Server.start({ after: (all) => (end = all) }, options);
   });
-  after(async () => {
-    for (const end of ends) await end();
-  });
+  after(() => end?.());
   return suite;
 }

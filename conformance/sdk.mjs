@@ -5,6 +5,7 @@ import { createInstance } from '@amplitude/analytics-node';
 import { LocalEvaluationClient, RemoteEvaluationClient } from '@amplitude/experiment-node-server';
 import { OFREPProvider } from '@openfeature/ofrep-provider';
 import { OpenFeature } from '@openfeature/server-sdk';
+import { atEnd } from './harness.mjs';
 
 let domains = 0;
 
@@ -16,7 +17,7 @@ export async function openFeature(t, server, { scope = 'server' } = {}) {
     headers: [['Authorization', `Bearer ${server.keys[scope]}`]],
   });
   await OpenFeature.setProviderAndWait(domain, provider);
-  t?.after(() => OpenFeature.clearProviders());
+  atEnd(t, () => OpenFeature.clearProviders());
   return OpenFeature.getClient(domain);
 }
 
@@ -42,17 +43,17 @@ export async function amplitudeLocal(t, server, { scope = 'server', streaming = 
     },
   });
   await client.start();
-  t?.after(() => client.stop());
+  atEnd(t, () => client.stop());
   return client;
 }
 
-/** Amplitude Analytics. Events leave when 200 wait or `flush` is called, instead of after 10 s. */
+/** Amplitude Analytics. Events leave when `flush` is called or after 1 s instead of 10 s. */
 export async function amplitudeAnalytics(server, { scope = 'client', ...options } = {}) {
   const client = createInstance();
   await client.init(server.keys[scope], {
     serverUrl: `${server.url}/2/httpapi`,
     flushQueueSize: 200,
-    flushIntervalMillis: 60_000,
+    flushIntervalMillis: 1000,
     ...options,
   }).promise;
   return client;
