@@ -1,7 +1,7 @@
 //! Ledger: what is asked of a change before it is made. Rules may become stricter here at any time:
 //! they are never asked of a change that is stored.
 
-use bellwether_model::experiment::ExperimentState;
+use bellwether_model::experiment::{Arm, ExperimentState};
 use bellwether_model::{
     Actor, Change, Edit, Environment, EnvironmentKey, Experiment, ExperimentKey, Flag, FlagKey, Json, ListId,
     Metric, Millis, Revision, Rollout, RolloutState, Serve, Setting, Share, Split, VariantKey,
@@ -326,13 +326,31 @@ fn undisturbed(
             "stop the experiment first",
         ));
     };
-    let moved = was.and_then(division).map_or(Share::NONE, |was| was.moved(next));
-    if moved == Share::NONE {
+    let Some(was) = was.and_then(division) else { return Ok(()) };
+    let moved = was.moved(next);
+    if moved != Share::NONE {
+        return Err(refused(
+            format!(
+                "this would give `{moved}` of all units another variant in experiment `{}`",
+                experiment.key
+            ),
+            "stop the experiment first",
+        ));
+    }
+    // Units that come later would divide otherwise than those before: the sample-ratio check would
+    // call the experiment broken, and pooled arms could show a difference that is none.
+    let arms = &experiment.plan.arms;
+    let points = |split: &Split, variant: &VariantKey| u32::from(split.share(variant).points());
+    let keeps = |a: &Arm, b: &Arm| {
+        points(was, &a.variant) * points(next, &b.variant)
+            == points(was, &b.variant) * points(next, &a.variant)
+    };
+    if arms.windows(2).all(|pair| matches!(pair, [a, b] if keeps(a, b))) {
         return Ok(());
     }
     Err(refused(
-        format!("this would give `{moved}` of all units another variant in experiment `{}`", experiment.key),
-        "stop the experiment first",
+        format!("this would change the ratio of the arms of experiment `{}` while it runs", experiment.key),
+        "widen all arms alike, or stop the experiment first",
     ))
 }
 

@@ -208,6 +208,8 @@ fn a_running_experiment_is_not_disturbed() {
             // People would get another variant, or none by a split.
             shop::reshare("f", "production", shop::split(500, 1_000)),
             shop::targeting("f", "production", &shop::served(shop::split(1_000, 250))),
+            // Nobody moves, but newcomers would split otherwise than planned.
+            shop::targeting("f", "production", &shop::served(shop::split(1_000, 5_000))),
             shop::targeting("f", "production", &shop::variant("treatment")),
             shop::set_rollout("f", "production", rollout(1_000, 999, "widening")),
             shop::set_rollout("f", "production", rollout(1_000, 1_000, "done")),
@@ -219,7 +221,7 @@ fn a_running_experiment_is_not_disturbed() {
             shop::experiment("y", "f", "production", "m"),
             // Nobody who is enrolled moves; a halt and the off switch are always there; elsewhere anything.
             shop::reshare("f", "production", shop::split(2_000, 2_000)),
-            shop::targeting("f", "production", &shop::served(shop::split(1_000, 5_000))),
+            shop::targeting("f", "production", &shop::served(shop::split(5_000, 5_000))),
             shop::set_rollout("f", "production", rollout(1_000, 1_000, "widening")),
             shop::set_rollout("f", "production", rollout(1_000, 1_000, "halted")),
             shop::toggle("f", "production", false),
@@ -232,6 +234,8 @@ fn a_running_experiment_is_not_disturbed() {
     hint: stop the experiment first
     this would give `7.5%` of all units another variant in experiment `x`
     hint: stop the experiment first
+    this would change the ratio of the arms of experiment `x` while it runs
+    hint: widen all arms alike, or stop the experiment first
     experiment `x` runs on the split of flag `f` in `production`
     hint: stop the experiment first
     this would give `0.01%` of all units another variant in experiment `x`
