@@ -1,4 +1,5 @@
-//! Store: maintenance. Rows in memory become a part; log files that parts make superfluous go.
+//! Store: maintenance. Rows in memory become a part; log files that parts make superfluous go; small
+//! parts become larger ones.
 
 use std::sync::Arc;
 
@@ -6,6 +7,7 @@ use bellwether_columns::ScanError;
 use bellwether_model::{Millis, Seq};
 
 use crate::error::StoreError;
+use crate::manifest::Manifest;
 use crate::memory::{Memtable, Row, View};
 use crate::part::{self, Part};
 use crate::store::{Store, lock};
@@ -15,23 +17,28 @@ use crate::store::{Store, lock};
 pub struct Step {
     /// Events that were written into a part.
     pub sealed: u64,
+    /// Parts that became one.
+    pub merged: usize,
     /// Log files that were removed.
     pub logs_removed: usize,
 }
 
 impl Store {
     /// A bounded piece of maintenance: writes at most one part, if there are enough rows in memory or
-    /// the first of them is old enough; removes superfluous log files; forgets `insert_id`s of long
-    /// ago. A step that finds nothing to do costs next to nothing, so call it every second.
+    /// the first of them is old enough, or else from small parts next to each other; removes
+    /// superfluous log files; forgets `insert_id`s of long ago. A step that finds nothing to do costs next to nothing, so call it every second.
     ///
     /// # Errors
     /// When a file could not be written. Nothing is lost or half-done then: the rows stay in memory
     /// and in the log, and the next step tries again.
     pub fn step(&self, now: Millis) -> Result<Step, StoreError> {
-        self.seal(|memory| {
+        let mut manifest = lock(&self.manifest);
+        let step = self.seal(&mut manifest, |memory| {
             let aged = memory.first().is_some_and(|first| now.since(first) >= self.settings.seal_age);
             memory.len() >= self.settings.seal_rows || memory.bytes() >= self.settings.seal_bytes || aged
-        })
+        })?;
+        let merged = if step.sealed == 0 { self.merge(&mut manifest)? } else { 0 };
+        Ok(Step { merged, ..step })
     }
 
     /// Writes everything in memory into a part, as before an export or a long stop.
@@ -40,16 +47,17 @@ impl Store {
     /// As [`Store::step`].
     pub fn flush(&self) -> Result<Step, StoreError> {
         // The first seals what an earlier step failed to, if there is such a thing.
-        let first = self.seal(|_| true)?;
-        let second = self.seal(|_| true)?;
+        let mut manifest = lock(&self.manifest);
+        let first = self.seal(&mut manifest, |_| true)?;
+        let second = self.seal(&mut manifest, |_| true)?;
         Ok(Step {
             sealed: first.sealed + second.sealed,
+            merged: 0,
             logs_removed: first.logs_removed + second.logs_removed,
         })
     }
 
-    fn seal(&self, due: impl FnOnce(&Memtable) -> bool) -> Result<Step, StoreError> {
-        let mut manifest = lock(&self.manifest);
+    fn seal(&self, manifest: &mut Manifest, due: impl FnOnce(&Memtable) -> bool) -> Result<Step, StoreError> {
         let frozen = self.freeze(due)?;
         let mut step = Step::default();
         if let Some((view, sealed)) = frozen {

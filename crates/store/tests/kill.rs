@@ -10,7 +10,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bellwether_model::event::Who;
-use bellwether_model::{Event, Millis, Properties};
+use bellwether_model::{Event, Millis, Properties, Span};
 use bellwether_store::{Outcome, Settings, Store};
 
 const DIR: &str = "BELLWETHER_KILL_DIR";
@@ -38,8 +38,8 @@ fn event(id: u64) -> Event {
 }
 
 fn settings() -> Settings {
-    // Small, so that a kill often hits a part or the manifest half-way.
-    Settings { seal_rows: 60, ..Settings::default() }
+    // Every step seals or merges, so that a kill often hits a part or the manifest half-way.
+    Settings { seal_rows: 500, seal_age: Span(0), ..Settings::default() }
 }
 
 /// The process that is killed: three senders that send each batch twice, one thread that commits and
@@ -48,6 +48,12 @@ fn settings() -> Settings {
 fn child() {
     let Ok(dir) = std::env::var(DIR) else { return };
     let round: u64 = std::env::var(ROUND).unwrap().parse().unwrap();
+    // A thread that panics must not leave the others spinning and the parent waiting.
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        std::process::abort();
+    }));
     let (store, _) = Store::open(Path::new(&dir), settings()).unwrap();
     let out = Mutex::new(std::io::stdout());
     let next = AtomicU64::new(round * ROUND_IDS);
@@ -122,7 +128,6 @@ fn what_was_acknowledged_is_there_once_after_a_kill() {
             .env(DIR, &dir)
             .env(ROUND, round.to_string())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
             .spawn()
             .unwrap();
         patience = patience.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, TimestampMillisecondType, UInt64Type};
@@ -32,6 +33,19 @@ pub(crate) struct Part {
     path: PathBuf,
     entry: Entry,
     footer: ArrowReaderMetadata,
+    /// Whether the file goes with the last reader.
+    retired: AtomicBool,
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        if self.retired.load(Ordering::Acquire)
+            && let Err(cause) = std::fs::remove_file(&self.path)
+        {
+            // The manifest does not name it any more: the next open removes it.
+            tracing::warn!(file = %self.path.display(), %cause, "a superfluous part stays behind");
+        }
+    }
 }
 
 type Why = Box<dyn std::error::Error + Send + Sync>;
@@ -56,7 +70,12 @@ impl Part {
                 format!("it has `{rows}` rows, the manifest says `{}`", entry.rows).into(),
             ));
         }
-        Ok(Self { path, entry: entry.clone(), footer })
+        Ok(Self { path, entry: entry.clone(), footer, retired: AtomicBool::new(false) })
+    }
+
+    /// The manifest does not name it any more: its file goes when nobody reads it any more.
+    pub(crate) fn retire(&self) {
+        self.retired.store(true, Ordering::Release);
     }
 
     pub(crate) fn entry(&self) -> &Entry {

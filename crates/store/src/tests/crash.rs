@@ -92,6 +92,42 @@ fn a_step_cut_off_anywhere_changes_nothing_that_can_be_read() {
 }
 
 #[test]
+fn parts_are_merged_under_readers_and_a_merge_cut_off_changes_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let settings = || Settings { seal_rows: 100, ..Settings::default() };
+    let store = Store::open(home.path(), settings()).unwrap().0;
+    for name in ["a", "b", "c", "d", "e"] {
+        put(&store, [name]);
+        store.flush().unwrap();
+    }
+    let reader = store.snapshot();
+    let before = read_dir(home.path());
+    assert_eq!(store.step(bellwether_model::Millis(0)).unwrap().merged, 4);
+    assert_eq!((store.stats().parts, names(&store).concat().as_str()), (2, "abcde"));
+    let everything = reader.events(&"production".parse().unwrap(), 9).unwrap();
+    assert_eq!((everything.len(), reader.parts()), (5, 5), "a reader keeps what it reads");
+
+    let both = read_dir(home.path());
+    assert_eq!(both.len(), before.len() + 1);
+    drop(reader);
+    let after = read_dir(home.path());
+    assert_eq!(after.len(), before.len() - 3, "the last reader was gone");
+    drop(store);
+
+    let mut unnamed = both.clone();
+    unnamed.insert("manifest.json".into(), before[std::path::Path::new("manifest.json")].clone());
+    for (files, parts) in [(before, 5), (unnamed, 5), (both, 2), (after, 2)] {
+        let home = write_dir(&files);
+        let (store, recovery) = Store::open(home.path(), settings()).unwrap();
+        assert_eq!((recovery.parts, names(&store).concat().as_str()), (parts, "abcde"));
+        assert_eq!(store.append(vec![super::named("a", 9)]).unwrap().taken.duplicates, 1);
+        drop(store);
+        let report = Store::doctor(home.path()).unwrap();
+        assert!(report.is_sound() && report.notes.is_empty(), "{report:?}");
+    }
+}
+
+#[test]
 fn a_part_that_cannot_be_written_leaves_its_rows_where_they_are() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path());

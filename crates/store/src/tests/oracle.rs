@@ -17,6 +17,7 @@ enum Act {
     /// A commit to a disk that takes so many bytes and then no more.
     CommitToFullDisk(usize),
     Step,
+    Flush,
     Reopen,
     Ask(Want, usize),
 }
@@ -26,7 +27,8 @@ fn act() -> impl Strategy<Value = Act> {
         5 => proptest::collection::vec(event(), 0..6).prop_map(Act::Append),
         4 => Just(Act::Commit),
         1 => (0_usize..40).prop_map(Act::CommitToFullDisk),
-        2 => Just(Act::Step),
+        3 => Just(Act::Step),
+        3 => Just(Act::Flush),
         1 => Just(Act::Reopen),
         3 => (want(), 0_usize..12).prop_map(|(want, limit)| Act::Ask(want, limit)),
     ]
@@ -177,6 +179,9 @@ fn run(acts: Vec<Act>, settings: &Settings) {
             Act::Step => {
                 store.step(Millis(0)).unwrap();
             }
+            Act::Flush => {
+                store.flush().unwrap();
+            }
             Act::Reopen => {
                 drop(store);
                 model.queued.clear();
@@ -211,7 +216,7 @@ proptest! {
 
     #[test]
     fn a_store_answers_as_a_list_would(
-        acts in proptest::collection::vec(act(), 1..40), seal_rows in 1_usize..12,
+        acts in proptest::collection::vec(act(), 1..60), seal_rows in 1_usize..60,
     ) {
         run(acts, &Settings { seal_rows, seal_age: Span::DAY.times(100), ..Settings::default() });
     }
