@@ -37,9 +37,11 @@ clean-suites:
 prepare:
 	@.ci/prepare
 
+# The first suite builds the binary with the features that the tests need too, so that nothing is
+# compiled twice.
 suites: prepare web/dist/index.html
+	@.ci/suite build cargo build --workspace --all-targets
 	@.ci/suite rust cargo test --workspace --no-fail-fast
-	@.ci/suite binary cargo build -p bellwether-cli
 	@.ci/suite web-unit npm run --prefix web --silent test
 	@.ci/suite web-e2e npm run --prefix web --silent e2e
 	@.ci/suite sdk-node $(node_test) $(proofs)

@@ -17,7 +17,7 @@ const facts = read('target/proof/facts.jsonl').split('\n').filter(Boolean).map((
 
 const about = {
   rust: 'All unit, property and golden tests of the Rust rooms, and the tidy test.',
-  binary: 'The binary builds.',
+  build: 'Everything builds.',
   'web-unit': 'Pure logic of the pages.',
   'web-e2e': 'The pages in a real headless Chromium: log in, toggle, see the experiment.',
   'sdk-node': 'The official Node and web SDKs against the real binary.',
