@@ -1,0 +1,2 @@
+// Web: PostCSS for Mantine's breakpoint and colour-scheme mixins.
+module.exports = { plugins: { "postcss-preset-mantine": {} } };

@@ -1,0 +1,53 @@
+//! Web: what numbers look like.
+import { describe, expect, it } from "vitest";
+
+import { count, duration, effect, fixed, pValue, plural, rate, share, short, tick } from "./numbers";
+
+const plain = (text: string) => text.replaceAll("\u202f", "_").replaceAll("\u2212", "-");
+
+describe("numbers", () => {
+  it.each([
+    [0, "0"], [999, "999"], [44_700, "44_700"], [1_234_567, "1_234_567"], [-4_321, "-4_321"],
+  ])("counts %d as %s", (n, text) => expect(plain(count(n))).toBe(text));
+
+  it("draws no sign on what rounds to nothing", () => {
+    expect(plain(fixed(-0.004, 2))).toBe("0.00");
+    expect(plain(effect(0.00001, -0.02, 0.02, "points"))).toBe("0.0 pts (-2.0 to 2.0)");
+  });
+
+  it.each([
+    [0.021, 0.004, 0.038, "points", "+2.1 pts (0.4 to 3.8)"],
+    [-0.0082, -0.0133, -0.0031, "points", "-0.82 pts (-1.33 to -0.31)"],
+    [12.4, -3.1, 27.9, "absolute", "+12 (-3 to 28)"],
+    [0.104, 0.0011, 0.2069, "relative", "+10% (0 to 21)"],
+    [0, 0, 0, "absolute", "0.00 (0.00 to 0.00)"],
+  ] as const)("an effect wears its uncertainty: %d", (estimate, low, high, scale, text) =>
+    expect(plain(effect(estimate, low, high, scale))).toBe(text));
+
+  it("rounds a rate to what its units can tell apart", () => {
+    expect(rate(0.1902, 44_700)).toBe("19.02%");
+    expect(rate(0.19, 100)).toBe("19.0%");
+    expect(rate(0, 50)).toBe("0.0%");
+  });
+
+  it.each([[10_000, "100%"], [1_250, "12.5%"], [1, "0.01%"], [0, "0%"]])("a share of %d is %s", (bp, text) =>
+    expect(share(bp)).toBe(text));
+
+  it("never calls a p-value 0", () => {
+    expect(pValue(0.00155)).toBe("0.0016");
+    expect(pValue(0.5)).toBe("0.5");
+    expect(pValue(1.23e-112)).toBe("1.2 × 10⁻¹¹²");
+    expect(pValue(0)).not.toMatch(/^0/);
+  });
+
+  it.each([
+    [86_400_000, "1 day"], [14 * 86_400_000, "14 days"], [36 * 3_600_000, "36 hours"], [600_000, "10 minutes"],
+    [5_400_000, "90 minutes"], [1_500, "1.5 seconds"], [1_000, "1 second"],
+  ])("%d ms last %s", (ms, text) => expect(duration(ms)).toBe(text));
+
+  it("shortens for axes", () => {
+    expect([9_999, 12_000, 1_250_000, 3_000_000].map(short).map(plain)).toEqual(["9_999", "12k", "1.3M", "3M"]);
+    expect(tick(-0.02, "points")).toBe("\u22122 pts");
+    expect([plural(1, "flag"), plural(2, "flag")]).toEqual(["1 flag", "2 flags"]);
+  });
+});

@@ -1,0 +1,82 @@
+//! Web: times as they are read, always in one zone that is said.
+
+/** The zone in which times are shown. */
+export const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+
+let ahead = 0;
+
+/** Remembers the server's time, which is the time that counts: it may run on a clock of its own. */
+export function serverTime(now: number): void {
+  ahead = now - Date.now();
+}
+
+/** The time, by the server's clock. */
+export function now(): number {
+  return Date.now() + ahead;
+}
+
+const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: ZONE });
+const weekday = new Intl.DateTimeFormat("en-GB", { weekday: "short", timeZone: ZONE });
+const dayMonth = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: ZONE });
+const dayMonthYear = new Intl.DateTimeFormat("en-GB", {
+  day: "numeric", month: "short", year: "numeric", timeZone: ZONE,
+});
+const exactly = new Intl.DateTimeFormat("en-GB", {
+  weekday: "short", day: "numeric", month: "short", year: "numeric",
+  hour: "2-digit", minute: "2-digit", second: "2-digit", timeZone: ZONE,
+});
+const iso = new Intl.DateTimeFormat("sv-SE", { year: "numeric", month: "2-digit", day: "2-digit", timeZone: ZONE });
+
+/** The civil date of a moment, `2026-11-22`. */
+export function civil(ms: number): string {
+  return iso.format(ms);
+}
+
+/** A civil date some days later (or earlier). */
+export function addDays(date: string, days: number): string {
+  const at = new Date(`${date}T00:00:00Z`);
+  at.setUTCDate(at.getUTCDate() + days);
+  return at.toISOString().slice(0, 10);
+}
+
+/** Whether a text is a civil date that exists. */
+export function isDate(text: string): boolean {
+  return /^\d{4}-\d{2}-\d{2}$/.test(text) && addDaysOr(text) === text;
+}
+
+function addDaysOr(text: string): string | null {
+  const at = new Date(`${text}T00:00:00Z`);
+  return Number.isNaN(at.getTime()) ? null : at.toISOString().slice(0, 10);
+}
+
+/** A civil date as it is read: `22 Nov`, with the year when `year` differs. */
+export function dateLabel(date: string, year?: string): string {
+  const at = Date.parse(`${date}T12:00:00Z`);
+  const format = { day: "numeric", month: "short", timeZone: "UTC" } as const;
+  return new Intl.DateTimeFormat("en-GB", year && !date.startsWith(year) ? { ...format, year: "numeric" } : format).format(at);
+}
+
+/** A moment, as close as it matters: `just now`, `5 min ago`, `today 14:03`, `Tue 14:03`, `3 Mar`. */
+export function ago(ms: number, to = now()): string {
+  const past = to - ms;
+  if (past >= 0 && past < 45_000) return "just now";
+  if (past >= 0 && past < 3_600_000) return `${Math.max(1, Math.round(past / 60_000))} min ago`;
+  const days = Math.round((Date.parse(civil(to)) - Date.parse(civil(ms))) / 86_400_000);
+  const at = clock.format(ms);
+  if (days === 0) return `today ${at}`;
+  if (days === 1) return `yesterday ${at}`;
+  if (days === -1) return `tomorrow ${at}`;
+  if (Math.abs(days) < 7) return `${weekday.format(ms)} ${at}`;
+  const sameYear = civil(to).slice(0, 4) === civil(ms).slice(0, 4);
+  return sameYear ? `${dayMonth.format(ms)} ${at}` : dayMonthYear.format(ms);
+}
+
+/** The day of a moment: `Tue 3 Mar`. */
+export function day(ms: number): string {
+  return `${weekday.format(ms)} ${dayMonth.format(ms)}`;
+}
+
+/** A moment to the second, with the zone. */
+export function exact(ms: number): string {
+  return `${exactly.format(ms)} ${ZONE}`;
+}

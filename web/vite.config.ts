@@ -1,0 +1,12 @@
+//! Web: the build. One entry, files with hashed names under /assets, so that the server may let
+//! browsers keep them for ever; charts are a chunk of their own.
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vite";
+
+const server = process.env.BELLWETHER ?? "http://127.0.0.1:8080";
+
+export default defineConfig({
+  plugins: [react()],
+  build: { target: "es2022", assetsInlineLimit: 0, sourcemap: false, chunkSizeWarningLimit: 900 },
+  server: { proxy: { "/api": server, "/openapi.json": server } },
+});
