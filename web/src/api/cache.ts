@@ -1,0 +1,14 @@
+//! Web: the one cache of what was read. A refusal is not asked again; a server that does not answer
+//! is, twice.
+import { QueryClient } from "@tanstack/react-query";
+
+import { ApiError } from "./client";
+
+export const cache = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: 2_000,
+      retry: (failures, error) => failures < 2 && error instanceof ApiError && (error.status === 0 || error.status >= 502),
+    },
+  },
+});

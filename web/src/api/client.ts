@@ -1,0 +1,84 @@
+//! Web: the door to the API. Typed by the OpenAPI document; every refusal arrives as an `ApiError`
+//! with the words of the server, and writes carry the CSRF token of the session.
+import createClient from "openapi-fetch";
+
+import type { paths } from "./schema";
+
+/** What the server said no with, in its own words. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly hint: string,
+    readonly requestId: string,
+    readonly details: Record<string, unknown>,
+  ) {
+    super(message);
+  }
+
+  static from(status: number, body: unknown): ApiError {
+    const b = (typeof body === "object" && body !== null ? body : {}) as Record<string, unknown>;
+    const word = (key: string, other: string) => (typeof b[key] === "string" ? (b[key] as string) : other);
+    return new ApiError(
+      status,
+      word("code", status === 0 ? "unreachable" : `http_${status}`),
+      word("message", status === 0 ? "the server does not answer" : `the server answered ${status} without a reason`),
+      word("hint", status === 0 ? "check that bellwether runs, then try again" : "try again; if it stays, look for it in the server's log"),
+      word("request_id", ""),
+      typeof b["details"] === "object" && b["details"] !== null ? (b["details"] as Record<string, unknown>) : {},
+    );
+  }
+}
+
+let csrf = "";
+
+/** Remembers the token that the session's writes must carry. */
+export function rememberCsrf(token: string): void {
+  csrf = token;
+}
+
+export const api = createClient<paths>({ baseUrl: window.location.origin });
+
+api.use({
+  onRequest({ request }) {
+    if (request.method !== "GET" && csrf) request.headers.set("X-CSRF-Token", csrf);
+    return request;
+  },
+});
+
+/** The data of an answer, or an `ApiError`. */
+export async function ask<T>(answer: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
+  let settled;
+  try {
+    settled = await answer;
+  } catch {
+    throw ApiError.from(0, null);
+  }
+  const { data, error, response } = settled;
+  if (!response.ok) throw ApiError.from(response.status, error);
+  return data as T;
+}
+
+/** Posts to a door that is not an operation, such as login. */
+export async function post<T>(path: string, body: unknown): Promise<T> {
+  let response: Response;
+  try {
+    response = await fetch(path, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", ...(csrf ? { "X-CSRF-Token": csrf } : {}) },
+      body: JSON.stringify(body),
+    });
+  } catch {
+    throw ApiError.from(0, null);
+  }
+  const text = await response.text();
+  let parsed: unknown = null;
+  try {
+    parsed = text ? JSON.parse(text) : null;
+  } catch {
+    parsed = null;
+  }
+  if (!response.ok) throw ApiError.from(response.status, parsed);
+  return parsed as T;
+}

@@ -1,0 +1,106 @@
+//! Web: what the page reads, each under one key, so that a change makes exactly it stale.
+import { keepPreviousData, queryOptions } from "@tanstack/react-query";
+
+import { serverTime } from "../lib/time";
+import { api, ask } from "./client";
+import type { SegmentationAsk } from "./types";
+
+const LIVE = 5_000;
+
+export const environments = queryOptions({
+  queryKey: ["environments"],
+  staleTime: 60_000,
+  queryFn: () => ask(api.GET("/api/environments")).then((r) => r.environments),
+});
+
+export const flags = (archived = false) =>
+  queryOptions({
+    queryKey: ["flags", archived],
+    refetchInterval: LIVE,
+    queryFn: () => ask(api.GET("/api/flags", { params: { query: { archived } } })).then((r) => r.flags),
+  });
+
+export const flag = (key: string) =>
+  queryOptions({
+    queryKey: ["flag", key],
+    refetchInterval: LIVE,
+    queryFn: () => ask(api.GET("/api/flags/{flag}", { params: { path: { flag: key } } })),
+  });
+
+export const guard = (key: string, environment: string) =>
+  queryOptions({
+    queryKey: ["guard", key, environment],
+    refetchInterval: 10_000,
+    queryFn: () => ask(api.GET("/api/flags/{flag}/guard", { params: { path: { flag: key }, query: { environment } } })),
+  });
+
+export const metrics = queryOptions({
+  queryKey: ["metrics"],
+  queryFn: () => ask(api.GET("/api/metrics")).then((r) => r.metrics),
+});
+
+export const experiments = queryOptions({
+  queryKey: ["experiments"],
+  queryFn: () => ask(api.GET("/api/experiments", {})).then((r) => r.experiments),
+});
+
+export const experiment = (key: string) =>
+  queryOptions({
+    queryKey: ["experiment", key],
+    queryFn: () => ask(api.GET("/api/experiments/{experiment}", { params: { path: { experiment: key } } })),
+  });
+
+export const results = (key: string) =>
+  queryOptions({
+    queryKey: ["results", key],
+    refetchInterval: 15_000,
+    placeholderData: keepPreviousData,
+    queryFn: () => ask(api.GET("/api/experiments/{experiment}/results", { params: { path: { experiment: key } } })),
+  });
+
+/** What changes are read: of one thing or of all. */
+export type About = { flag?: string; experiment?: string; metric?: string };
+
+export const changes = (about: About, before?: number, limit = 50) =>
+  queryOptions({
+    queryKey: ["changes", about, before ?? null, limit],
+    placeholderData: keepPreviousData,
+    refetchInterval: before === undefined ? LIVE : false,
+    queryFn: () => ask(api.GET("/api/changes", { params: { query: { ...about, before, limit } } })),
+  });
+
+export const catalogue = (environment: string) =>
+  queryOptions({
+    queryKey: ["catalogue", environment],
+    refetchInterval: 15_000,
+    queryFn: () => ask(api.GET("/api/events", { params: { query: { environment } } })),
+  });
+
+export const recent = (environment: string, limit = 100) =>
+  queryOptions({
+    queryKey: ["recent", environment, limit],
+    refetchInterval: 2_000,
+    queryFn: () => ask(api.GET("/api/events/recent", { params: { query: { environment, limit } } })),
+  });
+
+export const segmentation = (body: SegmentationAsk) =>
+  queryOptions({
+    queryKey: ["segmentation", body],
+    placeholderData: keepPreviousData,
+    queryFn: () => ask(api.POST("/api/query/segmentation", { body })),
+  });
+
+export const keys = queryOptions({
+  queryKey: ["keys"],
+  queryFn: () => ask(api.GET("/api/keys")).then((r) => r.keys),
+});
+
+export const status = queryOptions({
+  queryKey: ["status"],
+  refetchInterval: LIVE,
+  queryFn: async () => {
+    const found = await ask(api.GET("/api/status"));
+    serverTime(found.now);
+    return found;
+  },
+});

@@ -1,0 +1,71 @@
+//! Web: the words of the API, by short names. All are generated from the OpenAPI document.
+import type { components, paths } from "./schema";
+
+type S = components["schemas"];
+export type Environment = S["Environment"];
+export type FlagView = S["FlagView"];
+export type Flag = S["Flag"];
+export type Setting = S["Setting"];
+export type Serve = S["Serve"];
+export type Split = S["Split"];
+export type Rollout = S["Rollout"];
+export type Clause = S["Clause"];
+export type Op = S["Op"];
+export type Kind = S["Kind"];
+export type RuleInput = S["RuleInput"];
+export type ServeInput = S["ServeInput"];
+export type TargetInput = S["TargetInput"];
+export type Metric = S["Metric"];
+export type Measure = S["Measure"];
+export type MetricView = S["MetricView"];
+export type Experiment = S["Experiment"];
+export type ExperimentView = S["ExperimentView"];
+export type ChangeView = S["ChangeView"];
+export type KeyView = S["KeyView"];
+
+/** What a door answers. */
+export type Answer<P extends keyof paths, M extends keyof paths[P]> = paths[P][M] extends {
+  responses: { 200: { content: { "application/json": infer T } } };
+}
+  ? T
+  : never;
+/** What a door takes. */
+export type Body<P extends keyof paths, M extends keyof paths[P]> = paths[P][M] extends {
+  requestBody: { content: { "application/json": infer T } };
+}
+  ? T
+  : never;
+
+export type SegmentationAsk = Body<"/api/query/segmentation", "post">;
+export type Segmentation = Answer<"/api/query/segmentation", "post">;
+export type GuardView = Answer<"/api/flags/{flag}/guard", "get">;
+export type Results = Answer<"/api/experiments/{experiment}/results", "get">;
+
+/** An event as it was taken, as far as the page shows it. */
+export type RecentEvent = {
+  event: string;
+  who: { user: string } | { device: string } | { both: { user: string; device: string } };
+  time: number;
+  received: number;
+  properties?: Record<string, unknown>;
+  user_properties?: Record<string, unknown>;
+};
+
+/** Why a flag answered as it did. */
+export type Explanation = {
+  variant: string;
+  value: unknown;
+  reason: unknown;
+  enrolled: boolean;
+  steps: Step[];
+};
+export type Step =
+  | { step: "off" }
+  | { step: "target"; variant: string; matched: boolean }
+  | { step: "rule"; index: number; name: string; matched: boolean; groups: ClauseStep[][] }
+  | { step: "default" }
+  | {
+      step: "bucket"; unit: string; salt: string; id?: string; position?: number; percent?: number;
+      ranges: { variant: string; from: number; to: number; chosen: boolean }[];
+    };
+export type ClauseStep = { attribute: string; op: Op; values: string[]; found?: unknown; matched: boolean };

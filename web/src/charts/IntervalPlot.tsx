@@ -1,0 +1,103 @@
+//! Web: effects as intervals on one axis. Zero and the margin are drawn, each interval is a bar with
+//! its point, and the effect that was planned for is a faint tick.
+import { useMemo } from "react";
+
+import { decimals, effect, factor, type Scale, tick } from "../lib/numbers";
+import type { Tone } from "../parts/Words";
+
+/** One comparison. An end that is `null` is open: a one-sided bound. */
+export type Effect = { name: string; estimate: number; low: number | null; high: number | null; tone: Tone; word: string };
+
+type Props = { effects: Effect[]; scale: Scale; planned?: number | null; margin?: number | null; label: string; better: "higher" | "lower" };
+
+const [WIDTH, LEFT, RIGHT, ROW, TOP, FOOT] = [900, 132, 268, 44, 20, 42];
+const COLORS: Record<Tone, string> = {
+  good: "var(--good)", bad: "var(--bad)", warn: "var(--warn)", accent: "var(--accent)",
+  plain: "var(--mantine-color-dimmed)", off: "var(--mantine-color-dimmed)", production: "var(--mantine-color-dimmed)",
+};
+
+/** Round positions between two numbers. */
+export function ticks(low: number, high: number, about = 6): number[] {
+  const span = high - low;
+  if (!(span > 0) || !Number.isFinite(span)) return [0];
+  const raw = span / about;
+  const size = 10 ** Math.floor(Math.log10(raw));
+  const step = size * ([1, 2, 5, 10].find((s) => s * size >= raw) ?? 10);
+  const all: number[] = [];
+  for (let i = Math.ceil(low / step); i * step <= high + step * 1e-9; i++) all.push(i * step);
+  return all;
+}
+
+/** An effect with its interval, or with the one bound that it has. */
+export function said(e: Effect, scale: Scale): string {
+  if (e.low !== null && e.high !== null) return effect(e.estimate, e.low, e.high, scale);
+  const bound = e.high ?? e.low ?? e.estimate;
+  const digits = decimals(Math.abs(bound - e.estimate) * factor(scale));
+  return `${tick(e.estimate, scale, digits)} (${e.high === null ? "at least" : "at most"} ${tick(bound, scale, digits)})`;
+}
+
+export function IntervalPlot({ effects, scale, planned, margin, label, better }: Props) {
+  const { x, marks, digits, low, high } = useMemo(() => {
+    const by = factor(scale);
+    const points = [0, ...effects.flatMap((e) => [e.low, e.estimate, e.high].filter((v) => v !== null)), ...(planned ? [planned, -planned] : []), ...(margin ? [margin] : [])].map((v) => v * by);
+    const [min, max] = [Math.min(...points), Math.max(...points)];
+    const pad = (max - min || 1) * 0.08;
+    const [low, high] = [min - pad, max + pad];
+    const marks = ticks(low, high);
+    const step = (marks[1] ?? 1) - (marks[0] ?? 0);
+    return {
+      x: (value: number) => LEFT + ((value * by - low) / (high - low)) * (WIDTH - LEFT - RIGHT),
+      marks: marks.map((m) => m / by), digits: Math.max(0, -Math.floor(Math.log10(Math.abs(step) || 1) + 1e-9)), low: low / by, high: high / by,
+    };
+  }, [effects, scale, planned, margin]);
+  const height = TOP + effects.length * ROW + FOOT;
+  const bottom = height - FOOT;
+  return (
+    <figure style={{ margin: 0, overflowX: "auto" }} tabIndex={0} role="region" aria-label={label}>
+      <svg className="plot" viewBox={`0 0 ${WIDTH} ${height}`} style={{ width: "100%", minWidth: 640, display: "block" }} role="img"
+        aria-label={`${label}: ${effects.map((e) => `${e.name} ${said(e, scale)}, ${e.word}`).join("; ")}`}>
+        {marks.map((m) => (
+          <g key={m}>
+            <line x1={x(m)} x2={x(m)} y1={TOP - 6} y2={bottom} stroke="var(--line)" />
+            <text className="axis" x={x(m)} y={bottom + 16} textAnchor="middle">{tick(m, scale, digits)}</text>
+          </g>
+        ))}
+        <line x1={x(0)} x2={x(0)} y1={TOP - 10} y2={bottom + 2} stroke="var(--mantine-color-text)" strokeWidth={1.25} />
+        {margin ? (
+          <g>
+            <line x1={x(margin)} x2={x(margin)} y1={TOP - 6} y2={bottom} stroke="var(--bad)" strokeDasharray="4 3" />
+            <text className="axis" x={x(margin)} y={TOP - 9} textAnchor="middle" style={{ fill: "var(--bad)" }}>margin</text>
+          </g>
+        ) : null}
+        {effects.map((e, i) => {
+          const y = TOP + i * ROW + ROW / 2;
+          const [from, to] = [e.low ?? low, e.high ?? high];
+          return (
+            <g key={e.name}>
+              <title>{`${e.name}: ${e.estimate * factor(scale)} (${e.low === null ? "open" : e.low * factor(scale)} to ${e.high === null ? "open" : e.high * factor(scale)})`}</title>
+              <text x={0} y={y + 4} style={{ fontWeight: 500 }}>{e.name}</text>
+              {planned ? [planned, -planned].map((p) => (
+                <line key={p} x1={x(p)} x2={x(p)} y1={y - 9} y2={y + 9} stroke="var(--line-strong)" strokeWidth={2} />
+              )) : null}
+              <rect x={x(from)} width={Math.max(2, x(to) - x(from))} y={y - 5} height={10} rx={2} fill={COLORS[e.tone]} opacity={0.32} />
+              {[e.low, e.high].map((end) => end !== null && (
+                <line key={end} x1={x(end)} x2={x(end)} y1={y - 7} y2={y + 7} stroke={COLORS[e.tone]} strokeWidth={1.5} />
+              ))}
+              <circle cx={x(e.estimate)} cy={y} r={4.5} fill={COLORS[e.tone]} stroke="var(--mantine-color-body)" strokeWidth={1.5} />
+              <text x={WIDTH - RIGHT + 20} y={y - 3} style={{ fontWeight: 500 }}>{said(e, scale)}</text>
+              <text x={WIDTH - RIGHT + 20} y={y + 13} style={{ fill: COLORS[e.tone] }}>{e.word}</text>
+            </g>
+          );
+        })}
+        <text className="axis" x={x(0)} y={bottom + 34} textAnchor="middle">
+          {better === "higher" ? "← worse than control · better →" : "← better than control · worse →"}
+        </text>
+        {planned ? (
+          <text className="axis" x={WIDTH - RIGHT + 20} y={bottom + 16}>
+            grey ticks: effect planned for, {tick(planned, scale, digits + 1).replace("+", "±")}
+          </text>
+        ) : null}
+      </svg>
+    </figure>
+  );
+}

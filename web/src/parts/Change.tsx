@@ -1,0 +1,223 @@
+//! Web: the one way in which the page changes something. In production it says what will move and
+//! asks for the reason; afterwards it offers undo for ten seconds. A stale edit is never forced: the
+//! newer revision is named, with its difference.
+import { Button, Group, Modal, Stack, Text, Textarea } from "@mantine/core";
+import { useQueryClient } from "@tanstack/react-query";
+import { createContext, useCallback, useContext, useEffect, useRef, useState, type ReactNode } from "react";
+
+import { ApiError } from "../api/client";
+import { diff } from "../lib/diff";
+import { Failed } from "./States";
+import { Diff, Note, When } from "./Words";
+
+/** A change that a person is about to make. */
+export type Intent = {
+  /** The question: `Turn checkout on in production?` */
+  title: string;
+  /** What will move. */
+  moves?: ReactNode;
+  /** The word on the button. */
+  confirm: string;
+  danger?: boolean;
+  /** A reason to start from; it can be edited, unless it is `fixed`. */
+  why?: string;
+  fixed?: boolean;
+  /** Not a change of the ledger: it takes no reason. */
+  unlogged?: boolean;
+  /** Makes the change without a dialog: for environments that serve no customers. */
+  quick?: boolean;
+  /** Makes it. */
+  run: (why: string) => Promise<unknown>;
+  /** What is shown afterwards, such as `checkout is on in production`. */
+  done: string;
+  /** Takes it back. */
+  undo?: (why: string) => Promise<unknown>;
+  /** What the page showed, and how to read what is there now: for the difference when it is stale. */
+  shown?: unknown;
+  newest?: () => Promise<unknown>;
+};
+
+type Toast = { text: string; undo?: (why: string) => Promise<unknown>; id: number; bad?: boolean };
+type Door = { change: (intent: Intent) => Promise<boolean>; say: (text: string) => void };
+
+const Changes = createContext<Door | null>(null);
+
+/** The door to changes: `change(intent)` resolves to whether it was made. */
+export function useChange(): Door {
+  const door = useContext(Changes);
+  if (!door) throw new Error("useChange is used inside ChangeProvider");
+  return door;
+}
+
+export function ChangeProvider({ children }: { children: ReactNode }) {
+  const client = useQueryClient();
+  const [intent, setIntent] = useState<Intent | null>(null);
+  const [toast, setToast] = useState<Toast | null>(null);
+  const settle = useRef<(made: boolean) => void>(() => {});
+  const serial = useRef(0);
+
+  const announce = useCallback((text: string, undo?: Toast["undo"], bad?: boolean) => {
+    setToast({ text, undo, bad, id: ++serial.current });
+  }, []);
+
+  const make = useCallback(
+    async (one: Intent, why: string) => {
+      await one.run(why);
+      announce(one.done, one.undo);
+      await client.invalidateQueries();
+    },
+    [announce, client],
+  );
+
+  const change = useCallback(
+    async (one: Intent): Promise<boolean> => {
+      if (one.quick) {
+        try {
+          await make(one, one.why ?? "");
+          return true;
+        } catch (error) {
+          if (!(error instanceof ApiError) || error.code !== "stale") {
+            await client.invalidateQueries();
+            announce(`Not changed: ${error instanceof Error ? error.message : String(error)}`, undefined, true);
+            return false;
+          }
+        }
+      }
+      return new Promise<boolean>((resolve) => {
+        settle.current = resolve;
+        setIntent(one);
+      });
+    },
+    [announce, client, make],
+  );
+
+  const close = (made: boolean) => {
+    settle.current(made);
+    setIntent(null);
+  };
+
+  return (
+    <Changes.Provider value={{ change, say: announce }}>
+      {children}
+      {intent && <ReasonDialog key={intent.title} intent={intent} make={make} close={close} />}
+      {toast && (
+        <UndoToast
+          key={toast.id}
+          toast={toast}
+          close={() => setToast(null)}
+          undo={async () => {
+            try {
+              await toast.undo?.(`undo: ${toast.text}`);
+              announce("Undone");
+            } catch (error) {
+              announce(`Not undone: ${error instanceof Error ? error.message : String(error)}`, undefined, true);
+            }
+            await client.invalidateQueries();
+          }}
+        />
+      )}
+    </Changes.Provider>
+  );
+}
+
+type DialogProps = { intent: Intent; make: (one: Intent, why: string) => Promise<void>; close: (made: boolean) => void };
+
+function ReasonDialog({ intent, make, close }: DialogProps) {
+  const [why, setWhy] = useState(intent.why ?? "");
+  const [error, setError] = useState<unknown>(null);
+  const [busy, setBusy] = useState(false);
+  const ready = intent.unlogged === true || why.trim() !== "";
+  const stale = error instanceof ApiError && error.code === "stale" ? error : null;
+  const submit = async () => {
+    setBusy(true);
+    setError(null);
+    try {
+      await make(intent, why.trim());
+      close(true);
+    } catch (e) {
+      setError(e);
+      setBusy(false);
+    }
+  };
+  return (
+    <Modal opened onClose={() => close(false)} title={intent.title} size="lg">
+      <form onSubmit={(e) => { e.preventDefault(); void submit(); }}>
+        <Stack gap="md">
+          {intent.moves && <div>{intent.moves}</div>}
+          {!intent.unlogged && (
+          <Textarea label="Reason" description={intent.fixed ? "The verdict is the reason; it stays in the log of changes, with your name." : "It stays in the log of changes, with your name."} value={why} required minRows={2} readOnly={intent.fixed}
+            autosize data-autofocus onChange={(e) => setWhy(e.currentTarget.value)}
+            onKeyDown={(e) => { if (e.key === "Enter" && (e.metaKey || e.ctrlKey) && ready) void submit(); }} />
+          )}
+          {stale ? <Stale error={stale} intent={intent} /> : error ? <Failed error={error} /> : null}
+          <Group justify="flex-end" gap="xs">
+            <Button variant="default" onClick={() => close(false)}>Cancel</Button>
+            <Button type="submit" color={intent.danger ? "red.9" : undefined} loading={busy} disabled={!ready || stale !== null}>
+              {intent.confirm}
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  );
+}
+
+function Stale({ error, intent }: { error: ApiError; intent: Intent }) {
+  const client = useQueryClient();
+  const [newest, setNewest] = useState<unknown>(undefined);
+  const { newest: revision, by, at } = error.details;
+  return (
+    <Note tone="warn">
+      <div role="alert">
+        <p className="strong">
+          Newer revision {String(revision ?? "")}
+          {by ? ` by ${nameOf(by)}` : ""}
+          {typeof at === "number" ? <>, <When at={at} /></> : null}: your change was not made
+        </p>
+        <p className="hint">{error.hint}</p>
+        {newest === undefined ? (
+          <Group gap="xs" mt={8}>
+            {intent.newest && (
+              <Button size="compact-sm" variant="default" onClick={() => void intent.newest?.().then(setNewest)}>
+                See the difference
+              </Button>
+            )}
+            <Button size="compact-sm" variant="default" onClick={() => void client.invalidateQueries()}>
+              Show the newer one
+            </Button>
+          </Group>
+        ) : (
+          <div style={{ marginTop: 8 }}>
+            <Diff label="What changed since this page was loaded" lines={diff(intent.shown, newest)} />
+          </div>
+        )}
+      </div>
+    </Note>
+  );
+}
+
+function nameOf(by: unknown): string {
+  if (typeof by === "string") return by;
+  if (typeof by === "object" && by !== null) {
+    const named = by as Record<string, unknown>;
+    return String(named["name"] ?? named["actor"] ?? "somebody");
+  }
+  return "somebody";
+}
+
+function UndoToast({ toast, close, undo }: { toast: Toast; close: () => void; undo: () => void }) {
+  const last = useRef(close);
+  last.current = close;
+  useEffect(() => {
+    const timer = setTimeout(() => last.current(), 10_000);
+    return () => clearTimeout(timer);
+  }, []);
+  return (
+    <div className="toast" role={toast.bad ? "alert" : "status"}>
+      <Text size="sm" span>{toast.text}</Text>
+      {toast.undo && <button type="button" onClick={undo}>Undo</button>}
+      <button type="button" onClick={close} aria-label="Dismiss">Close</button>
+      <i aria-hidden />
+    </div>
+  );
+}

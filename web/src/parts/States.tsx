@@ -1,0 +1,90 @@
+//! Web: what a view shows when it has nothing to show yet: loading, empty, refused, failed. Old data
+//! stays on the page while new data is fetched.
+import { Button, Title } from "@mantine/core";
+import { IconAlertTriangle, IconLock } from "@tabler/icons-react";
+import type { UseQueryResult } from "@tanstack/react-query";
+import { useEffect, useState, type ReactNode } from "react";
+
+import { ApiError } from "../api/client";
+
+/** Grey lines where text will be, after 200 ms, so that a fast answer shows no flicker. */
+export function Bones({ lines = 6 }: { lines?: number }) {
+  const [shown, show] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => show(true), 200);
+    return () => clearTimeout(timer);
+  }, []);
+  return (
+    <div className="bones" role="status" aria-label="Loading">
+      {shown && Array.from({ length: lines }, (_, i) => <i key={i} style={{ width: `${90 - ((i * 37) % 50)}%` }} />)}
+    </div>
+  );
+}
+
+/** What would be here, why it is not, and the one thing to do. */
+export function Empty({ title, why, children }: { title: string; why: ReactNode; children?: ReactNode }) {
+  return (
+    <div className="empty">
+      <Title order={2}>{title}</Title>
+      <p>{why}</p>
+      {children}
+    </div>
+  );
+}
+
+/** An error in the server's words, with the request's id and a way on. */
+export function Failed({ error, retry, since }: { error: unknown; retry?: () => void; since?: number }) {
+  const known = error instanceof ApiError ? error : null;
+  const refused = known?.status === 403;
+  return (
+    <div className="note" data-tone={refused ? "warn" : "bad"} role="alert">
+      {refused ? <IconLock size={18} aria-hidden /> : <IconAlertTriangle size={18} aria-hidden />}
+      <div className="grow">
+        <p className="strong">
+          <Said>{known?.message ?? "this page broke"}</Said>
+        </p>
+        <p className="hint">
+          <Said>{known?.hint ?? (error instanceof Error ? error.message : "reload the page")}</Said>
+        </p>
+        {(known?.requestId || since) && (
+          <p className="dim">
+            {known?.requestId && <>request <span className="mono">{known.requestId}</span></>}
+            {known?.requestId && since ? " · " : ""}
+            {since ? `since ${new Date(since).toLocaleTimeString("en-GB")}` : ""}
+          </p>
+        )}
+      </div>
+      {retry && !refused && (
+        <Button variant="default" size="xs" onClick={retry}>
+          Try again
+        </Button>
+      )}
+    </div>
+  );
+}
+
+/** Text of the server with its values in backticks set as code. */
+export function Said({ children }: { children: string }) {
+  const parts = children.split(/`([^`]*)`/);
+  return <>{parts.map((part, i) => (i % 2 ? <code key={i} className="mono">{part}</code> : part))}</>;
+}
+
+type LoadedProps<T> = { query: UseQueryResult<T>; lines?: number; children: (data: T) => ReactNode };
+
+/** The data of a query, or the state in which it is. */
+export function Loaded<T>({ query, lines, children }: LoadedProps<T>) {
+  const retry = () => void query.refetch();
+  if (query.data !== undefined) {
+    return (
+      <>
+        {query.isError && <Failed error={query.error} retry={retry} since={query.errorUpdatedAt} />}
+        {children(query.data)}
+      </>
+    );
+  }
+  return query.isError ? (
+    <Failed error={query.error} retry={retry} since={query.errorUpdatedAt} />
+  ) : (
+    <Bones lines={lines} />
+  );
+}

@@ -1,0 +1,36 @@
+//! Web: the shell around every page of somebody who has logged in.
+import { Drawer } from "@mantine/core";
+import { useDisclosure, useLocalStorage } from "@mantine/hooks";
+import { Outlet } from "@tanstack/react-router";
+import type { JSX } from "react";
+
+import { Palette } from "./Palette";
+import { Rail } from "./Rail";
+import { TopBar } from "./TopBar";
+
+export function Shell(): JSX.Element {
+  const [narrow, setNarrow] = useLocalStorage({ key: "bellwether.rail.folded", defaultValue: false, getInitialValueInEffect: false });
+  const [opened, drawer] = useDisclosure(false);
+  return (
+    <>
+      <a className="skip" href="#content">To the content</a>
+      <div className="shell" data-narrow={narrow ? "" : undefined}>
+        <aside className="rail" aria-label="Rail">
+          <Rail narrow={narrow} fold={() => setNarrow(!narrow)} />
+        </aside>
+        <div className="main">
+          <TopBar openRail={drawer.open} />
+          <main id="content" tabIndex={-1} style={{ outline: "none" }}>
+            <Outlet />
+          </main>
+        </div>
+      </div>
+      <Drawer opened={opened} onClose={drawer.close} size={260} title="Pages" padding="xs" closeButtonProps={{ "aria-label": "Close" }}>
+        <div className="rail" style={{ position: "static", height: "auto", border: 0, background: "none", padding: 0, display: "flex" }}>
+          <Rail narrow={false} onPick={drawer.close} />
+        </div>
+      </Drawer>
+      <Palette />
+    </>
+  );
+}

@@ -1,0 +1,16 @@
+//! Web: what the person may do. The server decides; the page only disables what it would refuse, and
+//! says who could.
+import { useQuery } from "@tanstack/react-query";
+
+import { me, type Person } from "../api/session";
+
+const RANK: Record<Person["role"], number> = { viewer: 0, editor: 1, admin: 2 };
+
+/** Whether the person has at least a role, and the sentence for when not. */
+export function useMay(role: Person["role"]): { allowed: boolean; reason: string } {
+  const mine = useQuery(me).data?.person.role;
+  return {
+    allowed: mine !== undefined && RANK[mine] >= RANK[role],
+    reason: `You are ${mine === "editor" || mine === "admin" ? "an" : "a"} ${mine ?? "viewer"}: ask ${role === "viewer" ? "a" : "an"} ${role} to do this`,
+  };
+}

@@ -1,0 +1,18 @@
+//! Web: the pages of the rail, in the order of the loop. Only what exists.
+import {
+  IconChartLine, IconFlag3, IconHistory, IconHome, IconRuler2, IconScale, IconSettings, IconStack2, type Icon,
+} from "@tabler/icons-react";
+
+/** A page of the rail. */
+export type Place = { to: "/" | "/flags" | "/experiments" | "/metrics" | "/explore" | "/events" | "/changes" | "/settings"; label: string; icon: Icon };
+
+export const PLACES: Place[] = [
+  { to: "/", label: "Home", icon: IconHome },
+  { to: "/flags", label: "Flags", icon: IconFlag3 },
+  { to: "/experiments", label: "Experiments", icon: IconScale },
+  { to: "/metrics", label: "Metrics", icon: IconRuler2 },
+  { to: "/explore", label: "Explore", icon: IconChartLine },
+  { to: "/events", label: "Events", icon: IconStack2 },
+  { to: "/changes", label: "Changes", icon: IconHistory },
+  { to: "/settings", label: "Settings", icon: IconSettings },
+];
