@@ -1,0 +1,88 @@
+//! Web: one flag in one environment. The switch and the kill switch are on every tab.
+import { Button, Group, Switch, Tooltip } from "@mantine/core";
+import { useHotkeys } from "@mantine/hooks";
+import { IconPower } from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
+import { useParams, useSearch } from "@tanstack/react-router";
+import type { JSX } from "react";
+
+import { flag as flagQuery } from "../api/queries";
+import type { FlagView } from "../api/types";
+import { ago } from "../lib/time";
+import { ChangeLog } from "../parts/ChangeLog";
+import { Page } from "../parts/Page";
+import { Empty, Loaded } from "../parts/States";
+import { Badge, Note } from "../parts/Words";
+import { useEnvironment } from "../shell/environment";
+import { useMay } from "../shell/may";
+import { RolloutTab } from "./flag/Rollout";
+import { SettingsTab } from "./flag/About";
+import { TargetingTab } from "./flag/Targeting";
+import { TryTab } from "./flag/Try";
+import { useToggle } from "./toggle";
+
+const TABS = [
+  { key: "targeting", label: "Targeting" },
+  { key: "rollout", label: "Rollout and guard" },
+  { key: "try", label: "Try it" },
+  { key: "about", label: "Variants" },
+  { key: "changes", label: "Changes" },
+];
+
+export function FlagScreen(): JSX.Element {
+  const { flag: key } = useParams({ from: "/inside/flags/$flag" });
+  const { tab } = useSearch({ from: "/inside/flags/$flag" });
+  const { here } = useEnvironment();
+  const query = useQuery(flagQuery(key));
+  const view = query.data;
+  const open = TABS.find((t) => t.key === tab)?.key ?? "targeting";
+  return (
+    <Page
+      name={key}
+      title={<>{key} {view?.flag.archived && <Badge tone="off">archived</Badge>}</>}
+      above={{ label: "Flags", to: "/flags" }}
+      state={view ? <>In {here.name} {view.states[here.key] ?? "it does not exist"}. Changed {ago(view.changed)} by {view.changed_by.name}.</> : undefined}
+      actions={view ? <Actions view={view} /> : undefined}
+      tabs={{ all: TABS, open, label: `Views of ${key}` }}
+    >
+      <Loaded query={query}>
+        {(v) => {
+          if (open === "changes") return <ChangeLog about={{ flag: key }} />;
+          if (open === "about") return <SettingsTab view={v} />;
+          const setting = v.flag.settings[here.key];
+          if (!setting) return <Empty title={`Not in ${here.name}`} why="This flag was made before the environment. It can be made there over the API." />;
+          const left = v.left_out[here.key];
+          return (
+            <>
+              {left && <div style={{ marginBottom: 16 }}><Note tone="warn"><p>Local evaluation by Amplitude SDKs leaves this flag out: {left}. Remote evaluation and OFREP carry it exactly.</p></Note></div>}
+              {open === "rollout" ? <RolloutTab view={v} setting={setting} here={here} />
+                : open === "try" ? <TryTab view={v} here={here} />
+                  : <TargetingTab key={`${here.key} ${v.flag.key}`} view={v} setting={setting} here={here} />}
+            </>
+          );
+        }}
+      </Loaded>
+    </Page>
+  );
+}
+
+function Actions({ view }: { view: FlagView }) {
+  const { here } = useEnvironment();
+  const toggle = useToggle();
+  const may = useMay("editor");
+  const on = toggle.shows(view, here.key);
+  const able = may.allowed && view.flag.settings[here.key] !== undefined && !view.flag.archived;
+  useHotkeys([["k", () => { if (able && on) void toggle.ask(view, here, true); }]]);
+  if (view.flag.archived || !view.flag.settings[here.key]) return null;
+  return (
+    <Group gap="md" wrap="nowrap">
+      <Tooltip label={may.allowed ? "Turns it off at once: key K, then one confirmation" : may.reason}>
+        <Button variant="default" leftSection={<IconPower size={16} aria-hidden />} disabled={!able || !on} onClick={() => void toggle.ask(view, here, true)} aria-keyshortcuts="K">
+          Kill switch
+        </Button>
+      </Tooltip>
+      <Switch size="md" checked={on} disabled={!able} onChange={() => void toggle.ask(view, here)} withThumbIndicator={false}
+        label={<span className="strong">{on ? "On" : "Off"}</span>} aria-label={`${view.flag.key} in ${here.name}`} />
+    </Group>
+  );
+}

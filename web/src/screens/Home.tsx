@@ -1,0 +1,102 @@
+//! Web: what needs a person, and what happened. On a new installation: the four steps of the loop.
+import { useQueries, useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import type { JSX, ReactNode } from "react";
+
+import { catalogue, experiments, flags, guard, keys, metrics, segmentation } from "../api/queries";
+import { me } from "../api/session";
+import type { FlagView } from "../api/types";
+import { TimeChart } from "../charts/TimeChart";
+import { count, plural } from "../lib/numbers";
+import { addDays, civil, now, ZONE } from "../lib/time";
+import { ChangeLog } from "../parts/ChangeLog";
+import { Page, Section } from "../parts/Page";
+import { Loaded } from "../parts/States";
+import { Badge } from "../parts/Words";
+import { useEnvironment } from "../shell/environment";
+import { useMay } from "../shell/may";
+import { Stage, daysLeft } from "./stage";
+
+export function HomeScreen(): JSX.Element {
+  const { here } = useEnvironment();
+  const person = useQuery(me).data?.person;
+  const all = useQuery(flags());
+  const running = useQuery(experiments);
+  const known = useQuery(catalogue(here.key));
+  const to = civil(now());
+  const from = addDays(to, -29);
+  const activity = useQuery({ ...segmentation({ environment: here.key, event: "_any", measure: "uniques", from, to, zone: ZONE, filters: [], by: null, limit: 10 }), enabled: (known.data?.events.length ?? 0) > 0 });
+  const fresh = known.data?.events.length === 0;
+  const on = all.data?.filter((v) => v.flag.settings[here.key]?.on).length ?? 0;
+  const live = running.data?.filter((v) => v.experiment.state.state === "running") ?? [];
+  return (
+    <Page title={fresh ? `Welcome, ${person?.name ?? ""}` : "Home"} name="Home"
+      state={fresh ? "Four steps close the loop: a flag serves a variant, people act, events come in, an experiment decides." : `${plural(on, "flag")} on and ${plural(live.filter((v) => v.experiment.environment === here.key).length, "experiment")} running in ${here.name}.`}>
+      {fresh ? <FirstSteps flags={all.data?.length ?? 0} experiments={running.data?.length ?? 0} /> : (
+        <>
+          <Section title="Now">
+            <Loaded query={all} lines={3}>{(list) => <Attention list={list} environment={here.key} experiments={live} />}</Loaded>
+          </Section>
+          <section className="section">
+            {activity.data && (
+              <>
+                <h2 style={{ margin: 0, fontSize: 15, fontWeight: 500 }}><Link to="/explore" search={{ measure: "uniques" }}>Active people</Link> <span className="dim" style={{ fontWeight: 400 }}>{count(activity.data.series[0]?.total ?? 0)} in 30 days</span></h2>
+                <TimeChart label="Active people by day" unit="people" dates={activity.data.dates} height={220} partial={activity.data.partial} lines={[{ name: "people", values: activity.data.series[0]?.values ?? [] }]} />
+              </>
+            )}
+          </section>
+        </>
+      )}
+      <Section title="Last changes"><ChangeLog about={{}} limit={8} /></Section>
+    </Page>
+  );
+}
+
+type AttentionProps = { list: FlagView[]; environment: string; experiments: NonNullable<ReturnType<typeof useRunning>> };
+function useRunning() {
+  return useQuery(experiments).data;
+}
+
+function Attention({ list, environment, experiments: live }: AttentionProps) {
+  const rolling = list.filter((v) => v.flag.settings[environment]?.default.serve === "rollout");
+  const guards = useQueries({ queries: rolling.map((v) => ({ ...guard(v.flag.key, environment), retry: false })) });
+  const items: { key: string; node: ReactNode }[] = [];
+  for (const v of live.filter((e) => e.experiment.environment === environment)) {
+    const left = daysLeft(v) ?? 0;
+    items.push({ key: `e-${v.experiment.key}`, node: <><Link className="key" to="/experiments/$experiment" params={{ experiment: v.experiment.key }}>{v.experiment.name}</Link> <Stage view={v} /> <span className="dim">{left > 0 ? `decides by ${v.experiment.plan.metric}` : "the horizon has passed: look at the verdict"}</span></> });
+  }
+  rolling.forEach((v, i) => {
+    const s = v.flag.settings[environment];
+    const state = s?.default.serve === "rollout" ? s.default.rollout.state.state : null;
+    if (state === null || state === "done") return;
+    const verdict = guards[i]?.data?.verdict.verdict;
+    items.push({
+      key: `r-${v.flag.key}`,
+      node: <><Link className="key" to="/flags/$flag" params={{ flag: v.flag.key }} search={{ tab: "rollout" }}>{v.flag.key}</Link> {state === "halted" ? <Badge tone="bad">rollout halted</Badge> : <Badge tone="accent">rolling out</Badge>} <span className="dim">{v.states[environment]}{verdict && state !== "halted" ? `; guard ${verdict === "quiet" ? "quiet" : verdict === "harm" ? "shows harm" : "has too little data"}` : ""}</span></>,
+    });
+  });
+  if (items.length === 0) return <p className="dim" style={{ margin: 0 }}>Nothing waits for you: no experiment runs and no rollout is under way.</p>;
+  return <ul className="panel plain attention">{items.map((item) => <li className="line row" key={item.key}>{item.node}</li>)}</ul>;
+}
+
+function FirstSteps({ flags: made, experiments: planned }: { flags: number; experiments: number }) {
+  const admin = useMay("admin");
+  const secret = useQuery({ ...keys, enabled: admin.allowed }).data?.length ?? 0;
+  const defined = useQuery(metrics).data?.length ?? 0;
+  const steps = [
+    { done: made > 0, to: "/flags/new", title: "Make a flag", why: "It decides at run time who gets which variant." },
+    { done: secret > 0, to: "/settings", title: "Make a key and connect an SDK", why: "OpenFeature and Amplitude SDKs work unmodified, with this server's address." },
+    { done: defined > 0, to: "/metrics/new", title: "Define a metric", why: "A number per user, computed from the events that come in." },
+    { done: planned > 0, to: "/experiments/new", title: "Plan an experiment", why: "It compares variants by that metric and says what to ship." },
+  ] as const;
+  return (
+    <ol className="order" style={{ maxWidth: 720 }} aria-label="First steps">
+      {steps.map((step) => (
+        <li key={step.title}>
+          <div className="row"><Link className="key" to={step.to}>{step.title}</Link> {step.done && <Badge tone="good">✓ done</Badge>}</div>
+          <div className="under">{step.why}</div>
+        </li>
+      ))}
+    </ol>
+  );
+}
