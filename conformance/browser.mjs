@@ -17,6 +17,18 @@ function executable() {
   return execFileSync('sh', ['-c', 'command -v chromium || command -v google-chrome'], { encoding: 'utf8' }).trim();
 }
 
+async function chromiumFor(t) {
+  const browser = await chromium.launch({
+    executablePath: executable(),
+    args: [
+      '--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-quic', '--no-first-run',
+      '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage',
+    ],
+  });
+  atEnd(t, () => browser.close());
+  return browser;
+}
+
 /** A page with the OpenFeature web client in it, open in Chromium. */
 export async function applicationPage(t) {
   const bundle = await build({
@@ -36,15 +48,20 @@ export async function applicationPage(t) {
   site.listen(0, '127.0.0.1');
   await once(site, 'listening');
   atEnd(t, () => site.close());
-  const browser = await chromium.launch({
-    executablePath: executable(),
-    args: [
-      '--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-quic', '--no-first-run',
-      '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage',
-    ],
-  });
-  atEnd(t, () => browser.close());
-  const page = await browser.newPage();
+  const page = await (await chromiumFor(t)).newPage();
   await page.goto(`http://127.0.0.1:${site.address().port}/`);
+  return page;
+}
+
+/** The product's own page, in a browser of its own, with its first admin logged in. */
+export async function productPage(t, server, path) {
+  const context = await (await chromiumFor(t)).newContext({ reducedMotion: 'reduce' });
+  const cookies = server.session.cookie.split('; ').map((pair) => {
+    const [name, ...value] = pair.split('=');
+    return { name, value: value.join('='), url: server.url };
+  });
+  await context.addCookies(cookies);
+  const page = await context.newPage();
+  await page.goto(server.url + path);
   return page;
 }
