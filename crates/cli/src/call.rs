@@ -32,30 +32,12 @@ pub(crate) fn commands() -> Vec<Command> {
 }
 
 fn verb_command(entry: &'static Entry, verb: &'static str) -> Command {
-    let mut command = Command::new(verb)
-        .about(entry.about)
-        .arg(
-            Arg::new("@server")
-                .long("server")
-                .value_name("URL")
-                .env("BELLWETHER_SERVER")
-                .default_value("http://127.0.0.1:8080")
-                .help("Where Bellwether listens"),
-        )
-        .arg(
-            Arg::new("@key")
-                .long("key")
-                .value_name("KEY")
-                .env("BELLWETHER_KEY")
-                .hide_env_values(true)
-                .help("An admin key"),
-        )
-        .arg(
-            Arg::new("@body")
-                .long("input")
-                .value_name("JSON")
-                .help("The whole input as JSON, or `-` for standard input"),
-        );
+    let mut command = Command::new(verb).about(entry.about).arg(server()).arg(key()).arg(
+        Arg::new("@body")
+            .long("input")
+            .value_name("JSON")
+            .help("The whole input as JSON, or `-` for standard input"),
+    );
     if entry.method != Method::Get {
         command = command.arg(
             Arg::new("@dry-run")
@@ -70,6 +52,38 @@ fn verb_command(entry: &'static Entry, verb: &'static str) -> Command {
         command = command.arg(Arg::new(argument.name).long(long).value_name("VALUE").help(argument.about));
     }
     command
+}
+
+/// `--server`.
+pub(crate) fn server() -> Arg {
+    Arg::new("@server")
+        .long("server")
+        .value_name("URL")
+        .env("BELLWETHER_SERVER")
+        .default_value("http://127.0.0.1:8080")
+        .help("Where Bellwether listens")
+}
+
+/// `--key`.
+pub(crate) fn key() -> Arg {
+    Arg::new("@key")
+        .long("key")
+        .value_name("KEY")
+        .env("BELLWETHER_KEY")
+        .hide_env_values(true)
+        .help("An admin key")
+}
+
+/// The server and the admin key that a command was given.
+pub(crate) fn connection(matches: &ArgMatches) -> Result<(String, String), Failure> {
+    let text = |name: &str| matches.get_one::<String>(name).cloned();
+    let key = text("@key").ok_or_else(|| {
+        Failure::new(
+            "no key was given",
+            "set BELLWETHER_KEY, or use `--key`, with an admin key from Settings",
+        )
+    })?;
+    Ok((text("@server").unwrap_or_default(), key))
 }
 
 /// The option of an argument: dashes for underscores, and no clash with the connection's own.
@@ -122,14 +136,8 @@ pub(crate) struct Client {
 
 impl Client {
     fn new(matches: &ArgMatches) -> Result<Self, Failure> {
-        let text = |name: &str| matches.get_one::<String>(name).cloned();
-        let key = text("@key").ok_or_else(|| {
-            Failure::new(
-                "no key was given",
-                "set BELLWETHER_KEY, or use `--key`, with an admin key from Settings",
-            )
-        })?;
-        Ok(Self::at(&text("@server").unwrap_or_default(), &key))
+        let (server, key) = connection(matches)?;
+        Ok(Self::at(&server, &key))
     }
 
     /// A client of a server.

@@ -5,6 +5,7 @@ mod call;
 mod doctor;
 mod failure;
 mod serve;
+mod simulate;
 
 use std::process::ExitCode;
 
@@ -33,6 +34,7 @@ fn command() -> Command {
         .arg_required_else_help(true)
         .subcommand(serve::command())
         .subcommand(doctor::command())
+        .subcommand(simulate::command())
         .subcommand(Command::new("openapi").about("Prints the OpenAPI 3.1 document of every operation"));
     command.subcommands(call::commands())
 }
@@ -41,6 +43,7 @@ fn run(matches: &ArgMatches) -> Result<(), Failure> {
     match matches.subcommand() {
         Some(("serve", matches)) => serve::run(matches),
         Some(("doctor", matches)) => doctor::run(matches),
+        Some(("simulate", matches)) => simulate::run(matches),
         Some(("openapi", _)) => {
             print_json(&bellwether_app::openapi());
             Ok(())
