@@ -73,7 +73,7 @@ mod tests {
     fn few_parts_are_left_and_no_row_is_rewritten_often() {
         let (mut sizes, mut rewritten) = (Vec::new(), 0);
         for _ in 0..10_000 {
-            sizes.push(10);
+            sizes.extend([10]);
             while let Some(range) = mergeable(&parts(&sizes), 1_000) {
                 let rows = sizes.drain(range.clone()).sum::<u64>();
                 rewritten += rows;
