@@ -1,0 +1,141 @@
+//! App tests: an experiment from its plan to the change that it ends in.
+
+use serde_json::{Value as Json, json};
+
+use crate::house::{DAY, Dice, HOUR, House};
+
+const CONVERSION: &str = "conversion";
+
+fn planned(house: &House) -> Json {
+    house.split_flag("f", 5_000);
+    let metric = json!({"metric": "buys", "event": "buy", "measure": {"measure": CONVERSION}});
+    house.did("metric.save", metric);
+    let plan = json!({"experiment": "e", "flag": "f", "environment": "production", "control": "off",
+        "metric": "buys", "days": 7});
+    house.did("experiment.create", plan)
+}
+
+fn begin(house: &House) {
+    house.did("experiment.start", json!({"experiment": "e", "why": "test"}));
+}
+
+/// Shows the flag to `n` users and lets them buy with a rate for each variant.
+fn live(house: &House, n: usize, on: f64, off: f64) {
+    let (secret, mut dice) = (house.key("server"), Dice(42));
+    let users: Vec<_> = (0..n).map(|i| format!("user-{i}")).collect();
+    for users in users.chunks(1_000) {
+        let mut bought = Vec::new();
+        for user in users {
+            let rate = if house.shown("f", user) == "on" { on } else { off };
+            if dice.below(rate) {
+                bought.push(json!({"event_type": "buy", "user_id": user, "time": house.now.0 + 1}));
+            }
+        }
+        house.send(&json!({"api_key": secret, "events": bought})).unwrap();
+    }
+}
+
+#[test]
+fn a_lift_ends_in_shipping_it() {
+    let mut house = House::new();
+    planned(&house);
+    begin(&house);
+    house.later(HOUR);
+    live(&house, 6_000, 0.16, 0.10);
+    house.later(DAY);
+    let early = house.did("experiment.results", json!({"experiment": "e"}));
+    assert_eq!(early["judgement"]["verdict"]["verdict"], "running", "{}", early["judgement"]["verdict"]);
+    let too_early = house.refused("experiment.ship", json!({"experiment": "e"}));
+    assert!(too_early.starts_with("400 experiment `e` has no winner"), "{too_early}");
+    house.later(7 * DAY);
+    let done = house.did("experiment.results", json!({"experiment": "e"}));
+    assert_eq!(done["judgement"]["verdict"], json!({"verdict": "ship", "variant": "on"}));
+    let again = house.did("experiment.results", json!({"experiment": "e"}));
+    assert_eq!(again, done, "the same evidence gives the same numbers");
+
+    let shipped = house.did("experiment.ship", json!({"experiment": "e"}));
+    assert_eq!(shipped["experiment"]["state"]["variant"], "on");
+    assert!((0..200).all(|i| house.peeked("f", &format!("user-{i}")) == "on"));
+    let change = &house.did("change.list", json!({"experiment": "e"}))["changes"][0];
+    assert_eq!(change["sentence"], "shipped on of experiment e");
+    assert_eq!(change["change"]["why"], done["judgement"]["sentence"]);
+    assert!(house.refused("experiment.stop", json!({"experiment": "e", "why": "x"})).starts_with("400"));
+}
+
+#[test]
+fn against_the_verdict_a_variant_is_shipped_only_with_a_reason() {
+    let mut house = House::new();
+    planned(&house);
+    begin(&house);
+    house.later(HOUR);
+    live(&house, 500, 0.1, 0.1);
+    house.later(8 * DAY);
+    let ship = |more: Json| {
+        let mut input = json!({"experiment": "e"});
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        input
+    };
+    assert_eq!(
+        house.refused("experiment.ship", ship(json!({"variant": "on"}))),
+        "400 shipping `e` against its verdict needs a reason\nhint: say why the verdict does not decide"
+    );
+    house.did("experiment.ship", ship(json!({"variant": "on", "why": "support asks for it"})));
+    let why = house.did("change.list", json!({"experiment": "e"}))["changes"][0]["change"]["why"].clone();
+    assert!(why.as_str().unwrap().starts_with("support asks for it (the verdict was: "), "{why}");
+}
+
+#[test]
+fn while_it_runs_its_plan_metric_and_split_stay() {
+    let house = House::new();
+    let draft = planned(&house);
+    let plan = |days: u32| {
+        json!({"experiment": "e", "flag": "f", "environment": "production", "control": "off",
+            "metric": "buys", "days": days})
+    };
+    house.did("experiment.create", plan(14));
+    let mut stale = plan(21);
+    stale["if_revision"] = draft["revision"].clone();
+    assert!(house.refused("experiment.create", stale).starts_with("409"));
+    begin(&house);
+    let before = house.revision();
+    let starts = |operation: &str, input: Json, begins: &str| {
+        let refused = house.refused(operation, input);
+        assert!(refused.starts_with(begins), "{operation}: {refused}");
+        assert!(refused.contains("\nhint: "));
+        assert_eq!(house.revision(), before);
+    };
+    starts("experiment.create", plan(1), "400 experiment `e` is running");
+    let metric = |event: &str| json!({"metric": "buys", "event": event, "measure": {"measure": CONVERSION}});
+    starts("metric.save", metric("other"), "400 metric `buys` decides experiment `e`, which is running");
+    starts("flag.archive", json!({"flag": "f", "why": "x"}), "400 experiment `e` is running");
+    let variant = json!({"flag": "f", "environment": "production", "why": "x",
+        "default": {"serve": "variant", "variant": "on"}});
+    starts("flag.target", variant, "400 experiment `e` runs");
+    starts("experiment.start", json!({"experiment": "e", "why": "x"}), "400 experiment `e` is running");
+    let mut renamed = metric("buy");
+    renamed["name"] = "Buyers".into();
+    house.did("metric.save", renamed);
+}
+
+#[test]
+fn it_starts_only_on_a_flag_that_is_on_and_split_as_planned() {
+    let house = House::new();
+    planned(&house);
+    let start = || json!({"experiment": "e", "why": "test"});
+    let toggle = |on: bool| json!({"flag": "f", "environment": "production", "on": on, "why": "test"});
+    house.did("flag.toggle", toggle(false));
+    assert!(house.refused("experiment.start", start()).starts_with("409 flag `f` is off"));
+    house.did("flag.toggle", toggle(true));
+    let shares = json!([{"variant": "on", "share": 4000}, {"variant": "off", "share": 6000}]);
+    house
+        .did("flag.reshare", json!({"flag": "f", "environment": "production", "shares": shares, "why": "x"}));
+    assert_eq!(
+        house.refused("experiment.start", start()),
+        "409 the plan is `off 50%, on 50%`, and flag `f` splits `off 60%, on 40%`\nhint: set the flag's shares as planned, or plan anew"
+    );
+    let mut future = start();
+    future["since"] = json!(house.now.0 + 1);
+    assert!(house.refused("experiment.start", future).contains("is in the future"));
+    let production = house.refused("experiment.start", json!({"experiment": "e"}));
+    assert!(production.starts_with("409") || production.contains("needs a reason"), "{production}");
+}

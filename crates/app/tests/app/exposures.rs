@@ -1,0 +1,105 @@
+//! App tests: what evaluations leave behind.
+
+use bellwether_app::Track;
+use bellwether_model::Context;
+use serde_json::json;
+
+use crate::house::{DAY, HOUR, House, production, user};
+
+fn exposures(house: &House) -> Vec<(String, String, String)> {
+    let mut found: Vec<_> = house
+        .events()
+        .iter()
+        .map(|e| {
+            let text = |v: &serde_json::Value| v.as_str().unwrap_or_default().to_owned();
+            (text(&e["event"]), e["who"].to_string(), text(&e["properties"]["variant"]))
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+#[test]
+fn a_unit_is_exposed_once_a_day_and_again_for_a_new_trial() {
+    let mut house = House::new();
+    house.split_flag("f", 10_000);
+    for _ in 0..3 {
+        house.shown("f", "user-1");
+    }
+    assert_eq!(house.events().len(), 1, "the same day");
+    house.later(DAY);
+    house.shown("f", "user-1");
+    assert_eq!(house.events().len(), 2, "the next day");
+    let rollout = json!({"flag": "f", "environment": "production", "candidate": "on", "control": "off",
+        "share": 5000, "why": "test"});
+    house.did("rollout.start", rollout);
+    house.shown("f", "user-1");
+    assert_eq!(house.events().len(), 3, "a rollout has begun");
+    let widen = json!({"flag": "f", "environment": "production", "share": 6000, "why": "test"});
+    house.later(HOUR);
+    house.did("rollout.widen", widen);
+    house.shown("f", "user-1");
+    assert_eq!(house.events().len(), 4, "another epoch has begun");
+}
+
+#[test]
+fn an_exposure_says_who_and_what_and_under_which_revision() {
+    let house = House::new();
+    house.split_flag("f", 10_000);
+    let context = user(json!({"user_id": "user-1", "device_id": "device-1"}));
+    house.app.evaluate(&production(), "f", &context, Track::Exposure, house.now).unwrap();
+    let stored = house.events();
+    let [event] = stored.as_slice() else { panic!("one event") };
+    assert_eq!(event["event"], "$exposure");
+    assert_eq!(event["who"], json!({"both": {"user": "user-1", "device": "device-1"}}));
+    assert_eq!(event["properties"], json!({"flag_key": "f", "variant": "on"}));
+    assert_eq!(event["revision"], house.revision());
+    assert_eq!((&event["time"], &event["received"]), (&json!(house.now), &json!(house.now)));
+}
+
+#[test]
+fn only_the_enrolled_are_recorded_as_they_were_tracked() {
+    let house = House::new();
+    house.split_flag("split", 10_000);
+    house.did("flag.create", json!({"flag": "plain"}));
+    house
+        .did("flag.toggle", json!({"flag": "plain", "environment": "production", "on": true, "why": "test"}));
+    house.shown("plain", "user-1");
+    house.peeked("split", "user-1");
+    assert!(exposures(&house).is_empty(), "nobody was compared");
+    let context = Context::new(Some("user-1"), serde_json::Map::new());
+    let both = [Track::Assignment, Track::Exposure];
+    house.app.evaluate_all(&production(), None, &context, &both, house.now).unwrap();
+    let who = r#"{"user":"user-1"}"#.to_owned();
+    let on = "on".to_owned();
+    assert_eq!(
+        exposures(&house),
+        [("$assignment".into(), who.clone(), on.clone()), ("$exposure".into(), who, on)]
+    );
+}
+
+#[test]
+fn an_id_that_intake_would_refuse_is_answered_and_not_recorded() {
+    let house = House::new();
+    house.split_flag("f", 10_000);
+    assert_eq!(house.shown("f", &"x".repeat(100_000)), "on");
+    assert!(house.events().is_empty());
+}
+
+#[test]
+fn a_full_store_neither_loses_exposures_nor_stops_committing() {
+    let house = House::with(1, |settings| settings.store.queue_bytes = 4_000);
+    house.split_flag("f", 10_000);
+    let secret = house.key("server");
+    let events: Vec<_> =
+        (0..40).map(|i| json!({"event_type": "visit", "user_id": format!("user-{i}")})).collect();
+    let body = serde_json::to_vec(&json!({"api_key": secret, "events": events})).unwrap();
+    let endpoint = bellwether_app::Endpoint::HttpV2;
+    let taken = house.app.take_amplitude(endpoint, &body, None, None, house.now);
+    assert!(matches!(taken, bellwether_app::Outcome::Waiting { .. }), "{taken:?}");
+    house.shown("f", "user-1");
+    house.app.commit().unwrap();
+    house.app.commit().unwrap();
+    assert_eq!(house.events().len(), 41);
+    assert_eq!(house.did("system.status", json!({}))["exposures_dropped"], 0);
+}

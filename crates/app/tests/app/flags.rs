@@ -1,0 +1,231 @@
+//! App tests: the life of a flag, and who gets what of it.
+
+use std::sync::atomic::Ordering;
+
+use serde_json::{Value as Json, json};
+
+use crate::house::House;
+
+fn at(flag: &str, more: Json) -> Json {
+    let mut input = json!({"flag": flag, "environment": "production", "why": "test"});
+    input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    input
+}
+
+#[test]
+fn a_flag_is_made_switched_archived_and_restored() {
+    let house = House::new();
+    let made = house.did("flag.create", json!({"flag": "f", "description": "new checkout"}));
+    assert_eq!(
+        made["states"],
+        json!({"production": "off: everybody gets off", "development": "off: everybody gets off"})
+    );
+    assert_eq!(made["changed_by"], json!({"kind": "person", "name": "Ada"}));
+    assert_eq!(house.peeked("f", "user-1"), "off");
+    let rung = house.rings.load(Ordering::Relaxed);
+    house.did("flag.toggle", at("f", json!({"on": true})));
+    assert_eq!(house.rings.load(Ordering::Relaxed), rung + 1);
+    assert_eq!(house.peeked("f", "user-1"), "on");
+    house.did("flag.describe", json!({"flag": "f", "name": "Checkout"}));
+    house.did("flag.archive", json!({"flag": "f", "why": "done"}));
+    let context = crate::house::user(json!({"user_id": "user-1"}));
+    let track = bellwether_app::Track::Nothing;
+    let answer = house.app.evaluate(&crate::house::production(), "f", &context, track, house.now).unwrap();
+    assert!(answer.is_none(), "an archived flag is served to nobody");
+    assert_eq!(house.did("flag.list", json!({}))["flags"], json!([]));
+    house.did("flag.archive", json!({"flag": "f", "archived": false, "why": "needed again"}));
+    assert_eq!(house.peeked("f", "user-1"), "on");
+    let changes = house.did("change.list", json!({"flag": "f"}));
+    let said: Vec<_> =
+        changes["changes"].as_array().unwrap().iter().map(|c| c["sentence"].as_str().unwrap()).collect();
+    assert_eq!(
+        said,
+        [
+            "restored flag f",
+            "archived flag f",
+            "described flag f",
+            "turned f on in production",
+            "created flag f with 2 variants"
+        ]
+    );
+}
+
+#[test]
+fn refusals_say_what_to_do_and_change_nothing() {
+    let house = House::new();
+    house.split_flag("f", 5_000);
+    let (before, flags) = (house.revision(), house.did("flag.list", json!({})));
+    let check = |operation: &str, input: Json, expected: &str| {
+        assert_eq!(house.refused(operation, input), expected, "{operation}");
+    };
+    check(
+        "flag.toggle",
+        json!({"flag": "f", "environment": "production", "on": false}),
+        "400 a change in `production` needs a reason, because customers are served from it\nhint: say in `why` what this is for",
+    );
+    check(
+        "flag.toggle",
+        at("g", json!({"on": true})),
+        "404 there is no flag `g`\nhint: look at the list of flags, or create it first",
+    );
+    check("flag.create", json!({"flag": "f"}), "400 flag `f` exists already\nhint: choose another key");
+    check(
+        "flag.create",
+        json!({"flag": "no good"}),
+        "400 in `flag`: `no good` is not a key\nhint: see `/openapi.json` for what this operation takes",
+    );
+    check(
+        "flag.reshare",
+        at("f", json!({"shares": [{"variant": "on", "share": 4000}, {"variant": "off", "share": 5000}]})),
+        "400 a split must add up to 100%: these shares make `90%`\nhint: raise `off` to 60% or add a variant",
+    );
+    check(
+        "flag.target",
+        at("f", json!({"default": {"serve": "variant", "variant": "maybe"}})),
+        "400 in environment `production`: flag `f` has no variant `maybe`\nhint: use one of `on`, `off`",
+    );
+    check(
+        "flag.target",
+        at("f", json!({"default": {"serve": "rollout"}})),
+        "409 flag `f` has no rollout here\nhint: begin one with `rollout.start`",
+    );
+    check(
+        "change.list",
+        json!({"flag": "f", "metric": "m"}),
+        "400 the list can be of one thing\nhint: give one of `flag`, `experiment` and `metric`",
+    );
+    assert_eq!(house.revision(), before);
+    assert_eq!(house.did("flag.list", json!({})), flags);
+}
+
+#[test]
+fn a_stale_edit_is_refused_with_what_is_newer() {
+    let house = House::new();
+    house.split_flag("f", 5_000);
+    let read = house.did("flag.get", json!({"flag": "f"}))["revision"].clone();
+    house.did("flag.describe", json!({"flag": "f", "name": "newer"}));
+    let mut edit = at("f", json!({"on": false, "if_revision": read}));
+    let stale = house.ask("flag.toggle", edit.clone()).unwrap_err();
+    assert_eq!((stale.code, stale.refusal.status()), ("stale", 409));
+    let details = stale.details.unwrap();
+    assert_eq!(details["expected"], read);
+    assert_eq!(details["newest"], house.revision());
+    edit["if_revision"] = details["newest"].clone();
+    house.did("flag.toggle", edit);
+}
+
+#[test]
+fn targets_win_over_rules_and_rules_over_the_default() {
+    let house = House::new();
+    house.split_flag("f", 0);
+    let targeting = json!({
+        "targets": [{"variant": "on", "ids": ["user-7"]}],
+        "rules": [{"name": "pros", "when": [[{"attribute": "plan", "op": "is", "values": ["pro"]}]],
+            "serve": {"serve": "variant", "variant": "on"}}],
+    });
+    let set = house.did("flag.target", at("f", targeting));
+    assert_eq!(set["targets"].as_object().unwrap().values().collect::<Vec<_>>(), [&json!(["user-7"])]);
+    assert_eq!(house.peeked("f", "user-7"), "on");
+    assert_eq!(house.peeked("f", "user-8"), "off");
+    let explained = house.did(
+        "flag.explain",
+        json!({"flag": "f", "environment": "production", "context": {"targetingKey": "user-8", "plan": "pro"}}),
+    );
+    assert!(explained.to_string().contains("pros"), "{explained}");
+    // What is left out stays.
+    house.did("flag.target", at("f", json!({"off": "on"})));
+    assert_eq!(house.peeked("f", "user-7"), "on");
+    house.did("flag.target", at("f", json!({"targets": []})));
+    assert_eq!(house.peeked("f", "user-7"), "off");
+    // As it was before: the past can be asked.
+    let then = house.did(
+        "flag.explain",
+        json!({"flag": "f", "environment": "production", "context": {"targetingKey": "user-7"},
+            "revision": set["revision"]}),
+    );
+    assert_eq!(then["explanation"]["variant"], "on", "{then}");
+}
+
+#[test]
+fn growing_a_split_moves_nobody_who_had_a_variant() {
+    let house = House::new();
+    house.did(
+        "flag.create",
+        json!({"flag": "f", "kind": "string", "variants": [
+        {"key": "a", "value": "A"}, {"key": "b", "value": "B"}, {"key": "off", "value": "-"}]}),
+    );
+    let split = |a: u32| json!([{"variant": "a", "share": a}, {"variant": "b", "share": a}, {"variant": "off", "share": 10_000 - 2 * a}]);
+    house.did(
+        "flag.target",
+        at("f", json!({"default": {"serve": "split", "shares": split(500), "rest": "off"}})),
+    );
+    house.did("flag.toggle", at("f", json!({"on": true})));
+    let users: Vec<_> = (0..5_000).map(|i| format!("user-{i}")).collect();
+    let mut before: Vec<_> = users.iter().map(|u| house.peeked("f", u)).collect();
+    for share in [1_000, 5_000] {
+        house.did("flag.reshare", at("f", json!({"shares": split(share)})));
+        let after: Vec<_> = users.iter().map(|u| house.peeked("f", u)).collect();
+        let moved = before.iter().zip(&after).filter(|(b, a)| *b != "off" && b != a).count();
+        assert_eq!(moved, 0, "at {share}");
+        before = after;
+    }
+    assert!(before.iter().all(|v| v != "off"));
+}
+
+#[test]
+fn many_hands_on_one_split_lose_no_edit() {
+    let house = House::new();
+    house.did(
+        "flag.create",
+        json!({"flag": "f", "kind": "string", "variants": [
+        {"key": "a", "value": "A"}, {"key": "b", "value": "B"}, {"key": "off", "value": "-"}]}),
+    );
+    let shares = |a: u32, b: u32| json!([{"variant": "a", "share": a}, {"variant": "b", "share": b}, {"variant": "off", "share": 10_000 - a - b}]);
+    house.did(
+        "flag.target",
+        at("f", json!({"default": {"serve": "split", "shares": shares(100, 100), "rest": "off"}})),
+    );
+    house.did("flag.toggle", at("f", json!({"on": true})));
+    let users: Vec<_> = (0..2_000).map(|i| format!("user-{i}")).collect();
+    // Two people take turns in giving each other's arm more; whoever has a variant keeps it.
+    let mut held: Vec<String> = users.iter().map(|u| house.peeked("f", u)).collect();
+    for round in 1..=10_u32 {
+        std::thread::scope(|scope| {
+            for hand in 0..2 {
+                let (house, shares) = (&house, &shares);
+                scope.spawn(move || {
+                    let grown = 100 + round * 100 + hand * 50;
+                    house.did("flag.reshare", at("f", json!({"shares": shares(grown, grown)})));
+                });
+            }
+        });
+        let now: Vec<_> = users.iter().map(|u| house.peeked("f", u)).collect();
+        for (had, has) in held.iter().zip(&now) {
+            assert!(
+                has == had || had == "off" || has == "off",
+                "moved from `{had}` to `{has}` in round {round}"
+            );
+        }
+        held = now;
+    }
+}
+
+#[test]
+fn a_rehearsal_says_what_would_be_and_changes_nothing() {
+    let house = House::new();
+    house.split_flag("f", 5_000);
+    let before = (house.revision(), house.did("flag.get", json!({"flag": "f"})));
+    let would = |operation: &str, input: Json| {
+        house.rehearse(operation, input).unwrap_or_else(|e| panic!("{operation}: {} {}", e.code, e.message))
+    };
+    let off = would("flag.toggle", at("f", json!({"on": false})));
+    assert_eq!(off["states"]["production"], "off: everybody gets off");
+    assert_eq!(off["revision"], before.0 + 1);
+    let targeted = would("flag.target", at("f", json!({"targets": [{"variant": "on", "ids": ["user-7"]}]})));
+    assert_eq!(targeted["targets"].as_object().unwrap().values().collect::<Vec<_>>(), [&json!(["user-7"])]);
+    assert_eq!(would("flag.create", json!({"flag": "g"}))["flag"]["key"], "g");
+    let metric = json!({"metric": "m", "event": "buy", "measure": {"measure": "conversion"}});
+    assert_eq!(would("metric.save", metric)["metric"]["event"], "buy");
+    assert!(house.rehearse("flag.toggle", at("nobody", json!({"on": false}))).is_err());
+    assert_eq!((house.revision(), house.did("flag.get", json!({"flag": "f"}))), before);
+}

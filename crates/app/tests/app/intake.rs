@@ -1,0 +1,337 @@
+//! App tests: Amplitude's HTTP V2, rule by rule, and what of it is admitted.
+
+use bellwether_app::{Endpoint, Outcome};
+use proptest::prelude::*;
+use serde_json::{Value as Json, json};
+
+use crate::house::{House, START};
+
+const NO_ID: &str = "send `user_id` or `device_id` of at least the shortest length";
+
+/// What one event is answered with; `None` if it is taken.
+fn judged(house: &House, secret: &str, event: &Json) -> Option<Json> {
+    let before = house.events().len();
+    let good = json!({"event_type": "good", "user_id": "user-1"});
+    let reply = house.send(&json!({"api_key": secret, "events": [good, event]}));
+    let stored = house.events().len() - before;
+    match reply {
+        Ok(reply) => {
+            assert_eq!(reply["events_ingested"], 2);
+            assert_eq!(stored, 2, "{event}");
+            None
+        }
+        Err((status, body)) => {
+            assert_eq!(status, 400, "{body}");
+            assert_eq!(stored, 0, "a refused request stores nothing, not even its good events");
+            Some(body)
+        }
+    }
+}
+
+#[test]
+fn each_field_has_its_rule() {
+    let house = House::new();
+    let secret = house.key("client");
+    let check = |event: Json, expected: Option<(&str, &str)>| {
+        let expected = expected.map(|(field, hint)| {
+            json!({"code": 400, "error": "Invalid field values on some events",
+                "events_with_invalid_fields": {field: [1]}, "hint": format!("`{field}` of event 1: {hint}")})
+        });
+        assert_eq!(judged(&house, &secret, &event), expected, "{event}");
+    };
+    let with = |field: &str, value: Json| {
+        let mut event = json!({"event_type": "visit", "user_id": "user-1"});
+        event[field] = value;
+        event
+    };
+    let placeholder = "this is a placeholder, not an id; leave it out";
+    let kind = "send text of 1 to 1024 characters";
+    check(with("event_type", json!(7)), Some(("event_type", kind)));
+    check(with("event_type", json!("")), Some(("event_type", kind)));
+    check(with("event_type", json!("é".repeat(1024))), None);
+    check(with("event_type", json!("é".repeat(1025))), Some(("event_type", kind)));
+    check(with("user_id", json!(12345)), Some(("user_id", "send text")));
+    for nobody in ["", "  ", "anonymous", "NULL", "undefined", "-1", "0", "{}", "lmy47d", "n/a"] {
+        check(with("user_id", json!(nobody)), Some(("user_id", placeholder)));
+    }
+    for zeros in ["00000000-0000-0000-0000-000000000000", "0000000000"] {
+        check(with("device_id", json!(zeros)), Some(("device_id", placeholder)));
+    }
+    check(with("user_id", json!("x".repeat(1025))), Some(("user_id", "send at most 1024 characters")));
+    check(with("device_id", json!("dev")), None);
+    for time in
+        [json!("2026-09-21T14:13:20Z"), json!(1.5), json!(-1), json!(253_402_300_800_000_i64), json!({})]
+    {
+        check(with("time", time), Some(("time", "send whole milliseconds since 1970")));
+    }
+    check(with("time", json!(0)), None);
+    check(with("time", Json::Null), None);
+    let once = "send text of at most 1024 characters";
+    check(with("insert_id", json!(7)), Some(("insert_id", once)));
+    check(with("insert_id", json!("é".repeat(1024))), None);
+    check(with("insert_id", json!("é".repeat(1025))), Some(("insert_id", once)));
+    let session = "send the session's start in milliseconds, or -1";
+    check(with("session_id", json!("soon")), Some(("session_id", session)));
+    check(with("session_id", json!(-1)), None);
+    for field in ["event_properties", "user_properties", "groups", "group_properties"] {
+        check(with(field, json!("x")), Some((field, "send an object")));
+        check(with(field, json!({"a": 1})), None);
+        let mut deep = json!(1);
+        for _ in 0..39 {
+            deep = json!({"a": deep});
+        }
+        check(with(field, json!({"a": deep})), None);
+        check(with(field, json!({"a": {"a": deep}})), Some((field, "nest at most 40 levels")));
+        let long = json!({"k".repeat(1025): 1});
+        check(with(field, long), Some((field, "name properties with at most 1024 characters")));
+    }
+    for fact in ["country", "platform", "ip", "library"] {
+        check(with(fact, json!("x")), None);
+        check(with(fact, json!({"a": [1]})), Some((fact, "send text")));
+    }
+    for amount in ["price", "quantity", "revenue"] {
+        check(with(amount, json!(2.5)), None);
+        check(with(amount, json!("2.5")), Some((amount, "send a number")));
+    }
+    check(with("productId", json!(["x"])), Some(("productId", "send text")));
+}
+
+#[test]
+fn what_is_missing_is_named_and_every_bad_event_is_listed() {
+    let house = House::new();
+    let secret = house.key("client");
+    let events = json!([
+        {"event_type": "a", "user_id": "user-1"},
+        {"user_id": "user-1"},
+        {"event_type": "a", "user_id": "me"},
+        {"event_type": "a", "user_id": "user-1", "time": "now"},
+        {"event_type": null, "device_id": "device-1"},
+        {"event_type": "a"},
+    ]);
+    let reply = house.send(&json!({"api_key": secret, "events": events})).unwrap_err();
+    let expected = json!({
+        "code": 400, "error": "Invalid field values on some events",
+        "events_with_invalid_fields": {"time": [3]},
+        "events_with_missing_fields": {"event_type": [1, 4], "user_id": [2, 5], "device_id": [2, 5]},
+        "hint": "`event_type` of event 1: say what happened, such as `purchase`",
+    });
+    assert_eq!(reply, (400, expected));
+    let reply = house.send(&json!({"api_key": secret, "events": [{"event_type": "a", "user_id": "me"}]}));
+    let expected = json!({
+        "code": 400, "error": "Request missing required field",
+        "events_with_missing_fields": {"user_id": [0], "device_id": [0]},
+        "hint": format!("`user_id` of event 0: {NO_ID}"),
+    });
+    assert_eq!(reply.unwrap_err(), (400, expected));
+    let reply =
+        house.send(&json!({"api_key": secret, "events": [{"event_type": "a", "user_id": "user-1"}, 7]}));
+    let expected = json!({
+        "code": 400, "error": "Invalid event JSON", "events_with_invalid_fields": {"event": [1]},
+        "hint": "`event` of event 1: send an object",
+    });
+    assert_eq!(reply.unwrap_err(), (400, expected));
+    assert!(house.events().is_empty());
+}
+
+#[test]
+fn a_request_as_a_whole_is_answered_in_the_protocols_words() {
+    let house = House::new();
+    let secret = house.key("client");
+    let check = |body: &[u8], encoding: Option<&str>, status: u16, expected: Json| {
+        let (was, reply) = house.send_bytes(body, encoding).unwrap_err();
+        assert_eq!(was, status);
+        let mut reply = reply;
+        let hint = reply.as_object_mut().unwrap().remove("hint");
+        assert!(hint.is_some_and(|h| h.as_str().is_some_and(|h| !h.is_empty())), "a hint: {reply}");
+        assert_eq!(reply, expected, "{}", String::from_utf8_lossy(body));
+        assert!(house.events().is_empty());
+    };
+    let json_error = || json!({"code": 400, "error": "Invalid JSON request body"});
+    let missing =
+        |f: &str| json!({"code": 400, "error": "Request missing required field", "missing_field": f});
+    check(b"", None, 400, json!({"code": 400, "error": "Missing request body"}));
+    check(b" \n", None, 400, json!({"code": 400, "error": "Missing request body"}));
+    for body in [&b"{"[..], b"[]", b"7", b"\"x\"", b"\xff\xfe{\0}\0", b"{\"api_key\": \"\xff\"}", b"nul"] {
+        check(body, None, 400, json_error());
+    }
+    check(b"{}", Some("gzip"), 400, json_error());
+    check(b"\x1f\x8b garbage", None, 400, json_error());
+    check(b"{}", Some("br"), 400, json_error());
+    check(b"{}", None, 400, missing("api_key"));
+    check(b"{\"api_key\": 7}", None, 400, missing("api_key"));
+    let invalid_key = || json!({"code": 400, "error": "Invalid API key"});
+    check(b"{\"api_key\": \"\", \"events\": []}", None, 400, invalid_key());
+    check(b"{\"api_key\": \"guess\", \"events\": []}", None, 400, invalid_key());
+    let admin = house.key("admin");
+    check(format!("{{\"api_key\": \"{admin}\"}}").as_bytes(), None, 400, invalid_key());
+    for events in ["null", "[]", "7", "\"x\""] {
+        let body = format!("{{\"api_key\": \"{secret}\", \"events\": {events}}}");
+        check(body.as_bytes(), None, 400, missing("events"));
+    }
+    let event = r#"{"event_type": "a", "user_id": "user-1"}"#;
+    for options in [r#"{"min_id_length": "3"}"#, r#"{"min_id_length": -1}"#, "7"] {
+        let body = format!("{{\"api_key\": \"{secret}\", \"events\": [{event}], \"options\": {options}}}");
+        check(body.as_bytes(), None, 400, json_error());
+    }
+    let many = format!("{{\"api_key\": \"{secret}\", \"events\": [{}]}}", vec![event; 2_001].join(","));
+    let too_large = || json!({"code": 413, "error": "Payload too large"});
+    check(many.as_bytes(), None, 413, too_large());
+    let fat = format!("{{\"api_key\": \"{secret}\", \"x\": \"{}\"}}", "x".repeat(1 << 20));
+    check(fat.as_bytes(), None, 413, too_large());
+}
+
+#[test]
+fn the_shortest_id_is_the_senders_to_say() {
+    let house = House::new();
+    let secret = house.key("client");
+    let events = json!([{"event_type": "a", "user_id": "me"}]);
+    let body = |options: Json| json!({"api_key": secret, "events": events, "options": options});
+    assert!(house.send(&body(json!({}))).is_err());
+    assert!(house.send(&body(json!({"min_id_length": 3}))).is_err());
+    assert!(house.send(&body(json!({"min_id_length": null}))).is_err());
+    assert!(house.send(&body(json!({"min_id_length": 2}))).is_ok());
+    assert!(house.send(&body(json!({"min_id_length": 0}))).is_ok());
+}
+
+#[test]
+fn an_event_is_admitted_as_it_is_written() {
+    let house = House::new();
+    let secret = house.key("client");
+    let now = START.0;
+    let check = |raw: Json, expected: Json| {
+        let reply = house.send(&json!({"api_key": secret, "events": [raw]})).unwrap();
+        assert_eq!((&reply["code"], &reply["events_ingested"]), (&json!(200), &json!(1)));
+        assert_eq!(reply["server_upload_time"], now);
+        let newest = house.events().into_iter().next().unwrap();
+        assert_eq!(newest, expected);
+    };
+    check(
+        json!({"event_type": "visit", "user_id": "user-1", "device_id": "d1", "insert_id": "i1", "time": 5,
+            "session_id": 9, "event_properties": {"a": null, "b": [1, "x"]}, "ip": "$remote", "platform": "Web"}),
+        json!({"environment": "production", "event": "visit", "who": {"user": "user-1"}, "time": 5, "received": now,
+            "insert_id": "i1", "session": 9, "properties": {"b": [1, "x"]},
+            "user_properties": {"ip": "203.0.113.9", "platform": "Web"}}),
+    );
+    check(
+        json!({"event_type": "$exposure", "device_id": "device-1",
+            "event_properties": {"flag_key": "f", "variant": "on"}}),
+        json!({"environment": "production", "event": "$exposure", "who": {"device": "device-1"}, "time": now,
+            "received": now, "properties": {"flag_key": "f", "variant": "on"}}),
+    );
+    check(
+        json!({"event_type": "[Experiment] Exposure", "user_id": "user-1", "event_properties": {
+            "[Experiment] Flag Key": "f", "[Experiment] Variant": "on", "metadata": {"x": 1}},
+            "user_properties": {"$set": {"[Experiment] f": "on"}, "$unset": {}}}),
+        json!({"environment": "production", "event": "$exposure", "who": {"user": "user-1"}, "time": now,
+            "received": now, "properties": {"flag_key": "f", "variant": "on", "metadata": {"x": 1}},
+            "user_properties": {"$unset": {}, "[Experiment] f": "on"}}),
+    );
+    let revenue = |sent: Json, amount: f64| {
+        let mut raw = json!({"event_type": "buy", "user_id": "user-1"});
+        raw.as_object_mut().unwrap().extend(sent.as_object().unwrap().clone());
+        house.send(&json!({"api_key": secret, "events": [raw]})).unwrap();
+        assert_eq!(house.events()[0]["properties"]["$revenue"], amount, "{sent}");
+    };
+    revenue(json!({"price": 2.5, "quantity": 2, "revenue": 9.0}), 5.0);
+    revenue(json!({"price": 2.5}), 2.5);
+    revenue(json!({"price": 2.5, "quantity": 3}), 7.5);
+    revenue(json!({"price": 2.5, "revenue": 9.0}), 9.0);
+    revenue(json!({"revenue": -9.0}), -9.0);
+    revenue(json!({"event_properties": {"$price": 2.0, "$quantity": 3}}), 6.0);
+    revenue(json!({"event_properties": {"$price": 2.0, "$revenue": 1.0}}), 1.0);
+}
+
+#[test]
+fn the_same_event_twice_is_one() {
+    let house = House::new();
+    let secret = house.key("client");
+    let event = json!({"event_type": "a", "user_id": "user-1", "insert_id": "i1"});
+    for _ in 0..2 {
+        let reply = house.send(&json!({"api_key": secret, "events": [event, event]})).unwrap();
+        assert_eq!(reply["events_ingested"], 2);
+    }
+    assert_eq!(house.events().len(), 1);
+}
+
+fn any_json() -> impl Strategy<Value = Json> {
+    let leaf = prop_oneof![
+        Just(Json::Null),
+        any::<bool>().prop_map(Json::from),
+        any::<i64>().prop_map(Json::from),
+        any::<f64>().prop_map(Json::from),
+        ".{0,12}".prop_map(Json::from),
+        prop_oneof![Just("user-1"), Just("visit"), Just("$remote"), Just("anonymous")].prop_map(Json::from),
+    ];
+    leaf.prop_recursive(5, 40, 6, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..6).prop_map(Json::from),
+            proptest::collection::hash_map(".{0,8}", inner, 0..6)
+                .prop_map(|m| Json::Object(m.into_iter().collect())),
+        ]
+    })
+}
+
+/// An event whose fields are of any type at all.
+fn any_event() -> impl Strategy<Value = Json> {
+    let fields = [
+        "event_type",
+        "user_id",
+        "device_id",
+        "time",
+        "insert_id",
+        "session_id",
+        "event_properties",
+        "user_properties",
+        "groups",
+        "group_properties",
+        "price",
+        "quantity",
+        "revenue",
+        "ip",
+        "country",
+    ];
+    let field = (0..fields.len(), any_json()).prop_map(move |(i, value)| (fields[i].to_owned(), value));
+    proptest::collection::vec(field, 0..10).prop_map(|fields| {
+        let mut event = json!({"event_type": "visit", "user_id": "user-1"});
+        event.as_object_mut().unwrap().extend(fields);
+        event
+    })
+}
+
+#[test]
+fn whatever_is_sent_is_answered_and_what_is_refused_stores_nothing() {
+    let house = House::new();
+    let secret = house.key("client");
+    let mut stored = 0;
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(300));
+    let bodies = prop_oneof![
+        any_json(),
+        proptest::collection::vec(any_event(), 1..4)
+            .prop_map(move |events| json!({"api_key": secret, "events": events})),
+    ];
+    let stored = std::cell::RefCell::new(&mut stored);
+    runner
+        .run(&bodies, |body| {
+            let seen = **stored.borrow();
+            let bytes = serde_json::to_vec(&body).unwrap();
+            match house.app.take_amplitude(Endpoint::Batch, &bytes, None, None, house.now) {
+                Outcome::Waiting { waiting, reply } => {
+                    let count = reply["events_ingested"].as_u64().unwrap();
+                    prop_assert!(waiting.taken.stored + waiting.taken.duplicates == count);
+                    **stored.borrow_mut() = seen + waiting.taken.stored;
+                    house.app.commit().unwrap();
+                }
+                Outcome::Rejected(rejected) => {
+                    prop_assert_eq!(rejected.status, 400, "{}", rejected.body);
+                    prop_assert_eq!(&rejected.body["code"], 400);
+                    prop_assert!(rejected.body["error"].is_string());
+                    prop_assert!(!house.app.waiting());
+                }
+            }
+            let now = house.ask("system.status", json!({})).unwrap()["events"].as_u64().unwrap();
+            prop_assert_eq!(now, **stored.borrow());
+            Ok(())
+        })
+        .unwrap();
+    assert!(**stored.borrow() > 0, "some are taken");
+}

@@ -1,0 +1,14 @@
+//! App, seen through its door: operations, SDK answers and intake on a real ledger and a real store.
+//! Every test opens a directory of its own and says itself what time it is.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod experiments;
+mod exposures;
+mod flags;
+mod guards;
+mod house;
+mod ids;
+mod intake;
+mod restart;
+mod rollouts;
+mod schema;
