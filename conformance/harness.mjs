@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { Agent, request } from 'node:http';
 import { createInterface } from 'node:readline';
 import { after, before } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -159,6 +160,7 @@ export class Server {
 
   /** Ends it cleanly and says how it ended: a server that crashed makes its test fail. */
   async stop() {
+    this.agent?.destroy();
     const code = await this.end('SIGTERM');
     if (code !== 0) throw new Error(`the server ended with ${code}\n${this.log}`);
   }
@@ -211,6 +213,34 @@ export class Server {
         ...headers,
       },
       body: json === undefined ? body : JSON.stringify(json),
+    });
+  }
+
+  /**
+   * Asks with JSON on kept connections and gives the answer, which must be a 200. Leaner than
+   * `fetch`, for proofs that ask a hundred thousand times.
+   */
+  ask(path, json, scope = 'server') {
+    this.agent ??= new Agent({ keepAlive: true });
+    const body = JSON.stringify(json);
+    const headers = {
+      authorization: `Bearer ${this.keys[scope]}`,
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+    };
+    return new Promise((resolve, reject) => {
+      const asked = request(this.url + path, { method: 'POST', agent: this.agent, headers }, (reply) => {
+        const parts = [];
+        reply.on('data', (part) => parts.push(part));
+        reply.on('error', reject);
+        reply.on('end', () => {
+          const text = Buffer.concat(parts).toString();
+          if (reply.statusCode === 200) resolve(JSON.parse(text));
+          else reject(new Refused(reply.statusCode, text));
+        });
+      });
+      asked.on('error', reject);
+      asked.end(body);
     });
   }
 
