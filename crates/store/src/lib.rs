@@ -23,13 +23,14 @@
 //!
 //! # What it costs
 //! A commit is one `write` and one `fdatasync`, whatever the number of calls that wait for it: the
-//! caller groups them by committing from one thread. A log record takes about a third of the events'
-//! JSON (LZ4 over MessagePack): 55 bytes in a shop's traffic of five properties and a UUID. Sealing
-//! reads nothing: it sorts rows that are in memory, writes 37 bytes for each of that shop's (of which
-//! 16 are the fingerprint and most of the rest the UUID), and makes seven syncs of files and
-//! directories, and one more for each log file that goes. Appends and commits wait for it only while
-//! the log changes files. Merging rewrites a row at most 18 times in its life, on a server so quiet
-//! that a part has one. A snapshot is a handful of pointers.
+//! caller groups them by committing from one thread. Sizes below are of 200,000 generated events of 285
+//! bytes of JSON, each with four properties and a random UUID as `insert_id`. A log record takes 79
+//! bytes for each (LZ4 over MessagePack, 100 to a group). Sealing reads nothing: it sorts rows that are
+//! in memory, and writes 64 bytes for each, of which 34 are the UUID and 16 the fingerprint. It makes
+//! seven syncs of files and directories, and one more for each log file that goes. Appends and commits
+//! wait for it only while the log changes files. Merging rewrites a row at most log2 of `seal_rows`
+//! times in its life: 17. A snapshot is a handful of pointers.
+//!
 //! In memory are: the rows since the last part (bounded by [`Settings`]), 30 to 55 bytes for each named
 //! event of the last seven days, and the footer of each part.
 //!
