@@ -87,7 +87,8 @@ fn reference(document: &Value) -> String {
         Made from `web/openapi.json` by `cargo xtask generate`; do not edit. A running server has the same, with \
         the form of every answer, at `/openapi.json`.\n\n\
         Each operation is called over HTTP with `Authorization: Bearer <admin key>`, or on the command line as \
-        `bellwether NOUN VERB --field value` with `BELLWETHER_KEY` set. `?dry_run=true` or `--dry-run` checks \
+        `bellwether NOUN VERB --field value` with `BELLWETHER_KEY` set (dashes for underscores; the field `key` is \
+        `--key-id`, as `--key` is the admin key). `?dry_run=true` or `--dry-run` checks \
         everything and changes nothing.\n"
         .to_owned();
     for operation in &operations {
