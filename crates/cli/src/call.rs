@@ -21,7 +21,7 @@ pub(crate) fn commands() -> Vec<Command> {
             }
             None => nouns.push(
                 Command::new(noun)
-                    .about(format!("Operations on {noun}s, over a running server"))
+                    .about(format!("Operations named `{noun}.…`, over a running server"))
                     .subcommand_required(true)
                     .arg_required_else_help(true)
                     .subcommand(verb),

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bellwether_app::{App, Settings};
 use bellwether_model::Millis;
@@ -77,10 +76,10 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let options = Options {
         data: matches.get_one::<PathBuf>("data").cloned().unwrap_or_default(),
         listen: text("listen"),
-        clock: if manual { Clock::manual(start.map_or_else(wall, Millis)) } else { Clock::wall() },
+        clock: if manual { Clock::manual(start.map_or_else(|| Clock::wall().now(), Millis)) } else { Clock::wall() },
     };
     let json = matches.get_flag("json");
-    serve(options, move |ready| {
+    serve(options, std::future::pending(), move |ready| {
         if json {
             print_line(&serde_json::json!({"address": ready.address, "setup": ready.setup}).to_string());
         } else {
@@ -92,16 +91,25 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     })
 }
 
-/// Serves until the process is told to stop. `ready` is called once the address answers.
-pub(crate) fn serve(options: Options, ready: impl FnOnce(&Ready)) -> Result<(), Failure> {
+/// Serves until the process is told to stop, or `enough` is done. `ready` is called once the address
+/// answers.
+pub(crate) fn serve(
+    options: Options,
+    enough: impl Future<Output = ()> + Send + 'static,
+    ready: impl FnOnce(&Ready),
+) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|e| Failure::new(format!("no threads can be started: {e}"), "free some memory"))?;
-    runtime.block_on(listen(options, ready))
+    runtime.block_on(listen(options, enough, ready))
 }
 
-async fn listen(options: Options, ready: impl FnOnce(&Ready)) -> Result<(), Failure> {
+async fn listen(
+    options: Options,
+    enough: impl Future<Output = ()> + Send + 'static,
+    ready: impl FnOnce(&Ready),
+) -> Result<(), Failure> {
     let Options { data, listen, clock } = options;
     let listener = tokio::net::TcpListener::bind(&listen).await.map_err(|e| {
         Failure::new(format!("cannot listen on `{listen}`: {e}"), "choose another address with `--listen`")
@@ -126,14 +134,16 @@ async fn listen(options: Options, ready: impl FnOnce(&Ready)) -> Result<(), Fail
     let address = format!("http://{local}");
     let setup = app.offer_setup(now)?.map(|token| format!("{address}/setup?token={token}"));
     ready(&Ready { address, setup });
-    let stop = stopped()?;
+    let stop = stopped(enough)?;
     bellwether_server::serve(Arc::new(app), bell, clock, listener, stop)
         .await
         .map_err(|e| Failure::new(format!("the server failed: {e}"), "start it again"))
 }
 
-/// Done when the process is asked to stop.
-fn stopped() -> Result<impl Future<Output = ()> + Send + 'static, Failure> {
+/// Done when the process is asked to stop, or `enough` is done.
+fn stopped(
+    enough: impl Future<Output = ()> + Send + 'static,
+) -> Result<impl Future<Output = ()> + Send + 'static, Failure> {
     use tokio::signal::unix::{SignalKind, signal};
     let failed = |e| Failure::new(format!("signals cannot be heard: {e}"), "report this as a bug");
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
@@ -142,11 +152,10 @@ fn stopped() -> Result<impl Future<Output = ()> + Send + 'static, Failure> {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            () = enough => {}
         }
     })
 }
 
-fn wall() -> Millis {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-}
+/// The wall's time.
+pub(crate)
