@@ -35,6 +35,9 @@ impl Endpoint {
 /// The most events of one request.
 const MOST_EVENTS: usize = 2_000;
 
+/// The shortest id of a user or device, unless the sender says otherwise.
+const SHORTEST_ID: usize = 5;
+
 /// What becomes of a request.
 #[derive(Debug)]
 pub enum Outcome {
@@ -71,6 +74,12 @@ impl Rejected {
     pub fn too_large(endpoint: Endpoint) -> Self {
         let hint = format!("send at most {} bytes and {MOST_EVENTS} events at once", endpoint.most_bytes());
         Self::new(413, "Payload too large", &[("hint", hint.into())])
+    }
+
+    /// A body that ended before it was whole.
+    pub fn unread() -> Self {
+        let hint = "the body ended before it was whole; send it again";
+        Self::new(400, "Invalid JSON request body", &[("hint", hint.into())])
     }
 
     /// A refusal of ours in the protocol's words.
@@ -137,13 +146,16 @@ impl App {
             ),
         })?;
         if body.iter().all(u8::is_ascii_whitespace) {
-            return Err(Rejected::new(400, "Missing request body", &[]));
+            let hint = "send a JSON object with `api_key` and `events`";
+            return Err(Rejected::new(400, "Missing request body", &[("hint", hint.into())]));
         }
         let request: Json = serde_json::from_slice(&body).map_err(|e| {
-            Rejected::new(400, "Invalid JSON request body", &[("hint", e.to_string().into())])
+            let hint = format!("{e}; send JSON in UTF-8");
+            Rejected::new(400, "Invalid JSON request body", &[("hint", hint.into())])
         })?;
-        let missing = |field: &str| {
-            Rejected::new(400, "Request missing required field", &[("missing_field", field.into())])
+        let missing = |field: &str, hint: &str| {
+            let more = [("missing_field", field.into()), ("hint", hint.into())];
+            Rejected::new(400, "Request missing required field", &more)
         };
         let Json::Object(mut request) = request else {
             return Err(Rejected::new(
@@ -152,22 +164,19 @@ impl App {
                 &[("hint", "the body is an object with `api_key` and `events`".into())],
             ));
         };
-        let secret = request.get("api_key").and_then(Json::as_str).ok_or_else(|| missing("api_key"))?;
+        let secret = request
+            .get("api_key")
+            .and_then(Json::as_str)
+            .ok_or_else(|| missing("api_key", "send a `client` or `server` key as text"))?;
         let grant = self.key(secret).and_then(|grant| grant.sdk()).map_err(|e| Rejected::of(&e))?;
-        let shortest = request
-            .get("options")
-            .and_then(|o| o.get("min_id_length"))
-            .and_then(Json::as_u64)
-            .map_or(5, |n| usize::try_from(n).unwrap_or(usize::MAX));
+        let shortest = shortest(request.get("options"))?;
+        let none = || missing("events", "send a list of at least one event");
         let events = match request.remove("events") {
-            Some(Json::Array(events)) => events,
-            // `e` is the short form of some hand-written callers of HTTP V1; V2 wants `events`.
+            Some(Json::Array(events)) if !events.is_empty() => events,
+            // Some hand-written callers send one event without the list.
             Some(one @ Json::Object(_)) => vec![one],
-            _ => return Err(missing("events")),
+            _ => return Err(none()),
         };
-        if events.is_empty() {
-            return Err(missing("events"));
-        }
         if events.len() > MOST_EVENTS {
             return Err(Rejected::too_large(endpoint));
         }
@@ -193,6 +202,23 @@ impl App {
         });
         Ok((waiting, reply))
     }
+}
+
+/// The shortest id that the sender wants to be one.
+fn shortest(options: Option<&Json>) -> Result<usize, Rejected> {
+    let refused = || {
+        let hint = "`options` is an object, and its `min_id_length` a whole number";
+        Rejected::new(400, "Invalid JSON request body", &[("hint", hint.into())])
+    };
+    let asked = match options {
+        None | Some(Json::Null) => &Json::Null,
+        Some(Json::Object(options)) => options.get("min_id_length").unwrap_or(&Json::Null),
+        Some(_) => return Err(refused()),
+    };
+    if asked.is_null() {
+        return Ok(SHORTEST_ID);
+    }
+    asked.as_u64().and_then(|n| usize::try_from(n).ok()).ok_or_else(refused)
 }
 
 fn raw_event(raw: Json) -> Option<Map<String, Json>> {

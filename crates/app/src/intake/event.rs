@@ -6,6 +6,8 @@ use bellwether_model::event::{ASSIGNMENT, EXPOSURE, FLAG_KEY, VARIANT, Who};
 use bellwether_model::{EnvironmentKey, Event, Json, Millis, Properties};
 use serde_json::Map;
 
+use super::LONGEST;
+
 /// What is wrong with which events, by field.
 #[derive(Debug, Default)]
 pub(super) struct Problems {
@@ -42,23 +44,8 @@ impl Problems {
 }
 
 /// Ids that are no ids: placeholders that would make one giant user of many.
-const NOBODY: [&str; 13] = [
-    "anonymous",
-    "nil",
-    "none",
-    "null",
-    "n/a",
-    "na",
-    "undefined",
-    "unknown",
-    "{}",
-    "lmy47d",
-    "0",
-    "-1",
-    "00000000-0000-0000-0000-000000000000",
-];
-/// The longest text that is kept of a property, in characters.
-const LONGEST: usize = 1_024;
+const NOBODY: [&str; 11] =
+    ["anonymous", "nil", "none", "null", "n/a", "na", "undefined", "unknown", "{}", "lmy47d", "-1"];
 /// The deepest nesting of a property.
 const DEEPEST: usize = 40;
 /// 1970 to the year 9999: what a calendar can show.
@@ -82,6 +69,13 @@ const FACTS: [&str; 16] = [
     "library",
     "ip",
 ];
+
+/// Whether an id names nobody: empty, a placeholder, or all zeros as a device gives it whose owner limits
+/// tracking.
+fn names_nobody(id: &str) -> bool {
+    let id = id.trim();
+    NOBODY.contains(&id.to_ascii_lowercase().as_str()) || id.chars().all(|c| matches!(c, '0' | '-'))
+}
 
 /// Checks one event. What is wrong is added to `problems`; only an event without problems comes back.
 pub(super) fn admit(
@@ -117,16 +111,17 @@ pub(super) fn admit(
     let mut id = |field: &'static str, problems: &mut Problems| match raw.remove(field) {
         None | Some(Json::Null) => None,
         Some(Json::String(id)) => {
-            let trimmed = id.trim();
-            if trimmed.is_empty() || NOBODY.contains(&trimmed.to_ascii_lowercase().as_str()) {
+            // Kept as it was sent, spaces and all: answers to SDKs take ids as they are, too.
+            let length = id.chars().count();
+            if names_nobody(&id) {
                 fail(problems, field, "this is a placeholder, not an id; leave it out");
                 None
-            } else if trimmed.chars().count() > LONGEST {
+            } else if length > LONGEST {
                 fail(problems, field, "send at most 1024 characters");
                 None
             } else {
                 // Too short an id is taken away, as Amplitude does; the other id may still name somebody.
-                (trimmed.chars().count() >= shortest).then(|| trimmed.to_owned())
+                (length >= shortest).then_some(id)
             }
         }
         Some(_) => {
@@ -145,7 +140,7 @@ pub(super) fn admit(
     let insert_id = match raw.remove("insert_id") {
         None | Some(Json::Null) => None,
         Some(Json::String(id)) if id.is_empty() => None,
-        Some(Json::String(id)) if id.len() <= LONGEST => Some(id),
+        Some(Json::String(id)) if id.chars().count() <= LONGEST => Some(id),
         Some(_) => {
             fail(problems, "insert_id", "send text of at most 1024 characters");
             None
@@ -167,6 +162,10 @@ pub(super) fn admit(
             fail(problems, field, "nest at most 40 levels");
             Properties::new()
         }
+        Some(Json::Object(map)) if map.keys().any(|name| name.chars().nth(LONGEST).is_some()) => {
+            fail(problems, field, "name properties with at most 1024 characters");
+            Properties::new()
+        }
         Some(Json::Object(map)) => map,
         Some(_) => {
             fail(problems, field, "send an object");
@@ -175,8 +174,18 @@ pub(super) fn admit(
     };
     let mut properties = object("event_properties", problems);
     let user_properties = object("user_properties", problems);
-    let groups = object("groups", problems);
+    let mut groups = object("groups", problems);
     let group_properties = object("group_properties", problems);
+    let mut plain = |fields: &[&'static str], problems: &mut Problems, hint: &str, is: fn(&Json) -> bool| {
+        for field in fields {
+            if raw.get(*field).is_some_and(|value| !value.is_null() && !is(value)) {
+                fail(problems, field, hint);
+            }
+        }
+    };
+    plain(&["price", "quantity", "revenue"], problems, "send a number", Json::is_number);
+    plain(&["productId", "revenueType", "currency"], problems, "send text", scalar);
+    plain(&FACTS, problems, "send text", scalar);
     if !good {
         return None;
     }
@@ -200,7 +209,8 @@ pub(super) fn admit(
         }
     }
     let name = canonical(name, &mut properties);
-    properties.values_mut().chain(user_properties.values_mut()).for_each(shorten);
+    let texts = properties.values_mut().chain(user_properties.values_mut()).chain(groups.values_mut());
+    texts.for_each(shorten);
     Some(Event {
         environment: environment.clone(),
         event: name,
@@ -238,21 +248,24 @@ fn canonical(name: String, properties: &mut Properties) -> String {
 /// User properties as they are at this event: plain keys and `$set` are values; the other operations
 /// stay under their names, because what they do depends on what was before.
 fn settled(mut properties: Properties) -> Properties {
-    if let Some(Json::Object(set)) = properties.remove("$set") {
-        for (key, value) in set {
-            properties.insert(key, value);
+    match properties.remove("$set") {
+        Some(Json::Object(set)) => properties.extend(set),
+        Some(other) => {
+            properties.insert("$set".into(), other);
         }
+        None => {}
     }
     properties
 }
 
-/// Amplitude's top-level revenue fields, in the form that its SDKs give to revenue events. With a
-/// price, price times quantity wins over what is called revenue.
+/// Amplitude's top-level revenue fields, in the form that its SDKs give to revenue events. Where price,
+/// quantity and revenue are all sent, price times quantity wins.
 fn revenue(raw: &Map<String, Json>, properties: &mut Properties) {
     let number = |field: &str| raw.get(field).and_then(Json::as_f64);
-    let amount = match (number("price"), number("quantity")) {
-        (Some(price), quantity) => Some(price * quantity.unwrap_or(1.0)),
-        (None, _) => number("revenue"),
+    let amount = match (number("price"), number("quantity"), number("revenue")) {
+        (Some(price), Some(quantity), _) => Some(price * quantity),
+        (_, _, Some(revenue)) => Some(revenue),
+        (price, _, None) => price,
     };
     for (from, to) in [
         ("price", "$price"),
@@ -273,6 +286,11 @@ fn revenue(raw: &Map<String, Json>, properties: &mut Properties) {
     if let Some(amount) = amount.filter(|_| !properties.contains_key("$revenue")) {
         properties.insert("$revenue".into(), Json::from(amount));
     }
+}
+
+/// Whether a value is text, or a number or boolean that can stand for it.
+fn scalar(value: &Json) -> bool {
+    value.is_string() || value.is_number() || value.is_boolean()
 }
 
 fn depth(value: &Json) -> usize {

@@ -4,3 +4,6 @@
 pub(crate) mod amplitude;
 mod body;
 mod event;
+
+/// The longest id that names somebody and the longest text that is kept of a property, in characters.
+pub(crate) const LONGEST: usize = 1_024;
