@@ -84,7 +84,11 @@ impl Grant {
         }
     }
 
-    /// Of the person's own session, or of nobody in particular: for the first step and for tests.
+    pub(crate) fn of_key(key: ApiKey) -> Self {
+        let ApiKey { id, scope, environment, .. } = key;
+        Self { actor: Actor::Key { id }, level: Level::Key(scope, environment) }
+    }
+
     pub(crate) fn person(id: String, role: Role) -> Self {
         Self { actor: Actor::Person { id }, level: Level::Role(role) }
     }
@@ -169,21 +173,27 @@ impl App {
     /// password that will not do.
     pub fn set_up(&self, setup: &Setup, now: Millis) -> Result<Login, AppError> {
         let email = setup.email.trim();
-        if !email.contains('@') || email.len() > 254 {
-            return Err(AppError::bad_input(
-                format!("`{email}` is not an e-mail address"),
-                "use one such as `ana@example.com`",
-            ));
-        }
         if setup.name.trim().is_empty() {
             return Err(AppError::bad_input("the name is empty", "say what others should call you"));
         }
         if setup.password.chars().count() < 10 {
             return Err(AppError::bad_input("the password is too short", "use at least 10 characters"));
         }
-        let hash = hash_password(&setup.password)?;
+        let (who, host) = email.rsplit_once('@').unwrap_or_default();
+        if email.len() > 254
+            || who.is_empty()
+            || host.is_empty()
+            || email.chars().any(|c| c.is_whitespace() || c.is_control())
+        {
+            return Err(AppError::bad_input(
+                format!("`{}` is not an e-mail address", email.chars().take(60).collect::<String>()),
+                "use one such as `ana@example.com`",
+            ));
+        }
         let people = self.ledger.people();
-        if !people.take_setup(&digest(&setup.token))? {
+        let token = digest(&setup.token);
+        // Before the password is hashed: whoever has no link shall not make us work.
+        if !people.take_setup(&token)? {
             return Err(AppError::new(
                 Refusal::Forbidden,
                 "forbidden",
@@ -191,17 +201,31 @@ impl App {
                 "log in, or start the server with an empty data directory for a new link",
             ));
         }
-        let id = self.random_id()?;
-        let (name, role) = (setup.name.trim(), Role::Admin);
-        people.create_person(&NewPerson { id: &id, email, name, role, password_hash: &hash }, now)?;
-        self.log_in(email, &setup.password, now)
+        let made = self.first_person(email, setup, now);
+        if made.is_err() {
+            // Nobody has an account: the link stays good.
+            people.set_setup(&token, now)?;
+        }
+        let person = made?;
+        self.begin_session(&person, now)
     }
 
-    /// Opens a session.
+    fn first_person(&self, email: &str, setup: &Setup, now: Millis) -> Result<Person, AppError> {
+        let (id, hash) = (self.random_id()?, self.hash_password(&setup.password)?);
+        let (name, role) = (setup.name.trim(), Role::Admin);
+        let new = NewPerson { id: &id, email, name, role, password_hash: &hash };
+        let person = self.ledger.people().create_person(&new, now)?;
+        self.known.person_came(&person.id, &person.name);
+        Ok(person)
+    }
+
+    /// Opens a session. `from` is the network address that asks.
     ///
     /// # Errors
-    /// `unauthenticated`, without telling whether the address exists.
-    pub fn log_in(&self, email: &str, password: &str, now: Millis) -> Result<Login, AppError> {
+    /// `unauthenticated`, without telling whether the e-mail address exists; `too_many` to who has
+    /// guessed too often.
+    pub fn log_in(&self, email: &str, password: &str, from: &str, now: Millis) -> Result<Login, AppError> {
+        self.throttle.ask(from, email, now)?;
         let refused = || {
             AppError::new(
                 Refusal::Unauthenticated,
@@ -215,11 +239,29 @@ impl App {
         // An unknown address costs as much time as a wrong password.
         let stored = person.as_ref().map_or(self.decoy.as_str(), |p| p.password_hash.as_str());
         let parsed = PasswordHash::new(stored).map_err(|e| AppError::internal("check the password", e))?;
-        let matches = Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok();
-        let Some(person) = person.filter(|_| matches) else { return Err(refused()) };
+        let matches = {
+            let _one = self.hashing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok()
+        };
+        let Some(person) = person.filter(|_| matches) else {
+            self.throttle.failed(from, email, now);
+            return Err(refused());
+        };
+        self.begin_session(&person, now)
+    }
+
+    fn begin_session(&self, person: &Person, now: Millis) -> Result<Login, AppError> {
         let (token, csrf) = (self.random_secret()?, self.random_secret()?);
-        people.open_session(&digest(&token), &person.id, &csrf, now.plus(SESSION), now)?;
-        Ok(Login { token, csrf, person: PersonView::of(&person) })
+        let until = now.plus(SESSION);
+        self.ledger.people().open_session(&digest(&token), &person.id, &csrf, until, now)?;
+        Ok(Login { token, csrf, person: PersonView::of(person) })
+    }
+
+    /// The stored form of a password. One at a time: each takes 19 MB, and whoever asks for many at
+    /// once shall not have the memory of the machine.
+    fn hash_password(&self, password: &str) -> Result<String, AppError> {
+        let _one = self.hashing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        hash_password(password)
     }
 
     /// Ends a session; ending one that does not exist is fine.
@@ -247,30 +289,6 @@ impl App {
         };
         let view = PersonView::of(&session.person);
         Ok((Grant::person(session.person.id, session.person.role), session.csrf, view))
-    }
-
-    /// What an API key opens.
-    ///
-    /// # Errors
-    /// `unauthenticated` when there is no such key or it was revoked.
-    pub fn key(&self, secret: &str) -> Result<Grant, AppError> {
-        let hash = digest(secret);
-        if let Some(grant) = self.keys.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(&hash) {
-            return Ok(grant.clone());
-        }
-        let Some(key) = self.ledger.people().key_by_hash(&hash)? else {
-            return Err(AppError::new(
-                Refusal::Unauthenticated,
-                "unauthenticated",
-                "there is no such key, or it was revoked",
-                "make one under Settings, or with `bellwether key create`",
-            ));
-        };
-        let ApiKey { id, scope, environment, .. } = key;
-        let grant = Grant { actor: Actor::Key { id }, level: Level::Key(scope, environment) };
-        let mut keys = self.keys.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        keys.insert(hash, grant.clone());
-        Ok(grant)
     }
 
     /// A new setup link's token, if nobody has an account yet. Each start makes a new one.

@@ -21,6 +21,10 @@ pub enum Refusal {
     Stale,
     /// The thing is in a state that does not allow it.
     Conflict,
+    /// More at once than is taken.
+    TooLarge,
+    /// The thing is there, but not for this method.
+    Method,
     /// More than we can take now; try later.
     Busy,
     /// Our fault.
@@ -36,6 +40,8 @@ impl Refusal {
             Self::Forbidden => 403,
             Self::NotFound => 404,
             Self::Stale | Self::Conflict => 409,
+            Self::TooLarge => 413,
+            Self::Method => 405,
             Self::Busy => 429,
             Self::Internal => 500,
         }

@@ -2,18 +2,19 @@
 //! variant and day, and become events like any SDK's.
 
 use std::collections::HashSet;
-use std::hash::BuildHasher;
-use std::sync::Mutex;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bellwether_flags::Evaluation;
 use bellwether_model::event::{ASSIGNMENT, EXPOSURE, FLAG_KEY, VARIANT, Who};
 use bellwether_model::{Context, Event, Json, Millis, Properties, Span};
-use rustc_hash::{FxBuildHasher, FxHashSet};
+use bellwether_store::{Outcome, Store, StoreError, Ticket};
+use rustc_hash::FxHashSet;
 use sha2::{Digest, Sha256};
 
 use crate::App;
-use crate::error::AppError;
+use crate::intake::LONGEST;
 use crate::serving::Served;
 
 /// What an evaluation leaves behind.
@@ -32,7 +33,16 @@ pub enum Track {
 pub(crate) struct Queue {
     waiting: Mutex<Vec<Event>>,
     seen: Mutex<Seen>,
+    /// Seeded anew at each start: nobody outside can find two exposures that look the same.
+    hasher: RandomState,
     dropped: AtomicU64,
+}
+
+/// Exposures that were handed to the store and are in no commit yet.
+#[derive(Debug)]
+pub(crate) struct InFlight {
+    ticket: Ticket,
+    events: Vec<Event>,
 }
 
 #[derive(Debug, Default)]
@@ -49,22 +59,69 @@ const MOST_SEEN: usize = 2_000_000;
 
 impl Queue {
     pub(crate) fn waiting(&self) -> bool {
-        !self.waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner).is_empty()
+        !lock(&self.waiting).is_empty()
     }
 
-    /// Exposures that were dropped because too many waited.
+    /// Exposures that were dropped: too many waited, or the store will never take them.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
 
+    fn drop_some(&self, n: usize) {
+        self.dropped.fetch_add(u64::try_from(n).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
     fn first_today(&self, key: u64, now: Millis) -> bool {
         let day = now.0.div_euclid(86_400_000);
-        let mut seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut seen = lock(&self.seen);
         if seen.day != day || seen.keys.len() >= MOST_SEEN {
             *seen = Seen { day, keys: HashSet::default() };
         }
         seen.keys.insert(key)
     }
+
+    /// Hands waiting exposures to the store. If it is full they go on waiting, and the commit that
+    /// follows makes room.
+    pub(crate) fn hand_over(&self, store: &Store) -> Option<InFlight> {
+        let events = std::mem::take(&mut *lock(&self.waiting));
+        if events.is_empty() {
+            return None;
+        }
+        // The copy is for a commit that fails: then the store has withdrawn its own.
+        match store.append(events.clone()) {
+            Ok(ticket) => Some(InFlight { ticket, events }),
+            Err(StoreError::Full { .. }) => {
+                self.wait_on(events);
+                None
+            }
+            Err(error) => {
+                tracing::error!(%error, exposures = events.len(), "exposures cannot be stored and are dropped");
+                self.drop_some(events.len());
+                None
+            }
+        }
+    }
+
+    /// After a commit: what it did not store waits for the next one.
+    pub(crate) fn land(&self, store: &Store, flight: Option<InFlight>) {
+        if let Some(InFlight { ticket, events }) = flight
+            && store.outcome(&ticket) == Outcome::Lost
+        {
+            self.wait_on(events);
+        }
+    }
+
+    fn wait_on(&self, mut events: Vec<Event>) {
+        let mut waiting = lock(&self.waiting);
+        let room = MOST_WAITING.saturating_sub(waiting.len());
+        self.drop_some(events.len().saturating_sub(room));
+        events.truncate(room);
+        waiting.splice(0..0, events);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl App {
@@ -81,35 +138,27 @@ impl App {
             return;
         }
         let device = context.text("device_id").map(std::borrow::Cow::into_owned);
+        // Intake takes no event of such an id, so nothing could ever be joined with its exposure.
+        let too_long = |id: &str| id.chars().nth(LONGEST).is_some();
+        if context.key().is_some_and(too_long) || device.as_deref().is_some_and(too_long) {
+            return;
+        }
         let Some(who) = Who::new(context.key().map(str::to_owned), device) else { return };
         let (flag, variant) = (evaluation.flag.as_str(), evaluation.variant.as_str());
         let environment = served.ruleset.environment();
         let trial = served.trials.get(flag).map_or("", String::as_str);
         let exposed = track == Track::Exposure;
-        let key = FxBuildHasher.hash_one((environment.as_str(), flag, variant, trial, &who, exposed));
+        let key = self.exposures.hasher.hash_one((environment.as_str(), flag, variant, trial, &who, exposed));
+        // Asked first: what finds no room is not remembered as recorded, and may come again.
+        if lock(&self.exposures.waiting).len() >= MOST_WAITING {
+            self.exposures.drop_some(1);
+            return;
+        }
         if !self.exposures.first_today(key, now) {
             return;
         }
         let event = exposure(served, flag, variant, trial, who, track, now);
-        let mut waiting = self.exposures.waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if waiting.len() < MOST_WAITING {
-            waiting.push(event);
-        } else {
-            self.exposures.dropped.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// Hands waiting exposures to the store. If it is full they go on waiting.
-    pub(crate) fn flush_exposures(&self) -> Result<(), AppError> {
-        let mut waiting = self.exposures.waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if waiting.is_empty() {
-            return Ok(());
-        }
-        let events = std::mem::take(&mut *waiting);
-        drop(waiting);
-        // Nobody waits for these: the next commit writes them.
-        let _ticket = self.store.append(events)?;
-        Ok(())
+        lock(&self.exposures.waiting).push(event);
     }
 }
 

@@ -77,6 +77,7 @@ impl App {
         let Some(proposal) = guard::halt(flag, environment, rollout, &verdict, now) else { return Ok(None) };
         let by = Actor::Guard { flag: flag.clone(), environment: environment.clone() };
         let why = proposal.why.clone();
+        let _editing = self.editing();
         self.propose(
             // The revision that was judged: a person who was faster wins.
             Proposed {

@@ -10,14 +10,15 @@ mod error;
 mod exposure;
 mod guard;
 mod intake;
+mod known;
 mod operation;
 mod serving;
+mod throttle;
 mod token;
 mod view;
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, RwLock};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use bellwether_ledger::{Ledger, Proposed};
@@ -71,7 +72,10 @@ pub struct App {
     served: ArcSwap<serving::Published>,
     publishing: Mutex<()>,
     exposures: exposure::Queue,
-    keys: RwLock<HashMap<String, Grant>>,
+    known: known::Known,
+    throttle: throttle::Throttle,
+    hashing: Mutex<()>,
+    editing: Mutex<()>,
     guards: Mutex<guard::Watch>,
     decoy: String,
     stream: token::StreamSecret,
@@ -95,14 +99,21 @@ impl App {
     pub fn open(settings: Settings, now: Millis) -> Result<(Self, Recovery), AppError> {
         let Settings { data, store, entropy, wake } = settings;
         let unusable = |e: std::io::Error| AppError::internal("use the data directory", e);
-        std::fs::create_dir_all(&data).map_err(unusable)?;
+        let mut make = std::fs::DirBuilder::new();
+        // What is in it (hashes of passwords, what people did) is nobody else's business.
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut make, 0o700);
+        make.recursive(true).create(&data).map_err(unusable)?;
         let ledger = Ledger::open(&data.join("ledger.sqlite"))?;
         let (store, recovery) = Store::open(&data.join("events"), store)?;
         let app = Self {
             served: ArcSwap::from_pointee(serving::Published::default()),
             publishing: Mutex::new(()),
             exposures: exposure::Queue::default(),
-            keys: RwLock::default(),
+            known: known::Known::load(&ledger.people())?,
+            throttle: throttle::Throttle::default(),
+            hashing: Mutex::default(),
+            editing: Mutex::default(),
             guards: Mutex::default(),
             // A hash of nothing anybody knows: an unknown address is checked against it.
             decoy: access::hash_password(&entropy.text(32)?)?,
@@ -133,6 +144,12 @@ impl App {
         Ok((app, recovery))
     }
 
+    /// Held from reading what an edit is derived from until it is applied: two people who widen one
+    /// split, or a person who widens what a guard is halting, follow each other.
+    pub(crate) fn editing(&self) -> MutexGuard<'_, ()> {
+        self.editing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Puts a change into the ledger and, before it returns, in front of the SDKs.
     fn propose(&self, proposed: Proposed, now: Millis) -> Result<bellwether_model::Change, AppError> {
         let change = self.ledger.apply(proposed, now)?;
@@ -145,10 +162,12 @@ impl App {
     /// fsync. Tickets up to the returned number are settled.
     ///
     /// # Errors
-    /// When the disk refuses; nothing of what waited was stored.
+    /// When the disk refuses; nothing of what waited was stored. Exposures of our own go on waiting.
     pub fn commit(&self) -> Result<Seq, AppError> {
-        self.flush_exposures()?;
-        Ok(self.store.commit()?)
+        let flight = self.exposures.hand_over(&self.store);
+        let committed = self.store.commit();
+        self.exposures.land(&self.store, flight);
+        Ok(committed?)
     }
 
     /// Whether [`App::commit`] has something to do.

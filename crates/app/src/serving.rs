@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bellwether_flags::{Evaluation, Ruleset, amplitude};
 use bellwether_ledger::State;
 use bellwether_model::experiment::ExperimentState;
-use bellwether_model::{Context, EnvironmentKey, FlagKey, Json, Millis, Revision, Serve};
+use bellwether_model::{Context, EnvironmentKey, FlagKey, Json, ListId, Millis, Revision, Serve};
 
 use crate::App;
 use crate::error::AppError;
@@ -35,6 +35,9 @@ pub struct Served {
 pub(crate) struct Published {
     revision: Revision,
     environments: BTreeMap<EnvironmentKey, Arc<Served>>,
+    /// The ids of every list that a flag cites. A list is written once, so what is known stays true;
+    /// whoever makes ids be forgotten must empty this.
+    lists: BTreeMap<ListId, Arc<[String]>>,
 }
 
 /// One flag's answer, owned.
@@ -90,15 +93,14 @@ impl App {
         if before.revision == state.revision && state.revision != Revision(0) {
             return Ok(());
         }
+        let settings = state.flags.values().flat_map(|flag| flag.value.settings.values());
+        let cited = settings.flat_map(|setting| &setting.targets).map(|target| &target.list);
+        let lists: BTreeMap<_, _> =
+            cited.filter_map(|id| Some((id.clone(), self.read_list(&before, id)?))).collect();
+        let targets = |id: &ListId| lists.get(id).cloned().unwrap_or_default();
         let mut environments = BTreeMap::new();
         for key in state.environments.keys() {
             let flags = state.flags.values().map(|flag| &flag.value);
-            let targets = |id: &bellwether_model::ListId| {
-                self.ledger.list(id).unwrap_or_else(|e| {
-                tracing::error!(list = id.0, error = %e, "a list of targets cannot be read; nobody is targeted by it");
-                Arc::from([])
-            })
-            };
             let ruleset = Ruleset::compile(key, state.revision, flags, &targets)?;
             let tag = format!("{:016x}", ruleset.etag());
             let trials = trials(&state, key);
@@ -124,8 +126,26 @@ impl App {
             };
             environments.insert(key.clone(), served);
         }
-        self.served.store(Arc::new(Published { revision: state.revision, environments }));
+        self.served.store(Arc::new(Published { revision: state.revision, environments, lists }));
         Ok(())
+    }
+
+    fn read_list(&self, before: &Published, id: &ListId) -> Option<Arc<[String]>> {
+        if let Some(known) = before.lists.get(id) {
+            return Some(Arc::clone(known));
+        }
+        let read = self.ledger.list(id).inspect_err(|e| {
+            tracing::error!(list = id.0, error = %e, "a list of targets cannot be read; nobody is targeted by it");
+        });
+        read.ok()
+    }
+
+    /// The ids of a list of targets.
+    pub(crate) fn targets(&self, id: &ListId) -> Result<Arc<[String]>, AppError> {
+        if let Some(known) = self.served.load().lists.get(id) {
+            return Ok(Arc::clone(known));
+        }
+        Ok(self.ledger.list(id)?)
     }
 
     /// What an environment serves now.

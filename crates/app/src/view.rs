@@ -83,27 +83,36 @@ pub(crate) struct ChangeView {
 }
 
 impl App {
-    pub(crate) fn actor_view(&self, actor: &Actor) -> Result<ActorView, AppError> {
-        let people = self.ledger.people();
-        Ok(match actor {
+    pub(crate) fn actor_view(&self, actor: &Actor) -> ActorView {
+        match actor {
             Actor::Person { id } => ActorView {
                 kind: "person",
-                name: people.person(id)?.map_or_else(|| "a person who was forgotten".to_owned(), |p| p.name),
+                name: self.known.person(id).unwrap_or_else(|| "a person who was forgotten".to_owned()),
             },
-            Actor::Key { id } => ActorView {
-                kind: "key",
-                name: people.keys()?.into_iter().find(|k| k.id == *id).map_or_else(|| id.clone(), |k| k.name),
-            },
+            Actor::Key { id } => {
+                ActorView { kind: "key", name: self.known.key(id).unwrap_or_else(|| id.clone()) }
+            }
             Actor::Guard { flag, .. } => ActorView { kind: "guard", name: format!("the guard of {flag}") },
             Actor::System => ActorView { kind: "system", name: "Bellwether".to_owned() },
-        })
+        }
     }
 
-    pub(crate) fn flag_view(&self, flag: &Versioned<Flag>) -> Result<FlagView, AppError> {
+    /// A flag; `fresh` are lists that it cites and that a rehearsal has not stored.
+    pub(crate) fn flag_view(
+        &self,
+        flag: &Versioned<Flag>,
+        fresh: &[(ListId, Vec<String>)],
+    ) -> Result<FlagView, AppError> {
         let settings = &flag.value.settings;
         let lists = settings.values().flat_map(|s| s.targets.iter().map(|t| &t.list));
         let targets = lists
-            .map(|id: &ListId| Ok((id.0.clone(), self.ledger.list(id)?.to_vec())))
+            .map(|id| {
+                let ids = match fresh.iter().find(|(list, _)| list == id) {
+                    Some((_, ids)) => ids.clone(),
+                    None => self.targets(id)?.to_vec(),
+                };
+                Ok((id.0.clone(), ids))
+            })
             .collect::<Result<_, AppError>>()?;
         let left_out = settings
             .keys()
@@ -118,7 +127,7 @@ impl App {
             flag: flag.value.clone(),
             revision: flag.revision,
             changed: flag.at,
-            changed_by: self.actor_view(&flag.by)?,
+            changed_by: self.actor_view(&flag.by),
             targets,
             left_out,
         })
@@ -134,28 +143,28 @@ impl App {
             .ok_or_else(|| AppError::not_found("flag", key, "see `GET /api/flags` for what there is"))
     }
 
-    pub(crate) fn experiment_view(&self, e: &Versioned<Experiment>) -> Result<ExperimentView, AppError> {
-        Ok(ExperimentView {
+    pub(crate) fn experiment_view(&self, e: &Versioned<Experiment>) -> ExperimentView {
+        ExperimentView {
             ends: e.value.period().map(|(_, end)| end),
             experiment: e.value.clone(),
             revision: e.revision,
             changed: e.at,
-            changed_by: self.actor_view(&e.by)?,
-        })
+            changed_by: self.actor_view(&e.by),
+        }
     }
 
-    pub(crate) fn metric_view(&self, m: &Versioned<Metric>) -> Result<MetricView, AppError> {
-        Ok(MetricView {
+    pub(crate) fn metric_view(&self, m: &Versioned<Metric>) -> MetricView {
+        MetricView {
             metric: m.value.clone(),
             revision: m.revision,
             changed: m.at,
-            changed_by: self.actor_view(&m.by)?,
-        })
+            changed_by: self.actor_view(&m.by),
+        }
     }
 
-    pub(crate) fn change_view(&self, change: Change) -> Result<ChangeView, AppError> {
-        let by = self.actor_view(&change.by)?;
-        Ok(ChangeView { by, about: change.edit.subject(), sentence: said(&change.edit), change })
+    pub(crate) fn change_view(&self, change: Change) -> ChangeView {
+        let by = self.actor_view(&change.by);
+        ChangeView { by, about: change.edit.subject(), sentence: said(&change.edit), change }
     }
 }
 

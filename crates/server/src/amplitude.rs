@@ -1,7 +1,6 @@
 //! Server: Amplitude Experiment's endpoints, for its remote, local and streaming SDKs.
 
 use axum::Router;
-use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -13,7 +12,7 @@ use serde_json::{Map, Value};
 use tower_http::cors::{AllowHeaders, AllowMethods, Any, CorsLayer};
 
 use crate::house::House;
-use crate::problem::Problem;
+use crate::problem::{Problem, Whole};
 use crate::{api, auth, stream};
 
 pub(crate) fn routes() -> Router<House> {
@@ -55,9 +54,9 @@ async fn vardata(
     State(house): State<House>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-    body: Bytes,
+    Whole(body): Whole,
 ) -> Result<Response, Problem> {
-    let grant = auth::sdk(&house, &headers)?;
+    let (_, grant) = auth::sdk(&house, &headers).await?;
     let query = api::pairs(query.as_deref().unwrap_or_default())?;
     let user = match json_header(&headers, "x-amp-exp-user")? {
         Some(user) => user,
@@ -107,7 +106,7 @@ async fn vardata(
 }
 
 async fn flags(State(house): State<House>, headers: HeaderMap) -> Result<Response, Problem> {
-    let grant = auth::sdk(&house, &headers)?;
+    let (_, grant) = auth::sdk(&house, &headers).await?;
     // The rules never leave for a browser.
     let rules =
         if grant.rules { house.app.served(&grant.environment)?.amplitude.to_string() } else { "[]".into() };
@@ -115,10 +114,10 @@ async fn flags(State(house): State<House>, headers: HeaderMap) -> Result<Respons
 }
 
 async fn flag_stream(State(house): State<House>, headers: HeaderMap) -> Result<Response, Problem> {
-    let grant = auth::sdk(&house, &headers)?;
+    let (key, grant) = auth::sdk(&house, &headers).await?;
     let rules = grant.rules;
     house.app.served(&grant.environment)?;
-    Ok(stream::events(&house, grant.environment, true, KEEP_ALIVE, move |served| {
+    Ok(stream::events(&house, grant.environment, Some(key), KEEP_ALIVE, move |served| {
         format!("data: {}\n\n", if rules { &served.amplitude } else { "[]" })
     }))
 }

@@ -1,9 +1,10 @@
 //! Server: the HTTP door of the registry. Routes, arguments and answers all come from its entries.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use axum::Router;
-use axum::body::Bytes;
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -12,17 +13,17 @@ use bellwether_app::{AppError, Cancel, Class, Ctx, Entry, Method, Progress, REGI
 
 use crate::auth;
 use crate::house::House;
-use crate::problem::Problem;
+use crate::problem::{Problem, Whole};
 
 pub(crate) fn routes() -> Router<House> {
     let mut by_path: BTreeMap<&str, MethodRouter<House>> = BTreeMap::new();
     for entry in REGISTRY {
         let answer =
             move |State(house): State<House>,
-                  path: RawPathParams,
+                  path: Result<RawPathParams, RawPathParamsRejection>,
                   query: RawQuery,
                   headers: HeaderMap,
-                  body: Bytes| { handle(entry, house, path, query, headers, body) };
+                  body: Whole| { handle(entry, house, path, query, headers, body) };
         let route = match entry.method {
             Method::Get => get(answer),
             Method::Post => post(answer),
@@ -41,7 +42,8 @@ pub(crate) fn routes() -> Router<House> {
 }
 
 async fn document() -> Response {
-    axum::Json(openapi()).into_response()
+    static TEXT: LazyLock<String> = LazyLock::new(|| openapi().to_string());
+    ([(header::CONTENT_TYPE, "application/json")], TEXT.as_str()).into_response()
 }
 
 /// Tells the operation to stop when its client has gone and this future is dropped.
@@ -56,18 +58,29 @@ impl Drop for Stops {
 async fn handle(
     entry: &'static Entry,
     house: House,
-    path: RawPathParams,
+    path: Result<RawPathParams, RawPathParamsRejection>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-    body: Bytes,
+    Whole(body): Whole,
 ) -> Result<Response, Problem> {
     let changes = entry.method != Method::Get;
-    let grant = auth::grant(&house, &headers, changes)?;
+    let grant = auth::grant(&house, &headers, changes).await?;
+    let path =
+        path.map_err(|_| AppError::bad_input("the path is not UTF-8", "percent-encode it as UTF-8"))?;
     let mut texts: Vec<(String, String)> = path.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
     let (mut dry_run, in_query) = (false, pairs(query.as_deref().unwrap_or_default())?);
     for (name, value) in in_query {
         if name == "dry_run" {
-            dry_run = value == "true";
+            // Anything but a plain word must not turn a rehearsal into the deed.
+            dry_run = match value.as_str() {
+                "true" => true,
+                "false" => false,
+                other => {
+                    let shown: String = other.chars().take(40).collect();
+                    let message = format!("in `dry_run`: `{shown}` is not `true` or `false`");
+                    return Err(AppError::bad_input(message, "send `dry_run=true` to change nothing").into());
+                }
+            };
         } else if changes && entry.method != Method::Delete {
             return Err(AppError::bad_input(
                 format!("`{name}` is in the query"),

@@ -1,7 +1,8 @@
 //! Server: cookies, CSRF and keys in headers become a grant; what it allows is decided in `app`.
 
-use axum::body::Bytes;
-use axum::extract::State;
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -12,7 +13,7 @@ use serde_json::json;
 
 use crate::api;
 use crate::house::House;
-use crate::problem::Problem;
+use crate::problem::{Problem, Whole};
 
 const COOKIE: &str = "bellwether_session";
 
@@ -40,11 +41,11 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// Who asks over the API: a key in `Authorization`, else a session, whose changes need the page's token.
-pub(crate) fn grant(house: &House, headers: &HeaderMap, changes: bool) -> Result<Grant, AppError> {
+pub(crate) async fn grant(house: &House, headers: &HeaderMap, changes: bool) -> Result<Grant, AppError> {
     if let Some(secret) = bearer(headers) {
-        return house.app.key(secret);
+        return key(house, secret).await;
     }
-    let Some(token) = cookie(headers) else {
+    let Some(token) = cookie(headers).map(str::to_owned) else {
         return Err(AppError::new(
             Refusal::Unauthenticated,
             "unauthenticated",
@@ -52,7 +53,7 @@ pub(crate) fn grant(house: &House, headers: &HeaderMap, changes: bool) -> Result
             "log in, or send `Authorization: Bearer <admin key>`",
         ));
     };
-    let (grant, csrf, _) = house.app.session(token, house.clock.now())?;
+    let (grant, csrf, _) = house.blocking(move |house| house.app.session(&token, house.clock.now())).await?;
     let sent = headers.get("x-csrf-token").and_then(|v| v.to_str().ok());
     if changes && sent != Some(csrf.as_str()) {
         return Err(AppError::new(
@@ -65,8 +66,18 @@ pub(crate) fn grant(house: &House, headers: &HeaderMap, changes: bool) -> Result
     Ok(grant)
 }
 
-/// Which environment an SDK's key opens: `Authorization: Bearer`, `Authorization: Api-Key` or `X-API-Key`.
-pub(crate) fn sdk(house: &House, headers: &HeaderMap) -> Result<SdkGrant, AppError> {
+/// What a key opens. One that was not seen before is looked up on a thread that may wait.
+async fn key(house: &House, secret: &str) -> Result<Grant, AppError> {
+    if let Some(known) = house.app.key_in_memory(secret) {
+        return known;
+    }
+    let secret = secret.to_owned();
+    house.blocking(move |house| house.app.key(&secret)).await
+}
+
+/// An SDK's key, and which environment it opens: `Authorization: Bearer`, `Authorization: Api-Key` or
+/// `X-API-Key`.
+pub(crate) async fn sdk(house: &House, headers: &HeaderMap) -> Result<(Grant, SdkGrant), AppError> {
     let secret = bearer(headers).or_else(|| headers.get("x-api-key").and_then(|v| v.to_str().ok()));
     let Some(secret) = secret else {
         return Err(AppError::new(
@@ -76,7 +87,24 @@ pub(crate) fn sdk(house: &House, headers: &HeaderMap) -> Result<SdkGrant, AppErr
             "send `Authorization: Bearer <client or server key>`",
         ));
     };
-    house.app.key(secret)?.sdk()
+    let grant = key(house, secret).await?;
+    let sdk = grant.sdk()?;
+    Ok((grant, sdk))
+}
+
+/// A browser says where a request comes from. What begins a session is not taken from another site,
+/// or that site could log its visitors in as somebody else.
+fn same_site(headers: &HeaderMap) -> Result<(), AppError> {
+    let from = headers.get("sec-fetch-site").and_then(|v| v.to_str().ok());
+    match from {
+        None | Some("same-origin" | "none") => Ok(()),
+        Some(_) => Err(AppError::new(
+            Refusal::Forbidden,
+            "csrf",
+            "the request comes from another site",
+            "log in on the page of this server",
+        )),
+    }
 }
 
 fn logged_in(house: &House, login: Login) -> Response {
@@ -95,9 +123,10 @@ fn with_cookie(set: &str, mut response: Response) -> Response {
     response
 }
 
-async fn set_up(State(house): State<House>, body: Bytes) -> Result<Response, Problem> {
-    let setup: Setup = read(&body)?;
-    let login = house.blocking(move |house| house.app.set_up(&setup, house.clock.now())).await?;
+async fn set_up(State(house): State<House>, headers: HeaderMap, body: Whole) -> Result<Response, Problem> {
+    same_site(&headers)?;
+    let setup: Setup = read(&body.0)?;
+    let login = house.with_password(move |house| house.app.set_up(&setup, house.clock.now())).await?;
     Ok(logged_in(&house, login))
 }
 
@@ -108,23 +137,31 @@ struct Credentials {
     password: String,
 }
 
-async fn log_in(State(house): State<House>, body: Bytes) -> Result<Response, Problem> {
-    let Credentials { email, password } = read(&body)?;
-    let login = house.blocking(move |house| house.app.log_in(&email, &password, house.clock.now())).await?;
+async fn log_in(
+    State(house): State<House>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    body: Whole,
+) -> Result<Response, Problem> {
+    same_site(&headers)?;
+    let Credentials { email, password } = read(&body.0)?;
+    let from = peer.ip().to_string();
+    let work = move |house: &House| house.app.log_in(&email, &password, &from, house.clock.now());
+    let login = house.with_password(work).await?;
     Ok(logged_in(&house, login))
 }
 
 async fn log_out(State(house): State<House>, headers: HeaderMap) -> Result<Response, Problem> {
-    if let Some(token) = cookie(&headers) {
-        grant(&house, &headers, true)?;
-        house.app.log_out(token)?;
+    if let Some(token) = cookie(&headers).map(str::to_owned) {
+        grant(&house, &headers, true).await?;
+        house.blocking(move |house| house.app.log_out(&token)).await?;
     }
     let gone = format!("{COOKIE}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0");
     Ok(with_cookie(&gone, Json(json!({})).into_response()))
 }
 
 async fn me(State(house): State<House>, headers: HeaderMap) -> Result<Json<serde_json::Value>, Problem> {
-    let Some(token) = cookie(&headers) else {
+    let Some(token) = cookie(&headers).map(str::to_owned) else {
         return Err(AppError::new(
             Refusal::Unauthenticated,
             "unauthenticated",
@@ -133,12 +170,18 @@ async fn me(State(house): State<House>, headers: HeaderMap) -> Result<Json<serde
         )
         .into());
     };
-    let (_, csrf, person) = house.app.session(token, house.clock.now())?;
+    let (_, csrf, person) = house.blocking(move |house| house.app.session(&token, house.clock.now())).await?;
     Ok(Json(json!({"person": person, "csrf": csrf, "now": house.clock.now()})))
 }
 
 fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, AppError> {
     serde_json::from_value(api::json(body)?).map_err(|e| {
-        AppError::bad_input(e.to_string(), "see the fields that this takes in the documentation")
+        // What serde quotes can be a password.
+        let about = if e.to_string().starts_with("invalid type") {
+            "a field is not text".to_owned()
+        } else {
+            e.to_string()
+        };
+        AppError::bad_input(about, "see the fields that this takes in the documentation")
     })
 }

@@ -16,7 +16,10 @@ use serde_json::{Value, json};
 
 use crate::auth;
 use crate::house::House;
-use crate::problem::Problem;
+use crate::problem::{Problem, Whole};
+
+/// The last millisecond that a calendar shows.
+const LATEST: i64 = 253_402_300_799_999;
 
 /// What time it is.
 #[derive(Debug, Clone)]
@@ -58,6 +61,12 @@ impl Clock {
             return Err(AppError::bad_input(
                 format!("`{}` is before now, which is `{}`", to.0, now.0),
                 "a clock only goes forward",
+            ));
+        }
+        if to.0 > LATEST {
+            return Err(AppError::bad_input(
+                format!("`{}` is beyond the year 9999", to.0),
+                "send milliseconds since 1970",
             ));
         }
         self.0.now.store(to.0, Ordering::Release);
@@ -109,7 +118,7 @@ pub(crate) fn routes() -> Router<House> {
 }
 
 async fn read(State(house): State<House>, headers: HeaderMap) -> Result<Json<Value>, Problem> {
-    auth::grant(&house, &headers, false)?.allows(Permission::View)?;
+    auth::grant(&house, &headers, false).await?.allows(Permission::View)?;
     Ok(Json(said(&house)))
 }
 
@@ -121,9 +130,9 @@ fn said(house: &House) -> Value {
 async fn advance(
     State(house): State<House>,
     headers: HeaderMap,
-    body: axum::body::Bytes,
+    Whole(body): Whole,
 ) -> Result<Json<Value>, Problem> {
-    auth::grant(&house, &headers, true)?.allows(Permission::Admin)?;
+    auth::grant(&house, &headers, true).await?.allows(Permission::Admin)?;
     let Advance { to } = serde_json::from_slice(&body)
         .map_err(|e| AppError::bad_input(e.to_string(), "send `{\"to\": <milliseconds since 1970>}`"))?;
     house
@@ -138,7 +147,7 @@ async fn advance(
 }
 
 async fn release(State(house): State<House>, headers: HeaderMap) -> Result<Json<Value>, Problem> {
-    auth::grant(&house, &headers, true)?.allows(Permission::Admin)?;
+    auth::grant(&house, &headers, true).await?.allows(Permission::Admin)?;
     house.clock.release()?;
     Ok(Json(said(&house)))
 }

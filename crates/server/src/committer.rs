@@ -18,8 +18,26 @@ pub(crate) struct Committer {
     app: Arc<App>,
     wanted: Mutex<Wanted>,
     changed: Condvar,
-    rounds: watch::Sender<u64>,
+    rounds: watch::Sender<Round>,
     thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What whoever waits is told of.
+#[derive(Clone, Copy)]
+enum Round {
+    /// So many rounds are done.
+    Done(u64),
+    /// There will be no more: the thread has stopped, or has panicked.
+    Over,
+}
+
+/// Says that it is over when the thread ends, however it does.
+struct Over<'c>(&'c watch::Sender<Round>);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.send_replace(Round::Over);
+    }
 }
 
 #[derive(Default)]
@@ -34,18 +52,22 @@ impl Committer {
             app,
             wanted: Mutex::default(),
             changed: Condvar::new(),
-            rounds: watch::Sender::new(0),
+            rounds: watch::Sender::new(Round::Done(0)),
             thread: Mutex::default(),
         });
         let working = Arc::clone(&committer);
         match std::thread::Builder::new().name("commit".into()).spawn(move || working.work()) {
             Ok(handle) => *lock(&committer.thread) = Some(handle),
-            Err(e) => tracing::error!(error = %e, "no thread can be started: nothing will be stored"),
+            Err(e) => {
+                tracing::error!(error = %e, "no thread can be started: nothing will be stored");
+                committer.rounds.send_replace(Round::Over);
+            }
         }
         committer
     }
 
     fn work(&self) {
+        let _over = Over(&self.rounds);
         loop {
             let stop = {
                 let wanted = lock(&self.wanted);
@@ -66,7 +88,11 @@ impl Committer {
                     std::thread::sleep(IDLE);
                 }
             }
-            self.rounds.send_modify(|round| *round = round.wrapping_add(1));
+            self.rounds.send_modify(|round| {
+                if let Round::Done(n) = round {
+                    *n = n.wrapping_add(1);
+                }
+            });
             if stop {
                 return;
             }
@@ -84,6 +110,8 @@ impl Committer {
             self.changed.notify_one();
         }
         loop {
+            // Read before asking: a round that ends in between is not missed.
+            let round = *rounds.borrow_and_update();
             match self.app.settled(waiting) {
                 Settled::Committed => return Ok(()),
                 Settled::Lost => {
@@ -96,7 +124,7 @@ impl Committer {
                 }
                 Settled::Waiting => {}
             }
-            if rounds.changed().await.is_err() {
+            if matches!(round, Round::Over) || rounds.changed().await.is_err() {
                 return Err(AppError::internal("store events", "the committing thread has ended"));
             }
         }

@@ -53,7 +53,14 @@ async fn take(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    let Ok(body) = body else { return refuse(&Rejected::too_large(endpoint)) };
+    let body = match body {
+        Ok(body) => body,
+        Err(e) if e.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            return refuse(&Rejected::too_large(endpoint));
+        }
+        // The connection broke: whoever reads this has sent half a body.
+        Err(_) => return refuse(&Rejected::unread()),
+    };
     let encoding = headers.get(header::CONTENT_ENCODING).and_then(|v| v.to_str().ok()).map(str::to_owned);
     let peer = peer.ip().to_string();
     // Parsing megabytes would hold up everybody else on this thread.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bellwether_app::{App, AppError};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::bell::Bell;
 use crate::clock::Clock;
@@ -18,6 +18,8 @@ pub struct House {
     pub(crate) bell: Bell,
     pub(crate) committer: Arc<Committer>,
     closing: watch::Sender<bool>,
+    /// Passwords are checked two at a time: each takes memory and a thread, and guessing is cheap.
+    passwords: Arc<Semaphore>,
 }
 
 /// How often maintenance runs. A round that finds nothing to do costs next to nothing; guards look at
@@ -27,7 +29,14 @@ const ROUND: Duration = Duration::from_secs(1);
 impl House {
     pub(crate) fn open(app: Arc<App>, bell: Bell, clock: Clock) -> Self {
         let committer = Committer::start(Arc::clone(&app));
-        Self { app, clock, bell, committer, closing: watch::Sender::new(false) }
+        Self {
+            app,
+            clock,
+            bell,
+            committer,
+            closing: watch::Sender::new(false),
+            passwords: Arc::new(Semaphore::new(2)),
+        }
     }
 
     /// Runs what may wait for a disk or read many events on a thread of its own.
@@ -40,6 +49,15 @@ impl House {
             Ok(done) => done,
             Err(e) => Err(AppError::internal("finish the request", e)),
         }
+    }
+
+    /// The same for what checks or makes a password: few at a time, the others wait without a thread.
+    pub(crate) async fn with_password<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, AppError> + Send + 'static,
+    ) -> Result<T, AppError> {
+        let _turn = self.passwords.acquire().await.map_err(|e| AppError::internal("check a password", e))?;
+        self.blocking(work).await
     }
 
     /// Tells streams to end.

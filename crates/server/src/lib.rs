@@ -20,6 +20,7 @@ mod stream;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -30,6 +31,9 @@ use tower_http::catch_panic::CatchPanicLayer;
 pub use bell::Bell;
 pub use clock::Clock;
 pub use house::House;
+
+/// How long requests that run may take to finish once the server is told to stop.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Serves until `stop` is done, then lets requests that run finish and makes what they brought durable.
 ///
@@ -46,16 +50,27 @@ pub async fn serve(
     let maintenance = tokio::spawn(house::maintain(house.clone()));
     let stopping = house.clone();
     let router = router(house.clone()).into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, router)
-        .with_graceful_shutdown(async move {
-            stop.await;
-            // Streams never end by themselves: tell them.
-            stopping.close();
-        })
-        .await?;
+    let (told, mut stopped) = tokio::sync::oneshot::channel::<()>();
+    let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
+        stop.await;
+        // Streams never end by themselves: tell them.
+        stopping.close();
+        let _: Result<(), ()> = told.send(());
+    });
+    // A client that sends nothing and hangs on shall not keep the rest from being made durable.
+    let impatient = async {
+        match (&mut stopped).await {
+            Ok(()) => tokio::time::sleep(PATIENCE).await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    let served = tokio::select! {
+        served = async { serving.await } => served,
+        () = impatient => Ok(()),
+    };
     maintenance.abort();
     house.settle();
-    Ok(())
+    served
 }
 
 fn router(house: House) -> Router {
@@ -68,8 +83,9 @@ fn router(house: House) -> Router {
         .merge(events::routes())
         .route("/healthz", get(|| async { "ok" }))
         .fallback(page::page)
+        .method_not_allowed_fallback(problem::wrong_method)
         .layer(DefaultBodyLimit::max(1 << 20))
-        .layer(axum::middleware::from_fn(problem::request_id))
         .layer(CatchPanicLayer::custom(problem::panicked))
+        .layer(axum::middleware::from_fn(problem::request_id))
         .with_state(house)
 }

@@ -3,7 +3,7 @@
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
+use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use tower_http::cors::{AllowHeaders, AllowMethods, Any, CorsLayer};
 
 use crate::house::House;
-use crate::problem::Problem;
+use crate::problem::{Problem, unread};
 use crate::{api, auth, stream};
 
 pub(crate) fn routes() -> Router<House> {
@@ -80,9 +80,9 @@ impl IntoResponse for Failure {
 fn context(body: Result<Bytes, BytesRejection>) -> Result<Context, Failure> {
     let invalid = |details: String| Failure::new(StatusCode::BAD_REQUEST, "INVALID_CONTEXT", details);
     let body = body.map_err(|e| {
-        let body =
-            Map::from_iter([("errorDetails".to_owned(), format!("the body cannot be taken: {e}").into())]);
-        Failure { status: e.status(), body }
+        let error = unread(&e);
+        let details = format!("{}; {}", error.message, error.hint);
+        Failure { status: e.status(), body: Map::from_iter([("errorDetails".to_owned(), details.into())]) }
     })?;
     let parsed = api::json(&body).map_err(|e| {
         Failure::new(StatusCode::BAD_REQUEST, "PARSE_ERROR", format!("{}; {}", e.message, e.hint))
@@ -117,7 +117,11 @@ fn context(body: Result<Bytes, BytesRejection>) -> Result<Context, Failure> {
 }
 
 fn shown(value: &Value) -> String {
-    value.to_string().chars().take(60).collect()
+    shown_text(&value.to_string())
+}
+
+fn shown_text(text: &str) -> String {
+    text.chars().take(60).collect()
 }
 
 fn success(answer: Answer) -> Value {
@@ -126,18 +130,25 @@ fn success(answer: Answer) -> Value {
 
 async fn single(
     State(house): State<House>,
-    Path(key): Path<String>,
+    key: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Failure> {
+    let Ok(Path(key)) = key else {
+        return Err(Failure::new(StatusCode::BAD_REQUEST, "PARSE_ERROR", "the flag's key is not UTF-8"));
+    };
     let about = |failure: Failure| failure.about(&key);
-    let grant = auth::sdk(&house, &headers).map_err(Failure::of)?;
+    let (_, grant) = auth::sdk(&house, &headers).await.map_err(Failure::of).map_err(about)?;
     let context = context(body).map_err(about)?;
     let answer = house.app.evaluate(&grant.environment, &key, &context, Track::Exposure, house.clock.now());
     match answer.map_err(Failure::of).map_err(about)? {
         Some(answer) => Ok(axum::Json(success(answer)).into_response()),
         None => {
-            let details = format!("there is no flag `{key}` in environment `{}`", grant.environment);
+            let details = format!(
+                "there is no flag `{}` in environment `{}`; see the list of flags for its spelling",
+                shown_text(&key),
+                grant.environment
+            );
             Err(about(Failure::new(StatusCode::NOT_FOUND, "FLAG_NOT_FOUND", details)))
         }
     }
@@ -148,7 +159,7 @@ async fn bulk(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Failure> {
-    let grant = auth::sdk(&house, &headers).map_err(Failure::of)?;
+    let (_, grant) = auth::sdk(&house, &headers).await.map_err(Failure::of)?;
     let context = context(body)?;
     let answers = house
         .app
@@ -182,7 +193,7 @@ async fn changes(State(house): State<House>, RawQuery(query): RawQuery) -> Resul
     let query = api::pairs(query.as_deref().unwrap_or_default()).map_err(Failure::of)?;
     let token = query.iter().find(|(name, _)| name == "token").map(|(_, token)| token.as_str());
     let environment = house.app.stream_environment(token.unwrap_or_default()).map_err(Failure::of)?;
-    Ok(stream::events(&house, environment, false, ": quiet\n\n", |served| {
+    Ok(stream::events(&house, environment, None, ": quiet\n\n", |served| {
         let data = json!({
             "type": "refetchEvaluation", "etag": served.tag, "lastModified": served.since.0.div_euclid(1_000),
         });

@@ -23,7 +23,7 @@ pub(crate) async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Respon
     if method != Method::GET && method != Method::HEAD {
         return nothing(&method, path);
     }
-    if ["api/", "sdk/", "ofrep/"].iter().any(|door| path.starts_with(door)) {
+    if ["api/", "sdk/", "ofrep/", "2/", "batch/", "config/"].iter().any(|door| path.starts_with(door)) {
         return nothing(&method, path);
     }
     if let Some(file) = Files::get(path).filter(|_| !path.is_empty()) {

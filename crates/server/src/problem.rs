@@ -5,11 +5,13 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::body::Body;
-use axum::extract::Request;
-use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderValue, Method, Response, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::IntoResponse;
-use bellwether_app::AppError;
+use bellwether_app::{AppError, Refusal};
 use serde_json::Value;
 
 tokio::task_local! {
@@ -27,7 +29,11 @@ pub(crate) async fn request_id(request: Request, next: Next) -> axum::response::
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let start = START.get_or_init(|| getrandom::u32().unwrap_or_default());
     let id = format!("{start:08x}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let (method, mut path) = (request.method().clone(), request.uri().path().to_owned());
+    if path.starts_with("/config/") {
+        // What follows is a key.
+        path.truncate("/config/".len());
+    }
     let mut response = REQUEST.scope(id.clone(), next.run(request)).await;
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-request-id", value);
@@ -66,10 +72,46 @@ impl IntoResponse for Problem {
             StatusCode::from_u16(self.0.refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, axum::Json(self.body())).into_response();
         if status == StatusCode::TOO_MANY_REQUESTS {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            let seconds = self.0.details.as_ref().and_then(|d| d["retry_after"].as_u64()).unwrap_or(1);
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         response
     }
+}
+
+/// A whole request body, or why there is none.
+pub(crate) struct Whole(pub(crate) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Whole {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        Bytes::from_request(request, state).await.map(Self).map_err(|e| Problem(unread(&e)))
+    }
+}
+
+/// Why a body was not read.
+pub(crate) fn unread(rejection: &BytesRejection) -> AppError {
+    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        return AppError::new(
+            Refusal::TooLarge,
+            "too_large",
+            "the body is larger than what is taken here",
+            "send less at once, at most 1 MB",
+        );
+    }
+    AppError::bad_input("the body ended before it was whole", "send it again")
+}
+
+/// A path that exists, asked with a method that it does not have.
+pub(crate) async fn wrong_method(method: Method, uri: Uri) -> Problem {
+    let path: String = uri.path().chars().take(100).collect();
+    Problem(AppError::new(
+        Refusal::Method,
+        "method",
+        format!("there is no `{method} {path}`, only other methods of it"),
+        "see `/openapi.json` for what there is",
+    ))
 }
 
 /// A bug of ours must not take the connection with it.
@@ -81,6 +123,7 @@ pub(crate) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response<Body> {
         .unwrap_or_else(|| "no message".to_owned());
     tracing::error!(panic = said, "a request panicked: this is a bug");
     // Amplitude's SDKs read `code` as a number and nothing else; 500 tells them that the outcome is unknown.
-    let body = serde_json::json!({"code": 500, "error": "internal", "message": "internal error", "hint": "try again"});
+    let body = serde_json::json!({"code": 500, "error": "internal", "message": "internal error",
+        "hint": "try again", "request_id": current_id()});
     (StatusCode::INTERNAL_SERVER_ERROR, axum::Json(body)).into_response()
 }

@@ -8,19 +8,20 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
-use bellwether_app::Served;
+use bellwether_app::{Grant, Served};
 use bellwether_model::EnvironmentKey;
 use futures_util::stream;
 
 use crate::house::House;
 
-/// A stream that sends what `say` makes of what is served: first if `at_once`, then whenever what is
-/// served has changed. `quiet` is sent when nothing has been for a while, so that clients and proxies
+/// A stream that sends what `say` makes of what is served whenever that has changed. With a `key` it
+/// begins with what is served now, and ends when the key is revoked; without one it says nothing but
+/// that something changed. `quiet` is sent when nothing has been for a while, so that clients and proxies
 /// know that the connection lives.
 pub(crate) fn events(
     house: &House,
     environment: EnvironmentKey,
-    at_once: bool,
+    key: Option<Grant>,
     quiet: &'static str,
     say: impl Fn(&Served) -> String + Send + 'static,
 ) -> Response {
@@ -29,14 +30,16 @@ pub(crate) fn events(
         environment: EnvironmentKey,
         bell: tokio::sync::watch::Receiver<u64>,
         closing: tokio::sync::watch::Receiver<bool>,
+        key: Option<Grant>,
         tag: Option<String>,
         first: bool,
         say: S,
     }
     // Listen before looking: a change in between rings and is not missed.
     let bell = house.bell.listen();
-    let tag = if at_once { None } else { house.app.served(&environment).ok().map(|s| s.tag.clone()) };
-    let at = At { house: house.clone(), environment, bell, closing: house.closing(), tag, first: true, say };
+    let tag = if key.is_some() { None } else { house.app.served(&environment).ok().map(|s| s.tag.clone()) };
+    let at =
+        At { house: house.clone(), environment, bell, closing: house.closing(), key, tag, first: true, say };
     let body = stream::unfold(at, move |mut at| async move {
         if at.first {
             at.first = false;
@@ -47,6 +50,9 @@ pub(crate) fn events(
         }
         loop {
             at.bell.borrow_and_update();
+            if at.key.as_ref().is_some_and(|key| at.house.app.revoked(key)) {
+                return None;
+            }
             let served: Arc<Served> = at.house.app.served(&at.environment).ok()?;
             if at.tag.as_ref() != Some(&served.tag) {
                 at.tag = Some(served.tag.clone());

@@ -40,7 +40,7 @@ impl Operation for List {
         let state = app.ledger.state();
         let mut all: Vec<_> = state.experiments.values().collect();
         all.sort_by_key(|e| std::cmp::Reverse(e.revision));
-        let experiments = all.into_iter().map(|e| app.experiment_view(e)).collect::<Result<_, _>>()?;
+        let experiments = all.into_iter().map(|e| app.experiment_view(e)).collect();
         Ok(Experiments { experiments })
     }
 }
@@ -65,7 +65,7 @@ impl Operation for Get {
     type Output = ExperimentView;
 
     fn run(app: &App, _: &Ctx, input: GetInput) -> Result<ExperimentView, AppError> {
-        app.experiment_view(&app.experiment(&input.experiment)?)
+        Ok(app.experiment_view(&app.experiment(&input.experiment)?))
     }
 }
 
@@ -150,9 +150,9 @@ impl Operation for Create {
             state: ExperimentState::Draft,
         };
         let why = input.why.or_else(|| Some(format!("planned {key}")));
-        let state =
+        let after =
             app.edit(ctx, Edit::ExperimentSaved { experiment }, why, input.if_revision, Vec::new())?;
-        app.experiment_after(&state, &key)
+        app.experiment_after(&after.state, &key)
     }
 }
 
@@ -235,8 +235,8 @@ impl Operation for Start {
             ));
         }
         let edit = Edit::ExperimentStarted { experiment: input.experiment.clone(), since };
-        let state = app.edit(ctx, edit, input.why, input.if_revision, Vec::new())?;
-        app.experiment_after(&state, &input.experiment)
+        let after = app.edit(ctx, edit, input.why, input.if_revision, Vec::new())?;
+        app.experiment_after(&after.state, &input.experiment)
     }
 }
 
@@ -265,8 +265,8 @@ impl Operation for Stop {
 
     fn run(app: &App, ctx: &Ctx, input: StopInput) -> Result<ExperimentView, AppError> {
         let edit = Edit::ExperimentStopped { experiment: input.experiment.clone(), at: ctx.now };
-        let state = app.edit(ctx, edit, input.why, input.if_revision, Vec::new())?;
-        app.experiment_after(&state, &input.experiment)
+        let after = app.edit(ctx, edit, input.why, input.if_revision, Vec::new())?;
+        app.experiment_after(&after.state, &input.experiment)
     }
 }
 
@@ -355,10 +355,11 @@ impl Operation for Ship {
             Some(variant) => Shipping::Despite { variant, reason: input.why.clone().unwrap_or_default() },
         };
         let proposal = ship(&found.value, &results.judgement, &shipping, ctx.now)?;
+        let _editing = app.editing();
         // What was judged is what is shipped: somebody else's edit in between wins.
         let expect = input.if_revision.or(Some(found.revision));
-        let state = app.edit(ctx, proposal.edit, Some(proposal.why), expect, Vec::new())?;
-        app.experiment_after(&state, &input.experiment)
+        let after = app.edit(ctx, proposal.edit, Some(proposal.why), expect, Vec::new())?;
+        app.experiment_after(&after.state, &input.experiment)
     }
 }
 
@@ -374,7 +375,7 @@ impl App {
         let experiment = state.experiments.get(key).ok_or_else(|| {
             AppError::not_found("experiment", key, "see `GET /api/experiments` for what there is")
         })?;
-        self.experiment_view(experiment)
+        Ok(self.experiment_view(experiment))
     }
 
     fn results(&self, found: &Versioned<Experiment>, ctx: &Ctx) -> Result<ResultsView, AppError> {
@@ -408,7 +409,7 @@ impl App {
         let definition = serde_json::to_string(&(&experiment.plan, &metric.value))
             .map_err(|e| AppError::internal("write the plan", e))?;
         Ok(ResultsView {
-            experiment: self.experiment_view(found)?,
+            experiment: self.experiment_view(found),
             metric: metric.value.clone(),
             judgement,
             computed: Computed {

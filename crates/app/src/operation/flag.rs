@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use bellwether_ledger::State;
 use bellwether_model::flag::Kind;
 use bellwether_model::{
     Edit, EnvironmentKey, Flag, FlagKey, Invalid, Json, Revision, Serve, Setting, Unit, Variant, VariantKey,
@@ -10,6 +9,7 @@ use bellwether_model::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::serve::After;
 use super::{Class, Ctx, Effect, Method, Operation};
 use crate::App;
 use crate::access::Permission;
@@ -47,7 +47,7 @@ impl Operation for List {
         let state = app.ledger.state();
         let all = input.archived.unwrap_or(false);
         let shown = state.flags.values().filter(|f| all || !f.value.archived);
-        let flags = shown.map(|f| app.flag_view(f)).collect::<Result<_, _>>()?;
+        let flags = shown.map(|f| app.flag_view(f, &[])).collect::<Result<_, _>>()?;
         Ok(Flags { flags, revision: state.revision })
     }
 }
@@ -73,7 +73,7 @@ impl Operation for Get {
     type Output = FlagView;
 
     fn run(app: &App, _: &Ctx, input: GetInput) -> Result<FlagView, AppError> {
-        app.flag_view(&app.flag(&input.flag)?)
+        app.flag_view(&app.flag(&input.flag)?, &[])
     }
 }
 
@@ -118,8 +118,8 @@ impl Operation for Create {
         let key = input.flag.clone();
         let why = input.why.clone().or_else(|| Some(format!("created {key}")));
         let flag = input.flag(app.ledger.state().environments.keys().cloned(), ctx.now)?;
-        let state = app.edit(ctx, Edit::FlagCreated { flag }, why, None, Vec::new())?;
-        app.flag_after(&state, &key)
+        let after = app.edit(ctx, Edit::FlagCreated { flag }, why, None, Vec::new())?;
+        app.flag_after(&after, &key)
     }
 }
 
@@ -206,8 +206,8 @@ impl Operation for Describe {
             description: input.description.unwrap_or(old.description),
         };
         let why = input.why.or_else(|| Some("described it".to_owned()));
-        let state = app.edit(ctx, edit, why, input.if_revision, Vec::new())?;
-        app.flag_after(&state, &input.flag)
+        let after = app.edit(ctx, edit, why, input.if_revision, Vec::new())?;
+        app.flag_after(&after, &input.flag)
     }
 }
 
@@ -241,8 +241,8 @@ impl Operation for Toggle {
     fn run(app: &App, ctx: &Ctx, input: ToggleInput) -> Result<FlagView, AppError> {
         let edit =
             Edit::FlagToggled { flag: input.flag.clone(), environment: input.environment, on: input.on };
-        let state = app.edit(ctx, edit, input.why, input.if_revision, Vec::new())?;
-        app.flag_after(&state, &input.flag)
+        let after = app.edit(ctx, edit, input.why, input.if_revision, Vec::new())?;
+        app.flag_after(&after, &input.flag)
     }
 }
 
@@ -273,18 +273,19 @@ impl Operation for Archive {
 
     fn run(app: &App, ctx: &Ctx, input: ArchiveInput) -> Result<FlagView, AppError> {
         let edit = Edit::FlagArchived { flag: input.flag.clone(), archived: input.archived.unwrap_or(true) };
-        let state = app.edit(ctx, edit, input.why, input.if_revision, Vec::new())?;
-        app.flag_after(&state, &input.flag)
+        let after = app.edit(ctx, edit, input.why, input.if_revision, Vec::new())?;
+        app.flag_after(&after, &input.flag)
     }
 }
 
 impl App {
     /// A flag as an edit left it, or would have.
-    pub(crate) fn flag_after(&self, state: &State, key: &FlagKey) -> Result<FlagView, AppError> {
-        let flag = state
+    pub(crate) fn flag_after(&self, after: &After, key: &FlagKey) -> Result<FlagView, AppError> {
+        let flag = after
+            .state
             .flags
             .get(key)
             .ok_or_else(|| AppError::not_found("flag", key, "see `GET /api/flags` for what there is"))?;
-        self.flag_view(flag)
+        self.flag_view(flag, &after.lists)
     }
 }

@@ -1,6 +1,8 @@
 //! App: arguments that arrive as text, from a path, a query or a command line, become the typed
 //! input that an operation's schema describes.
 
+use std::sync::LazyLock;
+
 use bellwether_model::Json;
 use serde_json::{Map, json};
 
@@ -41,13 +43,24 @@ pub fn arguments(entry: &Entry) -> Vec<Argument> {
         .collect()
 }
 
+/// The same, made once for each operation of the registry.
+fn known(entry: &Entry) -> &'static [Argument] {
+    static KNOWN: LazyLock<Vec<(&str, Vec<Argument>)>> =
+        LazyLock::new(|| REGISTRY.iter().map(|entry| (entry.name, arguments(entry))).collect());
+    KNOWN
+        .iter()
+        .find(|(name, _)| *name == entry.name)
+        .map(|(_, arguments)| arguments.as_slice())
+        .unwrap_or_default()
+}
+
 /// The input of an operation from texts by field name. Text fields stay text; all others are read
 /// as JSON.
 ///
 /// # Errors
 /// `bad_input` for a field that the operation does not have, or text that is not of the field's type.
 pub fn from_text(entry: &Entry, texts: &[(String, String)], body: Option<Json>) -> Result<Json, AppError> {
-    let known = arguments(entry);
+    let known = known(entry);
     let mut input = match body {
         None | Some(Json::Null) => Map::new(),
         Some(Json::Object(map)) => map,
@@ -76,12 +89,20 @@ pub fn from_text(entry: &Entry, texts: &[(String, String)], body: Option<Json>) 
                 )
             })?
         };
-        input.insert(name.clone(), value);
+        if let Some(other) = input.insert(name.clone(), value.clone())
+            && other != value
+        {
+            return Err(AppError::bad_input(
+                format!("`{name}` is given twice, and not alike"),
+                "give it once; what is in the path need not be in the body",
+            ));
+        }
     }
     Ok(Json::Object(input))
 }
 
-fn shortened(text: &str) -> String {
+/// As much of a text as an error shows.
+pub(super) fn shortened(text: &str) -> String {
     text.chars().take(60).collect()
 }
 
@@ -172,6 +193,13 @@ fn describe(entry: &Entry, generator: &mut schemars::SchemaGenerator) -> Json {
                 needed.push(name.clone());
             }
         }
+    }
+    if entry.effect != super::Effect::Reads {
+        parameters.push(json!({
+            "name": "dry_run", "in": "query", "required": false,
+            "description": "`true` checks everything and changes nothing; the answer is what would be.",
+            "schema": {"type": "boolean"},
+        }));
     }
     let error = |about: &str| json!({"description": about, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}});
     let mut operation = json!({

@@ -52,7 +52,7 @@ impl Operation for List {
     const ABOUT: &'static str = "Lists API keys without their secrets.";
     const ROUTE: (Method, &'static str) = (Method::Get, "/api/keys");
     const NEEDS: Permission = Permission::Admin;
-    const CLASS: Class = Class::Instant;
+    const CLASS: Class = Class::Scan;
     const EFFECT: Effect = Effect::Reads;
     type Input = Nothing;
     type Output = Keys;
@@ -145,6 +145,7 @@ impl Operation for Create {
                 created_by: &ctx.grant.actor,
             };
             app.ledger.people().create_key(&new, ctx.now)?;
+            app.known.key_made(&id, name);
         }
         Ok(Created { id, secret })
     }
@@ -182,8 +183,9 @@ impl Operation for Revoke {
         }
         if !ctx.dry_run {
             people.revoke_key(&input.key, ctx.now)?;
-            // The memory of keys is by secret's hash; forgetting all of it is simple and rare.
-            app.keys.write().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
+            app.known.key_revoked(&input.key);
+            // Streams that it opened end.
+            (app.wake)();
         }
         Ok(Revoked { revoked: ctx.now })
     }

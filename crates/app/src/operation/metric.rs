@@ -32,7 +32,7 @@ impl Operation for List {
 
     fn run(app: &App, _: &Ctx, _: Nothing) -> Result<Metrics, AppError> {
         let state = app.ledger.state();
-        Ok(Metrics { metrics: state.metrics.values().map(|m| app.metric_view(m)).collect::<Result<_, _>>()? })
+        Ok(Metrics { metrics: state.metrics.values().map(|m| app.metric_view(m)).collect() })
     }
 }
 
@@ -60,7 +60,7 @@ impl Operation for Get {
         let metric = state.metrics.get(&input.metric).ok_or_else(|| {
             AppError::not_found("metric", &input.metric, "see `GET /api/metrics` for what there is")
         })?;
-        app.metric_view(metric)
+        Ok(app.metric_view(metric))
     }
 }
 
@@ -111,20 +111,6 @@ impl Operation for Save {
             ));
         }
         let key = input.metric;
-        let in_use =
-            app.ledger.state().experiments.values().any(|e| e.value.running() && e.value.plan.metric == key);
-        let redefines = app.ledger.state().metrics.get(&key).is_some_and(|m| {
-            m.value.event != input.event
-                || m.value.only != input.only
-                || m.value.measure != input.measure
-                || m.value.better != input.better
-        });
-        if in_use && redefines {
-            return Err(AppError::conflict(
-                format!("metric `{key}` decides an experiment that is running"),
-                "stop the experiment first, or define another metric",
-            ));
-        }
         let metric = Metric {
             name: input.name.unwrap_or_else(|| key.to_string()),
             description: input.description,
@@ -134,11 +120,10 @@ impl Operation for Save {
             better: input.better,
             key: key.clone(),
         };
-        app.edit(ctx, Edit::MetricSaved { metric }, input.why, input.if_revision, Vec::new())?;
-        let state = app.ledger.state();
-        match state.metrics.get(&key) {
-            Some(metric) => app.metric_view(metric),
-            None => Err(AppError::conflict("nothing was saved", "this was a dry run")),
-        }
+        let after = app.edit(ctx, Edit::MetricSaved { metric }, input.why, input.if_revision, Vec::new())?;
+        let saved = after.state.metrics.get(&key);
+        saved
+            .map(|m| app.metric_view(m))
+            .ok_or_else(|| AppError::not_found("metric", &key, "see `GET /api/metrics` for what there is"))
     }
 }

@@ -80,9 +80,9 @@ impl Progress {
 pub enum Class {
     /// Answers from memory.
     Instant,
-    /// Writes to the ledger.
+    /// Writes to the ledger; one at a time.
     Write,
-    /// Reads events.
+    /// Reads events or the log, from memory or disk.
     Scan,
 }
 
@@ -198,6 +198,7 @@ impl Entry {
     /// `forbidden`; `bad_input` naming the place; or what the operation itself refuses.
     pub fn call(&self, app: &App, ctx: &Ctx, input: Json) -> Result<Json, AppError> {
         ctx.grant.allows(self.needs)?;
+        let _editing = (self.class == Class::Write).then(|| app.editing());
         (self.run)(app, ctx, input)
     }
 }

@@ -52,8 +52,8 @@ fn current(setting: &Setting, flag: &FlagKey) -> Result<Rollout, AppError> {
 fn set(app: &App, ctx: &Ctx, edit: Steering, rollout: Rollout) -> Result<FlagView, AppError> {
     let Steering { flag, environment, why, if_revision } = edit;
     let edit = Edit::RolloutSet { flag: flag.clone(), environment, rollout };
-    let state = app.edit(ctx, edit, why, if_revision, Vec::new())?;
-    app.flag_after(&state, &flag)
+    let after = app.edit(ctx, edit, why, if_revision, Vec::new())?;
+    app.flag_after(&after, &flag)
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -241,8 +241,17 @@ impl Operation for Halt {
     type Output = FlagView;
 
     fn run(app: &App, ctx: &Ctx, input: Steering) -> Result<FlagView, AppError> {
-        let because = input.why.clone().unwrap_or_else(|| "halted by hand".to_owned());
+        let why = input.why.as_deref().map(str::trim).filter(|why| !why.is_empty());
+        let because = why.unwrap_or("halted by hand").to_owned();
+        let flag = input.flag.clone();
         steer(app, ctx, input, |rollout| {
+            // Twice is once: the first reason, perhaps a guard's, stays.
+            if let RolloutState::Halted { because, .. } = &rollout.state {
+                return Err(AppError::conflict(
+                    format!("the rollout of `{flag}` is halted already: {because}"),
+                    "resume it, or start a new one",
+                ));
+            }
             rollout.state = RolloutState::Halted { at: ctx.now, because };
             Ok(())
         })

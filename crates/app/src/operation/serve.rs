@@ -69,6 +69,14 @@ pub(crate) struct TargetInput {
     pub(crate) ids: Vec<String>,
 }
 
+/// The state as an edit left it, or as a rehearsed one would.
+pub(crate) struct After {
+    /// The state.
+    pub(crate) state: Arc<State>,
+    /// Lists that the edit brought; a rehearsal has not stored them.
+    pub(crate) lists: Vec<(ListId, Vec<String>)>,
+}
+
 /// The shares in the form that the model takes.
 pub(crate) fn shares(of: &[ShareInput]) -> Vec<(VariantKey, Share)> {
     of.iter().map(|s| (s.variant.clone(), s.share)).collect()
@@ -132,7 +140,7 @@ impl App {
         why: Option<String>,
         if_revision: Option<Revision>,
         lists: Vec<(ListId, Vec<String>)>,
-    ) -> Result<Arc<State>, AppError> {
+    ) -> Result<After, AppError> {
         let proposed = Proposed {
             by: ctx.grant.actor.clone(),
             why: why.unwrap_or_default().trim().to_owned(),
@@ -144,9 +152,9 @@ impl App {
             let change = self.ledger.try_apply(&proposed, ctx.now)?;
             let mut state = State::clone(&self.ledger.state());
             state.apply(&change);
-            return Ok(Arc::new(state));
+            return Ok(After { state: Arc::new(state), lists: proposed.lists });
         }
         self.propose(proposed, ctx.now)?;
-        Ok(self.ledger.state())
+        Ok(After { state: self.ledger.state(), lists: Vec::new() })
     }
 }

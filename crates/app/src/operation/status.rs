@@ -37,7 +37,7 @@ impl Operation for Status {
     const ABOUT: &'static str = "Says how Bellwether itself is: version, revision, events, bytes.";
     const ROUTE: (Method, &'static str) = (Method::Get, "/api/status");
     const NEEDS: Permission = Permission::View;
-    const CLASS: Class = Class::Instant;
+    const CLASS: Class = Class::Scan;
     const EFFECT: Effect = Effect::Reads;
     type Input = Nothing;
     type Output = State;

@@ -87,8 +87,8 @@ impl Operation for Replace {
         let setting = Setting { on: old.on, off: input.off.unwrap_or(old.off), targets, rules, default };
         let edit =
             Edit::TargetingReplaced { flag: input.flag.clone(), environment: input.environment, setting };
-        let state = app.edit(ctx, edit, input.why, input.if_revision, lists)?;
-        app.flag_after(&state, &input.flag)
+        let after = app.edit(ctx, edit, input.why, input.if_revision, lists)?;
+        app.flag_after(&after, &input.flag)
     }
 }
 
@@ -137,8 +137,8 @@ impl Operation for Reshare {
             }
         };
         let edit = Edit::SplitReshared { flag: input.flag.clone(), environment: input.environment, split };
-        let state = app.edit(ctx, edit, input.why, input.if_revision, Vec::new())?;
-        app.flag_after(&state, &input.flag)
+        let after = app.edit(ctx, edit, input.why, input.if_revision, Vec::new())?;
+        app.flag_after(&after, &input.flag)
     }
 }
 
@@ -171,7 +171,7 @@ impl Operation for Explain {
     const ABOUT: &'static str = "Says which variant a context gets and why, now or at a past revision.";
     const ROUTE: (Method, &'static str) = (Method::Post, "/api/flags/{flag}/explain");
     const NEEDS: Permission = Permission::View;
-    const CLASS: Class = Class::Instant;
+    const CLASS: Class = Class::Scan;
     const EFFECT: Effect = Effect::Reads;
     type Input = ExplainInput;
     type Output = Explained;
@@ -184,7 +184,10 @@ impl Operation for Explain {
             Some(bellwether_model::Json::String(key)) => Some(key.as_str()),
             Some(other) => {
                 return Err(AppError::bad_input(
-                    format!("in `context.targetingKey`: `{other}` is not text"),
+                    format!(
+                        "in `context.targetingKey`: `{}` is not text",
+                        super::input::shortened(&other.to_string())
+                    ),
                     "send the user's id as text",
                 ));
             }

@@ -2,6 +2,7 @@
 //! Every test opens a directory of its own and says itself what time it is.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod access;
 mod experiments;
 mod exposures;
 mod flags;
