@@ -2,6 +2,7 @@
 //! operation of the registry over HTTP; a command decides nothing that `app` does not.
 
 mod call;
+mod demo;
 mod doctor;
 mod failure;
 mod serve;
@@ -33,6 +34,7 @@ fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(serve::command())
+        .subcommand(demo::command())
         .subcommand(doctor::command())
         .subcommand(simulate::command())
         .subcommand(Command::new("openapi").about("Prints the OpenAPI 3.1 document of every operation"));
@@ -42,6 +44,7 @@ fn command() -> Command {
 fn run(matches: &ArgMatches) -> Result<(), Failure> {
     match matches.subcommand() {
         Some(("serve", matches)) => serve::run(matches),
+        Some(("demo", matches)) => demo::run(matches),
         Some(("doctor", matches)) => doctor::run(matches),
         Some(("simulate", matches)) => simulate::run(matches),
         Some(("openapi", _)) => {

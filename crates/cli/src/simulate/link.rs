@@ -27,7 +27,8 @@ impl Link {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_idle_connections_per_host(2 * WORKERS)
-            .timeout_global(Some(Duration::from_secs(120)))
+            // Not `timeout_global`: with it every request resolves the name in a thread of its own.
+            .timeout_recv_response(Some(Duration::from_secs(120)))
             .build();
         Self {
             agent: config.into(),

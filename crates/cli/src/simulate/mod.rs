@@ -6,6 +6,7 @@
 mod draw;
 pub(crate) mod drive;
 pub(crate) mod link;
+pub(crate) mod live;
 mod play;
 mod shop;
 mod story;
@@ -21,6 +22,12 @@ use crate::failure::Failure;
 use crate::{eprint_line, print_json};
 use drive::{Drive, Plan};
 use link::Link;
+
+/// New visitors a day that leave about so many events in so many days.
+pub(crate) fn visitors_per_day(events: u64, days: u32) -> f64 {
+    let each = world::EVENTS_PER_VISITOR + world::FLAG_EVENTS_PER_VISITOR;
+    events as f64 / each / f64::from(days.max(1))
+}
 
 pub(crate) fn command() -> Command {
     Command::new("simulate")
