@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::print_line;
-use crate::serve::{Options, Ready, serve, wall};
+use crate::serve::{Options, Ready, serve};
 use crate::simulate::drive::{Drive, Plan, Progress};
 use crate::simulate::link::Link;
 use crate::simulate::live::{Past, go_on};
@@ -104,7 +104,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
             let demo = Demo {
                 finished: false,
                 seed: number("seed"),
-                start: wall().minus(Span::DAY.times(u64::from(days))),
+                start: Clock::wall().now().minus(Span::DAY.times(u64::from(days))),
                 days,
                 visitors_per_day: crate::simulate::visitors_per_day(number("events"), days),
                 email: EMAIL.to_owned(),
@@ -233,8 +233,7 @@ fn first_account(ready: &Ready, demo: &Demo) -> Result<String, Failure> {
     let agent: ureq::Agent = config.into();
     let failed = |e: ureq::Error| Failure::new(format!("the server does not answer: {e}"), "try again");
     let setup = json!({"token": token, "email": demo.email, "name": "Demo", "password": demo.password});
-    let mut reply =
-        agent.post(format!("{}/api/setup", ready.address)).send_json(setup).map_err(failed)?;
+    let mut reply = agent.post(format!("{}/api/setup", ready.address)).send_json(setup).map_err(failed)?;
     let cookie = reply.headers().get("set-cookie").and_then(|v| v.to_str().ok()).unwrap_or_default();
     let cookie = cookie.split(';').next().unwrap_or_default().to_owned();
     let login: Value = reply.body_mut().read_json().map_err(failed)?;
@@ -264,7 +263,10 @@ fn retire(link: &Link) -> Result<(), Failure> {
 }
 
 fn unusable(data: &Path, e: &std::io::Error) -> Failure {
-    Failure::new(format!("`{}` cannot be used: {e}", data.display()), "choose another directory with `--data`")
+    Failure::new(
+        format!("`{}` cannot be used: {e}", data.display()),
+        "choose another directory with `--data`",
+    )
 }
 
 /// The demo in a directory; `None` if there is nothing there.

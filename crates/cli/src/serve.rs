@@ -76,7 +76,11 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let options = Options {
         data: matches.get_one::<PathBuf>("data").cloned().unwrap_or_default(),
         listen: text("listen"),
-        clock: if manual { Clock::manual(start.map_or_else(|| Clock::wall().now(), Millis)) } else { Clock::wall() },
+        clock: if manual {
+            Clock::manual(start.map_or_else(|| Clock::wall().now(), Millis))
+        } else {
+            Clock::wall()
+        },
     };
     let json = matches.get_flag("json");
     serve(options, std::future::pending(), move |ready| {
@@ -156,6 +160,3 @@ fn stopped(
         }
     })
 }
-
-/// The wall's time.
-pub(crate)

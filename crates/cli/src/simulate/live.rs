@@ -4,13 +4,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bellwether_model::{Millis, Span};
+use bellwether_server::Clock;
 
 use super::draw::{Draws, Purpose};
 use super::drive::body;
 use super::link::Link;
 use super::play::{Occurrence, play};
 use super::shop::Shop;
-use crate::serve::wall;
 
 /// Which shop goes on.
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +29,8 @@ pub(crate) fn go_on(link: &Link, client: &str, past: Past, per_second: f64, stop
     let until = past.start.plus(Span::DAY.times(u64::from(past.days)));
     let mut shop = Shop::new(past.seed, past.start, past.days, past.visitors_per_day);
     while shop.before(until).is_some() {}
-    let began = wall();
+    let clock = Clock::wall();
+    let began = clock.now();
     // Not the luck of an earlier run, or its events would be taken for retries of that run's.
     let seed = past.seed ^ began.0.unsigned_abs().rotate_left(20);
     let mut gaps = Draws::new(seed, Purpose::Arrival, 0, 1);
@@ -38,7 +39,7 @@ pub(crate) fn go_on(link: &Link, client: &str, past: Past, per_second: f64, stop
     let mut due: Vec<Occurrence> = Vec::new();
     while !stop.load(Ordering::Relaxed) {
         std::thread::sleep(TICK);
-        let now = wall();
+        let now = clock.now();
         while next <= now {
             let Some(mut session) = shop.before(Millis(i64::MAX)) else { return };
             session.start = next;
