@@ -113,6 +113,23 @@ describe('Amplitude Experiment', () => {
     await until(assignments, (n) => n === before.assignments + 1);
   });
 
+  test('a page of any origin may ask', async () => {
+    const headers = ['authorization', 'x-amp-exp-user', 'x-amp-exp-flag-keys', 'x-amp-exp-library', 'x-amp-exp-track', 'x-amp-exp-exposure-track'];
+    for (const path of ['/sdk/v2/vardata?v=0', '/sdk/v2/flags']) {
+      const preflight = await fetch(server.url + path, {
+        method: 'OPTIONS',
+        headers: { origin: 'https://shop.example', 'access-control-request-method': 'GET', 'access-control-request-headers': headers.join(',') },
+      });
+      assert.ok(preflight.ok, `${path}: ${preflight.status}`);
+      const allowed = preflight.headers.get('access-control-allow-headers').toLowerCase();
+      for (const name of headers) assert.ok(allowed.includes(name), `${name} in ${allowed}`);
+      const reply = await fetch(server.url + path, {
+        headers: { origin: 'https://shop.example', authorization: `Api-Key ${server.keys.client}`, 'x-amp-exp-user': Buffer.from('{"user_id":"user-1"}').toString('base64url') },
+      });
+      assert.deepEqual([reply.status, reply.headers.get('access-control-allow-origin')], [200, '*']);
+    }
+  });
+
   test('bad input gets an error and no answer', async (t) => {
     const vardata = '/sdk/v2/vardata?v=0';
     const key = { authorization: `Api-Key ${server.keys.client}` };
