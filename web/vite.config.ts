@@ -5,8 +5,11 @@ import { defineConfig } from "vite";
 
 const server = process.env.BELLWETHER ?? "http://127.0.0.1:8080";
 
+const proxy = Object.fromEntries(["/api", "/openapi.json", "/ofrep", "/2", "/batch"].map((door) => [door, server]));
+
 export default defineConfig({
   plugins: [react()],
   build: { target: "es2022", assetsInlineLimit: 0, sourcemap: false, chunkSizeWarningLimit: 900 },
-  server: { proxy: { "/api": server, "/openapi.json": server } },
+  server: { proxy },
+  preview: { proxy, host: "127.0.0.1" },
 });

@@ -2,10 +2,11 @@
 //! asks for the reason; afterwards it offers undo for ten seconds. A stale edit is never forced: the
 //! newer revision is named, with its difference.
 import { Button, Group, Modal, Stack, Text, Textarea } from "@mantine/core";
-import { useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient, type QueryClient } from "@tanstack/react-query";
 import { createContext, useCallback, useContext, useEffect, useRef, useState, type ReactNode } from "react";
 
 import { ApiError } from "../api/client";
+import { changes } from "../api/queries";
 import { diff } from "../lib/diff";
 import { Failed } from "./States";
 import { Diff, Note, When } from "./Words";
@@ -40,6 +41,15 @@ export type Intent = {
 type Toast = { text: string; undo?: (why: string) => Promise<unknown>; id: number; bad?: boolean };
 type Door = { change: (intent: Intent) => Promise<boolean>; say: (text: string) => void };
 
+/** Reads what scans many events; nobody waits for it after a change. */
+const SCANS = new Set<unknown>(["segmentation", "results", "guard", "catalogue", "recent"]);
+
+/** Makes everything that was read stale, and waits for what the page shows of the ledger. */
+async function refresh(client: QueryClient): Promise<void> {
+  void client.invalidateQueries({ predicate: (q) => SCANS.has(q.queryKey[0]) });
+  await client.invalidateQueries({ predicate: (q) => !SCANS.has(q.queryKey[0]) && q.queryKey[0] !== "me" });
+}
+
 const Changes = createContext<Door | null>(null);
 
 /** The door to changes: `change(intent)` resolves to whether it was made. */
@@ -63,8 +73,8 @@ export function ChangeProvider({ children }: { children: ReactNode }) {
   const make = useCallback(
     async (one: Intent, why: string) => {
       await one.run(why);
+      await refresh(client);
       announce(one.done, one.undo);
-      await client.invalidateQueries();
     },
     [announce, client],
   );
@@ -77,7 +87,7 @@ export function ChangeProvider({ children }: { children: ReactNode }) {
           return true;
         } catch (error) {
           if (!(error instanceof ApiError) || error.code !== "stale") {
-            await client.invalidateQueries();
+            await refresh(client);
             announce(`Not changed: ${error instanceof Error ? error.message : String(error)}`, undefined, true);
             return false;
           }
@@ -108,11 +118,11 @@ export function ChangeProvider({ children }: { children: ReactNode }) {
           undo={async () => {
             try {
               await toast.undo?.(`undo: ${toast.text}`);
+              await refresh(client);
               announce("Undone");
             } catch (error) {
               announce(`Not undone: ${error instanceof Error ? error.message : String(error)}`, undefined, true);
             }
-            await client.invalidateQueries();
           }}
         />
       )}
@@ -165,16 +175,20 @@ function ReasonDialog({ intent, make, close }: DialogProps) {
 function Stale({ error, intent }: { error: ApiError; intent: Intent }) {
   const client = useQueryClient();
   const [newest, setNewest] = useState<unknown>(undefined);
-  const { newest: revision, by, at } = error.details;
+  const { newest: revision, at } = error.details;
+  const newer = typeof revision === "number" ? revision : 0;
+  // The refusal cites its author by id; the log of changes knows the name.
+  const log = useQuery({ ...changes({}, newer + 1, 1), enabled: newer > 0, refetchInterval: false });
+  const by = log.data?.changes.find((v) => v.change.revision === newer);
   return (
     <Note tone="warn">
       <div role="alert">
         <p className="strong">
-          Newer revision {String(revision ?? "")}
-          {by ? ` by ${nameOf(by)}` : ""}
+          Newer revision {newer}
+          {by ? ` by ${by.by.name}` : ""}
           {typeof at === "number" ? <>, <When at={at} /></> : null}: your change was not made
         </p>
-        <p className="hint">{error.hint}</p>
+        <p className="hint">{by ? `It ${by.sentence}${by.change.why ? `: “${by.change.why}”` : ""}.` : error.hint}</p>
         {newest === undefined ? (
           <Group gap="xs" mt={8}>
             {intent.newest && (
@@ -196,15 +210,6 @@ function Stale({ error, intent }: { error: ApiError; intent: Intent }) {
   );
 }
 
-function nameOf(by: unknown): string {
-  if (typeof by === "string") return by;
-  if (typeof by === "object" && by !== null) {
-    const named = by as Record<string, unknown>;
-    return String(named["name"] ?? named["actor"] ?? "somebody");
-  }
-  return "somebody";
-}
-
 function UndoToast({ toast, close, undo }: { toast: Toast; close: () => void; undo: () => void }) {
   const last = useRef(close);
   last.current = close;
@@ -216,7 +221,7 @@ function UndoToast({ toast, close, undo }: { toast: Toast; close: () => void; un
     <div className="toast" role={toast.bad ? "alert" : "status"}>
       <Text size="sm" span>{toast.text}</Text>
       {toast.undo && <button type="button" onClick={undo}>Undo</button>}
-      <button type="button" onClick={close} aria-label="Dismiss">Close</button>
+      <button type="button" onClick={close}>Close</button>
       <i aria-hidden />
     </div>
   );

@@ -29,7 +29,7 @@ export function ChangeLog({ about, before, limit = 50 }: { about: About; before?
                 const first = i === 0 || day(list[i - 1]!.change.at) !== today;
                 return (
                   <li key={view.change.revision}>
-                    {first && <h3>{today}</h3>}
+                    {first && <div className="day">{today}</div>}
                     <Entry view={view} before={list.slice(i + 1).find((v) => same(v, view))} />
                   </li>
                 );

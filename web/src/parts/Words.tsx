@@ -62,7 +62,7 @@ export function Snippet({ label, text }: { label: string; text: string }) {
       <div className="copy">
         <CopyButton value={text}>
           {({ copied, copy }) => (
-            <Button size="compact-xs" variant="default" onClick={copy} aria-label={copied ? "Copied" : `Copy ${label}`}>
+            <Button size="compact-sm" variant="default" onClick={copy} aria-label={copied ? "Copied" : `Copy ${label}`}>
               {copied ? "Copied" : "Copy"}
             </Button>
           )}

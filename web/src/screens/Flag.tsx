@@ -72,7 +72,8 @@ function Actions({ view }: { view: FlagView }) {
   const may = useMay("editor");
   const on = toggle.shows(view, here.key);
   const able = may.allowed && view.flag.settings[here.key] !== undefined && !view.flag.archived;
-  useHotkeys([["k", () => { if (able && on) void toggle.ask(view, here, true); }]]);
+  // The switch itself may have the focus; only where one types is K a letter.
+  useHotkeys([["k", (event) => { if (able && on && !typing(event.target)) void toggle.ask(view, here, true); }]], []);
   if (view.flag.archived || !view.flag.settings[here.key]) return null;
   return (
     <Group gap="md" wrap="nowrap">
@@ -85,4 +86,9 @@ function Actions({ view }: { view: FlagView }) {
         label={<span className="strong">{on ? "On" : "Off"}</span>} aria-label={`${view.flag.key} in ${here.name}`} />
     </Group>
   );
+}
+
+function typing(target: EventTarget | null): boolean {
+  if (target instanceof HTMLInputElement) return !["checkbox", "radio", "button"].includes(target.type);
+  return target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement || (target instanceof HTMLElement && (target.isContentEditable || target.closest('[role="dialog"]') !== null));
 }

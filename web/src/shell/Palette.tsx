@@ -61,7 +61,8 @@ export function Palette() {
       nothingFound="Nothing has that name"
       highlightQuery
       shadow="none"
-      searchProps={{ leftSection: <IconSearch size={18} aria-hidden />, placeholder: "A flag, an experiment, a page", "aria-label": "Search and commands" }}
+      attributes={{ content: { "aria-label": "Search or do" } }}
+      searchProps={{ leftSection: <IconSearch size={18} aria-hidden />, placeholder: "A flag, an experiment, a page", "aria-label": "Search or do" }}
     />
   );
 }

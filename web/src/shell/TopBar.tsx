@@ -18,7 +18,7 @@ export function TopBar({ openRail }: { openRail: () => void }) {
   const scheme = useComputedColorScheme("light");
   const session = useQuery(me).data;
   return (
-    <header className="bar">
+    <div className="bar" role="region" aria-label="Top bar">
       <ActionIcon className="burger" variant="subtle" color="gray" onClick={openRail} aria-label="Open the pages">
         <IconMenu2 size={20} aria-hidden />
       </ActionIcon>
@@ -42,10 +42,10 @@ export function TopBar({ openRail }: { openRail: () => void }) {
         </Menu.Dropdown>
       </Menu>
       <span className="grow" />
-      <button type="button" className="finder" onClick={() => spotlight.open()} aria-label="Search and commands" aria-keyshortcuts="Control+K Meta+K">
+      <button type="button" className="finder" onClick={() => spotlight.open()} aria-keyshortcuts="Control+K Meta+K">
         <IconSearch size={15} aria-hidden />
         <span>Search or do</span>
-        <kbd>{MAC ? "⌘" : "Ctrl"} K</kbd>
+        <kbd aria-hidden>{MAC ? "⌘" : "Ctrl"} K</kbd>
       </button>
       <ActionIcon variant="subtle" color="gray" size={32} onClick={() => setColorScheme(scheme === "dark" ? "light" : "dark")} aria-label={scheme === "dark" ? "Use the light theme" : "Use the dark theme"}>
         {scheme === "dark" ? <IconSun size={18} stroke={1.6} aria-hidden /> : <IconMoon size={18} stroke={1.6} aria-hidden />}
@@ -75,6 +75,6 @@ export function TopBar({ openRail }: { openRail: () => void }) {
           </Menu.Item>
         </Menu.Dropdown>
       </Menu>
-    </header>
+    </div>
   );
 }

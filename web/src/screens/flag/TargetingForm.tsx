@@ -88,10 +88,10 @@ function RuleForm({ n, rule, variants, last, onChange, onRemove, onMove }: RuleP
                 <ActionIcon variant="subtle" color="gray" size={36} aria-label={`Remove test ${c + 1} of rule ${n}`} onClick={() => setGroup(g, without(group, c))}><IconX size={16} aria-hidden /></ActionIcon>
               </Group>
             ))}
-            <Button size="compact-xs" variant="subtle" ml={34} onClick={() => setGroup(g, [...group, blank])}>and</Button>
+            <Button size="compact-sm" variant="subtle" ml={34} onClick={() => setGroup(g, [...group, blank])}>and</Button>
           </div>
         ))}
-        <Group><Button size="compact-xs" variant="subtle" ml={34} onClick={() => onChange({ ...rule, when: [...rule.when, [blank]] })}>or</Button></Group>
+        <Group><Button size="compact-sm" variant="subtle" ml={34} onClick={() => onChange({ ...rule, when: [...rule.when, [blank]] })}>or</Button></Group>
       </Stack>
       <ServeForm label={`Rule ${n} serves`} serve={rule.serve} variants={variants} rollout={false} onChange={(serve) => onChange({ ...rule, serve })} />
     </fieldset>
