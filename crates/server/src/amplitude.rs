@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use tower_http::cors::{AllowHeaders, AllowMethods, Any, CorsLayer};
 
 use crate::house::House;
-use crate::problem::{Problem, Whole};
+use crate::problem::{Problem, Whole, wrong_method};
 use crate::{api, auth, stream};
 
 pub(crate) fn routes() -> Router<House> {
@@ -25,6 +25,8 @@ pub(crate) fn routes() -> Router<House> {
         .route("/sdk/v2/flags", get(flags))
         .route("/sdk/stream/v1/flags", get(flag_stream))
         .route("/status", get(|| async { "OK" }))
+        // Inside of `cors`, which answers `OPTIONS`.
+        .method_not_allowed_fallback(wrong_method)
         .layer(cors)
 }
 

@@ -13,7 +13,7 @@ use bellwether_app::{AppError, Cancel, Class, Ctx, Entry, Method, Progress, REGI
 
 use crate::auth;
 use crate::house::House;
-use crate::problem::{Problem, Whole};
+use crate::problem::{Problem, Whole, wrong_method};
 
 pub(crate) fn routes() -> Router<House> {
     let mut by_path: BTreeMap<&str, MethodRouter<House>> = BTreeMap::new();
@@ -37,8 +37,10 @@ pub(crate) fn routes() -> Router<House> {
         };
         by_path.insert(entry.path, merged);
     }
-    let router = Router::new().route("/openapi.json", get(document));
-    by_path.into_iter().fold(router, |router, (path, route)| router.route(path, route))
+    let router =
+        Router::new().route("/openapi.json", get(document)).route("/healthz", get(|| async { "ok" }));
+    let router = by_path.into_iter().fold(router, |router, (path, route)| router.route(path, route));
+    router.method_not_allowed_fallback(wrong_method)
 }
 
 async fn document() -> Response {

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::api;
 use crate::house::House;
-use crate::problem::{Problem, Whole};
+use crate::problem::{Problem, Whole, wrong_method};
 
 const COOKIE: &str = "bellwether_session";
 
@@ -23,6 +23,7 @@ pub(crate) fn routes() -> Router<House> {
         .route("/api/login", post(log_in))
         .route("/api/logout", post(log_out))
         .route("/api/me", get(me))
+        .method_not_allowed_fallback(wrong_method)
 }
 
 fn cookie(headers: &HeaderMap) -> Option<&str> {

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::auth;
 use crate::house::House;
-use crate::problem::{Problem, Whole};
+use crate::problem::{Problem, Whole, wrong_method};
 
 /// The last millisecond that a calendar shows.
 const LATEST: i64 = 253_402_300_799_999;
@@ -115,6 +115,7 @@ pub(crate) fn routes() -> Router<House> {
         .route("/api/clock", get(read))
         .route("/api/clock/advance", post(advance))
         .route("/api/clock/release", post(release))
+        .method_not_allowed_fallback(wrong_method)
 }
 
 async fn read(State(house): State<House>, headers: HeaderMap) -> Result<Json<Value>, Problem> {

@@ -14,6 +14,7 @@ use serde_json::json;
 use tower_http::cors::{AllowHeaders, AllowMethods, Any, CorsLayer};
 
 use crate::house::House;
+use crate::problem;
 
 pub(crate) fn routes() -> Router<House> {
     let cors = CorsLayer::new()
@@ -24,6 +25,8 @@ pub(crate) fn routes() -> Router<House> {
         .route("/2/httpapi", post(http_v2).fallback(wrong_method))
         .route("/batch", post(batch).fallback(wrong_method))
         .route("/config/{key}", get(config))
+        // Inside of `cors`, which answers `OPTIONS`.
+        .method_not_allowed_fallback(problem::wrong_method)
         .layer(DefaultBodyLimit::max(Endpoint::Batch.most_bytes() + 1))
         .layer(cors)
 }

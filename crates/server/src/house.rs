@@ -20,7 +20,12 @@ pub struct House {
     closing: watch::Sender<bool>,
     /// Passwords are checked two at a time: each takes memory and a thread, and guessing is cheap.
     passwords: Arc<Semaphore>,
+    /// After how much silence a stream says that it lives.
+    pub(crate) quiet: Duration,
 }
+
+/// Clients drop a stream that was silent for 17 seconds.
+const QUIET: Duration = Duration::from_secs(13);
 
 /// How often maintenance runs. A round that finds nothing to do costs next to nothing; guards look at
 /// most once a minute whatever this is.
@@ -36,6 +41,7 @@ impl House {
             committer,
             closing: watch::Sender::new(false),
             passwords: Arc::new(Semaphore::new(2)),
+            quiet: QUIET,
         }
     }
 

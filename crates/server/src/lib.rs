@@ -24,7 +24,6 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::get;
 use bellwether_app::App;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -81,9 +80,7 @@ fn router(house: House) -> Router {
         .merge(ofrep::routes())
         .merge(amplitude::routes())
         .merge(events::routes())
-        .route("/healthz", get(|| async { "ok" }))
         .fallback(page::page)
-        .method_not_allowed_fallback(problem::wrong_method)
         .layer(DefaultBodyLimit::max(1 << 20))
         .layer(CatchPanicLayer::custom(problem::panicked))
         .layer(axum::middleware::from_fn(problem::request_id))

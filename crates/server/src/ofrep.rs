@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use tower_http::cors::{AllowHeaders, AllowMethods, Any, CorsLayer};
 
 use crate::house::House;
-use crate::problem::{Problem, unread};
+use crate::problem::{Problem, unread, wrong_method};
 use crate::{api, auth, stream};
 
 pub(crate) fn routes() -> Router<House> {
@@ -28,6 +28,8 @@ pub(crate) fn routes() -> Router<House> {
         .route("/ofrep/v1/evaluate/flags/{key}", post(single))
         .route("/ofrep/v1/evaluate/flags", post(bulk))
         .route("/ofrep/v1/stream", get(changes))
+        // Inside of `cors`, which answers `OPTIONS`.
+        .method_not_allowed_fallback(wrong_method)
         .layer(cors)
 }
 
@@ -101,7 +103,12 @@ fn context(body: Result<Bytes, BytesRejection>) -> Result<Context, Failure> {
                 "`context` is missing; send `{\"context\": {\"targetingKey\": \"…\"}}`".into(),
             ));
         }
-        Some(other) => return Err(invalid(format!("`context` is `{}`, not an object", shown(&other)))),
+        Some(other) => {
+            return Err(invalid(format!(
+                "`context` is `{}`, not an object; send one with `targetingKey`",
+                shown(&other)
+            )));
+        }
     };
     let key = match attributes.remove("targetingKey") {
         None | Some(Value::Null) => None,
@@ -135,7 +142,11 @@ async fn single(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Failure> {
     let Ok(Path(key)) = key else {
-        return Err(Failure::new(StatusCode::BAD_REQUEST, "PARSE_ERROR", "the flag's key is not UTF-8"));
+        return Err(Failure::new(
+            StatusCode::BAD_REQUEST,
+            "PARSE_ERROR",
+            "the flag's key is not UTF-8; percent-encode it",
+        ));
     };
     let about = |failure: Failure| failure.about(&key);
     let (_, grant) = auth::sdk(&house, &headers).await.map_err(Failure::of).map_err(about)?;

@@ -3,7 +3,6 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
@@ -66,7 +65,7 @@ pub(crate) fn events(
             tokio::select! {
                 rung = at.bell.changed() => rung.ok()?,
                 _ = at.closing.changed() => return None,
-                () = tokio::time::sleep(Duration::from_secs(13)) => {
+                () = tokio::time::sleep(at.house.quiet) => {
                     return Some((Ok(Bytes::from_static(quiet.as_bytes())), at));
                 }
             }
@@ -79,3 +78,7 @@ pub(crate) fn events(
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     response
 }
+
+#[cfg(test)]
+#[path = "stream_tests.rs"]
+mod tests;

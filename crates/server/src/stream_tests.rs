@@ -1,0 +1,52 @@
+//! Server: streams, byte for byte, without waiting for the silence that a client would.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::time::Duration;
+
+use bellwether_app::{App, Settings};
+use bellwether_model::Millis;
+use futures_util::StreamExt;
+
+use super::*;
+use crate::{Bell, Clock};
+
+const NOW: Millis = Millis(1_790_000_000_000);
+
+/// The first chunks of a stream on which nothing happens.
+fn silence(key: bool, quiet: &'static str, chunks: usize) -> Vec<String> {
+    let dir = tempfile::tempdir().unwrap();
+    let (app, _) = App::open(Settings::new(dir.path(), Box::new(|| {})), NOW).unwrap();
+    let key = key.then(|| {
+        let token = app.offer_setup(NOW).unwrap().unwrap();
+        let (email, name, password) = ("ada@example.com".into(), "Ada".into(), "0123456789".into());
+        let login = app.set_up(&bellwether_app::Setup { token, email, name, password }, NOW).unwrap();
+        app.session(&login.token, NOW).unwrap().0
+    });
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut house = House::open(Arc::new(app), Bell::new(), Clock::manual(NOW));
+        house.quiet = Duration::from_millis(1);
+        let environment = "production".parse().unwrap();
+        let response = events(&house, environment, key, quiet, |_| "data: []\n\n".to_owned());
+        assert_eq!(response.headers()["content-type"], "text/event-stream; charset=utf-8");
+        assert_eq!(response.headers()["cache-control"], "no-cache, no-transform");
+        let mut body = response.into_body().into_data_stream();
+        let mut said = Vec::new();
+        while said.len() < chunks {
+            said.push(String::from_utf8(body.next().await.unwrap().unwrap().to_vec()).unwrap());
+        }
+        house.close();
+        // What was on its way may still come; then it ends.
+        while let Some(Ok(chunk)) = body.next().await {
+            assert_eq!(chunk, quiet.as_bytes());
+        }
+        house.settle();
+        said
+    })
+}
+
+#[test]
+fn a_silent_stream_says_that_it_lives() {
+    assert_eq!(silence(false, ": quiet\n\n", 3), [": connected\n\n", ": quiet\n\n", ": quiet\n\n"]);
+    assert_eq!(silence(true, "data:  \n\n", 3), ["data: []\n\n", "data:  \n\n", "data:  \n\n"]);
+}

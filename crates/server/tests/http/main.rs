@@ -1,0 +1,10 @@
+//! Server, seen from outside: real requests over loopback, read as bytes.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod access;
+mod bad_input;
+mod house;
+mod page;
+mod sdk;
+mod storm;
+mod streams;
