@@ -123,15 +123,19 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let options = Options { data: data.clone(), listen: text("listen"), clock };
 
     let stop = Arc::new(AtomicBool::new(false));
+    // Whether the demo failed. When the server was told to stop first, that nothing answers is no failure.
+    let failed = Arc::new(AtomicBool::new(false));
+    let fails = Arc::clone(&failed);
     let (enough, told) = tokio::sync::oneshot::channel();
     let mut traffic = None;
     let served = serve(
         options,
-        async {
+        async move {
             // Dropped without a word, the traffic has ended by itself and the server goes on.
             if told.await.is_err() {
                 std::future::pending::<()>().await;
             }
+            fails.store(true, Ordering::Relaxed);
         },
         |ready| {
             let (address, setup) = (ready.address.clone(), ready.setup.clone());
@@ -151,7 +155,8 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     served?;
     match hosted {
         None => Ok(()),
-        Some(Ok(done)) => done,
+        Some(Ok(done)) if failed.load(Ordering::Relaxed) => done,
+        Some(Ok(_)) => Ok(()),
         Some(Err(_)) => Err(Failure::new("the demo's traffic panicked", "report this as a bug")),
     }
 }

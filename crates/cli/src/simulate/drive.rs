@@ -35,10 +35,10 @@ pub(crate) struct Progress {
     pub(crate) events: u64,
 }
 
-/// The usual step: what happens within it is sent at its end.
-const STEP: Span = Span::HOUR.times(6);
+/// The usual step: what happens within it is sent at its end. Each costs the server a part and its syncs.
+const STEP: Span = Span::DAY;
 /// The step while a guard has something to watch.
-const WATCHED: Span = Span::HOUR;
+const WATCHED: Span = Span::HOUR.times(2);
 /// Events of one batch.
 const BATCH: usize = 1_000;
 

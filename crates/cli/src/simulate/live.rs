@@ -55,10 +55,12 @@ pub(crate) fn go_on(link: &Link, client: &str, past: Past, per_second: f64, stop
         if ready.is_empty() {
             continue;
         }
-        if let Err(e) = link.send(&body(client, &shop, &ready))
-            && !stop.load(Ordering::Relaxed)
-        {
-            tracing::warn!("live events were not taken: {e}");
+        if let Err(e) = link.send(&body(client, &shop, &ready)) {
+            // A server that stops refuses before it says so.
+            std::thread::sleep(TICK);
+            if !stop.load(Ordering::Relaxed) {
+                tracing::warn!("live events were not taken: {e}");
+            }
         }
     }
 }
