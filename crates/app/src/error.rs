@@ -66,7 +66,7 @@ pub struct AppError {
     /// Facts for programs, such as the newest revision.
     pub details: Option<Json>,
     /// For the log.
-    pub cause: Option<String>,
+    pub cause: Option<Box<str>>,
 }
 
 impl AppError {
@@ -98,7 +98,7 @@ impl AppError {
     /// Our fault; `cause` goes to the log.
     pub fn internal(what: &str, cause: impl std::fmt::Display) -> Self {
         Self {
-            cause: Some(cause.to_string()),
+            cause: Some(cause.to_string().into()),
             ..Self::new(
                 Refusal::Internal,
                 "internal",
@@ -128,7 +128,7 @@ impl From<StoreError> for AppError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Full { .. } => Self {
-                cause: Some(error.to_string()),
+                cause: Some(error.to_string().into()),
                 ..Self::new(
                     Refusal::Busy,
                     "busy",

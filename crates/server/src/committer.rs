@@ -81,12 +81,12 @@ impl Committer {
                 wanted.commit = false;
                 wanted.stop
             };
-            if self.app.waiting() {
-                if let Err(e) = self.app.commit() {
-                    tracing::error!(cause = e.cause, "events could not be stored");
-                    // A disk that refuses is asked again, not hammered.
-                    std::thread::sleep(IDLE);
-                }
+            if self.app.waiting()
+                && let Err(e) = self.app.commit()
+            {
+                tracing::error!(cause = e.cause, "events could not be stored");
+                // A disk that refuses is asked again, not hammered.
+                std::thread::sleep(IDLE);
             }
             self.rounds.send_modify(|round| {
                 if let Round::Done(n) = round {

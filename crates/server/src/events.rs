@@ -68,7 +68,7 @@ async fn take(
     let peer = peer.ip().to_string();
     // Parsing megabytes would hold up everybody else on this thread.
     let taken = house
-        .blocking(move |house| {
+        .parsing(move |house| {
             let now = house.clock.now();
             Ok(house.app.take_amplitude(endpoint, &body, encoding.as_deref(), Some(&peer), now))
         })

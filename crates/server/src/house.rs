@@ -20,6 +20,8 @@ pub struct House {
     closing: watch::Sender<bool>,
     /// Passwords are checked two at a time: each takes memory and a thread, and guessing is cheap.
     passwords: Arc<Semaphore>,
+    /// Events are parsed on so many threads at once: what is parsed takes several times its bytes.
+    parsing: Arc<Semaphore>,
     /// After how much silence a stream says that it lives.
     pub(crate) quiet: Duration,
 }
@@ -41,6 +43,7 @@ impl House {
             committer,
             closing: watch::Sender::new(false),
             passwords: Arc::new(Semaphore::new(2)),
+            parsing: Arc::new(Semaphore::new(8)),
             quiet: QUIET,
         }
     }
@@ -63,6 +66,15 @@ impl House {
         work: impl FnOnce(&Self) -> Result<T, AppError> + Send + 'static,
     ) -> Result<T, AppError> {
         let _turn = self.passwords.acquire().await.map_err(|e| AppError::internal("check a password", e))?;
+        self.blocking(work).await
+    }
+
+    /// The same for what parses events.
+    pub(crate) async fn parsing<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, AppError> + Send + 'static,
+    ) -> Result<T, AppError> {
+        let _turn = self.parsing.acquire().await.map_err(|e| AppError::internal("parse events", e))?;
         self.blocking(work).await
     }
 

@@ -48,6 +48,10 @@ const NOBODY: [&str; 11] =
     ["anonymous", "nil", "none", "null", "n/a", "na", "undefined", "unknown", "{}", "lmy47d", "-1"];
 /// The deepest nesting of a property.
 const DEEPEST: usize = 40;
+/// Group types that are tracked of an event.
+const MOST_GROUP_TYPES: usize = 5;
+/// Groups that are tracked of an event.
+const MOST_GROUPS: usize = 10;
 /// 1970 to the year 9999: what a calendar can show.
 const CALENDAR: std::ops::Range<i64> = 0..253_402_300_800_000;
 /// Facts of device and place that Amplitude keeps beside the user's properties.
@@ -208,6 +212,7 @@ pub(super) fn admit(
             user_properties.entry(fact).or_insert(value);
         }
     }
+    few(&mut groups);
     let name = canonical(name, &mut properties);
     let texts = properties.values_mut().chain(user_properties.values_mut()).chain(groups.values_mut());
     texts.for_each(shorten);
@@ -224,6 +229,25 @@ pub(super) fn admit(
         groups,
         revision: None,
     })
+}
+
+/// Keeps as many groups as are tracked: five types, ten groups over all of them.
+fn few(groups: &mut Properties) {
+    let mut left = MOST_GROUPS;
+    let mut types = 0;
+    groups.retain(|_, names| {
+        types += 1;
+        if types > MOST_GROUP_TYPES || left == 0 {
+            return false;
+        }
+        if let Json::Array(names) = names {
+            names.truncate(left);
+            left -= names.len();
+        } else {
+            left -= 1;
+        }
+        true
+    });
 }
 
 /// The three forms of an exposure become one; so do those of an assignment.

@@ -226,6 +226,13 @@ fn an_event_is_admitted_as_it_is_written() {
             "received": now, "properties": {"flag_key": "f", "variant": "on", "metadata": {"x": 1}},
             "user_properties": {"$unset": {}, "[Experiment] f": "on"}}),
     );
+    let seven: Vec<_> = (0..7).map(|i| format!("g{i}")).collect();
+    check(
+        json!({"event_type": "visit", "user_id": "user-1",
+            "groups": {"a": seven, "b": seven, "c": "x"}}),
+        json!({"environment": "production", "event": "visit", "who": {"user": "user-1"}, "time": now,
+            "received": now, "groups": {"a": seven, "b": seven[..3]}}),
+    );
     let revenue = |sent: Json, amount: f64| {
         let mut raw = json!({"event_type": "buy", "user_id": "user-1"});
         raw.as_object_mut().unwrap().extend(sent.as_object().unwrap().clone());
