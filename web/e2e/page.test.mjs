@@ -88,7 +88,7 @@ describe("the page", { concurrency: 1 }, () => {
     await button("Create flag").click();
     await heading("gift-wrap").waitFor();
     assert.equal(await page.getByRole("switch", { name: "gift-wrap in Production" }).isChecked(), false);
-    await page.getByText("In Production off: everybody gets off.").waitFor();
+    await page.getByText("Production is off: everybody gets off.").waitFor();
   });
 
   test("production asks for the reason, and the log of changes has it", async () => {
@@ -212,6 +212,7 @@ describe("the page", { concurrency: 1 }, () => {
 
   test("a rollout shows what its guard sees", async () => {
     await visit("/flags/new-search?tab=rollout");
+    await page.getByRole("region", { name: "Verdict" }).waitFor();
     await page.getByRole("region", { name: "Verdict" }).getByText("Quiet: no harm is shown").waitFor();
     await page.getByRole("img", { name: /Checkout errors: on against off/ }).waitFor();
     await clean("flag-rollout");

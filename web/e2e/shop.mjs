@@ -67,7 +67,7 @@ export async function live(program, address, key, days) {
       const time = START + day * DAY + Math.floor(draw() * 0.6 * DAY) + 3_600_000;
       const country = COUNTRIES[Math.floor(draw() ** 1.5 * COUNTRIES.length)];
       const put = (event_type, after, event_properties) =>
-        events.push({ user_id: user, event_type, time: time + after, insert_id: `${user}-${day}-${i}-${event_type}-${after}`, event_properties, user_properties: { country } });
+        events.push({ user_id: user, event_type, time: time + after, insert_id: `${user}-${day}-${i}-${event_type}-${event_properties.flag_key ?? ""}`, event_properties, user_properties: { country } });
       put("visit", 0, { page: draw() < 0.6 ? "/" : "/offers" });
       put("$exposure", 1_000, { flag_key: "one-page-checkout", variant: side["one-page-checkout"] });
       put("$exposure", 1_000, { flag_key: "new-search", variant: side["new-search"] });

@@ -26,6 +26,7 @@ export const theme = createTheme({
   fontFamilyMonospace: "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace",
   fontSizes: { xs: "12px", sm: "13px", md: "14px", lg: "16px", xl: "20px" },
   spacing: { xs: "8px", sm: "12px", md: "16px", lg: "24px", xl: "32px" },
+  fontWeights: { regular: "400", medium: "500", bold: "500" },
   headings: {
     fontWeight: "500",
     sizes: {
@@ -40,7 +41,11 @@ export const theme = createTheme({
   focusRing: "auto",
   respectReducedMotion: true,
   components: {
-    Button: { defaultProps: { size: "sm" } },
+    Button: {
+      defaultProps: { size: "sm" },
+      vars: (_: unknown, props: { size?: unknown }) => ({ root: props.size === "sm" ? { "--button-height": "32px", "--button-padding-x": "14px" } : {} }),
+    },
+    Input: { vars: (_: unknown, props: { size?: unknown }) => ({ wrapper: props.size === "sm" ? { "--input-height": "32px", "--input-fz": "14px" } : {} }) },
     TextInput: { defaultProps: { size: "sm" } },
     Textarea: { defaultProps: { size: "sm" } },
     Select: { defaultProps: { size: "sm", comboboxProps: quiet } },

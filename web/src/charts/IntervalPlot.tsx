@@ -1,5 +1,6 @@
 //! Web: effects as intervals on one axis. Zero and the margin are drawn, each interval is a bar with
 //! its point, and the effect that was planned for is a faint tick.
+import { useElementSize } from "@mantine/hooks";
 import { useMemo } from "react";
 
 import { decimals, effect, factor, type Scale, tick } from "../lib/numbers";
@@ -10,7 +11,10 @@ export type Effect = { name: string; estimate: number; low: number | null; high:
 
 type Props = { effects: Effect[]; scale: Scale; planned?: number | null; margin?: number | null; label: string; better: "higher" | "lower" };
 
-const [WIDTH, LEFT, RIGHT, ROW, TOP, FOOT] = [900, 132, 268, 44, 20, 42];
+/** Room around the axis in px: beside it where there is some, above each bar on a narrow page. */
+const WIDE = { left: 132, right: 268, row: 44, drop: 22 };
+const NARROW = { left: 12, right: 12, row: 76, drop: 56 };
+const [TOP, FOOT] = [20, 42];
 const COLORS: Record<Tone, string> = {
   good: "var(--good)", bad: "var(--bad)", warn: "var(--warn)", accent: "var(--accent)",
   plain: "var(--mantine-color-dimmed)", off: "var(--mantine-color-dimmed)", production: "var(--mantine-color-dimmed)",
@@ -37,24 +41,28 @@ export function said(e: Effect, scale: Scale): string {
 }
 
 export function IntervalPlot({ effects, scale, planned, margin, label, better }: Props) {
+  const { ref, width: measured } = useElementSize();
+  const width = Math.max(280, Math.round(measured) || 900);
+  const narrow = width < 680;
+  const room = narrow ? NARROW : WIDE;
   const { x, marks, digits, low, high } = useMemo(() => {
     const by = factor(scale);
     const points = [0, ...effects.flatMap((e) => [e.low, e.estimate, e.high].filter((v) => v !== null)), ...(planned ? [planned, -planned] : []), ...(margin ? [margin] : [])].map((v) => v * by);
     const [min, max] = [Math.min(...points), Math.max(...points)];
     const pad = (max - min || 1) * 0.08;
     const [low, high] = [min - pad, max + pad];
-    const marks = ticks(low, high);
+    const marks = ticks(low, high, (width - room.left - room.right) / 90);
     const step = (marks[1] ?? 1) - (marks[0] ?? 0);
     return {
-      x: (value: number) => LEFT + ((value * by - low) / (high - low)) * (WIDTH - LEFT - RIGHT),
+      x: (value: number) => room.left + ((value * by - low) / (high - low)) * (width - room.left - room.right),
       marks: marks.map((m) => m / by), digits: Math.max(0, -Math.floor(Math.log10(Math.abs(step) || 1) + 1e-9)), low: low / by, high: high / by,
     };
-  }, [effects, scale, planned, margin]);
-  const height = TOP + effects.length * ROW + FOOT;
-  const bottom = height - FOOT;
+  }, [effects, scale, planned, margin, width, room]);
+  const height = TOP + effects.length * room.row + FOOT + (narrow && planned ? 18 : 0);
+  const bottom = TOP + effects.length * room.row;
   return (
-    <figure style={{ margin: 0, overflowX: "auto" }} tabIndex={0} role="region" aria-label={label}>
-      <svg className="plot" viewBox={`0 0 ${WIDTH} ${height}`} style={{ width: "100%", minWidth: 640, display: "block" }} role="img"
+    <figure style={{ margin: 0, minWidth: 0, overflow: "hidden" }} ref={ref}>
+      <svg className="plot" width={width} height={height} style={{ display: "block" }} role="img"
         aria-label={`${label}: ${effects.map((e) => `${e.name} ${said(e, scale)}, ${e.word}`).join("; ")}`}>
         {marks.map((m) => (
           <g key={m}>
@@ -70,12 +78,12 @@ export function IntervalPlot({ effects, scale, planned, margin, label, better }:
           </g>
         ) : null}
         {effects.map((e, i) => {
-          const y = TOP + i * ROW + ROW / 2;
+          const y = TOP + i * room.row + room.drop;
           const [from, to] = [e.low ?? low, e.high ?? high];
           return (
             <g key={e.name}>
               <title>{`${e.name}: ${e.estimate * factor(scale)} (${e.low === null ? "open" : e.low * factor(scale)} to ${e.high === null ? "open" : e.high * factor(scale)})`}</title>
-              <text x={0} y={y + 4} style={{ fontWeight: 500 }}>{e.name}</text>
+              <text x={0} y={narrow ? y - 38 : y + 4} style={{ fontWeight: 500 }}>{e.name}</text>
               {planned ? [planned, -planned].map((p) => (
                 <line key={p} x1={x(p)} x2={x(p)} y1={y - 9} y2={y + 9} stroke="var(--line-strong)" strokeWidth={2} />
               )) : null}
@@ -84,16 +92,16 @@ export function IntervalPlot({ effects, scale, planned, margin, label, better }:
                 <line key={end} x1={x(end)} x2={x(end)} y1={y - 7} y2={y + 7} stroke={COLORS[e.tone]} strokeWidth={1.5} />
               ))}
               <circle cx={x(e.estimate)} cy={y} r={4.5} fill={COLORS[e.tone]} stroke="var(--mantine-color-body)" strokeWidth={1.5} />
-              <text x={WIDTH - RIGHT + 20} y={y - 3} style={{ fontWeight: 500 }}>{said(e, scale)}</text>
-              <text x={WIDTH - RIGHT + 20} y={y + 13} style={{ fill: COLORS[e.tone] }}>{e.word}</text>
+              <text x={narrow ? width : width - room.right + 20} y={narrow ? y - 38 : y - 3} textAnchor={narrow ? "end" : "start"} style={{ fontWeight: 500 }}>{said(e, scale)}</text>
+              <text x={narrow ? width : width - room.right + 20} y={narrow ? y - 21 : y + 13} textAnchor={narrow ? "end" : "start"} style={{ fill: COLORS[e.tone] }}>{e.word}</text>
             </g>
           );
         })}
-        <text className="axis" x={x(0)} y={bottom + 34} textAnchor="middle">
+        <text className="axis" x={Math.min(width - 110, Math.max(110, x(0)))} y={bottom + 34} textAnchor="middle">
           {better === "higher" ? "← worse than control · better →" : "← better than control · worse →"}
         </text>
         {planned ? (
-          <text className="axis" x={WIDTH - RIGHT + 20} y={bottom + 16}>
+          <text className="axis" x={narrow ? 0 : width - room.right + 20} y={narrow ? bottom + 54 : bottom + 16}>
             grey ticks: effect planned for, {tick(planned, scale, digits + 1).replace("+", "±")}
           </text>
         ) : null}

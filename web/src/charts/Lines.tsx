@@ -94,7 +94,7 @@ function option({ unit, dates, lines, marks, partial, scheme, narrow }: Drawn): 
   const labelled = lines.length > 1 && !narrow;
   const series = lines.flatMap((l, i) => {
     const color = palette[i % palette.length];
-    const shared = { type: "line" as const, name: l.name, color, showSymbol: dates.length === 1, symbolSize: 5, lineStyle: { width: 2 }, emphasis: { disabled: true } };
+    const shared = { type: "line" as const, name: l.name, color, showSymbol: dates.length === 1, symbolSize: 5, lineStyle: { width: 2 }, emphasis: { disabled: true }, labelLayout: { moveOverlap: "shiftY" as const } };
     const end = { show: labelled, formatter: clip(l.name), color: ink, fontSize: 12, distance: 8 };
     const solid = { ...shared, data: l.values.map((v, d) => (d < cut ? v : null)), endLabel: cut === dates.length ? end : { show: false } };
     const marked = i === 0 && marks.length > 0 ? { ...solid, markLine: lineOf(marks, dates, dim) } : solid;

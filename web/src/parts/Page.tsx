@@ -27,7 +27,7 @@ export function Page({ title, name, state, above, actions, tabs, children }: Pro
     <div className="page">
       {above && (
         <div className="crumb">
-          <Link to={above.to}>{above.label}</Link> /
+          <Link to={above.to} activeOptions={{ exact: true }}>{above.label}</Link> /
         </div>
       )}
       <header>
@@ -44,7 +44,7 @@ export function Page({ title, name, state, above, actions, tabs, children }: Pro
               key={tab.key}
               to="."
               search={(old) => ({ ...old, tab: i === 0 ? undefined : tab.key })}
-              aria-current={tab.key === tabs.open ? "page" : undefined}
+              activeOptions={{ explicitUndefined: true }}
             >
               {tab.label}
             </Link>

@@ -17,7 +17,7 @@ import { ChangeLog } from "../parts/ChangeLog";
 import { DataTable, type Column } from "../parts/DataTable";
 import { Page, Section } from "../parts/Page";
 import { Loaded, Said } from "../parts/States";
-import { Note, Verdict, type Tone } from "../parts/Words";
+import { Badge, Note, Verdict, type Tone } from "../parts/Words";
 import { useMay } from "../shell/may";
 import { Stage, stageSentence } from "./stage";
 
@@ -100,13 +100,13 @@ function Report({ results: r }: { results: Results }) {
   const total = j.counts.reduce((sum, c) => sum + c.exposed, 0);
   const planned = plan.arms.reduce((sum, a) => sum + a.share, 0);
   const columns: Column<(typeof j.counts)[number]>[] = [
-    { key: "variant", head: "Variant", wide: true, cell: (c) => <><span className="strong">{c.variant}</span>{c.variant === j.control && <span className="dim"> control</span>}</> },
+    { key: "variant", head: "Variant", wide: true, cell: (c) => <><span className="strong">{c.variant}</span>{c.variant === j.control && c.variant !== "control" && <> <Badge>control</Badge></>}</> },
     { key: "exposed", head: "Exposed", right: true, sort: (c) => c.exposed, cell: (c) => count(c.exposed) },
     {
       key: "ratio", head: "Share of exposed", right: true,
       cell: (c) => {
         const want = (plan.arms.find((a) => a.variant === c.variant)?.share ?? 0) / planned;
-        return <>{total > 0 ? rate(c.exposed / total, total) : "none yet"} <span className="dim">of {rate(want, 1_000_000).replace(/\.0+%$/, "%")} planned</span></>;
+        return <span className="nowrap">{total > 0 ? rate(c.exposed / total, total) : "none yet"} <span className="dim">of {share(Math.round(want * 10_000))} planned</span></span>;
       },
     },
     ...(conversion ? [{ key: "converted", head: "Converted", right: true, sort: (c: { converted: number }) => c.converted, cell: (c: { converted: number }) => count(c.converted) }] : []),

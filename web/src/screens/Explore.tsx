@@ -113,9 +113,11 @@ function Chart({ answer: a, marks, updating }: { answer: Segmentation; marks: Ma
     <section aria-busy={updating}>
       <ChartFrame title={<>{title} {updating && <span className="dim">updating</span>}</>} file={file} picture={picture} open
         head={["day", ...lines.map((l) => l.name)]} rows={a.dates.map((date, d) => [date, ...a.series.map((s) => s.values[d] ?? 0)])} shown={(v) => count(v)}>
-        <p className="big num" title={String(total)}>
-          {asked.by ? <>{plural(a.series.length, "value")}<span> of {asked.by}</span></> : <>{count(total)}<span> {uniques ? "people" : "events"} in {plural(a.dates.length, "day")}</span></>}
-        </p>
+        {asked.by ? (
+          <p className="dim" style={{ margin: "0 0 4px" }}>{plural(a.series.length, "value")} of {asked.by}</p>
+        ) : (
+          <p className="big num" title={String(total)}>{count(total)}<span> {uniques ? "people" : "events"} in {plural(a.dates.length, "day")}</span></p>
+        )}
         <TimeChart ref={picture} label={title} unit={uniques ? "people" : "events"} dates={a.dates} lines={lines} partial={a.partial} marks={markers ? marks : []} />
         <div className="row dim" style={{ marginTop: 8, fontSize: 13 }}>
           <span>Days in {asked.zone}.</span>

@@ -40,7 +40,7 @@ export function HomeScreen(): JSX.Element {
           <section className="section">
             {activity.data && (
               <>
-                <h2 style={{ margin: 0, fontSize: 15, fontWeight: 500 }}><Link to="/explore" search={{ measure: "uniques" }}>Active people</Link> <span className="dim" style={{ fontWeight: 400 }}>{count(activity.data.series[0]?.total ?? 0)} in 30 days</span></h2>
+                <h2 style={{ margin: 0, fontSize: 15, fontWeight: 500 }}><Link to="/explore" search={{ measure: "uniques" }} style={{ textDecoration: "underline", textUnderlineOffset: 2 }}>Active people</Link> <span className="dim" style={{ fontWeight: 400 }}>{count(activity.data.series[0]?.total ?? 0)} in 30 days</span></h2>
                 <TimeChart label="Active people by day" unit="people" dates={activity.data.dates} height={220} partial={activity.data.partial} lines={[{ name: "people", values: activity.data.series[0]?.values ?? [] }]} />
               </>
             )}

@@ -88,10 +88,12 @@ function RuleForm({ n, rule, variants, last, onChange, onRemove, onMove }: RuleP
                 <ActionIcon variant="subtle" color="gray" size={36} aria-label={`Remove test ${c + 1} of rule ${n}`} onClick={() => setGroup(g, without(group, c))}><IconX size={16} aria-hidden /></ActionIcon>
               </Group>
             ))}
-            <Button size="compact-sm" variant="subtle" ml={34} onClick={() => setGroup(g, [...group, blank])}>and</Button>
+            <Group gap={4} ml={34}>
+              <Button size="compact-sm" variant="subtle" leftSection={<IconPlus size={14} aria-hidden />} onClick={() => setGroup(g, [...group, blank])}>and</Button>
+              {g === rule.when.length - 1 && <Button size="compact-sm" variant="subtle" leftSection={<IconPlus size={14} aria-hidden />} onClick={() => onChange({ ...rule, when: [...rule.when, [blank]] })}>or</Button>}
+            </Group>
           </div>
         ))}
-        <Group><Button size="compact-sm" variant="subtle" ml={34} onClick={() => onChange({ ...rule, when: [...rule.when, [blank]] })}>or</Button></Group>
       </Stack>
       <ServeForm label={`Rule ${n} serves`} serve={rule.serve} variants={variants} rollout={false} onChange={(serve) => onChange({ ...rule, serve })} />
     </fieldset>
