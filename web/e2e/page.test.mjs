@@ -88,7 +88,7 @@ describe("the page", { concurrency: 1 }, () => {
     await button("Create flag").click();
     await heading("gift-wrap").waitFor();
     assert.equal(await page.getByRole("switch", { name: "gift-wrap in Production" }).isChecked(), false);
-    await page.getByText("Production is off: everybody gets off.").waitFor();
+    await page.getByText("In Production it is off: everybody gets off.").waitFor();
   });
 
   test("production asks for the reason, and the log of changes has it", async () => {

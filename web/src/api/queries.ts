@@ -72,7 +72,7 @@ export const changes = (about: About, before?: number, limit = 50) =>
 export const catalogue = (environment: string) =>
   queryOptions({
     queryKey: ["catalogue", environment],
-    refetchInterval: 15_000,
+    refetchInterval: 60_000,
     queryFn: () => ask(api.GET("/api/events", { params: { query: { environment } } })),
   });
 

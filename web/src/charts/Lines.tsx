@@ -107,7 +107,7 @@ function option({ unit, dates, lines, marks, partial, scheme, narrow }: Drawn): 
     animation: false,
     aria: { enabled: false },
     textStyle: { fontFamily: "Roboto, system-ui, sans-serif", color: ink },
-    grid: { left: 4, right: labelled ? Math.min(160, 24 + longest * 7) : 20, top: marks.length ? 40 : 20, bottom: 4, containLabel: true },
+    grid: { left: 4, right: labelled ? Math.min(160, 24 + longest * 7) : marks.length ? 44 : 20, top: marks.length ? 40 : 20, bottom: 4, containLabel: true },
     tooltip: {
       trigger: "axis", confine: true, backgroundColor: ground, borderColor: line, textStyle: { color: ink, fontSize: 13 },
       extraCssText: "box-shadow:none;border-radius:6px", axisPointer: { lineStyle: { color: dim, type: "solid", width: 1 } },

@@ -86,6 +86,8 @@ export function DataTable<T>({ label, columns, rows, id, onOpen, order: first }:
           {sorted.slice(start, end).map((row, i) => (
             <tr
               key={id(row)}
+              ref={many ? virtual.measureElement : undefined}
+              data-index={many ? start + i : undefined}
               aria-rowindex={many ? start + i + 2 : undefined}
               data-opens={onOpen ? "" : undefined}
               onClick={(event) => {

@@ -85,7 +85,7 @@ function Latest() {
                   <tr key={`${e.received}-${i}`}>
                     <td><When at={e.received} /></td>
                     <td className="nowrap strong">{e.event}</td>
-                    <td className="mono">{whose(e.who)}</td>
+                    <td className="mono nowrap">{whose(e.who)}</td>
                     <td className="mono wide dim">{Object.entries({ ...e.properties }).map(([k, v]) => `${k}=${JSON.stringify(v)}`).join(" ")}</td>
                   </tr>
                 ))}

@@ -41,7 +41,7 @@ export function FlagScreen(): JSX.Element {
       name={key}
       title={<>{key} {view?.flag.archived && <Badge tone="off">archived</Badge>}</>}
       above={{ label: "Flags", to: "/flags" }}
-      state={view ? <>{here.name} is {view.states[here.key] ?? "without it"}. Changed {ago(view.changed)} by {view.changed_by.name}.</> : undefined}
+      state={view ? <>In {here.name} it is {view.states[here.key] ?? "missing"}. Changed {ago(view.changed)} by {view.changed_by.name}.</> : undefined}
       actions={view ? <Actions view={view} /> : undefined}
       tabs={{ all: TABS, open, label: `Views of ${key}` }}
     >

@@ -1,5 +1,5 @@
 //! Web: API keys, and how Bellwether itself is. A secret is shown once, inside what one does with it.
-import { Alert, Button, Group, Modal, Select, Stack, Tabs, TextInput } from "@mantine/core";
+import { Button, Group, Modal, Select, Stack, Tabs, TextInput } from "@mantine/core";
 import { IconPlus } from "@tabler/icons-react";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useSearch } from "@tanstack/react-router";
@@ -14,7 +14,7 @@ import { useChange } from "../parts/Change";
 import { DataTable, type Column } from "../parts/DataTable";
 import { Page } from "../parts/Page";
 import { Empty, Failed, Loaded } from "../parts/States";
-import { Badge, Snippet, When } from "../parts/Words";
+import { Badge, Note, Snippet, When } from "../parts/Words";
 import { useEnvironment } from "../shell/environment";
 import { useMay } from "../shell/may";
 
@@ -93,9 +93,10 @@ function NewKey({ close }: { close: () => void }) {
     <Modal opened onClose={close} title={made ? `Key ${name}` : "New key"} size="xl" closeOnClickOutside={!made}>
       {made ? (
         <Stack gap="md">
-          <Alert color="yellow" title="This is the only time that the secret is shown" variant="outline" c="inherit">
-            Copy it now. Only its hash is stored.
-          </Alert>
+          <Note tone="warn">
+            <p className="strong">This is the only time that the secret is shown.</p>
+            <p className="hint">Copy it now. Only its hash is stored.</p>
+          </Note>
           <Snippet label="Secret" text={made} />
           <Snippets secret={made} scope={scope} />
           <Group justify="flex-end"><Button onClick={close}>I have copied it</Button></Group>
@@ -125,7 +126,8 @@ function Snippets({ secret, scope }: { secret: string; scope: "client" | "server
     return <Snippet label="curl" text={`curl ${url}/api/flags -H "Authorization: Bearer ${secret}"`} />;
   }
   const ofrep = `curl -X POST ${url}/ofrep/v1/evaluate/flags \\
-  -H "Authorization: Bearer ${secret}" -H "Content-Type: application/json" \\
+  -H "Authorization: Bearer ${secret}" \\
+  -H "Content-Type: application/json" \\
   -d '{"context": {"targetingKey": "ana-1"}}'`;
   const openfeature = scope === "server"
     ? `import { OpenFeature } from "@openfeature/server-sdk";

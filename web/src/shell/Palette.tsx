@@ -61,6 +61,8 @@ export function Palette() {
       nothingFound="Nothing has that name"
       highlightQuery
       shadow="none"
+      centered={false}
+      overlayProps={{ backgroundOpacity: 0.4, blur: 0 }}
       attributes={{ content: { "aria-label": "Search or do" } }}
       searchProps={{ leftSection: <IconSearch size={18} aria-hidden />, placeholder: "A flag, an experiment, a page", "aria-label": "Search or do" }}
     />
