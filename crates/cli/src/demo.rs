@@ -120,7 +120,9 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
         }
     };
     let clock = if demo.finished { Clock::wall() } else { Clock::manual(demo.start) };
-    let options = Options { data: data.clone(), listen: text("listen"), clock };
+    // While days pass in a fraction of a second, a part for every five minutes would be thousands.
+    let seal_age = (!demo.finished).then(|| Span::DAY.times(10));
+    let options = Options { data: data.clone(), listen: text("listen"), clock, seal_age };
 
     let stop = Arc::new(AtomicBool::new(false));
     // Whether the demo failed. When the server was told to stop first, that nothing answers is no failure.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bellwether_app::{App, Settings};
-use bellwether_model::Millis;
+use bellwether_model::{Millis, Span};
 use bellwether_server::{Bell, Clock};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
@@ -56,6 +56,8 @@ pub(crate) struct Options {
     pub(crate) data: PathBuf,
     pub(crate) listen: String,
     pub(crate) clock: Clock,
+    /// After how long new events become a part; the store's own choice unless given.
+    pub(crate) seal_age: Option<Span>,
 }
 
 /// A server that listens.
@@ -81,6 +83,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
         } else {
             Clock::wall()
         },
+        seal_age: None,
     };
     let json = matches.get_flag("json");
     serve(options, std::future::pending(), move |ready| {
@@ -114,7 +117,7 @@ async fn listen(
     enough: impl Future<Output = ()> + Send + 'static,
     ready: impl FnOnce(&Ready),
 ) -> Result<(), Failure> {
-    let Options { data, listen, clock } = options;
+    let Options { data, listen, clock, seal_age } = options;
     let listener = tokio::net::TcpListener::bind(&listen).await.map_err(|e| {
         Failure::new(format!("cannot listen on `{listen}`: {e}"), "choose another address with `--listen`")
     })?;
@@ -129,7 +132,9 @@ async fn listen(
     let ringing = bell.clone();
     let now = clock.now();
     let opened = tokio::task::spawn_blocking(move || {
-        App::open(Settings::new(&data, Box::new(move || ringing.ring())), now)
+        let mut settings = Settings::new(&data, Box::new(move || ringing.ring()));
+        settings.store.seal_age = seal_age.unwrap_or(settings.store.seal_age);
+        App::open(settings, now)
     });
     let (app, recovery) = opened.await.map_err(|e| Failure::new(e.to_string(), "report this as a bug"))??;
     if recovery.torn > 0 || recovery.replayed > 0 {

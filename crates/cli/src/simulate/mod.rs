@@ -13,6 +13,9 @@ mod story;
 mod tally;
 mod world;
 
+#[cfg(test)]
+mod tests;
+
 use std::path::PathBuf;
 
 use bellwether_model::{Millis, Span};
@@ -71,7 +74,7 @@ pub(crate) fn command() -> Command {
                 .value_name("N")
                 .value_parser(value_parser!(u32).range(1..=1_000_000))
                 .default_value("1000")
-                .help("New visitors a day on average; each comes about twice and leaves eleven events"),
+                .help("New visitors a day on average; each leaves about fourteen events"),
         )
         .arg(
             Arg::new("truth")

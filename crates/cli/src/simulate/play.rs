@@ -119,8 +119,13 @@ pub(crate) struct Decision {
 impl Decision {
     /// The value of the order in euros under these answers; `None` if nothing is bought.
     pub(crate) fn order(&self, answers: &Answers) -> Option<f64> {
+        (self.luck < self.chance(answers)).then(|| cents(self.worth * answers.factor()))
+    }
+
+    /// The true probability of an order under these answers.
+    pub(crate) fn chance(&self, answers: &Answers) -> f64 {
         let base = world::PURCHASE.get(usize::from(self.plan)).copied().unwrap_or_default();
-        (self.luck < base + answers.total(|v| v.purchase)).then(|| cents(self.worth * answers.factor()))
+        base + answers.total(|v| v.purchase)
     }
 }
 
@@ -201,7 +206,7 @@ pub(crate) fn play(
         player.after(2.0).does(What::Error { kind });
     }
     let mut last = None;
-    while luck.chance(if last.is_none() { 0.78 } else { 0.55 }) {
+    while luck.chance(if last.is_none() { 0.8 } else { 0.68 }) {
         let what = item(&mut luck);
         let first = last.replace(what).is_none();
         if first {

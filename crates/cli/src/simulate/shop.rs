@@ -117,7 +117,7 @@ impl Shop {
             bot,
             plan: 0,
             active: false,
-            loyalty: if bot { 40.0 } else { 1.0 + draws.log_normal(0.7, 1.1).min(60.0) },
+            loyalty: if bot { 40.0 } else { 1.0 + draws.log_normal(1.0, 1.1).min(60.0) },
             gap: if bot { 1.0 } else { draws.log_normal(4.0, 0.8).clamp(0.5, 30.0) },
             sessions: 0,
         };

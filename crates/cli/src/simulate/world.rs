@@ -98,9 +98,9 @@ pub(crate) const BOTS: f64 = 0.01;
 pub(crate) const RETRIES: f64 = 0.004;
 /// Events per visitor who comes in the simulated stretch, without exposures and assignments. Measured;
 /// a test holds it to 5%.
-pub(crate) const EVENTS_PER_VISITOR: f64 = 8.6;
+pub(crate) const EVENTS_PER_VISITOR: f64 = 11.9;
 /// Exposures and assignments per visitor over the 90 days of the story. Measured.
-pub(crate) const FLAG_EVENTS_PER_VISITOR: f64 = 1.4;
+pub(crate) const FLAG_EVENTS_PER_VISITOR: f64 = 1.9;
 
 /// Plans; the first is that of somebody without an account.
 pub(crate) const PLANS: [&str; 4] = ["guest", "free", "pro", "team"];
