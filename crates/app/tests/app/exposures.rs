@@ -103,3 +103,18 @@ fn a_full_store_neither_loses_exposures_nor_stops_committing() {
     assert_eq!(house.events().len(), 41);
     assert_eq!(house.did("system.status", json!({}))["exposures_dropped"], 0);
 }
+
+#[test]
+fn a_disk_that_refuses_loses_no_exposure() {
+    let house = House::new();
+    house.split_flag("f", 10_000);
+    let (log, away) = (house.dir.path().join("events/wal"), house.dir.path().join("away"));
+    std::fs::rename(&log, &away).unwrap();
+    house.shown("f", "user-1");
+    assert!(house.app.commit().is_err(), "there is nowhere to write");
+    assert!(house.app.waiting(), "it goes on waiting");
+    assert!(house.app.commit().is_err());
+    std::fs::rename(&away, &log).unwrap();
+    assert_eq!(house.events().len(), 1);
+    assert_eq!(house.did("system.status", json!({}))["exposures_dropped"], 0);
+}

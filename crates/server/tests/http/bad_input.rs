@@ -210,3 +210,24 @@ fn amplitude_experiment_refuses_what_it_cannot_read() {
     let large = server.ask("POST", "/sdk/v2/vardata", &[("authorization", &key)], &vec![b' '; (1 << 20) + 1]);
     refused(&large, 413, "too_large", "larger");
 }
+
+#[test]
+fn a_disk_that_refuses_is_a_503_and_the_retry_is_stored_once() {
+    let server = Server::start();
+    let before = server.state();
+    let body = json!({"api_key": server.client, "events": [{"event_type": "a", "user_id": "user-1", "insert_id": "i"}]});
+    let send = || server.ask("POST", "/2/httpapi", &[], &serde_json::to_vec(&body).unwrap());
+    let (log, away) = (server.dir.path().join("events/wal"), server.dir.path().join("away"));
+    std::fs::rename(&log, &away).unwrap();
+    let refused = send();
+    let sent = refused.json();
+    assert_eq!(
+        (refused.status, &sent["code"], &sent["error"]),
+        (503, &json!(503), &json!("Service unavailable"))
+    );
+    std::fs::rename(&away, &log).unwrap();
+    for _ in 0..2 {
+        assert_eq!(send().status, 200);
+    }
+    assert_eq!(server.state(), (before.0, before.1 + 1));
+}

@@ -25,7 +25,7 @@ pub(crate) struct Server {
     pub(crate) client: String,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
-    _dir: TempDir,
+    pub(crate) dir: TempDir,
 }
 
 pub(crate) fn call(app: &App, grant: &Grant, operation: &str, input: Json) -> Json {
@@ -91,7 +91,7 @@ impl Server {
             });
         });
         let (stop, thread) = (Some(stop), Some(thread));
-        Self { address, app, grant, admin, server, client, stop, thread, _dir: dir }
+        Self { address, app, grant, admin, server, client, stop, thread, dir }
     }
 
     /// Tells it to stop and waits until it has.
