@@ -42,7 +42,7 @@ prepare:
 suites: prepare web/dist/index.html
 	@.ci/suite build cargo build --workspace --all-targets
 	@.ci/suite rust cargo test --workspace --no-fail-fast
-	@.ci/suite web-unit npm run --prefix web --silent test
+	@.ci/suite web-unit npm run --prefix web --silent test -- --dir src
 	@.ci/suite web-e2e npm run --prefix web --silent e2e
 	@.ci/suite sdk-node $(node_test) $(proofs)
 	@.ci/suite sdk-python conformance/.venv/bin/python -W ignore -m unittest discover -v -s conformance -p '*_test.py'
