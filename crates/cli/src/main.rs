@@ -5,6 +5,8 @@ mod call;
 mod demo;
 mod doctor;
 mod failure;
+mod import;
+mod link;
 mod serve;
 mod simulate;
 
@@ -36,6 +38,7 @@ fn command() -> Command {
         .subcommand(serve::command())
         .subcommand(demo::command())
         .subcommand(doctor::command())
+        .subcommand(import::command())
         .subcommand(simulate::command())
         .subcommand(Command::new("openapi").about("Prints the OpenAPI 3.1 document of every operation"));
     command.subcommands(call::commands())
@@ -46,6 +49,7 @@ fn run(matches: &ArgMatches) -> Result<(), Failure> {
         Some(("serve", matches)) => serve::run(matches),
         Some(("demo", matches)) => demo::run(matches),
         Some(("doctor", matches)) => doctor::run(matches),
+        Some(("import", matches)) => import::run(matches),
         Some(("simulate", matches)) => simulate::run(matches),
         Some(("openapi", _)) => {
             print_json(&bellwether_app::openapi());

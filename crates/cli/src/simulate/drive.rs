@@ -2,19 +2,17 @@
 //! visitor who comes in it asks for flags as an SDK does; the clock goes on; their events are sent.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use bellwether_model::{Millis, Span};
 use serde_json::{Value, json};
 
-use super::link::{Link, WORKERS};
 use super::play::{Answers, Occurrence, play};
 use super::shop::{Session, Shop};
 use super::story::{Act, Compared, Step, Story, Team, tell};
 use super::tally::Trial;
 use super::world::FLAGS;
 use crate::failure::Failure;
+use crate::link::{Link, WORKERS, parallel};
 
 /// What is simulated.
 #[derive(Debug, Clone)]
@@ -38,7 +36,7 @@ pub(crate) struct Progress {
 /// The usual step: what happens within it is sent at its end. Each costs the server a part and its syncs.
 const STEP: Span = Span::DAY;
 /// The step while a guard has something to watch.
-const WATCHED: Span = Span::HOUR.times(2);
+const WATCHED: Span = Span::HOUR.times(6);
 /// Events of one batch.
 const BATCH: usize = 1_000;
 
@@ -242,7 +240,7 @@ impl<'l> Drive<'l> {
         }
         self.asked += questions.len() as u64;
         let (link, client) = (self.link, &self.client);
-        let found = parallel(&questions, |(visitor, plan, question)| {
+        let found = parallel(&questions, WORKERS, |(visitor, plan, question)| {
             Ok((*visitor, *plan, link.ask(client, question)?))
         })?;
         for (visitor, plan, answers) in found {
@@ -269,7 +267,7 @@ impl<'l> Drive<'l> {
         self.sent += events.len() as u64;
         let bodies: Vec<&[Occurrence]> = events.chunks(BATCH).collect();
         let (link, client, shop) = (self.link, &self.client, &self.shop);
-        parallel(&bodies, |events| link.send(&body(client, shop, events)))?;
+        parallel(&bodies, WORKERS, |events| link.send(&body(client, shop, events)))?;
         Ok(())
     }
 
@@ -334,40 +332,4 @@ pub(crate) fn body(key: &str, shop: &Shop, events: &[Occurrence]) -> String {
     }
     body.push_str("]}");
     body
-}
-
-/// Does the work with a few threads. Results come in no order; the first failure is the failure.
-fn parallel<T: Sync, R: Send>(
-    work: &[T],
-    each: impl Fn(&T) -> Result<R, Failure> + Sync,
-) -> Result<Vec<R>, Failure> {
-    let next = AtomicUsize::new(0);
-    let done = Mutex::new((Vec::with_capacity(work.len()), None));
-    let worker = || {
-        let mut own = Vec::new();
-        let mut failed = None;
-        while let Some(item) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
-            match each(item) {
-                Ok(result) => own.push(result),
-                Err(e) => {
-                    next.store(work.len(), Ordering::Relaxed);
-                    failed = Some(e);
-                    break;
-                }
-            }
-        }
-        let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
-        done.0.append(&mut own);
-        done.1 = done.1.take().or(failed);
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..WORKERS.min(work.len()) {
-            scope.spawn(worker);
-        }
-        worker();
-    });
-    match done.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        (results, None) => Ok(results),
-        (_, Some(failure)) => Err(failure),
-    }
 }

@@ -8,9 +8,9 @@ use bellwether_server::Clock;
 
 use super::draw::{Draws, Purpose};
 use super::drive::body;
-use super::link::Link;
 use super::play::{Occurrence, play};
 use super::shop::Shop;
+use crate::link::Link;
 
 /// Which shop goes on.
 #[derive(Debug, Clone, Copy)]

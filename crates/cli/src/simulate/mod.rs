@@ -1,11 +1,11 @@
 //! Cli: `bellwether simulate`, a seeded shop whose flags have known true effects. It drives the public
 //! API of a server under `--clock manual`, and at its end says what is true, so that what Bellwether
 //! says can be held against it. The generator (`draw`, `world`, `shop`, `play`, `tally`, `story`) does
-//! no I/O; `link` and `drive` do.
+//! no I/O; `drive` and `live` do.
 
 mod draw;
 pub(crate) mod drive;
-pub(crate) mod link;
+
 pub(crate) mod live;
 mod play;
 mod shop;
@@ -22,9 +22,10 @@ use bellwether_model::{Millis, Span};
 use clap::{Arg, ArgMatches, Command, value_parser};
 
 use crate::failure::Failure;
+use crate::link::Link;
 use crate::{eprint_line, print_json};
 use drive::{Drive, Plan};
-use link::Link;
+pub(crate) use play::Answers;
 
 /// New visitors a day that leave about so many events in so many days.
 pub(crate) fn visitors_per_day(events: u64, days: u32) -> f64 {

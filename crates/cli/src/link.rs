@@ -1,15 +1,17 @@
-//! Cli, simulator: the connection to a server. Operations as any program calls them, and the doors of
+//! Cli: the connection of the simulator and the import to a server. Operations as any program calls them, and the doors of
 //! the SDKs over connections that stay open.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bellwether_model::Millis;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::play::Answers;
 use crate::call::Client;
 use crate::failure::Failure;
+use crate::simulate::Answers;
 
 /// A server and what is needed to drive it.
 pub(crate) struct Link {
@@ -18,7 +20,7 @@ pub(crate) struct Link {
     admin: String,
 }
 
-/// What a connection carries at once: as many as there are workers.
+/// How many threads ask and send at once.
 pub(crate) const WORKERS: usize = 4;
 
 impl Link {
@@ -46,17 +48,26 @@ impl Link {
 
     /// The server's time, if it is advanced by hand.
     pub(crate) fn manual_now(&self) -> Result<Millis, Failure> {
-        let url = format!("{}/api/clock", self.server);
-        let key = format!("Bearer {}", self.admin);
-        let sent = self.agent.get(&url).header("authorization", &key).call();
-        let clock: Value = self.read(sent)?;
-        match (clock["mode"].as_str(), clock["now"].as_i64()) {
-            (Some("manual"), Some(now)) => Ok(Millis(now)),
-            _ => Err(Failure::new(
+        match self.now()? {
+            (true, now) => Ok(now),
+            (false, _) => Err(Failure::new(
                 "the server keeps the wall's time",
                 "start it with `bellwether serve --clock manual --clock-start MS`",
             )),
         }
+    }
+
+    /// The server's time, and whether it is advanced by hand.
+    pub(crate) fn now(&self) -> Result<(bool, Millis), Failure> {
+        #[derive(Deserialize)]
+        struct Clock {
+            mode: String,
+            now: Millis,
+        }
+        let url = format!("{}/api/clock", self.server);
+        let key = format!("Bearer {}", self.admin);
+        let clock: Clock = self.read(self.agent.get(&url).header("authorization", &key).call())?;
+        Ok((clock.mode == "manual", clock.now))
     }
 
     /// Moves the server's clock on; its guards look and its events are sealed before this returns.
@@ -138,5 +149,42 @@ impl Link {
         }
         serde_json::from_str(&text)
             .map_err(|e| Failure::new(format!("`{}` answered what is not understood: {e}", self.server), ""))
+    }
+}
+
+/// Does the work with this many threads. Results come in no order; the first failure is the failure.
+pub(crate) fn parallel<T: Sync, R: Send>(
+    work: &[T],
+    workers: usize,
+    each: impl Fn(&T) -> Result<R, Failure> + Sync,
+) -> Result<Vec<R>, Failure> {
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new((Vec::with_capacity(work.len()), None));
+    let worker = || {
+        let mut own = Vec::new();
+        let mut failed = None;
+        while let Some(item) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
+            match each(item) {
+                Ok(result) => own.push(result),
+                Err(e) => {
+                    next.store(work.len(), Ordering::Relaxed);
+                    failed = Some(e);
+                    break;
+                }
+            }
+        }
+        let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+        done.0.append(&mut own);
+        done.1 = done.1.take().or(failed);
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..workers.min(work.len()) {
+            scope.spawn(worker);
+        }
+        worker();
+    });
+    match done.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        (results, None) => Ok(results),
+        (_, Some(failure)) => Err(failure),
     }
 }
