@@ -23,7 +23,18 @@ export const ANA = { name: "Ana Ortiz", email: "ana@example.com", password: "cor
 /** Starts `bellwether serve` on a data folder of its own; `stop` ends it and removes the folder. */
 export async function serve() {
   const data = mkdtempSync(join(tmpdir(), "bellwether-web-"));
-  const args = ["serve", "--listen", `127.0.0.1:${process.env.BELLWETHER_PORT ?? 0}`, "--data", data, "--json", "--clock", "manual", "--clock-start", String(START)];
+  const args = [
+    "serve",
+    "--listen",
+    `127.0.0.1:${process.env.BELLWETHER_PORT ?? 0}`,
+    "--data",
+    data,
+    "--json",
+    "--clock",
+    "manual",
+    "--clock-start",
+    String(START),
+  ];
   const child = spawn(BINARY, args, { stdio: ["ignore", "pipe", "pipe"] });
   let said = "";
   child.stderr.on("data", (chunk) => (said += chunk));
@@ -56,18 +67,24 @@ export class Program {
   /** Logs in once to make the key: a session ends after two weeks, which the clock of a test soon shows. */
   static async connect(address) {
     const response = await fetch(`${address}/api/login`, {
-      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ email: ANA.email, password: ANA.password }),
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ email: ANA.email, password: ANA.password }),
     });
     const body = await response.json();
     if (!response.ok) throw new Error(`login: ${JSON.stringify(body)}`);
-    const session = new Program(address, { Cookie: response.headers.getSetCookie()[0].split(";")[0], "X-CSRF-Token": body.csrf });
+    const session = new Program(address, {
+      Cookie: response.headers.getSetCookie()[0].split(";")[0],
+      "X-CSRF-Token": body.csrf,
+    });
     const { secret } = await session.ask("POST", "/api/keys", { name: "deploy bot", scope: "admin" });
     return new Program(address, { Authorization: `Bearer ${secret}` });
   }
 
   async ask(method, path, body) {
     const response = await fetch(`${this.address}${path}`, {
-      method, headers: { "Content-Type": "application/json", ...this.headers },
+      method,
+      headers: { "Content-Type": "application/json", ...this.headers },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await response.text();
@@ -91,9 +108,23 @@ export function random(seed) {
 export async function browse() {
   const browser = await chromium.launch({
     executablePath: CHROMIUM,
-    args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic", "--no-first-run", "--disable-component-update", "--disable-sync"],
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-background-networking",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
   });
-  const context = await browser.newContext({ viewport: { width: 1360, height: 860 }, locale: "en-GB", timezoneId: "UTC", reducedMotion: "reduce", colorScheme: "light" });
+  const context = await browser.newContext({
+    viewport: { width: 1360, height: 860 },
+    locale: "en-GB",
+    timezoneId: "UTC",
+    reducedMotion: "reduce",
+    colorScheme: "light",
+  });
   const page = await context.newPage();
   page.setDefaultTimeout(10_000);
   const complaints = [];
@@ -108,8 +139,15 @@ export async function browse() {
 export async function violations(page) {
   await page.evaluate(AXE);
   const { violations: found } = await page.evaluate(() =>
-    window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
-  return found.map((v) => `${v.id}: ${v.help} (${v.nodes.map((n) => `${n.target.join(" ")}: ${n.any.map((a) => a.message).join("; ")}`).slice(0, 3).join(" | ")})`);
+    window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }),
+  );
+  return found.map(
+    (v) =>
+      `${v.id}: ${v.help} (${v.nodes
+        .map((n) => `${n.target.join(" ")}: ${n.any.map((a) => a.message).join("; ")}`)
+        .slice(0, 3)
+        .join(" | ")})`,
+  );
 }
 
 /** Pictures of the page: light, dark and 390 px wide; and what axe says of each scheme. */

@@ -72,7 +72,12 @@ describe("the page", { concurrency: 1 }, () => {
   });
 
   test("empty pages say what would be there", async () => {
-    for (const [path, title] of [["/flags", "No flags yet"], ["/experiments", "No experiments yet"], ["/metrics", "No metrics yet"], ["/events", "No events in"]]) {
+    for (const [path, title] of [
+      ["/flags", "No flags yet"],
+      ["/experiments", "No experiments yet"],
+      ["/metrics", "No metrics yet"],
+      ["/events", "No events in"],
+    ]) {
       await visit(path);
       await page.getByRole("heading", { name: title }).waitFor();
       await clean(`empty${path.replace("/", "-")}`);
@@ -113,7 +118,10 @@ describe("the page", { concurrency: 1 }, () => {
 
   test("a change can be undone for ten seconds", async () => {
     await page.getByRole("status").getByRole("button", { name: "Undo" }).click();
-    await page.getByRole("list", { name: "Changes, newest first" }).getByText("undo: gift-wrap is on in Production").waitFor();
+    await page
+      .getByRole("list", { name: "Changes, newest first" })
+      .getByText("undo: gift-wrap is on in Production")
+      .waitFor();
     assert.equal(await page.getByRole("switch", { name: "gift-wrap in Production" }).isChecked(), false);
   });
 
@@ -131,7 +139,11 @@ describe("the page", { concurrency: 1 }, () => {
     // Development asks nothing; production asks once.
     await page.getByRole("status").getByText("gift-wrap is off in Development").waitFor();
     program = await Program.connect(server.address);
-    await program.ask("POST", "/api/flags/gift-wrap/toggle", { environment: "production", on: true, why: "for the test of the kill switch" });
+    await program.ask("POST", "/api/flags/gift-wrap/toggle", {
+      environment: "production",
+      on: true,
+      why: "for the test of the kill switch",
+    });
     await visit("/flags/gift-wrap?env=production");
     await page.getByRole("switch", { name: "gift-wrap in Production", checked: true }).waitFor();
     await page.keyboard.press("k");
@@ -143,10 +155,16 @@ describe("the page", { concurrency: 1 }, () => {
   test("a stale change is refused and names the newer one", async () => {
     await page.getByRole("switch", { name: "gift-wrap in Production" }).click({ force: true });
     const dialog = page.getByRole("dialog", { name: /Turn gift-wrap on/ });
-    await program.ask("PATCH", "/api/flags/gift-wrap", { description: "Wrap it, with a ribbon.", why: "the words of marketing" });
+    await program.ask("PATCH", "/api/flags/gift-wrap", {
+      description: "Wrap it, with a ribbon.",
+      why: "the words of marketing",
+    });
     await dialog.getByLabel("Reason").fill("once more");
     await dialog.getByRole("button", { name: "Turn on" }).click();
-    await dialog.getByRole("alert").getByText(/Newer revision \d+ by deploy bot/).waitFor();
+    await dialog
+      .getByRole("alert")
+      .getByText(/Newer revision \d+ by deploy bot/)
+      .waitFor();
     await dialog.getByRole("button", { name: "See the difference" }).click();
     await dialog.getByText("with a ribbon").waitFor();
     await clean("stale");
@@ -181,7 +199,10 @@ describe("the page", { concurrency: 1 }, () => {
     await page.getByRole("link", { name: "free-shipping" }).focus();
     await page.keyboard.press("Enter");
     await heading("free-shipping").waitFor();
-    await page.getByRole("list", { name: "In this order" }).getByText(/country is DE or FR/).waitFor();
+    await page
+      .getByRole("list", { name: "In this order" })
+      .getByText(/country is DE or FR/)
+      .waitFor();
     await clean("flag-targeting");
   });
 
@@ -205,7 +226,10 @@ describe("the page", { concurrency: 1 }, () => {
     await page.getByRole("link", { name: "Try it" }).click();
     await page.getByLabel("Context").fill('{"targetingKey": "u-1", "country": "DE", "app_version": "3.10.0"}');
     await button("Evaluate").click();
-    await page.getByRole("list", { name: "Why" }).getByText(/stands at/).waitFor();
+    await page
+      .getByRole("list", { name: "Why" })
+      .getByText(/stands at/)
+      .waitFor();
     assert.match(page.url(), /ctx=/);
     await clean("flag-try");
   });
@@ -240,18 +264,34 @@ describe("the page", { concurrency: 1 }, () => {
     assert.match(await dialog.getByLabel("Reason").inputValue(), /^ship `treatment`/);
     await clean("ship");
     await dialog.getByRole("button", { name: "Ship treatment" }).click();
-    await page.getByText(/shipped treatment/).first().waitFor();
+    await page
+      .getByText(/shipped treatment/)
+      .first()
+      .waitFor();
     const { flag } = await program.ask("GET", "/api/flags/one-page-checkout");
     assert.deepEqual(flag.settings.production.default, { serve: "variant", variant: "treatment" });
     await visit("/experiments/one-page-checkout?tab=changes");
-    await page.getByRole("list", { name: "Changes, newest first" }).getByText("shipped treatment of experiment one-page-checkout").waitFor();
+    await page
+      .getByRole("list", { name: "Changes, newest first" })
+      .getByText("shipped treatment of experiment one-page-checkout")
+      .waitFor();
     await visit("/experiments/one-page-checkout?tab=plan");
     await page.getByText("Effect worth finding").waitFor();
     await clean("experiment-plan");
   });
 
   test("an experiment is planned on a flag that splits", async () => {
-    await program.ask("PUT", "/api/flags/dark-mode/targeting", { environment: "production", why: "for the plan", default: { serve: "split", shares: [{ variant: "on", share: 1000 }, { variant: "off", share: 9000 }] } });
+    await program.ask("PUT", "/api/flags/dark-mode/targeting", {
+      environment: "production",
+      why: "for the plan",
+      default: {
+        serve: "split",
+        shares: [
+          { variant: "on", share: 1000 },
+          { variant: "off", share: 9000 },
+        ],
+      },
+    });
     await visit("/experiments/new?flag=dark-mode");
     await page.getByRole("textbox", { name: "Name", exact: true }).fill("Dark mode");
     await page.getByRole("combobox", { name: "Metric that decides" }).click();
@@ -275,7 +315,10 @@ describe("the page", { concurrency: 1 }, () => {
     await page.locator("canvas").waitFor();
     await page.getByRole("application").focus();
     await page.keyboard.press("End");
-    await page.getByRole("status").getByText(/visit \d+/).waitFor();
+    await page
+      .getByRole("status")
+      .getByText(/visit \d+/)
+      .waitFor();
     await clean("explore");
     const [file] = await Promise.all([page.waitForEvent("download"), button("CSV").click()]);
     assert.match(file.suggestedFilename(), /^visit-.*\.csv$/);
@@ -289,7 +332,11 @@ describe("the page", { concurrency: 1 }, () => {
     await clean("events");
     await page.getByRole("link", { name: "Latest" }).click();
     await page.getByRole("table", { name: "Latest events" }).getByText("visit").first().waitFor();
-    await fetch(`${server.address}/2/httpapi`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ api_key: secret, events: [{ user_id: "live-1", event_type: "just_now" }] }) });
+    await fetch(`${server.address}/2/httpapi`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ api_key: secret, events: [{ user_id: "live-1", event_type: "just_now" }] }),
+    });
     await page.getByRole("table", { name: "Latest events" }).getByText("just_now").waitFor();
     await clean("events-latest");
   });
@@ -339,10 +386,16 @@ describe("the page", { concurrency: 1 }, () => {
     await visit("/no/such/page");
     await heading("Nothing here").waitFor();
     await visit("/flags/no-such-flag");
-    await page.getByRole("alert").getByText(/there is no flag/).waitFor();
+    await page
+      .getByRole("alert")
+      .getByText(/there is no flag/)
+      .waitFor();
   });
 
   test("nothing broke on the way", () => {
-    assert.deepEqual(complaints.filter((c) => !/status of 404/.test(c)), []);
+    assert.deepEqual(
+      complaints.filter((c) => !/status of 404/.test(c)),
+      [],
+    );
   });
 });

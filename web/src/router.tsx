@@ -1,6 +1,13 @@
 //! Web: the addresses. What is behind them asks for its data itself; what they hold after `?` is the
 //! state of the page.
-import { createRootRoute, createRoute, createRouter, Outlet, redirect, retainSearchParams } from "@tanstack/react-router";
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  Outlet,
+  redirect,
+  retainSearchParams,
+} from "@tanstack/react-router";
 
 import { cache } from "./api/cache";
 import { me } from "./api/session";
@@ -45,49 +52,120 @@ const listed = (search: Search): { tab?: string; q?: string } => ({ tab: text(se
 
 const entry = {
   login: createRoute({
-    getParentRoute: () => root, path: "/login", component: LoginScreen,
+    getParentRoute: () => root,
+    path: "/login",
+    component: LoginScreen,
     validateSearch: (s: Search): { next?: string } => ({ next: text(s["next"]) }),
   }),
   setup: createRoute({
-    getParentRoute: () => root, path: "/setup", component: SetupScreen,
+    getParentRoute: () => root,
+    path: "/setup",
+    component: SetupScreen,
     validateSearch: (s: Search): { token?: string } => ({ token: text(s["token"]) }),
   }),
 };
 
 const home = createRoute({ getParentRoute: () => shell, path: "/", component: HomeScreen });
 const flags = createRoute({
-  getParentRoute: () => shell, path: "/flags", component: FlagsScreen,
-  validateSearch: (s: Search): { q?: string; archived?: string } => ({ q: text(s["q"]), archived: text(s["archived"]) }),
+  getParentRoute: () => shell,
+  path: "/flags",
+  component: FlagsScreen,
+  validateSearch: (s: Search): { q?: string; archived?: string } => ({
+    q: text(s["q"]),
+    archived: text(s["archived"]),
+  }),
 });
 const newFlag = createRoute({ getParentRoute: () => shell, path: "/flags/new", component: NewFlagScreen });
 const flag = createRoute({
-  getParentRoute: () => shell, path: "/flags/$flag", component: FlagScreen,
+  getParentRoute: () => shell,
+  path: "/flags/$flag",
+  component: FlagScreen,
   validateSearch: (s: Search): { tab?: string; ctx?: string } => ({ tab: text(s["tab"]), ctx: text(s["ctx"]) }),
 });
-const experiments = createRoute({ getParentRoute: () => shell, path: "/experiments", component: ExperimentsScreen, validateSearch: listed });
+const experiments = createRoute({
+  getParentRoute: () => shell,
+  path: "/experiments",
+  component: ExperimentsScreen,
+  validateSearch: listed,
+});
 const newExperiment = createRoute({
-  getParentRoute: () => shell, path: "/experiments/new", component: NewExperimentScreen,
+  getParentRoute: () => shell,
+  path: "/experiments/new",
+  component: NewExperimentScreen,
   validateSearch: (s: Search): { flag?: string } => ({ flag: text(s["flag"]) }),
 });
-const experiment = createRoute({ getParentRoute: () => shell, path: "/experiments/$experiment", component: ExperimentScreen, validateSearch: listed });
-const metrics = createRoute({ getParentRoute: () => shell, path: "/metrics", component: MetricsScreen, validateSearch: listed });
-const newMetric = createRoute({ getParentRoute: () => shell, path: "/metrics/new", component: MetricScreen, validateSearch: listed });
-const metric = createRoute({ getParentRoute: () => shell, path: "/metrics/$metric", component: MetricScreen, validateSearch: listed });
-const explore = createRoute({ getParentRoute: () => shell, path: "/explore", component: ExploreScreen, validateSearch: exploreSearch });
-const events = createRoute({ getParentRoute: () => shell, path: "/events", component: EventsScreen, validateSearch: listed });
+const experiment = createRoute({
+  getParentRoute: () => shell,
+  path: "/experiments/$experiment",
+  component: ExperimentScreen,
+  validateSearch: listed,
+});
+const metrics = createRoute({
+  getParentRoute: () => shell,
+  path: "/metrics",
+  component: MetricsScreen,
+  validateSearch: listed,
+});
+const newMetric = createRoute({
+  getParentRoute: () => shell,
+  path: "/metrics/new",
+  component: MetricScreen,
+  validateSearch: listed,
+});
+const metric = createRoute({
+  getParentRoute: () => shell,
+  path: "/metrics/$metric",
+  component: MetricScreen,
+  validateSearch: listed,
+});
+const explore = createRoute({
+  getParentRoute: () => shell,
+  path: "/explore",
+  component: ExploreScreen,
+  validateSearch: exploreSearch,
+});
+const events = createRoute({
+  getParentRoute: () => shell,
+  path: "/events",
+  component: EventsScreen,
+  validateSearch: listed,
+});
 const changes = createRoute({
-  getParentRoute: () => shell, path: "/changes", component: ChangesScreen,
+  getParentRoute: () => shell,
+  path: "/changes",
+  component: ChangesScreen,
   validateSearch: (s: Search): { flag?: string; experiment?: string; metric?: string; before?: string } => ({
-    flag: text(s["flag"]), experiment: text(s["experiment"]), metric: text(s["metric"]), before: text(s["before"]),
+    flag: text(s["flag"]),
+    experiment: text(s["experiment"]),
+    metric: text(s["metric"]),
+    before: text(s["before"]),
   }),
 });
-const settings = createRoute({ getParentRoute: () => shell, path: "/settings", component: SettingsScreen, validateSearch: listed });
+const settings = createRoute({
+  getParentRoute: () => shell,
+  path: "/settings",
+  component: SettingsScreen,
+  validateSearch: listed,
+});
 
 const tree = root.addChildren([
   entry.login,
   entry.setup,
   shell.addChildren([
-    home, flags, newFlag, flag, experiments, newExperiment, experiment, metrics, newMetric, metric, explore, events, changes, settings,
+    home,
+    flags,
+    newFlag,
+    flag,
+    experiments,
+    newExperiment,
+    experiment,
+    metrics,
+    newMetric,
+    metric,
+    explore,
+    events,
+    changes,
+    settings,
   ]),
 ]);
 

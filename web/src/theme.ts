@@ -1,19 +1,42 @@
 //! Web: the look. One accent, neutral greys, a 4 px grid, 14 px text, no shadows; the colours of
 //! verdicts are named here and nowhere else.
-import {
-  createTheme,
-  type CSSVariablesResolver,
-  type MantineColorsTuple,
-} from "@mantine/core";
+import { createTheme, type CSSVariablesResolver, type MantineColorsTuple } from "@mantine/core";
 
 const accent: MantineColorsTuple = [
-  "#eef3fd", "#dbe5fa", "#b7caf4", "#8facee", "#6c91e6", "#4a76dc", "#2b59c3", "#224aa8", "#1c3d8b", "#15306e",
+  "#eef3fd",
+  "#dbe5fa",
+  "#b7caf4",
+  "#8facee",
+  "#6c91e6",
+  "#4a76dc",
+  "#2b59c3",
+  "#224aa8",
+  "#1c3d8b",
+  "#15306e",
 ];
 const gray: MantineColorsTuple = [
-  "#f8f8f7", "#f2f2f0", "#e8e8e5", "#dcdcd8", "#c4c4bf", "#9b9b95", "#6b6b66", "#4d4d49", "#33332f", "#1c1c1a",
+  "#f8f8f7",
+  "#f2f2f0",
+  "#e8e8e5",
+  "#dcdcd8",
+  "#c4c4bf",
+  "#9b9b95",
+  "#6b6b66",
+  "#4d4d49",
+  "#33332f",
+  "#1c1c1a",
 ];
 const dark: MantineColorsTuple = [
-  "#e6e6e3", "#c3c3bf", "#a2a29d", "#7d7d78", "#3f3f3c", "#31312e", "#242422", "#191918", "#131312", "#0e0e0d",
+  "#e6e6e3",
+  "#c3c3bf",
+  "#a2a29d",
+  "#7d7d78",
+  "#3f3f3c",
+  "#31312e",
+  "#242422",
+  "#191918",
+  "#131312",
+  "#0e0e0d",
 ];
 
 const quiet = { shadow: "none" } as const;
@@ -43,9 +66,15 @@ export const theme = createTheme({
   components: {
     Button: {
       defaultProps: { size: "sm" },
-      vars: (_: unknown, props: { size?: unknown }) => ({ root: props.size === "sm" ? { "--button-height": "32px", "--button-padding-x": "14px" } : {} }),
+      vars: (_: unknown, props: { size?: unknown }) => ({
+        root: props.size === "sm" ? { "--button-height": "32px", "--button-padding-x": "14px" } : {},
+      }),
     },
-    Input: { vars: (_: unknown, props: { size?: unknown }) => ({ wrapper: props.size === "sm" ? { "--input-height": "32px", "--input-fz": "14px" } : {} }) },
+    Input: {
+      vars: (_: unknown, props: { size?: unknown }) => ({
+        wrapper: props.size === "sm" ? { "--input-height": "32px", "--input-fz": "14px" } : {},
+      }),
+    },
     TextInput: { defaultProps: { size: "sm" } },
     Textarea: { defaultProps: { size: "sm" } },
     Select: { defaultProps: { size: "sm", comboboxProps: quiet } },
@@ -53,8 +82,11 @@ export const theme = createTheme({
     NumberInput: { defaultProps: { size: "sm" } },
     Modal: {
       defaultProps: {
-        ...quiet, centered: true, overlayProps: { backgroundOpacity: 0.4 },
-        transitionProps: { duration: 100 }, closeButtonProps: { "aria-label": "Close" },
+        ...quiet,
+        centered: true,
+        overlayProps: { backgroundOpacity: 0.4 },
+        transitionProps: { duration: 100 },
+        closeButtonProps: { "aria-label": "Close" },
       },
     },
     Menu: { defaultProps: { ...quiet, withinPortal: true, transitionProps: { duration: 80 } } },

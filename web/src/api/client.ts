@@ -24,7 +24,12 @@ export class ApiError extends Error {
       status,
       word("code", status === 0 ? "unreachable" : `http_${status}`),
       word("message", status === 0 ? "the server does not answer" : `the server answered ${status} without a reason`),
-      word("hint", status === 0 ? "check that bellwether runs, then try again" : "try again; if it stays, look for it in the server's log"),
+      word(
+        "hint",
+        status === 0
+          ? "check that bellwether runs, then try again"
+          : "try again; if it stays, look for it in the server's log",
+      ),
       word("request_id", ""),
       typeof b["details"] === "object" && b["details"] !== null ? (b["details"] as Record<string, unknown>) : {},
     );

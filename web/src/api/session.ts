@@ -34,8 +34,7 @@ export const me = queryOptions({
   },
 });
 
-export const login = (email: string, password: string) =>
-  post<Session>("/api/login", { email, password }).then(opened);
+export const login = (email: string, password: string) => post<Session>("/api/login", { email, password }).then(opened);
 
 export const setup = (token: string, name: string, email: string, password: string) =>
   post<Session>("/api/setup", { token, name, email, password }).then(opened);

@@ -65,7 +65,12 @@ export type Step =
   | { step: "rule"; index: number; name: string; matched: boolean; groups: ClauseStep[][] }
   | { step: "default" }
   | {
-      step: "bucket"; unit: string; salt: string; id?: string; position?: number; percent?: number;
+      step: "bucket";
+      unit: string;
+      salt: string;
+      id?: string;
+      position?: number;
+      percent?: number;
       ranges: { variant: string; from: number; to: number; chosen: boolean }[];
     };
 export type ClauseStep = { attribute: string; op: Op; values: string[]; found?: unknown; matched: boolean };

@@ -7,17 +7,36 @@ import { decimals, effect, factor, type Scale, tick } from "../lib/numbers";
 import type { Tone } from "../parts/Words";
 
 /** One comparison. An end that is `null` is open: a one-sided bound. */
-export type Effect = { name: string; estimate: number; low: number | null; high: number | null; tone: Tone; word: string };
+export type Effect = {
+  name: string;
+  estimate: number;
+  low: number | null;
+  high: number | null;
+  tone: Tone;
+  word: string;
+};
 
-type Props = { effects: Effect[]; scale: Scale; planned?: number | null; margin?: number | null; label: string; better: "higher" | "lower" };
+type Props = {
+  effects: Effect[];
+  scale: Scale;
+  planned?: number | null;
+  margin?: number | null;
+  label: string;
+  better: "higher" | "lower";
+};
 
 /** Room around the axis in px: beside it where there is some, above each bar on a narrow page. */
 const WIDE = { left: 132, right: 268, row: 44, drop: 22 };
 const NARROW = { left: 12, right: 12, row: 76, drop: 56 };
 const [TOP, FOOT] = [20, 42];
 const COLORS: Record<Tone, string> = {
-  good: "var(--good)", bad: "var(--bad)", warn: "var(--warn)", accent: "var(--accent)",
-  plain: "var(--mantine-color-dimmed)", off: "var(--mantine-color-dimmed)", production: "var(--mantine-color-dimmed)",
+  good: "var(--good)",
+  bad: "var(--bad)",
+  warn: "var(--warn)",
+  accent: "var(--accent)",
+  plain: "var(--mantine-color-dimmed)",
+  off: "var(--mantine-color-dimmed)",
+  production: "var(--mantine-color-dimmed)",
 };
 
 /** Round positions between two numbers. */
@@ -47,7 +66,12 @@ export function IntervalPlot({ effects, scale, planned, margin, label, better }:
   const room = narrow ? NARROW : WIDE;
   const { x, marks, digits, low, high } = useMemo(() => {
     const by = factor(scale);
-    const points = [0, ...effects.flatMap((e) => [e.low, e.estimate, e.high].filter((v) => v !== null)), ...(planned ? [planned, -planned] : []), ...(margin ? [margin] : [])].map((v) => v * by);
+    const points = [
+      0,
+      ...effects.flatMap((e) => [e.low, e.estimate, e.high].filter((v) => v !== null)),
+      ...(planned ? [planned, -planned] : []),
+      ...(margin ? [margin] : []),
+    ].map((v) => v * by);
     const [min, max] = [Math.min(...points), Math.max(...points)];
     const pad = (max - min || 1) * 0.08;
     const [low, high] = [min - pad, max + pad];
@@ -55,26 +79,39 @@ export function IntervalPlot({ effects, scale, planned, margin, label, better }:
     const step = (marks[1] ?? 1) - (marks[0] ?? 0);
     return {
       x: (value: number) => room.left + ((value * by - low) / (high - low)) * (width - room.left - room.right),
-      marks: marks.map((m) => m / by), digits: Math.max(0, -Math.floor(Math.log10(Math.abs(step) || 1) + 1e-9)), low: low / by, high: high / by,
+      marks: marks.map((m) => m / by),
+      digits: Math.max(0, -Math.floor(Math.log10(Math.abs(step) || 1) + 1e-9)),
+      low: low / by,
+      high: high / by,
     };
   }, [effects, scale, planned, margin, width, room]);
   const height = TOP + effects.length * room.row + FOOT + (narrow && planned ? 18 : 0);
   const bottom = TOP + effects.length * room.row;
   return (
     <figure style={{ margin: 0, minWidth: 0, overflow: "hidden" }} ref={ref}>
-      <svg className="plot" width={width} height={height} style={{ display: "block" }} role="img"
-        aria-label={`${label}: ${effects.map((e) => `${e.name} ${said(e, scale)}, ${e.word}`).join("; ")}`}>
+      <svg
+        className="plot"
+        width={width}
+        height={height}
+        style={{ display: "block" }}
+        role="img"
+        aria-label={`${label}: ${effects.map((e) => `${e.name} ${said(e, scale)}, ${e.word}`).join("; ")}`}
+      >
         {marks.map((m) => (
           <g key={m}>
             <line x1={x(m)} x2={x(m)} y1={TOP - 6} y2={bottom} stroke="var(--line)" />
-            <text className="axis" x={x(m)} y={bottom + 16} textAnchor="middle">{tick(m, scale, digits)}</text>
+            <text className="axis" x={x(m)} y={bottom + 16} textAnchor="middle">
+              {tick(m, scale, digits)}
+            </text>
           </g>
         ))}
         <line x1={x(0)} x2={x(0)} y1={TOP - 10} y2={bottom + 2} stroke="var(--mantine-color-text)" strokeWidth={1.25} />
         {margin ? (
           <g>
             <line x1={x(margin)} x2={x(margin)} y1={TOP - 6} y2={bottom} stroke="var(--bad)" strokeDasharray="4 3" />
-            <text className="axis" x={x(margin)} y={TOP - 9} textAnchor="middle" style={{ fill: "var(--bad)" }}>margin</text>
+            <text className="axis" x={x(margin)} y={TOP - 9} textAnchor="middle" style={{ fill: "var(--bad)" }}>
+              margin
+            </text>
           </g>
         ) : null}
         {effects.map((e, i) => {
@@ -83,17 +120,69 @@ export function IntervalPlot({ effects, scale, planned, margin, label, better }:
           return (
             <g key={e.name}>
               <title>{`${e.name}: ${e.estimate * factor(scale)} (${e.low === null ? "open" : e.low * factor(scale)} to ${e.high === null ? "open" : e.high * factor(scale)})`}</title>
-              <text x={0} y={narrow ? y - 38 : y + 4} style={{ fontWeight: 500 }}>{e.name}</text>
-              {planned ? [planned, -planned].map((p) => (
-                <line key={p} x1={x(p)} x2={x(p)} y1={y - 9} y2={y + 9} stroke="var(--line-strong)" strokeWidth={2} />
-              )) : null}
-              <rect x={x(from)} width={Math.max(2, x(to) - x(from))} y={y - 5} height={10} rx={2} fill={COLORS[e.tone]} opacity={0.32} />
-              {[e.low, e.high].map((end) => end !== null && (
-                <line key={end} x1={x(end)} x2={x(end)} y1={y - 7} y2={y + 7} stroke={COLORS[e.tone]} strokeWidth={1.5} />
-              ))}
-              <circle cx={x(e.estimate)} cy={y} r={4.5} fill={COLORS[e.tone]} stroke="var(--mantine-color-body)" strokeWidth={1.5} />
-              <text x={narrow ? width : width - room.right + 20} y={narrow ? y - 38 : y - 3} textAnchor={narrow ? "end" : "start"} style={{ fontWeight: 500 }}>{said(e, scale)}</text>
-              <text x={narrow ? width : width - room.right + 20} y={narrow ? y - 21 : y + 13} textAnchor={narrow ? "end" : "start"} style={{ fill: COLORS[e.tone] }}>{e.word}</text>
+              <text x={0} y={narrow ? y - 38 : y + 4} style={{ fontWeight: 500 }}>
+                {e.name}
+              </text>
+              {planned
+                ? [planned, -planned].map((p) => (
+                    <line
+                      key={p}
+                      x1={x(p)}
+                      x2={x(p)}
+                      y1={y - 9}
+                      y2={y + 9}
+                      stroke="var(--line-strong)"
+                      strokeWidth={2}
+                    />
+                  ))
+                : null}
+              <rect
+                x={x(from)}
+                width={Math.max(2, x(to) - x(from))}
+                y={y - 5}
+                height={10}
+                rx={2}
+                fill={COLORS[e.tone]}
+                opacity={0.32}
+              />
+              {[e.low, e.high].map(
+                (end) =>
+                  end !== null && (
+                    <line
+                      key={end}
+                      x1={x(end)}
+                      x2={x(end)}
+                      y1={y - 7}
+                      y2={y + 7}
+                      stroke={COLORS[e.tone]}
+                      strokeWidth={1.5}
+                    />
+                  ),
+              )}
+              <circle
+                cx={x(e.estimate)}
+                cy={y}
+                r={4.5}
+                fill={COLORS[e.tone]}
+                stroke="var(--mantine-color-body)"
+                strokeWidth={1.5}
+              />
+              <text
+                x={narrow ? width : width - room.right + 20}
+                y={narrow ? y - 38 : y - 3}
+                textAnchor={narrow ? "end" : "start"}
+                style={{ fontWeight: 500 }}
+              >
+                {said(e, scale)}
+              </text>
+              <text
+                x={narrow ? width : width - room.right + 20}
+                y={narrow ? y - 21 : y + 13}
+                textAnchor={narrow ? "end" : "start"}
+                style={{ fill: COLORS[e.tone] }}
+              >
+                {e.word}
+              </text>
             </g>
           );
         })}

@@ -32,13 +32,21 @@ export default function Lines({ label, unit, dates, lines, marks = [], partial, 
   const scheme = useComputedColorScheme("light");
   const [at, setAt] = useState<number | null>(null);
 
-  useImperativeHandle(ref, () => ({
-    png: () => {
-      const url = chart.current?.getDataURL({ type: "png", pixelRatio: 2, backgroundColor: scheme === "dark" ? "#151514" : "#ffffff" });
-      const bytes = url ? Uint8Array.from(atob(url.slice(url.indexOf(",") + 1)), (c) => c.charCodeAt(0)) : null;
-      return bytes && new Blob([bytes], { type: "image/png" });
-    },
-  }), [scheme]);
+  useImperativeHandle(
+    ref,
+    () => ({
+      png: () => {
+        const url = chart.current?.getDataURL({
+          type: "png",
+          pixelRatio: 2,
+          backgroundColor: scheme === "dark" ? "#151514" : "#ffffff",
+        });
+        const bytes = url ? Uint8Array.from(atob(url.slice(url.indexOf(",") + 1)), (c) => c.charCodeAt(0)) : null;
+        return bytes && new Blob([bytes], { type: "image/png" });
+      },
+    }),
+    [scheme],
+  );
 
   useEffect(() => {
     if (!box.current) return;
@@ -63,12 +71,20 @@ export default function Lines({ label, unit, dates, lines, marks = [], partial, 
     setAt(next);
     chart.current?.dispatchAction({ type: "showTip", seriesIndex: 0, dataIndex: next });
   };
-  const spoken = at === null ? "" : `${dateLabel(dates[at] ?? "")}: ${lines.map((l) => `${l.name} ${count(l.values[at] ?? 0)}`).join(", ")}`;
+  const spoken =
+    at === null
+      ? ""
+      : `${dateLabel(dates[at] ?? "")}: ${lines.map((l) => `${l.name} ${count(l.values[at] ?? 0)}`).join(", ")}`;
   return (
     <div>
       <div
-        className="chart" ref={box} style={{ height }} tabIndex={0} role="application"
-        aria-roledescription="chart" aria-label={`${label}. ${lines.length} lines over ${dates.length} days. Arrow keys read the days.`}
+        className="chart"
+        ref={box}
+        style={{ height }}
+        tabIndex={0}
+        role="application"
+        aria-roledescription="chart"
+        aria-label={`${label}. ${lines.length} lines over ${dates.length} days. Arrow keys read the days.`}
         onKeyDown={(e) => {
           if (e.key === "ArrowRight") read((at ?? -1) + 1);
           else if (e.key === "ArrowLeft") read((at ?? dates.length) - 1);
@@ -78,57 +94,105 @@ export default function Lines({ label, unit, dates, lines, marks = [], partial, 
           e.preventDefault();
         }}
       />
-      <div className="sr" role="status">{spoken}</div>
+      <div className="sr" role="status">
+        {spoken}
+      </div>
     </div>
   );
 }
 
-type Drawn = Required<Pick<Props, "unit" | "dates" | "lines" | "marks">> & { partial?: string | null; scheme: "light" | "dark"; narrow: boolean };
+type Drawn = Required<Pick<Props, "unit" | "dates" | "lines" | "marks">> & {
+  partial?: string | null;
+  scheme: "light" | "dark";
+  narrow: boolean;
+};
 
 function option({ unit, dates, lines, marks, partial, scheme, narrow }: Drawn): Option {
-  const [ink, dim, line, ground] = scheme === "dark" ? ["#e8e8e5", "#a2a29d", "#2a2a28", "#1e1e1c"] : ["#1c1c1a", "#63635e", "#e6e6e2", "#ffffff"];
+  const [ink, dim, line, ground] =
+    scheme === "dark" ? ["#e8e8e5", "#a2a29d", "#2a2a28", "#1e1e1c"] : ["#1c1c1a", "#63635e", "#e6e6e2", "#ffffff"];
   const open = partial ? dates.indexOf(partial) : -1;
   const cut = open >= 0 ? open : dates.length;
   const palette = SERIES[scheme];
   const longest = Math.max(0, ...lines.map((l) => l.name.length));
-  const labelled = lines.length > 1 && !narrow;
+  // Lines meet near 0 on a day that has only begun: then the legend below names them.
+  const labelled = lines.length > 1 && !narrow && cut === dates.length;
   const series = lines.flatMap((l, i) => {
     const color = palette[i % palette.length];
-    const shared = { type: "line" as const, name: l.name, color, showSymbol: dates.length === 1, symbolSize: 5, lineStyle: { width: 2 }, emphasis: { disabled: true }, labelLayout: { moveOverlap: "shiftY" as const } };
+    const shared = {
+      type: "line" as const,
+      name: l.name,
+      color,
+      showSymbol: dates.length === 1,
+      symbolSize: 5,
+      lineStyle: { width: 2 },
+      emphasis: { disabled: true },
+      labelLayout: { moveOverlap: "shiftY" as const },
+    };
     const end = { show: labelled, formatter: clip(l.name), color: ink, fontSize: 12, distance: 8 };
-    const solid = { ...shared, data: l.values.map((v, d) => (d < cut ? v : null)), endLabel: cut === dates.length ? end : { show: false } };
+    const solid = { ...shared, data: l.values.map((v, d) => (d < cut ? v : null)), endLabel: end };
     const marked = i === 0 && marks.length > 0 ? { ...solid, markLine: lineOf(marks, dates, dim) } : solid;
     if (cut === dates.length) return [marked];
-    const tail = { ...shared, lineStyle: { width: 2, type: [4, 4] as number[] }, showSymbol: true, symbol: "circle",
-      data: l.values.map((v, d) => (d >= cut - 1 ? { value: v, symbolSize: d >= cut ? 5 : 0 } : null)), endLabel: end };
+    const tail = {
+      ...shared,
+      lineStyle: { width: 2, type: [4, 4] as number[] },
+      showSymbol: true,
+      symbol: "circle",
+      data: l.values.map((v, d) => (d >= cut - 1 ? { value: v, symbolSize: d >= cut ? 5 : 0 } : null)),
+    };
     return [marked, tail];
   });
   return {
     animation: false,
     aria: { enabled: false },
     textStyle: { fontFamily: "Roboto, system-ui, sans-serif", color: ink },
-    grid: { left: 4, right: labelled ? Math.min(160, 24 + longest * 7) : marks.length ? 44 : 20, top: marks.length ? 40 : 20, bottom: 4, containLabel: true },
+    grid: {
+      left: 4,
+      right: labelled ? Math.min(160, 24 + longest * 7) : marks.length ? 44 : 20,
+      top: marks.length ? 40 : 20,
+      bottom: 4,
+      containLabel: true,
+    },
     tooltip: {
-      trigger: "axis", confine: true, backgroundColor: ground, borderColor: line, textStyle: { color: ink, fontSize: 13 },
-      extraCssText: "box-shadow:none;border-radius:6px", axisPointer: { lineStyle: { color: dim, type: "solid", width: 1 } },
+      trigger: "axis",
+      confine: true,
+      backgroundColor: ground,
+      borderColor: line,
+      textStyle: { color: ink, fontSize: 13 },
+      extraCssText: "box-shadow:none;border-radius:6px",
+      axisPointer: { lineStyle: { color: dim, type: "solid", width: 1 } },
       formatter: (given: unknown) => {
         const list = (Array.isArray(given) ? given : [given]) as { dataIndex: number }[];
         const day = list[0]?.dataIndex ?? 0;
-        const rows = lines.map((l, i) =>
-          `<tr><td style="padding-right:16px"><span style="display:inline-block;width:10px;height:3px;margin-right:8px;vertical-align:middle;background:${palette[i % palette.length]}"></span>${safe(clip(l.name))}</td><td style="text-align:right;font-variant-numeric:tabular-nums">${count(l.values[day] ?? 0)}</td></tr>`);
-        const happened = marks.filter((m) => m.date === dates[day]).map((m) => `<div style="color:${dim}">${safe(m.text)}</div>`);
+        const rows = lines.map(
+          (l, i) =>
+            `<tr><td style="padding-right:16px"><span style="display:inline-block;width:10px;height:3px;margin-right:8px;vertical-align:middle;background:${palette[i % palette.length]}"></span>${safe(clip(l.name))}</td><td style="text-align:right;font-variant-numeric:tabular-nums">${count(l.values[day] ?? 0)}</td></tr>`,
+        );
+        const happened = marks
+          .filter((m) => m.date === dates[day])
+          .map((m) => `<div style="color:${dim}">${safe(m.text)}</div>`);
         const note = open >= 0 && day >= open ? " (not over)" : "";
         return `<div style="font-weight:500;margin-bottom:4px">${dateLabel(dates[day] ?? "", dates[dates.length - 1])}${note}</div><table>${rows.join("")}</table>${happened.join("")}`;
       },
     },
     xAxis: {
-      type: "category", data: dates, boundaryGap: dates.length === 1,
-      axisLine: { lineStyle: { color: line } }, axisTick: { show: false },
+      type: "category",
+      data: dates,
+      boundaryGap: dates.length === 1,
+      axisLine: { lineStyle: { color: line } },
+      axisTick: { show: false },
       axisLabel: { color: dim, fontSize: 12, hideOverlap: true, formatter: (d: string) => dateLabel(d) },
     },
     yAxis: {
-      type: "value", min: 0, name: unit, nameLocation: "end", nameTextStyle: { color: dim, align: "left", padding: [0, 0, 0, -24] },
-      nameGap: 10, minInterval: 1, splitNumber: 4, axisLabel: { color: dim, fontSize: 12, formatter: (v: number) => short(v) }, splitLine: { lineStyle: { color: line } },
+      type: "value",
+      min: 0,
+      name: unit,
+      nameLocation: "end",
+      nameTextStyle: { color: dim, align: "left", padding: [0, 0, 0, -24] },
+      nameGap: 10,
+      minInterval: 1,
+      splitNumber: 4,
+      axisLabel: { color: dim, fontSize: 12, formatter: (v: number) => short(v) },
+      splitLine: { lineStyle: { color: line } },
     },
     series,
   } as Option;
@@ -138,7 +202,9 @@ function lineOf(marks: Mark[], dates: string[], dim: string) {
   const known = marks.filter((m) => dates.includes(m.date));
   const byDate = [...new Set(known.map((m) => m.date))];
   return {
-    silent: true, symbol: ["none", "none"], lineStyle: { color: dim, type: "solid" as const, width: 1, opacity: 0.6 },
+    silent: true,
+    symbol: ["none", "none"],
+    lineStyle: { color: dim, type: "solid" as const, width: 1, opacity: 0.6 },
     label: { color: dim, fontSize: 11, formatter: (p: { name: string }) => p.name, position: "end" as const },
     data: byDate.map((date) => {
       const here = known.filter((m) => m.date === date);

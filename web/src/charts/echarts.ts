@@ -3,7 +3,12 @@ import { LineChart } from "echarts/charts";
 import { AriaComponent, GridComponent, MarkLineComponent, TooltipComponent } from "echarts/components";
 import { init, use, type ComposeOption, type EChartsType } from "echarts/core";
 import type { LineSeriesOption } from "echarts/charts";
-import type { AriaComponentOption, GridComponentOption, MarkLineComponentOption, TooltipComponentOption } from "echarts/components";
+import type {
+  AriaComponentOption,
+  GridComponentOption,
+  MarkLineComponentOption,
+  TooltipComponentOption,
+} from "echarts/components";
 import { LabelLayout } from "echarts/features";
 import { CanvasRenderer } from "echarts/renderers";
 

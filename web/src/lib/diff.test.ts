@@ -4,7 +4,9 @@ import { describe, expect, it } from "vitest";
 import { diff, hunks, pretty } from "./diff";
 
 const marks = (before: unknown, after: unknown) =>
-  diff(before, after).filter((l) => l.mark !== " ").map((l) => l.mark + l.text.trim());
+  diff(before, after)
+    .filter((l) => l.mark !== " ")
+    .map((l) => l.mark + l.text.trim());
 
 describe("diff", () => {
   it("sees through the order of keys", () => expect(marks({ a: 1, b: 2 }, { b: 2, a: 1 })).toEqual([]));
@@ -15,9 +17,15 @@ describe("diff", () => {
   });
 
   it("gives both sides back", () => {
-    const [before, after] = [{ a: [1, 2, { x: null }], b: "t" }, { a: [2, { x: 0 }], c: "t" }];
+    const [before, after] = [
+      { a: [1, 2, { x: null }], b: "t" },
+      { a: [2, { x: 0 }], c: "t" },
+    ];
     const side = (mark: string) =>
-      diff(before, after).filter((l) => l.mark === " " || l.mark === mark).map((l) => l.text).join("\n");
+      diff(before, after)
+        .filter((l) => l.mark === " " || l.mark === mark)
+        .map((l) => l.text)
+        .join("\n");
     expect(side("-")).toBe(pretty(before));
     expect(side("+")).toBe(pretty(after));
   });

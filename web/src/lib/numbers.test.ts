@@ -7,7 +7,11 @@ const plain = (text: string) => text.replaceAll("\u202f", "_").replaceAll("\u221
 
 describe("numbers", () => {
   it.each([
-    [0, "0"], [999, "999"], [44_700, "44_700"], [1_234_567, "1_234_567"], [-4_321, "-4_321"],
+    [0, "0"],
+    [999, "999"],
+    [44_700, "44_700"],
+    [1_234_567, "1_234_567"],
+    [-4_321, "-4_321"],
   ])("counts %d as %s", (n, text) => expect(plain(count(n))).toBe(text));
 
   it("draws no sign on what rounds to nothing", () => {
@@ -22,7 +26,8 @@ describe("numbers", () => {
     [0.104, 0.0011, 0.2069, "relative", "+10% (0 to 21)"],
     [0, 0, 0, "absolute", "0.00 (0.00 to 0.00)"],
   ] as const)("an effect wears its uncertainty: %d", (estimate, low, high, scale, text) =>
-    expect(plain(effect(estimate, low, high, scale))).toBe(text));
+    expect(plain(effect(estimate, low, high, scale))).toBe(text),
+  );
 
   it("rounds a rate to what its units can tell apart", () => {
     expect(rate(0.1902, 44_700)).toBe("19.02%");
@@ -30,8 +35,12 @@ describe("numbers", () => {
     expect(rate(0, 50)).toBe("0.0%");
   });
 
-  it.each([[10_000, "100%"], [1_250, "12.5%"], [1, "0.01%"], [0, "0%"]])("a share of %d is %s", (bp, text) =>
-    expect(share(bp)).toBe(text));
+  it.each([
+    [10_000, "100%"],
+    [1_250, "12.5%"],
+    [1, "0.01%"],
+    [0, "0%"],
+  ])("a share of %d is %s", (bp, text) => expect(share(bp)).toBe(text));
 
   it("never calls a p-value 0", () => {
     expect(pValue(0.00155)).toBe("0.0016");
@@ -41,8 +50,13 @@ describe("numbers", () => {
   });
 
   it.each([
-    [86_400_000, "1 day"], [14 * 86_400_000, "14 days"], [36 * 3_600_000, "36 hours"], [600_000, "10 minutes"],
-    [5_400_000, "90 minutes"], [1_500, "1.5 seconds"], [1_000, "1 second"],
+    [86_400_000, "1 day"],
+    [14 * 86_400_000, "14 days"],
+    [36 * 3_600_000, "36 hours"],
+    [600_000, "10 minutes"],
+    [5_400_000, "90 minutes"],
+    [1_500, "1.5 seconds"],
+    [1_000, "1 second"],
   ])("%d ms last %s", (ms, text) => expect(duration(ms)).toBe(text));
 
   it("shortens for axes", () => {

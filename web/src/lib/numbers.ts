@@ -80,7 +80,17 @@ export function factor(scale: Scale): number {
 }
 
 const SUPERSCRIPT: Record<string, string> = {
-  "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹",
+  "-": "⁻",
+  0: "⁰",
+  1: "¹",
+  2: "²",
+  3: "³",
+  4: "⁴",
+  5: "⁵",
+  6: "⁶",
+  7: "⁷",
+  8: "⁸",
+  9: "⁹",
 };
 
 /** A p-value with two digits; tiny ones in powers of ten, never 0. */
@@ -93,7 +103,10 @@ export function pValue(p: number): string {
 }
 
 const SPANS: [number, string][] = [
-  [86_400_000, "day"], [3_600_000, "hour"], [60_000, "minute"], [1_000, "second"],
+  [86_400_000, "day"],
+  [3_600_000, "hour"],
+  [60_000, "minute"],
+  [1_000, "second"],
 ];
 
 /** A length of time in the largest unit that keeps it readable: `14 days`, `90 minutes`. */

@@ -40,7 +40,14 @@ export function oneOf<T extends string>(value: unknown, words: readonly T[]): T 
 
 /** How a condition tests a property; the words of the API. */
 export const FILTER_OPS = [
-  "is", "is_not", "contains", "does_not_contain", "less", "less_or_equal", "greater", "greater_or_equal",
+  "is",
+  "is_not",
+  "contains",
+  "does_not_contain",
+  "less",
+  "less_or_equal",
+  "greater",
+  "greater_or_equal",
 ] as const;
 /** One of them. */
 export type FilterOp = (typeof FILTER_OPS)[number];
@@ -73,5 +80,5 @@ export function decodeFilter(text: string): Filter | null {
 /** The conditions of a parameter, those that can be read. */
 export function decodeFilters(value: unknown): Filter[] {
   const all = Array.isArray(value) ? value : value === undefined ? [] : [value];
-  return all.flatMap((one) => (typeof one === "string" ? decodeFilter(one) ?? [] : []));
+  return all.flatMap((one) => (typeof one === "string" ? (decodeFilter(one) ?? []) : []));
 }

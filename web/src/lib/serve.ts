@@ -37,11 +37,20 @@ export function laidOut(shares: { variant: string; share: number }[], rest?: str
 }
 
 const WORDS: Record<Op, string> = {
-  is: "is", is_not: "is not", contains: "contains", does_not_contain: "does not contain",
-  less: "<", less_or_equal: "≤", greater: ">", greater_or_equal: "≥",
-  version_less: "is a version before", version_less_or_equal: "is a version up to",
-  version_greater: "is a version after", version_greater_or_equal: "is a version from",
-  starts_with: "starts with", ends_with: "ends with",
+  is: "is",
+  is_not: "is not",
+  contains: "contains",
+  does_not_contain: "does not contain",
+  less: "<",
+  less_or_equal: "≤",
+  greater: ">",
+  greater_or_equal: "≥",
+  version_less: "is a version before",
+  version_less_or_equal: "is a version up to",
+  version_greater: "is a version after",
+  version_greater_or_equal: "is a version from",
+  starts_with: "starts with",
+  ends_with: "ends with",
 };
 
 /** Every operator with its word. */

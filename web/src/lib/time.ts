@@ -19,11 +19,20 @@ const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-dig
 const weekday = new Intl.DateTimeFormat("en-GB", { weekday: "short", timeZone: ZONE });
 const dayMonth = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: ZONE });
 const dayMonthYear = new Intl.DateTimeFormat("en-GB", {
-  day: "numeric", month: "short", year: "numeric", timeZone: ZONE,
+  day: "numeric",
+  month: "short",
+  year: "numeric",
+  timeZone: ZONE,
 });
 const exactly = new Intl.DateTimeFormat("en-GB", {
-  weekday: "short", day: "numeric", month: "short", year: "numeric",
-  hour: "2-digit", minute: "2-digit", second: "2-digit", timeZone: ZONE,
+  weekday: "short",
+  day: "numeric",
+  month: "short",
+  year: "numeric",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  timeZone: ZONE,
 });
 const iso = new Intl.DateTimeFormat("sv-SE", { year: "numeric", month: "2-digit", day: "2-digit", timeZone: ZONE });
 
@@ -53,7 +62,10 @@ function addDaysOr(text: string): string | null {
 export function dateLabel(date: string, year?: string): string {
   const at = Date.parse(`${date}T12:00:00Z`);
   const format = { day: "numeric", month: "short", timeZone: "UTC" } as const;
-  return new Intl.DateTimeFormat("en-GB", year && !date.startsWith(year) ? { ...format, year: "numeric" } : format).format(at);
+  return new Intl.DateTimeFormat(
+    "en-GB",
+    year && !date.startsWith(year) ? { ...format, year: "numeric" } : format,
+  ).format(at);
 }
 
 /** A moment, as close as it matters: `just now`, `5 min ago`, `today 14:03`, `Tue 14:03`, `3 Mar`. */

@@ -130,7 +130,11 @@ export function ChangeProvider({ children }: { children: ReactNode }) {
   );
 }
 
-type DialogProps = { intent: Intent; make: (one: Intent, why: string) => Promise<void>; close: (made: boolean) => void };
+type DialogProps = {
+  intent: Intent;
+  make: (one: Intent, why: string) => Promise<void>;
+  close: (made: boolean) => void;
+};
 
 function ReasonDialog({ intent, make, close }: DialogProps) {
   const [why, setWhy] = useState(intent.why ?? "");
@@ -151,18 +155,45 @@ function ReasonDialog({ intent, make, close }: DialogProps) {
   };
   return (
     <Modal opened onClose={() => close(false)} title={intent.title} size="lg">
-      <form onSubmit={(e) => { e.preventDefault(); void submit(); }}>
+      <form
+        onSubmit={(e) => {
+          e.preventDefault();
+          void submit();
+        }}
+      >
         <Stack gap="md">
           {intent.moves && <div>{intent.moves}</div>}
           {!intent.unlogged && (
-          <Textarea label="Reason" description={intent.fixed ? "The verdict is the reason; it stays in the log of changes, with your name." : "It stays in the log of changes, with your name."} value={why} required minRows={2} readOnly={intent.fixed}
-            autosize data-autofocus onChange={(e) => setWhy(e.currentTarget.value)}
-            onKeyDown={(e) => { if (e.key === "Enter" && (e.metaKey || e.ctrlKey) && ready) void submit(); }} />
+            <Textarea
+              label="Reason"
+              description={
+                intent.fixed
+                  ? "The verdict is the reason; it stays in the log of changes, with your name."
+                  : "It stays in the log of changes, with your name."
+              }
+              value={why}
+              required
+              minRows={2}
+              readOnly={intent.fixed}
+              autosize
+              data-autofocus
+              onChange={(e) => setWhy(e.currentTarget.value)}
+              onKeyDown={(e) => {
+                if (e.key === "Enter" && (e.metaKey || e.ctrlKey) && ready) void submit();
+              }}
+            />
           )}
           {stale ? <Stale error={stale} intent={intent} /> : error ? <Failed error={error} /> : null}
           <Group justify="flex-end" gap="xs">
-            <Button variant="default" onClick={() => close(false)}>Cancel</Button>
-            <Button type="submit" color={intent.danger ? "red.9" : undefined} loading={busy} disabled={!ready || stale !== null}>
+            <Button variant="default" onClick={() => close(false)}>
+              Cancel
+            </Button>
+            <Button
+              type="submit"
+              color={intent.danger ? "red.9" : undefined}
+              loading={busy}
+              disabled={!ready || stale !== null}
+            >
               {intent.confirm}
             </Button>
           </Group>
@@ -186,7 +217,12 @@ function Stale({ error, intent }: { error: ApiError; intent: Intent }) {
         <p className="strong">
           Newer revision {newer}
           {by ? ` by ${by.by.name}` : ""}
-          {typeof at === "number" ? <>, <When at={at} /></> : null}: your change was not made
+          {typeof at === "number" ? (
+            <>
+              , <When at={at} />
+            </>
+          ) : null}
+          : your change was not made
         </p>
         <p className="hint">{by ? `It ${by.sentence}${by.change.why ? `: “${by.change.why}”` : ""}.` : error.hint}</p>
         {newest === undefined ? (
@@ -219,9 +255,17 @@ function UndoToast({ toast, close, undo }: { toast: Toast; close: () => void; un
   }, []);
   return (
     <div className="toast" role={toast.bad ? "alert" : "status"}>
-      <Text size="sm" span>{toast.text}</Text>
-      {toast.undo && <button type="button" onClick={undo}>Undo</button>}
-      <button type="button" onClick={close}>Close</button>
+      <Text size="sm" span>
+        {toast.text}
+      </Text>
+      {toast.undo && (
+        <button type="button" onClick={undo}>
+          Undo
+        </button>
+      )}
+      <button type="button" onClick={close}>
+        Close
+      </button>
       <i aria-hidden />
     </div>
   );

@@ -12,7 +12,12 @@ import { day } from "../lib/time";
 import { Empty, Loaded, Said } from "./States";
 import { Diff, When } from "./Words";
 
-const ICONS: Record<string, typeof IconUser> = { person: IconUser, key: IconKey, guard: IconShieldCheck, system: IconRobot };
+const ICONS: Record<string, typeof IconUser> = {
+  person: IconUser,
+  key: IconKey,
+  guard: IconShieldCheck,
+  system: IconRobot,
+};
 
 export function ChangeLog({ about, before, limit = 50 }: { about: About; before?: number; limit?: number }) {
   const query = useQuery(changes(about, before, limit));
@@ -20,7 +25,10 @@ export function ChangeLog({ about, before, limit = 50 }: { about: About; before?
   return (
     <Loaded query={query}>
       {({ changes: list, next }) => {
-        if (list.length === 0) return <Empty title="No changes" why="Everything that changes what people get is written here, with its reason." />;
+        if (list.length === 0)
+          return (
+            <Empty title="No changes" why="Everything that changes what people get is written here, with its reason." />
+          );
         return (
           <>
             <ol className="log" aria-label="Changes, newest first">
@@ -36,7 +44,10 @@ export function ChangeLog({ about, before, limit = 50 }: { about: About; before?
               })}
             </ol>
             {next != null && (
-              <Button variant="default" onClick={() => void navigate({ to: ".", search: (old) => ({ ...old, before: String(next) }) })}>
+              <Button
+                variant="default"
+                onClick={() => void navigate({ to: ".", search: (old) => ({ ...old, before: String(next) }) })}
+              >
                 Older changes
               </Button>
             )}
@@ -50,7 +61,11 @@ export function ChangeLog({ about, before, limit = 50 }: { about: About; before?
 /** Whether two changes are edits of the same kind to the same place, so that they can be compared. */
 function same(a: ChangeView, b: ChangeView): boolean {
   const [x, y] = [a.change.edit as Record<string, unknown>, b.change.edit as Record<string, unknown>];
-  return JSON.stringify(a.about) === JSON.stringify(b.about) && x["edit"] === y["edit"] && x["environment"] === y["environment"];
+  return (
+    JSON.stringify(a.about) === JSON.stringify(b.about) &&
+    x["edit"] === y["edit"] &&
+    x["environment"] === y["environment"]
+  );
 }
 
 function Entry({ view, before }: { view: ChangeView; before?: ChangeView }) {
@@ -61,16 +76,26 @@ function Entry({ view, before }: { view: ChangeView; before?: ChangeView }) {
   return (
     <article className="log-entry">
       <Tooltip label={by.kind}>
-        <span className="who" data-kind={by.kind}><Icon size={15} stroke={1.7} aria-label={by.kind} /></span>
+        <span className="who" data-kind={by.kind}>
+          <Icon size={15} stroke={1.7} aria-label={by.kind} />
+        </span>
       </Tooltip>
       <div className="grow">
-        <div><span className="strong">{by.name}</span> {sentence}</div>
-        {change.why && <div className="why"><Said>{change.why}</Said></div>}
+        <div>
+          <span className="strong">{by.name}</span> {sentence}
+        </div>
+        {change.why && (
+          <div className="why">
+            <Said>{change.why}</Said>
+          </div>
+        )}
         {open && (
           <div style={{ marginTop: 8 }}>
             <Diff label={`Edit of revision ${change.revision}`} lines={diff(before?.change.edit, change.edit)} />
             <p className="dim" style={{ margin: "4px 0 0", fontSize: 12 }}>
-              {before ? `compared with revision ${before.change.revision}, the last edit of this kind` : "the first edit of this kind on this page"}
+              {before
+                ? `compared with revision ${before.change.revision}, the last edit of this kind`
+                : "the first edit of this kind on this page"}
             </p>
           </div>
         )}
@@ -78,7 +103,14 @@ function Entry({ view, before }: { view: ChangeView; before?: ChangeView }) {
       <div className="meta">
         <When at={change.at} />
         <span className="dim num">r{change.revision}</span>
-        <ActionIcon variant="subtle" color="gray" size="sm" onClick={() => setOpen(!open)} aria-expanded={open} aria-label={`What revision ${change.revision} changed`}>
+        <ActionIcon
+          variant="subtle"
+          color="gray"
+          size="sm"
+          onClick={() => setOpen(!open)}
+          aria-expanded={open}
+          aria-label={`What revision ${change.revision} changed`}
+        >
           <Chevron size={16} aria-hidden />
         </ActionIcon>
       </div>

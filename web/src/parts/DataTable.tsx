@@ -38,7 +38,10 @@ export function DataTable<T>({ label, columns, rows, id, onOpen, order: first }:
   }, [rows, columns, order]);
   const many = sorted.length > MANY;
   const virtual = useVirtualizer({
-    count: many ? sorted.length : 0, getScrollElement: () => wrap.current, estimateSize: () => ROW, overscan: 12,
+    count: many ? sorted.length : 0,
+    getScrollElement: () => wrap.current,
+    estimateSize: () => ROW,
+    overscan: 12,
   });
   const items = virtual.getVirtualItems();
   const [start, end] = many ? [items[0]?.index ?? 0, (items[items.length - 1]?.index ?? -1) + 1] : [0, sorted.length];
@@ -59,7 +62,13 @@ export function DataTable<T>({ label, columns, rows, id, onOpen, order: first }:
   };
 
   return (
-    <div className="table-wrap" ref={wrap} tabIndex={many ? 0 : undefined} role={many ? "region" : undefined} aria-label={many ? label : undefined}>
+    <div
+      className="table-wrap"
+      ref={wrap}
+      tabIndex={many ? 0 : undefined}
+      role={many ? "region" : undefined}
+      aria-label={many ? label : undefined}
+    >
       <table className="table" aria-label={label} aria-rowcount={sorted.length + 1}>
         <thead>
           <tr>
@@ -67,10 +76,17 @@ export function DataTable<T>({ label, columns, rows, id, onOpen, order: first }:
               const on = order?.key === column.key;
               const Arrow = order?.down ? IconArrowDown : IconArrowUp;
               return (
-                <th key={column.key} scope="col" className={column.right ? "right" : column.wide ? "wide" : undefined}
-                  aria-sort={on ? (order.down ? "descending" : "ascending") : undefined}>
+                <th
+                  key={column.key}
+                  scope="col"
+                  className={column.right ? "right" : column.wide ? "wide" : undefined}
+                  aria-sort={on ? (order.down ? "descending" : "ascending") : undefined}
+                >
                   {column.sort ? (
-                    <button type="button" onClick={() => setOrder({ key: column.key, down: on ? !order.down : Boolean(column.right) })}>
+                    <button
+                      type="button"
+                      onClick={() => setOrder({ key: column.key, down: on ? !order.down : Boolean(column.right) })}
+                    >
                       {column.head} {on && <Arrow size={12} aria-hidden />}
                     </button>
                   ) : (
@@ -92,7 +108,8 @@ export function DataTable<T>({ label, columns, rows, id, onOpen, order: first }:
               data-opens={onOpen ? "" : undefined}
               onClick={(event) => {
                 const target = event.target as HTMLElement;
-                if (onOpen && !target.closest("a, button, label, input") && !window.getSelection()?.toString()) onOpen(row);
+                if (onOpen && !target.closest("a, button, label, input") && !window.getSelection()?.toString())
+                  onOpen(row);
               }}
             >
               {columns.map((column) => (

@@ -27,7 +27,10 @@ export function Page({ title, name, state, above, actions, tabs, children }: Pro
     <div className="page">
       {above && (
         <div className="crumb">
-          <Link to={above.to} activeOptions={{ exact: true }}>{above.label}</Link> /
+          <Link to={above.to} activeOptions={{ exact: true }}>
+            {above.label}
+          </Link>{" "}
+          /
         </div>
       )}
       <header>

@@ -48,7 +48,11 @@ export function Failed({ error, retry, since }: { error: unknown; retry?: () => 
         </p>
         {(known?.requestId || since) && (
           <p className="dim">
-            {known?.requestId && <>request <span className="mono">{known.requestId}</span></>}
+            {known?.requestId && (
+              <>
+                request <span className="mono">{known.requestId}</span>
+              </>
+            )}
             {known?.requestId && since ? " · " : ""}
             {since ? `since ${new Date(since).toLocaleTimeString("en-GB")}` : ""}
           </p>
@@ -66,7 +70,19 @@ export function Failed({ error, retry, since }: { error: unknown; retry?: () => 
 /** Text of the server with its values in backticks set as code. */
 export function Said({ children }: { children: string }) {
   const parts = children.split(/`([^`]*)`/);
-  return <>{parts.map((part, i) => (i % 2 ? <code key={i} className="mono">{part}</code> : part))}</>;
+  return (
+    <>
+      {parts.map((part, i) =>
+        i % 2 ? (
+          <code key={i} className="mono">
+            {part}
+          </code>
+        ) : (
+          part
+        ),
+      )}
+    </>
+  );
 }
 
 type LoadedProps<T> = { query: UseQueryResult<T>; lines?: number; children: (data: T) => ReactNode };

@@ -12,7 +12,11 @@ import { SERIES } from "../theme";
 export type Tone = "good" | "bad" | "warn" | "accent" | "off" | "production" | "plain";
 
 export function Badge({ tone = "plain", children }: { tone?: Tone; children: ReactNode }) {
-  return <span className="badge" data-tone={tone}>{children}</span>;
+  return (
+    <span className="badge" data-tone={tone}>
+      {children}
+    </span>
+  );
 }
 
 /** A moment as close as it matters; to the second, with the zone, on hover. */
@@ -25,8 +29,13 @@ export function When({ at }: { at: number }) {
 }
 
 const ICONS = {
-  good: IconCircleCheck, bad: IconCircleX, warn: IconAlertTriangle, plain: IconCircleDashed,
-  accent: IconInfoCircle, off: IconCircleDashed, production: IconInfoCircle,
+  good: IconCircleCheck,
+  bad: IconCircleX,
+  warn: IconAlertTriangle,
+  plain: IconCircleDashed,
+  accent: IconInfoCircle,
+  off: IconCircleDashed,
+  production: IconInfoCircle,
 };
 
 /** A verdict as a sentence, with its shape. */
@@ -58,7 +67,9 @@ export function Note({ tone, children }: { tone?: "bad" | "warn"; children: Reac
 export function Snippet({ label, text }: { label: string; text: string }) {
   return (
     <div className="snippet">
-      <pre tabIndex={0} role="region" aria-label={label}>{text}</pre>
+      <pre tabIndex={0} role="region" aria-label={label}>
+        {text}
+      </pre>
       <div className="copy">
         <CopyButton value={text}>
           {({ copied, copy }) => (
@@ -92,11 +103,18 @@ export function ShareBar({ ranges, variants, rest }: { ranges: Stretch[]; varian
     <div>
       <div className="shares" role="img" aria-label={`Shares: ${said}`}>
         {ranges.map((r) => (
-          <span key={r.from} title={`${r.variant}: ${share(r.from)} to ${share(r.to)}`}
-            style={{ flex: `${r.to - r.from} 0 0`, background: color(r.variant) }} />
+          <span
+            key={r.from}
+            title={`${r.variant}: ${share(r.from)} to ${share(r.to)}`}
+            style={{ flex: `${r.to - r.from} 0 0`, background: color(r.variant) }}
+          />
         ))}
       </div>
-      <div className="scale" aria-hidden><span>0%</span><span>50%</span><span>100%</span></div>
+      <div className="scale" aria-hidden>
+        <span>0%</span>
+        <span>50%</span>
+        <span>100%</span>
+      </div>
       <ul className="legend">
         {present.map((v) => (
           <li key={v}>
@@ -118,7 +136,9 @@ export function Diff({ lines, label }: { lines: Line[]; label: string }) {
     <div className="diff" role="region" aria-label={label} tabIndex={0}>
       {shown.map((line, i) =>
         line === null ? (
-          <div key={i} className="dim">…</div>
+          <div key={i} className="dim">
+            …
+          </div>
         ) : (
           <div key={i} data-mark={line.mark}>{`${line.mark} ${line.text}`}</div>
         ),

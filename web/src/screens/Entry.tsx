@@ -19,7 +19,9 @@ function Entry({ title, about, children }: { title: string; about: ReactNode; ch
           <span>Bellwether</span>
         </div>
         <Title order={1}>{title}</Title>
-        <Text c="dimmed" mt={4} mb={24}>{about}</Text>
+        <Text c="dimmed" mt={4} mb={24}>
+          {about}
+        </Text>
         {children}
       </div>
     </main>
@@ -58,10 +60,26 @@ export function LoginScreen(): JSX.Element {
     <Entry title="Log in" about="With the address and password of your account.">
       <form onSubmit={(e) => void submit(e)}>
         <Stack gap="md">
-          <TextInput label="Email" type="email" autoComplete="username" required autoFocus value={email} onChange={(e) => setEmail(e.currentTarget.value)} />
-          <PasswordInput label="Password" autoComplete="current-password" required value={password} onChange={(e) => setPassword(e.currentTarget.value)} />
+          <TextInput
+            label="Email"
+            type="email"
+            autoComplete="username"
+            required
+            autoFocus
+            value={email}
+            onChange={(e) => setEmail(e.currentTarget.value)}
+          />
+          <PasswordInput
+            label="Password"
+            autoComplete="current-password"
+            required
+            value={password}
+            onChange={(e) => setPassword(e.currentTarget.value)}
+          />
           {error ? <Failed error={error} /> : null}
-          <Button type="submit" loading={busy}>Log in</Button>
+          <Button type="submit" loading={busy}>
+            Log in
+          </Button>
         </Stack>
       </form>
     </Entry>
@@ -77,7 +95,10 @@ export function SetupScreen(): JSX.Element {
   const { submit, error, busy } = useEntry(() => setup(token ?? "", name, email, password), "/");
   if (!token) {
     return (
-      <Entry title="Set up" about="This page is opened by the one-time link that bellwether prints at its first start. The link is not complete: its token is missing.">
+      <Entry
+        title="Set up"
+        about="This page is opened by the one-time link that bellwether prints at its first start. The link is not complete: its token is missing."
+      >
         <Anchor href="/login">Log in instead</Anchor>
       </Entry>
     );
@@ -86,12 +107,41 @@ export function SetupScreen(): JSX.Element {
     <Entry title="Set up" about="This link works once. It makes the first account, which may do everything.">
       <form onSubmit={(e) => void submit(e)}>
         <Stack gap="md">
-          <TextInput label="Your name" description="Shown beside every change that you make." autoComplete="name" required autoFocus value={name} onChange={(e) => setName(e.currentTarget.value)} />
-          <TextInput label="Email" type="email" autoComplete="username" required value={email} onChange={(e) => setEmail(e.currentTarget.value)} />
-          <PasswordInput label="Password" description="At least ten characters." autoComplete="new-password" minLength={10} required value={password} onChange={(e) => setPassword(e.currentTarget.value)} />
+          <TextInput
+            label="Your name"
+            description="Shown beside every change that you make."
+            autoComplete="name"
+            required
+            autoFocus
+            value={name}
+            onChange={(e) => setName(e.currentTarget.value)}
+          />
+          <TextInput
+            label="Email"
+            type="email"
+            autoComplete="username"
+            required
+            value={email}
+            onChange={(e) => setEmail(e.currentTarget.value)}
+          />
+          <PasswordInput
+            label="Password"
+            description="At least ten characters."
+            autoComplete="new-password"
+            minLength={10}
+            required
+            value={password}
+            onChange={(e) => setPassword(e.currentTarget.value)}
+          />
           {error ? <Failed error={error} /> : null}
-          <Button type="submit" loading={busy}>Create the account</Button>
-          {session.data ? <Text c="dimmed" size="sm">You are logged in as {session.data.person.name}.</Text> : null}
+          <Button type="submit" loading={busy}>
+            Create the account
+          </Button>
+          {session.data ? (
+            <Text c="dimmed" size="sm">
+              You are logged in as {session.data.person.name}.
+            </Text>
+          ) : null}
         </Stack>
       </form>
     </Entry>

@@ -15,17 +15,34 @@ import { addDays, civil, dateLabel, isDate, now, ZONE } from "../lib/time";
 import { Filters } from "../parts/Filters";
 import { Page } from "../parts/Page";
 import { Empty, Loaded } from "../parts/States";
+import { useSeries } from "../parts/Words";
 import { useEnvironment } from "../shell/environment";
 
 /** The question as the address holds it; what is absent has its default. */
-type Question = { event?: string; measure?: "uniques"; from?: string; to?: string; by?: string; where?: string[]; zone?: string };
+type Question = {
+  event?: string;
+  measure?: "uniques";
+  from?: string;
+  to?: string;
+  by?: string;
+  where?: string[];
+  zone?: string;
+};
 
 export function exploreSearch(search: Search): Question {
-  const date = (value: unknown) => { const t = text(value); return t && isDate(t) ? t : undefined; };
+  const date = (value: unknown) => {
+    const t = text(value);
+    return t && isDate(t) ? t : undefined;
+  };
   const where = decodeFilters(search["where"]).map(encodeFilter);
   return {
-    event: text(search["event"]), measure: oneOf(search["measure"], ["uniques"] as const), from: date(search["from"]), to: date(search["to"]),
-    by: text(search["by"]), where: where.length ? where : undefined, zone: text(search["zone"]),
+    event: text(search["event"]),
+    measure: oneOf(search["measure"], ["uniques"] as const),
+    from: date(search["from"]),
+    to: date(search["to"]),
+    by: text(search["by"]),
+    where: where.length ? where : undefined,
+    zone: text(search["zone"]),
   };
 }
 
@@ -49,7 +66,9 @@ export function ExploreScreen(): JSX.Element {
   const [by, setBy] = useState(question.by ?? "");
   useEffect(() => setBy(question.by ?? ""), [question.by]);
   const finished = (list: Filter[]) => list.filter((f) => f.property && f.values.length > 0);
-  const answer = useQuery(segmentation({ environment: here.key, event, measure, from, to, zone, filters, by: question.by ?? null, limit: 8 }));
+  const answer = useQuery(
+    segmentation({ environment: here.key, event, measure, from, to, zone, filters, by: question.by ?? null, limit: 8 }),
+  );
   const marks = useMarks(here.key, from, to);
   const range = to === today ? RANGES.find((d) => addDays(to, 1 - d) === from) : undefined;
   const events = (known.data?.events ?? []).map((e) => e.event);
@@ -58,24 +77,100 @@ export function ExploreScreen(): JSX.Element {
       <div className="explore">
         <section className="builder" aria-label="The question">
           <div className="fields">
-            <Autocomplete label="Event" data={[{ group: "All", items: ["_any"] }, { group: "Seen here", items: events }]} value={event} onOptionSubmit={(v) => set({ event: v === "_any" ? undefined : v })}
-              description="_any is any active event" onBlur={(e) => { const v = e.currentTarget.value.trim(); if (v && v !== event) set({ event: v === "_any" ? undefined : v }); }}
-              key={event} defaultValue={event} />
-            <TextInput label="Broken down by" description="a property, or user.plan" value={by} placeholder="nothing" onChange={(e) => setBy(e.currentTarget.value)}
-              onBlur={() => set({ by: by.trim() || undefined })} onKeyDown={(e) => { if (e.key === "Enter") set({ by: by.trim() || undefined }); }} />
+            <Autocomplete
+              label="Event"
+              data={[
+                { group: "All", items: ["_any"] },
+                { group: "Seen here", items: events },
+              ]}
+              value={event}
+              onOptionSubmit={(v) => set({ event: v === "_any" ? undefined : v })}
+              description="_any is any active event"
+              onBlur={(e) => {
+                const v = e.currentTarget.value.trim();
+                if (v && v !== event) set({ event: v === "_any" ? undefined : v });
+              }}
+              key={event}
+              defaultValue={event}
+            />
+            <TextInput
+              label="Broken down by"
+              description="a property, or user.plan"
+              value={by}
+              placeholder="nothing"
+              onChange={(e) => setBy(e.currentTarget.value)}
+              onBlur={() => set({ by: by.trim() || undefined })}
+              onKeyDown={(e) => {
+                if (e.key === "Enter") set({ by: by.trim() || undefined });
+              }}
+            />
           </div>
           <div className="row">
-            <SegmentedControl aria-label="Counted" value={measure} onChange={(v) => set({ measure: v === "uniques" ? "uniques" : undefined })} data={[{ value: "totals", label: "Events" }, { value: "uniques", label: "People" }]} />
-            <SegmentedControl aria-label="Days" value={range ? String(range) : "own"} onChange={(v) => { if (v !== "own") set({ to: undefined, from: v === "30" ? undefined : addDays(today, 1 - Number(v)) }); }}
-              data={[...RANGES.map((d) => ({ value: String(d), label: `${d} d` })), { value: "own", label: "Own", disabled: range !== undefined }]} />
-            <TextInput type="date" aria-label="First day" value={from} max={to} w={150} onChange={(e) => { const v = e.currentTarget.value; if (isDate(v)) set({ from: v }); }} />
+            <SegmentedControl
+              aria-label="Counted"
+              value={measure}
+              onChange={(v) => set({ measure: v === "uniques" ? "uniques" : undefined })}
+              data={[
+                { value: "totals", label: "Events" },
+                { value: "uniques", label: "People" },
+              ]}
+            />
+            <SegmentedControl
+              aria-label="Days"
+              value={range ? String(range) : "own"}
+              onChange={(v) => {
+                if (v !== "own") set({ to: undefined, from: v === "30" ? undefined : addDays(today, 1 - Number(v)) });
+              }}
+              data={[
+                ...RANGES.map((d) => ({ value: String(d), label: `${d} d` })),
+                { value: "own", label: "Own", disabled: range !== undefined },
+              ]}
+            />
+            <TextInput
+              type="date"
+              aria-label="First day"
+              value={from}
+              max={to}
+              w={150}
+              onChange={(e) => {
+                const v = e.currentTarget.value;
+                if (isDate(v)) set({ from: v });
+              }}
+            />
             <span className="dim">to</span>
-            <TextInput type="date" aria-label="Last day" value={to} min={from} w={150} onChange={(e) => { const v = e.currentTarget.value; if (isDate(v)) set({ to: v }); }} />
-            <Select aria-label="Zone" data={[...new Set([zone, ZONE, "UTC"])]} value={zone} w={170} allowDeselect={false} onChange={(v) => set({ zone: v && v !== ZONE ? v : undefined })} />
+            <TextInput
+              type="date"
+              aria-label="Last day"
+              value={to}
+              min={from}
+              w={150}
+              onChange={(e) => {
+                const v = e.currentTarget.value;
+                if (isDate(v)) set({ to: v });
+              }}
+            />
+            <Select
+              aria-label="Zone"
+              data={[...new Set([zone, ZONE, "UTC"])]}
+              value={zone}
+              w={170}
+              allowDeselect={false}
+              onChange={(v) => set({ zone: v && v !== ZONE ? v : undefined })}
+            />
           </div>
-          <Filters label="Where" value={draft} onChange={(list) => { setDraft(list); const done = finished(list).map(encodeFilter); set({ where: done.length ? done : undefined }); }} />
+          <Filters
+            label="Where"
+            value={draft}
+            onChange={(list) => {
+              setDraft(list);
+              const done = finished(list).map(encodeFilter);
+              set({ where: done.length ? done : undefined });
+            }}
+          />
         </section>
-        <Loaded query={answer} lines={10}>{(a) => <Chart answer={a} marks={marks} updating={answer.isPlaceholderData} />}</Loaded>
+        <Loaded query={answer} lines={10}>
+          {(a) => <Chart answer={a} marks={marks} updating={answer.isPlaceholderData} />}
+        </Loaded>
       </div>
     </Page>
   );
@@ -84,17 +179,33 @@ export function ExploreScreen(): JSX.Element {
 /** Changes of flags and experiments here, as marks on the time axis. */
 function useMarks(environment: string, from: string, to: string): Mark[] {
   const log = useQuery(changes({}, undefined, 500)).data;
-  return useMemo(() => (log?.changes ?? []).flatMap((v) => {
-    const date = civil(v.change.at);
-    const edit = v.change.edit as Record<string, unknown>;
-    const here = edit["environment"] === undefined ? String(edit["edit"]).startsWith("experiment_st") || edit["edit"] === "experiment_shipped" : edit["environment"] === environment;
-    return here && typeof edit["edit"] === "string" && date >= from && date <= to && !edit["edit"].endsWith("_created") ? [{ date, text: v.sentence.replace(` in ${environment}`, "") }] : [];
-  }).reverse(), [log, environment, from, to]);
+  return useMemo(
+    () =>
+      (log?.changes ?? [])
+        .flatMap((v) => {
+          const date = civil(v.change.at);
+          const edit = v.change.edit as Record<string, unknown>;
+          const here =
+            edit["environment"] === undefined
+              ? String(edit["edit"]).startsWith("experiment_st") || edit["edit"] === "experiment_shipped"
+              : edit["environment"] === environment;
+          return here &&
+            typeof edit["edit"] === "string" &&
+            date >= from &&
+            date <= to &&
+            !edit["edit"].endsWith("_created")
+            ? [{ date, text: v.sentence.replace(` in ${environment}`, "") }]
+            : [];
+        })
+        .reverse(),
+    [log, environment, from, to],
+  );
 }
 
 function Chart({ answer: a, marks, updating }: { answer: Segmentation; marks: Mark[]; updating: boolean }) {
   const picture = useRef<Picture>(null);
   const [markers, setMarkers] = useState(true);
+  const color = useSeries();
   const { asked } = a;
   const uniques = asked.measure === "uniques";
   const name = asked.event === "_any" ? "any event" : asked.event;
@@ -104,35 +215,83 @@ function Chart({ answer: a, marks, updating }: { answer: Segmentation; marks: Ma
   const file = `${name.replaceAll(/\W+/g, "-")}-${asked.from}-${asked.to}`;
   if (total === 0) {
     return (
-      <Empty title={`No ${name} here`} why={`Nothing matched from ${dateLabel(asked.from, a.dates[a.dates.length - 1])} to ${dateLabel(asked.to, asked.from)} in ${asked.environment}. Widen the days, drop a condition, or look at what does come in.`}>
+      <Empty
+        title={`No ${name} here`}
+        why={`Nothing matched from ${dateLabel(asked.from, a.dates[a.dates.length - 1])} to ${dateLabel(asked.to, asked.from)} in ${asked.environment}. Widen the days, drop a condition, or look at what does come in.`}
+      >
         <a href={`/events?env=${encodeURIComponent(asked.environment)}`}>See the events</a>
       </Empty>
     );
   }
   return (
     <section aria-busy={updating}>
-      <ChartFrame title={<>{title} {updating && <span className="dim">updating</span>}</>} file={file} picture={picture} open
-        head={["day", ...lines.map((l) => l.name)]} rows={a.dates.map((date, d) => [date, ...a.series.map((s) => s.values[d] ?? 0)])} shown={(v) => count(v)}>
+      <ChartFrame
+        title={
+          <>
+            {title} {updating && <span className="dim">updating</span>}
+          </>
+        }
+        file={file}
+        picture={picture}
+        open
+        head={["day", ...lines.map((l) => l.name)]}
+        rows={a.dates.map((date, d) => [date, ...a.series.map((s) => s.values[d] ?? 0)])}
+        shown={(v) => count(v)}
+      >
         {asked.by ? (
-          <p className="dim" style={{ margin: "0 0 4px" }}>{plural(a.series.length, "value")} of {asked.by}</p>
+          <p className="dim" style={{ margin: "0 0 4px" }}>
+            {plural(a.series.length, "value")} of {asked.by}
+          </p>
         ) : (
-          <p className="big num" title={String(total)}>{count(total)}<span> {uniques ? "people" : "events"} in {plural(a.dates.length, "day")}</span></p>
+          <p className="big num" title={String(total)}>
+            {count(total)}
+            <span>
+              {" "}
+              {uniques ? "people" : "events"} in {plural(a.dates.length, "day")}
+            </span>
+          </p>
         )}
-        <TimeChart ref={picture} label={title} unit={uniques ? "people" : "events"} dates={a.dates} lines={lines} partial={a.partial} marks={markers ? marks : []} />
+        <TimeChart
+          ref={picture}
+          label={title}
+          unit={uniques ? "people" : "events"}
+          dates={a.dates}
+          lines={lines}
+          partial={a.partial}
+          marks={markers ? marks : []}
+        />
         <div className="row dim" style={{ marginTop: 8, fontSize: 13 }}>
           <span>Days in {asked.zone}.</span>
           {a.partial && <span>{dateLabel(a.partial)} is not over: dashed.</span>}
-          {a.cut.groups > 0 && <span>{plural(a.cut.groups, "more value")} left out, the largest with {count(a.cut.largest)}.</span>}
-          {marks.length > 0 && <label className="row" style={{ gap: 6 }}><input type="checkbox" checked={markers} onChange={(e) => setMarkers(e.currentTarget.checked)} /> Mark changes</label>}
+          {a.cut.groups > 0 && (
+            <span>
+              {plural(a.cut.groups, "more value")} left out, the largest with {count(a.cut.largest)}.
+            </span>
+          )}
+          {marks.length > 0 && (
+            <label className="row" style={{ gap: 6 }}>
+              <input type="checkbox" checked={markers} onChange={(e) => setMarkers(e.currentTarget.checked)} /> Mark
+              changes
+            </label>
+          )}
         </div>
         {lines.length > 1 && (
           <ul className="legend totals" aria-label="Totals">
-            {a.series.map((s, i) => <li key={i}><span className="strong">{s.group ?? name}</span> {count(s.total)}</li>)}
+            {a.series.map((s, i) => (
+              <li key={i}>
+                <i style={{ background: color(i) }} />
+                <span className="strong">{s.group ?? name}</span> {count(s.total)}
+              </li>
+            ))}
           </ul>
         )}
       </ChartFrame>
       <details style={{ marginTop: 24 }}>
-        <summary><Title order={2} style={{ display: "inline" }}>How this was computed</Title></summary>
+        <summary>
+          <Title order={2} style={{ display: "inline" }}>
+            How this was computed
+          </Title>
+        </summary>
         <p className="dim">Events up to seq {count(a.seq)}. The same over the API:</p>
         <pre className="how mono" tabIndex={0}>{`POST /api/query/segmentation\n${JSON.stringify(asked, null, 2)}`}</pre>
       </details>

@@ -39,9 +39,20 @@ export function FlagScreen(): JSX.Element {
   return (
     <Page
       name={key}
-      title={<>{key} {view?.flag.archived && <Badge tone="off">archived</Badge>}</>}
+      title={
+        <>
+          {key} {view?.flag.archived && <Badge tone="off">archived</Badge>}
+        </>
+      }
       above={{ label: "Flags", to: "/flags" }}
-      state={view ? <>In {here.name} it is {view.states[here.key] ?? "missing"}. Changed {ago(view.changed)} by {view.changed_by.name}.</> : undefined}
+      state={
+        view ? (
+          <>
+            In {here.name} it is {view.states[here.key] ?? "missing"}. Changed {ago(view.changed)} by{" "}
+            {view.changed_by.name}.
+          </>
+        ) : undefined
+      }
       actions={view ? <Actions view={view} /> : undefined}
       tabs={{ all: TABS, open, label: `Views of ${key}` }}
     >
@@ -50,14 +61,33 @@ export function FlagScreen(): JSX.Element {
           if (open === "changes") return <ChangeLog about={{ flag: key }} />;
           if (open === "about") return <SettingsTab view={v} />;
           const setting = v.flag.settings[here.key];
-          if (!setting) return <Empty title={`Not in ${here.name}`} why="This flag was made before the environment. It can be made there over the API." />;
+          if (!setting)
+            return (
+              <Empty
+                title={`Not in ${here.name}`}
+                why="This flag was made before the environment. It can be made there over the API."
+              />
+            );
           const left = v.left_out[here.key];
           return (
             <>
-              {left && <div style={{ marginBottom: 16 }}><Note tone="warn"><p>Local evaluation by Amplitude SDKs leaves this flag out: {left}. Remote evaluation and OFREP carry it exactly.</p></Note></div>}
-              {open === "rollout" ? <RolloutTab view={v} setting={setting} here={here} />
-                : open === "try" ? <TryTab view={v} here={here} />
-                  : <TargetingTab key={`${here.key} ${v.flag.key}`} view={v} setting={setting} here={here} />}
+              {left && (
+                <div style={{ marginBottom: 16 }}>
+                  <Note tone="warn">
+                    <p>
+                      Local evaluation by Amplitude SDKs leaves this flag out: {left}. Remote evaluation and OFREP carry
+                      it exactly.
+                    </p>
+                  </Note>
+                </div>
+              )}
+              {open === "rollout" ? (
+                <RolloutTab view={v} setting={setting} here={here} />
+              ) : open === "try" ? (
+                <TryTab view={v} here={here} />
+              ) : (
+                <TargetingTab key={`${here.key} ${v.flag.key}`} view={v} setting={setting} here={here} />
+              )}
             </>
           );
         }}
@@ -73,22 +103,49 @@ function Actions({ view }: { view: FlagView }) {
   const on = toggle.shows(view, here.key);
   const able = may.allowed && view.flag.settings[here.key] !== undefined && !view.flag.archived;
   // The switch itself may have the focus; only where one types is K a letter.
-  useHotkeys([["k", (event) => { if (able && on && !typing(event.target)) void toggle.ask(view, here, true); }]], []);
+  useHotkeys(
+    [
+      [
+        "k",
+        (event) => {
+          if (able && on && !typing(event.target)) void toggle.ask(view, here, true);
+        },
+      ],
+    ],
+    [],
+  );
   if (view.flag.archived || !view.flag.settings[here.key]) return null;
   return (
     <Group gap="md" wrap="nowrap">
       <Tooltip label={may.allowed ? "Turns it off at once: key K, then one confirmation" : may.reason}>
-        <Button variant="default" leftSection={<IconPower size={16} aria-hidden />} disabled={!able || !on} onClick={() => void toggle.ask(view, here, true)} aria-keyshortcuts="K">
+        <Button
+          variant="default"
+          leftSection={<IconPower size={16} aria-hidden />}
+          disabled={!able || !on}
+          onClick={() => void toggle.ask(view, here, true)}
+          aria-keyshortcuts="K"
+        >
           Kill switch
         </Button>
       </Tooltip>
-      <Switch size="md" checked={on} disabled={!able} onChange={() => void toggle.ask(view, here)} withThumbIndicator={false}
-        label={<span className="strong">{on ? "On" : "Off"}</span>} aria-label={`${view.flag.key} in ${here.name}`} />
+      <Switch
+        size="md"
+        checked={on}
+        disabled={!able}
+        onChange={() => void toggle.ask(view, here)}
+        withThumbIndicator={false}
+        label={<span className="strong">{on ? "On" : "Off"}</span>}
+        aria-label={`${view.flag.key} in ${here.name}`}
+      />
     </Group>
   );
 }
 
 function typing(target: EventTarget | null): boolean {
   if (target instanceof HTMLInputElement) return !["checkbox", "radio", "button"].includes(target.type);
-  return target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement || (target instanceof HTMLElement && (target.isContentEditable || target.closest('[role="dialog"]') !== null));
+  return (
+    target instanceof HTMLTextAreaElement ||
+    target instanceof HTMLSelectElement ||
+    (target instanceof HTMLElement && (target.isContentEditable || target.closest('[role="dialog"]') !== null))
+  );
 }

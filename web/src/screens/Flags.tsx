@@ -27,71 +27,139 @@ export function FlagsScreen(): JSX.Element {
   const may = useMay("editor");
   const others = all.filter((e) => e.key !== here.key);
 
-  const columns = useMemo<Column<FlagView>[]>(() => [
-    {
-      key: "on", head: here.name, sort: (v) => (v.flag.settings[here.key]?.on ? 1 : 0),
-      cell: (v) => {
-        const setting = v.flag.settings[here.key];
-        if (!setting) return <span className="dim">not here</span>;
-        if (v.flag.archived) return <Badge tone="off">archived</Badge>;
-        return (
-          <Tooltip label={may.reason} disabled={may.allowed}>
-            <span className="row nowrap" style={{ flexWrap: "nowrap" }}>
-              <Switch size="sm" checked={toggle.shows(v, here.key)} disabled={!may.allowed} withThumbIndicator={false}
-                aria-label={`${v.flag.key} in ${here.name}`} onChange={() => toggle.ask(v, here)} />
-              <span aria-hidden style={{ width: 22 }} className={setting.on ? "strong" : "dim"}>{toggle.shows(v, here.key) ? "On" : "Off"}</span>
-            </span>
-          </Tooltip>
-        );
+  const columns = useMemo<Column<FlagView>[]>(
+    () => [
+      {
+        key: "on",
+        head: here.name,
+        sort: (v) => (v.flag.settings[here.key]?.on ? 1 : 0),
+        cell: (v) => {
+          const setting = v.flag.settings[here.key];
+          if (!setting) return <span className="dim">not here</span>;
+          if (v.flag.archived) return <Badge tone="off">archived</Badge>;
+          return (
+            <Tooltip label={may.reason} disabled={may.allowed}>
+              <span className="row nowrap" style={{ flexWrap: "nowrap" }}>
+                <Switch
+                  size="sm"
+                  checked={toggle.shows(v, here.key)}
+                  disabled={!may.allowed}
+                  withThumbIndicator={false}
+                  aria-label={`${v.flag.key} in ${here.name}`}
+                  onChange={() => toggle.ask(v, here)}
+                />
+                <span aria-hidden style={{ width: 22 }} className={setting.on ? "strong" : "dim"}>
+                  {toggle.shows(v, here.key) ? "On" : "Off"}
+                </span>
+              </span>
+            </Tooltip>
+          );
+        },
       },
-    },
-    {
-      key: "key", head: "Flag", wide: true, sort: (v) => v.flag.key,
-      cell: (v) => (
-        <>
-          <Link to="/flags/$flag" params={{ flag: v.flag.key }} className="key">{v.flag.key}</Link>
-          <div className="under">{v.states[here.key] ?? v.flag.name}</div>
-        </>
-      ),
-    },
-    ...others.map((e): Column<FlagView> => ({
-      key: `env-${e.key}`, head: e.name, sort: (v) => (v.flag.settings[e.key]?.on ? 1 : 0),
-      cell: (v) => <Badge tone={v.flag.settings[e.key]?.on ? "accent" : "off"}>{v.flag.settings[e.key]?.on ? "On" : "Off"}</Badge>,
-    })),
-    { key: "kind", head: "Kind", sort: (v) => v.flag.kind, cell: (v) => <span className="dim">{v.flag.kind}</span> },
-    {
-      key: "changed", head: "Changed", right: true, sort: (v) => v.changed,
-      cell: (v) => <><When at={v.changed} /><div className="under nowrap">{v.changed_by.name}</div></>,
-    },
-  ], [here, others, may, toggle]);
+      {
+        key: "key",
+        head: "Flag",
+        wide: true,
+        sort: (v) => v.flag.key,
+        cell: (v) => (
+          <>
+            <Link to="/flags/$flag" params={{ flag: v.flag.key }} className="key">
+              {v.flag.key}
+            </Link>
+            <div className="under">{v.states[here.key] ?? v.flag.name}</div>
+          </>
+        ),
+      },
+      ...others.map((e): Column<FlagView> => ({
+        key: `env-${e.key}`,
+        head: e.name,
+        sort: (v) => (v.flag.settings[e.key]?.on ? 1 : 0),
+        cell: (v) => (
+          <Badge tone={v.flag.settings[e.key]?.on ? "accent" : "off"}>
+            {v.flag.settings[e.key]?.on ? "On" : "Off"}
+          </Badge>
+        ),
+      })),
+      { key: "kind", head: "Kind", sort: (v) => v.flag.kind, cell: (v) => <span className="dim">{v.flag.kind}</span> },
+      {
+        key: "changed",
+        head: "Changed",
+        right: true,
+        sort: (v) => v.changed,
+        cell: (v) => (
+          <>
+            <When at={v.changed} />
+            <div className="under nowrap">{v.changed_by.name}</div>
+          </>
+        ),
+      },
+    ],
+    [here, others, may, toggle],
+  );
 
   return (
     <Page
       title="Flags"
-      state={query.data ? `${plural(query.data.length, "flag")}, ${plural(query.data.filter((v) => v.flag.settings[here.key]?.on && !v.flag.archived).length, "is", "are").replace(/ (is|are)$/, " on")} in ${here.name}.` : undefined}
-      actions={<Button component={Link} to="/flags/new" leftSection={<IconPlus size={16} aria-hidden />}>New flag</Button>}
+      state={
+        query.data
+          ? `${plural(query.data.length, "flag")}, ${plural(query.data.filter((v) => v.flag.settings[here.key]?.on && !v.flag.archived).length, "is", "are").replace(/ (is|are)$/, " on")} in ${here.name}.`
+          : undefined
+      }
+      actions={
+        <Button component={Link} to="/flags/new" leftSection={<IconPlus size={16} aria-hidden />}>
+          New flag
+        </Button>
+      }
     >
       <Loaded query={query}>
         {(list) => {
           const words = q.toLowerCase().split(/\s+/).filter(Boolean);
           const shown = list.filter((v) => {
-            const hay = [v.flag.key, v.flag.name, v.flag.description ?? "", v.states[here.key] ?? ""].join(" ").toLowerCase();
+            const hay = [v.flag.key, v.flag.name, v.flag.description ?? "", v.states[here.key] ?? ""]
+              .join(" ")
+              .toLowerCase();
             return words.every((w) => hay.includes(w));
           });
           if (list.length === 0) return <NoFlags />;
           return (
             <>
               <div className="row" style={{ marginBottom: 12 }}>
-                <TextInput aria-label="Search flags" placeholder="Search by key, name or state" value={q} w={320} maw="100%"
+                <TextInput
+                  aria-label="Search flags"
+                  placeholder="Search by key, name or state"
+                  value={q}
+                  w={320}
+                  maw="100%"
                   leftSection={<IconSearch size={15} aria-hidden />}
-                  onChange={(e) => { const value = e.currentTarget.value; void navigate({ search: (old) => ({ ...old, q: value || undefined }), replace: true }); }} />
-                <Switch size="xs" label="With archived" checked={archived !== undefined} onChange={(e) => { const on = e.currentTarget.checked; void navigate({ search: (old) => ({ ...old, archived: on ? "1" : undefined }), replace: true }); }} />
+                  onChange={(e) => {
+                    const value = e.currentTarget.value;
+                    void navigate({ search: (old) => ({ ...old, q: value || undefined }), replace: true });
+                  }}
+                />
+                <Switch
+                  size="xs"
+                  label="With archived"
+                  checked={archived !== undefined}
+                  onChange={(e) => {
+                    const on = e.currentTarget.checked;
+                    void navigate({ search: (old) => ({ ...old, archived: on ? "1" : undefined }), replace: true });
+                  }}
+                />
               </div>
               {shown.length === 0 ? (
-                <Empty title={`No flag matches “${q}”`} why="The search looks at keys, names, descriptions and states." />
+                <Empty
+                  title={`No flag matches “${q}”`}
+                  why="The search looks at keys, names, descriptions and states."
+                />
               ) : (
-                <DataTable label="Flags" columns={columns} rows={shown} id={(v) => v.flag.key} order={{ key: "key", down: false }}
-                  onOpen={(v) => void navigate({ to: "/flags/$flag", params: { flag: v.flag.key } })} />
+                <DataTable
+                  label="Flags"
+                  columns={columns}
+                  rows={shown}
+                  id={(v) => v.flag.key}
+                  order={{ key: "key", down: false }}
+                  onOpen={(v) => void navigate({ to: "/flags/$flag", params: { flag: v.flag.key } })}
+                />
               )}
             </>
           );
@@ -103,11 +171,17 @@ export function FlagsScreen(): JSX.Element {
 
 function NoFlags() {
   return (
-    <Empty title="No flags yet" why="A flag decides at run time who gets which variant: on for some, off for others, and back in a second. Make one here, or over the API.">
-      <Snippet label="curl" text={`curl -X POST ${window.location.origin}/api/flags \\
+    <Empty
+      title="No flags yet"
+      why="A flag decides at run time who gets which variant: on for some, off for others, and back in a second. Make one here, or over the API."
+    >
+      <Snippet
+        label="curl"
+        text={`curl -X POST ${window.location.origin}/api/flags \\
   -H "Authorization: Bearer <an admin key, from Settings>" \\
   -H "Content-Type: application/json" \\
-  -d '{"flag": "checkout-v2", "why": "the new checkout"}'`} />
+  -d '{"flag": "checkout-v2", "why": "the new checkout"}'`}
+      />
     </Empty>
   );
 }

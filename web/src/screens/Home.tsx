@@ -25,34 +25,82 @@ export function HomeScreen(): JSX.Element {
   const known = useQuery(catalogue(here.key));
   const to = civil(now());
   const from = addDays(to, -29);
-  const activity = useQuery({ ...segmentation({ environment: here.key, event: "_any", measure: "uniques", from, to, zone: ZONE, filters: [], by: null, limit: 10 }), enabled: (known.data?.events.length ?? 0) > 0 });
+  const activity = useQuery({
+    ...segmentation({
+      environment: here.key,
+      event: "_any",
+      measure: "uniques",
+      from,
+      to,
+      zone: ZONE,
+      filters: [],
+      by: null,
+      limit: 10,
+    }),
+    enabled: (known.data?.events.length ?? 0) > 0,
+  });
   const fresh = known.data?.events.length === 0;
   const on = all.data?.filter((v) => v.flag.settings[here.key]?.on).length ?? 0;
   const live = running.data?.filter((v) => v.experiment.state.state === "running") ?? [];
   return (
-    <Page title={fresh ? `Welcome, ${person?.name ?? ""}` : "Home"} name="Home"
-      state={fresh ? "Four steps close the loop: a flag serves a variant, people act, events come in, an experiment decides." : `${plural(on, "flag")} on and ${plural(live.filter((v) => v.experiment.environment === here.key).length, "experiment")} running in ${here.name}.`}>
-      {fresh ? <FirstSteps flags={all.data?.length ?? 0} experiments={running.data?.length ?? 0} /> : (
+    <Page
+      title={fresh ? `Welcome, ${person?.name ?? ""}` : "Home"}
+      name="Home"
+      state={
+        fresh
+          ? "Four steps close the loop: a flag serves a variant, people act, events come in, an experiment decides."
+          : `${plural(on, "flag")} on and ${plural(live.filter((v) => v.experiment.environment === here.key).length, "experiment")} running in ${here.name}.`
+      }
+    >
+      {fresh ? (
+        <FirstSteps flags={all.data?.length ?? 0} experiments={running.data?.length ?? 0} />
+      ) : (
         <>
           <Section title="Now">
-            <Loaded query={all} lines={3}>{(list) => <Attention list={list} environment={here.key} experiments={live} />}</Loaded>
+            <Loaded query={all} lines={3}>
+              {(list) => <Attention list={list} environment={here.key} experiments={live} />}
+            </Loaded>
           </Section>
           <section className="section">
             {activity.data && (
               <>
-                <h2 style={{ margin: 0, fontSize: 15, fontWeight: 500 }}><Link to="/explore" search={{ measure: "uniques" }} style={{ textDecoration: "underline", textUnderlineOffset: 2 }}>Active people</Link> <span className="dim" style={{ fontWeight: 400 }}>{count(activity.data.series[0]?.total ?? 0)} in 30 days</span></h2>
-                <TimeChart label="Active people by day" unit="people" dates={activity.data.dates} height={220} partial={activity.data.partial} lines={[{ name: "people", values: activity.data.series[0]?.values ?? [] }]} />
+                <h2 style={{ margin: 0, fontSize: 15, fontWeight: 500 }}>
+                  <Link
+                    to="/explore"
+                    search={{ measure: "uniques" }}
+                    style={{ textDecoration: "underline", textUnderlineOffset: 2 }}
+                  >
+                    Active people
+                  </Link>{" "}
+                  <span className="dim" style={{ fontWeight: 400 }}>
+                    {count(activity.data.series[0]?.total ?? 0)} in 30 days
+                  </span>
+                </h2>
+                <TimeChart
+                  label="Active people by day"
+                  unit="people"
+                  dates={activity.data.dates}
+                  height={220}
+                  partial={activity.data.partial}
+                  lines={[{ name: "people", values: activity.data.series[0]?.values ?? [] }]}
+                />
               </>
             )}
           </section>
         </>
       )}
-      <Section title="Last changes"><ChangeLog about={{}} limit={8} /></Section>
+      <Section title="Last changes">
+        <ChangeLog about={{}} limit={8} />
+      </Section>
     </Page>
   );
 }
 
-type AttentionProps = { list: FlagView[]; environment: string; experiments: NonNullable<ReturnType<typeof useRunning>> };
+type AttentionProps = {
+  list: FlagView[];
+  environment: string;
+  experiments: NonNullable<ReturnType<typeof useRunning>>;
+};
 function useRunning() {
   return useQuery(experiments).data;
 }
@@ -63,7 +111,20 @@ function Attention({ list, environment, experiments: live }: AttentionProps) {
   const items: { key: string; node: ReactNode }[] = [];
   for (const v of live.filter((e) => e.experiment.environment === environment)) {
     const left = daysLeft(v) ?? 0;
-    items.push({ key: `e-${v.experiment.key}`, node: <><Link className="key" to="/experiments/$experiment" params={{ experiment: v.experiment.key }}>{v.experiment.name}</Link> <Stage view={v} /> <span className="dim">{left > 0 ? `decides by ${v.experiment.plan.metric}` : "the horizon has passed: look at the verdict"}</span></> });
+    items.push({
+      key: `e-${v.experiment.key}`,
+      node: (
+        <>
+          <Link className="key" to="/experiments/$experiment" params={{ experiment: v.experiment.key }}>
+            {v.experiment.name}
+          </Link>{" "}
+          <Stage view={v} />{" "}
+          <span className="dim">
+            {left > 0 ? `decides by ${v.experiment.plan.metric}` : "the horizon has passed: look at the verdict"}
+          </span>
+        </>
+      ),
+    });
   }
   rolling.forEach((v, i) => {
     const s = v.flag.settings[environment];
@@ -72,11 +133,37 @@ function Attention({ list, environment, experiments: live }: AttentionProps) {
     const verdict = guards[i]?.data?.verdict.verdict;
     items.push({
       key: `r-${v.flag.key}`,
-      node: <><Link className="key" to="/flags/$flag" params={{ flag: v.flag.key }} search={{ tab: "rollout" }}>{v.flag.key}</Link> {state === "halted" ? <Badge tone="bad">rollout halted</Badge> : <Badge tone="accent">rolling out</Badge>} <span className="dim">{v.states[environment]}{verdict && state !== "halted" ? `; guard ${verdict === "quiet" ? "quiet" : verdict === "harm" ? "shows harm" : "has too little data"}` : ""}</span></>,
+      node: (
+        <>
+          <Link className="key" to="/flags/$flag" params={{ flag: v.flag.key }} search={{ tab: "rollout" }}>
+            {v.flag.key}
+          </Link>{" "}
+          {state === "halted" ? <Badge tone="bad">rollout halted</Badge> : <Badge tone="accent">rolling out</Badge>}{" "}
+          <span className="dim">
+            {v.states[environment]}
+            {verdict && state !== "halted"
+              ? `; guard ${verdict === "quiet" ? "quiet" : verdict === "harm" ? "shows harm" : "has too little data"}`
+              : ""}
+          </span>
+        </>
+      ),
     });
   });
-  if (items.length === 0) return <p className="dim" style={{ margin: 0 }}>Nothing waits for you: no experiment runs and no rollout is under way.</p>;
-  return <ul className="panel plain attention">{items.map((item) => <li className="line row" key={item.key}>{item.node}</li>)}</ul>;
+  if (items.length === 0)
+    return (
+      <p className="dim" style={{ margin: 0 }}>
+        Nothing waits for you: no experiment runs and no rollout is under way.
+      </p>
+    );
+  return (
+    <ul className="panel plain attention">
+      {items.map((item) => (
+        <li className="line row" key={item.key}>
+          {item.node}
+        </li>
+      ))}
+    </ul>
+  );
 }
 
 function FirstSteps({ flags: made, experiments: planned }: { flags: number; experiments: number }) {
@@ -85,15 +172,35 @@ function FirstSteps({ flags: made, experiments: planned }: { flags: number; expe
   const defined = useQuery(metrics).data?.length ?? 0;
   const steps = [
     { done: made > 0, to: "/flags/new", title: "Make a flag", why: "It decides at run time who gets which variant." },
-    { done: secret > 0, to: "/settings", title: "Make a key and connect an SDK", why: "OpenFeature and Amplitude SDKs work unmodified, with this server's address." },
-    { done: defined > 0, to: "/metrics/new", title: "Define a metric", why: "A number per user, computed from the events that come in." },
-    { done: planned > 0, to: "/experiments/new", title: "Plan an experiment", why: "It compares variants by that metric and says what to ship." },
+    {
+      done: secret > 0,
+      to: "/settings",
+      title: "Make a key and connect an SDK",
+      why: "OpenFeature and Amplitude SDKs work unmodified, with this server's address.",
+    },
+    {
+      done: defined > 0,
+      to: "/metrics/new",
+      title: "Define a metric",
+      why: "A number per user, computed from the events that come in.",
+    },
+    {
+      done: planned > 0,
+      to: "/experiments/new",
+      title: "Plan an experiment",
+      why: "It compares variants by that metric and says what to ship.",
+    },
   ] as const;
   return (
     <ol className="order" style={{ maxWidth: 720 }} aria-label="First steps">
       {steps.map((step) => (
         <li key={step.title}>
-          <div className="row"><Link className="key" to={step.to}>{step.title}</Link> {step.done && <Badge tone="good">✓ done</Badge>}</div>
+          <div className="row">
+            <Link className="key" to={step.to}>
+              {step.title}
+            </Link>{" "}
+            {step.done && <Badge tone="good">✓ done</Badge>}
+          </div>
           <div className="under">{step.why}</div>
         </li>
       ))}

@@ -17,7 +17,10 @@ import { useEnvironment } from "../shell/environment";
 import { useMay } from "../shell/may";
 import { measured } from "./Metrics";
 
-const TABS = [{ key: "definition", label: "Definition" }, { key: "changes", label: "Changes" }];
+const TABS = [
+  { key: "definition", label: "Definition" },
+  { key: "changes", label: "Changes" },
+];
 
 export function MetricScreen(): JSX.Element {
   const { metric: key } = useParams({ strict: false });
@@ -25,22 +28,40 @@ export function MetricScreen(): JSX.Element {
   const query = useQuery(metrics);
   if (key === undefined) {
     return (
-      <Page title="New metric" above={{ label: "Metrics", to: "/metrics" }} state="A number per user, computed from events.">
+      <Page
+        title="New metric"
+        above={{ label: "Metrics", to: "/metrics" }}
+        state="A number per user, computed from events."
+      >
         <Form />
       </Page>
     );
   }
   const found = query.data?.find((v) => v.metric.key === key);
   return (
-    <Page title={found?.metric.name ?? key} above={{ label: "Metrics", to: "/metrics" }} state={found ? `${measured(found.metric)}; ${found.metric.better === "lower" ? "lower" : "higher"} is better.` : undefined}
-      tabs={{ all: TABS, open: tab === "changes" ? "changes" : "definition", label: `Views of ${key}` }}>
+    <Page
+      title={found?.metric.name ?? key}
+      above={{ label: "Metrics", to: "/metrics" }}
+      state={
+        found
+          ? `${measured(found.metric)}; ${found.metric.better === "lower" ? "lower" : "higher"} is better.`
+          : undefined
+      }
+      tabs={{ all: TABS, open: tab === "changes" ? "changes" : "definition", label: `Views of ${key}` }}
+    >
       {tab === "changes" ? (
         <ChangeLog about={{ metric: key }} />
       ) : (
-        <Loaded query={query}>{(all) => {
-          const view = all.find((v) => v.metric.key === key);
-          return view ? <Form key={view.revision} view={view} /> : <Text c="dimmed">No metric has the key {key}.</Text>;
-        }}</Loaded>
+        <Loaded query={query}>
+          {(all) => {
+            const view = all.find((v) => v.metric.key === key);
+            return view ? (
+              <Form key={view.revision} view={view} />
+            ) : (
+              <Text c="dimmed">No metric has the key {key}.</Text>
+            );
+          }}
+        </Loaded>
       )}
     </Page>
   );
@@ -68,9 +89,14 @@ function Form({ view }: { view?: MetricView }) {
     setError(null);
     try {
       await edit.saveMetric(id, {
-        name: name || id, description, event, only, better,
+        name: name || id,
+        description,
+        event,
+        only,
+        better,
         measure: measure === "sum" ? { measure, property } : { measure },
-        why: why || `defined ${id}`, if_revision: view?.revision,
+        why: why || `defined ${id}`,
+        if_revision: view?.revision,
       });
       await client.invalidateQueries();
       void navigate({ to: "/metrics/$metric", params: { metric: id } });
@@ -79,23 +105,91 @@ function Form({ view }: { view?: MetricView }) {
     }
   };
   return (
-    <form className="form" onSubmit={(e) => { e.preventDefault(); void save(); }}>
-      <TextInput label="Name" required value={name} onChange={(e) => setName(e.currentTarget.value)} placeholder="Purchase within the session" />
+    <form
+      className="form"
+      onSubmit={(e) => {
+        e.preventDefault();
+        void save();
+      }}
+    >
+      <TextInput
+        label="Name"
+        required
+        value={name}
+        onChange={(e) => setName(e.currentTarget.value)}
+        placeholder="Purchase within the session"
+      />
       {!old && <KeyInput value={id} onChange={setKey} />}
-      <Textarea label="What it means" description="And why it matters." autosize minRows={2} value={description} onChange={(e) => setDescription(e.currentTarget.value)} />
-      <Autocomplete label="Event" description="The event type that it counts." required data={events} value={event} onChange={setEvent} placeholder="purchase" />
+      <Textarea
+        label="What it means"
+        description="And why it matters."
+        autosize
+        minRows={2}
+        value={description}
+        onChange={(e) => setDescription(e.currentTarget.value)}
+      />
+      <Autocomplete
+        label="Event"
+        description="The event type that it counts."
+        required
+        data={events}
+        value={event}
+        onChange={setEvent}
+        placeholder="purchase"
+      />
       <Filters label="Only events where" value={only} onChange={setOnly} />
       <Stack gap={4}>
-        <Text size="sm" fw={500} id="measure">Per user</Text>
-        <SegmentedControl aria-labelledby="measure" fullWidth value={measure} onChange={(v) => setMeasure(v as typeof measure)} data={[
-          { value: "conversion", label: "Did it at all" }, { value: "count", label: "How often" }, { value: "sum", label: "Sum of a property" },
-        ]} />
+        <Text size="sm" fw={500} id="measure">
+          Per user
+        </Text>
+        <SegmentedControl
+          aria-labelledby="measure"
+          fullWidth
+          value={measure}
+          onChange={(v) => setMeasure(v as typeof measure)}
+          data={[
+            { value: "conversion", label: "Did it at all" },
+            { value: "count", label: "How often" },
+            { value: "sum", label: "Sum of a property" },
+          ]}
+        />
       </Stack>
-      {measure === "sum" && <TextInput label="Property" description="A number; events without one count as 0." required value={property} onChange={(e) => setProperty(e.currentTarget.value)} placeholder="amount" />}
-      <Select label="Good is" allowDeselect={false} value={better} onChange={(v) => setBetter(v === "lower" ? "lower" : "higher")} data={[{ value: "higher", label: "Higher" }, { value: "lower", label: "Lower" }]} />
-      {old && <Textarea label="Reason" required autosize minRows={2} value={why} onChange={(e) => setWhy(e.currentTarget.value)} />}
+      {measure === "sum" && (
+        <TextInput
+          label="Property"
+          description="A number; events without one count as 0."
+          required
+          value={property}
+          onChange={(e) => setProperty(e.currentTarget.value)}
+          placeholder="amount"
+        />
+      )}
+      <Select
+        label="Good is"
+        allowDeselect={false}
+        value={better}
+        onChange={(v) => setBetter(v === "lower" ? "lower" : "higher")}
+        data={[
+          { value: "higher", label: "Higher" },
+          { value: "lower", label: "Lower" },
+        ]}
+      />
+      {old && (
+        <Textarea
+          label="Reason"
+          required
+          autosize
+          minRows={2}
+          value={why}
+          onChange={(e) => setWhy(e.currentTarget.value)}
+        />
+      )}
       {error ? <Failed error={error} /> : null}
-      <Group gap="xs"><Button type="submit" disabled={!may.allowed} title={may.allowed ? undefined : may.reason}>{old ? "Save" : "Create metric"}</Button></Group>
+      <Group gap="xs">
+        <Button type="submit" disabled={!may.allowed} title={may.allowed ? undefined : may.reason}>
+          {old ? "Save" : "Create metric"}
+        </Button>
+      </Group>
     </form>
   );
 }

@@ -15,7 +15,9 @@ import { Badge, When } from "../parts/Words";
 
 /** What a metric measures, in words. */
 export function measured(m: Metric): string {
-  const only = (m.only ?? []).map((f) => `${f.property} ${f.op.replaceAll("_", " ")} ${f.values.join(" or ")}`).join(" and ");
+  const only = (m.only ?? [])
+    .map((f) => `${f.property} ${f.op.replaceAll("_", " ")} ${f.values.join(" or ")}`)
+    .join(" and ");
   const where = only ? `, where ${only}` : "";
   if (m.measure.measure === "conversion") return `share of users who do ${m.event}${where}`;
   if (m.measure.measure === "count") return `how often a user does ${m.event}${where}`;
@@ -24,33 +26,74 @@ export function measured(m: Metric): string {
 
 const COLUMNS: Column<MetricView>[] = [
   {
-    key: "name", head: "Metric", wide: true, sort: (v) => v.metric.name,
+    key: "name",
+    head: "Metric",
+    wide: true,
+    sort: (v) => v.metric.name,
     cell: ({ metric: m }) => (
       <>
-        <Link to="/metrics/$metric" params={{ metric: m.key }} className="key">{m.name}</Link>
+        <Link to="/metrics/$metric" params={{ metric: m.key }} className="key">
+          {m.name}
+        </Link>
         <div className="under">{measured(m)}</div>
       </>
     ),
   },
-  { key: "better", head: "Good", sort: (v) => v.metric.better ?? "higher", cell: (v) => <Badge>{v.metric.better === "lower" ? "▼ lower" : "▲ higher"}</Badge> },
-  { key: "changed", head: "Changed", right: true, sort: (v) => v.changed, cell: (v) => <><When at={v.changed} /><div className="under nowrap">{v.changed_by.name}</div></> },
+  {
+    key: "better",
+    head: "Good",
+    sort: (v) => v.metric.better ?? "higher",
+    cell: (v) => <Badge>{v.metric.better === "lower" ? "▼ lower" : "▲ higher"}</Badge>,
+  },
+  {
+    key: "changed",
+    head: "Changed",
+    right: true,
+    sort: (v) => v.changed,
+    cell: (v) => (
+      <>
+        <When at={v.changed} />
+        <div className="under nowrap">{v.changed_by.name}</div>
+      </>
+    ),
+  },
 ];
 
 export function MetricsScreen(): JSX.Element {
   const query = useQuery(metrics);
   const navigate = useNavigate({ from: "/metrics" });
   return (
-    <Page title="Metrics" state={query.data ? `${plural(query.data.length, "metric")}. Experiments, guards and charts share one definition.` : undefined}
-      actions={<Button component={Link} to="/metrics/new" leftSection={<IconPlus size={16} aria-hidden />}>New metric</Button>}>
+    <Page
+      title="Metrics"
+      state={
+        query.data
+          ? `${plural(query.data.length, "metric")}. Experiments, guards and charts share one definition.`
+          : undefined
+      }
+      actions={
+        <Button component={Link} to="/metrics/new" leftSection={<IconPlus size={16} aria-hidden />}>
+          New metric
+        </Button>
+      }
+    >
       <Loaded query={query}>
         {(list) =>
           list.length === 0 ? (
-            <Empty title="No metrics yet" why="A metric is a number per user, computed from events: whether they purchased, how often, for how much. Experiments are decided by one, guards watch one.">
+            <Empty
+              title="No metrics yet"
+              why="A metric is a number per user, computed from events: whether they purchased, how often, for how much. Experiments are decided by one, guards watch one."
+            >
               <Link to="/metrics/new">Define the first one</Link>
             </Empty>
           ) : (
-            <DataTable label="Metrics" columns={COLUMNS} rows={list} id={(v) => v.metric.key} order={{ key: "name", down: false }}
-              onOpen={(v) => void navigate({ to: "/metrics/$metric", params: { metric: v.metric.key } })} />
+            <DataTable
+              label="Metrics"
+              columns={COLUMNS}
+              rows={list}
+              id={(v) => v.metric.key}
+              order={{ key: "name", down: false }}
+              onOpen={(v) => void navigate({ to: "/metrics/$metric", params: { metric: v.metric.key } })}
+            />
           )
         }
       </Loaded>

@@ -20,7 +20,9 @@ export function Broken({ error, reset }: ErrorComponentProps): JSX.Element {
   return (
     <Page title="This page broke">
       <Failed error={error} />
-      <Button mt="md" variant="default" onClick={reset}>Try again</Button>
+      <Button mt="md" variant="default" onClick={reset}>
+        Try again
+      </Button>
     </Page>
   );
 }

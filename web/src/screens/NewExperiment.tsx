@@ -37,7 +37,13 @@ export function NewExperimentScreen(): JSX.Element {
   const setting = all.data?.find((v) => v.flag.key === flag)?.flag.settings[here.key];
   const split = setting?.default.serve === "split" ? setting.default.split : null;
   const arms = split ? sharesOf(split).filter((s) => s.variant !== split.rest && s.share > 0) : [];
-  const against = control && arms.some((a) => a.variant === control) ? control : (arms.find((a) => a.variant === setting?.off)?.variant ?? arms.find((a) => a.variant === "control")?.variant ?? arms[arms.length - 1]?.variant ?? null);
+  const against =
+    control && arms.some((a) => a.variant === control)
+      ? control
+      : (arms.find((a) => a.variant === setting?.off)?.variant ??
+        arms.find((a) => a.variant === "control")?.variant ??
+        arms[arms.length - 1]?.variant ??
+        null);
   const conversion = known.find((m) => m.metric.key === metric)?.metric.measure.measure === "conversion";
   const create = async () => {
     if (!flag || !metric || !against) return;
@@ -45,8 +51,16 @@ export function NewExperimentScreen(): JSX.Element {
     setError(null);
     try {
       await edit.createExperiment({
-        experiment: id, name: name || id, hypothesis, flag, environment: here.key, control: against, metric, days,
-        effect: effect === "" ? null : conversion ? effect / 100 : effect, why: hypothesis || `planned ${id}`,
+        experiment: id,
+        name: name || id,
+        hypothesis,
+        flag,
+        environment: here.key,
+        control: against,
+        metric,
+        days,
+        effect: effect === "" ? null : conversion ? effect / 100 : effect,
+        why: hypothesis || `planned ${id}`,
       });
       await client.invalidateQueries();
       await navigate({ to: "/experiments/$experiment", params: { experiment: id } });
@@ -56,29 +70,115 @@ export function NewExperimentScreen(): JSX.Element {
     }
   };
   return (
-    <Page title="New experiment" above={{ label: "Experiments", to: "/experiments" }} state={`In ${here.name}. The plan is a draft until it starts; then it is fixed.`}>
+    <Page
+      title="New experiment"
+      above={{ label: "Experiments", to: "/experiments" }}
+      state={`In ${here.name}. The plan is a draft until it starts; then it is fixed.`}
+    >
       <Loaded query={all}>
         {(list) => (
-          <form className="form" onSubmit={(e) => { e.preventDefault(); void create(); }}>
-            <TextInput label="Name" required autoFocus value={name} onChange={(e) => setName(e.currentTarget.value)} placeholder="One-page checkout" />
+          <form
+            className="form"
+            onSubmit={(e) => {
+              e.preventDefault();
+              void create();
+            }}
+          >
+            <TextInput
+              label="Name"
+              required
+              autoFocus
+              value={name}
+              onChange={(e) => setName(e.currentTarget.value)}
+              placeholder="One-page checkout"
+            />
             <KeyInput value={id} onChange={setKey} />
-            <Textarea label="Hypothesis" description="What is believed, and what will be done if it is true." autosize minRows={2} value={hypothesis} onChange={(e) => setHypothesis(e.currentTarget.value)} />
-            <Select label="Flag" required searchable data={list.map((v) => v.flag.key)} value={flag} onChange={setFlag} placeholder="Whose variants are compared" nothingFoundMessage="No flag has that name" />
+            <Textarea
+              label="Hypothesis"
+              description="What is believed, and what will be done if it is true."
+              autosize
+              minRows={2}
+              value={hypothesis}
+              onChange={(e) => setHypothesis(e.currentTarget.value)}
+            />
+            <Select
+              label="Flag"
+              required
+              searchable
+              data={list.map((v) => v.flag.key)}
+              value={flag}
+              onChange={setFlag}
+              placeholder="Whose variants are compared"
+              nothingFoundMessage="No flag has that name"
+            />
             {flag && !split && (
               <Note tone="warn">
-                <p className="strong">{flag} does not split its default in {here.name}.</p>
-                <p className="hint">Make the default a split on <Link to="/flags/$flag" params={{ flag }}>its page</Link> first: the arms of the plan are its shares.</p>
+                <p className="strong">
+                  {flag} does not split its default in {here.name}.
+                </p>
+                <p className="hint">
+                  Make the default a split on{" "}
+                  <Link to="/flags/$flag" params={{ flag }}>
+                    its page
+                  </Link>{" "}
+                  first: the arms of the plan are its shares.
+                </p>
               </Note>
             )}
-            {split && <ShareBar ranges={split.ranges} variants={arms.map((a) => a.variant).concat(split.rest ?? [])} rest={split.rest} />}
-            {arms.length > 0 && <Select label="Control" description="What the others are compared with." data={arms.map((a) => a.variant)} value={against} allowDeselect={false} onChange={setControl} />}
-            <Select label="Metric that decides" required data={known.map((m) => ({ value: m.metric.key, label: m.metric.name }))} value={metric} onChange={setMetric} placeholder={known.length ? "One number" : "Define a metric first"} />
+            {split && (
+              <ShareBar
+                ranges={split.ranges}
+                variants={arms.map((a) => a.variant).concat(split.rest ?? [])}
+                rest={split.rest}
+              />
+            )}
+            {arms.length > 0 && (
+              <Select
+                label="Control"
+                description="What the others are compared with."
+                data={arms.map((a) => a.variant)}
+                value={against}
+                allowDeselect={false}
+                onChange={setControl}
+              />
+            )}
+            <Select
+              label="Metric that decides"
+              required
+              data={known.map((m) => ({ value: m.metric.key, label: m.metric.name }))}
+              value={metric}
+              onChange={setMetric}
+              placeholder={known.length ? "One number" : "Define a metric first"}
+            />
             <div className="fields">
-              <NumberInput label="Runs for, days" description="The one look that counts is taken then." required min={1} max={365} value={days} onChange={(v) => setDays(Number(v) || 1)} />
-              <NumberInput label={conversion ? "Effect worth finding, points" : "Effect worth finding"} description="An absolute difference; drawn beside the interval." min={0} value={effect} onChange={(v) => setEffect(v === "" ? "" : Number(v))} />
+              <NumberInput
+                label="Runs for, days"
+                description="The one look that counts is taken then."
+                required
+                min={1}
+                max={365}
+                value={days}
+                onChange={(v) => setDays(Number(v) || 1)}
+              />
+              <NumberInput
+                label={conversion ? "Effect worth finding, points" : "Effect worth finding"}
+                description="An absolute difference; drawn beside the interval."
+                min={0}
+                value={effect}
+                onChange={(v) => setEffect(v === "" ? "" : Number(v))}
+              />
             </div>
             {error ? <Failed error={error} /> : null}
-            <Group><Button type="submit" loading={busy} disabled={!may.allowed || !split || !metric || !flag} title={may.allowed ? undefined : may.reason}>Create draft</Button></Group>
+            <Group>
+              <Button
+                type="submit"
+                loading={busy}
+                disabled={!may.allowed || !split || !metric || !flag}
+                title={may.allowed ? undefined : may.reason}
+              >
+                Create draft
+              </Button>
+            </Group>
           </form>
         )}
       </Loaded>

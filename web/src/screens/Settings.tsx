@@ -18,16 +18,31 @@ import { Badge, Note, Snippet, When } from "../parts/Words";
 import { useEnvironment } from "../shell/environment";
 import { useMay } from "../shell/may";
 
-const TABS = [{ key: "keys", label: "API keys" }, { key: "status", label: "Status" }];
+const TABS = [
+  { key: "keys", label: "API keys" },
+  { key: "status", label: "Status" },
+];
 
 export function SettingsScreen(): JSX.Element {
   const { tab } = useSearch({ from: "/inside/settings" });
   const [making, setMaking] = useState(false);
   const may = useMay("admin");
   return (
-    <Page title="Settings" state="Keys for SDKs and programs, and how this server is."
-      actions={<Button leftSection={<IconPlus size={16} aria-hidden />} disabled={!may.allowed} title={may.allowed ? undefined : may.reason} onClick={() => setMaking(true)}>New key</Button>}
-      tabs={{ all: TABS, open: tab === "status" ? "status" : "keys", label: "Views of settings" }}>
+    <Page
+      title="Settings"
+      state="Keys for SDKs and programs, and how this server is."
+      actions={
+        <Button
+          leftSection={<IconPlus size={16} aria-hidden />}
+          disabled={!may.allowed}
+          title={may.allowed ? undefined : may.reason}
+          onClick={() => setMaking(true)}
+        >
+          New key
+        </Button>
+      }
+      tabs={{ all: TABS, open: tab === "status" ? "status" : "keys", label: "Views of settings" }}
+    >
       {tab === "status" ? <Status /> : <Keys />}
       {making && <NewKey close={() => setMaking(false)} />}
     </Page>
@@ -38,28 +53,76 @@ function Keys() {
   const query = useQuery(keys);
   const { change } = useChange();
   const columns: Column<KeyView>[] = [
-    { key: "name", head: "Key", wide: true, sort: (k) => k.name, cell: (k) => <><span className="strong">{k.name}</span><div className="under mono">{k.id}</div></> },
-    { key: "scope", head: "Scope", sort: (k) => k.scope, cell: (k) => <Badge tone={k.scope === "admin" ? "warn" : "plain"}>{k.scope}</Badge> },
-    { key: "environment", head: "Environment", sort: (k) => k.environment ?? "", cell: (k) => k.environment ?? <span className="dim">all</span> },
+    {
+      key: "name",
+      head: "Key",
+      wide: true,
+      sort: (k) => k.name,
+      cell: (k) => (
+        <>
+          <span className="strong">{k.name}</span>
+          <div className="under mono">{k.id}</div>
+        </>
+      ),
+    },
+    {
+      key: "scope",
+      head: "Scope",
+      sort: (k) => k.scope,
+      cell: (k) => <Badge tone={k.scope === "admin" ? "warn" : "plain"}>{k.scope}</Badge>,
+    },
+    {
+      key: "environment",
+      head: "Environment",
+      sort: (k) => k.environment ?? "",
+      cell: (k) => k.environment ?? <span className="dim">all</span>,
+    },
     { key: "created", head: "Created", right: true, sort: (k) => k.created, cell: (k) => <When at={k.created} /> },
     {
-      key: "revoke", head: <span className="sr">Revoke</span>, right: true,
-      cell: (k) => k.revoked != null ? <Badge tone="off">revoked</Badge> : (
-        <Button size="compact-sm" variant="default" aria-label={`Revoke ${k.name}`} onClick={() => void change({
-          title: `Revoke ${k.name}?`, confirm: "Revoke", danger: true, unlogged: true, done: `${k.name} is revoked`,
-          moves: <p style={{ margin: 0 }}>Programs that use it are refused from the next request on. It cannot be taken back.</p>,
-          run: () => edit.revokeKey(k.id),
-        })}>Revoke</Button>
-      ),
+      key: "revoke",
+      head: <span className="sr">Revoke</span>,
+      right: true,
+      cell: (k) =>
+        k.revoked != null ? (
+          <Badge tone="off">revoked</Badge>
+        ) : (
+          <Button
+            size="compact-sm"
+            variant="default"
+            aria-label={`Revoke ${k.name}`}
+            onClick={() =>
+              void change({
+                title: `Revoke ${k.name}?`,
+                confirm: "Revoke",
+                danger: true,
+                unlogged: true,
+                done: `${k.name} is revoked`,
+                moves: (
+                  <p style={{ margin: 0 }}>
+                    Programs that use it are refused from the next request on. It cannot be taken back.
+                  </p>
+                ),
+                run: () => edit.revokeKey(k.id),
+              })
+            }
+          >
+            Revoke
+          </Button>
+        ),
     },
   ];
   return (
     <Loaded query={query}>
-      {(list) => list.length === 0 ? (
-        <Empty title="No keys yet" why="SDKs prove with a key which environment they belong to. A client key may be public: it gets answers for one context and may send events. A server key also gets the rules. An admin key may do everything over the API." />
-      ) : (
-        <DataTable label="API keys" columns={columns} rows={list} id={(k) => k.id} />
-      )}
+      {(list) =>
+        list.length === 0 ? (
+          <Empty
+            title="No keys yet"
+            why="SDKs prove with a key which environment they belong to. A client key may be public: it gets answers for one context and may send events. A server key also gets the rules. An admin key may do everything over the API."
+          />
+        ) : (
+          <DataTable label="API keys" columns={columns} rows={list} id={(k) => k.id} />
+        )
+      }
     </Loaded>
   );
 }
@@ -99,17 +162,48 @@ function NewKey({ close }: { close: () => void }) {
           </Note>
           <Snippet label="Secret" text={made} />
           <Snippets secret={made} scope={scope} />
-          <Group justify="flex-end"><Button onClick={close}>I have copied it</Button></Group>
+          <Group justify="flex-end">
+            <Button onClick={close}>I have copied it</Button>
+          </Group>
         </Stack>
       ) : (
-        <form onSubmit={(e) => { e.preventDefault(); void create(); }}>
+        <form
+          onSubmit={(e) => {
+            e.preventDefault();
+            void create();
+          }}
+        >
           <Stack gap="md">
-            <TextInput label="Name" description="What it is for." required data-autofocus value={name} onChange={(e) => setName(e.currentTarget.value)} placeholder="web shop" />
-            <Select label="Scope" data={SCOPES} value={scope} allowDeselect={false} onChange={(v) => setScope(v === "client" || v === "admin" ? v : "server")} />
-            {scope !== "admin" && <Select label="Environment" data={all.map((e) => ({ value: e.key, label: e.name }))} value={environment} allowDeselect={false} onChange={(v) => setEnvironment(v ?? here.key)} />}
+            <TextInput
+              label="Name"
+              description="What it is for."
+              required
+              data-autofocus
+              value={name}
+              onChange={(e) => setName(e.currentTarget.value)}
+              placeholder="web shop"
+            />
+            <Select
+              label="Scope"
+              data={SCOPES}
+              value={scope}
+              allowDeselect={false}
+              onChange={(v) => setScope(v === "client" || v === "admin" ? v : "server")}
+            />
+            {scope !== "admin" && (
+              <Select
+                label="Environment"
+                data={all.map((e) => ({ value: e.key, label: e.name }))}
+                value={environment}
+                allowDeselect={false}
+                onChange={(v) => setEnvironment(v ?? here.key)}
+              />
+            )}
             {error ? <Failed error={error} /> : null}
             <Group justify="flex-end" gap="xs">
-              <Button variant="default" onClick={close}>Cancel</Button>
+              <Button variant="default" onClick={close}>
+                Cancel
+              </Button>
               <Button type="submit">Create key</Button>
             </Group>
           </Stack>
@@ -129,8 +223,9 @@ function Snippets({ secret, scope }: { secret: string; scope: "client" | "server
   -H "Authorization: Bearer ${secret}" \\
   -H "Content-Type: application/json" \\
   -d '{"context": {"targetingKey": "ana-1"}}'`;
-  const openfeature = scope === "server"
-    ? `import { OpenFeature } from "@openfeature/server-sdk";
+  const openfeature =
+    scope === "server"
+      ? `import { OpenFeature } from "@openfeature/server-sdk";
 import { OFREPProvider } from "@openfeature/ofrep-provider";
 
 await OpenFeature.setProviderAndWait(new OFREPProvider({
@@ -138,7 +233,7 @@ await OpenFeature.setProviderAndWait(new OFREPProvider({
 }));
 const client = OpenFeature.getClient();
 await client.getBooleanValue("checkout-v2", false, { targetingKey: "ana-1" });`
-    : `import { OpenFeature } from "@openfeature/web-sdk";
+      : `import { OpenFeature } from "@openfeature/web-sdk";
 import { OFREPWebProvider } from "@openfeature/ofrep-web-provider";
 
 await OpenFeature.setContext({ targetingKey: "ana-1" });
@@ -157,9 +252,15 @@ track("purchase", { amount: 42 }, { user_id: "ana-1" });`;
         <Tabs.Tab value="openfeature">OpenFeature</Tabs.Tab>
         <Tabs.Tab value="amplitude">Amplitude</Tabs.Tab>
       </Tabs.List>
-      <Tabs.Panel value="curl" pt="sm"><Snippet label="curl" text={ofrep} /></Tabs.Panel>
-      <Tabs.Panel value="openfeature" pt="sm"><Snippet label="OpenFeature" text={openfeature} /></Tabs.Panel>
-      <Tabs.Panel value="amplitude" pt="sm"><Snippet label="Amplitude" text={amplitude} /></Tabs.Panel>
+      <Tabs.Panel value="curl" pt="sm">
+        <Snippet label="curl" text={ofrep} />
+      </Tabs.Panel>
+      <Tabs.Panel value="openfeature" pt="sm">
+        <Snippet label="OpenFeature" text={openfeature} />
+      </Tabs.Panel>
+      <Tabs.Panel value="amplitude" pt="sm">
+        <Snippet label="Amplitude" text={amplitude} />
+      </Tabs.Panel>
     </Tabs>
   );
 }
@@ -170,14 +271,38 @@ function Status() {
     <Loaded query={query}>
       {(s) => (
         <dl className="facts">
-          <div><dt>Version</dt><dd>{s.version}</dd></div>
-          <div><dt>Its time</dt><dd>{exact(s.now)}</dd></div>
-          <div><dt>Newest change</dt><dd>r{s.revision}</dd></div>
-          <div><dt>Events</dt><dd>{count(s.events)}</dd></div>
-          <div><dt>Newest event</dt><dd>seq {count(s.seq)}</dd></div>
-          <div><dt>Parts</dt><dd>{count(s.parts)}</dd></div>
-          <div><dt>On disk</dt><dd title={`${s.bytes} bytes`}>{(s.bytes / 1e6).toFixed(1)} MB</dd></div>
-          <div><dt>Exposures dropped</dt><dd>{count(s.exposures_dropped)}</dd></div>
+          <div>
+            <dt>Version</dt>
+            <dd>{s.version}</dd>
+          </div>
+          <div>
+            <dt>Its time</dt>
+            <dd>{exact(s.now)}</dd>
+          </div>
+          <div>
+            <dt>Newest change</dt>
+            <dd>r{s.revision}</dd>
+          </div>
+          <div>
+            <dt>Events</dt>
+            <dd>{count(s.events)}</dd>
+          </div>
+          <div>
+            <dt>Newest event</dt>
+            <dd>seq {count(s.seq)}</dd>
+          </div>
+          <div>
+            <dt>Parts</dt>
+            <dd>{count(s.parts)}</dd>
+          </div>
+          <div>
+            <dt>On disk</dt>
+            <dd title={`${s.bytes} bytes`}>{(s.bytes / 1e6).toFixed(1)} MB</dd>
+          </div>
+          <div>
+            <dt>Exposures dropped</dt>
+            <dd>{count(s.exposures_dropped)}</dd>
+          </div>
         </dl>
       )}
     </Loaded>

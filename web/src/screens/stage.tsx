@@ -22,7 +22,11 @@ export function Stage({ view }: { view: ExperimentView }) {
   const left = daysLeft(view);
   if (state.state === "draft") return <Badge tone="off">draft</Badge>;
   if (state.state === "running") {
-    return left !== null && left > 0 ? <Badge tone="accent">running, {plural(left, "day")} left</Badge> : <Badge tone="warn">ready to decide</Badge>;
+    return left !== null && left > 0 ? (
+      <Badge tone="accent">running, {plural(left, "day")} left</Badge>
+    ) : (
+      <Badge tone="warn">ready to decide</Badge>
+    );
   }
   return state.state === "shipped" ? <Badge tone="good">shipped {state.variant}</Badge> : <Badge>stopped</Badge>;
 }
@@ -36,5 +40,7 @@ export function stageSentence(view: ExperimentView): string {
   if (e.state.state === "shipped") return `${on}: shipped ${e.state.variant} ${ago(e.state.at)}.`;
   const left = daysLeft(view) ?? 0;
   const since = `${on}: running since ${day(e.state.since)}`;
-  return left > 0 ? `${since}, ${plural(left, "day")} left until it decides.` : `${since}; the horizon passed ${ends != null ? ago(ends) : ""}, it can decide.`;
+  return left > 0
+    ? `${since}, ${plural(left, "day")} left until it decides.`
+    : `${since}; the horizon passed ${ends != null ? ago(ends) : ""}, it can decide.`;
 }

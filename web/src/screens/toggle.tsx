@@ -15,7 +15,14 @@ export function Reach({ flag, environment, to }: { flag: string; environment: st
   const yesterday = addDays(civil(now()), -1);
   const asked = useQuery({
     ...segmentation({
-      environment, event: "$exposure", measure: "uniques", from: yesterday, to: yesterday, zone: ZONE, by: null, limit: 10,
+      environment,
+      event: "$exposure",
+      measure: "uniques",
+      from: yesterday,
+      to: yesterday,
+      zone: ZONE,
+      by: null,
+      limit: 10,
       filters: [{ property: "flag_key", op: "is", values: [flag] }],
     }),
     retry: false,
@@ -23,11 +30,19 @@ export function Reach({ flag, environment, to }: { flag: string; environment: st
   const people = asked.data?.series[0]?.total;
   return (
     <p style={{ margin: 0 }}>
-      {people === undefined
-        ? asked.isError ? "How many people this moves is not known." : "Counting whom this moves…"
-        : people === 0
-          ? "Nobody was shown this flag yesterday."
-          : <>About <span className="strong">{count(people)}</span> people were shown this flag yesterday. {to}</>}
+      {people === undefined ? (
+        asked.isError ? (
+          "How many people this moves is not known."
+        ) : (
+          "Counting whom this moves…"
+        )
+      ) : people === 0 ? (
+        "Nobody was shown this flag yesterday."
+      ) : (
+        <>
+          About <span className="strong">{count(people)}</span> people were shown this flag yesterday. {to}
+        </>
+      )}
     </p>
   );
 }
@@ -39,7 +54,8 @@ export function useToggle() {
   const [ahead, setAhead] = useState<Record<string, boolean>>({});
   const name = (view: FlagView, environment: string) => `${view.flag.key}\n${environment}`;
   return {
-    shows: (view: FlagView, environment: string) => ahead[name(view, environment)] ?? view.flag.settings[environment]?.on ?? false,
+    shows: (view: FlagView, environment: string) =>
+      ahead[name(view, environment)] ?? view.flag.settings[environment]?.on ?? false,
     ask: async (view: FlagView, environment: Environment, kill = false) => {
       const key = view.flag.key;
       const setting = view.flag.settings[environment.key];
@@ -50,11 +66,24 @@ export function useToggle() {
       const slot = name(view, environment.key);
       if (quick) setAhead((old) => ({ ...old, [slot]: on }));
       await change({
-        title: kill ? `Kill switch: turn ${key} off in ${environment.name}?` : `Turn ${key} ${word} in ${environment.name}?`,
+        title: kill
+          ? `Kill switch: turn ${key} off in ${environment.name}?`
+          : `Turn ${key} ${word} in ${environment.name}?`,
         moves: (
           <div style={{ display: "grid", gap: 8 }}>
-            <p style={{ margin: 0 }}>Now: <span className="strong">{view.states[environment.key]}</span>{on ? null : <>. Then everybody gets <span className="strong">{setting.off}</span>.</>}</p>
-            <Reach flag={key} environment={environment.key} to={on ? "They move to what the rules say." : `They all move to ${setting.off}.`} />
+            <p style={{ margin: 0 }}>
+              Now: <span className="strong">{view.states[environment.key]}</span>
+              {on ? null : (
+                <>
+                  . Then everybody gets <span className="strong">{setting.off}</span>.
+                </>
+              )}
+            </p>
+            <Reach
+              flag={key}
+              environment={environment.key}
+              to={on ? "They move to what the rules say." : `They all move to ${setting.off}.`}
+            />
           </div>
         ),
         confirm: `Turn ${word}`,

@@ -13,41 +13,81 @@ import { PLACES } from "./pages";
 export function Palette() {
   const navigate = useNavigate();
   const { all, here } = useEnvironment();
-  const known = { flags: useQuery(flags()).data, experiments: useQuery(experiments).data, metrics: useQuery(metrics).data };
+  const known = {
+    flags: useQuery(flags()).data,
+    experiments: useQuery(experiments).data,
+    metrics: useQuery(metrics).data,
+  };
   const actions = useMemo<SpotlightActionGroupData[]>(() => {
     const icon = (Shape: Icon) => <Shape size={18} stroke={1.6} aria-hidden />;
     return [
       {
         group: "Do",
         actions: [
-          { id: "new-flag", label: "New flag", leftSection: icon(IconPlus), onClick: () => void navigate({ to: "/flags/new" }) },
-          { id: "new-experiment", label: "New experiment", leftSection: icon(IconPlus), onClick: () => void navigate({ to: "/experiments/new" }) },
-          { id: "new-metric", label: "New metric", leftSection: icon(IconPlus), onClick: () => void navigate({ to: "/metrics/new" }) },
-          ...all.filter((e) => e.key !== here.key).map((e) => ({
-            id: `env-${e.key}`, label: `Show ${e.name}`, description: e.production ? "serves customers" : "environment",
-            onClick: () => void navigate({ to: ".", search: (old) => ({ ...old, env: e.key }) }),
-          })),
+          {
+            id: "new-flag",
+            label: "New flag",
+            leftSection: icon(IconPlus),
+            onClick: () => void navigate({ to: "/flags/new" }),
+          },
+          {
+            id: "new-experiment",
+            label: "New experiment",
+            leftSection: icon(IconPlus),
+            onClick: () => void navigate({ to: "/experiments/new" }),
+          },
+          {
+            id: "new-metric",
+            label: "New metric",
+            leftSection: icon(IconPlus),
+            onClick: () => void navigate({ to: "/metrics/new" }),
+          },
+          ...all
+            .filter((e) => e.key !== here.key)
+            .map((e) => ({
+              id: `env-${e.key}`,
+              label: `Show ${e.name}`,
+              description: e.production ? "serves customers" : "environment",
+              onClick: () => void navigate({ to: ".", search: (old) => ({ ...old, env: e.key }) }),
+            })),
         ],
       },
-      { group: "Go to", actions: PLACES.map((p) => ({ id: p.to, label: p.label, leftSection: icon(p.icon), onClick: () => void navigate({ to: p.to }) })) },
+      {
+        group: "Go to",
+        actions: PLACES.map((p) => ({
+          id: p.to,
+          label: p.label,
+          leftSection: icon(p.icon),
+          onClick: () => void navigate({ to: p.to }),
+        })),
+      },
       {
         group: "Flags",
         actions: (known.flags ?? []).map(({ flag, states }) => ({
-          id: `flag-${flag.key}`, label: flag.key, description: states[here.key] ?? flag.name, leftSection: icon(IconFlag3),
+          id: `flag-${flag.key}`,
+          label: flag.key,
+          description: states[here.key] ?? flag.name,
+          leftSection: icon(IconFlag3),
           onClick: () => void navigate({ to: "/flags/$flag", params: { flag: flag.key } }),
         })),
       },
       {
         group: "Experiments",
         actions: (known.experiments ?? []).map(({ experiment: e }) => ({
-          id: `experiment-${e.key}`, label: e.name || e.key, description: `experiment on ${e.flag}`, leftSection: icon(IconScale),
+          id: `experiment-${e.key}`,
+          label: e.name || e.key,
+          description: `experiment on ${e.flag}`,
+          leftSection: icon(IconScale),
           onClick: () => void navigate({ to: "/experiments/$experiment", params: { experiment: e.key } }),
         })),
       },
       {
         group: "Metrics",
         actions: (known.metrics ?? []).map(({ metric }) => ({
-          id: `metric-${metric.key}`, label: metric.name || metric.key, description: "metric", leftSection: icon(IconRuler2),
+          id: `metric-${metric.key}`,
+          label: metric.name || metric.key,
+          description: "metric",
+          leftSection: icon(IconRuler2),
           onClick: () => void navigate({ to: "/metrics/$metric", params: { metric: metric.key } }),
         })),
       },
@@ -64,7 +104,11 @@ export function Palette() {
       centered={false}
       overlayProps={{ backgroundOpacity: 0.4, blur: 0 }}
       attributes={{ content: { "aria-label": "Search or do" } }}
-      searchProps={{ leftSection: <IconSearch size={18} aria-hidden />, placeholder: "A flag, an experiment, a page", "aria-label": "Search or do" }}
+      searchProps={{
+        leftSection: <IconSearch size={18} aria-hidden />,
+        placeholder: "A flag, an experiment, a page",
+        "aria-label": "Search or do",
+      }}
     />
   );
 }

@@ -21,7 +21,13 @@ export function Rail({ narrow, fold, onPick }: Props) {
           const here = to === "/" ? pathname === "/" : pathname === to || pathname.startsWith(`${to}/`);
           return (
             <Tooltip key={to} label={label} position="right" disabled={!narrow}>
-              <Link to={to} className="rail-link" aria-current={here ? "page" : undefined} aria-label={label} onClick={onPick}>
+              <Link
+                to={to}
+                className="rail-link"
+                aria-current={here ? "page" : undefined}
+                aria-label={label}
+                onClick={onPick}
+              >
                 <Icon size={18} stroke={1.6} aria-hidden />
                 <span className="word">{label}</span>
               </Link>
@@ -31,7 +37,13 @@ export function Rail({ narrow, fold, onPick }: Props) {
       </nav>
       {fold && (
         <div className="rail-foot">
-          <button type="button" className="rail-button" onClick={fold} aria-label={narrow ? "Unfold the rail" : "Fold the rail"} aria-expanded={!narrow}>
+          <button
+            type="button"
+            className="rail-button"
+            onClick={fold}
+            aria-label={narrow ? "Unfold the rail" : "Fold the rail"}
+            aria-expanded={!narrow}
+          >
             <Fold size={18} stroke={1.6} aria-hidden />
             <span className="word">Fold</span>
           </button>

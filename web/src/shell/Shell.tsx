@@ -9,11 +9,17 @@ import { Rail } from "./Rail";
 import { TopBar } from "./TopBar";
 
 export function Shell(): JSX.Element {
-  const [narrow, setNarrow] = useLocalStorage({ key: "bellwether.rail.folded", defaultValue: false, getInitialValueInEffect: false });
+  const [narrow, setNarrow] = useLocalStorage({
+    key: "bellwether.rail.folded",
+    defaultValue: false,
+    getInitialValueInEffect: false,
+  });
   const [opened, drawer] = useDisclosure(false);
   return (
     <>
-      <a className="skip" href="#content">To the content</a>
+      <a className="skip" href="#content">
+        To the content
+      </a>
       <div className="shell" data-narrow={narrow ? "" : undefined}>
         <aside className="rail" aria-label="Rail">
           <Rail narrow={narrow} fold={() => setNarrow(!narrow)} />
@@ -25,8 +31,18 @@ export function Shell(): JSX.Element {
           </main>
         </div>
       </div>
-      <Drawer opened={opened} onClose={drawer.close} size={260} title="Pages" padding="xs" closeButtonProps={{ "aria-label": "Close" }}>
-        <div className="rail" style={{ position: "static", height: "auto", border: 0, background: "none", padding: 0, display: "flex" }}>
+      <Drawer
+        opened={opened}
+        onClose={drawer.close}
+        size={260}
+        title="Pages"
+        padding="xs"
+        closeButtonProps={{ "aria-label": "Close" }}
+      >
+        <div
+          className="rail"
+          style={{ position: "static", height: "auto", border: 0, background: "none", padding: 0, display: "flex" }}
+        >
           <Rail narrow={false} onPick={drawer.close} />
         </div>
       </Drawer>

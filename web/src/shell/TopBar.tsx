@@ -24,7 +24,12 @@ export function TopBar({ openRail }: { openRail: () => void }) {
       </ActionIcon>
       <Menu position="bottom-start" width={240}>
         <Menu.Target>
-          <button type="button" className="env" data-production={here.production ? "" : undefined} aria-label={`Environment: ${here.name}${here.production ? ", production" : ""}`}>
+          <button
+            type="button"
+            className="env"
+            data-production={here.production ? "" : undefined}
+            aria-label={`Environment: ${here.name}${here.production ? ", production" : ""}`}
+          >
             <i aria-hidden />
             {here.name}
             <IconChevronDown size={14} aria-hidden />
@@ -33,9 +38,24 @@ export function TopBar({ openRail }: { openRail: () => void }) {
         <Menu.Dropdown>
           <Menu.Label>Environment</Menu.Label>
           {all.map((e) => (
-            <Menu.Item key={e.key} leftSection={e.key === here.key ? <IconCheck size={14} aria-label="shown" /> : <span style={{ width: 14, display: "inline-block" }} />}
-              rightSection={e.production ? <span className="badge" data-tone="production">serves customers</span> : null}
-              onClick={() => void navigate({ to: ".", search: (old) => ({ ...old, env: e.key }) })}>
+            <Menu.Item
+              key={e.key}
+              leftSection={
+                e.key === here.key ? (
+                  <IconCheck size={14} aria-label="shown" />
+                ) : (
+                  <span style={{ width: 14, display: "inline-block" }} />
+                )
+              }
+              rightSection={
+                e.production ? (
+                  <span className="badge" data-tone="production">
+                    serves customers
+                  </span>
+                ) : null
+              }
+              onClick={() => void navigate({ to: ".", search: (old) => ({ ...old, env: e.key }) })}
+            >
               {e.name}
             </Menu.Item>
           ))}
@@ -47,8 +67,18 @@ export function TopBar({ openRail }: { openRail: () => void }) {
         <span>Search or do</span>
         <kbd aria-hidden>{MAC ? "⌘" : "Ctrl"} K</kbd>
       </button>
-      <ActionIcon variant="subtle" color="gray" size={32} onClick={() => setColorScheme(scheme === "dark" ? "light" : "dark")} aria-label={scheme === "dark" ? "Use the light theme" : "Use the dark theme"}>
-        {scheme === "dark" ? <IconSun size={18} stroke={1.6} aria-hidden /> : <IconMoon size={18} stroke={1.6} aria-hidden />}
+      <ActionIcon
+        variant="subtle"
+        color="gray"
+        size={32}
+        onClick={() => setColorScheme(scheme === "dark" ? "light" : "dark")}
+        aria-label={scheme === "dark" ? "Use the light theme" : "Use the dark theme"}
+      >
+        {scheme === "dark" ? (
+          <IconSun size={18} stroke={1.6} aria-hidden />
+        ) : (
+          <IconMoon size={18} stroke={1.6} aria-hidden />
+        )}
       </ActionIcon>
       <Menu position="bottom-end" width={240}>
         <Menu.Target>

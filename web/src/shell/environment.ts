@@ -10,7 +10,6 @@ import type { Environment } from "../api/types";
 export function useEnvironment(): { all: Environment[]; here: Environment } {
   const { env } = useSearch({ from: "__root__" });
   const all = useQuery(environments).data ?? [];
-  const here =
-    all.find((e) => e.key === env) ?? (env ? undefined : all.find((e) => e.production)) ?? all[0];
+  const here = all.find((e) => e.key === env) ?? (env ? undefined : all.find((e) => e.production)) ?? all[0];
   return { all, here: here ?? { key: env ?? "production", name: env ?? "Production", production: !env } };
 }

@@ -1,10 +1,22 @@
 //! Web: the pages of the rail, in the order of the loop. Only what exists.
 import {
-  IconChartLine, IconFlag3, IconHistory, IconHome, IconRuler2, IconScale, IconSettings, IconStack2, type Icon,
+  IconChartLine,
+  IconFlag3,
+  IconHistory,
+  IconHome,
+  IconRuler2,
+  IconScale,
+  IconSettings,
+  IconStack2,
+  type Icon,
 } from "@tabler/icons-react";
 
 /** A page of the rail. */
-export type Place = { to: "/" | "/flags" | "/experiments" | "/metrics" | "/explore" | "/events" | "/changes" | "/settings"; label: string; icon: Icon };
+export type Place = {
+  to: "/" | "/flags" | "/experiments" | "/metrics" | "/explore" | "/events" | "/changes" | "/settings";
+  label: string;
+  icon: Icon;
+};
 
 export const PLACES: Place[] = [
   { to: "/", label: "Home", icon: IconHome },

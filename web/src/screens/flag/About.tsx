@@ -22,35 +22,89 @@ export function SettingsTab({ view }: { view: FlagView }) {
   const serving = all.filter((e) => e.production && flag.settings[e.key]?.on);
   return (
     <>
-      <Section title="Variants" about={`Values of kind ${flag.kind}. A split divides by ${flag.unit === "device" ? "device" : "user"}.`}>
-        <DataTable label="Variants" rows={flag.variants} id={(v) => v.key} columns={[
-          { key: "key", head: "Variant", cell: (v) => <span className="strong nowrap">{v.key}</span> },
-          { key: "value", head: "Value", cell: (v) => <code className="mono">{JSON.stringify(v.value)}</code> },
-          { key: "description", head: "What it is for", wide: true, cell: (v) => v.description || <span className="dim">not described</span> },
-        ]} />
+      <Section
+        title="Variants"
+        about={`Values of kind ${flag.kind}. A split divides by ${flag.unit === "device" ? "device" : "user"}.`}
+      >
+        <DataTable
+          label="Variants"
+          rows={flag.variants}
+          id={(v) => v.key}
+          columns={[
+            { key: "key", head: "Variant", cell: (v) => <span className="strong nowrap">{v.key}</span> },
+            { key: "value", head: "Value", cell: (v) => <code className="mono">{JSON.stringify(v.value)}</code> },
+            {
+              key: "description",
+              head: "What it is for",
+              wide: true,
+              cell: (v) => v.description || <span className="dim">not described</span>,
+            },
+          ]}
+        />
       </Section>
       <Section title="Name and description">
-        <form className="form" onSubmit={(e) => {
-          e.preventDefault();
-          void change({
-            title: `Describe ${flag.key}?`, confirm: "Save", quick: true, why: "described it", done: `${flag.key} is described`,
-            run: (why) => edit.describeFlag(flag.key, { name, description, why, if_revision: view.revision }), shown: flag,
-          });
-        }}>
+        <form
+          className="form"
+          onSubmit={(e) => {
+            e.preventDefault();
+            void change({
+              title: `Describe ${flag.key}?`,
+              confirm: "Save",
+              quick: true,
+              why: "described it",
+              done: `${flag.key} is described`,
+              run: (why) => edit.describeFlag(flag.key, { name, description, why, if_revision: view.revision }),
+              shown: flag,
+            });
+          }}
+        >
           <TextInput label="Name" value={name} onChange={(e) => setName(e.currentTarget.value)} />
-          <Textarea label="Description" autosize minRows={2} value={description} onChange={(e) => setDescription(e.currentTarget.value)} />
-          <Group><Button type="submit" variant="default" disabled={same || !may.allowed}>Save</Button></Group>
+          <Textarea
+            label="Description"
+            autosize
+            minRows={2}
+            value={description}
+            onChange={(e) => setDescription(e.currentTarget.value)}
+          />
+          <Group>
+            <Button type="submit" variant="default" disabled={same || !may.allowed}>
+              Save
+            </Button>
+          </Group>
         </form>
       </Section>
-      <Section title={flag.archived ? "Restore" : "Archive"} about={flag.archived ? "It is served to nobody. Restoring brings back every setting." : "An archived flag is served to nobody: SDKs get the default in their code. It can be restored."}>
+      <Section
+        title={flag.archived ? "Restore" : "Archive"}
+        about={
+          flag.archived
+            ? "It is served to nobody. Restoring brings back every setting."
+            : "An archived flag is served to nobody: SDKs get the default in their code. It can be restored."
+        }
+      >
         <Group>
-          <Button variant="default" disabled={!may.allowed} onClick={() => void change({
-            title: flag.archived ? `Restore ${flag.key}?` : `Archive ${flag.key}?`, confirm: flag.archived ? "Restore" : "Archive", danger: !flag.archived,
-            moves: serving.length > 0 && !flag.archived ? <p style={{ margin: 0 }}><Badge tone="production">on in {serving.map((e) => e.name).join(", ")}</Badge> Programs that ask for it will get the default in their code.</p> : undefined,
-            run: (why) => edit.archive(flag.key, { archived: !flag.archived, why, if_revision: view.revision }),
-            undo: (why) => edit.archive(flag.key, { archived: Boolean(flag.archived), why }),
-            done: flag.archived ? `${flag.key} is restored` : `${flag.key} is archived`,
-          })}>{flag.archived ? "Restore flag" : "Archive flag"}</Button>
+          <Button
+            variant="default"
+            disabled={!may.allowed}
+            onClick={() =>
+              void change({
+                title: flag.archived ? `Restore ${flag.key}?` : `Archive ${flag.key}?`,
+                confirm: flag.archived ? "Restore" : "Archive",
+                danger: !flag.archived,
+                moves:
+                  serving.length > 0 && !flag.archived ? (
+                    <p style={{ margin: 0 }}>
+                      <Badge tone="production">on in {serving.map((e) => e.name).join(", ")}</Badge> Programs that ask
+                      for it will get the default in their code.
+                    </p>
+                  ) : undefined,
+                run: (why) => edit.archive(flag.key, { archived: !flag.archived, why, if_revision: view.revision }),
+                undo: (why) => edit.archive(flag.key, { archived: Boolean(flag.archived), why }),
+                done: flag.archived ? `${flag.key} is restored` : `${flag.key} is archived`,
+              })
+            }
+          >
+            {flag.archived ? "Restore flag" : "Archive flag"}
+          </Button>
         </Group>
       </Section>
     </>

@@ -27,7 +27,11 @@ export function RolloutTab(props: Props) {
   return (
     <>
       <Running {...props} rollout={serves.rollout} />
-      {over && !again && <Button variant="default" onClick={() => setAgain(true)}>Start another rollout</Button>}
+      {over && !again && (
+        <Button variant="default" onClick={() => setAgain(true)}>
+          Start another rollout
+        </Button>
+      )}
       {over && again && <Start {...props} />}
     </>
   );
@@ -39,8 +43,11 @@ function useSteer({ view, here }: Pick<Props, "view" | "here">) {
   const client = useQueryClient();
   return (intent: Omit<Intent, "quick" | "shown" | "newest">) =>
     change({
-      ...intent, quick: !here.production && Boolean(intent.why), shown: view.flag.settings[here.key],
-      newest: () => client.fetchQuery({ ...flagQuery(view.flag.key), staleTime: 0 }).then((v) => v.flag.settings[here.key]),
+      ...intent,
+      quick: !here.production && Boolean(intent.why),
+      shown: view.flag.settings[here.key],
+      newest: () =>
+        client.fetchQuery({ ...flagQuery(view.flag.key), staleTime: 0 }).then((v) => v.flag.settings[here.key]),
     });
 }
 
@@ -64,57 +71,166 @@ function Running({ view, setting, here, rollout }: Props & { rollout: Rollout })
   const halted = state.state === "halted";
   return (
     <>
-      <Section title={<>{candidate} instead of {control}</>} about={
-        state.state === "widening" ? `Widening: ${share(now)} since ${ago(rollout.epoch_began)}, begun ${ago(rollout.started)}.`
-          : halted ? `Halted ${ago(state.at)}: everybody gets ${control}.` : `Done ${ago(state.at)}: everybody gets ${candidate}.`
-      }>
-        {halted && <div style={{ marginBottom: 16 }}><Verdict tone="bad" say="Halted"><p className="dim"><Said>{state.because}</Said></p></Verdict></div>}
-        {!setting.on && <p><b>The flag is off:</b> nobody is in the rollout until it is on.</p>}
-        <ShareBar ranges={rollout.split.ranges} variants={view.flag.variants.map((v) => v.key)} rest={rollout.split.rest === control ? null : rollout.split.rest} />
+      <Section
+        title={
+          <>
+            {candidate} instead of {control}
+          </>
+        }
+        about={
+          state.state === "widening"
+            ? `Widening: ${share(now)} since ${ago(rollout.epoch_began)}, begun ${ago(rollout.started)}.`
+            : halted
+              ? `Halted ${ago(state.at)}: everybody gets ${control}.`
+              : `Done ${ago(state.at)}: everybody gets ${candidate}.`
+        }
+      >
+        {halted && (
+          <div style={{ marginBottom: 16 }}>
+            <Verdict tone="bad" say="Halted">
+              <p className="dim">
+                <Said>{state.because}</Said>
+              </p>
+            </Verdict>
+          </div>
+        )}
+        {!setting.on && (
+          <p>
+            <b>The flag is off:</b> nobody is in the rollout until it is on.
+          </p>
+        )}
+        <ShareBar
+          ranges={rollout.split.ranges}
+          variants={view.flag.variants.map((v) => v.key)}
+          rest={rollout.split.rest === control ? null : rollout.split.rest}
+        />
         <Group gap="xs" mt="md" align="flex-end">
           {state.state === "widening" && (
             <>
-              <NumberInput label="Candidate's next share" suffix="%" min={0.01} max={most} decimalScale={2} w={170} value={next} onChange={(v) => setNext(Number(v) || 0)} />
-              <Button disabled={!may.allowed || next <= 0 || next > most || next * 100 === now} onClick={() => void steer({
-                title: `${next * 100 > now ? "Widen" : "Narrow"} ${candidate} to ${next}% in ${here.name}?`, confirm: `Set to ${next}%`, why: automatic("widened"),
-                moves: <p style={{ margin: 0 }}>{share(now)} now, {next}% then. {next * 100 > now ? "Whoever has it keeps it." : `Some who have ${candidate} go back to ${control}.`}</p>,
-                run: (why) => edit.widen(key, { ...base, share: Math.round(next * 100), why, if_revision: view.revision }),
-                undo: (why) => edit.widen(key, { ...base, share: now, why }), done: `${candidate} is at ${next}% in ${here.name}`,
-              })}>{next * 100 >= now ? "Widen" : "Narrow"}</Button>
-              <Button variant="default" disabled={!may.allowed} onClick={() => void steer({
-                title: `Give ${candidate} to everybody in ${here.name}?`, confirm: "Finish", why: automatic("finished"),
-                moves: <p style={{ margin: 0 }}>The guard stops watching.</p>,
-                run: (why) => edit.finish(key, { ...base, why, if_revision: view.revision }), done: `${candidate} is for everybody in ${here.name}`,
-              })}>Finish</Button>
-              <Button variant="default" disabled={!may.allowed} onClick={() => void steer({
-                title: `Halt ${candidate} in ${here.name}?`, confirm: "Halt", danger: true, why: automatic("halted"),
-                moves: <p style={{ margin: 0 }}>{share(now)} go back to <b>{control}</b> at once.</p>,
-                run: (why) => edit.halt(key, { ...base, why, if_revision: view.revision }), undo: (why) => edit.resume(key, { ...base, why }), done: `${candidate} is halted in ${here.name}`,
-              })}>Halt</Button>
+              <NumberInput
+                label="Candidate's next share"
+                suffix="%"
+                min={0.01}
+                max={most}
+                decimalScale={2}
+                w={170}
+                value={next}
+                onChange={(v) => setNext(Number(v) || 0)}
+              />
+              <Button
+                disabled={!may.allowed || next <= 0 || next > most || next * 100 === now}
+                onClick={() =>
+                  void steer({
+                    title: `${next * 100 > now ? "Widen" : "Narrow"} ${candidate} to ${next}% in ${here.name}?`,
+                    confirm: `Set to ${next}%`,
+                    why: automatic("widened"),
+                    moves: (
+                      <p style={{ margin: 0 }}>
+                        {share(now)} now, {next}% then.{" "}
+                        {next * 100 > now
+                          ? "Whoever has it keeps it."
+                          : `Some who have ${candidate} go back to ${control}.`}
+                      </p>
+                    ),
+                    run: (why) =>
+                      edit.widen(key, { ...base, share: Math.round(next * 100), why, if_revision: view.revision }),
+                    undo: (why) => edit.widen(key, { ...base, share: now, why }),
+                    done: `${candidate} is at ${next}% in ${here.name}`,
+                  })
+                }
+              >
+                {next * 100 >= now ? "Widen" : "Narrow"}
+              </Button>
+              <Button
+                variant="default"
+                disabled={!may.allowed}
+                onClick={() =>
+                  void steer({
+                    title: `Give ${candidate} to everybody in ${here.name}?`,
+                    confirm: "Finish",
+                    why: automatic("finished"),
+                    moves: <p style={{ margin: 0 }}>The guard stops watching.</p>,
+                    run: (why) => edit.finish(key, { ...base, why, if_revision: view.revision }),
+                    done: `${candidate} is for everybody in ${here.name}`,
+                  })
+                }
+              >
+                Finish
+              </Button>
+              <Button
+                variant="default"
+                disabled={!may.allowed}
+                onClick={() =>
+                  void steer({
+                    title: `Halt ${candidate} in ${here.name}?`,
+                    confirm: "Halt",
+                    danger: true,
+                    why: automatic("halted"),
+                    moves: (
+                      <p style={{ margin: 0 }}>
+                        {share(now)} go back to <b>{control}</b> at once.
+                      </p>
+                    ),
+                    run: (why) => edit.halt(key, { ...base, why, if_revision: view.revision }),
+                    undo: (why) => edit.resume(key, { ...base, why }),
+                    done: `${candidate} is halted in ${here.name}`,
+                  })
+                }
+              >
+                Halt
+              </Button>
             </>
           )}
           {halted && (
-            <Button disabled={!may.allowed} onClick={() => void steer({
-              title: `Resume ${candidate} in ${here.name}?`, confirm: "Resume", why: automatic("resumed"),
-              moves: <p style={{ margin: 0 }}>{share(now)} get <b>{candidate}</b> again; the guard starts anew.</p>,
-              run: (why) => edit.resume(key, { ...base, why, if_revision: view.revision }), undo: (why) => edit.halt(key, { ...base, why }), done: `${candidate} goes on in ${here.name}`,
-            })}>Resume</Button>
+            <Button
+              disabled={!may.allowed}
+              onClick={() =>
+                void steer({
+                  title: `Resume ${candidate} in ${here.name}?`,
+                  confirm: "Resume",
+                  why: automatic("resumed"),
+                  moves: (
+                    <p style={{ margin: 0 }}>
+                      {share(now)} get <b>{candidate}</b> again; the guard starts anew.
+                    </p>
+                  ),
+                  run: (why) => edit.resume(key, { ...base, why, if_revision: view.revision }),
+                  undo: (why) => edit.halt(key, { ...base, why }),
+                  done: `${candidate} goes on in ${here.name}`,
+                })
+              }
+            >
+              Resume
+            </Button>
           )}
         </Group>
       </Section>
-      {rollout.guard ? <Watched view={view} here={here} /> : <Section title="Guard"><p>None watches this rollout. The next one can name a metric that must not get worse.</p></Section>}
+      {rollout.guard ? (
+        <Watched view={view} here={here} />
+      ) : (
+        <Section title="Guard">
+          <p>None watches this rollout. The next one can name a metric that must not get worse.</p>
+        </Section>
+      )}
     </>
   );
 }
 
 const TONES: Record<GuardView["verdict"]["verdict"], Tone> = { quiet: "good", too_little: "plain", harm: "bad" };
-const SAYS: Record<GuardView["verdict"]["verdict"], string> = { quiet: "Quiet: no harm is shown", too_little: "Too little data to judge", harm: "Harm is shown" };
+const SAYS: Record<GuardView["verdict"]["verdict"], string> = {
+  quiet: "Quiet: no harm is shown",
+  too_little: "Too little data to judge",
+  harm: "Harm is shown",
+};
 
 function Watched({ view, here }: { view: FlagView; here: Environment }) {
   const query = useQuery(guardQuery(view.flag.key, here.key));
   const all = useQuery(metrics).data ?? [];
   return (
-    <Section title="Guard" about="Looks every minute; its test is valid at every look. When harm beyond the margin is shown it halts the rollout by itself.">
+    <Section
+      title="Guard"
+      about="Looks every minute; its test is valid at every look. When harm beyond the margin is shown it halts the rollout by itself."
+    >
       <Loaded query={query} lines={3}>
         {({ rollout, verdict: j }) => {
           const guard = rollout.guard;
@@ -123,34 +239,81 @@ function Watched({ view, here }: { view: FlagView; here: Environment }) {
           const scale = conversion ? "points" : "absolute";
           const better = metric?.better ?? "higher";
           const margin = guard ? (better === "higher" ? -guard.margin : guard.margin) : 0;
-          const mean = (m: number | null | undefined, n: number) => (m == null ? "none yet" : conversion ? rate(m, n) : fixed(m, 3));
+          const mean = (m: number | null | undefined, n: number) =>
+            m == null ? "none yet" : conversion ? rate(m, n) : fixed(m, 3);
           return (
             <>
               <Verdict tone={TONES[j.verdict]} say={SAYS[j.verdict]}>
-                <p className="dim"><Said>{j.sentence}</Said></p>
-                {j.verdict === "too_little" && <p className="dim"><Said>{j.hint}</Said></p>}
+                <p className="dim">
+                  <Said>{j.sentence}</Said>
+                </p>
+                {j.verdict === "too_little" && (
+                  <p className="dim">
+                    <Said>{j.hint}</Said>
+                  </p>
+                )}
               </Verdict>
               {j.verdict !== "too_little" && (
                 <div style={{ marginTop: 16 }}>
-                  <IntervalPlot label={`${metric?.name ?? guard?.metric}: ${rollout.candidate} against ${rollout.control}`} scale={scale} better={better} margin={margin || null}
-                    effects={[{
-                      name: rollout.candidate, estimate: j.look.estimate, low: better === "higher" ? null : j.look.bound, high: better === "higher" ? j.look.bound : null,
-                      tone: j.verdict === "harm" ? "bad" : "good", word: j.verdict === "harm" ? `▼ harm, p = ${pValue(j.look.p)}` : "● no harm shown",
-                    }]} />
+                  <IntervalPlot
+                    label={`${metric?.name ?? guard?.metric}: ${rollout.candidate} against ${rollout.control}`}
+                    scale={scale}
+                    better={better}
+                    margin={margin || null}
+                    effects={[
+                      {
+                        name: rollout.candidate,
+                        estimate: j.look.estimate,
+                        low: better === "higher" ? null : j.look.bound,
+                        high: better === "higher" ? j.look.bound : null,
+                        tone: j.verdict === "harm" ? "bad" : "good",
+                        word: j.verdict === "harm" ? `▼ harm, p = ${pValue(j.look.p)}` : "● no harm shown",
+                      },
+                    ]}
+                  />
                 </div>
               )}
               <dl className="facts" style={{ marginTop: 16 }}>
-                <div><dt>Metric</dt><dd><Link to="/metrics/$metric" params={{ metric: guard?.metric ?? "" }}>{metric?.name ?? guard?.metric}</Link></dd></div>
-                <div><dt>Tolerated harm</dt><dd>{tick(margin, scale, conversion ? 1 : 2)}</dd></div>
-                <div><dt>False alarms</dt><dd>at most {fixed((guard?.alpha ?? 0.05) * 100, 0)}% over its life</dd></div>
-                <div><dt>Each person is watched for</dt><dd>{duration(guard?.window ?? 600_000)}</dd></div>
+                <div>
+                  <dt>Metric</dt>
+                  <dd>
+                    <Link to="/metrics/$metric" params={{ metric: guard?.metric ?? "" }}>
+                      {metric?.name ?? guard?.metric}
+                    </Link>
+                  </dd>
+                </div>
+                <div>
+                  <dt>Tolerated harm</dt>
+                  <dd>{tick(margin, scale, conversion ? 1 : 2)}</dd>
+                </div>
+                <div>
+                  <dt>False alarms</dt>
+                  <dd>at most {fixed((guard?.alpha ?? 0.05) * 100, 0)}% over its life</dd>
+                </div>
+                <div>
+                  <dt>Each person is watched for</dt>
+                  <dd>{duration(guard?.window ?? 600_000)}</dd>
+                </div>
                 {j.verdict !== "too_little" && (
                   <>
-                    <div><dt>{rollout.candidate}</dt><dd>{mean(j.look.candidate.mean, j.look.candidate.units)} of {count(j.look.candidate.units)}</dd></div>
-                    <div><dt>{rollout.control}</dt><dd>{mean(j.look.control.mean, j.look.control.units)} of {count(j.look.control.units)}</dd></div>
+                    <div>
+                      <dt>{rollout.candidate}</dt>
+                      <dd>
+                        {mean(j.look.candidate.mean, j.look.candidate.units)} of {count(j.look.candidate.units)}
+                      </dd>
+                    </div>
+                    <div>
+                      <dt>{rollout.control}</dt>
+                      <dd>
+                        {mean(j.look.control.mean, j.look.control.units)} of {count(j.look.control.units)}
+                      </dd>
+                    </div>
                   </>
                 )}
-                <div><dt>Evidence since</dt><dd>{exact(rollout.epoch_began)}</dd></div>
+                <div>
+                  <dt>Evidence since</dt>
+                  <dd>{exact(rollout.epoch_began)}</dd>
+                </div>
               </dl>
             </>
           );
@@ -174,36 +337,126 @@ function Start({ view, setting, here }: Props) {
   const [minutes, setMinutes] = useState(10);
   const watched = all.find((m) => m.metric.key === metric)?.metric;
   const conversion = watched?.measure.measure === "conversion";
-  if (variants.length < 2) return <Empty title="Nothing to roll out" why="A rollout replaces one variant by another; this flag has only one." />;
-  const guard = metric ? { metric, alpha: 0.05, margin: conversion ? margin / 100 : margin, window: minutes * 60_000 } : null;
-  const begin = () => steer({
-    title: `Roll ${candidate} out to ${percent}% in ${here.name}?`, confirm: "Start the rollout", why: here.production ? "" : "rolled out in the page",
-    moves: (
-      <div>
-        <p style={{ margin: "0 0 8px" }}>{percent}% get <b>{candidate}</b>, everybody else <b>{control}</b>. Now: {view.states[here.key]}.</p>
-        <p style={{ margin: 0 }}>{guard ? <>A guard halts it when <b>{watched?.name}</b> is shown to be worse by more than {conversion ? `${margin} points` : margin}.</> : "No guard watches it."}</p>
-      </div>
-    ),
-    run: (why) => edit.startRollout(key, { environment: here.key, candidate, control, share: Math.round(percent * 100), guard, why, if_revision: view.revision }),
-    done: `${candidate} is rolling out at ${percent}% in ${here.name}`,
-  });
-  return (
-    <Section title="Start a rollout" about={`The default in ${here.name} becomes a rollout: a candidate that widens step by step and can be halted. Rules and single ids stay before it.`}>
-      <form className="form" onSubmit={(e) => { e.preventDefault(); void begin(); }}>
-        <div className="fields">
-          <Select label="Candidate" data={variants} value={candidate} allowDeselect={false} onChange={(v) => setCandidate(v ?? candidate)} />
-          <Select label="Instead of" data={variants} value={control} allowDeselect={false} onChange={(v) => setControl(v ?? control)} error={control === candidate ? "Name another variant than the candidate" : undefined} />
-          <NumberInput label="Share to begin with" suffix="%" min={0.01} max={100} decimalScale={2} value={percent} onChange={(v) => setPercent(Number(v) || 0)} />
+  if (variants.length < 2)
+    return (
+      <Empty title="Nothing to roll out" why="A rollout replaces one variant by another; this flag has only one." />
+    );
+  const guard = metric
+    ? { metric, alpha: 0.05, margin: conversion ? margin / 100 : margin, window: minutes * 60_000 }
+    : null;
+  const begin = () =>
+    steer({
+      title: `Roll ${candidate} out to ${percent}% in ${here.name}?`,
+      confirm: "Start the rollout",
+      why: here.production ? "" : "rolled out in the page",
+      moves: (
+        <div>
+          <p style={{ margin: "0 0 8px" }}>
+            {percent}% get <b>{candidate}</b>, everybody else <b>{control}</b>. Now: {view.states[here.key]}.
+          </p>
+          <p style={{ margin: 0 }}>
+            {guard ? (
+              <>
+                A guard halts it when <b>{watched?.name}</b> is shown to be worse by more than{" "}
+                {conversion ? `${margin} points` : margin}.
+              </>
+            ) : (
+              "No guard watches it."
+            )}
+          </p>
         </div>
-        <Select label="Guard metric" description="What must not get worse. The guard halts the rollout by itself." clearable clearButtonProps={{ "aria-label": "No guard" }} placeholder={all.length ? "No guard" : "Define a metric first"} disabled={all.length === 0}
-          data={all.map((m) => ({ value: m.metric.key, label: m.metric.name }))} value={metric} onChange={setMetric} />
+      ),
+      run: (why) =>
+        edit.startRollout(key, {
+          environment: here.key,
+          candidate,
+          control,
+          share: Math.round(percent * 100),
+          guard,
+          why,
+          if_revision: view.revision,
+        }),
+      done: `${candidate} is rolling out at ${percent}% in ${here.name}`,
+    });
+  return (
+    <Section
+      title="Start a rollout"
+      about={`The default in ${here.name} becomes a rollout: a candidate that widens step by step and can be halted. Rules and single ids stay before it.`}
+    >
+      <form
+        className="form"
+        onSubmit={(e) => {
+          e.preventDefault();
+          void begin();
+        }}
+      >
+        <div className="fields">
+          <Select
+            label="Candidate"
+            data={variants}
+            value={candidate}
+            allowDeselect={false}
+            onChange={(v) => setCandidate(v ?? candidate)}
+          />
+          <Select
+            label="Instead of"
+            data={variants}
+            value={control}
+            allowDeselect={false}
+            onChange={(v) => setControl(v ?? control)}
+            error={control === candidate ? "Name another variant than the candidate" : undefined}
+          />
+          <NumberInput
+            label="Share to begin with"
+            suffix="%"
+            min={0.01}
+            max={100}
+            decimalScale={2}
+            value={percent}
+            onChange={(v) => setPercent(Number(v) || 0)}
+          />
+        </div>
+        <Select
+          label="Guard metric"
+          description="What must not get worse. The guard halts the rollout by itself."
+          clearable
+          clearButtonProps={{ "aria-label": "No guard" }}
+          placeholder={all.length ? "No guard" : "Define a metric first"}
+          disabled={all.length === 0}
+          data={all.map((m) => ({ value: m.metric.key, label: m.metric.name }))}
+          value={metric}
+          onChange={setMetric}
+        />
         {watched && (
           <div className="fields">
-            <NumberInput label={conversion ? "Tolerated harm, in points" : "Tolerated harm"} description={watched.better === "lower" ? "how much higher is still fine" : "how much lower is still fine"} min={0} step={0.5} value={margin} onChange={(v) => setMargin(Number(v) || 0)} />
-            <NumberInput label="Watch each person for, minutes" description="after the first exposure" min={1} value={minutes} onChange={(v) => setMinutes(Number(v) || 1)} />
+            <NumberInput
+              label={conversion ? "Tolerated harm, in points" : "Tolerated harm"}
+              description={
+                watched.better === "lower" ? "how much higher is still fine" : "how much lower is still fine"
+              }
+              min={0}
+              step={0.5}
+              value={margin}
+              onChange={(v) => setMargin(Number(v) || 0)}
+            />
+            <NumberInput
+              label="Watch each person for, minutes"
+              description="after the first exposure"
+              min={1}
+              value={minutes}
+              onChange={(v) => setMinutes(Number(v) || 1)}
+            />
           </div>
         )}
-        <Group><Button type="submit" disabled={!may.allowed || candidate === control || percent <= 0} title={may.allowed ? undefined : may.reason}>Start the rollout</Button></Group>
+        <Group>
+          <Button
+            type="submit"
+            disabled={!may.allowed || candidate === control || percent <= 0}
+            title={may.allowed ? undefined : may.reason}
+          >
+            Start the rollout
+          </Button>
+        </Group>
       </form>
     </Section>
   );

@@ -30,9 +30,18 @@ export function TargetingTab({ view, setting, here }: Props) {
     return (
       <>
         <div className="row" style={{ marginBottom: 12 }}>
-          <Title order={2} className="grow">Who gets what in {here.name}</Title>
-          <Button variant="default" leftSection={<IconPencil size={15} aria-hidden />} disabled={!may.allowed} title={may.allowed ? undefined : may.reason}
-            onClick={() => setEditing({ draft: draftOf(view, setting), from: view })}>Edit targeting</Button>
+          <Title order={2} className="grow">
+            Who gets what in {here.name}
+          </Title>
+          <Button
+            variant="default"
+            leftSection={<IconPencil size={15} aria-hidden />}
+            disabled={!may.allowed}
+            title={may.allowed ? undefined : may.reason}
+            onClick={() => setEditing({ draft: draftOf(view, setting), from: view })}
+          >
+            Edit targeting
+          </Button>
         </div>
         <Reading view={view} setting={setting} />
       </>
@@ -43,9 +52,13 @@ export function TargetingTab({ view, setting, here }: Props) {
   const changed = JSON.stringify(old) !== JSON.stringify(editing.draft);
   const save = async () => {
     const made = await change({
-      title: `Change who gets what of ${key} in ${here.name}?`, confirm: "Save", quick: !here.production, why: here.production ? "" : "changed in the page",
+      title: `Change who gets what of ${key} in ${here.name}?`,
+      confirm: "Save",
+      quick: !here.production,
+      why: here.production ? "" : "changed in the page",
       moves: <Diff label="What changes" lines={diff(old, editing.draft)} />,
-      run: (why) => edit.target(key, { environment: here.key, ...editing.draft, why, if_revision: editing.from.revision }),
+      run: (why) =>
+        edit.target(key, { environment: here.key, ...editing.draft, why, if_revision: editing.from.revision }),
       undo: old ? (why) => edit.target(key, { environment: here.key, ...old, why }) : undefined,
       done: `${key} has new targeting in ${here.name}`,
       shown: old,
@@ -58,12 +71,27 @@ export function TargetingTab({ view, setting, here }: Props) {
     if (made) setEditing(null);
   };
   return (
-    <form onSubmit={(e) => { e.preventDefault(); void save(); }} aria-label="Targeting">
-      <TargetingForm flag={view.flag} draft={editing.draft} rollout={setting.default.serve === "rollout"} onChange={(draft) => setEditing({ ...editing, draft })} />
+    <form
+      onSubmit={(e) => {
+        e.preventDefault();
+        void save();
+      }}
+      aria-label="Targeting"
+    >
+      <TargetingForm
+        flag={view.flag}
+        draft={editing.draft}
+        rollout={setting.default.serve === "rollout"}
+        onChange={(draft) => setEditing({ ...editing, draft })}
+      />
       <div className="unsaved">
         <span className="grow dim">{changed ? "Not saved yet" : "Nothing changed yet"}</span>
-        <Button variant="default" onClick={() => setEditing(null)}>Discard</Button>
-        <Button type="submit" disabled={!changed}>{here.production ? "Review and save" : "Save"}</Button>
+        <Button variant="default" onClick={() => setEditing(null)}>
+          Discard
+        </Button>
+        <Button type="submit" disabled={!changed}>
+          {here.production ? "Review and save" : "Save"}
+        </Button>
       </div>
     </form>
   );
@@ -74,30 +102,52 @@ function Reading({ view, setting }: Omit<Props, "here">) {
   const draft = draftOf(view, setting);
   return (
     <>
-      {!setting.on && <p style={{ marginTop: 0 }}>The flag is off: everybody gets <b>{setting.off}</b>. While it is on:</p>}
+      {!setting.on && (
+        <p style={{ marginTop: 0 }}>
+          The flag is off: everybody gets <b>{setting.off}</b>. While it is on:
+        </p>
+      )}
       <ol className="order" aria-label="In this order">
         {draft.targets.map((t, i) => (
           <li key={`t${i}`}>
-            <div className="grow">{plural(t.ids.length, "single id")} {t.ids.length === 1 ? "gets" : "get"} <Badge tone="accent">{t.variant}</Badge></div>
-            <div className="under mono">{t.ids.slice(0, 12).join(", ")}{t.ids.length > 12 ? ` and ${t.ids.length - 12} more` : ""}</div>
+            <div className="grow">
+              {plural(t.ids.length, "single id")} {t.ids.length === 1 ? "gets" : "get"}{" "}
+              <Badge tone="accent">{t.variant}</Badge>
+            </div>
+            <div className="under mono">
+              {t.ids.slice(0, 12).join(", ")}
+              {t.ids.length > 12 ? ` and ${t.ids.length - 12} more` : ""}
+            </div>
           </li>
         ))}
         {draft.rules.map((rule, i) => (
           <li key={`r${i}`}>
             <div>
               {rule.name && <span className="strong">{rule.name}: </span>}
-              if {rule.when.map((group) => group.map(clauseText).join(" and ")).join(", or ")} → <Badge tone="accent">{serveText(rule.serve)}</Badge>
+              if {rule.when.map((group) => group.map(clauseText).join(" and ")).join(", or ")} →{" "}
+              <Badge tone="accent">{serveText(rule.serve)}</Badge>
             </div>
             <Ranges serve={setting.rules?.[i]?.serve} variants={variants} />
           </li>
         ))}
         <li>
-          <div>{draft.targets.length + draft.rules.length > 0 ? "Everybody else" : "Everybody"} gets {setting.default.serve === "variant" ? <Badge tone="accent">{setting.default.variant}</Badge> : setting.default.serve === "split" ? "a share of the split:" : <RolloutText serve={setting.default} />}</div>
+          <div>
+            {draft.targets.length + draft.rules.length > 0 ? "Everybody else" : "Everybody"} gets{" "}
+            {setting.default.serve === "variant" ? (
+              <Badge tone="accent">{setting.default.variant}</Badge>
+            ) : setting.default.serve === "split" ? (
+              "a share of the split:"
+            ) : (
+              <RolloutText serve={setting.default} />
+            )}
+          </div>
           <Ranges serve={setting.default} variants={variants} />
         </li>
       </ol>
       <Section title="When nothing can be divided">
-        <p>While the flag is off, and for whom a split has no id: <Badge>{setting.off}</Badge></p>
+        <p>
+          While the flag is off, and for whom a split has no id: <Badge>{setting.off}</Badge>
+        </p>
       </Section>
     </>
   );
@@ -105,13 +155,38 @@ function Reading({ view, setting }: Omit<Props, "here">) {
 
 function RolloutText({ serve }: { serve: Extract<Serve, { serve: "rollout" }> }) {
   const { rollout } = serve;
-  const points = rollout.split.ranges.filter((r) => r.variant === rollout.candidate).reduce((n, r) => n + r.to - r.from, 0);
-  if (rollout.state.state === "halted") return <><Badge tone="accent">{rollout.control}</Badge>: the rollout of {rollout.candidate} is halted</>;
-  if (rollout.state.state === "done") return <><Badge tone="accent">{rollout.candidate}</Badge>, rolled out</>;
-  return <>{rollout.candidate} rolling out at {share(points)}:</>;
+  const points = rollout.split.ranges
+    .filter((r) => r.variant === rollout.candidate)
+    .reduce((n, r) => n + r.to - r.from, 0);
+  if (rollout.state.state === "halted")
+    return (
+      <>
+        <Badge tone="accent">{rollout.control}</Badge>: the rollout of {rollout.candidate} is halted
+      </>
+    );
+  if (rollout.state.state === "done")
+    return (
+      <>
+        <Badge tone="accent">{rollout.candidate}</Badge>, rolled out
+      </>
+    );
+  return (
+    <>
+      {rollout.candidate} rolling out at {share(points)}:
+    </>
+  );
 }
 
 function Ranges({ serve, variants }: { serve?: Serve; variants: string[] }) {
-  const split = serve?.serve === "split" ? serve.split : serve?.serve === "rollout" && serve.rollout.state.state === "widening" ? serve.rollout.split : null;
-  return split ? <div style={{ marginTop: 8 }}><ShareBar ranges={split.ranges} variants={variants} rest={split.rest} /></div> : null;
+  const split =
+    serve?.serve === "split"
+      ? serve.split
+      : serve?.serve === "rollout" && serve.rollout.state.state === "widening"
+        ? serve.rollout.split
+        : null;
+  return split ? (
+    <div style={{ marginTop: 8 }}>
+      <ShareBar ranges={split.ranges} variants={variants} rest={split.rest} />
+    </div>
+  ) : null;
 }
