@@ -102,7 +102,9 @@ impl Rejected {
             );
         }
         if matches!(error.refusal, Refusal::Unauthenticated | Refusal::Forbidden) {
-            return Self::new(400, "Invalid API key", &[("hint", error.hint.clone().into())]);
+            // With the colon: the Python SDK looks for it, and without it resends for ever.
+            let said = format!("Invalid API key: {}", error.message);
+            return Self::new(400, &said, &[("hint", error.hint.clone().into())]);
         }
         // Our fault: nothing was stored, so a retry is safe, and 503 is the code that says it.
         Self::new(503, "Service unavailable", &[("hint", error.hint.clone().into())])

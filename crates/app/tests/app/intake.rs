@@ -159,11 +159,13 @@ fn a_request_as_a_whole_is_answered_in_the_protocols_words() {
     check(b"{}", Some("br"), 400, json_error());
     check(b"{}", None, 400, missing("api_key"));
     check(b"{\"api_key\": 7}", None, 400, missing("api_key"));
-    let invalid_key = || json!({"code": 400, "error": "Invalid API key"});
+    let unknown = "Invalid API key: there is no such key, or it was revoked";
+    let invalid_key = || json!({"code": 400, "error": unknown});
     check(b"{\"api_key\": \"\", \"events\": []}", None, 400, invalid_key());
     check(b"{\"api_key\": \"guess\", \"events\": []}", None, 400, invalid_key());
     let admin = house.key("admin");
-    check(format!("{{\"api_key\": \"{admin}\"}}").as_bytes(), None, 400, invalid_key());
+    let not_sdk = json!({"code": 400, "error": "Invalid API key: this is for SDKs, and the credential is not an SDK key"});
+    check(format!("{{\"api_key\": \"{admin}\"}}").as_bytes(), None, 400, not_sdk);
     for events in ["null", "[]", "7", "\"x\""] {
         let body = format!("{{\"api_key\": \"{secret}\", \"events\": {events}}}");
         check(body.as_bytes(), None, 400, missing("events"));

@@ -165,7 +165,13 @@ fn events_are_refused_in_the_words_that_sdks_read() {
             400,
             "Invalid JSON request body",
         );
-        check(path, &[], br#"{"api_key": "guess", "events": [{}]}"#, 400, "Invalid API key");
+        check(
+            path,
+            &[],
+            br#"{"api_key": "guess", "events": [{}]}"#,
+            400,
+            "Invalid API key: there is no such key",
+        );
         let body = json!({"api_key": server.client, "events": [{"event_type": "a", "user_id": "user-1"}, {"user_id": 7}]});
         check(path, &[], &serde_json::to_vec(&body).unwrap(), 400, "Request missing required field");
     }
