@@ -192,7 +192,7 @@ fn said(guard: &Guard, metric: &Metric, control: &Arm, candidate: &Arm, test: &H
             Better::Lower => "raises",
         };
         let sentence = format!(
-            "harm shown: `{}` {does} `{}` by {}, at least by {} where {} are tolerated: {arms}, {error}",
+            "harm shown: `{}` {does} `{}` by {}, at least by {}, against a margin of {}: {arms}, {error}",
             candidate.variant,
             metric.key,
             size(test.estimate),

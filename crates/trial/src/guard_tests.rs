@@ -73,13 +73,13 @@ fn a_look_says_its_numbers() {
     ];
     let sentences: Vec<&str> = sentences.iter().map(GuardVerdict::sentence).collect();
     insta::assert_snapshot!(sentences.join("\n"), @r"
-    harm shown: `new` lowers `signup` by 3.2 points, at least by 1.5 points where 1.0 points are tolerated: 7.10% of 5,012 with `new` against 10.30% of 4,988 with `old`, p = 0.00154, valid at every look, alpha 3.04% of 5% in this epoch
-    harm shown: `new` raises `signup` by 3.2 points, at least by 1.1 points where 1.0 points are tolerated: 10.30% of 4,988 with `new` against 7.10% of 5,012 with `old`, p = 0.00163, valid at every look, alpha 0.338% of 5% in this epoch
+    harm shown: `new` lowers `signup` by 3.2 points, at least by 1.5 points, against a margin of 1.0 points: 7.10% of 5,012 with `new` against 10.30% of 4,988 with `old`, p = 0.00154, valid at every look, alpha 3.04% of 5% in this epoch
+    harm shown: `new` raises `signup` by 3.2 points, at least by 1.1 points, against a margin of 1.0 points: 10.30% of 4,988 with `new` against 7.10% of 5,012 with `old`, p = 0.00163, valid at every look, alpha 0.338% of 5% in this epoch
     no harm beyond the tolerated 1.0 points is shown in `signup`: 10.18% of 5,012 with `new` against 10.30% of 4,988 with `old`, p = 1, valid at every look, alpha 3.04% of 5% in this epoch
     no harm beyond the tolerated 1.0 points is shown in `signup`: 7.10% of 5,012 with `new` against 10.30% of 4,988 with `old`, p = 1, valid at every look, alpha 3.04% of 5% in this epoch
     too little data: `new` has `99` of the `100` units that this test needs
     too little data: `21` successes in both arms, this test needs `25`
-    harm shown: `new` lowers `signup` by 1.00, at least by 0.80 where 0.20 are tolerated: 9 per unit of 4,000 with `new` against 10 per unit of 4,000 with `old`, p < 0.0001, valid at every look, alpha 3.04% of 5% in this epoch
+    harm shown: `new` lowers `signup` by 1.00, at least by 0.80, against a margin of 0.20: 9 per unit of 4,000 with `new` against 10 per unit of 4,000 with `old`, p < 0.0001, valid at every look, alpha 3.04% of 5% in this epoch
     too little data: `old` has `0` of the `100` units that this test needs
     ");
 }
