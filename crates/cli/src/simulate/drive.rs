@@ -148,6 +148,11 @@ impl<'l> Drive<'l> {
                 Act::Call(operation, input) => {
                     self.link.call(operation, input, key.as_deref())?;
                 }
+                Act::OnceHalted(flag, operation, input) => {
+                    if self.halted.iter().any(|halt| halt["flag"] == flag) {
+                        self.link.call(operation, input, key.as_deref())?;
+                    }
+                }
                 Act::Conclude(experiment) => self.conclude(experiment, key.as_deref())?,
             }
         }

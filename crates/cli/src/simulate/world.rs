@@ -49,7 +49,7 @@ pub(crate) const FLAGS: [Flag; 7] = [
         met: Met::Checkout,
         variants: &[
             plain("control"),
-            Variant { key: "treatment", purchase: 0.08, order: 1.0, error: 0.0 },
+            Variant { key: "treatment", purchase: 0.1, order: 1.0, error: 0.0 },
             plain("off"),
         ],
     },

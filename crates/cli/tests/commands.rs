@@ -1,0 +1,160 @@
+//! Cli, tests: the commands made from the registry, `serve`, `doctor` and `demo`, as a person runs them.
+
+mod common;
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::Stdio;
+
+use common::{Server, bellwether, said, terminate};
+
+#[test]
+fn operations_are_commands() {
+    let home = tempfile::tempdir().unwrap();
+    let data = home.path().join("data");
+    let server = Server::start(&data, &[]);
+    let made = server.json(&["flag", "create", "--flag", "checkout", "--name", "Checkout"]);
+    assert_eq!(made["flag"]["variants"][0]["key"], "on");
+    let toggle = ["flag", "toggle", "--flag", "checkout", "--environment", "production", "--on", "true"];
+    insta::assert_snapshot!(server.refused(&toggle), @"
+    error: a change in `production` needs a reason, because customers are served from it
+    hint: say in `why` what this is for
+    ");
+    let with = |more: &[&'static str]| [&toggle[..], more].concat();
+    server.json(&with(&["--why", "the release"]));
+    let got = server.json(&["flag", "get", "--flag", "checkout"]);
+    assert_eq!(got["flag"]["settings"]["production"]["on"], true);
+    assert_eq!(got["changed_by"]["name"], "tests");
+
+    insta::assert_snapshot!(server.refused(&["flag", "get", "--flag", "chekout"]), @"
+    error: there is no flag `chekout`
+    hint: see `GET /api/flags` for what there is
+    ");
+    let stale = server.refused(&with(&["--why", "late", "--if-revision", "1"]));
+    assert!(stale.starts_with("error: flag `checkout` is at revision `4`"), "{stale}");
+    assert!(stale.contains("hint: read it again"), "{stale}");
+    insta::assert_snapshot!(server.refused(&["flag", "toggle", "--flag", "checkout", "--environment", "production", "--on", "maybe"]), @"
+    error: in `on`: `maybe` is not `true` or `false`
+    hint: The new state.
+    ");
+    insta::assert_snapshot!(server.refused(&[
+        "flag", "target", "--flag", "checkout", "--environment", "production", "--why", "x", "--default",
+        r#"{"serve":"split","shares":[{"variant":"on","share":5000},{"variant":"off","share":4000}]}"#,
+    ]), @"
+    error: a split must add up to 100%: these shares make `90%`
+    hint: raise `off` to 50% or add a variant
+    ");
+    // A dry run says what would be, and leaves things as they are.
+    let dry = server.json(&["flag", "archive", "--flag", "checkout", "--why", "done", "--dry-run"]);
+    assert_eq!(dry["flag"]["archived"], true);
+    assert_eq!(server.json(&["flag", "list"])["flags"].as_array().unwrap().len(), 1);
+
+    let mut stranger = bellwether();
+    let stranger = stranger.args(["flag", "list", "--server", &server.address]);
+    insta::assert_snapshot!(said(&stranger.output().unwrap()), @"
+    error: no key was given
+    hint: set BELLWETHER_KEY, or use `--key`, with an admin key from Settings
+    ");
+    insta::assert_snapshot!(said(&stranger.args(["--key", "bwa_no"]).output().unwrap()), @"
+    error: there is no such key, or it was revoked
+    hint: make one under Settings, or with `bellwether key create`
+    ");
+
+    let open = doctor(&data);
+    assert!(!open.status.success(), "a directory in use is not checked");
+    server.stop();
+    let closed = doctor(&data);
+    assert!(closed.status.success(), "{}", said(&closed));
+    let found = String::from_utf8(closed.stdout).unwrap();
+    assert!(found.contains("ledger: 4 changes") && found.ends_with("all is well\n"), "{found}");
+}
+
+fn doctor(data: &Path) -> std::process::Output {
+    bellwether().args(["doctor", "--data"]).arg(data).output().unwrap()
+}
+
+#[test]
+fn what_is_no_data_directory_is_not_checked() {
+    let home = tempfile::tempdir().unwrap();
+    let missing = said(&doctor(&home.path().join("nowhere")));
+    assert!(missing.contains("is no data directory\nhint: "), "{missing}");
+}
+
+#[test]
+fn a_manual_clock_is_served_to_this_machine_alone() {
+    let home = tempfile::tempdir().unwrap();
+    let serve = |more: &[&str]| {
+        let output = bellwether().args(["serve", "--data"]).arg(home.path()).args(more).output().unwrap();
+        assert!(!output.status.success());
+        said(&output)
+    };
+    let refused = serve(&["--clock", "manual", "--listen", "0.0.0.0:0"]);
+    assert!(refused.starts_with("error: a manual clock is not served on `0.0.0.0:"), "{refused}");
+    assert!(refused.contains("hint: listen on 127.0.0.1"), "{refused}");
+    insta::assert_snapshot!(serve(&["--clock-start", "1"]), @"
+    error: `--clock-start` is for a manual clock
+    hint: add `--clock manual`
+    ");
+}
+
+#[test]
+fn a_demo_is_made_once_and_starts_at_once_afterwards() {
+    let home = tempfile::tempdir().unwrap();
+    let data = home.path().join("demo");
+    let demo = || {
+        let mut child = bellwether()
+            .args([
+                "demo",
+                "--days",
+                "3",
+                "--events",
+                "1000",
+                "--live",
+                "50",
+                "--listen",
+                "127.0.0.1:0",
+                "--data",
+            ])
+            .arg(&data)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let told: Vec<String> = lines.take_while(|line| !line.starts_with("ask for a flag")).collect();
+        (child, told)
+    };
+    let stopped = |mut child: std::process::Child| {
+        terminate(&child);
+        assert!(child.wait().unwrap().success());
+    };
+    let (child, first) = demo();
+    assert!(first.iter().any(|line| line.starts_with("living through day 3 of 3")), "{first:?}");
+    stopped(child);
+    let note = std::fs::read(data.join("demo.json")).unwrap();
+
+    let (child, second) = demo();
+    assert!(second[0].starts_with("ready after"), "{second:?}");
+    let note: serde_json::Value = serde_json::from_slice(&note).unwrap();
+    let password = note["password"].as_str().unwrap();
+    assert!(second[1].contains(password), "{second:?}");
+    let address = second[0].split_once(": ").unwrap().1;
+    let login = serde_json::json!({"email": note["email"], "password": password});
+    let reply = ureq::post(format!("{address}/api/login")).send_json(login).unwrap();
+    assert!(reply.status().is_success());
+    stopped(child);
+    assert!(doctor(&data).status.success());
+}
+
+#[test]
+fn a_demo_does_not_touch_what_is_not_its_own() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join("thesis.txt"), "mine").unwrap();
+    let output = bellwether().args(["demo", "--data"]).arg(home.path()).output().unwrap();
+    let refused = said(&output);
+    assert!(
+        refused.contains("holds something that is not a demo\nhint: choose an empty directory"),
+        "{refused}"
+    );
+    assert!(home.path().join("thesis.txt").is_file());
+}
