@@ -1,5 +1,7 @@
 //! Cli, tests: the commands made from the registry, `serve`, `doctor` and `demo`, as a person runs them.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::io::{BufRead, BufReader};

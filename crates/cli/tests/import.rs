@@ -1,5 +1,7 @@
 //! Cli, tests: a file becomes an experiment, or says what is wrong with it.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! Cli, tests: what Bellwether says of the simulated shop is held against what is true of it.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::path::Path;

@@ -1,5 +1,6 @@
 //! Cli, tests: the real binary as a server on a free port, and as a client of it.
 #![allow(dead_code, reason = "each test file uses its own part of this")]
+#![allow(clippy::unwrap_used)]
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
