@@ -170,7 +170,7 @@ fn events_are_refused_in_the_words_that_sdks_read() {
             &[],
             br#"{"api_key": "guess", "events": [{}]}"#,
             400,
-            "Invalid API key: there is no such key",
+            "Invalid API key: there is no such key, or it was revoked",
         );
         let body = json!({"api_key": server.client, "events": [{"event_type": "a", "user_id": "user-1"}, {"user_id": 7}]});
         check(path, &[], &serde_json::to_vec(&body).unwrap(), 400, "Request missing required field");
