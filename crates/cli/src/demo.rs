@@ -121,7 +121,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     };
     let clock = if demo.finished { Clock::wall() } else { Clock::manual(demo.start) };
     // While days pass in a fraction of a second, a part for every five minutes would be thousands.
-    let seal_age = (!demo.finished).then(|| Span::DAY.times(4));
+    let seal_age = (!demo.finished).then(|| Span::DAY.times(10));
     let options = Options { data: data.clone(), listen: text("listen"), clock, seal_age };
 
     let stop = Arc::new(AtomicBool::new(false));
