@@ -2323,7 +2323,10 @@ export interface operations {
     };
     "experiment.create": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -2570,7 +2573,10 @@ export interface operations {
     };
     "experiment.ship": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /** @description The experiment. */
@@ -2649,7 +2655,10 @@ export interface operations {
     };
     "experiment.start": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /** @description The experiment. */
@@ -2728,7 +2737,10 @@ export interface operations {
     };
     "experiment.stop": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /** @description The experiment. */
@@ -2873,7 +2885,10 @@ export interface operations {
     };
     "flag.create": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3035,7 +3050,10 @@ export interface operations {
     };
     "flag.describe": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /** @description The flag. */
@@ -3116,7 +3134,10 @@ export interface operations {
     };
     "flag.archive": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /** @description The flag. */
@@ -3347,7 +3368,10 @@ export interface operations {
     };
     "rollout.start": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /** @description The flag. */
@@ -3438,7 +3462,10 @@ export interface operations {
     };
     "rollout.finish": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /** @description The flag. */
@@ -3517,7 +3544,10 @@ export interface operations {
     };
     "rollout.halt": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /** @description The flag. */
@@ -3596,7 +3626,10 @@ export interface operations {
     };
     "rollout.resume": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /** @description The flag. */
@@ -3675,7 +3708,10 @@ export interface operations {
     };
     "rollout.widen": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /** @description The flag. */
@@ -3756,7 +3792,10 @@ export interface operations {
     };
     "flag.reshare": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /** @description The flag. */
@@ -3837,7 +3876,10 @@ export interface operations {
     };
     "flag.target": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /** @description The flag. */
@@ -3924,7 +3966,10 @@ export interface operations {
     };
     "flag.toggle": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /** @description The flag. */
@@ -4070,7 +4115,10 @@ export interface operations {
     };
     "key.create": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -4146,7 +4194,10 @@ export interface operations {
     };
     "key.revoke": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /** @description The key's id. */
@@ -4347,7 +4398,10 @@ export interface operations {
     };
     "metric.save": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /** @description Its key. */
