@@ -93,7 +93,7 @@ impl Teller {
             while (date + 3).rem_euclid(7) > 4 {
                 date += 1;
             }
-            Millis(date * 86_400_000).plus(Span((hour * 3_600_000.0) as u64))
+            Millis(date * 86_400_000).plus(Span(libm::round(hour * 3_600_000.0) as u64))
         };
         moment.max(self.from).max(self.start)
     }
