@@ -13,7 +13,7 @@ node_test := node --test --test-concurrency=1 --test-reporter=spec
 ## Builds everything and opens the product on http://127.0.0.1:8080.
 demo: web/dist/index.html
 	cargo build -p bellwether-cli
-	exec $(bin) demo
+	exec $(bin) demo --data target/demo
 
 ## Installs what the tests need and passes them all.
 test: clean-suites suites
