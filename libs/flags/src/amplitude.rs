@@ -46,8 +46,8 @@ pub struct Export {
 
 /// Writes a ruleset in Amplitude's format.
 ///
-/// Segments that serve one variant carry `trackExposure: false`, and so do variants that are only
-/// ever a split's rest: nothing is compared there, so the SDKs need not report it. No variant is
+/// Segments that serve one variant and those of rules carry `trackExposure: false`, and so do variants
+/// that are only ever a split's rest: nothing is compared there, so the SDKs need not report it. No variant is
 /// marked `default`, because SDKs hide default variants and Bellwether serves them.
 pub fn export(ruleset: &Ruleset) -> Export {
     let mut out = Export { flags: Vec::new(), left_out: Vec::new() };
@@ -302,7 +302,7 @@ fn flag_metadata(flag: &Compiled, revision: Revision) -> Map<String, Json> {
 
 fn segment_metadata(segment: &Segment) -> Map<String, Json> {
     let mut metadata = Map::from_iter([("segmentName".to_owned(), segment.name.to_string().into())]);
-    if matches!(segment.serves, Serves::One(_)) {
+    if !segment.compares() {
         metadata.insert("trackExposure".to_owned(), false.into());
     }
     metadata

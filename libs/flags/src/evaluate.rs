@@ -23,7 +23,7 @@ pub struct Evaluation<'r> {
     pub value: &'r Json,
     /// Why.
     pub reason: Reason,
-    /// Whether a split enrolled the unit: it has an arm and is not part of the split's rest, or it
+    /// Whether the default's split enrolled the unit: it has an arm and is not part of the split's rest, or it
     /// has either side of a rollout that widens. Only then does an exposure count.
     pub enrolled: bool,
     pub(crate) revision: Revision,
@@ -162,7 +162,9 @@ impl Compiled {
             Place::Rule(index) => Reason::RuleSplit { index },
             Place::Off | Place::Target | Place::Everybody | Place::Default => Reason::Split,
         };
-        decision(&arm.outcome, reason, arm.enrolled)
+        // A rule picks whom it divides: its shares are not the default's, and pooling the two would show
+        // the difference between whom they pick as an effect.
+        decision(&arm.outcome, reason, arm.enrolled && segment.compares())
     }
 }
 

@@ -71,6 +71,13 @@ pub(crate) enum Place {
     Default,
 }
 
+impl Segment {
+    /// Whether its variants are compared: those of the default are, a rule's are not.
+    pub(crate) fn compares(&self) -> bool {
+        matches!(self.serves, Serves::Split { .. }) && matches!(self.place, Place::Everybody | Place::Default)
+    }
+}
+
 #[derive(Debug)]
 pub(crate) enum When {
     /// The unit is in a list.

@@ -55,7 +55,7 @@ fn every_reason() {
     let finn = json!({"country": "FI", "plan": {"tier": "pro"}});
     check(&flag, Some("u-2"), finn, "new", Reason::Rule { index: 0 }, "TARGETING_MATCH", false);
     let early = json!({"version": "1.9"});
-    check(&flag, Some("user-14"), early.clone(), "new", Reason::RuleSplit { index: 1 }, "SPLIT", true);
+    check(&flag, Some("user-14"), early.clone(), "new", Reason::RuleSplit { index: 1 }, "SPLIT", false);
     check(&flag, Some("user-0"), early.clone(), "none", Reason::RuleSplit { index: 1 }, "SPLIT", false);
     check(&flag, None, early, "old", Reason::NoUnit, "DEFAULT", false);
     check(&flag, Some("u-2"), json!({}), "old", Reason::Default, "DEFAULT", false);
