@@ -214,6 +214,7 @@ fn flag_edited(state: &State, key: &FlagKey, edit: &Edit, at: Millis) -> Result<
                 ));
             }
             undisturbed(state, key, environment, was, &setting.default)?;
+            undiverted(state, flag, environment, setting)?;
         }
         Edit::SplitReshared { environment, split, .. } => {
             let was = &setting(state, flag, environment)?.default;
@@ -351,6 +352,25 @@ fn undisturbed(
     Err(refused(
         format!("this would change the ratio of the arms of experiment `{}` while it runs", experiment.key),
         "widen all arms alike, or stop the experiment first",
+    ))
+}
+
+/// A running experiment keeps who reaches its split: a new target or rule would take units out of their
+/// arm, or give them the variant of another, while their exposures still count them where they were.
+fn undiverted(
+    state: &State,
+    flag: &Flag,
+    environment: &EnvironmentKey,
+    next: &Setting,
+) -> Result<(), LedgerError> {
+    let Some(experiment) = state.running(&flag.key, environment) else { return Ok(()) };
+    let was = flag.settings.get(environment);
+    if was.is_none_or(|was| was.rules == next.rules && was.targets == next.targets) {
+        return Ok(());
+    }
+    Err(refused(
+        format!("this would change who takes part in experiment `{}` while it runs", experiment.key),
+        "keep targets and rules as they are, or stop the experiment first",
     ))
 }
 
