@@ -26,6 +26,10 @@ pub struct Ask {
     pub metric: Metric,
     /// Exposures at or after this count.
     pub from: Millis,
+    /// Units first exposed before this, and at or after `from`, are in no arm. After shares have changed,
+    /// those who stay are reported again later than those who move, or not at all; only units that come
+    /// new are divided by chance alone. The same as `from` where nothing has changed.
+    pub since: Millis,
     /// Exposures before this count.
     pub to: Millis,
     /// Outcomes before this count.
@@ -65,6 +69,8 @@ pub struct Evidence {
     pub daily: Vec<Day>,
     /// Units that were exposed to more than one of the variants: they are in no arm and no day.
     pub crossed: u64,
+    /// Units that were known before [`Ask::since`]: they are in no arm and no day.
+    pub earlier: u64,
     /// Units whose window had not passed: they are in `exposed` and `daily`, but not in `units`.
     pub immature: u64,
     /// Exposures (not units) to variants that were not asked for.
@@ -116,8 +122,12 @@ pub fn collect(ask: &Ask, scan: &dyn Scan, cancel: &dyn Fn() -> bool) -> Result<
     let mut values: Vec<Vec<f64>> = vec![Vec::new(); ask.variants.len()];
     let mut arms: Vec<Arm> = ask.variants.iter().map(Arm::empty).collect();
     let mut daily = std::collections::BTreeMap::<u64, Vec<u64>>::new();
-    let (mut crossed, mut immature) = (0, 0);
+    let (mut crossed, mut earlier, mut immature) = (0, 0, 0);
     for (unit, value) in exposed.units.iter().zip(done) {
+        if unit.first < ask.since.0 {
+            earlier += 1;
+            continue;
+        }
         let Some(index) = unit.arm() else {
             crossed += 1;
             continue;
@@ -153,6 +163,7 @@ pub fn collect(ask: &Ask, scan: &dyn Scan, cancel: &dyn Fn() -> bool) -> Result<
         arms,
         daily: daily.into_iter().map(|(day, units)| Day { day, units }).collect(),
         crossed,
+        earlier,
         immature,
         unlisted: exposed.unlisted,
         anonymous: exposed.anonymous,

@@ -54,6 +54,7 @@ fn ask(measure: Measure, watch: Watch) -> Ask {
             better: Better::Higher,
         },
         from: Millis(0),
+        since: Millis(0),
         to: Millis(3 * DAY),
         outcomes_to: Millis(4 * DAY),
         watch,
