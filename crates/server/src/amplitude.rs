@@ -119,7 +119,7 @@ async fn flag_stream(State(house): State<House>, headers: HeaderMap) -> Result<R
     let (key, grant) = auth::sdk(&house, &headers).await?;
     let rules = grant.rules;
     house.app.served(&grant.environment)?;
-    Ok(stream::events(&house, grant.environment, Some(key), KEEP_ALIVE, move |served| {
+    Ok(stream::events(&house, grant.environment, Some(key), None, KEEP_ALIVE, move |served| {
         format!("data: {}\n\n", if rules { &served.amplitude } else { "[]" })
     }))
 }

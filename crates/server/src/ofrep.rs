@@ -172,6 +172,8 @@ async fn bulk(
 ) -> Result<Response, Failure> {
     let (_, grant) = auth::sdk(&house, &headers).await.map_err(Failure::of)?;
     let context = context(body)?;
+    // Read before the answers: if something changes in between, the stream says so at once.
+    let known = house.app.served(&grant.environment).map_err(Failure::of)?.tag.clone();
     let answers = house
         .app
         .evaluate_all(&grant.environment, None, &context, &[Track::Assignment], house.clock.now())
@@ -183,7 +185,7 @@ async fn bulk(
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         let token = house.app.stream_token(&grant.environment).map_err(Failure::of)?;
-        let uri = format!("/ofrep/v1/stream?token={token}");
+        let uri = format!("/ofrep/v1/stream?token={token}&knows={known}");
         let streams = json!([{"type": "sse", "endpoint": {"requestUri": uri}, "inactivityDelaySec": 120}]);
         axum::Json(json!({"flags": flags, "eventStreams": streams})).into_response()
     };
@@ -200,11 +202,22 @@ fn tag(house: &House, grant: &SdkGrant, context: &Context, flags: &[Value]) -> R
     Ok(format!("\"{}\"", house.app.name_of(&text)))
 }
 
-async fn changes(State(house): State<House>, RawQuery(query): RawQuery) -> Result<Response, Failure> {
+/// What the client knows is in the stream's address, and after a reconnect in `Last-Event-ID`: a change
+/// between its answers and its stream, or while it was away, is said at once.
+async fn changes(
+    State(house): State<House>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
     let query = api::pairs(query.as_deref().unwrap_or_default()).map_err(Failure::of)?;
-    let token = query.iter().find(|(name, _)| name == "token").map(|(_, token)| token.as_str());
-    let environment = house.app.stream_environment(token.unwrap_or_default()).map_err(Failure::of)?;
-    Ok(stream::events(&house, environment, None, ": quiet\n\n", |served| {
+    let sent = |name: &str| query.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
+    let environment = house.app.stream_environment(sent("token").unwrap_or_default()).map_err(Failure::of)?;
+    let last = headers.get("last-event-id").and_then(|v| v.to_str().ok()).filter(|id| !id.is_empty());
+    let knows = match last.or(sent("knows")) {
+        Some(tag) => tag.to_owned(),
+        None => house.app.served(&environment).map_err(Failure::of)?.tag.clone(),
+    };
+    Ok(stream::events(&house, environment, None, Some(knows), ": quiet\n\n", |served| {
         let data = json!({
             "type": "refetchEvaluation", "etag": served.tag, "lastModified": served.since.0.div_euclid(1_000),
         });

@@ -13,14 +13,14 @@ use futures_util::stream;
 
 use crate::house::House;
 
-/// A stream that sends what `say` makes of what is served whenever that has changed. With a `key` it
-/// begins with what is served now, and ends when the key is revoked; without one it says nothing but
-/// that something changed. `quiet` is sent when nothing has been for a while, so that clients and proxies
+/// A stream that sends what `say` makes of what is served whenever that is not what the client `knows`:
+/// at once, if it has changed before the client came. With a `key` it ends when the key is revoked. `quiet` is sent when nothing has been for a while, so that clients and proxies
 /// know that the connection lives.
 pub(crate) fn events(
     house: &House,
     environment: EnvironmentKey,
     key: Option<Grant>,
+    knows: Option<String>,
     quiet: &'static str,
     say: impl Fn(&Served) -> String + Send + 'static,
 ) -> Response {
@@ -36,9 +36,8 @@ pub(crate) fn events(
     }
     // Listen before looking: a change in between rings and is not missed.
     let bell = house.bell.listen();
-    let tag = if key.is_some() { None } else { house.app.served(&environment).ok().map(|s| s.tag.clone()) };
-    let at =
-        At { house: house.clone(), environment, bell, closing: house.closing(), key, tag, first: true, say };
+    let (house, closing) = (house.clone(), house.closing());
+    let at = At { house, environment, bell, closing, key, tag: knows, first: true, say };
     let body = stream::unfold(at, move |mut at| async move {
         if at.first {
             at.first = false;

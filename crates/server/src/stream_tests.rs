@@ -26,8 +26,9 @@ fn silence(key: bool, quiet: &'static str, chunks: usize) -> Vec<String> {
     runtime.block_on(async {
         let mut house = House::open(Arc::new(app), Bell::new(), Clock::manual(NOW));
         house.quiet = Duration::from_millis(1);
-        let environment = "production".parse().unwrap();
-        let response = events(&house, environment, key, quiet, |_| "data: []\n\n".to_owned());
+        let environment: bellwether_model::EnvironmentKey = "production".parse().unwrap();
+        let knows = key.is_none().then(|| house.app.served(&environment).unwrap().tag.clone());
+        let response = events(&house, environment, key, knows, quiet, |_| "data: []\n\n".to_owned());
         assert_eq!(response.headers()["content-type"], "text/event-stream; charset=utf-8");
         assert_eq!(response.headers()["cache-control"], "no-cache, no-transform");
         let mut body = response.into_body().into_data_stream();
