@@ -14,7 +14,7 @@ use rustc_hash::FxHashSet;
 use sha2::{Digest, Sha256};
 
 use crate::App;
-use crate::intake::LONGEST;
+use crate::intake::{LONGEST, names_nobody};
 use crate::serving::Served;
 
 /// What an evaluation leaves behind.
@@ -139,8 +139,8 @@ impl App {
         }
         let device = context.text("device_id").map(std::borrow::Cow::into_owned);
         // Intake takes no event of such an id, so nothing could ever be joined with its exposure.
-        let too_long = |id: &str| id.chars().nth(LONGEST).is_some();
-        if context.key().is_some_and(too_long) || device.as_deref().is_some_and(too_long) {
+        let refused = |id: &str| id.chars().nth(LONGEST).is_some() || names_nobody(id);
+        if context.key().is_some_and(refused) || device.as_deref().is_some_and(refused) {
             return;
         }
         let Some(who) = Who::new(context.key().map(str::to_owned), device) else { return };

@@ -186,8 +186,9 @@ impl App {
     /// # Errors
     /// When events or the ledger cannot be read or written; the next round tries again.
     pub fn step(&self, now: Millis) -> Result<Stepped, AppError> {
-        let sealed = self.store.step(now)?.sealed;
+        // Guards first: a disk that cannot be sealed to must not keep them from looking.
         let halted = self.watch(now)?;
+        let sealed = self.store.step(now)?.sealed;
         Ok(Stepped { halted, sealed })
     }
 

@@ -3,9 +3,13 @@
 //! A 400 means that nothing was stored. Its lists name every bad event, because SDKs drop exactly
 //! those and send the others again.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 
 use bellwether_model::{Json, Millis};
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, json};
 
 use super::body::{Unreadable, unpack};
@@ -37,6 +41,103 @@ const MOST_EVENTS: usize = 2_000;
 
 /// The shortest id of a user or device, unless the sender says otherwise.
 const SHORTEST_ID: usize = 5;
+
+/// The most values of one request, counted by the commas between them.
+const MOST_VALUES: usize = 400_000;
+
+/// How many commas a body has outside its texts.
+fn values(body: &[u8]) -> usize {
+    let (mut commas, mut text, mut escaped) = (0, false, false);
+    for &byte in body {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if text => escaped = true,
+            b'"' => text = !text,
+            b',' if !text => commas += 1,
+            _ => {}
+        }
+    }
+    commas
+}
+
+/// What can be told of a body without keeping it: its key. Everything else is read and let go.
+#[derive(Debug, PartialEq, Eq)]
+enum Envelope {
+    Key(String),
+    NoKey,
+    NoObject,
+}
+
+impl<'de> Deserialize<'de> for Envelope {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Opening { outermost: true })
+    }
+}
+
+/// Reads an [`Envelope`]: of an object its `api_key`, of a text itself where it is not the outermost.
+struct Opening {
+    outermost: bool,
+}
+
+impl<'de> DeserializeSeed<'de> for Opening {
+    type Value = Envelope;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Envelope, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Opening {
+    type Value = Envelope;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with `api_key` and `events`")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Envelope, A::Error> {
+        let mut found = Envelope::NoKey;
+        while let Some(field) = map.next_key::<Cow<'de, str>>()? {
+            if self.outermost && field == "api_key" {
+                found = match map.next_value_seed(Opening { outermost: false })? {
+                    Envelope::Key(key) => Envelope::Key(key),
+                    Envelope::NoKey | Envelope::NoObject => Envelope::NoKey,
+                };
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(found)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Envelope, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Envelope::NoObject)
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Envelope, E> {
+        Ok(if self.outermost { Envelope::NoObject } else { Envelope::Key(text.to_owned()) })
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Envelope, E> {
+        Ok(Envelope::NoObject)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Envelope, E> {
+        Ok(Envelope::NoObject)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Envelope, E> {
+        Ok(Envelope::NoObject)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Envelope, E> {
+        Ok(Envelope::NoObject)
+    }
+
+    fn visit_unit<E>(self) -> Result<Envelope, E> {
+        Ok(Envelope::NoObject)
+    }
+}
 
 /// What becomes of a request.
 #[derive(Debug)]
@@ -151,13 +252,28 @@ impl App {
             let hint = "send a JSON object with `api_key` and `events`";
             return Err(Rejected::new(400, "Missing request body", &[("hint", hint.into())]));
         }
-        let request: Json = serde_json::from_slice(&body).map_err(|e| {
+        let not_json = |e: serde_json::Error| {
             let hint = format!("{e}; send JSON in UTF-8");
             Rejected::new(400, "Invalid JSON request body", &[("hint", hint.into())])
-        })?;
+        };
         let missing = |field: &str, hint: &str| {
             let more = [("missing_field", field.into()), ("hint", hint.into())];
             Rejected::new(400, "Request missing required field", &more)
+        };
+        // Small bodies can unfold to a hundred times their size in memory. So the key is looked at first,
+        // and then how many values there are, before any of them is kept.
+        let envelope: Envelope = serde_json::from_slice(&body).map_err(not_json)?;
+        if let Envelope::Key(secret) = &envelope {
+            self.key(secret).and_then(|grant| grant.sdk()).map_err(|e| Rejected::of(&e))?;
+            if values(&body) > MOST_VALUES {
+                return Err(Rejected::too_large(endpoint));
+            }
+        } else if matches!(envelope, Envelope::NoKey) {
+            return Err(missing("api_key", "send a `client` or `server` key as text"));
+        }
+        let request: Json = match envelope {
+            Envelope::NoObject => Json::Null,
+            Envelope::Key(_) | Envelope::NoKey => serde_json::from_slice(&body).map_err(not_json)?,
         };
         let Json::Object(mut request) = request else {
             return Err(Rejected::new(

@@ -76,7 +76,7 @@ const FACTS: [&str; 16] = [
 
 /// Whether an id names nobody: empty, a placeholder, or all zeros as a device gives it whose owner limits
 /// tracking.
-fn names_nobody(id: &str) -> bool {
+pub(crate) fn names_nobody(id: &str) -> bool {
     let id = id.trim();
     NOBODY.contains(&id.to_ascii_lowercase().as_str()) || id.chars().all(|c| matches!(c, '0' | '-'))
 }

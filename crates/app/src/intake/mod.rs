@@ -5,5 +5,7 @@ pub(crate) mod amplitude;
 mod body;
 mod event;
 
+pub(crate) use event::names_nobody;
+
 /// The longest id that names somebody and the longest text that is kept of a property, in characters.
 pub(crate) const LONGEST: usize = 1_024;

@@ -1,5 +1,7 @@
 //! App operations: experiments. A plan that is fixed, evidence up to one moment, a verdict, a change.
 
+use std::sync::Arc;
+
 use bellwether_ledger::{State, Versioned};
 use bellwether_model::experiment::{Arm, ExperimentState, Horizon, Plan};
 use bellwether_model::{
@@ -386,7 +388,13 @@ impl App {
                 "start it with `experiment.start`",
             ));
         };
-        let state = self.ledger.state();
+        // While it ran its metric could not be redefined; what was decided by it stays decided by it.
+        let state = match experiment.state {
+            ExperimentState::Draft | ExperimentState::Running { .. } => self.ledger.state(),
+            ExperimentState::Stopped { .. } | ExperimentState::Shipped { .. } => {
+                Arc::new(self.ledger.state_at(found.revision)?)
+            }
+        };
         let metric = state.metrics.get(&experiment.plan.metric).ok_or_else(|| {
             AppError::not_found("metric", &experiment.plan.metric, "define it with `metric.save`")
         })?;
@@ -398,6 +406,7 @@ impl App {
             variants: experiment.plan.arms.iter().map(|a| a.variant.clone()).collect(),
             metric: metric.value.clone(),
             from: since,
+            since,
             to,
             outcomes_to: to,
             watch: bellwether_query::evidence::Watch::Open,

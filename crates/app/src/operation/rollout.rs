@@ -328,7 +328,7 @@ pub(crate) struct GuardInput {
 pub(crate) struct GuardView {
     /// The rollout that is watched.
     rollout: Rollout,
-    /// What the guard says of the evidence up to now. Once halted, of the evidence since this epoch began.
+    /// What the guard says of the evidence up to now; once the rollout is halted or done, up to then.
     verdict: GuardVerdict,
 }
 
@@ -347,7 +347,12 @@ impl Operation for Guard {
     fn run(app: &App, ctx: &Ctx, input: GuardInput) -> Result<GuardView, AppError> {
         let setting = app.setting(&input.flag, &input.environment)?;
         let rollout = current(&setting, &input.flag)?;
-        let verdict = app.judge_guard(&input.flag, &input.environment, &rollout, ctx.now)?;
+        // What is settled was settled by the evidence of that moment; units that ripen later would blur it.
+        let look = match rollout.state {
+            RolloutState::Widening => ctx.now,
+            RolloutState::Halted { at, .. } | RolloutState::Done { at } => at,
+        };
+        let verdict = app.judge_guard(&input.flag, &input.environment, &rollout, look)?;
         Ok(GuardView { rollout, verdict })
     }
 }
