@@ -1160,7 +1160,7 @@ export interface components {
         GuardView: {
             /** @description The rollout that is watched. */
             rollout: components["schemas"]["Rollout"];
-            /** @description What the guard says of the evidence up to now. Once halted, of the evidence since this epoch began. */
+            /** @description What the guard says of the evidence up to now; once the rollout is halted or done, up to then. */
             verdict: components["schemas"]["GuardVerdict"];
         };
         /** @description When an experiment ends. */
