@@ -92,7 +92,8 @@ impl Split {
 
         // What every enrolled variant keeps, and what is free for others, by position.
         let mut kept: Vec<Range> = Vec::new();
-        let (mut free, mut given_up): (Vec<(u16, u16)>, Vec<(u16, u16)>) = Default::default();
+        let mut free: Vec<(u16, u16)> = Vec::new();
+        let mut given_up: Vec<(u16, u16)> = Vec::new();
         let mut left: Vec<(&VariantKey, u16)> = shares.iter().map(|(v, s)| (v, s.points())).collect();
         for range in &self.ranges {
             if is_rest(&range.variant) {
