@@ -47,8 +47,8 @@ pub struct Export {
 /// Writes a ruleset in Amplitude's format.
 ///
 /// Segments that serve one variant and those of rules carry `trackExposure: false`, and so do variants
-/// that are only ever a split's rest: nothing is compared there, so the SDKs need not report it. No variant is
-/// marked `default`, because SDKs hide default variants and Bellwether serves them.
+/// that are only the rest of the default's split: nothing is compared there, so the SDKs need not report
+/// it. No variant is marked `default`, because SDKs hide default variants and Bellwether serves them.
 pub fn export(ruleset: &Ruleset) -> Export {
     let mut out = Export { flags: Vec::new(), left_out: Vec::new() };
     for flag in ruleset.flags() {

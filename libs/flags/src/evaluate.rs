@@ -23,8 +23,8 @@ pub struct Evaluation<'r> {
     pub value: &'r Json,
     /// Why.
     pub reason: Reason,
-    /// Whether the default's split enrolled the unit: it has an arm and is not part of the split's rest, or it
-    /// has either side of a rollout that widens. Only then does an exposure count.
+    /// Whether the default's split enrolled the unit: it has an arm and is not part of the split's rest, or
+    /// it has either side of a rollout that widens. Only then does an exposure count.
     pub enrolled: bool,
     pub(crate) revision: Revision,
     pub(crate) compiled: &'r Compiled,

@@ -48,7 +48,7 @@ pub(crate) struct Compiled {
 pub(crate) struct Outcome {
     pub(crate) key: VariantKey,
     pub(crate) value: Json,
-    /// Whether splits know it only as the variant of those who are not enrolled.
+    /// Whether the default's split knows it only as the variant of those who are not enrolled.
     pub(crate) rest_only: bool,
 }
 
@@ -203,13 +203,13 @@ impl Compiled {
         setting: &Setting,
         targets: &mut dyn FnMut(&ListId) -> Arc<[String]>,
     ) -> Result<Self, Invalid> {
-        let serves =
-            || setting.rules.iter().map(|r| &r.serve).chain([&setting.default]).filter(|_| setting.on);
+        // Only the default compares; what a rule's split has for a rest says nothing of it.
+        let default = || Some(&setting.default).filter(|_| setting.on).and_then(arms_of);
         let variants: Box<[Arc<Outcome>]> = flag
             .variants
             .iter()
             .map(|variant| {
-                let arms = || serves().filter_map(arms_of).flatten().filter(|(key, ..)| *key == &variant.key);
+                let arms = || default().into_iter().flatten().filter(|(key, ..)| *key == &variant.key);
                 let rest_only = arms().next().is_some() && arms().all(|(.., enrolled)| !enrolled);
                 Arc::new(Outcome { key: variant.key.clone(), value: variant.value.clone(), rest_only })
             })

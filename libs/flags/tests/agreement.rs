@@ -6,7 +6,7 @@ mod oracle;
 
 use std::sync::Arc;
 
-use bellwether_flags::{Ruleset, Step, amplitude};
+use bellwether_flags::{Reason, Ruleset, Step, amplitude};
 use bellwether_model::{Context, Flag, Revision, Share, Split, VariantKey};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -206,6 +206,19 @@ proptest! {
                 _ => prop_assert!(ids.iter().any(|id| id == "(none)"), "{:?}", export.left_out),
             }
         }
+    }
+
+    #[test]
+    fn whoever_is_enrolled_is_reported_by_the_sdks_and_nobody_else((flag, ids) in flag(), user in user()) {
+        let rules = compile(&flag, &ids);
+        let context = amplitude::context(user.as_object().unwrap());
+        let answer = rules.evaluate("f", &context).unwrap();
+        let reported = amplitude::variant(&answer)["metadata"]["trackExposure"] != false;
+        // Without a unit there is nobody whom a report could be joined with.
+        prop_assert_eq!(answer.enrolled, reported && answer.reason != Reason::NoUnit, "{:?}", answer);
+        // Rules and targets pick whom they serve: only the default compares.
+        let defaults = matches!(answer.reason, Reason::Split);
+        prop_assert!(!answer.enrolled || defaults, "{:?}", answer);
     }
 
     #[test]

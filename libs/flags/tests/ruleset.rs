@@ -84,6 +84,28 @@ fn every_reason() {
 }
 
 #[test]
+fn a_rules_own_split_is_not_compared() {
+    let mut flag = checkout();
+    let setting = &mut flag["settings"]["production"];
+    // Even where the two divide by the same salt and the same shares.
+    setting["default"] = setting["rules"][1]["serve"].clone();
+    let rules = compile(&flag);
+    let answer =
+        |attributes: Value| rules.evaluate("checkout", &context(Some("user-14"), &attributes)).unwrap();
+    let (ruled, rest) = (answer(json!({"version": "1.9"})), answer(json!({})));
+    assert_eq!((ruled.variant, ruled.reason), (rest.variant, Reason::RuleSplit { index: 1 }));
+    assert_eq!((ruled.enrolled, rest.enrolled), (false, true));
+    let segments = &amplitude::export(&rules).flags[0]["segments"];
+    let reported: Vec<_> = segments
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| (s["metadata"]["segmentName"].as_str().unwrap(), s["metadata"]["trackExposure"] != false))
+        .collect();
+    assert_eq!(reported, [("target", false), ("nordic pro", false), ("rule 2", false), ("default", true)]);
+}
+
+#[test]
 fn a_ruleset_is_of_one_environment() {
     let flag = |key: &str, environment: &str, archived: bool| -> Flag {
         let mut flag = checkout();
