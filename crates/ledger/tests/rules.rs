@@ -4,7 +4,7 @@
 mod common;
 
 use bellwether_ledger::{Ledger, Proposed};
-use bellwether_model::{Edit, Json, Millis, Revision, Serve};
+use bellwether_model::{Edit, Json, ListId, Millis, Revision, Serve};
 use common::{Place, live, shop, step};
 use serde_json::json;
 
@@ -259,6 +259,59 @@ fn a_running_experiment_is_not_disturbed() {
     ok
     ok
     ");
+}
+
+/// The same default, and somebody who is taken out of it, or a rule that does.
+fn diverting(environment: &str) -> [Proposed; 2] {
+    let mut target = shop::targeting("f", environment, &shop::served(shop::split(1_000, 1_000)));
+    let mut rule = target.clone();
+    target["setting"]["targets"] = json!([{"variant": "treatment", "list": "l"}]);
+    rule["setting"]["rules"] = json!([{"name": "staff", "serve": shop::variant("treatment"),
+        "when": [[{"attribute": "email", "op": "ends_with", "values": ["@example.com"]}]]}]);
+    let mut target = shop::edit(target);
+    target.lists = vec![(ListId("l".to_owned()), vec!["ada".to_owned()])];
+    [target, shop::edit(rule)]
+}
+
+#[test]
+fn nobody_is_diverted_from_a_running_experiment() {
+    let off = shop::toggle("f", "production", false);
+    let mut asked: Vec<Proposed> = diverting("production").into();
+    asked.extend(diverting("staging"));
+    // What leaves everybody where they are goes through.
+    let same = shop::targeting("f", "production", &shop::served(shop::split(2_000, 2_000)));
+    asked.extend(all([same, off]));
+    insta::assert_snapshot!(said(&[shop::start("x")], asked), @r"
+    this would change who takes part in experiment `x` while it runs
+    hint: keep targets and rules as they are, or stop the experiment first
+    this would change who takes part in experiment `x` while it runs
+    hint: keep targets and rules as they are, or stop the experiment first
+    ok
+    ok
+    ok
+    ok
+    ");
+    for before in [vec![], vec![shop::start("x"), shop::stop("x")]] {
+        assert_eq!(said(&before, diverting("production")), "ok\nok\n", "{before:?}");
+    }
+}
+
+#[test]
+fn nobody_is_brought_back_into_a_running_experiment() {
+    let place = Place::new();
+    let ledger = world(&place);
+    for proposed in diverting("production") {
+        step(&ledger, proposed).unwrap();
+    }
+    step(&ledger, shop::edit(shop::start("x"))).unwrap();
+    // The last of the two stands: a rule, and no targets.
+    let bare = shop::edit(shop::targeting("f", "production", &shop::served(shop::split(1_000, 1_000))));
+    let refused = ledger.try_apply(&bare, Millis(0)).unwrap_err().message();
+    assert_eq!(refused, "this would change who takes part in experiment `x` while it runs");
+    let [_, ruled] = diverting("production");
+    assert!(ledger.try_apply(&ruled, Millis(0)).is_ok(), "as it is, it may be said again");
+    step(&ledger, shop::edit(shop::stop("x"))).unwrap();
+    assert!(ledger.try_apply(&bare, Millis(0)).is_ok());
 }
 
 #[test]
