@@ -77,8 +77,17 @@ impl Operation for Replace {
             Some(targets) => {
                 let mut kept = Vec::new();
                 for target in targets.into_iter().filter(|t| !t.ids.is_empty()) {
-                    let list = ListId(app.random_id()?);
-                    lists.push((list.clone(), target.ids));
+                    // The same ids are the same list: who says again what is there changes nothing.
+                    let mut same = old.targets.iter().filter(|t| t.variant == target.variant);
+                    let same = same.find(|t| app.targets(&t.list).is_ok_and(|ids| *ids == target.ids[..]));
+                    let list = match same {
+                        Some(same) => same.list.clone(),
+                        None => {
+                            let list = ListId(app.random_id()?);
+                            lists.push((list.clone(), target.ids));
+                            list
+                        }
+                    };
                     kept.push(Target { variant: target.variant, list });
                 }
                 kept

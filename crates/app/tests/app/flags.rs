@@ -147,6 +147,61 @@ fn targets_win_over_rules_and_rules_over_the_default() {
 }
 
 #[test]
+fn who_is_divided_by_a_rule_is_not_compared_with_the_others() {
+    let house = House::new();
+    house.split_flag("f", 10_000);
+    let shares = json!([{"variant": "on", "share": 10_000}, {"variant": "off", "share": 0}]);
+    let rule = json!({"when": [[{"attribute": "plan", "op": "is", "values": ["pro"]}]],
+        "serve": {"serve": "split", "shares": shares}});
+    house.did(
+        "flag.target",
+        json!({"flag": "f", "environment": "production", "rules": [rule], "why": "test"}),
+    );
+    let both = [bellwether_app::Track::Assignment, bellwether_app::Track::Exposure];
+    for (who, plan) in [("user-1", "pro"), ("user-2", "free")] {
+        let context = crate::house::user(json!({"user_id": who, "user_properties": {"plan": plan}}));
+        let answers =
+            house.app.evaluate_all(&crate::house::production(), None, &context, &both, house.now).unwrap();
+        assert_eq!((answers[0].variant.as_str(), answers[0].reason), ("on", "SPLIT"), "{who}");
+    }
+    let events = house.events();
+    let mut recorded: Vec<_> = events.iter().map(|e| (e["event"].as_str().unwrap(), &e["who"])).collect();
+    recorded.sort_by_key(|(event, _)| *event);
+    let second = json!({"user": "user-2"});
+    assert_eq!(recorded, [("$assignment", &second), ("$exposure", &second)]);
+}
+
+#[test]
+fn while_an_experiment_runs_targets_and_rules_may_be_said_again_and_not_changed() {
+    let house = House::new();
+    house.split_flag("f", 5_000);
+    let rules = json!([{"name": "pros", "serve": {"serve": "variant", "variant": "on"},
+        "when": [[{"attribute": "plan", "op": "is", "values": ["pro"]}]]}]);
+    let targets = |ids: &[&str]| json!([{"variant": "on", "ids": ids}]);
+    house.did("flag.target", at("f", json!({"targets": targets(&["user-7", "user-8"]), "rules": rules})));
+    let metric = json!({"metric": "buys", "event": "buy", "measure": {"measure": "conversion"}});
+    house.did("metric.save", metric);
+    let plan = json!({"experiment": "e", "flag": "f", "environment": "production", "control": "off",
+        "metric": "buys", "days": 7});
+    house.did("experiment.create", plan);
+    house.did("experiment.start", json!({"experiment": "e", "why": "test"}));
+    let refused = "400 this would change who takes part in experiment `e` while it runs\n\
+        hint: keep targets and rules as they are, or stop the experiment first";
+    let fewer = at("f", json!({"targets": targets(&["user-7"])}));
+    assert_eq!(house.refused("flag.target", fewer.clone()), refused);
+    assert_eq!(house.refused("flag.target", at("f", json!({"rules": []}))), refused);
+    // The page sends all there is, also where only the default grows.
+    let shares = json!([{"variant": "on", "share": 5_000}, {"variant": "off", "share": 5_000}]);
+    let default = json!({"serve": "split", "shares": shares, "salt": "f-1"});
+    let before = house.did("flag.get", json!({"flag": "f"}));
+    let same = json!({"targets": targets(&["user-7", "user-8"]), "rules": rules, "default": default});
+    let after = house.did("flag.target", at("f", same));
+    assert_eq!((&after["flag"], &after["targets"]), (&before["flag"], &before["targets"]));
+    house.did("experiment.stop", json!({"experiment": "e", "why": "test"}));
+    house.did("flag.target", fewer);
+}
+
+#[test]
 fn growing_a_split_moves_nobody_who_had_a_variant() {
     let house = House::new();
     house.did(
