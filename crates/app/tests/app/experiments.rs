@@ -63,6 +63,37 @@ fn a_lift_ends_in_shipping_it() {
 }
 
 #[test]
+fn what_an_ended_experiment_says_stays_by_the_metric_that_decided_it() {
+    for ship in [true, false] {
+        let mut house = House::new();
+        planned(&house);
+        begin(&house);
+        house.later(HOUR);
+        live(&house, 6_000, 0.16, 0.10);
+        house.later(8 * DAY);
+        if ship {
+            house.did("experiment.ship", json!({"experiment": "e"}));
+        } else {
+            house.did("experiment.stop", json!({"experiment": "e", "why": "enough"}));
+        }
+        let results = |house: &House| house.did("experiment.results", json!({"experiment": "e"}));
+        let then = results(&house);
+        let counts = then["judgement"]["counts"].as_array().unwrap();
+        assert!(counts.iter().all(|c| c["converted"].as_u64() > Some(0)), "{counts:?}");
+        house.later(HOUR);
+        let other = json!({"metric": "buys", "event": "return", "measure": {"measure": CONVERSION}});
+        house.did("metric.save", other);
+        let now = results(&house);
+        for part in ["metric", "judgement"] {
+            assert_eq!(now[part], then[part], "{part}");
+        }
+        assert_eq!(now["computed"]["plan_hash"], then["computed"]["plan_hash"]);
+        // Without the old definition nobody would have converted.
+        assert_eq!(now["metric"]["event"], "buy");
+    }
+}
+
+#[test]
 fn against_the_verdict_a_variant_is_shipped_only_with_a_reason() {
     let mut house = House::new();
     planned(&house);

@@ -87,6 +87,25 @@ fn an_id_that_intake_would_refuse_is_answered_and_not_recorded() {
 }
 
 #[test]
+fn an_id_that_names_nobody_is_answered_and_not_recorded() {
+    let house = House::new();
+    house.split_flag("f", 10_000);
+    let nobody = ["", " ", "null", "undefined", "Anonymous", "unknown", "none", "nil", "N/A", "-1", "{}"];
+    let zeros = ["0", "00000000-0000-0000-0000-000000000000"];
+    for id in nobody.into_iter().chain(zeros) {
+        // An empty id is no unit at all: nobody can be assigned by it.
+        assert_eq!(house.shown("f", id), if id.is_empty() { "off" } else { "on" }, "{id:?}");
+        // A device that is none would be counted as one giant unit of flags that divide by it.
+        let context = user(json!({"user_id": "user-1", "device_id": id}));
+        house.app.evaluate(&production(), "f", &context, Track::Exposure, house.now).unwrap();
+        let recorded = house.events();
+        assert!(recorded.iter().all(|e| e["who"] == json!({"user": "user-1"})), "{id:?}: {recorded:?}");
+    }
+    house.shown("f", "nobody-1");
+    assert!(house.events().iter().any(|e| e["who"] == json!({"user": "nobody-1"})));
+}
+
+#[test]
 fn a_full_store_neither_loses_exposures_nor_stops_committing() {
     let house = House::with(1, |settings| settings.store.queue_bytes = 4_000);
     house.split_flag("f", 10_000);

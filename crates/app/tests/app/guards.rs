@@ -129,6 +129,87 @@ fn who_is_faster_than_the_guard_wins_and_what_the_guard_did_is_not_undone_by_the
     }
 }
 
+/// What the guard would say now.
+fn status(house: &House) -> Json {
+    house.did("guard.status", json!({"flag": "f", "environment": "production"}))["verdict"].clone()
+}
+
+#[test]
+fn after_shares_have_changed_only_who_comes_new_is_evidence() {
+    let mut house = House::new();
+    guarded(&house, 0.05);
+    let (secret, mut dice) = (house.key("server"), Dice(3));
+    round(&mut house, &secret, &mut dice, 0..400, (0.5, 0.5));
+    house.did("rollout.widen", at("f", json!({"share": 6000})));
+    // Everybody from before comes again, some with another variant than they had, and 600 come new.
+    round(&mut house, &secret, &mut dice, 0..1_000, (0.5, 0.5));
+    let verdict = status(&house);
+    let units = |arm: &str| verdict["look"][arm]["units"].as_u64().unwrap_or_default();
+    assert_eq!(units("candidate") + units("control"), 600, "{verdict}");
+}
+
+#[test]
+fn a_halted_rollout_goes_on_saying_what_halted_it() {
+    let mut house = House::new();
+    guarded(&house, 0.01);
+    let (secret, mut dice) = (house.key("server"), Dice(7));
+    let mut bought = Vec::new();
+    for i in 0..3_000 {
+        let user = format!("user-{i}");
+        if house.shown("f", &user) == "off" && dice.below(0.3) {
+            bought.push(json!({"event_type": "buy", "user_id": user}));
+        }
+    }
+    house.send(&json!({"api_key": secret, "events": bought})).unwrap();
+    house.later(30 * MINUTE);
+    // These come a minute before the look: their windows pass after it.
+    for i in 3_000..3_500 {
+        house.shown("f", &format!("user-{i}"));
+    }
+    house.app.commit().unwrap();
+    house.later(MINUTE);
+    let halted = house.app.step(house.now).unwrap().halted;
+    let [halted] = halted.as_slice() else { panic!("the harm is plain: {halted:?}") };
+    let then = status(&house);
+    assert_eq!(then["sentence"], halted.why.as_str());
+    house.later(60 * MINUTE);
+    assert_eq!(status(&house), then, "units that ripen later do not blur it");
+    // The same of one that was finished.
+    house.did("rollout.resume", at("f", json!({})));
+    round(&mut house, &secret, &mut dice, 4_000..4_600, (0.3, 0.3));
+    for i in 4_600..5_000 {
+        house.shown("f", &format!("user-{i}"));
+    }
+    house.app.commit().unwrap();
+    house.later(MINUTE);
+    house.did("rollout.finish", at("f", json!({})));
+    let done = status(&house);
+    assert_eq!(done["verdict"], "quiet", "{done}");
+    house.later(60 * MINUTE);
+    assert_eq!(status(&house), done);
+}
+
+#[test]
+fn a_disk_that_cannot_be_sealed_to_does_not_keep_guards_from_looking() {
+    let mut house = House::with(1, |settings| settings.store.seal_rows = 1);
+    guarded(&house, 0.01);
+    let (secret, mut dice) = (house.key("server"), Dice(7));
+    let mut bought = Vec::new();
+    for i in 0..3_000 {
+        let user = format!("user-{i}");
+        if house.shown("f", &user) == "off" && dice.below(0.3) {
+            bought.push(json!({"event_type": "buy", "user_id": user}));
+        }
+    }
+    house.send(&json!({"api_key": secret, "events": bought})).unwrap();
+    std::fs::remove_dir_all(house.dir.path().join("events/parts")).unwrap();
+    house.later(30 * MINUTE);
+    assert!(house.app.step(house.now).is_err(), "there is nowhere to seal to");
+    let flag = house.did("flag.get", json!({"flag": "f"}));
+    let state = &flag["flag"]["settings"]["production"]["default"]["rollout"]["state"];
+    assert_eq!(state["state"], "halted", "{state}");
+}
+
 /// Rollouts without an effect, watched at a margin of nothing: the hardest case for a guard that must
 /// not cry. In full over 200 runs, in a tenth of the runs otherwise.
 #[test]

@@ -117,6 +117,32 @@ fn what_is_in_no_arm_is_counted() {
     insta::assert_snapshot!(shown(&collected(&ask(Measure::Count, Watch::Open), events)), @"1/1/0 0/0/0 crossed 1 immature 0 unlisted 1 anonymous 1");
 }
 
+/// After shares have changed, whoever was there before is in no arm, whatever it is reported to see now.
+#[test]
+fn who_was_there_before_the_shares_changed_is_in_no_arm() {
+    let events = vec![
+        exposure(user("stays"), 10, "control"),
+        exposure(user("stays"), 120, "control"),
+        exposure(user("moves"), 99, "control"),
+        exposure(user("moves"), 110, "treatment"),
+        exposure(user("moves"), 111, "treatment"),
+        exposure(user("new"), 100, "treatment"),
+        exposure(user("newer"), 130, "control"),
+        // Before the rollout itself: another comparison, which says nothing of this one.
+        exposure(user("long ago"), 4, "control"),
+        exposure(user("long ago"), 140, "treatment"),
+        event("purchase", user("moves"), 115, &json!({})),
+        event("purchase", user("new"), 115, &json!({})),
+    ];
+    let of = |since| {
+        let ask = Ask { from: Millis(5), since: Millis(since), ..ask(Measure::Conversion, Watch::Open) };
+        let evidence = collected(&ask, events.clone());
+        format!("{} earlier {}", shown(&evidence), evidence.earlier)
+    };
+    insta::assert_snapshot!(of(100), @"1/1/0 2/2/1 crossed 0 immature 0 unlisted 0 anonymous 0 earlier 2");
+    insta::assert_snapshot!(of(5), @"2/2/0 2/2/1 crossed 1 immature 0 unlisted 0 anonymous 0 earlier 0");
+}
+
 #[test]
 fn a_device_is_joined_by_its_own_id() {
     let both = |user: &str| Who::Both { user: user.into(), device: "d".into() };
@@ -182,7 +208,7 @@ fn any_event() -> impl Strategy<Value = Event> {
 }
 
 /// The join as its definition reads, unit by unit.
-fn naive(ask: &Ask, events: &[Event]) -> (BTreeMap<String, Vec<f64>>, u64, u64) {
+fn naive(ask: &Ask, events: &[Event]) -> (BTreeMap<String, Vec<f64>>, u64, u64, u64) {
     let id = |e: &Event| match ask.unit {
         Unit::User => e.who.user().map(str::to_owned),
         Unit::Device => e.who.device().map(str::to_owned),
@@ -194,7 +220,7 @@ fn naive(ask: &Ask, events: &[Event]) -> (BTreeMap<String, Vec<f64>>, u64, u64) 
         .filter(|e| (ask.from..ask.to).contains(&e.time))
         .collect();
     let units: BTreeSet<String> = shown.iter().filter_map(|e| id(e)).collect();
-    let (mut arms, mut crossed, mut immature) = (BTreeMap::<String, Vec<f64>>::new(), 0, 0);
+    let (mut arms, mut crossed, mut earlier, mut immature) = (BTreeMap::<String, Vec<f64>>::new(), 0, 0, 0);
     for unit in units {
         let mine: Vec<&&Event> = shown.iter().filter(|e| id(e).as_ref() == Some(&unit)).collect();
         let variants: BTreeSet<&str> = mine.iter().filter_map(|e| e.properties["variant"].as_str()).collect();
@@ -204,7 +230,9 @@ fn naive(ask: &Ask, events: &[Event]) -> (BTreeMap<String, Vec<f64>>, u64, u64) 
             Watch::For(w) => (w.0 as i64, Millis(i64::MAX)),
             Watch::Matured { window, by } => (window.0 as i64, by),
         };
-        if variants.len() > 1 {
+        if first < ask.since {
+            earlier += 1;
+        } else if variants.len() > 1 {
             crossed += 1;
         } else if first.0.saturating_add(window) >= by.0 && by.0 != i64::MAX {
             immature += 1;
@@ -223,7 +251,7 @@ fn naive(ask: &Ask, events: &[Event]) -> (BTreeMap<String, Vec<f64>>, u64, u64) 
             arms.entry((*variants.first().unwrap()).to_owned()).or_default().push(value);
         }
     }
-    (arms, crossed, immature)
+    (arms, crossed, earlier, immature)
 }
 
 proptest! {
@@ -236,19 +264,20 @@ proptest! {
             Just(Watch::Open), (1u64..86_400_000).prop_map(|w| Watch::For(Span(w))),
             (1u64..30, 0i64..40).prop_map(|(w, by)| Watch::Matured { window: Span(w), by: Millis(by) }),
         ],
-        device: bool, filtered: bool, seed: u64,
+        since in prop_oneof![Just(0i64), 1i64..20], device: bool, filtered: bool, seed: u64,
     ) {
-        let mut ask = ask(measure, watch);
+        let mut ask = Ask { since: Millis(since), ..ask(measure, watch) };
         ask.unit = if device { Unit::Device } else { Unit::User };
         if filtered {
             ask.metric.only = vec![Filter { property: "plan".into(), op: FilterOp::Is, values: vec!["pro".into()] }];
         }
-        let (arms, crossed, immature) = naive(&ask, &events);
+        let (arms, crossed, earlier, immature) = naive(&ask, &events);
         let mut shuffled = events.clone();
         shuffled.sort_by_key(|e| (e.time.0 as u64).wrapping_mul(seed | 1));
         let evidence = collected(&ask, events);
         prop_assert_eq!(&evidence, &collected(&ask, shuffled));
-        prop_assert_eq!((evidence.crossed, evidence.immature), (crossed, immature));
+        let none = (evidence.crossed, evidence.earlier, evidence.immature);
+        prop_assert_eq!(none, (crossed, earlier, immature));
         for arm in &evidence.arms {
             let none = Vec::new();
             let values = arms.get(arm.variant.as_str()).unwrap_or(&none);
