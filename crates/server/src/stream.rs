@@ -14,8 +14,9 @@ use futures_util::stream;
 use crate::house::House;
 
 /// A stream that sends what `say` makes of what is served whenever that is not what the client `knows`:
-/// at once, if it has changed before the client came. With a `key` it ends when the key is revoked. `quiet` is sent when nothing has been for a while, so that clients and proxies
-/// know that the connection lives.
+/// at once, if it has changed before the client came. With a `key` it ends when the key is revoked.
+/// `quiet` is sent when nothing has been for a while, so that clients and proxies know that the
+/// connection lives.
 pub(crate) fn events(
     house: &House,
     environment: EnvironmentKey,

@@ -307,6 +307,72 @@ fn any_event() -> impl Strategy<Value = Json> {
     })
 }
 
+/// A body whose values are only read, with so many commas between them, and a fault at its end.
+fn long(key: &str, commas: usize, end: &str) -> Vec<u8> {
+    let values = vec!["0"; commas].join(",");
+    format!(
+        r#"{{"api_key": {key}, "events": [{{"event_type": "a", "user_id": "user-1",
+        "event_properties": {{"p": [{values}]}}}}]{end}"#
+    )
+    .into_bytes()
+}
+
+#[test]
+fn the_key_is_looked_at_before_a_body_is_kept() {
+    let house = House::new();
+    let (secret, admin) = (json!(house.key("client")).to_string(), json!(house.key("admin")).to_string());
+    let ask = |body: &[u8]| match house.app.take_amplitude(Endpoint::Batch, body, None, None, house.now) {
+        Outcome::Rejected(rejected) => rejected.body,
+        taken @ Outcome::Waiting { .. } => panic!("{taken:?}"),
+    };
+    // More values than are taken: whoever has a key is told that, whoever has none is told that.
+    let many = 400_010;
+    assert_eq!(ask(&long(&secret, many, "}"))["code"], 413);
+    for key in [r#""guess""#, &admin] {
+        let body = ask(&long(key, many, "}"));
+        assert!(body["error"].as_str().unwrap().starts_with("Invalid API key: "), "{body}");
+    }
+    for none in ["7", "null", "[\"x\"]", r#"{"api_key": "x"}"#] {
+        let body = ask(&long(none, many, "}"));
+        assert_eq!((&body["missing_field"], &body["code"]), (&json!("api_key"), &json!(400)), "{none}");
+    }
+    // Only the key of the body itself is one, and of two the last, as it is where the body is kept.
+    let inner = format!(r#"{{"events": [{{"api_key": {secret}}}], "options": {{"api_key": {secret}}}}}"#);
+    assert_eq!(ask(inner.as_bytes())["missing_field"], "api_key");
+    let twice =
+        |first: &str, then: &str| format!(r#"{{"api_key": {first}, "api_key": {then}, "events": []}}"#);
+    assert_eq!(ask(twice("\"guess\"", &secret).as_bytes())["missing_field"], "events");
+    assert!(ask(twice(&secret, "\"guess\"").as_bytes())["error"].as_str().unwrap().contains("API key"));
+    // A key may be written as JSON allows it.
+    let escaped = secret.replacen('b', "\\u0062", 1);
+    let body = format!(r#"{{"api_key": {escaped}, "events": []}}"#);
+    assert_eq!(ask(body.as_bytes())["missing_field"], "events", "{body}");
+    // What is no JSON is none, whoever sends it.
+    assert_eq!(ask(&long(&secret, 10, ""))["error"], "Invalid JSON request body");
+    for no_object in ["[]", "7", "\"text\"", "null", "true", "-0.5"] {
+        assert_eq!(ask(no_object.as_bytes())["hint"], "the body is an object with `api_key` and `events`");
+    }
+    assert!(!house.app.waiting());
+}
+
+#[test]
+fn as_many_values_as_are_taken_are_counted_outside_of_texts() {
+    let house = House::new();
+    let secret = house.key("client");
+    let status = |body: &[u8]| match house.app.take_amplitude(Endpoint::Batch, body, None, None, house.now) {
+        Outcome::Rejected(rejected) => rejected.status,
+        Outcome::Waiting { .. } => 200,
+    };
+    // Four more commas are around the list.
+    let key = json!(secret).to_string();
+    let around = long(&key, 1, "}").iter().filter(|b| **b == b',').count();
+    assert_eq!(status(&long(&key, 400_001 - around, "}")), 200);
+    assert_eq!(status(&long(&key, 400_002 - around, "}")), 413);
+    let text = format!(r#"\"{}\\"#, ",".repeat(500_000));
+    let event = json!({"event_type": "a", "user_id": "user-1", "event_properties": {"p": text, ",\",": 1}});
+    assert_eq!(status(json!({"api_key": secret, "events": [event]}).to_string().as_bytes()), 200);
+}
+
 #[test]
 fn whatever_is_sent_is_answered_and_what_is_refused_stores_nothing() {
     let house = House::new();

@@ -37,6 +37,55 @@ fn ofrep_is_told_that_something_changed() {
     server.stop();
 }
 
+/// The tag of the next word of a stream.
+fn told(stream: &mut crate::house::Open) -> String {
+    stream.until("data: ");
+    let data: Json = serde_json::from_str(stream.until("\n\n").trim()).unwrap();
+    data["etag"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn what_changes_between_a_clients_answers_and_its_stream_is_said_at_once() {
+    let server = Server::start();
+    let early = address(&server);
+    toggle(&server, false);
+    let late = address(&server);
+    // Nothing rings any more: what is said is said on connecting.
+    let new = told(&mut server.open(&early, &[]));
+    assert!(late.ends_with(&format!("&knows={new}")), "{late}");
+    // A client that was away says what it heard last, and that counts: the address is older.
+    let old = early.split("&knows=").nth(1).unwrap();
+    for address in [&early, &late] {
+        assert_eq!(told(&mut server.open(address, &[("last-event-id", old)])), new, "{address}");
+    }
+}
+
+#[test]
+fn to_who_knows_it_all_nothing_is_said() {
+    let mut server = Server::start();
+    let early = address(&server);
+    toggle(&server, false);
+    let (late, plain) = (address(&server), early.split("&knows=").next().unwrap());
+    let new = late.split("&knows=").nth(1).unwrap();
+    let asked: [(&str, &[(&str, &str)]); 4] = [
+        (&late, &[]),
+        (&late, &[("last-event-id", "")]),
+        (&early, &[("last-event-id", new)]),
+        // An address of before, which names nothing, asks for what comes.
+        (plain, &[]),
+    ];
+    let streams = asked.map(|(address, headers)| server.open(address, headers));
+    let streams = streams.map(|mut stream| {
+        stream.until(": connected\n\n");
+        stream
+    });
+    server.stop_soon();
+    for (stream, (address, _)) in streams.into_iter().zip(asked) {
+        let rest = stream.rest();
+        assert!(!rest.contains("data:"), "{address}: {rest}");
+    }
+}
+
 #[test]
 fn amplitude_gets_all_flags_at_once_and_at_each_change() {
     let server = Server::start();
