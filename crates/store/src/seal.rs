@@ -69,6 +69,11 @@ impl Store {
                 parts.push(Arc::new(Part::open(&dir, &entry).map_err(unreadable)?));
                 next.parts.push(entry);
             }
+            let mut receipts = manifest.receipts(self.settings.dedupe);
+            for row in &rows {
+                receipts.tick(row.seq, row.event.received, self.settings.dedupe);
+            }
+            next.receipts = Some(receipts);
             next.sealed = sealed;
             next.write(&self.dir)?;
             *manifest = next;

@@ -186,18 +186,18 @@ impl Part {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// The fingerprints of its named events, each with its time of receipt.
-    pub(crate) fn prints(&self, each: &mut dyn FnMut(Fingerprint, Millis)) -> Result<(), ScanError> {
+    /// The fingerprints of its named events, each with its place in the log and its time of receipt.
+    pub(crate) fn prints(&self, each: &mut dyn FnMut(Seq, Fingerprint, Millis)) -> Result<(), ScanError> {
         let mut read = || -> Result<(), Why> {
-            for batch in self.reader(Some(&["received", "fingerprint"]), None, None)? {
+            for batch in self.reader(Some(&["received", "seq", "fingerprint"]), None, None)? {
                 let batch = batch?;
-                let received = instants(&batch, "received")?;
+                let (received, seq) = (instants(&batch, "received")?, numbers(&batch, "seq")?);
                 let prints = column(&batch, "fingerprint")?
                     .as_fixed_size_binary_opt()
                     .ok_or("`fingerprint` has another type")?;
                 for row in (0..batch.num_rows()).filter(|&row| prints.is_valid(row)) {
                     let bytes = prints.value(row).first_chunk().ok_or("`fingerprint` has not 16 bytes")?;
-                    each(Fingerprint::from_bytes(*bytes), Millis(received.value(row)));
+                    each(Seq(seq.value(row)), Fingerprint::from_bytes(*bytes), Millis(received.value(row)));
                 }
             }
             Ok(())
