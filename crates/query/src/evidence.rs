@@ -36,6 +36,8 @@ pub struct Ask {
     pub outcomes_to: Millis,
     /// How long each unit is watched.
     pub watch: Watch,
+    /// First exposures are counted in stretches of this length, for tests of the sample ratio.
+    pub stretch: Span,
 }
 
 /// How long a unit is watched after its first exposure. Outcomes count from the millisecond of the
@@ -65,13 +67,13 @@ pub enum Watch {
 pub struct Evidence {
     /// One per variant asked for, in that order.
     pub arms: Vec<Arm>,
-    /// First exposures by 24-hour stretch since [`Ask::from`], in order; stretches without are left out.
-    pub daily: Vec<Day>,
-    /// Units that were exposed to more than one of the variants: they are in no arm and no day.
+    /// First exposures by [`Ask::stretch`] since [`Ask::from`], in order; stretches without are left out.
+    pub stretches: Vec<Stretch>,
+    /// Units that were exposed to more than one of the variants: they are in no arm and no stretch.
     pub crossed: u64,
-    /// Units that were known before [`Ask::since`]: they are in no arm and no day.
+    /// Units that were known before [`Ask::since`]: they are in no arm and no stretch.
     pub earlier: u64,
-    /// Units whose window had not passed: they are in `exposed` and `daily`, but not in `units`.
+    /// Units whose window had not passed: they are in `exposed` and `stretches`, but not in `units`.
     pub immature: u64,
     /// Exposures (not units) to variants that were not asked for.
     pub unlisted: u64,
@@ -96,11 +98,11 @@ pub struct Arm {
     pub moments: Moments,
 }
 
-/// First exposures within one 24-hour stretch.
+/// First exposures within one stretch of time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Day {
-    /// 0 is the first 24 hours since [`Ask::from`].
-    pub day: u64,
+pub struct Stretch {
+    /// 0 is the first since [`Ask::from`].
+    pub index: u64,
     /// Units by arm, in the order of the arms.
     pub units: Vec<u64>,
 }
@@ -112,8 +114,9 @@ pub struct Day {
 /// grows with the number of exposed units, and for sums with that of outcomes.
 ///
 /// # Errors
-/// When no variant or one variant twice is asked for, when windows may pass after outcomes end, when a unit's sum is beyond the numbers that
-/// can be added, when it was cancelled, or events cannot be read. `cancel` is asked once per batch.
+/// When no variant or one variant twice is asked for, when stretches have no length, when windows may pass
+/// after outcomes end, when a unit's sum is beyond the numbers that can be added, when it was cancelled, or
+/// events cannot be read. `cancel` is asked once per batch.
 pub fn collect(ask: &Ask, scan: &dyn Scan, cancel: &dyn Fn() -> bool) -> Result<Evidence, QueryError> {
     check(ask)?;
     let exposed = exposures::read(ask, scan, cancel)?;
@@ -121,7 +124,7 @@ pub fn collect(ask: &Ask, scan: &dyn Scan, cancel: &dyn Fn() -> bool) -> Result<
 
     let mut values: Vec<Vec<f64>> = vec![Vec::new(); ask.variants.len()];
     let mut arms: Vec<Arm> = ask.variants.iter().map(Arm::empty).collect();
-    let mut daily = std::collections::BTreeMap::<u64, Vec<u64>>::new();
+    let mut stretches = std::collections::BTreeMap::<u64, Vec<u64>>::new();
     let (mut crossed, mut earlier, mut immature) = (0, 0, 0);
     for (unit, value) in exposed.units.iter().zip(done) {
         if unit.first < ask.since.0 {
@@ -134,8 +137,8 @@ pub fn collect(ask: &Ask, scan: &dyn Scan, cancel: &dyn Fn() -> bool) -> Result<
         };
         let (Some(arm), Some(values)) = (arms.get_mut(index), values.get_mut(index)) else { continue };
         arm.exposed += 1;
-        let day = Millis(unit.first).since(ask.from).0 / Span::DAY.0;
-        if let Some(n) = daily.entry(day).or_insert_with(|| vec![0; ask.variants.len()]).get_mut(index) {
+        let at = Millis(unit.first).since(ask.from).0 / ask.stretch.0;
+        if let Some(n) = stretches.entry(at).or_insert_with(|| vec![0; ask.variants.len()]).get_mut(index) {
             *n += 1;
         }
         if !ask.watch.matured(unit.first) {
@@ -161,7 +164,7 @@ pub fn collect(ask: &Ask, scan: &dyn Scan, cancel: &dyn Fn() -> bool) -> Result<
     }
     Ok(Evidence {
         arms,
-        daily: daily.into_iter().map(|(day, units)| Day { day, units }).collect(),
+        stretches: stretches.into_iter().map(|(index, units)| Stretch { index, units }).collect(),
         crossed,
         earlier,
         immature,
@@ -183,6 +186,12 @@ fn check(ask: &Ask) -> Result<(), QueryError> {
         return Err(QueryError::refused(
             format!("`{}` variants cannot be compared", ask.variants.len()),
             "name 1 to 256 variants",
+        ));
+    }
+    if ask.stretch.0 == 0 {
+        return Err(QueryError::refused(
+            "a stretch of `0` ms holds no exposure",
+            "use a day, such as 86400000",
         ));
     }
     if let Watch::Matured { by, .. } = ask.watch

@@ -1,18 +1,18 @@
 //! Trial: an experiment's verdict. One look counts, at the horizon that was planned.
 
 mod compare;
-mod ratio;
 mod sentence;
 
 use bellwether_model::experiment::{Horizon, Plan};
 use bellwether_model::metric::Better;
 use bellwether_model::{Experiment, Invalid, Metric, Millis, VariantKey};
+use bellwether_stats::DEFAULT_CONCENTRATION;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use compare::{Compared, Comparison, Interval, Relative};
-pub use ratio::SampleRatio;
 
+use crate::SampleRatio;
 use crate::evidence::{Arm, Evidence};
 
 /// When an experiment is judged, and the stretch of time that its evidence is from.
@@ -175,9 +175,10 @@ pub fn judge(plan: &Plan, metric: &Metric, evidence: &Evidence, clock: Clock) ->
     let arms: Vec<Arm> = plan
         .arms
         .iter()
-        .map(|a| seen(evidence, &a.variant).cloned().unwrap_or_else(|| Arm::empty(a.variant.clone())))
+        .map(|a| evidence.arm(&a.variant).cloned().unwrap_or_else(|| Arm::empty(a.variant.clone())))
         .collect();
-    let sample_ratio = SampleRatio::check(plan, evidence);
+    let shares: Vec<_> = plan.arms.iter().map(|a| (&a.variant, a.share.fraction())).collect();
+    let sample_ratio = SampleRatio::check(&shares, evidence, DEFAULT_CONCENTRATION);
     let (comparisons, alpha) = compare::all(plan, metric, &arms)?;
     let verdict = decide(plan, metric, &comparisons, &sample_ratio, clock);
     let mut judgement = Judgement {
@@ -192,10 +193,6 @@ pub fn judge(plan: &Plan, metric: &Metric, evidence: &Evidence, clock: Clock) ->
     };
     judgement.sentence = sentence::say(plan, metric, &judgement);
     Ok(judgement)
-}
-
-fn seen<'e>(evidence: &'e Evidence, variant: &VariantKey) -> Option<&'e Arm> {
-    evidence.arms.iter().find(|a| a.variant == *variant)
 }
 
 impl Counts {

@@ -410,6 +410,7 @@ impl App {
             to,
             outcomes_to: to,
             watch: bellwether_query::evidence::Watch::Open,
+            stretch: Span::DAY,
         };
         let evidence = bellwether_query::evidence::collect(&ask, &self.store.snapshot(), &|| ctx.stop())?;
         let clock = trial::Clock { now: ctx.now, since, until };

@@ -58,6 +58,7 @@ fn ask(measure: Measure, watch: Watch) -> Ask {
         to: Millis(3 * DAY),
         outcomes_to: Millis(4 * DAY),
         watch,
+        stretch: Span::DAY,
     }
 }
 
@@ -99,6 +100,22 @@ fn a_unit_counts_once_its_window_has_passed() {
     insta::assert_snapshot!(look(10), @"1/0/0 1/0/0 crossed 0 immature 2 unlisted 0 anonymous 0");
     insta::assert_snapshot!(look(11), @"1/1/0 1/0/0 crossed 0 immature 1 unlisted 0 anonymous 0");
     insta::assert_snapshot!(look(16), @"1/1/0 1/1/1 crossed 0 immature 0 unlisted 0 anonymous 0");
+}
+
+#[test]
+fn first_exposures_are_counted_by_stretch() {
+    let events = vec![
+        exposure(user("a"), 5, "control"),
+        exposure(user("a"), 30, "control"),
+        exposure(user("b"), 14, "treatment"),
+        exposure(user("c"), 15, "treatment"),
+        exposure(user("d"), 35, "treatment"),
+    ];
+    let ask =
+        Ask { from: Millis(5), since: Millis(5), stretch: Span(10), ..ask(Measure::Count, Watch::Open) };
+    let stretches: Vec<_> =
+        collected(&ask, events).stretches.into_iter().map(|s| (s.index, s.units)).collect();
+    assert_eq!(stretches, [(0, vec![1, 1]), (1, vec![0, 1]), (3, vec![0, 1])]);
 }
 
 #[test]
@@ -182,6 +199,11 @@ fn questions_without_an_answer_are_refused() {
     insta::assert_snapshot!(refused(&Ask { watch: late, ..base.clone() }, vec![], false), @r"
     a window that passed by `1970-01-05T00:00:00.001Z` is not seen whole: outcomes end at `1970-01-05T00:00:00Z`
     hint: count outcomes up to the look
+    ");
+    let endless = Ask { stretch: Span(0), ..base.clone() };
+    insta::assert_snapshot!(refused(&endless, vec![], false), @r"
+    a stretch of `0` ms holds no exposure
+    hint: use a day, such as 86400000
     ");
     insta::assert_snapshot!(refused(&Ask { variants: vec![], ..base }, vec![], false), @r"
     `0` variants cannot be compared
@@ -298,9 +320,9 @@ proptest! {
         let exposed: u64 = evidence.arms.iter().map(|a| a.exposed).sum();
         prop_assert_eq!(exposed, evidence.arms.iter().map(|a| a.units).sum::<u64>() + immature);
         for (i, arm) in evidence.arms.iter().enumerate() {
-            prop_assert_eq!(evidence.daily.iter().map(|d| d.units[i]).sum::<u64>(), arm.exposed);
+            prop_assert_eq!(evidence.stretches.iter().map(|s| s.units[i]).sum::<u64>(), arm.exposed);
         }
-        prop_assert!(evidence.daily.windows(2).all(|w| w[0].day < w[1].day));
+        prop_assert!(evidence.stretches.windows(2).all(|w| w[0].index < w[1].index));
     }
 
     /// What a unit did is final once its window has passed: a later look, with more events, only adds

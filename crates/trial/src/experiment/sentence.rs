@@ -106,14 +106,10 @@ fn broken(plan: &Plan, judgement: &Judgement) -> String {
         .iter()
         .map(|a| words::percent(f64::from(a.share.points()) / f64::from(total.max(1))))
         .collect();
-    let test = match (&judgement.sample_ratio.refused, judgement.sample_ratio.sequential) {
-        (_, Some(p)) => format!("{}, valid at every look", words::p(p)),
-        (Some(reason), None) => reason.clone(),
-        (None, None) => "no test".to_owned(),
-    };
     format!(
-        "the split is broken: {} where {} were planned ({test}); do not use these numbers",
+        "the split is broken: {} where {} were planned ({}); do not use these numbers",
         arms.join(", "),
-        shares.join(" / ")
+        shares.join(" / "),
+        judgement.sample_ratio.said()
     )
 }
