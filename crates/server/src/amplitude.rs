@@ -11,8 +11,9 @@ use bellwether_app::{AppError, Track};
 use serde_json::{Map, Value};
 use tower_http::cors::{AllowHeaders, AllowMethods, Any, CorsLayer};
 
+use crate::body::Whole;
 use crate::house::House;
-use crate::problem::{Problem, Whole, wrong_method};
+use crate::problem::{Problem, wrong_method};
 use crate::{api, auth, stream};
 
 pub(crate) fn routes() -> Router<House> {

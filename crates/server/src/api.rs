@@ -12,8 +12,9 @@ use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use bellwether_app::{AppError, Cancel, Class, Ctx, Entry, Method, Progress, REGISTRY, from_text, openapi};
 
 use crate::auth;
+use crate::body::Whole;
 use crate::house::House;
-use crate::problem::{Problem, Whole, wrong_method};
+use crate::problem::{Problem, wrong_method};
 
 pub(crate) fn routes() -> Router<House> {
     let mut by_path: BTreeMap<&str, MethodRouter<House>> = BTreeMap::new();

@@ -12,8 +12,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::api;
+use crate::body::Whole;
 use crate::house::House;
-use crate::problem::{Problem, Whole, wrong_method};
+use crate::problem::{Problem, wrong_method};
 
 const COOKIE: &str = "bellwether_session";
 

@@ -2,8 +2,7 @@
 //! stream that tells web clients to evaluate again.
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, PathRejection};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -13,8 +12,9 @@ use bellwether_model::Context;
 use serde_json::{Map, Value, json};
 use tower_http::cors::{AllowHeaders, AllowMethods, Any, CorsLayer};
 
+use crate::body::Whole;
 use crate::house::House;
-use crate::problem::{Problem, unread, wrong_method};
+use crate::problem::{Problem, wrong_method};
 use crate::{api, auth, stream};
 
 pub(crate) fn routes() -> Router<House> {
@@ -62,6 +62,13 @@ impl Failure {
         }
     }
 
+    /// A body that did not come has no error code in the protocol.
+    fn unread(error: &AppError) -> Self {
+        let status = StatusCode::from_u16(error.refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
+        let details = format!("{}; {}", error.message, error.hint);
+        Self { status, body: Map::from_iter([("errorDetails".to_owned(), details.into())]) }
+    }
+
     fn about(mut self, key: &str) -> Self {
         self.body.insert("key".into(), key.into());
         self
@@ -71,7 +78,7 @@ impl Failure {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let mut response = (self.status, axum::Json(self.body)).into_response();
-        if self.status == StatusCode::TOO_MANY_REQUESTS {
+        if matches!(self.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response
@@ -79,13 +86,9 @@ impl IntoResponse for Failure {
 }
 
 /// Who the flags are evaluated for.
-fn context(body: Result<Bytes, BytesRejection>) -> Result<Context, Failure> {
+fn context(body: Result<Whole, Problem>) -> Result<Context, Failure> {
     let invalid = |details: String| Failure::new(StatusCode::BAD_REQUEST, "INVALID_CONTEXT", details);
-    let body = body.map_err(|e| {
-        let error = unread(&e);
-        let details = format!("{}; {}", error.message, error.hint);
-        Failure { status: e.status(), body: Map::from_iter([("errorDetails".to_owned(), details.into())]) }
-    })?;
+    let Whole(body) = body.map_err(|Problem(error)| Failure::unread(&error))?;
     let parsed = api::json(&body).map_err(|e| {
         Failure::new(StatusCode::BAD_REQUEST, "PARSE_ERROR", format!("{}; {}", e.message, e.hint))
     })?;
@@ -139,7 +142,7 @@ async fn single(
     State(house): State<House>,
     key: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    body: Result<Whole, Problem>,
 ) -> Result<Response, Failure> {
     let Ok(Path(key)) = key else {
         return Err(Failure::new(
@@ -168,7 +171,7 @@ async fn single(
 async fn bulk(
     State(house): State<House>,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    body: Result<Whole, Problem>,
 ) -> Result<Response, Failure> {
     let (_, grant) = auth::sdk(&house, &headers).await.map_err(Failure::of)?;
     let context = context(body)?;

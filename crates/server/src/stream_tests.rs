@@ -24,7 +24,8 @@ fn silence(key: bool, quiet: &'static str, chunks: usize) -> Vec<String> {
     });
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     runtime.block_on(async {
-        let mut house = House::open(Arc::new(app), Bell::new(), Clock::manual(NOW));
+        let mut house =
+            House::open(Arc::new(app), Bell::new(), Clock::manual(NOW), &crate::Limits::default());
         house.quiet = Duration::from_millis(1);
         let environment: bellwether_model::EnvironmentKey = "production".parse().unwrap();
         let knows = key.is_none().then(|| house.app.served(&environment).unwrap().tag.clone());

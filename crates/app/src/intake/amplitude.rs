@@ -28,7 +28,7 @@ pub enum Endpoint {
 
 impl Endpoint {
     /// The most bytes of an unpacked body.
-    pub fn most_bytes(self) -> usize {
+    pub const fn most_bytes(self) -> usize {
         match self {
             Self::HttpV2 => 1 << 20,
             Self::Batch => 20 << 20,
