@@ -247,6 +247,12 @@ fn run(acts: Vec<Act>, settings: &Settings) {
                     snapshot.events(&want.environment, limit).unwrap(),
                     model.newest(&want.environment, limit)
                 );
+                let of =
+                    |event: &str| want.events.as_ref().is_none_or(|asked| asked.iter().any(|e| e == event));
+                let mut newest = model.newest(&want.environment, usize::MAX);
+                newest.retain(|e| of(&e.event));
+                newest.truncate(limit);
+                assert_eq!(snapshot.newest(&want.environment, &of, limit).unwrap(), newest);
             }
         }
         assert_eq!(store.stats().events, model.committed.len() as u64);
