@@ -50,7 +50,7 @@ export function rate(p: number, n?: number): string {
 export type Scale = "points" | "absolute" | "relative";
 
 const SCALES: Record<Scale, { by: number; unit: string }> = {
-  points: { by: 100, unit: " pts" },
+  points: { by: 100, unit: " points" },
   absolute: { by: 1, unit: "" },
   relative: { by: 100, unit: "%" },
 };
@@ -60,7 +60,7 @@ function signed(value: number, digits: number): string {
   return value > 0 && /[1-9]/.test(text) ? `+${text}` : text;
 }
 
-/** An effect with its interval: `+2.1 pts (0.4 to 3.8)`. Never one without the other. */
+/** An effect with its interval: `+2.1 points (0.4 to 3.8)`. Never one without the other. */
 export function effect(estimate: number, low: number, high: number, scale: Scale): string {
   const { by, unit } = SCALES[scale];
   const digits = decimals(((high - low) / 2) * by);
@@ -71,7 +71,7 @@ export function effect(estimate: number, low: number, high: number, scale: Scale
 /** One number of an effect, for axes: `+2 pts`. */
 export function tick(value: number, scale: Scale, digits = 0): string {
   const { by, unit } = SCALES[scale];
-  return `${signed(value * by, digits)}${unit}`;
+  return `${signed(value * by, digits)}${unit === " points" ? " pts" : unit}`;
 }
 
 /** The factor from the stored number to the shown one. */
@@ -79,27 +79,11 @@ export function factor(scale: Scale): number {
   return SCALES[scale].by;
 }
 
-const SUPERSCRIPT: Record<string, string> = {
-  "-": "⁻",
-  0: "⁰",
-  1: "¹",
-  2: "²",
-  3: "³",
-  4: "⁴",
-  5: "⁵",
-  6: "⁶",
-  7: "⁷",
-  8: "⁸",
-  9: "⁹",
-};
-
-/** A p-value with two digits; tiny ones in powers of ten, never 0. */
+/** A p-value as it is read: `p = 0.0016`, `p < 0.0001`; two digits, and never 0. */
 export function pValue(p: number): string {
-  if (p >= 0.0001) return p.toLocaleString("en", { maximumSignificantDigits: 2, useGrouping: false });
-  if (!(p > 0)) return "too small to tell from 0";
-  const [mantissa = "", exponent = ""] = p.toExponential(1).split("e");
-  const raised = [...String(Number(exponent))].map((c) => SUPERSCRIPT[c] ?? c).join("");
-  return `${mantissa} × 10${raised}`;
+  return p < 0.0001
+    ? "p < 0.0001"
+    : `p = ${p.toLocaleString("en", { maximumSignificantDigits: 2, useGrouping: false })}`;
 }
 
 const SPANS: [number, string][] = [
@@ -119,6 +103,13 @@ export function duration(ms: number): string {
     }
   }
   return `${ms} ms`;
+}
+
+/** Bytes as they are read: `61.1 MB`. */
+export function size(bytes: number): string {
+  const [by, unit] =
+    bytes >= 1e9 ? [1e9, "GB"] : bytes >= 1e6 ? [1e6, "MB"] : bytes >= 1e3 ? [1e3, "kB"] : [1, "bytes"];
+  return `${fixed(bytes / by, by === 1 ? 0 : 1)} ${unit}`;
 }
 
 /** `1 flag`, `2 flags`. */

@@ -6,6 +6,8 @@ import type { UseQueryResult } from "@tanstack/react-query";
 import { useEffect, useState, type ReactNode } from "react";
 
 import { ApiError } from "../api/client";
+import { capital, hinted, spoken } from "../lib/spoken";
+import { moment } from "../lib/time";
 
 /** Grey lines where text will be, after 200 ms, so that a fast answer shows no flicker. */
 export function Bones({ lines = 6 }: { lines?: number }) {
@@ -41,10 +43,10 @@ export function Failed({ error, retry, since }: { error: unknown; retry?: () => 
       {refused ? <IconLock size={18} aria-hidden /> : <IconAlertTriangle size={18} aria-hidden />}
       <div className="grow">
         <p className="strong">
-          <Said>{known?.message ?? "this page broke"}</Said>
+          <Said>{capital(known?.message ?? "this page broke")}</Said>
         </p>
         <p className="hint">
-          <Said>{known?.hint ?? (error instanceof Error ? error.message : "reload the page")}</Said>
+          <Said>{capital(hinted(known?.hint ?? (error instanceof Error ? error.message : "reload the page")))}</Said>
         </p>
         {(known?.requestId || since) && (
           <p className="dim">
@@ -54,7 +56,7 @@ export function Failed({ error, retry, since }: { error: unknown; retry?: () => 
               </>
             )}
             {known?.requestId && since ? " · " : ""}
-            {since ? `since ${new Date(since).toLocaleTimeString("en-GB")}` : ""}
+            {since ? `since ${moment(since)}` : ""}
           </p>
         )}
       </div>
@@ -67,7 +69,7 @@ export function Failed({ error, retry, since }: { error: unknown; retry?: () => 
   );
 }
 
-/** Text of the server with its values in backticks set as code. */
+/** Text of the server with its values in backticks set as code, and its numbers as the page writes them. */
 export function Said({ children }: { children: string }) {
   const parts = children.split(/`([^`]*)`/);
   return (
@@ -78,11 +80,16 @@ export function Said({ children }: { children: string }) {
             {part}
           </code>
         ) : (
-          part
+          spoken(part)
         ),
       )}
     </>
   );
+}
+
+/** Whether what was asked for is not there at all, rather than not to be had now. */
+export function absent(query: { error: unknown; data: unknown }): boolean {
+  return query.data === undefined && query.error instanceof ApiError && query.error.status === 404;
 }
 
 type LoadedProps<T> = { query: UseQueryResult<T>; lines?: number; children: (data: T) => ReactNode };
