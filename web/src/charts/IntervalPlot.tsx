@@ -21,6 +21,8 @@ type Props = {
   scale: Scale;
   planned?: number | null;
   margin?: number | null;
+  /** Drawn without colour or a side that is called better: the look is not the one that decides. */
+  quiet?: boolean;
   label: string;
   better: "higher" | "lower";
 };
@@ -59,7 +61,7 @@ export function said(e: Effect, scale: Scale): string {
   return `${tick(e.estimate, scale, digits)} (${e.high === null ? "at least" : "at most"} ${tick(bound, scale, digits)})`;
 }
 
-export function IntervalPlot({ effects, scale, planned, margin, label, better }: Props) {
+export function IntervalPlot({ effects, scale, planned, margin, quiet = false, label, better }: Props) {
   const { ref, width: measured } = useElementSize();
   const width = Math.max(280, Math.round(measured) || 900);
   const narrow = width < 680;
@@ -171,7 +173,7 @@ export function IntervalPlot({ effects, scale, planned, margin, label, better }:
                 x={narrow ? width : width - room.right + 20}
                 y={narrow ? y - 38 : y - 3}
                 textAnchor={narrow ? "end" : "start"}
-                style={{ fontWeight: 500 }}
+                style={quiet ? { fill: COLORS.off } : { fontWeight: 500 }}
               >
                 {said(e, scale)}
               </text>
@@ -187,7 +189,11 @@ export function IntervalPlot({ effects, scale, planned, margin, label, better }:
           );
         })}
         <text className="axis" x={Math.min(width - 110, Math.max(110, x(0)))} y={bottom + 34} textAnchor="middle">
-          {better === "higher" ? "← worse than control · better →" : "← better than control · worse →"}
+          {quiet
+            ? "← less than control · more →"
+            : better === "higher"
+              ? "← worse than control · better →"
+              : "← better than control · worse →"}
         </text>
         {planned ? (
           <text className="axis" x={narrow ? 0 : width - room.right + 20} y={narrow ? bottom + 54 : bottom + 16}>

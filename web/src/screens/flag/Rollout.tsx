@@ -9,7 +9,9 @@ import { flag as flagQuery, guard as guardQuery, metrics } from "../../api/queri
 import type { Environment, FlagView, GuardView, Rollout, Setting } from "../../api/types";
 import { IntervalPlot } from "../../charts/IntervalPlot";
 import { count, duration, fixed, pValue, rate, share, tick } from "../../lib/numbers";
+import { capital } from "../../lib/spoken";
 import { ago, exact } from "../../lib/time";
+import { servedText } from "../../lib/serve";
 import { useChange, type Intent } from "../../parts/Change";
 import { Section } from "../../parts/Page";
 import { Empty, Loaded, Said } from "../../parts/States";
@@ -74,36 +76,41 @@ function Running({ view, setting, here, rollout }: Props & { rollout: Rollout })
       <Section
         title={
           <>
-            {candidate} instead of {control}
+            “{candidate}” instead of “{control}”
           </>
         }
         about={
           state.state === "widening"
-            ? `Widening: ${share(now)} since ${ago(rollout.epoch_began)}, begun ${ago(rollout.started)}.`
+            ? `${share(now)} get “${candidate}” since ${ago(rollout.epoch_began)}; the rollout began ${ago(rollout.started)}.`
             : halted
-              ? `Halted ${ago(state.at)}: everybody gets ${control}.`
-              : `Done ${ago(state.at)}: everybody gets ${candidate}.`
+              ? `Halted ${ago(state.at)}: “${control}” is served instead.`
+              : `Finished ${ago(state.at)}: “${candidate}” is served instead.`
         }
       >
         {halted && (
           <div style={{ marginBottom: 16 }}>
-            <Verdict tone="bad" say="Halted">
+            <Verdict label="Halt" tone="bad" say="Halted">
               <p className="dim">
-                <Said>{state.because}</Said>
+                <Said>{capital(state.because)}</Said>
               </p>
             </Verdict>
           </div>
         )}
         {!setting.on && (
           <p>
-            <b>The flag is off:</b> nobody is in the rollout until it is on.
+            <b>The flag is off:</b> nobody is in the rollout until it is turned on.
           </p>
         )}
-        <ShareBar
-          ranges={rollout.split.ranges}
-          variants={view.flag.variants.map((v) => v.key)}
-          rest={rollout.split.rest === control ? null : rollout.split.rest}
-        />
+        {state.state === "done" ? null : (
+          <div data-past={halted ? "" : undefined} className="now">
+            {halted && <p className="dim label">Before the halt</p>}
+            <ShareBar
+              ranges={rollout.split.ranges}
+              variants={view.flag.variants.map((v) => v.key)}
+              rest={rollout.split.rest === control ? null : rollout.split.rest}
+            />
+          </div>
+        )}
         <Group gap="xs" mt="md" align="flex-end">
           {state.state === "widening" && (
             <>
@@ -183,6 +190,7 @@ function Running({ view, setting, here, rollout }: Props & { rollout: Rollout })
           )}
           {halted && (
             <Button
+              variant="default"
               disabled={!may.allowed}
               onClick={() =>
                 void steer({
@@ -209,7 +217,7 @@ function Running({ view, setting, here, rollout }: Props & { rollout: Rollout })
         <Watched view={view} here={here} />
       ) : (
         <Section title="Guard">
-          <p>None watches this rollout. The next one can name a metric that must not get worse.</p>
+          <p>No guard watches this rollout. The next one can name a metric that must not get worse.</p>
         </Section>
       )}
     </>
@@ -229,7 +237,7 @@ function Watched({ view, here }: { view: FlagView; here: Environment }) {
   return (
     <Section
       title="Guard"
-      about="Looks every minute; its test is valid at every look. When harm beyond the margin is shown it halts the rollout by itself."
+      about="It looks every minute, with a test that is valid at every look. When it shows harm beyond the margin, it halts the rollout by itself."
     >
       <Loaded query={query} lines={3}>
         {({ rollout, verdict: j }) => {
@@ -245,7 +253,7 @@ function Watched({ view, here }: { view: FlagView; here: Environment }) {
             <>
               <Verdict tone={TONES[j.verdict]} say={SAYS[j.verdict]}>
                 <p className="dim">
-                  <Said>{j.sentence}</Said>
+                  <Said>{capital(j.sentence)}</Said>
                 </p>
                 {j.verdict === "too_little" && (
                   <p className="dim">
@@ -267,7 +275,7 @@ function Watched({ view, here }: { view: FlagView; here: Environment }) {
                         low: better === "higher" ? null : j.look.bound,
                         high: better === "higher" ? j.look.bound : null,
                         tone: j.verdict === "harm" ? "bad" : "good",
-                        word: j.verdict === "harm" ? `▼ harm, p = ${pValue(j.look.p)}` : "● no harm shown",
+                        word: j.verdict === "harm" ? `▼ harm, ${pValue(j.look.p)}` : "● no harm shown",
                       },
                     ]}
                   />
@@ -352,7 +360,7 @@ function Start({ view, setting, here }: Props) {
       moves: (
         <div>
           <p style={{ margin: "0 0 8px" }}>
-            {percent}% get <b>{candidate}</b>, everybody else <b>{control}</b>. Now: {view.states[here.key]}.
+            {percent}% get <b>{candidate}</b>, everybody else <b>{control}</b>. Now {servedText(setting)}.
           </p>
           <p style={{ margin: 0 }}>
             {guard ? (
