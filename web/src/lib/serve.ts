@@ -67,3 +67,36 @@ export function serveText(serve: ServeInput): string {
   if (serve.serve === "rollout") return "the rollout";
   return serve.shares.map((s) => `${s.variant} ${share(s.share)}`).join(", ");
 }
+
+const quoted = (variant: string) => `“${variant}”`;
+
+/** What a default serves, as the end of a sentence about everybody whom nothing before it took. */
+function fallback(serve: Serve, rest: string): string {
+  if (serve.serve === "variant") return `${rest} gets ${quoted(serve.variant)}`;
+  if (serve.serve === "split") {
+    const parts = sharesOf(serve.split).map((s) => {
+      const said = `${share(s.share)} ${quoted(s.variant)}`;
+      return s.variant === serve.split.rest ? `${said} outside the split` : said;
+    });
+    return `${rest} is split: ${parts.join(", ")}`;
+  }
+  const { candidate, control, state, split, guard } = serve.rollout;
+  if (state.state === "halted") return `${rest} gets ${quoted(control)}: the rollout of ${quoted(candidate)} is halted`;
+  if (state.state === "done") return `${rest} gets ${quoted(candidate)}: it is rolled out`;
+  const wide = sharesOf(split).find((s) => s.variant === candidate)?.share ?? 0;
+  return `${rest} is in the rollout of ${quoted(candidate)}: ${share(wide)} so far${guard ? ", with a guard" : ""}`;
+}
+
+/** Who gets what, in one sentence: as it is, or as it would be if the flag were `on` or off. */
+export function servedText(setting: Setting, on = setting.on): string {
+  if (!on) return `everybody gets ${quoted(setting.off)}`;
+  const ids = (setting.targets ?? []).length;
+  const rules = (setting.rules ?? []).length;
+  const first = [
+    ids > 0 ? `${ids === 1 ? "1 list" : `${ids} lists`} of single ids` : "",
+    rules > 0 ? (rules === 1 ? "1 rule" : `${rules} rules`) : "",
+  ].filter(Boolean);
+  return first.length > 0
+    ? `${first.join(" and ")} first, then ${fallback(setting.default, "everybody else")}`
+    : fallback(setting.default, "everybody");
+}

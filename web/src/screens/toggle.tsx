@@ -6,20 +6,22 @@ import { useState } from "react";
 import { edit } from "../api/edits";
 import { flag as flagQuery, segmentation } from "../api/queries";
 import type { Environment, FlagView } from "../api/types";
-import { count } from "../lib/numbers";
+import { plural } from "../lib/numbers";
+import { servedText } from "../lib/serve";
+import { capital } from "../lib/spoken";
 import { addDays, civil, now, ZONE } from "../lib/time";
 import { useChange } from "../parts/Change";
 
-/** Yesterday's people who were shown a flag: whom a change will move, about. */
-export function Reach({ flag, environment, to }: { flag: string; environment: string; to: string }) {
-  const yesterday = addDays(civil(now()), -1);
+/** People with an event of a flag since yesterday began. */
+function useSeen(flag: string, environment: string, event: string) {
+  const today = civil(now());
   const asked = useQuery({
     ...segmentation({
       environment,
-      event: "$exposure",
+      event,
       measure: "uniques",
-      from: yesterday,
-      to: yesterday,
+      from: addDays(today, -1),
+      to: today,
       zone: ZONE,
       by: null,
       limit: 10,
@@ -27,23 +29,42 @@ export function Reach({ flag, environment, to }: { flag: string; environment: st
     }),
     retry: false,
   });
-  const people = asked.data?.series[0]?.total;
+  return { people: asked.data ? (asked.data.series[0]?.total ?? 0) : undefined, failed: asked.isError };
+}
+
+/** Whom a change will move, as far as the events of the flag tell: single answers, bulk answers, and the limit of both. */
+export function Reach({ flag, environment }: { flag: string; environment: string }) {
+  const shown = useSeen(flag, environment, "$exposure");
+  const assigned = useSeen(flag, environment, "$assignment");
+  const local = "SDKs that evaluate by themselves are seen only where they report it, so more people may be affected.";
+  if (shown.failed || assigned.failed) return <p className="dim">How many people this affects could not be counted.</p>;
+  if (shown.people === undefined || assigned.people === undefined)
+    return <p className="dim">Counting whom this affects…</p>;
+  if (shown.people + assigned.people === 0)
+    return <p className="dim">No use of this flag was reported since yesterday. {local}</p>;
+  const people = (n: number) => <b>{plural(n, "person", "people")}</b>;
   return (
-    <p style={{ margin: 0 }}>
-      {people === undefined ? (
-        asked.isError ? (
-          "How many people this moves is not known."
-        ) : (
-          "Counting whom this moves…"
-        )
-      ) : people === 0 ? (
-        "Nobody was shown this flag yesterday."
-      ) : (
-        <>
-          About <span className="strong">{count(people)}</span> people were shown this flag yesterday. {to}
-        </>
-      )}
+    <p className="dim">
+      Since yesterday, {shown.people > 0 && <>{people(shown.people)} were shown this flag</>}
+      {shown.people > 0 && assigned.people > 0 && " and "}
+      {assigned.people > 0 && <>it was handed out to {people(assigned.people)} with all other flags</>}. {local}
     </p>
+  );
+}
+
+/** What is served now, and what will be. */
+export function NowThen({ from, to }: { from: string; to: string }) {
+  return (
+    <dl className="now-then">
+      <div>
+        <dt>Now</dt>
+        <dd>{capital(from)}</dd>
+      </div>
+      <div>
+        <dt>Then</dt>
+        <dd>{capital(to)}</dd>
+      </div>
+    </dl>
   );
 }
 
@@ -70,21 +91,10 @@ export function useToggle() {
           ? `Kill switch: turn ${key} off in ${environment.name}?`
           : `Turn ${key} ${word} in ${environment.name}?`,
         moves: (
-          <div style={{ display: "grid", gap: 8 }}>
-            <p style={{ margin: 0 }}>
-              Now: <span className="strong">{view.states[environment.key]}</span>
-              {on ? null : (
-                <>
-                  . Then everybody gets <span className="strong">{setting.off}</span>.
-                </>
-              )}
-            </p>
-            <Reach
-              flag={key}
-              environment={environment.key}
-              to={on ? "They move to what the rules say." : `They all move to ${setting.off}.`}
-            />
-          </div>
+          <>
+            <NowThen from={servedText(setting)} to={servedText(setting, on)} />
+            <Reach flag={key} environment={environment.key} />
+          </>
         ),
         confirm: `Turn ${word}`,
         danger: !on,

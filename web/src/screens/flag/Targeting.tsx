@@ -144,9 +144,9 @@ function Reading({ view, setting }: Omit<Props, "here">) {
           <Ranges serve={setting.default} variants={variants} />
         </li>
       </ol>
-      <Section title="When nothing can be divided">
+      <Section title="Fallback">
         <p>
-          While the flag is off, and for whom a split has no id: <Badge>{setting.off}</Badge>
+          While the flag is off, and for anybody who has no id to divide by: <Badge>{setting.off}</Badge>
         </p>
       </Section>
     </>
