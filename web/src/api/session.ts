@@ -34,6 +34,17 @@ export const me = queryOptions({
   },
 });
 
+/** Whether nobody has an account yet, so that the one-time link is the way in. */
+export const unclaimed = queryOptions({
+  queryKey: ["setup"],
+  retry: false,
+  queryFn: async (): Promise<boolean> => {
+    const response = await fetch("/api/setup");
+    const body: unknown = await response.json().catch(() => null);
+    return response.ok && typeof body === "object" && body !== null && (body as { open?: unknown }).open === true;
+  },
+});
+
 export const login = (email: string, password: string) => post<Session>("/api/login", { email, password }).then(opened);
 
 export const setup = (token: string, name: string, email: string, password: string) =>

@@ -16,6 +16,7 @@ import { Failed, Loaded } from "../parts/States";
 import { useEnvironment } from "../shell/environment";
 import { useMay } from "../shell/may";
 import { measured } from "./Metrics";
+import { NoSuch } from "./Missing";
 
 const TABS = [
   { key: "definition", label: "Definition" },
@@ -38,9 +39,11 @@ export function MetricScreen(): JSX.Element {
     );
   }
   const found = query.data?.find((v) => v.metric.key === key);
+  if (query.data && !found) return <NoSuch what="metric" name={key} />;
   return (
     <Page
       title={found?.metric.name ?? key}
+      code={key}
       above={{ label: "Metrics", to: "/metrics" }}
       state={
         found
@@ -55,11 +58,7 @@ export function MetricScreen(): JSX.Element {
         <Loaded query={query}>
           {(all) => {
             const view = all.find((v) => v.metric.key === key);
-            return view ? (
-              <Form key={view.revision} view={view} />
-            ) : (
-              <Text c="dimmed">No metric has the key {key}.</Text>
-            );
+            return view ? <Form key={view.revision} view={view} /> : null;
           }}
         </Loaded>
       )}
