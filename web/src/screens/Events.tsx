@@ -79,7 +79,7 @@ const COLUMNS: Column<Kind>[] = [
     ),
   },
   { key: "count", head: "Count", right: true, sort: (e) => e.count, cell: (e) => count(e.count) },
-  { key: "first", head: "First", right: true, sort: (e) => e.first, cell: (e) => <When at={e.first} /> },
+  { key: "first", head: "First", right: true, roomy: true, sort: (e) => e.first, cell: (e) => <When at={e.first} /> },
   { key: "last", head: "Last", right: true, sort: (e) => e.last, cell: (e) => <When at={e.last} /> },
 ];
 
@@ -110,7 +110,7 @@ function Latest() {
     <Loaded query={query}>
       {({ events }) => (
         <>
-          <label className="row" style={{ marginBottom: 12, gap: 6 }}>
+          <label className="check" style={{ marginBottom: 12 }}>
             <input type="checkbox" checked={live} onChange={(e) => setLive(e.currentTarget.checked)} /> Live: the newest{" "}
             {plural(events.length, "event")}, refreshed every two seconds
           </label>

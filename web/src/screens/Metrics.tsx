@@ -49,6 +49,7 @@ const COLUMNS: Column<MetricView>[] = [
     key: "changed",
     head: "Changed",
     right: true,
+    roomy: true,
     sort: (v) => v.changed,
     cell: (v) => (
       <>
