@@ -74,11 +74,28 @@ pub enum Verdict {
     },
 }
 
+impl Verdict {
+    /// Whether the test has decided: only then may a difference be called shown or not shown.
+    pub fn decides(&self) -> bool {
+        match self {
+            Self::Ship { .. } | Self::Keep { .. } | Self::Inconclusive | Self::TooLittle { .. } => true,
+            Self::Running { .. } | Self::EndedEarly { .. } | Self::Broken => false,
+        }
+    }
+}
+
 /// A verdict with everything that it rests on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Judgement {
     /// The verdict.
     pub verdict: Verdict,
+    /// Whether the horizon is still to come: the numbers will change, and show estimates and intervals
+    /// only. Comparisons carry no `significant`, and the sentence no p-value.
+    #[serde(default)]
+    pub interim: bool,
+    /// The horizon: when it is or would have been judged.
+    #[serde(default)]
+    pub ends_at: Millis,
     /// The verdict in words, with its numbers.
     pub sentence: String,
     /// The variant that the others are compared with.
@@ -179,10 +196,18 @@ pub fn judge(plan: &Plan, metric: &Metric, evidence: &Evidence, clock: Clock) ->
         .collect();
     let shares: Vec<_> = plan.arms.iter().map(|a| (&a.variant, a.share.fraction())).collect();
     let sample_ratio = SampleRatio::check(&shares, evidence, DEFAULT_CONCENTRATION);
-    let (comparisons, alpha) = compare::all(plan, metric, &arms)?;
-    let verdict = decide(plan, metric, &comparisons, &sample_ratio, clock);
+    let (mut comparisons, alpha) = compare::all(plan, metric, &arms)?;
+    let Horizon::After { span } = plan.horizon;
+    let ends_at = clock.since.plus(span);
+    let verdict = decide(metric, &comparisons, &sample_ratio, clock, ends_at, &plan.control);
+    if !verdict.decides() {
+        comparisons.iter_mut().for_each(|c| c.compared.undecide());
+    }
+    let ended = clock.until < ends_at && clock.until <= clock.now;
     let mut judgement = Judgement {
         verdict,
+        interim: clock.now < ends_at && !ended,
+        ends_at,
         sentence: String::new(),
         control: plan.control.clone(),
         comparisons,
@@ -208,14 +233,13 @@ impl Counts {
 }
 
 fn decide(
-    plan: &Plan,
     metric: &Metric,
     comparisons: &[Comparison],
     sample_ratio: &SampleRatio,
     clock: Clock,
+    planned: Millis,
+    control: &VariantKey,
 ) -> Verdict {
-    let Horizon::After { span } = plan.horizon;
-    let planned = clock.since.plus(span);
     if sample_ratio.broken {
         return Verdict::Broken;
     }
@@ -237,7 +261,7 @@ fn decide(
         return Verdict::Ship { variant: best.variant.clone() };
     }
     if comparisons.iter().all(|c| c.compared.significant()) {
-        return Verdict::Keep { variant: plan.control.clone() };
+        return Verdict::Keep { variant: control.clone() };
     }
     let refused = comparisons.iter().find_map(|c| match &c.compared {
         Compared::Refused { reason, hint } => Some((reason, hint)),

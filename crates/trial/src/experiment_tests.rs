@@ -123,13 +123,41 @@ fn a_verdict_says_its_numbers() {
     ship `treatment`: `signup` of `treatment` is +3.10 points (2.22 to 3.99), p < 0.0001, 13.10% of 10,021 against 10.00% of 9,979
     keep `control`: `signup` (less is better) of `treatment` is +3.10 points (2.22 to 3.99), p < 0.0001, 13.10% of 10,021 against 10.00% of 9,979
     no difference shown: `signup` of `treatment` is +0.18 points (-0.66 to 1.01), p = 0.677, 10.18% of 10,021 against 10.00% of 9,979; an effect between -0.66 and +1.01 points is not excluded
-    running until 2026-08-03T00:00:00Z, no decision before: `signup` of `treatment` is +3.10 points (2.22 to 3.99), p < 0.0001, 13.10% of 10,021 against 10.00% of 9,979
-    ended on 2026-07-21T00:00:00Z, before the planned 2026-08-03T00:00:00Z, so nothing is decided: `signup` of `treatment` is +3.10 points (2.22 to 3.99), p < 0.0001, 13.10% of 10,021 against 10.00% of 9,979
+    running until 2026-08-03T00:00:00Z, no decision before: `signup` of `treatment` is +3.10 points (2.22 to 3.99), 13.10% of 10,021 against 10.00% of 9,979
+    ended on 2026-07-21T00:00:00Z, before the planned 2026-08-03T00:00:00Z, so nothing is decided: `signup` of `treatment` is +3.10 points (2.22 to 3.99), 13.10% of 10,021 against 10.00% of 9,979
     the arms have no variance: each unit of an arm has the same value
     too little data: `control` has `30` of the `37` units that this test needs
     the split is broken: `control` has 9,000, `treatment` has 10,021 where 50% / 50% were planned (p < 0.0001, valid at every look); do not use these numbers
     too little data: `treatment` has `0` of the `50` units that this test needs; the sample ratio is off (p < 0.0001): find out why before you act
     ");
+}
+
+/// What a page may show of each comparison follows from the answer: no word on a difference, and no p in the
+/// sentence, unless the one look has decided.
+#[test]
+fn nothing_is_called_a_difference_before_the_decision() {
+    let plan = plan(&[("control", 2_500), ("a", 2_500), ("b", 2_500)]);
+    let even = [("control", 500, 5_000), ("a", 800, 5_000), ("b", 510, 5_000)];
+    let skewed = [("control", 500, 5_000), ("a", 800, 6_000), ("b", 510, 5_000)];
+    let ended = Clock { until: SINCE.plus(Span::DAY), ..at(3) };
+    let look = |arms: &[(&str, u64, u64)], clock| {
+        let judgement = judge(&plan, &signups(), &conversions(arms), clock).unwrap();
+        assert_eq!(judgement.ends_at, SINCE.plus(Span::DAY.times(14)));
+        let json = serde_json::to_value(&judgement).unwrap();
+        let words: Vec<_> = json["comparisons"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|c| c["compared"].get("significant").cloned())
+            .collect();
+        (judgement.interim, words, judgement.sentence.contains("p-value"))
+    };
+    let (yes, no) = (Some(true.into()), Some(false.into()));
+    assert_eq!(look(&even, at(14)), (false, vec![yes, no], true));
+    assert_eq!(look(&even, at(13)), (true, vec![None, None], false));
+    assert_eq!(look(&even, ended), (false, vec![None, None], false));
+    assert_eq!(look(&skewed, at(3)), (true, vec![None, None], false));
+    assert_eq!(look(&skewed, at(14)), (false, vec![None, None], false));
 }
 
 #[test]

@@ -30,8 +30,9 @@ pub(super) fn say(plan: &Plan, metric: &Metric, judgement: &Judgement) -> String
     let shared = match judgement.comparisons.len() {
         0 | 1 => String::new(),
         n => format!(
-            "; `{n}` comparisons share alpha {}: p-values are Bonferroni's, intervals are at {}",
+            "; `{n}` comparisons share alpha {}: {}intervals are at {}",
             words::percent(plan.alpha),
+            if judgement.verdict.decides() { "p-values are Bonferroni's, " } else { "" },
             words::percent(1.0 - judgement.alpha)
         ),
     };
@@ -45,7 +46,7 @@ pub(super) fn say(plan: &Plan, metric: &Metric, judgement: &Judgement) -> String
 }
 
 /// `signup of treatment is +3.1 points (0.4 to 5.8), p = 0.002, 13.10% of 10,021 against 10.00% of 9,979`,
-/// for each treatment.
+/// for each treatment; without p where nothing is decided, because it would be read as a decision.
 fn effects(metric: &Metric, judgement: &Judgement) -> String {
     let level = |variant: &VariantKey| {
         let counts = judgement.counts.iter().find(|c| c.variant == *variant);
@@ -55,11 +56,11 @@ fn effects(metric: &Metric, judgement: &Judgement) -> String {
     let one = |c: &Comparison| match &c.compared {
         Compared::Refused { reason, .. } => format!("`{}` cannot be compared: {reason}", c.variant),
         Compared::Given { estimate, interval, p_adjusted, relative, .. } => format!(
-            "`{}`{less} of `{}` is {}, {}, {} against {}",
+            "`{}`{less} of `{}` is {}, {}{} against {}",
             metric.key,
             c.variant,
             effect(metric, *estimate, *interval, relative),
-            words::p(*p_adjusted),
+            if judgement.verdict.decides() { format!("{}, ", words::p(*p_adjusted)) } else { String::new() },
             level(&c.variant),
             level(&judgement.control),
         ),
@@ -82,7 +83,7 @@ fn effect(metric: &Metric, estimate: f64, interval: Interval, relative: &Relativ
 fn not_excluded(plan: &Plan, metric: &Metric, judgement: &Judgement) -> String {
     let scale = Scale::absolute(metric);
     let one = |c: &Comparison| match &c.compared {
-        Compared::Given { interval, significant: false, .. } => {
+        Compared::Given { interval, significant: Some(false), .. } => {
             let small = plan.effect.is_some_and(|e| interval.low > -e.abs() && interval.high < e.abs());
             Some(if small {
                 let width = interval.high - interval.low;
