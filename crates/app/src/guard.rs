@@ -142,6 +142,7 @@ impl App {
             outcomes_to: now,
             watch: Window::Matured { window: plan.window, by: now },
             stretch: LOOK,
+            shortest: 0,
         };
         let evidence = evidence::collect(&ask, &self.store.snapshot(), &|| false)?;
         Ok(guard::judge(rollout, plan, &metric.value, &for_trial(&evidence))?)

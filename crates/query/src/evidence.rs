@@ -38,6 +38,8 @@ pub struct Ask {
     pub watch: Watch,
     /// First exposures are counted in stretches of this length, for tests of the sample ratio.
     pub stretch: Span,
+    /// Units whose ids have fewer characters are counted apart: their events may have lost them.
+    pub shortest: usize,
 }
 
 /// How long a unit is watched after its first exposure. Outcomes count from the millisecond of the
@@ -75,6 +77,10 @@ pub struct Evidence {
     pub earlier: u64,
     /// Units whose window had not passed: they are in `exposed` and `stretches`, but not in `units`.
     pub immature: u64,
+    /// Units of the arms, among `exposed`, whose ids are shorter than [`Ask::shortest`].
+    pub short: u64,
+    /// Those of them with at least one outcome, mature or not.
+    pub short_converted: u64,
     /// Exposures (not units) to variants that were not asked for.
     pub unlisted: u64,
     /// Exposures (not units) without the id that the flag divides by.
@@ -126,6 +132,7 @@ pub fn collect(ask: &Ask, scan: &dyn Scan, cancel: &dyn Fn() -> bool) -> Result<
     let mut arms: Vec<Arm> = ask.variants.iter().map(Arm::empty).collect();
     let mut stretches = std::collections::BTreeMap::<u64, Vec<u64>>::new();
     let (mut crossed, mut earlier, mut immature) = (0, 0, 0);
+    let (mut short, mut short_converted) = (0, 0);
     for (unit, value) in exposed.units.iter().zip(done) {
         if unit.first < ask.since.0 {
             earlier += 1;
@@ -137,6 +144,10 @@ pub fn collect(ask: &Ask, scan: &dyn Scan, cancel: &dyn Fn() -> bool) -> Result<
         };
         let (Some(arm), Some(values)) = (arms.get_mut(index), values.get_mut(index)) else { continue };
         arm.exposed += 1;
+        if unit.short {
+            short += 1;
+            short_converted += u64::from(value.events > 0);
+        }
         let at = Millis(unit.first).since(ask.from).0 / ask.stretch.0;
         if let Some(n) = stretches.entry(at).or_insert_with(|| vec![0; ask.variants.len()]).get_mut(index) {
             *n += 1;
@@ -168,6 +179,8 @@ pub fn collect(ask: &Ask, scan: &dyn Scan, cancel: &dyn Fn() -> bool) -> Result<
         crossed,
         earlier,
         immature,
+        short,
+        short_converted,
         unlisted: exposed.unlisted,
         anonymous: exposed.anonymous,
         seq: scan.seq(),

@@ -280,8 +280,41 @@ pub(crate) struct ResultsView {
     metric: Metric,
     /// The verdict and everything that it rests on.
     judgement: Judgement,
+    /// What makes the numbers mean less than they say, such as units that can never convert.
+    warnings: Vec<Warning>,
     /// What it was computed from, so that it can be computed again.
     computed: Computed,
+}
+
+/// Ids with fewer characters are taken out of events by intake, unless the sender says otherwise.
+const SHORTEST_ID: usize = 5;
+
+/// Something about the evidence that the verdict does not know.
+#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub(crate) struct Warning {
+    /// What, in words.
+    message: String,
+    /// What to do about it.
+    hint: String,
+}
+
+/// The units whose events lost their ids, where it looks so: intake takes short ids out of events as
+/// Amplitude does, our own evaluations expose them all the same. Where one of them has converted, the
+/// senders have asked intake to keep short ids.
+fn short_ids(evidence: &bellwether_query::evidence::Evidence, metric: &Metric) -> Option<Warning> {
+    if evidence.short == 0 || evidence.short_converted > 0 {
+        return None;
+    }
+    let exposed: u64 = evidence.arms.iter().map(|arm| arm.exposed).sum();
+    Some(Warning {
+        message: format!(
+            "`{}` of `{exposed}` exposed units have ids of fewer than {SHORTEST_ID} characters, and none of them did `{}`: \
+             events lose ids that are so short, so these units cannot convert",
+            evidence.short, metric.event
+        ),
+        hint: "use longer ids for evaluations and events alike, or send events with `options.min_id_length`"
+            .to_owned(),
+    })
 }
 
 /// What a verdict was computed from: the same again gives the same numbers.
@@ -411,6 +444,7 @@ impl App {
             outcomes_to: to,
             watch: bellwether_query::evidence::Watch::Open,
             stretch: Span::DAY,
+            shortest: SHORTEST_ID,
         };
         let evidence = bellwether_query::evidence::collect(&ask, &self.store.snapshot(), &|| ctx.stop())?;
         let clock = trial::Clock { now: ctx.now, since, until };
@@ -422,6 +456,7 @@ impl App {
             experiment: self.experiment_view(found),
             metric: metric.value.clone(),
             judgement,
+            warnings: short_ids(&evidence, &metric.value).into_iter().collect(),
             computed: Computed {
                 at: ctx.now,
                 from: since,

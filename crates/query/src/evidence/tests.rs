@@ -59,6 +59,7 @@ fn ask(measure: Measure, watch: Watch) -> Ask {
         outcomes_to: Millis(4 * DAY),
         watch,
         stretch: Span::DAY,
+        shortest: 0,
     }
 }
 
@@ -116,6 +117,21 @@ fn first_exposures_are_counted_by_stretch() {
     let stretches: Vec<_> =
         collected(&ask, events).stretches.into_iter().map(|s| (s.index, s.units)).collect();
     assert_eq!(stretches, [(0, vec![1, 1]), (1, vec![0, 1]), (3, vec![0, 1])]);
+}
+
+#[test]
+fn short_ids_are_counted_apart() {
+    let did = |id: &str| event("purchase", user(id), 2, &json!({}));
+    let ids = ["1234", "ключ", "12345", "ключи", "123", "12"];
+    let mut events: Vec<_> = ids.iter().map(|id| exposure(user(id), 1, "control")).collect();
+    events.extend([exposure(user("12"), 1, "treatment"), did("123"), did("12345")]);
+    let counted = |shortest| {
+        let ask = Ask { shortest, ..ask(Measure::Conversion, Watch::Open) };
+        let evidence = collected(&ask, events.clone());
+        assert_eq!((evidence.arms[0].exposed, evidence.crossed), (5, 1));
+        (evidence.short, evidence.short_converted)
+    };
+    assert_eq!([0, 1, 4, 5, 6].map(counted), [(0, 0), (0, 0), (1, 1), (3, 1), (5, 2)]);
 }
 
 #[test]
