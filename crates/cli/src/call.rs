@@ -1,12 +1,15 @@
 //! Cli: every operation as a command, `bellwether NOUN VERB --argument value`, made from the
 //! registry. It is a client: it needs a running server and an admin key.
 
-use bellwether_app::{Entry, Method, REGISTRY, arguments, from_text};
+use std::io::IsTerminal;
+
+use bellwether_app::{Argument, Entry, Method, REGISTRY, arguments, from_text};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::Value;
 
 use crate::failure::Failure;
-use crate::print_json;
+use crate::spoken::{as_command, as_option};
+use crate::{print_json, print_line, report, show};
 
 /// One command per noun, with a subcommand per verb.
 pub(crate) fn commands() -> Vec<Command> {
@@ -21,7 +24,7 @@ pub(crate) fn commands() -> Vec<Command> {
             }
             None => nouns.push(
                 Command::new(noun)
-                    .about(format!("Operations named `{noun}.…`, over a running server"))
+                    .about(about(noun))
                     .subcommand_required(true)
                     .arg_required_else_help(true)
                     .subcommand(verb),
@@ -31,13 +34,28 @@ pub(crate) fn commands() -> Vec<Command> {
     nouns
 }
 
+/// What can be done with a noun, in its verbs.
+fn about(noun: &str) -> String {
+    let of = |entry: &'static Entry| entry.name.split_once('.').filter(|(n, _)| *n == noun);
+    let verbs: Vec<&str> = REGISTRY.iter().filter_map(of).map(|(_, verb)| verb).collect();
+    format!("On a running server: {}", verbs.join(", "))
+}
+
 fn verb_command(entry: &'static Entry, verb: &'static str) -> Command {
-    let mut command = Command::new(verb).about(entry.about).arg(server()).arg(key()).arg(
-        Arg::new("@body")
-            .long("input")
-            .value_name("JSON")
-            .help("The whole input as JSON, or `-` for standard input"),
-    );
+    let mut command = Command::new(verb).about(entry.about).arg(server()).arg(key());
+    command = command
+        .arg(
+            Arg::new("@body")
+                .long("input")
+                .value_name("JSON")
+                .help("The whole input as JSON, or `-` for standard input"),
+        )
+        .arg(
+            Arg::new("@json")
+                .long("json")
+                .action(ArgAction::SetTrue)
+                .help("Print JSON also where people read; what is piped on is JSON always"),
+        );
     if entry.method != Method::Get {
         command = command.arg(
             Arg::new("@dry-run")
@@ -48,8 +66,11 @@ fn verb_command(entry: &'static Entry, verb: &'static str) -> Command {
     }
     for argument in arguments(entry) {
         // `--key` and `--server` are the connection; an operation's own argument of that name is `--KEY-id`.
-        let long = long(&argument.name);
-        command = command.arg(Arg::new(argument.name).long(long).value_name("VALUE").help(argument.about));
+        let about = argument.about.trim_end_matches('.');
+        let help = if argument.required { format!("{about} (needed)") } else { about.to_owned() };
+        let form = form(&argument);
+        command = command
+            .arg(Arg::new(argument.name.clone()).long(long(&argument.name)).value_name(form).help(help));
     }
     command
 }
@@ -86,17 +107,47 @@ pub(crate) fn connection(matches: &ArgMatches) -> Result<(String, String), Failu
     Ok((text("@server").unwrap_or_default(), key))
 }
 
+/// What the value of an argument looks like.
+fn form(argument: &Argument) -> String {
+    let words = words(&argument.schema);
+    if !words.is_empty() {
+        return words.join("|");
+    }
+    match () {
+        () if takes(argument, "boolean") => "true|false",
+        () if takes(argument, "integer") || takes(argument, "number") => "N",
+        () if takes(argument, "string") => "TEXT",
+        () => "JSON",
+    }
+    .to_owned()
+}
+
+/// The words that a schema allows, if it allows words alone.
+fn words(schema: &Value) -> Vec<&str> {
+    let own = schema["enum"].as_array().into_iter().flatten().chain([&schema["const"]]);
+    let forms = ["oneOf", "anyOf"].into_iter().filter_map(|of| schema[of].as_array()).flatten();
+    own.filter_map(Value::as_str).chain(forms.flat_map(words)).collect()
+}
+
+fn takes(argument: &Argument, kind: &str) -> bool {
+    match &argument.schema["type"] {
+        Value::String(one) => one == kind,
+        Value::Array(several) => several.iter().any(|one| one == kind),
+        _ => argument.schema["anyOf"].as_array().is_some_and(|of| of.iter().any(|one| one["type"] == kind)),
+    }
+}
+
 /// The option of an argument: dashes for underscores, and no clash with the connection's own.
-fn long(name: &str) -> String {
+pub(crate) fn long(name: &str) -> String {
     let dashed = name.replace('_', "-");
-    if matches!(dashed.as_str(), "key" | "server" | "input" | "dry-run") {
+    if matches!(dashed.as_str(), "key" | "server" | "input" | "json" | "dry-run") {
         format!("{dashed}-id")
     } else {
         dashed
     }
 }
 
-/// Calls one operation and prints its answer as JSON.
+/// Calls one operation and prints its answer: for people on a terminal, as JSON everywhere else.
 pub(crate) fn run(noun: &str, matches: &ArgMatches) -> Result<(), Failure> {
     let Some((verb, matches)) = matches.subcommand() else { return Ok(()) };
     let name = format!("{noun}.{verb}");
@@ -115,11 +166,36 @@ pub(crate) fn run(noun: &str, matches: &ArgMatches) -> Result<(), Failure> {
         .into_iter()
         .filter_map(|a| matches.get_one::<String>(&a.name).map(|v| (a.name.clone(), v.clone())))
         .collect();
-    let input = from_text(entry, &texts, body)?;
+    for argument in arguments(entry).iter().filter(|argument| takes(argument, "boolean")) {
+        let given = texts.iter().find(|(name, _)| *name == argument.name).map(|(_, text)| text.as_str());
+        if let Some(other) = given.filter(|text| !matches!(*text, "true" | "false")) {
+            let option = long(&argument.name);
+            return Err(Failure::new(
+                format!("`--{option}` is `true` or `false`, and not `{other}`"),
+                format!("write `--{option} true` or `--{option} false`"),
+            ));
+        }
+    }
+    let input = from_text(entry, &texts, body).map_err(|e| {
+        Failure::new(as_option(&as_command(&e.message, entry), entry), as_option(&e.hint, entry))
+    })?;
     let client = Client::new(matches)?;
     let dry_run = entry.method != Method::Get && matches.get_flag("@dry-run");
-    print_json(&client.call(entry, input, dry_run)?);
+    let answer = client.call(entry, input, dry_run)?;
+    match shown(entry, &answer, matches.get_flag("@json"), std::io::stdout().is_terminal()) {
+        Some(text) => print_line(&text),
+        None => print_json(&answer),
+    }
     Ok(())
+}
+
+/// An answer for people, where they are the ones to read it and there is such a form.
+fn shown(entry: &Entry, answer: &Value, json: bool, terminal: bool) -> Option<String> {
+    match entry.name {
+        _ if json || !terminal => None,
+        "experiment.results" => Some(report::report(answer)),
+        _ => show::table(entry, answer, show::width()),
+    }
 }
 
 fn parse(text: &str) -> Result<Value, Failure> {
@@ -198,8 +274,17 @@ impl Client {
         if status.is_success() {
             return Ok(body);
         }
-        let text = |field: &str| body[field].as_str().unwrap_or_default().to_owned();
-        Err(Failure::new(text("message"), text("hint")))
+        let text = |field: &str| {
+            let said = body[field].as_str().unwrap_or_default();
+            as_option(&as_command(said, entry), entry)
+        };
+        match text("message") {
+            nothing if nothing.is_empty() => Err(Failure::new(
+                format!("`{}` answered `{status}` and no reason", self.server),
+                "is it Bellwether?",
+            )),
+            message => Err(Failure::new(message, text("hint"))),
+        }
     }
 }
 
