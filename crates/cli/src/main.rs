@@ -6,6 +6,7 @@ mod demo;
 mod doctor;
 mod failure;
 mod import;
+mod interrupt;
 mod link;
 mod report;
 mod serve;
