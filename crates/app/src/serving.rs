@@ -153,9 +153,8 @@ impl App {
     /// # Errors
     /// `not_found` when there is no such environment.
     pub fn served(&self, environment: &EnvironmentKey) -> Result<Arc<Served>, AppError> {
-        self.served.load().environments.get(environment).map(Arc::clone).ok_or_else(|| {
-            AppError::not_found("environment", environment, "see `GET /api/environments` for what there is")
-        })
+        let found = self.served.load().environments.get(environment).map(Arc::clone);
+        found.ok_or_else(|| self.unknown("environment", environment))
     }
 
     /// One flag for one context; `None` when the environment has no such flag. What was answered is

@@ -104,7 +104,7 @@ fn flags() {
     flag `f` exists already
     hint: choose another key
     there is no environment `moon`
-    hint: look at the list of environments, or create it first
+    hint: look at the list of environments for what there is
     in environment `staging`: flag `g` has no variant `on`
     hint: use one of `off`, `control`, `treatment`
     flag `g` has no variants
@@ -116,17 +116,17 @@ fn flags() {
     rule 1 (`r`) serves a rollout, which nobody could halt
     hint: serve a split in the rule, or roll out by the default
     there is no flag `nope`
-    hint: look at the list of flags, or create it first
+    hint: look at the list of flags for what there is
     there is no environment `moon`
-    hint: look at the list of environments, or create it first
+    hint: look at the list of environments for what there is
     there is no flag `nope`
-    hint: look at the list of flags, or create it first
+    hint: look at the list of flags for what there is
     in environment `staging`: flag `f` has no variant `gone`
     hint: use one of `off`, `control`, `treatment`
     targeting cannot start or alter a rollout of flag `f`
     hint: keep the default as it is, or use the rollout's own operations
     there is no metric `nope`
-    hint: look at the list of metrics, or create it first
+    hint: look at the list of metrics for what there is
     a margin of `-1` is not a tolerated harm
     hint: use 0 or a positive difference in the metric's unit, such as 0.01
     a rollout from `control` to `control` changes nothing
@@ -346,11 +346,11 @@ fn experiments() {
     );
     insta::assert_snapshot!(said, @r"
     there is no flag `nope`
-    hint: look at the list of flags, or create it first
+    hint: look at the list of flags for what there is
     there is no environment `moon`
-    hint: look at the list of environments, or create it first
+    hint: look at the list of environments for what there is
     there is no metric `nope`
-    hint: look at the list of metrics, or create it first
+    hint: look at the list of metrics for what there is
     experiment `y` would be saved in the middle of its life
     hint: save it as a draft, then start it
     experiment `y` compares `1` variants
@@ -372,7 +372,7 @@ fn experiments() {
     the smallest effect worth finding is not a positive number
     hint: use an absolute difference in the metric's unit, or leave it out
     there is no experiment `y`
-    hint: look at the list of experiments, or create it first
+    hint: look at the list of experiments for what there is
     experiment `x` is a draft, and only a running one can end
     hint: start it first
     experiment `x` is a draft, and only a running one can end

@@ -160,7 +160,7 @@ function NewKey({ close }: { close: () => void }) {
     setError(null);
     try {
       const { secret } = await edit.createKey({ name, scope, environment: scope === "admin" ? null : environment });
-      setMade(secret);
+      setMade(secret ?? null);
       await client.invalidateQueries({ queryKey: keys.queryKey });
     } catch (e) {
       setError(e);

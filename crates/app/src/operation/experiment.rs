@@ -401,15 +401,11 @@ impl Operation for Ship {
 impl App {
     /// One experiment by key, for reading.
     fn experiment(&self, key: &ExperimentKey) -> Result<Versioned<Experiment>, AppError> {
-        self.ledger.state().experiments.get(key).cloned().ok_or_else(|| {
-            AppError::not_found("experiment", key, "see `GET /api/experiments` for what there is")
-        })
+        self.ledger.state().experiments.get(key).cloned().ok_or_else(|| self.unknown("experiment", key))
     }
 
     fn experiment_after(&self, state: &State, key: &ExperimentKey) -> Result<ExperimentView, AppError> {
-        let experiment = state.experiments.get(key).ok_or_else(|| {
-            AppError::not_found("experiment", key, "see `GET /api/experiments` for what there is")
-        })?;
+        let experiment = state.experiments.get(key).ok_or_else(|| self.unknown("experiment", key))?;
         Ok(self.experiment_view(experiment))
     }
 
