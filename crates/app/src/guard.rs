@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 
 use bellwether_ledger::Proposed;
-use bellwether_model::{Actor, EnvironmentKey, FlagKey, Millis, Revision, Rollout, Serve, Span};
+use bellwether_model::{
+    Actor, EnvironmentKey, FlagKey, Metric, MetricKey, Millis, Revision, Rollout, RolloutState, Serve, Span,
+};
 use bellwether_query::evidence::{self, Ask, Watch as Window};
 use bellwether_trial::guard::{self, GuardVerdict};
 use bellwether_trial::{Arm, Evidence};
@@ -122,11 +124,8 @@ impl App {
                 "start it with a guard: a metric and a margin",
             ));
         };
+        let metric = self.guarding(&plan.metric, rollout)?;
         let state = self.ledger.state();
-        let metric = state
-            .metrics
-            .get(&plan.metric)
-            .ok_or_else(|| AppError::not_found("metric", &plan.metric, "define it with `metric.save`"))?;
         let unit = state.flags.get(flag).map(|f| f.value.unit).unwrap_or_default();
         // Before the first epoch there was no rollout that anybody could still answer by.
         let settled = if rollout.epoch == 0 { Span(0) } else { SETTLING };
@@ -135,7 +134,7 @@ impl App {
             flag: flag.clone(),
             unit,
             variants: vec![rollout.control.clone(), rollout.candidate.clone()],
-            metric: metric.value.clone(),
+            metric: metric.clone(),
             from: rollout.started,
             since: rollout.epoch_began.plus(settled),
             to: now,
@@ -145,7 +144,30 @@ impl App {
             shortest: 0,
         };
         let evidence = evidence::collect(&ask, &self.store.snapshot(), &|| false)?;
-        Ok(guard::judge(rollout, plan, &metric.value, &for_trial(&evidence))?)
+        Ok(guard::judge(rollout, plan, &metric, &for_trial(&evidence))?)
+    }
+
+    /// The metric that a guard goes by. While the rollout widens it cannot be redefined; once it is settled
+    /// it can, and what the guard saw stays by the definition of then.
+    fn guarding(&self, key: &MetricKey, rollout: &Rollout) -> Result<Metric, AppError> {
+        let state = self.ledger.state();
+        let mut metric = state
+            .metrics
+            .get(key)
+            .cloned()
+            .ok_or_else(|| AppError::not_found("metric", key, "define it with `metric.save`"))?;
+        let at = match rollout.state {
+            RolloutState::Widening => return Ok(metric.value),
+            RolloutState::Halted { at, .. } | RolloutState::Done { at } => at,
+        };
+        while metric.at > at {
+            let Some(before) = metric.revision.0.checked_sub(1) else { break };
+            match self.ledger.state_at(Revision(before))?.metrics.get(key) {
+                Some(earlier) => metric = earlier.clone(),
+                None => break,
+            }
+        }
+        Ok(metric.value)
     }
 }
 

@@ -221,6 +221,14 @@ fn a_halted_rollout_goes_on_saying_what_halted_it() {
     assert_eq!(then["sentence"], halted.why.as_str());
     house.later(60 * MINUTE);
     assert_eq!(status(&house), then, "units that ripen later do not blur it");
+    // Nor does a metric that counts something else since.
+    for event in ["return", "visit"] {
+        let other = json!({"metric": "buys", "event": event, "measure": {"measure": "conversion"}});
+        house.did("metric.save", other);
+        house.later(MINUTE);
+    }
+    assert_eq!(status(&house), then, "the metric is the one that halted it");
+    house.did("metric.save", json!({"metric": "buys", "event": "buy", "measure": {"measure": "conversion"}}));
     // The same of one that was finished.
     house.did("rollout.resume", at("f", json!({})));
     house.later(MINUTE);
