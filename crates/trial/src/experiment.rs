@@ -91,10 +91,8 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// Whether the horizon is still to come: the numbers will change, and show estimates and intervals
     /// only. Comparisons carry no `significant`, and the sentence no p-value.
-    #[serde(default)]
     pub interim: bool,
     /// The horizon: when it is or would have been judged.
-    #[serde(default)]
     pub ends_at: Millis,
     /// The verdict in words, with its numbers.
     pub sentence: String,
