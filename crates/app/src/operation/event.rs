@@ -2,6 +2,7 @@
 
 use bellwether_model::{EnvironmentKey, Event};
 use bellwether_query::catalogue::{self, Catalogue as Found};
+use bellwether_query::properties::{self, Properties as Listed};
 use bellwether_query::segmentation::{self, Answer, Segmentation as Asked};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,42 @@ impl Operation for Catalogue {
     fn run(app: &App, ctx: &Ctx, input: CatalogueInput) -> Result<Found, AppError> {
         app.served(&input.environment)?;
         Ok(catalogue::read(&input.environment, &app.store.snapshot(), &|| ctx.stop())?)
+    }
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PropertiesInput {
+    /// Where.
+    environment: EnvironmentKey,
+    /// The event type; any that somebody did for `_any` or where none is given.
+    event: Option<String>,
+}
+
+pub(super) struct Properties;
+
+impl Operation for Properties {
+    const NAME: &'static str = "event.properties";
+    const ABOUT: &'static str =
+        "Lists the properties that the newest events of a type have, with their most frequent values.";
+    const ROUTE: (Method, &'static str) = (Method::Get, "/api/events/properties");
+    const NEEDS: Permission = Permission::View;
+    const CLASS: Class = Class::Scan;
+    const EFFECT: Effect = Effect::Reads;
+    type Input = PropertiesInput;
+    type Output = Listed;
+
+    fn run(app: &App, ctx: &Ctx, input: PropertiesInput) -> Result<Listed, AppError> {
+        app.served(&input.environment)?;
+        let snapshot = app.store.snapshot();
+        let asked = |of: &str| properties::asks(input.event.as_deref(), of);
+        let newest = snapshot
+            .newest(&input.environment, &asked, properties::ENOUGH)
+            .map_err(bellwether_query::QueryError::from)?;
+        if ctx.stop() {
+            return Err(bellwether_query::QueryError::Cancelled.into());
+        }
+        Ok(properties::read(&newest, snapshot.seq()))
     }
 }
 

@@ -268,6 +268,7 @@ pub const REGISTRY: &[Entry] = &[
     Entry::of::<experiment::Results>(),
     Entry::of::<experiment::Ship>(),
     Entry::of::<event::Catalogue>(),
+    Entry::of::<event::Properties>(),
     Entry::of::<event::Recent>(),
     Entry::of::<event::Segmentation>(),
     Entry::of::<change::List>(),
