@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bellwether_flags::{Evaluation, Ruleset, amplitude};
 use bellwether_ledger::State;
 use bellwether_model::experiment::ExperimentState;
-use bellwether_model::{Context, EnvironmentKey, FlagKey, Json, ListId, Millis, Revision, Serve};
+use bellwether_model::{Context, EnvironmentKey, FlagKey, Json, ListId, Millis, Revision, Serve, Unit};
 
 use crate::App;
 use crate::error::AppError;
@@ -53,6 +53,8 @@ pub struct Answer {
     pub reason: &'static str,
     /// The answer in Amplitude's form.
     pub amplitude: Json,
+    /// The id that a split needed and the context does not have; then the variant is the off variant.
+    pub lacks: Option<Unit>,
 }
 
 impl Answer {
@@ -63,6 +65,7 @@ impl Answer {
             value: evaluation.value.clone(),
             reason: evaluation.reason.ofrep(),
             amplitude: amplitude::variant(evaluation),
+            lacks: evaluation.lacks(),
         }
     }
 }

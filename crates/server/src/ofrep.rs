@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use bellwether_app::{Answer, AppError, Refusal, SdkGrant, Track};
-use bellwether_model::Context;
+use bellwether_model::{Context, Unit};
 use serde_json::{Map, Value, json};
 use tower_http::cors::{AllowHeaders, AllowMethods, Any, CorsLayer};
 
@@ -134,8 +134,23 @@ fn shown_text(text: &str) -> String {
     text.chars().take(60).collect()
 }
 
-fn success(answer: Answer) -> Value {
-    json!({"key": answer.flag, "value": answer.value, "variant": answer.variant, "reason": answer.reason})
+/// What a flag is answered with. Where a split has nobody to place there is no answer: the SDK then uses
+/// the value in its code, and says why.
+fn answered(answer: Answer) -> Result<Value, Failure> {
+    let Some(unit) = answer.lacks else {
+        return Ok(json!({
+            "key": answer.flag, "value": answer.value, "variant": answer.variant, "reason": answer.reason,
+        }));
+    };
+    let (code, field) = match unit {
+        Unit::User => ("TARGETING_KEY_MISSING", "targetingKey"),
+        Unit::Device => ("INVALID_CONTEXT", unit.attribute()),
+    };
+    let details = format!(
+        "flag `{}` divides by `{field}`, which the context does not have; send it as text",
+        answer.flag
+    );
+    Err(Failure::new(StatusCode::BAD_REQUEST, code, details).about(&answer.flag))
 }
 
 async fn single(
@@ -156,7 +171,7 @@ async fn single(
     let context = context(body).map_err(about)?;
     let answer = house.app.evaluate(&grant.environment, &key, &context, Track::Exposure, house.clock.now());
     match answer.map_err(Failure::of).map_err(about)? {
-        Some(answer) => Ok(axum::Json(success(answer)).into_response()),
+        Some(answer) => Ok(axum::Json(answered(answer)?).into_response()),
         None => {
             let details = format!(
                 "there is no flag `{}` in environment `{}`; see the list of flags for its spelling",
@@ -181,7 +196,8 @@ async fn bulk(
         .app
         .evaluate_all(&grant.environment, None, &context, &[Track::Assignment], house.clock.now())
         .map_err(Failure::of)?;
-    let flags: Vec<Value> = answers.into_iter().map(success).collect();
+    let flags: Vec<Value> =
+        answers.into_iter().map(|a| answered(a).unwrap_or_else(|failure| failure.body.into())).collect();
     let tag = tag(&house, &grant, &context, &flags).map_err(Failure::of)?;
     let asked = headers.get(header::IF_NONE_MATCH).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let mut response = if asked.split(',').any(|one| one.trim().trim_start_matches("W/") == tag) {

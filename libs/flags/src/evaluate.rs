@@ -32,6 +32,14 @@ pub struct Evaluation<'r> {
     pub(crate) outcome: &'r Outcome,
 }
 
+impl Evaluation<'_> {
+    /// The id that a split needed and the context does not have: then nobody was placed, and the variant
+    /// is the off variant for want of another.
+    pub fn lacks(&self) -> Option<Unit> {
+        (self.reason == Reason::NoUnit).then_some(self.compiled.unit)
+    }
+}
+
 /// Why a variant was served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "because", rename_all = "snake_case")]

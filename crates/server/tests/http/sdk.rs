@@ -28,6 +28,63 @@ fn ofrep_answers_one_flag_and_all_of_them() {
 }
 
 #[test]
+fn who_has_no_id_gets_what_divides_nobody_and_is_told_what_is_missing() {
+    let server = Server::start();
+    let bearer = format!("Bearer {}", server.client);
+    let ask = |path: &str, context: Json| {
+        let body = serde_json::to_vec(&json!({"context": context})).unwrap();
+        server.ask("POST", &format!("/ofrep/v1/evaluate/flags{path}"), &[("authorization", &bearer)], &body)
+    };
+    let in_production = |operation: &str, mut input: Json| {
+        input
+            .as_object_mut()
+            .unwrap()
+            .extend([("environment".into(), "production".into()), ("why".into(), "x".into())]);
+        call(&server.app, &server.grant, operation, input);
+    };
+    // `f` divides users, `d` devices, and `t` nobody: it has a target and a rule.
+    call(&server.app, &server.grant, "flag.create", json!({"flag": "d", "unit": "device"}));
+    call(&server.app, &server.grant, "flag.create", json!({"flag": "t"}));
+    let shares = json!([{"variant": "on", "share": 5000}, {"variant": "off", "share": 5000}]);
+    in_production("flag.target", json!({"flag": "d", "default": {"serve": "split", "shares": shares}}));
+    let rule = json!({"when": [[{"attribute": "country", "op": "is", "values": ["FI"]}]],
+        "serve": {"serve": "variant", "variant": "on"}});
+    let targets = json!([{"variant": "on", "ids": ["user-7"]}]);
+    let default = json!({"serve": "variant", "variant": "off"});
+    in_production(
+        "flag.target",
+        json!({"flag": "t", "targets": targets, "rules": [rule], "default": default}),
+    );
+    for flag in ["d", "t"] {
+        in_production("flag.toggle", json!({"flag": flag, "on": true}));
+    }
+    let lacks = |flag: &str, code: &str, field: &str| {
+        json!({"key": flag, "errorCode": code, "errorDetails": format!(
+            "flag `{flag}` divides by `{field}`, which the context does not have; send it as text")})
+    };
+    let user = lacks("f", "TARGETING_KEY_MISSING", "targetingKey");
+    let device = lacks("d", "INVALID_CONTEXT", "device_id");
+    let plain = |variant: &str, reason: &str| json!({"key": "t", "value": variant == "on", "variant": variant, "reason": reason});
+    let events = server.state().1;
+    for nobody in [json!({}), json!({"targetingKey": null}), json!({"targetingKey": ""})] {
+        for (path, said) in [("/f", &user), ("/d", &device)] {
+            let reply = ask(path, nobody.clone());
+            assert_eq!((reply.status, &reply.json()), (400, said), "{nobody}");
+        }
+        assert_eq!(ask("/t", nobody.clone()).json(), plain("off", "DEFAULT"), "{nobody}");
+        let all = ask("", nobody.clone()).json();
+        assert_eq!(all["flags"], json!([device, user, plain("off", "DEFAULT")]), "{nobody}");
+    }
+    assert_eq!(ask("/t", json!({"country": "FI"})).json(), plain("on", "TARGETING_MATCH"));
+    assert_eq!(server.state().1, events, "nobody was exposed");
+    assert_eq!(ask("/f", json!({"targetingKey": "user-1"})).status, 200);
+    assert_eq!(ask("/d", json!({"device_id": "device-1"})).json()["reason"], "SPLIT");
+    // What divides nobody needs nobody, also of the flag that did.
+    in_production("flag.toggle", json!({"flag": "f", "on": false}));
+    assert_eq!(ask("/f", json!({})).json()["reason"], "DISABLED");
+}
+
+#[test]
 fn a_tag_names_the_answer_of_one_context() {
     let server = Server::start();
     let bulk = |user: &str, tag: &str| {
