@@ -69,8 +69,13 @@ fn verb_command(entry: &'static Entry, verb: &'static str) -> Command {
         let about = argument.about.trim_end_matches('.');
         let help = if argument.required { format!("{about} (needed)") } else { about.to_owned() };
         let form = form(&argument);
-        command = command
-            .arg(Arg::new(argument.name.clone()).long(long(&argument.name)).value_name(form).help(help));
+        command = command.arg(
+            Arg::new(argument.name.clone())
+                .long(long(&argument.name))
+                .value_name(form)
+                .help(help)
+                .allow_negative_numbers(true),
+        );
     }
     command
 }
@@ -98,13 +103,30 @@ pub(crate) fn key() -> Arg {
 /// The server and the admin key that a command was given.
 pub(crate) fn connection(matches: &ArgMatches) -> Result<(String, String), Failure> {
     let text = |name: &str| matches.get_one::<String>(name).cloned();
-    let key = text("@key").ok_or_else(|| {
-        Failure::new(
-            "no key was given",
-            "set BELLWETHER_KEY, or use `--key`, with an admin key from Settings",
-        )
-    })?;
-    Ok((text("@server").unwrap_or_default(), key))
+    let hint = "set BELLWETHER_KEY, or use `--key`, with an admin key from Settings";
+    let key = text("@key").map(|key| key.trim().to_owned()).filter(|key| !key.is_empty());
+    let key = key.ok_or_else(|| Failure::new("no key was given", hint))?;
+    if !key.chars().all(|c| c.is_ascii_graphic()) {
+        return Err(Failure::new("what was given as the key is none: it has spaces or other letters", hint));
+    }
+    let server = text("@server").unwrap_or_default();
+    let address = match server.split_once("://") {
+        None => format!("http://{server}"),
+        Some(("http", _)) => server,
+        Some(("https", _)) => {
+            return Err(Failure::new(
+                format!("`{server}` cannot be reached: the command line speaks plain HTTP alone"),
+                "run it on the server's machine, or through a tunnel such as `ssh -L 8080:127.0.0.1:8080`",
+            ));
+        }
+        Some(_) => {
+            return Err(Failure::new(
+                format!("`{server}` is no address of a server"),
+                "write one such as `http://127.0.0.1:8080`",
+            ));
+        }
+    };
+    Ok((address, key))
 }
 
 /// What the value of an argument looks like.
@@ -156,8 +178,9 @@ pub(crate) fn run(noun: &str, matches: &ArgMatches) -> Result<(), Failure> {
     let body = match matches.get_one::<String>("@body").map(String::as_str) {
         None => None,
         Some("-") => {
-            let text = std::io::read_to_string(std::io::stdin())
-                .map_err(|e| Failure::new(format!("standard input cannot be read: {e}"), ""))?;
+            let text = std::io::read_to_string(std::io::stdin()).map_err(|e| {
+                Failure::new(format!("standard input cannot be read: {e}"), "send JSON, in UTF-8")
+            })?;
             Some(parse(&text)?)
         }
         Some(text) => Some(parse(text)?),
@@ -177,8 +200,29 @@ pub(crate) fn run(noun: &str, matches: &ArgMatches) -> Result<(), Failure> {
         }
     }
     let input = from_text(entry, &texts, body).map_err(|e| {
-        Failure::new(as_option(&as_command(&e.message, entry), entry), as_option(&e.hint, entry))
+        // The documentation of a field is what the API has to say about a value that will not do.
+        let known = arguments(entry);
+        let hint = match known.iter().find(|argument| argument.about == e.hint) {
+            Some(argument) => {
+                let about = argument.about.trim_end_matches('.');
+                format!("`--{} {}`: {about}", long(&argument.name), form(argument))
+            }
+            None => as_option(&as_command(&e.hint, entry), entry),
+        };
+        Failure::new(as_option(&as_command(&e.message, entry), entry), hint)
     })?;
+    let missing: Vec<String> = arguments(entry)
+        .iter()
+        .filter(|argument| argument.required && input.get(&argument.name).is_none())
+        .map(|argument| format!("`--{}`", long(&argument.name)))
+        .collect();
+    if !missing.is_empty() {
+        let are = if missing.len() == 1 { "is" } else { "are" };
+        return Err(Failure::new(
+            format!("{} {are} missing", missing.join(", ")),
+            format!("see `bellwether {noun} {verb} --help`"),
+        ));
+    }
     let client = Client::new(matches)?;
     let dry_run = entry.method != Method::Get && matches.get_flag("@dry-run");
     let answer = client.call(entry, input, dry_run)?;
@@ -236,10 +280,17 @@ impl Client {
                     let value = fields.remove(name).ok_or_else(|| {
                         Failure::new(
                             format!("`--{}` is missing", long(name)),
-                            format!("`{}` needs it", entry.name),
+                            format!("`bellwether {}` needs it", entry.name.replace('.', " ")),
                         )
                     })?;
-                    path.push_str(&escaped(&text_of(&value)));
+                    let value = text_of(&value);
+                    if value.is_empty() {
+                        return Err(Failure::new(
+                            format!("`--{}` is empty", long(name)),
+                            format!("`bellwether {}` needs it", entry.name.replace('.', " ")),
+                        ));
+                    }
+                    path.push_str(&escaped(&value));
                 }
             }
         }
@@ -258,11 +309,22 @@ impl Client {
             Method::Put => self.agent.put(&url).header("authorization", &key).send_json(&fields),
             Method::Patch => self.agent.patch(&url).header("authorization", &key).send_json(&fields),
         };
-        let mut response = response.map_err(|e| {
-            Failure::new(
+        let mut response = response.map_err(|e| match &e {
+            ureq::Error::Io(io)
+                if matches!(
+                    io.kind(),
+                    std::io::ErrorKind::BrokenPipe | std::io::ErrorKind::ConnectionReset
+                ) =>
+            {
+                Failure::new(
+                    format!("`{}` did not take all of the input", self.server),
+                    "send less: is it larger than it should be?",
+                )
+            }
+            _ => Failure::new(
                 format!("`{}` does not answer: {e}", self.server),
                 "start it with `bellwether serve`, or name it with `--server`",
-            )
+            ),
         })?;
         let status = response.status();
         let body: Value = response.body_mut().read_json().map_err(|e| {

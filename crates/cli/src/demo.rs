@@ -68,6 +68,7 @@ pub(crate) fn command() -> Command {
                 .long("live")
                 .value_name("VISITS")
                 .value_parser(pace)
+                .allow_negative_numbers(true)
                 .help("Live visits a minute, 0 for none; as busy as the history at this hour unless given"),
         )
 }

@@ -129,7 +129,11 @@ pub(crate) fn make_private(data: &Path) -> std::io::Result<()> {
         std::fs::create_dir_all(above)?;
     }
     match std::fs::DirBuilder::new().mode(0o700).create(data) {
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+            if !data.is_dir() {
+                return Err(std::io::Error::other("it is a file"));
+            }
+        }
         made => return made,
     }
     let mode = std::fs::metadata(data)?.permissions().mode();

@@ -4,7 +4,7 @@
 
 mod common;
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
@@ -47,6 +47,37 @@ fn operations_are_commands() {
     error: a split must add up to 100%: these shares make `90%`
     hint: raise `off` to 50% or add a variant
     ");
+    insta::assert_snapshot!(server.refused(&["experiment", "create", "--days", "14"]), @"
+    error: `--control`, `--environment`, `--experiment`, `--flag`, `--metric` are missing
+    hint: see `bellwether experiment create --help`
+    ");
+    insta::assert_snapshot!(server.refused(&["experiment", "create", "--days", "many"]), @"
+    error: in `--days`: `many` is not a whole number
+    hint: `--days N`: How many days it runs
+    ");
+    insta::assert_snapshot!(server.refused(&["flag", "get", "--flag", ""]), @"
+    error: `--flag` is empty
+    hint: `bellwether flag get` needs it
+    ");
+    insta::assert_snapshot!(server.refused(&["flag", "list", "--server", "ftp://x"]), @"
+    error: `ftp://x` is no address of a server
+    hint: write one such as `http://127.0.0.1:8080`
+    ");
+    insta::assert_snapshot!(server.refused(&["flag", "list", "--key", "a b"]), @"
+    error: what was given as the key is none: it has spaces or other letters
+    hint: set BELLWETHER_KEY, or use `--key`, with an admin key from Settings
+    ");
+    let huge = format!("{{\"flag\":\"big\",\"description\":\"{}\"}}", "a".repeat(20_000_000));
+    let mut piped = bellwether();
+    piped.args(["flag", "create", "--input", "-", "--server", &server.address, "--key", &server.key]);
+    let mut piped = piped.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    piped.stdin.take().unwrap().write_all(huge.as_bytes()).unwrap();
+    let piped = piped.wait_with_output().unwrap();
+    // The server refuses it with 413, or has closed the door before all of it was sent.
+    let refused = said(&piped);
+    assert!(!piped.status.success() && refused.contains("larger than"), "{refused}");
+    // An address needs no `http://`.
+    server.json(&["flag", "list", "--server", server.address.trim_start_matches("http://")]);
     // A dry run says what would be, and leaves things as they are.
     let dry = server.json(&["flag", "archive", "--flag", "checkout", "--why", "done", "--dry-run"]);
     assert_eq!(dry["flag"]["archived"], true);

@@ -106,6 +106,9 @@ impl Table {
     pub(super) fn read(from: impl Read, map: &Map) -> Result<Self, Failure> {
         let mut reader = csv::Reader::from_reader(from);
         let headers = reader.headers().map_err(|e| unreadable(&e))?.clone();
+        if headers.is_empty() {
+            return Err(Failure::new("the file is empty", "its first line names the columns"));
+        }
         let place = |column: &str| {
             // A byte order mark before the first header is not part of its name.
             headers.iter().position(|h| h.trim_start_matches('\u{feff}') == column).ok_or_else(|| {
@@ -286,6 +289,10 @@ mod tests {
           line 4, column `arm`: `c c` is not a variant: use 1 to 100 letters, digits, `.`, `_` or `-`, starting with a letter or digit
           line 5: `3` cells where the headers are `4`
         hint: correct them and import again: nothing was sent
+        ");
+        insta::assert_snapshot!(refused(""), @"
+        error: the file is empty
+        hint: its first line names the columns
         ");
         insta::assert_snapshot!(refused("id,arm,kept\n1,a,1\n"), @"
         error: the file has no column `spent`
