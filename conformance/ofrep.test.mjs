@@ -65,9 +65,9 @@ describe('OFREP', () => {
     assert.deepEqual([unknown.value, unknown.errorCode], [true, 'FLAG_NOT_FOUND']);
     const mismatch = await client.getStringDetails('new-checkout', 'default', context);
     assert.deepEqual([mismatch.value, mismatch.errorCode], ['default', 'TYPE_MISMATCH']);
-    // A split has nobody to place: it serves the off variant, and the reason says so.
+    // A split has nobody to place; what divides nobody needs no id.
     const nobody = await client.getStringDetails('banner', 'none', { country: 'DE' });
-    assert.deepEqual([nobody.value, nobody.variant, nobody.reason], ['blue', 'c', 'DEFAULT']);
+    assert.deepEqual([nobody.value, nobody.errorCode], ['none', 'TARGETING_KEY_MISSING']);
     const rule = await client.getNumberDetails('page-size', 1, { country: 'DE' });
     assert.deepEqual([rule.value, rule.reason], [25.5, 'TARGETING_MATCH']);
   });
