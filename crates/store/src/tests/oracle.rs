@@ -217,6 +217,13 @@ fn run(acts: Vec<Act>, settings: &Settings) {
                 assert!(result.is_ok() || model.broken, "{result:?}");
                 settle(&store, &mut model, result);
             }
+            // Even where the record would have gone to a file that was begun for it.
+            Act::CommitToFullDisk(torn) if torn % 2 == 1 => {
+                crate::store::lock(&store.writer).log.full = Some(vec![7; torn]);
+                let result = store.commit();
+                crate::store::lock(&store.writer).log.full = None;
+                settle(&store, &mut model, result);
+            }
             Act::CommitToFullDisk(torn) => {
                 crate::store::lock(&store.writer).log.break_file(&vec![7; torn]);
                 model.broken = true;
