@@ -22,6 +22,10 @@ pub(crate) const MOST_BYTES: usize = 1 << 20;
 /// The largest body of events, one byte past what is taken: `app` says what is too large for which door.
 const MOST_EVENT_BYTES: usize = Endpoint::Batch.most_bytes() + 1;
 
+/// So much of a body is read for nothing before it is answered that it is too large: a client that is
+/// answered while it writes sees a broken connection and not the answer.
+const MOST_DISCARDED: usize = 32 << 20;
+
 /// Room for the bodies that are held at once, and the time that each may take.
 #[derive(Debug, Clone)]
 pub(crate) struct Rooms {
@@ -98,8 +102,7 @@ impl IntoResponse for Unread {
 }
 
 /// Reads a body of at most so many bytes. Room is taken for what has come, not for what was announced:
-/// who announces much and sends little holds nothing. What is not kept is still read, within the same
-/// bounds, because a client that is answered while it writes may not read the answer.
+/// who announces much and sends little holds nothing.
 async fn read(body: Body, most: usize, room: &Arc<Semaphore>, time: Duration) -> Result<Held, Unread> {
     let mut held = Held::default();
     let mut refused = None;
@@ -109,10 +112,14 @@ async fn read(body: Body, most: usize, room: &Arc<Semaphore>, time: Duration) ->
         while let Some(chunk) = chunks.next().await {
             let Ok(chunk) = chunk else { return Err(Unread::Broken) };
             came = came.saturating_add(chunk.len());
-            if came > most {
-                return Err(refused.unwrap_or(Unread::TooLarge));
+            if came > most && refused.is_none() {
+                held = Held::default();
+                refused = Some(Unread::TooLarge);
             }
-            if refused.is_some() {
+            if let Some(refused) = refused {
+                if came > most.saturating_add(MOST_DISCARDED) {
+                    return Err(refused);
+                }
                 continue;
             }
             let bytes = u32::try_from(chunk.len()).unwrap_or(u32::MAX);

@@ -81,6 +81,26 @@ fn a_body_that_does_not_come_is_not_waited_for() {
 }
 
 #[test]
+fn a_client_that_sends_too_much_learns_it() {
+    let server = Server::start();
+    let body = vec![b' '; 24 << 20];
+    for path in ["/api/login", "/ofrep/v1/evaluate/flags", "/2/httpapi", "/batch"] {
+        let bearer = format!("Bearer {}", server.client);
+        let mut client = connect(&server);
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nauthorization: {bearer}\r\n\
+             content-length: {}\r\n\r\n",
+            body.len()
+        );
+        client.write_all(head.as_bytes()).unwrap();
+        client.write_all(&body).unwrap_or_else(|e| panic!("{path}: cut off while writing: {e}"));
+        let mut said = String::new();
+        client.read_to_string(&mut said).unwrap();
+        assert!(said.starts_with("HTTP/1.1 413"), "{path}: {said}");
+    }
+}
+
+#[test]
 fn bodies_that_are_held_at_once_are_bounded_and_events_take_only_their_own_room() {
     let server = Server::within(Limits { event_bytes: 1_000_000, ..Limits::default() });
     let body = json!({"api_key": server.client, "events": [{"event_type": "a", "user_id": "user-1"}]});
