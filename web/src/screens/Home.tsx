@@ -9,6 +9,7 @@ import type { FlagView } from "../api/types";
 import { TimeChart } from "../charts/TimeChart";
 import { count, plural } from "../lib/numbers";
 import { servedText } from "../lib/serve";
+import { capital } from "../lib/spoken";
 import { addDays, civil, now, ZONE } from "../lib/time";
 import { ChangeLog } from "../parts/ChangeLog";
 import { Page, Section } from "../parts/Page";
@@ -141,9 +142,9 @@ function Attention({ list, environment, experiments: live }: AttentionProps) {
           </Link>{" "}
           {state === "halted" ? <Badge tone="bad">rollout halted</Badge> : <Badge tone="accent">rolling out</Badge>}{" "}
           <span className="dim">
-            {s ? servedText(s) : ""}
+            {s ? capital(servedText(s)) : ""}
             {verdict && state !== "halted"
-              ? `; guard ${verdict === "quiet" ? "quiet" : verdict === "harm" ? "shows harm" : "has too little data"}`
+              ? `; guard ${{ quiet: "is quiet", harm: "shows harm", too_little: "has too little data", mismatch: "sees a sample ratio that is off" }[verdict]}`
               : ""}
           </span>
         </>
