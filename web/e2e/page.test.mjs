@@ -291,6 +291,20 @@ describe("the page", { concurrency: 1 }, () => {
     await page.getByRole("img", { name: /Effect on Purchase against control: treatment \+\d/ }).waitFor();
     await page.getByText(/Sample ratio as planned/).waitFor();
     await clean("experiment");
+    await page.route("**/results", async (route) => {
+      const response = await route.fetch();
+      const answer = await response.json();
+      answer.warnings = [{ message: "`12` of `900` exposed units have short ids", hint: "use longer ids" }];
+      await route.fulfill({ response, json: answer });
+    });
+    await page.reload();
+    const warnings = page.getByRole("list", { name: "Warnings" });
+    await warnings.getByText("exposed units have short ids").waitFor();
+    await warnings.getByText("Use longer ids").waitFor();
+    await clean("experiment-warned");
+    await page.unroute("**/results");
+    await page.reload();
+    await warnings.waitFor({ state: "detached" });
     await button("Table").click();
     await page.getByRole("table", { name: /one-page-checkout-effects/ }).waitFor();
     await button("Ship treatment").click();
@@ -356,6 +370,23 @@ describe("the page", { concurrency: 1 }, () => {
     await clean("explore");
     const [file] = await Promise.all([page.waitForEvent("download"), button("CSV").click()]);
     assert.match(file.suggestedFilename(), /^visit-.*\.csv$/);
+    await page.getByRole("combobox", { name: "Broken down by" }).fill("meth");
+    await page.getByText("None of the newest").waitFor();
+    await page.getByRole("combobox", { name: "Broken down by" }).fill("pa");
+    await page.getByRole("option", { name: /^page text, 2 values/ }).click();
+    await page.waitForURL(/by=page/);
+    await page
+      .getByRole("table", { name: /as a table/ })
+      .getByRole("columnheader", { name: "/offers" })
+      .waitFor();
+    await button("Add a condition").click();
+    await page.getByRole("combobox", { name: "Property of condition 1" }).fill("coun");
+    await page.getByRole("option", { name: /^user.country text/ }).click();
+    await page.getByRole("combobox", { name: "Values of condition 1" }).click();
+    await page.getByRole("option", { name: "BR" }).click();
+    await page.waitForURL(/where=user.country/);
+    await page.keyboard.press("Escape");
+    await clean("explore-where");
     await visit("/explore?event=nothing-like-it");
     await page.getByRole("heading", { name: "No “nothing-like-it” in these days" }).waitFor();
   });
@@ -380,7 +411,7 @@ describe("the page", { concurrency: 1 }, () => {
     await page.getByRole("link", { name: "Revenue per user" }).waitFor();
     await clean("metrics");
     await page.getByRole("link", { name: "Revenue per user" }).click();
-    await page.getByRole("textbox", { name: "Property" }).waitFor();
+    await page.getByRole("combobox", { name: "Property" }).waitFor();
     await clean("metric");
     await visit("/changes");
     await page.getByText("fewer steps, fewer losses").waitFor();

@@ -76,6 +76,16 @@ export const catalogue = (environment: string) =>
     queryFn: () => ask(api.GET("/api/events", { params: { query: { environment } } })),
   });
 
+/** What the newest events of a type have; every type for `_any`. */
+export const properties = (environment: string, event: string) =>
+  queryOptions({
+    queryKey: ["properties", environment, event],
+    staleTime: 30_000,
+    enabled: event !== "",
+    placeholderData: keepPreviousData,
+    queryFn: () => ask(api.GET("/api/events/properties", { params: { query: { environment, event } } })),
+  });
+
 export const recent = (environment: string, limit = 100) =>
   queryOptions({
     queryKey: ["recent", environment, limit],

@@ -39,6 +39,7 @@ export type Body<P extends keyof paths, M extends keyof paths[P]> = paths[P][M] 
 export type SegmentationAsk = Body<"/api/query/segmentation", "post">;
 export type Segmentation = Answer<"/api/query/segmentation", "post">;
 export type GuardView = Answer<"/api/flags/{flag}/guard", "get">;
+export type Properties = Answer<"/api/events/properties", "get">;
 export type Results = Answer<"/api/experiments/{experiment}/results", "get">;
 
 /** An event as it was taken, as far as the page shows it. */

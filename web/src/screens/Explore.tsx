@@ -5,7 +5,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useEffect, useMemo, useRef, useState, type JSX } from "react";
 
-import { catalogue, changes, segmentation } from "../api/queries";
+import { catalogue, changes, properties, segmentation } from "../api/queries";
 import type { Segmentation } from "../api/types";
 import { ChartFrame } from "../charts/ChartFrame";
 import { TimeChart, type Mark, type Picture } from "../charts/TimeChart";
@@ -14,6 +14,7 @@ import { decodeFilters, encodeFilter, oneOf, text, type Filter, type Search } fr
 import { addDays, civil, dateLabel, HERE, isDate, now, ZONE } from "../lib/time";
 import { Filters } from "../parts/Filters";
 import { Page } from "../parts/Page";
+import { PropertyInput } from "../parts/PropertyInput";
 import { Empty, Loaded } from "../parts/States";
 import { useSeries } from "../parts/Words";
 import { useEnvironment } from "../shell/environment";
@@ -61,6 +62,8 @@ export function ExploreScreen(): JSX.Element {
   const zone = question.zone ?? ZONE;
   const event = question.event ?? "_any";
   const shown = event === "_any" ? ANY : event;
+  const type = event === "_any" ? null : event;
+  const having = useQuery(properties(here.key, event)).data;
   const measure = question.measure ?? "totals";
   const filters = decodeFilters(question.where);
   const set = (part: Partial<Question>) => void navigate({ search: (old) => ({ ...old, ...part }), replace: true });
@@ -95,12 +98,15 @@ export function ExploreScreen(): JSX.Element {
               key={event}
               defaultValue={shown}
             />
-            <TextInput
+            <PropertyInput
               label="Broken down by"
-              description="a property, or user.plan"
+              description="a property of the event, or of the user"
+              known={having}
+              event={type}
               value={by}
-              placeholder="nothing"
-              onChange={(e) => setBy(e.currentTarget.value)}
+              placeholder="Nothing"
+              onChange={setBy}
+              onOptionSubmit={(property) => set({ by: property })}
               onBlur={() => set({ by: by.trim() || undefined })}
               onKeyDown={(e) => {
                 if (e.key === "Enter") set({ by: by.trim() || undefined });
@@ -162,6 +168,8 @@ export function ExploreScreen(): JSX.Element {
           </div>
           <Filters
             label="Where"
+            known={having}
+            event={type}
             value={draft}
             onChange={(list) => {
               setDraft(list);

@@ -1,17 +1,19 @@
 //! Web: one metric, to define it or to redefine it.
 import { Autocomplete, Button, Group, SegmentedControl, Select, Stack, Text, TextInput, Textarea } from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useState, type JSX } from "react";
 
 import { edit } from "../api/edits";
-import { catalogue, metrics } from "../api/queries";
+import { catalogue, metrics, properties } from "../api/queries";
 import type { MetricView } from "../api/types";
 import type { Filter } from "../lib/search";
 import { ChangeLog } from "../parts/ChangeLog";
 import { Filters } from "../parts/Filters";
 import { KeyInput, keyed } from "../parts/KeyInput";
 import { Page } from "../parts/Page";
+import { PropertyInput } from "../parts/PropertyInput";
 import { Failed, Loaded } from "../parts/States";
 import { useEnvironment } from "../shell/environment";
 import { useMay } from "../shell/may";
@@ -84,6 +86,8 @@ function Form({ view }: { view?: MetricView }) {
   const [why, setWhy] = useState("");
   const [error, setError] = useState<unknown>(null);
   const id = old?.key ?? (key || keyed(name));
+  const [about] = useDebouncedValue(event.trim(), 300);
+  const having = useQuery(properties(here.key, about)).data;
   const save = async () => {
     setError(null);
     try {
@@ -136,7 +140,7 @@ function Form({ view }: { view?: MetricView }) {
         onChange={setEvent}
         placeholder="purchase"
       />
-      <Filters label="Only events where" value={only} onChange={setOnly} />
+      <Filters label="Only events where" known={having} event={event} value={only} onChange={setOnly} />
       <Stack gap={4}>
         <Text size="sm" fw={500} id="measure">
           Per user
@@ -154,12 +158,14 @@ function Form({ view }: { view?: MetricView }) {
         />
       </Stack>
       {measure === "sum" && (
-        <TextInput
+        <PropertyInput
           label="Property"
           description="A number; events without one count as 0."
+          known={having}
+          event={event}
           required
           value={property}
-          onChange={(e) => setProperty(e.currentTarget.value)}
+          onChange={setProperty}
           placeholder="amount"
         />
       )}
