@@ -45,5 +45,8 @@ export function hinted(text: string): string {
     .replace(/\bsee `?GET \/api\/([a-z]+)[^`\s]*`?(?: for what there is)?/g, (all, what: string) =>
       PLACES[what] ? `look at ${PLACES[what]}` : all,
     )
-    .replace(/\bsee the fields that this takes in the documentation\b/g, "look at what was entered");
+    .replace(
+      /\bsee (the fields that this takes in the documentation|`\/openapi\.json` for what this operation takes)/g,
+      () => "look at what was entered",
+    );
 }

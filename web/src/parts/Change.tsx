@@ -44,7 +44,7 @@ type Toast = { text: string; undo?: (why: string) => Promise<unknown>; id: numbe
 type Door = { change: (intent: Intent) => Promise<boolean>; say: (text: string) => void };
 
 /** Reads what scans many events; nobody waits for it after a change. */
-const SCANS = new Set<unknown>(["segmentation", "results", "guard", "catalogue", "recent"]);
+const SCANS = new Set<unknown>(["segmentation", "results", "guard", "catalogue", "properties", "recent"]);
 
 /** Makes everything that was read stale, and waits for what the page shows of the ledger. */
 async function refresh(client: QueryClient): Promise<void> {
@@ -214,7 +214,7 @@ function Stale({ error, intent }: { error: ApiError; intent: Intent }) {
   // What the newer change did and why is in the log; the refusal names its author.
   const log = useQuery({ ...changes({}, newer + 1, 1), enabled: newer > 0, refetchInterval: false });
   const by = log.data?.changes.find((v) => v.change.revision === newer);
-  const name = by?.by.name ?? named(author);
+  const name = named(author) ?? by?.by.name;
   return (
     <Note tone="warn">
       <div role="alert">

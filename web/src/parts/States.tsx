@@ -48,15 +48,15 @@ export function Failed({ error, retry, since }: { error: unknown; retry?: () => 
         <p className="hint">
           <Said>{capital(hinted(known?.hint ?? (error instanceof Error ? error.message : "reload the page")))}</Said>
         </p>
-        {(known?.requestId || since) && (
+        {(known?.requestId || (since && !refused)) && (
           <p className="dim">
             {known?.requestId && (
               <>
                 request <span className="mono">{known.requestId}</span>
               </>
             )}
-            {known?.requestId && since ? " · " : ""}
-            {since ? `since ${moment(since)}` : ""}
+            {known?.requestId && since && !refused ? " · " : ""}
+            {since && !refused ? `since ${moment(since)}` : ""}
           </p>
         )}
       </div>

@@ -120,7 +120,9 @@ function Latest() {
                 <tr>
                   <th scope="col">Received</th>
                   <th scope="col">Event</th>
-                  <th scope="col">Who</th>
+                  <th scope="col" className="roomy">
+                    Who
+                  </th>
                   <th scope="col" className="wide">
                     Properties
                   </th>
@@ -132,8 +134,11 @@ function Latest() {
                     <td>
                       <When at={e.received} />
                     </td>
-                    <td className="nowrap strong">{e.event}</td>
-                    <td className="mono nowrap">{whose(e.who)}</td>
+                    <td className="nowrap strong">
+                      {e.event}
+                      <div className="mono under cramped">{whose(e.who)}</div>
+                    </td>
+                    <td className="mono nowrap roomy">{whose(e.who)}</td>
                     <td className="mono wide dim">
                       {Object.entries({ ...e.properties })
                         .map(([k, v]) => `${k}=${JSON.stringify(v)}`)

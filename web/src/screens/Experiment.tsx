@@ -32,7 +32,7 @@ export function ExperimentScreen(): JSX.Element {
   const query = useQuery(experimentQuery(key));
   const draft = query.data?.experiment.state.state === "draft";
   const found = useQuery({ ...results(key), enabled: query.data !== undefined && !draft });
-  if (absent(query)) return <NoSuch what="experiment" name={key} />;
+  if (absent(query)) return <NoSuch what="experiment" name={key} error={query.error} />;
   return (
     <Page
       name={query.data?.experiment.name ?? key}

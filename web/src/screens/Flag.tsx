@@ -38,7 +38,7 @@ export function FlagScreen(): JSX.Element {
   const query = useQuery(flagQuery(key));
   const view = query.data;
   const open = TABS.find((t) => t.key === tab)?.key ?? "targeting";
-  if (absent(query)) return <NoSuch what="flag" name={key} />;
+  if (absent(query)) return <NoSuch what="flag" name={key} error={query.error} />;
   return (
     <Page
       name={view?.flag.name || key}

@@ -4,8 +4,10 @@ import { Button } from "@mantine/core";
 import { Link, type ErrorComponentProps } from "@tanstack/react-router";
 import type { JSX } from "react";
 
+import { ApiError } from "../api/client";
+import { capital, hinted } from "../lib/spoken";
 import { Page } from "../parts/Page";
-import { Empty, Failed } from "../parts/States";
+import { Empty, Failed, Said } from "../parts/States";
 
 export function Missing(): JSX.Element {
   return (
@@ -27,13 +29,31 @@ const KINDS = {
 } as const;
 
 /** In place of the page of something that does not exist. */
-export function NoSuch({ what, name }: { what: keyof typeof KINDS; name: string }): JSX.Element {
+export function NoSuch({
+  what,
+  name,
+  error,
+}: {
+  what: keyof typeof KINDS;
+  name: string;
+  error?: unknown;
+}): JSX.Element {
   const kind = KINDS[what];
   return (
     <Page title={`No ${what} “${name}”`} above={{ label: kind.label, to: kind.to }}>
       <Empty
         title={`No ${what} has the key ${name}`}
-        why={`${kind.gone}, so the link is misspelt or comes from another installation.`}
+        why={
+          <>
+            {kind.gone}, so the link is misspelt or comes from another installation.
+            {error instanceof ApiError && (
+              <>
+                {" "}
+                <Said>{capital(hinted(error.hint))}</Said>.
+              </>
+            )}
+          </>
+        }
       >
         <Link to={kind.to}>See all {kind.label.toLowerCase()}</Link>
       </Empty>

@@ -293,14 +293,17 @@ export function Report({ results: r }: { results: Results }) {
 
 /** What to look into before acting. */
 function Warnings({ results }: { results: Results }) {
-  const list = (results as { warnings?: string[] }).warnings ?? [];
+  const list = results.warnings;
   return list.length === 0 ? null : (
     <ul className="plain warnings" aria-label="Warnings">
-      {list.map((text) => (
-        <li key={text}>
+      {list.map(({ message, hint }) => (
+        <li key={message}>
           <Note tone="warn">
-            <p>
-              <Said>{capital(text)}</Said>
+            <p className="strong">
+              <Said>{capital(message)}</Said>
+            </p>
+            <p className="hint">
+              <Said>{capital(hint)}</Said>
             </p>
           </Note>
         </li>
@@ -311,10 +314,10 @@ function Warnings({ results }: { results: Results }) {
 
 function measureText(metric: Results["metric"]): string {
   const m = metric.measure;
-  if (m.measure === "conversion") return `users who did ${metric.event} at least once`;
+  if (m.measure === "conversion") return `share of users with a “${metric.event}” event`;
   return m.measure === "count"
-    ? `how often a user did ${metric.event}`
-    : `sum of ${m.property} of ${metric.event} per user`;
+    ? `“${metric.event}” events per user`
+    : `sum of “${m.property}” over a user's “${metric.event}” events`;
 }
 
 function Relatives({ results: r }: { results: Results }) {
