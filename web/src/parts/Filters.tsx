@@ -40,6 +40,7 @@ export function Filters({ label, value, onChange, known, event }: Props) {
       {value.map((filter, i) => (
         <div key={i} className="clause bare">
           <PropertyInput
+            className="what"
             known={known}
             event={event}
             aria-label={`Property of condition ${i + 1}`}
@@ -48,6 +49,7 @@ export function Filters({ label, value, onChange, known, event }: Props) {
             onChange={(property) => set(i, { property })}
           />
           <Select
+            className="test"
             aria-label={`Test of condition ${i + 1}`}
             data={OPS}
             value={filter.op}
@@ -55,6 +57,7 @@ export function Filters({ label, value, onChange, known, event }: Props) {
             onChange={(op) => set(i, { op: FILTER_OPS.find((o) => o === op) ?? "is" })}
           />
           <TagsInput
+            className="values"
             aria-label={`Values of condition ${i + 1}`}
             placeholder={filter.values.length ? undefined : "Values"}
             data={known?.properties.find((p) => p.property === filter.property)?.examples.map((e) => e.value) ?? []}
@@ -63,6 +66,7 @@ export function Filters({ label, value, onChange, known, event }: Props) {
             onChange={(values) => set(i, { values })}
           />
           <ActionIcon
+            className="remove"
             variant="subtle"
             color="gray"
             size={32}

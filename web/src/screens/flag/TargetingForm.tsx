@@ -208,16 +208,18 @@ function RuleForm({ n, rule, variants, last, onChange, onRemove, onMove }: RuleP
             )}
             {group.map((clause, c) => (
               <div key={c} className="clause">
-                <Text size="sm" c="dimmed" mt={6}>
+                <Text className="word" size="sm" c="dimmed" mt={6}>
                   {c === 0 ? "if" : "and"}
                 </Text>
                 <TextInput
+                  className="what"
                   aria-label={`Attribute ${c + 1} of rule ${n}`}
                   placeholder="plan"
                   value={clause.attribute}
                   onChange={(e) => setGroup(g, replaced(group, c, { ...clause, attribute: e.currentTarget.value }))}
                 />
                 <Select
+                  className="test"
                   aria-label={`Test ${c + 1} of rule ${n}`}
                   data={OP_DATA}
                   value={clause.op}
@@ -225,6 +227,7 @@ function RuleForm({ n, rule, variants, last, onChange, onRemove, onMove }: RuleP
                   onChange={(op) => setGroup(g, replaced(group, c, { ...clause, op: (op ?? "is") as Op }))}
                 />
                 <TagsInput
+                  className="values"
                   aria-label={`Values ${c + 1} of rule ${n}`}
                   placeholder={clause.values.length ? undefined : "Values"}
                   value={clause.values}
@@ -232,6 +235,7 @@ function RuleForm({ n, rule, variants, last, onChange, onRemove, onMove }: RuleP
                   onChange={(values) => setGroup(g, replaced(group, c, { ...clause, values }))}
                 />
                 <ActionIcon
+                  className="remove"
                   variant="subtle"
                   color="gray"
                   size={32}
