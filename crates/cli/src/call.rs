@@ -3,7 +3,7 @@
 
 use std::io::IsTerminal;
 
-use bellwether_app::{Argument, Entry, Method, REGISTRY, arguments, from_text};
+use bellwether_app::{Argument, Effect, Entry, Method, REGISTRY, arguments, from_text};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::Value;
 
@@ -56,7 +56,7 @@ fn verb_command(entry: &'static Entry, verb: &'static str) -> Command {
                 .action(ArgAction::SetTrue)
                 .help("Print JSON also where people read; what is piped on is JSON always"),
         );
-    if entry.method != Method::Get {
+    if entry.effect != Effect::Reads {
         command = command.arg(
             Arg::new("@dry-run")
                 .long("dry-run")
@@ -224,7 +224,7 @@ pub(crate) fn run(noun: &str, matches: &ArgMatches) -> Result<(), Failure> {
         ));
     }
     let client = Client::new(matches)?;
-    let dry_run = entry.method != Method::Get && matches.get_flag("@dry-run");
+    let dry_run = entry.effect != Effect::Reads && matches.get_flag("@dry-run");
     let answer = client.call(entry, input, dry_run)?;
     match shown(entry, &answer, matches.get_flag("@json"), std::io::stdout().is_terminal()) {
         Some(text) => print_line(&text),
