@@ -172,6 +172,66 @@ fn an_archived_flag_can_only_be_restored() {
 }
 
 #[test]
+fn what_people_write_is_bounded_and_shows_as_it_is() {
+    let described = |name: &str, description: &str| {
+        shop::edit(json!({"edit": "flag_described", "flag": "f", "name": name, "description": description}))
+    };
+    let [target, mut rule] = diverting("staging");
+    let ids = |id: String| Proposed { lists: vec![(ListId("l".to_owned()), vec![id])], ..target.clone() };
+    let because =
+        |why: &str| Proposed { why: why.to_owned(), ..shop::edit(shop::toggle("f", "staging", true)) };
+    let Edit::TargetingReplaced { setting, .. } = &mut rule.edit else { panic!() };
+    setting.rules[0].name = "a\u{7}".to_owned();
+    let said = said(
+        &[],
+        [
+            described("\u{1b}[2Jgone", ""),
+            described("two\nlines", ""),
+            described(&"é".repeat(201), ""),
+            described("f", "\u{0}"),
+            described("f", &"é".repeat(10_001)),
+            because("\u{9b}31m"),
+            because(&"x".repeat(10_001)),
+            ids("x".repeat(1_025)),
+            rule,
+            with(shop::metric("n", "e"), "/metric/name", json!("\r")),
+            with(shop::experiment("y", "f", "staging", "m"), "/experiment/name", json!("x".repeat(201))),
+            // As long as may be, and in as many lines.
+            described(&"é".repeat(200), &"é\n".repeat(5_000)),
+            because("first\n\tthen"),
+            ids("é".repeat(1_024)),
+        ],
+    );
+    insta::assert_snapshot!(said, @r"
+    the flag's name has a control character in it
+    hint: write it in one line of text
+    the flag's name has a control character in it
+    hint: write it in one line of text
+    the flag's name is longer than `200` characters
+    hint: say it shorter, and keep the rest elsewhere
+    the flag's description has a control character in it
+    hint: write it as text, in as many lines as you like
+    the flag's description is longer than `10000` characters
+    hint: say it shorter, and keep the rest elsewhere
+    the reason has a control character in it
+    hint: write it as text, in as many lines as you like
+    the reason is longer than `10000` characters
+    hint: say it shorter, and keep the rest elsewhere
+    the id of a target is longer than `1024` characters
+    hint: say it shorter, and keep the rest elsewhere
+    the name of rule 1 has a control character in it
+    hint: write it in one line of text
+    the metric's name has a control character in it
+    hint: write it in one line of text
+    the experiment's name is longer than `200` characters
+    hint: say it shorter, and keep the rest elsewhere
+    ok
+    ok
+    ok
+    ");
+}
+
+#[test]
 fn a_split_is_needed_to_reshare() {
     let halted = json!({"state": "halted", "at": 1, "because": "harm"});
     let said = said(
