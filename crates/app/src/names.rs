@@ -69,9 +69,14 @@ fn nearest<'n>(wanted: &str, names: &[&'n str]) -> Option<&'n str> {
     let wanted = wanted.to_lowercase();
     let near = |name: &&&str| {
         let name = name.to_lowercase();
-        let most = wanted.chars().count().max(name.chars().count()) / 3;
+        let (letters, others) = (wanted.chars().count(), name.chars().count());
+        let most = (letters.max(others) / 3).max(1);
+        // So many letters at least are to be put in or taken out: most names are far away at a glance.
+        if letters.abs_diff(others) > most {
+            return None;
+        }
         let away = distance(&wanted, &name);
-        (away <= most.max(1) && away < name.chars().count()).then_some(away)
+        (away <= most && away < others).then_some(away)
     };
     // No key is longer; a text that is, is not near to one and not worth the work.
     if wanted.len() > 2 * Key::LONGEST {

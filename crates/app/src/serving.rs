@@ -8,6 +8,7 @@ use bellwether_flags::{Evaluation, Ruleset, amplitude};
 use bellwether_ledger::State;
 use bellwether_model::experiment::ExperimentState;
 use bellwether_model::{Context, EnvironmentKey, FlagKey, Json, ListId, Millis, Revision, Serve, Unit};
+use rustc_hash::FxHashSet;
 
 use crate::App;
 use crate::error::AppError;
@@ -193,8 +194,9 @@ impl App {
     ) -> Result<Vec<Answer>, AppError> {
         let served = self.served(environment)?;
         let mut answers = Vec::new();
+        let only: Option<FxHashSet<&str>> = only.map(|keys| keys.iter().map(String::as_str).collect());
         for key in served.ruleset.keys() {
-            if only.is_some_and(|only| !only.iter().any(|k| k == key.as_str())) {
+            if only.as_ref().is_some_and(|only| !only.contains(key.as_str())) {
                 continue;
             }
             let Some(evaluation) = served.ruleset.evaluate(key.as_str(), context) else { continue };
