@@ -31,7 +31,7 @@ pub(crate) trait Engine: Sized + 'static {
     fn evaluate<'a>(&'a self, flag: &'a str, context: &'a Self::Context) -> Self::Answer<'a>;
     /// Whether the answer says that the flag is on, if it says anything.
     fn on(answer: &Self::Answer<'_>) -> Option<bool>;
-    /// The half that its hash picks, from its documentation and not from its code.
+    /// The half that its hash picks, written anew: nothing of the engine is called.
     fn half(flag: &FlagSpec, id: &str) -> bool;
 }
 
