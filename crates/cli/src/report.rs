@@ -30,6 +30,9 @@ pub(crate) fn report(results: &Value) -> String {
     if let Some(crossed) = judgement["crossed"].as_u64().filter(|crossed| *crossed > 0) {
         notes.push(format!("{} units saw several variants and are in no arm", thousands(crossed)));
     }
+    for warning in results["warnings"].as_array().into_iter().flatten() {
+        notes.push(format!("warning: {}\n  hint: {}", text(&warning["message"]), text(&warning["hint"])));
+    }
     parts.push(notes.join("\n"));
     parts.join("\n\n")
 }
@@ -78,7 +81,8 @@ fn arms(judgement: &Value, rate: bool) -> String {
             cells.push(("relative", format!("{}{}", plus(lift), percent(lift))));
         }
         // With regard to the other comparisons, as in the sentence above.
-        if let Some(p) = number("p_adjusted") {
+        // Before the horizon a p-value invites to stop when it pleases.
+        if let Some(p) = number("p_adjusted").filter(|_| judgement["interim"] != true) {
             cells.push(("p", p_value(p)));
         }
         table.say(&cells);
@@ -168,6 +172,7 @@ mod tests {
                 "state": {"state": "running", "since": 1_794_215_520_000_i64},
                 "plan": {"arms": [{"variant": "gate_30", "share": 5000}, {"variant": "gate_40", "share": 5000}]}}},
             "metric": {"key": "retention_7", "event": "retention_7", "measure": {"measure": "conversion"}},
+            "warnings": [{"message": "`12` units can never convert", "hint": "send longer ids"}],
             "judgement": {"sentence": "keep `gate_30`: it is better", "control": "gate_30", "alpha": 0.05, "crossed": 3,
                 "counts": [{"variant": "gate_30", "units": 44_700, "converted": 8_502, "mean": 0.190_201},
                     {"variant": "gate_40", "units": 45_489, "converted": 8_279, "mean": 0.182}],
@@ -192,7 +197,20 @@ mod tests {
         metric retention_7: who did `retention_7`, intervals at 95%
         sample ratio: warning, p = 0.00861: look for the reason before acting
         3 units saw several variants and are in no arm
+        warning: `12` units can never convert
+          hint: send longer ids
         ");
+    }
+
+    #[test]
+    fn before_the_horizon_there_is_no_p() {
+        let compared = json!({"compared": "given", "estimate": -0.008_201, "p": 0.25, "p_adjusted": 0.5, "interval": {"low": -0.013_28, "high": 0.003_12},
+            "relative": {"relative": "refused", "reason": "the control may be zero"}});
+        let mut running = results(json!({"warn": false, "broken": false, "p": 0.4}), compared);
+        assert!(report(&running).contains("  0.5"));
+        running["judgement"]["interim"] = json!(true);
+        let said = report(&running);
+        assert!(!said.contains("  0.5") && said.contains("-0.82 points"), "{said}");
     }
 
     #[test]
