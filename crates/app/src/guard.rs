@@ -25,6 +25,13 @@ pub struct Halted {
     pub why: String,
 }
 
+/// What a guard says, and of what.
+pub(crate) struct Judged {
+    pub(crate) verdict: GuardVerdict,
+    pub(crate) evidence: evidence::Evidence,
+    pub(crate) metric: Metric,
+}
+
 /// When guards last looked.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
@@ -88,7 +95,7 @@ impl App {
         revision: Revision,
         now: Millis,
     ) -> Result<(GuardVerdict, Option<Halted>), AppError> {
-        let verdict = self.judge_guard(flag, environment, rollout, now)?;
+        let verdict = self.judge_guard(flag, environment, rollout, now)?.verdict;
         let Some(proposal) = guard::halt(flag, environment, rollout, &verdict, now) else {
             return Ok((verdict, None));
         };
@@ -117,7 +124,7 @@ impl App {
         environment: &EnvironmentKey,
         rollout: &Rollout,
         now: Millis,
-    ) -> Result<GuardVerdict, AppError> {
+    ) -> Result<Judged, AppError> {
         let Some(plan) = &rollout.guard else {
             return Err(AppError::conflict(
                 format!("the rollout of `{flag}` has no guard"),
@@ -144,7 +151,8 @@ impl App {
             shortest: 0,
         };
         let evidence = evidence::collect(&ask, &self.store.snapshot(), &|| false)?;
-        Ok(guard::judge(rollout, plan, &metric, &for_trial(&evidence))?)
+        let verdict = guard::judge(rollout, plan, &metric, &for_trial(&evidence))?;
+        Ok(Judged { verdict, evidence, metric })
     }
 
     /// The metric that a guard goes by. While the rollout widens it cannot be redefined; once it is settled

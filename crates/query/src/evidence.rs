@@ -11,6 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::QueryError;
 
+/// Amounts of a greater magnitude are not taken for amounts: one of them would decide a mean alone, and the
+/// squares of a few no longer add up. Up to here the squared deviations of millions of units stay far within
+/// the range of a double, so that evidence can always be added up.
+pub const MAX_AMOUNT: f64 = 1e15;
+
 /// A question: who was exposed to what, and what did they do after it?
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ask {
@@ -85,6 +90,9 @@ pub struct Evidence {
     pub unlisted: u64,
     /// Exposures (not units) without the id that the flag divides by.
     pub anonymous: u64,
+    /// Outcomes of the measured units whose amount is beyond [`MAX_AMOUNT`], for sums. They add nothing, like
+    /// outcomes whose amount is not a number.
+    pub set_aside: u64,
     /// Every event up to and including this one was seen, and none after it.
     pub seq: Seq,
 }
@@ -132,7 +140,7 @@ pub fn collect(ask: &Ask, scan: &dyn Scan, cancel: &dyn Fn() -> bool) -> Result<
     let mut arms: Vec<Arm> = ask.variants.iter().map(Arm::empty).collect();
     let mut stretches = std::collections::BTreeMap::<u64, Vec<u64>>::new();
     let (mut crossed, mut earlier, mut immature) = (0, 0, 0);
-    let (mut short, mut short_converted) = (0, 0);
+    let (mut short, mut short_converted, mut set_aside) = (0, 0, 0);
     for (unit, value) in exposed.units.iter().zip(done) {
         if unit.first < ask.since.0 {
             earlier += 1;
@@ -157,6 +165,7 @@ pub fn collect(ask: &Ask, scan: &dyn Scan, cancel: &dyn Fn() -> bool) -> Result<
             continue;
         }
         arm.units += 1;
+        set_aside += value.set_aside;
         arm.converted += u64::from(value.events > 0);
         values.push(match ask.metric.measure {
             Measure::Conversion => f64::from(u8::from(value.events > 0)),
@@ -183,6 +192,7 @@ pub fn collect(ask: &Ask, scan: &dyn Scan, cancel: &dyn Fn() -> bool) -> Result<
         short_converted,
         unlisted: exposed.unlisted,
         anonymous: exposed.anonymous,
+        set_aside,
         seq: scan.seq(),
     })
 }

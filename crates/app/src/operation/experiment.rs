@@ -8,6 +8,7 @@ use bellwether_model::{
     Edit, EnvironmentKey, Experiment, ExperimentKey, FlagKey, Metric, MetricKey, Millis, Revision, Seq,
     Serve, Share, Span, VariantKey,
 };
+use bellwether_query::evidence::MAX_AMOUNT;
 use bellwether_trial::experiment::{self as trial, Judgement};
 use bellwether_trial::{Shipping, ship};
 use schemars::JsonSchema;
@@ -293,9 +294,9 @@ const SHORTEST_ID: usize = 5;
 #[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Warning {
     /// What, in words.
-    message: String,
+    pub(super) message: String,
     /// What to do about it.
-    hint: String,
+    pub(super) hint: String,
 }
 
 /// The units whose events lost their ids, where it looks so: intake takes short ids out of events as
@@ -313,6 +314,19 @@ fn short_ids(evidence: &bellwether_query::evidence::Evidence, metric: &Metric) -
             evidence.short, metric.event
         ),
         hint: "use longer ids for evaluations and events alike, or send events with `options.min_id_length`"
+            .to_owned(),
+    })
+}
+
+/// The outcomes whose amounts are too large to be amounts: they were judged as if they had none.
+pub(super) fn set_aside(evidence: &bellwether_query::evidence::Evidence, metric: &Metric) -> Option<Warning> {
+    let n = evidence.set_aside;
+    (n > 0).then(|| Warning {
+        message: format!(
+            "amounts of `{}` beyond {MAX_AMOUNT:e} are set aside and add nothing to `{}`: `{n}` so far",
+            metric.event, metric.key
+        ),
+        hint: "look for a broken sender, or one that means harm; a client key lets anybody send events"
             .to_owned(),
     })
 }
@@ -358,7 +372,8 @@ pub(crate) struct ShipInput {
     experiment: ExperimentKey,
     /// The variant to ship; the verdict's unless given.
     variant: Option<VariantKey>,
-    /// The reason, needed to ship what the verdict does not name; the verdict itself unless given.
+    /// The reason, needed to ship what the verdict does not name, and where the sample ratio warns. The
+    /// verdict is put beside it, and is the reason where none is given.
     why: Option<String>,
     /// The revision that the edit is of.
     if_revision: Option<Revision>,
@@ -384,10 +399,10 @@ impl Operation for Ship {
             trial::Verdict::Ship { variant } | trial::Verdict::Keep { variant } => Some(variant),
             _ => None,
         };
+        let reason = input.why.unwrap_or_default();
         let shipping = match input.variant {
-            None => Shipping::Verdict,
-            Some(variant) if Some(&variant) == named => Shipping::Verdict,
-            Some(variant) => Shipping::Despite { variant, reason: input.why.clone().unwrap_or_default() },
+            Some(variant) if Some(&variant) != named => Shipping::Despite { variant, reason },
+            _ => Shipping::Verdict { reason },
         };
         let proposal = ship(&found.value, &results.judgement, &shipping, ctx.now)?;
         let _editing = app.editing();
@@ -452,7 +467,11 @@ impl App {
             experiment: self.experiment_view(found),
             metric: metric.value.clone(),
             judgement,
-            warnings: short_ids(&evidence, &metric.value).into_iter().collect(),
+            warnings: [short_ids(&evidence, &metric.value), set_aside(&evidence, &metric.value)]
+                .into_iter()
+                .chain([self.off_meanwhile(experiment, since, to)?])
+                .flatten()
+                .collect(),
             computed: Computed {
                 at: ctx.now,
                 from: since,

@@ -161,6 +161,43 @@ fn against_the_verdict_a_variant_is_shipped_only_with_a_reason() {
     assert!(why.as_str().unwrap().starts_with("support asks for it (the verdict was: "), "{why}");
 }
 
+/// 1,000 and 1,100 units: p = 0.029 would not warn, 1,000 and 1,150 do.
+#[test]
+fn while_the_sample_ratio_warns_even_a_winner_is_shipped_only_with_a_reason() {
+    let mut house = House::new();
+    planned(&house);
+    begin(&house);
+    house.later(HOUR);
+    let secret = house.key("server");
+    let mut events = Vec::new();
+    for (variant, units, buyers) in [("off", 1_000, 100), ("on", 1_150, 230)] {
+        for i in 0..units {
+            let user = format!("{variant}-{i:05}");
+            let shown = json!({"flag_key": "f", "variant": variant});
+            events.push(json!({"event_type": "$exposure", "user_id": user, "event_properties": shown}));
+            if i < buyers {
+                events.push(json!({"event_type": "buy", "user_id": user}));
+            }
+        }
+    }
+    for events in events.chunks(1_000) {
+        house.send(&json!({"api_key": secret, "events": events})).unwrap();
+    }
+    house.later(8 * DAY);
+    let results = house.did("experiment.results", json!({"experiment": "e"}));
+    let judgement = &results["judgement"];
+    assert_eq!(judgement["verdict"], json!({"verdict": "ship", "variant": "on"}), "{judgement}");
+    assert_eq!(judgement["sample_ratio"]["warn"], true, "{judgement}");
+    for variant in [json!(null), json!("on")] {
+        let refused = house.refused("experiment.ship", json!({"experiment": "e", "variant": variant}));
+        assert!(refused.starts_with("400 the sample ratio of `e` is off (p = 0.00"), "{refused}");
+        assert!(refused.contains("\nhint: ") && refused.contains("`why`"), "{refused}");
+    }
+    house.did("experiment.ship", json!({"experiment": "e", "why": "a bot, now blocked"}));
+    let why = house.did("change.list", json!({"experiment": "e"}))["changes"][0]["change"]["why"].clone();
+    assert!(why.as_str().unwrap().starts_with("a bot, now blocked (the verdict was: ship `on`"), "{why}");
+}
+
 #[test]
 fn while_it_runs_its_plan_metric_and_split_stay() {
     let house = House::new();

@@ -129,6 +129,38 @@ fn who_is_faster_than_the_guard_wins_and_what_the_guard_did_is_not_undone_by_the
     }
 }
 
+/// A client key is public: whoever has it must not be able to blind a guard.
+#[test]
+fn an_amount_that_is_none_does_not_keep_a_guard_from_halting() {
+    let mut house = House::new();
+    let revenue = json!({"measure": "sum", "property": "$revenue"});
+    house.did("metric.save", json!({"metric": "revenue", "event": "buy", "measure": revenue}));
+    house.did("flag.create", json!({"flag": "f"}));
+    house.did("flag.toggle", at("f", json!({"on": true})));
+    let guard = json!({"metric": "revenue", "margin": 1.0, "window": 10 * MINUTE});
+    let start = json!({"candidate": "on", "control": "off", "share": 5000, "guard": guard, "salt": "f-1"});
+    house.did("rollout.start", at("f", start));
+    let secret = house.key("server");
+    let mut bought = Vec::new();
+    for i in 0..1_000 {
+        let user = format!("user-{i}");
+        let paid = if house.shown("f", &user) == "on" { 0 } else { 20 } + i % 7;
+        bought.push(json!({"event_type": "buy", "user_id": user, "revenue": paid}));
+    }
+    bought.push(json!({"event_type": "buy", "user_id": "user-0", "revenue": 1e200}));
+    house.send(&json!({"api_key": secret, "events": bought})).unwrap();
+    house.app.commit().unwrap();
+    house.later(15 * MINUTE);
+    let look = || house.did("guard.status", json!({"flag": "f", "environment": "production"}));
+    let said = look();
+    assert_eq!(said["verdict"]["verdict"], "harm", "{said}");
+    assert_eq!(
+        said["warnings"][0]["message"],
+        "amounts of `buy` beyond 1e15 are set aside and add nothing to `revenue`: `1` so far"
+    );
+    assert_eq!(house.app.step(house.now).unwrap().halted.len(), 1);
+}
+
 /// What the guard would say now.
 fn status(house: &House) -> Json {
     house.did("guard.status", json!({"flag": "f", "environment": "production"}))["verdict"].clone()

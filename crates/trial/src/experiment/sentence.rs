@@ -69,13 +69,17 @@ fn effects(metric: &Metric, judgement: &Judgement) -> String {
     all.join("; ")
 }
 
-/// Points for a conversion, relative lift for a mean, the plain difference where there is no lift.
+/// Points for a conversion, the plain difference and its lift for a mean. The interval is that of the
+/// difference: it agrees with the p-value beside it, and that of the lift need not, because it holds the
+/// error of the control's mean as well.
 fn effect(metric: &Metric, estimate: f64, interval: Interval, relative: &Relative) -> String {
+    let difference = Scale::absolute(metric).effect(estimate, interval.low, interval.high);
     match (&metric.measure, relative) {
         (Measure::Count | Measure::Sum { .. }, Relative::Given { lift, interval }) => {
-            Scale::Percent.effect(*lift, interval.low, interval.high)
+            let lift = Scale::Percent.point(*lift, interval.high - interval.low);
+            format!("{difference}, a lift of {lift}")
         }
-        _ => Scale::absolute(metric).effect(estimate, interval.low, interval.high),
+        _ => difference,
     }
 }
 
