@@ -1,7 +1,7 @@
 //! Web: what numbers look like.
 import { describe, expect, it } from "vitest";
 
-import { count, duration, effect, fixed, pValue, plural, rate, share, short, size, tick } from "./numbers";
+import { count, duration, effect, fixed, level, pValue, plural, rate, share, short, size, tick } from "./numbers";
 
 const plain = (text: string) => text.replaceAll("\u202f", "_").replaceAll("\u2212", "-");
 
@@ -43,13 +43,27 @@ describe("numbers", () => {
   ])("a share of %d is %s", (bp, text) => expect(share(bp)).toBe(text));
 
   it.each([
-    [0.00155, "p = 0.0016"],
+    [0.001_554_25, "p = 0.00155"],
+    [0.0139, "p = 0.0139"],
+    [0.76, "p = 0.76"],
     [0.5, "p = 0.5"],
     [1, "p = 1"],
     [0.0001, "p = 0.0001"],
     [1.23e-112, "p < 0.0001"],
     [0, "p < 0.0001"],
   ])("a p-value of %d is %s, never 0", (p, text) => expect(pValue(p)).toBe(text));
+
+  it.each([
+    [0.358_49, true, "35.85%"],
+    [0.071, true, "7.10%"],
+    [8.1123, false, "8.11"],
+    [12, false, "12"],
+    [1234.6, false, "1_235"],
+    [0.000_25, false, "0.00025"],
+    [0, false, "0"],
+  ])("a mean of %d has the digits of the server's sentences: %s", (mean, conversion, text) =>
+    expect(plain(level(mean, conversion))).toBe(text),
+  );
 
   it.each([
     [12, "12 bytes"],

@@ -79,11 +79,23 @@ export function factor(scale: Scale): number {
   return SCALES[scale].by;
 }
 
-/** A p-value as it is read: `p = 0.0016`, `p < 0.0001`; two digits, and never 0. */
+/** Three significant digits, as the server writes them in sentences: `8.11`, `0.0139`, `1234`. */
+export function significant(value: number): string {
+  if (value === 0 || !Number.isFinite(value)) return String(value);
+  if (Math.abs(value) >= 1e15) return value.toExponential(2).replace("e+", "e");
+  const places = Math.min(12, Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value)))));
+  const text = fixed(value, places);
+  return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
+}
+
+/** The mean of a metric beside a sentence of the server, in its digits: `35.85%` of a conversion, or `8.11`. */
+export function level(mean: number, conversion: boolean): string {
+  return conversion ? `${fixed(100 * mean, 2)}%` : significant(mean);
+}
+
+/** A p-value in the digits of the server's sentences: `p = 0.00155`, `p < 0.0001`; never 0. */
 export function pValue(p: number): string {
-  return p < 0.0001
-    ? "p < 0.0001"
-    : `p = ${p.toLocaleString("en", { maximumSignificantDigits: 2, useGrouping: false })}`;
+  return p < 0.0001 ? "p < 0.0001" : `p = ${significant(p)}`;
 }
 
 const SPANS: [number, string][] = [

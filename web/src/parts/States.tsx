@@ -6,7 +6,7 @@ import type { UseQueryResult } from "@tanstack/react-query";
 import { useEffect, useState, type ReactNode } from "react";
 
 import { ApiError } from "../api/client";
-import { capital, hinted, spoken } from "../lib/spoken";
+import { capital, hinted } from "../lib/spoken";
 import { moment } from "../lib/time";
 
 /** Grey lines where text will be, after 200 ms, so that a fast answer shows no flicker. */
@@ -69,7 +69,7 @@ export function Failed({ error, retry, since }: { error: unknown; retry?: () => 
   );
 }
 
-/** Text of the server with its values in backticks set as code, and its numbers as the page writes them. */
+/** Text of the server with its values in backticks set as code; nothing else of it is changed. */
 export function Said({ children }: { children: string }) {
   const parts = children.split(/`([^`]*)`/);
   return (
@@ -80,7 +80,7 @@ export function Said({ children }: { children: string }) {
             {part}
           </code>
         ) : (
-          spoken(part)
+          part
         ),
       )}
     </>

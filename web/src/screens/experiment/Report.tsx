@@ -4,7 +4,7 @@ import { Link } from "@tanstack/react-router";
 import type { Results } from "../../api/types";
 import { ChartFrame } from "../../charts/ChartFrame";
 import { IntervalPlot, type Effect } from "../../charts/IntervalPlot";
-import { count, effect, fixed, pValue, plural, rate, share, tick, type Scale } from "../../lib/numbers";
+import { count, effect, fixed, level, pValue, plural, rate, share, tick, type Scale } from "../../lib/numbers";
 import { capital } from "../../lib/spoken";
 import { exact, moment, now } from "../../lib/time";
 import { DataTable, type Column } from "../../parts/DataTable";
@@ -17,7 +17,7 @@ const TONES: Record<Results["judgement"]["verdict"]["verdict"], Tone> = {
   ended_early: "plain",
   broken: "bad",
   ship: "good",
-  keep: "bad",
+  keep: "plain",
   inconclusive: "plain",
   too_little: "warn",
 };
@@ -146,14 +146,20 @@ export function Report({ results: r }: { results: Results }) {
       : []),
     {
       key: "mean",
-      head: conversion ? "Rate" : "Mean per user",
+      head: conversion ? (
+        "Rate"
+      ) : (
+        <>
+          Mean<span className="roomy"> per user</span>
+        </>
+      ),
       right: true,
       sort: (c) => c.mean ?? null,
       cell: (c) =>
         c.mean == null ? (
           <span className="dim">none yet</span>
         ) : (
-          <span title={String(c.mean)}>{conversion ? rate(c.mean, c.units) : fixed(c.mean, 3)}</span>
+          <span title={String(c.mean)}>{level(c.mean, conversion)}</span>
         ),
     },
   ];
