@@ -40,8 +40,10 @@ export const unclaimed = queryOptions({
   retry: false,
   queryFn: async (): Promise<boolean> => {
     const response = await fetch("/api/setup");
-    const body: unknown = await response.json().catch(() => null);
-    return response.ok && typeof body === "object" && body !== null && (body as { open?: unknown }).open === true;
+    const body = (await response.json()) as { open?: unknown } | null;
+    if (!response.ok || typeof body?.open !== "boolean")
+      throw new Error("the server does not say whether it is set up");
+    return body.open;
   },
 });
 

@@ -1,9 +1,11 @@
 //! Web: the field for a property of events, with those that the newest events have, and a word of doubt
 //! about one that none of them has.
 import { Autocomplete, type AutocompleteProps } from "@mantine/core";
+import { useState } from "react";
 
 import type { Properties } from "../api/types";
 import { count, plural } from "../lib/numbers";
+import { typedOnly } from "./typed";
 
 /** Why a property is doubtful: none of the newest events has it. `null` where there is no doubt. */
 export function doubt(property: string, known: Properties | undefined, event: string | null): string | null {
@@ -24,6 +26,8 @@ type Props = Omit<AutocompleteProps, "data" | "onChange"> & {
 
 export function PropertyInput({ known, event, value = "", ...rest }: Props) {
   const about = new Map(known?.properties.map((p) => [p.property, p]));
+  // What the field held when it was entered filters nothing: only typing does.
+  const [held, setHeld] = useState<string>();
   const wrong = doubt(value.trim(), known, event);
   return (
     <Autocomplete
@@ -31,6 +35,8 @@ export function PropertyInput({ known, event, value = "", ...rest }: Props) {
       value={value}
       data={[...about.keys()]}
       limit={100}
+      filter={typedOnly(held)}
+      onFocus={() => setHeld(value)}
       maxDropdownHeight={280}
       error={wrong ?? undefined}
       renderOption={({ option }) => {

@@ -8,6 +8,7 @@ import { useEffect, useState, type ReactNode } from "react";
 import { ApiError } from "../api/client";
 import { capital, hinted } from "../lib/spoken";
 import { moment } from "../lib/time";
+import { Note } from "./Words";
 
 /** Grey lines where text will be, after 200 ms, so that a fast answer shows no flicker. */
 export function Bones({ lines = 6 }: { lines?: number }) {
@@ -84,6 +85,26 @@ export function Said({ children }: { children: string }) {
         ),
       )}
     </>
+  );
+}
+
+/** What makes the numbers below mean less than they say, with what to look into. */
+export function Warnings({ list }: { list?: { message: string; hint: string }[] }) {
+  return !list?.length ? null : (
+    <ul className="plain warnings" aria-label="Warnings">
+      {list.map(({ message, hint }) => (
+        <li key={message}>
+          <Note tone="warn">
+            <p className="strong">
+              <Said>{capital(message)}</Said>
+            </p>
+            <p className="hint">
+              <Said>{capital(hint)}</Said>
+            </p>
+          </Note>
+        </li>
+      ))}
+    </ul>
   );
 }
 

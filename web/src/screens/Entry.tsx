@@ -102,7 +102,18 @@ export function SetupScreen(): JSX.Element {
   const [email, setEmail] = useState("");
   const [password, setPassword] = useState("");
   const session = useQuery(me);
+  const taken = useQuery(unclaimed).data === false;
   const { submit, error, busy } = useEntry(() => setup(token ?? "", name, email, password), "/");
+  if (taken) {
+    return (
+      <Entry
+        title="Set up"
+        about="This installation has an account already: log in. Its setup link worked once and makes no other account."
+      >
+        <Anchor href="/login">Log in</Anchor>
+      </Entry>
+    );
+  }
   if (!token) {
     return (
       <Entry

@@ -15,7 +15,8 @@ import { addDays, civil, dateLabel, HERE, isDate, now, ZONE } from "../lib/time"
 import { Filters } from "../parts/Filters";
 import { Page } from "../parts/Page";
 import { PropertyInput } from "../parts/PropertyInput";
-import { Empty, Loaded } from "../parts/States";
+import { Empty, Loaded, Warnings } from "../parts/States";
+import { typedOnly } from "../parts/typed";
 import { useSeries } from "../parts/Words";
 import { useEnvironment } from "../shell/environment";
 
@@ -95,6 +96,9 @@ export function ExploreScreen(): JSX.Element {
                 const v = e.currentTarget.value.trim();
                 if (v && v !== shown) set({ event: v === ANY ? undefined : v });
               }}
+              filter={typedOnly(shown)}
+              onFocus={(e) => e.currentTarget.select()}
+              maxDropdownHeight={280}
               key={event}
               defaultValue={shown}
             />
@@ -179,7 +183,12 @@ export function ExploreScreen(): JSX.Element {
           />
         </section>
         <Loaded query={answer} lines={10}>
-          {(a) => <Chart answer={a} marks={marks} updating={answer.isPlaceholderData} />}
+          {(a) => (
+            <>
+              <Warnings list={a.warnings} />
+              <Chart answer={a} marks={marks} updating={answer.isPlaceholderData} />
+            </>
+          )}
         </Loaded>
       </div>
     </Page>
