@@ -3,13 +3,13 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 
 import { guard as guardQuery, metrics } from "../../api/queries";
-import type { Environment, FlagView, GuardView } from "../../api/types";
+import type { Environment, FlagView, GuardView, Rollout } from "../../api/types";
 import { IntervalPlot } from "../../charts/IntervalPlot";
-import { count, duration, fixed, pValue, rate, tick } from "../../lib/numbers";
+import { count, duration, fixed, level, pValue, tick } from "../../lib/numbers";
 import { capital } from "../../lib/spoken";
 import { exact } from "../../lib/time";
 import { Section } from "../../parts/Page";
-import { Loaded, Said } from "../../parts/States";
+import { Loaded, Said, Warnings } from "../../parts/States";
 import { Verdict, type Tone } from "../../parts/Words";
 
 const TONES: Record<GuardView["verdict"]["verdict"], Tone> = {
@@ -25,16 +25,23 @@ const SAYS: Record<GuardView["verdict"]["verdict"], string> = {
   mismatch: "The sample ratio is off: the guard does not judge",
 };
 
-export function Watched({ view, here }: { view: FlagView; here: Environment }) {
+type Props = { view: FlagView; here: Environment; state: Rollout["state"]["state"] };
+
+/** While the rollout widens: what the guard says now. Afterwards: what was seen up to the end, which is no verdict. */
+export function Watched({ view, here, state }: Props) {
   const query = useQuery(guardQuery(view.flag.key, here.key));
   const all = useQuery(metrics).data ?? [];
   return (
     <Section
       title="Guard"
-      about="It looks every minute, with a test that is valid at every look. When it shows harm beyond the margin, it halts the rollout by itself."
+      about={
+        state === "widening"
+          ? "It looks every minute, with a test that is valid at every look. When it shows harm beyond the margin, it halts the rollout by itself."
+          : `It looked every minute until the rollout ${state === "halted" ? "was halted" : "was finished"}.`
+      }
     >
       <Loaded query={query} lines={3}>
-        {({ rollout, verdict: j }) => {
+        {({ rollout, verdict: j, warnings }) => {
           const guard = rollout.guard;
           const look = j.verdict === "quiet" || j.verdict === "harm" ? j.look : null;
           const metric = all.find((m) => m.metric.key === guard?.metric)?.metric;
@@ -42,20 +49,33 @@ export function Watched({ view, here }: { view: FlagView; here: Environment }) {
           const scale = conversion ? "points" : "absolute";
           const better = metric?.better ?? "higher";
           const margin = guard ? (better === "higher" ? -guard.margin : guard.margin) : 0;
-          const mean = (m: number | null | undefined, n: number) =>
-            m == null ? "none yet" : conversion ? rate(m, n) : fixed(m, 3);
+          const mean = (m: number | null | undefined) => (m == null ? "none yet" : level(m, conversion));
+          const over = state !== "widening";
           return (
             <>
-              <Verdict tone={TONES[j.verdict]} say={SAYS[j.verdict]}>
+              <Verdict
+                label={over ? "Counted again" : "Verdict"}
+                tone={over ? "plain" : TONES[j.verdict]}
+                say={
+                  over ? `Up to when it ${state === "halted" ? "halted" : "finished"}, counted again` : SAYS[j.verdict]
+                }
+              >
+                {over && (
+                  <p className="dim">
+                    With what arrived since about the time before
+                    {state === "halted" ? ", so it may differ from the reason above" : ""}:
+                  </p>
+                )}
                 <p className="dim">
                   <Said>{capital(j.sentence)}</Said>
                 </p>
-                {(j.verdict === "too_little" || j.verdict === "mismatch") && (
+                {!over && (j.verdict === "too_little" || j.verdict === "mismatch") && (
                   <p className="dim">
                     <Said>{capital(j.hint)}</Said>
                   </p>
                 )}
               </Verdict>
+              <Warnings list={warnings} />
               {look && (
                 <div style={{ marginTop: 16 }}>
                   <IntervalPlot
@@ -94,7 +114,7 @@ export function Watched({ view, here }: { view: FlagView; here: Environment }) {
                   <dd>at most {fixed((guard?.alpha ?? 0.05) * 100, 0)}% over its life</dd>
                 </div>
                 <div>
-                  <dt>Each person is watched for</dt>
+                  <dt>Each person {over ? "was" : "is"} watched for</dt>
                   <dd>{duration(guard?.window ?? 600_000)}</dd>
                 </div>
                 {j.verdict === "mismatch" &&
@@ -114,13 +134,13 @@ export function Watched({ view, here }: { view: FlagView; here: Environment }) {
                     <div>
                       <dt>{rollout.candidate}</dt>
                       <dd>
-                        {mean(look.candidate.mean, look.candidate.units)} of {count(look.candidate.units)}
+                        {mean(look.candidate.mean)} of {count(look.candidate.units)}
                       </dd>
                     </div>
                     <div>
                       <dt>{rollout.control}</dt>
                       <dd>
-                        {mean(look.control.mean, look.control.units)} of {count(look.control.units)}
+                        {mean(look.control.mean)} of {count(look.control.units)}
                       </dd>
                     </div>
                   </>

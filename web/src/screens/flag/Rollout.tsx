@@ -88,7 +88,7 @@ function Running({ view, setting, here, rollout }: Props & { rollout: Rollout })
       >
         {halted && (
           <div style={{ marginBottom: 16 }}>
-            <Verdict label="Halt" tone="bad" say="Halted">
+            <Verdict label="Halt" tone="bad" say="When it halted">
               <p className="dim">
                 <Said>{capital(state.because)}</Said>
               </p>
@@ -213,10 +213,13 @@ function Running({ view, setting, here, rollout }: Props & { rollout: Rollout })
         </Group>
       </Section>
       {rollout.guard ? (
-        <Watched view={view} here={here} />
+        <Watched view={view} here={here} state={state.state} />
       ) : (
         <Section title="Guard">
-          <p>No guard watches this rollout. The next one can name a metric that must not get worse.</p>
+          <p>
+            No guard {state.state === "widening" ? "watches" : "watched"} this rollout. The next one can name a metric
+            that must not get worse.
+          </p>
         </Section>
       )}
     </>
