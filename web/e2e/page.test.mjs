@@ -16,6 +16,9 @@ async function clean(name) {
   assert.deepEqual(await portray(page, name), []);
 }
 
+/** A sentence without its marks, its lines and the case of its first letter. */
+const plainly = (text) => text.replaceAll("`", "").replace(/\s+/g, " ").toLowerCase();
+
 /** An experiment before its planned end: what was counted, and nothing that reads like a decision. */
 async function looksEarly() {
   await visit("/experiments/one-page-checkout");
@@ -31,6 +34,11 @@ async function looksEarly() {
   assert.equal(await button(/^(Ship|Keep) /).count(), 0);
   await button("Table").click();
   await clean("experiment-running");
+  await visit("/flags/one-page-checkout");
+  await page.keyboard.press("k");
+  const dialog = page.getByRole("dialog");
+  await dialog.getByText(/one-page-checkout is running on it: while the flag is off nobody is in it/).waitFor();
+  await dialog.getByRole("button", { name: "Cancel" }).click();
 }
 
 describe("the page", { concurrency: 1 }, () => {
@@ -61,6 +69,14 @@ describe("the page", { concurrency: 1 }, () => {
     await heading(/Welcome, Ana/).waitFor();
     await page.getByRole("list", { name: "First steps" }).waitFor();
     await clean("home-first");
+  });
+
+  test("a link that was used is refused before anything is typed", async () => {
+    await page.goto(server.setup);
+    await page.getByText("This installation has an account already: log in.").waitFor();
+    assert.equal(await page.getByLabel("Your name").count(), 0);
+    await visit("/");
+    await heading(/Welcome, Ana/).waitFor();
   });
 
   test("somebody who is not logged in is asked to, and then sees what they wanted", async () => {
@@ -127,8 +143,8 @@ describe("the page", { concurrency: 1 }, () => {
     const toggle = page.getByRole("switch", { name: "gift-wrap in Production" });
     await toggle.click({ force: true });
     const dialog = page.getByRole("dialog", { name: "Turn gift-wrap on in Production?" });
-    await dialog.getByText("No use of this flag was reported since yesterday.").waitFor();
-    await dialog.getByText("SDKs that evaluate by themselves are seen only where they report it").waitFor();
+    await dialog.getByText("Bellwether does not count who gets a flag that serves one variant").waitFor();
+    assert.equal(await dialog.getByText("running on it").count(), 0);
     await dialog.getByText("Everybody gets “off”").waitFor();
     await dialog.getByText("Everybody gets “on”").waitFor();
     assert.equal(await dialog.getByRole("button", { name: "Turn on" }).isDisabled(), true);
@@ -242,11 +258,23 @@ describe("the page", { concurrency: 1 }, () => {
     await button("Edit targeting").click();
     await page.getByLabel("thirty", { exact: true }).fill("30");
     await page.getByText("Shares add up to 110%").waitFor();
+    await page.getByText("add up to 110%, not 100%").waitFor();
+    assert.equal(await button("Review and save").isDisabled(), true);
     await page.getByLabel("fifty", { exact: true }).fill("70");
     await page.getByText("Shares add up to 100%").waitFor();
     await clean("flag-editing");
     await button("Review and save").click();
     const dialog = page.getByRole("dialog");
+    await dialog
+      .getByText(/30% “thirty”/)
+      .or(dialog.getByText(/thirty 30%/))
+      .first()
+      .waitFor();
+    for (const part of [dialog.getByLabel("Reason"), dialog.getByRole("button", { name: "Save" })]) {
+      const box = await part.boundingBox();
+      assert.ok(box && box.y + box.height <= 800, "the reason and the button are seen without scrolling");
+    }
+    await dialog.getByText("Exact difference").click();
     await dialog.getByText('"share": 3000').waitFor();
     await dialog.getByLabel("Reason").fill("ten more percent");
     await clean("flag-review");
@@ -278,6 +306,8 @@ describe("the page", { concurrency: 1 }, () => {
     await page.getByRole("region", { name: "Halt" }).getByText("search is slow in Brazil").waitFor();
     await button("Resume").waitFor();
     await page.getByText("Before the halt").waitFor();
+    await page.getByRole("region", { name: "Counted again" }).waitFor();
+    assert.equal(await page.getByRole("region", { name: "Verdict" }).count(), 0);
     await clean("flag-halted");
   });
 
@@ -288,6 +318,8 @@ describe("the page", { concurrency: 1 }, () => {
     await page.getByRole("link", { name: "One-page checkout" }).click();
     const verdict = page.getByRole("region", { name: "Verdict" });
     await verdict.getByText("Ship treatment", { exact: true }).waitFor();
+    const { judgement } = await program.ask("GET", "/api/experiments/one-page-checkout/results");
+    assert.equal(plainly(await verdict.innerText()).includes(plainly(judgement.sentence)), true, judgement.sentence);
     await page.getByRole("img", { name: /Effect on Purchase against control: treatment \+\d/ }).waitFor();
     await page.getByText(/Sample ratio as planned/).waitFor();
     await clean("experiment");
@@ -323,6 +355,7 @@ describe("the page", { concurrency: 1 }, () => {
       .getByRole("list", { name: "Changes, newest first" })
       .getByText("shipped treatment of experiment one-page-checkout")
       .waitFor();
+    await page.getByRole("list", { name: "Changes of the flag, newest first" }).getByRole("article").first().waitFor();
     await visit("/experiments/one-page-checkout?tab=plan");
     await page.getByText("Effect worth finding").waitFor();
     await clean("experiment-plan");
@@ -359,6 +392,10 @@ describe("the page", { concurrency: 1 }, () => {
     await clean("explore-by");
     await page.getByRole("radiogroup", { name: "Days" }).getByText("7 days").click();
     await page.waitForURL(/from=2026-03-11/);
+    await page.getByRole("combobox", { name: "Event" }).click();
+    await page.getByRole("option", { name: "Any event" }).waitFor();
+    await page.getByRole("option", { name: "visit" }).waitFor();
+    await page.keyboard.press("Escape");
     await visit("/explore?event=visit");
     await page.locator("canvas").waitFor();
     await page.getByRole("application").focus();

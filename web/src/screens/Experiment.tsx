@@ -15,7 +15,7 @@ import { Page, Section } from "../parts/Page";
 import { absent, Loaded } from "../parts/States";
 import { Note } from "../parts/Words";
 import { useMay } from "../shell/may";
-import { Report } from "./experiment/Report";
+import { RatioWarning, Report } from "./experiment/Report";
 import { NoSuch } from "./Missing";
 import { Stage, stageSentence } from "./stage";
 
@@ -50,7 +50,7 @@ export function ExperimentScreen(): JSX.Element {
       <Loaded query={query}>
         {(view) =>
           open === "changes" ? (
-            <ChangeLog about={{ experiment: key }} />
+            <Log view={view} />
           ) : open === "plan" ? (
             <Plan view={view} />
           ) : draft ? (
@@ -61,6 +61,21 @@ export function ExperimentScreen(): JSX.Element {
         }
       </Loaded>
     </Page>
+  );
+}
+
+/** What was changed of the experiment, and of its flag where and since it runs: both bear on its results. */
+function Log({ view: { experiment: e } }: { view: ExperimentView }) {
+  const since = e.state.state === "draft" ? null : e.state.since;
+  return (
+    <>
+      <ChangeLog about={{ experiment: e.key }} />
+      {since !== null && (
+        <Section title={`Its flag ${e.flag} in ${e.environment} since the start`}>
+          <ChangeLog about={{ flag: e.flag }} only={{ since, environment: e.environment }} limit={200} />
+        </Section>
+      )}
+    </>
   );
 }
 
@@ -176,6 +191,9 @@ function Actions({ view, results: r }: { view: ExperimentView; results?: Results
   const verdict = r?.judgement.verdict;
   const named = verdict && (verdict.verdict === "ship" || verdict.verdict === "keep") ? verdict.variant : null;
   const word = verdict?.verdict === "keep" ? "Keep" : "Ship";
+  // While the sample ratio warns, the verdict alone is no reason: somebody has to give one.
+  const ratio = r?.judgement.sample_ratio;
+  const warned = ratio?.warn ? ratio : undefined;
   return (
     <Group gap="xs">
       <Button
@@ -201,15 +219,20 @@ function Actions({ view, results: r }: { view: ExperimentView; results?: Results
             void change({
               title: `${word} ${named}?`,
               confirm: `${word} ${named}`,
-              why: r?.judgement.sentence ?? "",
-              fixed: true,
-              run: () => edit.ship(e.key, { variant: named, if_revision: view.revision }),
+              why: warned ? "" : (r?.judgement.sentence ?? ""),
+              fixed: !warned,
+              run: (why) =>
+                edit.ship(e.key, { variant: named, if_revision: view.revision, ...(warned ? { why } : {}) }),
               done: `${named} is ${word === "Keep" ? "kept" : "shipped"}: ${e.flag} serves it to everybody in ${e.environment}`,
               moves: (
-                <p style={{ margin: 0 }}>
-                  The experiment ends, and <span className="strong">{e.flag}</span> serves{" "}
-                  <span className="strong">{named}</span> to everybody in {e.environment}.
-                </p>
+                <>
+                  {warned && <RatioWarning ratio={warned} />}
+                  <p style={{ margin: warned ? "12px 0 0" : 0 }}>
+                    The experiment ends, and <span className="strong">{e.flag}</span> serves{" "}
+                    <span className="strong">{named}</span> to everybody in {e.environment}.
+                    {warned && " The verdict is put beside the reason that you give for shipping all the same."}
+                  </p>
+                </>
               ),
             })
           }

@@ -9,7 +9,7 @@ import { capital } from "../../lib/spoken";
 import { exact, moment, now } from "../../lib/time";
 import { DataTable, type Column } from "../../parts/DataTable";
 import { Section } from "../../parts/Page";
-import { Said } from "../../parts/States";
+import { Said, Warnings } from "../../parts/States";
 import { Badge, Note, Verdict, type Tone } from "../../parts/Words";
 
 const TONES: Record<Results["judgement"]["verdict"]["verdict"], Tone> = {
@@ -175,7 +175,7 @@ export function Report({ results: r }: { results: Results }) {
           </p>
         )}
       </Verdict>
-      <Warnings results={r} />
+      <Warnings list={r.warnings} />
       <div style={{ height: 24 }} />
       <section className="section">
         <ChartFrame
@@ -297,27 +297,6 @@ export function Report({ results: r }: { results: Results }) {
   );
 }
 
-/** What to look into before acting. */
-function Warnings({ results }: { results: Results }) {
-  const list = results.warnings;
-  return list.length === 0 ? null : (
-    <ul className="plain warnings" aria-label="Warnings">
-      {list.map(({ message, hint }) => (
-        <li key={message}>
-          <Note tone="warn">
-            <p className="strong">
-              <Said>{capital(message)}</Said>
-            </p>
-            <p className="hint">
-              <Said>{capital(hint)}</Said>
-            </p>
-          </Note>
-        </li>
-      ))}
-    </ul>
-  );
-}
-
 function measureText(metric: Results["metric"]): string {
   const m = metric.measure;
   if (m.measure === "conversion") return `share of users with a “${metric.event}” event`;
@@ -369,17 +348,7 @@ function Ratio({
       </Note>
     );
   }
-  if (s.warn && s.p != null) {
-    return (
-      <Note tone="warn">
-        <p className="strong">The sample ratio is off: {pValue(s.p)}</p>
-        <p className="hint">
-          Chance alone does this in fewer than one of a hundred experiments. Find out why before you act
-          {s.sequential != null ? `; the test that stops an experiment below 0.001 is at ${pValue(s.sequential)}` : ""}.
-        </p>
-      </Note>
-    );
-  }
+  if (s.warn) return <RatioWarning ratio={s} />;
   return (
     <p className="dim">
       {s.p != null ? (
@@ -388,5 +357,18 @@ function Ratio({
         <Said>{s.refused ?? "The sample ratio cannot be checked yet."}</Said>
       )}
     </p>
+  );
+}
+
+/** The sample ratio is unlikely, though not yet so far off that the split is called broken. */
+export function RatioWarning({ ratio: s }: { ratio: Results["judgement"]["sample_ratio"] }) {
+  return (
+    <Note tone="warn">
+      <p className="strong">The sample ratio is off{s.p != null ? `: ${pValue(s.p)}` : ""}</p>
+      <p className="hint">
+        Chance alone does this in fewer than one of a hundred experiments. Find out why before you act
+        {s.sequential != null ? `; the test that stops an experiment below 0.001 is at ${pValue(s.sequential)}` : ""}.
+      </p>
+    </Note>
   );
 }
