@@ -1223,6 +1223,8 @@ export interface components {
             rollout: components["schemas"]["Rollout"];
             /** @description What the guard says of the evidence up to now; once the rollout is halted or done, up to then. */
             verdict: components["schemas"]["GuardVerdict"];
+            /** @description What makes the numbers mean less than they say, such as amounts that were set aside. */
+            warnings: components["schemas"]["Warning"][];
         };
         /** @description When an experiment ends. */
         Horizon: {
@@ -1859,7 +1861,10 @@ export interface components {
             if_revision?: components["schemas"]["Revision"] | null;
             /** @description The variant to ship; the verdict's unless given. */
             variant?: string | null;
-            /** @description The reason, needed to ship what the verdict does not name; the verdict itself unless given. */
+            /**
+             * @description The reason, needed to ship what the verdict does not name, and where the sample ratio warns. The
+             *     verdict is put beside it, and is the reason where none is given.
+             */
             why?: string | null;
         };
         /**
@@ -2782,7 +2787,10 @@ export interface operations {
                     if_revision?: components["schemas"]["Revision"] | null;
                     /** @description The variant to ship; the verdict's unless given. */
                     variant?: string | null;
-                    /** @description The reason, needed to ship what the verdict does not name; the verdict itself unless given. */
+                    /**
+                     * @description The reason, needed to ship what the verdict does not name, and where the sample ratio warns. The
+                     *     verdict is put beside it, and is the reason where none is given.
+                     */
                     why?: string | null;
                 };
             };
