@@ -17,14 +17,14 @@ pub(crate) fn report(results: &Value) -> String {
     notes.push(match (ratio["p"].as_f64(), ratio["refused"].as_str()) {
         (Some(p), _) if ratio["broken"] == true => {
             format!(
-                "sample ratio: broken, p = {}: units did not split as planned, no number can be trusted",
-                p_value(p)
+                "sample ratio: broken, {}: units did not split as planned, no number can be trusted",
+                p_said(p)
             )
         }
         (Some(p), _) if ratio["warn"] == true => {
-            format!("sample ratio: warning, p = {}: look for the reason before acting", p_value(p))
+            format!("sample ratio: warning, {}: look for the reason before acting", p_said(p))
         }
-        (Some(p), _) => format!("sample ratio: as planned, p = {}", p_value(p)),
+        (Some(p), _) => format!("sample ratio: as planned, {}", p_said(p)),
         (None, why) => format!("sample ratio: not tested, {}", why.unwrap_or("no reason was given")),
     });
     if let Some(crossed) = judgement["crossed"].as_u64().filter(|crossed| *crossed > 0) {
@@ -144,6 +144,12 @@ fn points(difference: f64) -> String {
     format!("{}{:.2} points", plus(difference), 100.0 * difference)
 }
 
+/// A p-value in a sentence: `p = 0.0123`, `p < 0.0001`.
+fn p_said(p: f64) -> String {
+    let value = p_value(p);
+    if value.starts_with('<') { format!("p {value}") } else { format!("p = {value}") }
+}
+
 /// Three digits that count.
 fn p_value(p: f64) -> String {
     match p {
@@ -200,6 +206,19 @@ mod tests {
         warning: `12` units can never convert
           hint: send longer ids
         ");
+    }
+
+    #[test]
+    fn a_p_too_small_to_say_is_below_and_not_equal() {
+        let compared = json!({"compared": "refused", "reason": "there are no units", "hint": "wait"});
+        let kinds = [(true, true, "broken"), (true, false, "warning"), (false, false, "as planned")];
+        for (warn, broken, name) in kinds {
+            for (p, wanted) in [(1e-9, "p < 0.0001"), (0.000_123_4, "p = 0.000123"), (0.4, "p = 0.4")] {
+                let ratio = json!({"warn": warn, "broken": broken, "p": p});
+                let said = report(&results(ratio, compared.clone()));
+                assert!(said.contains(&format!("sample ratio: {name}, {wanted}")), "{said}");
+            }
+        }
     }
 
     #[test]
