@@ -36,6 +36,7 @@ pub use error::{AppError, Refusal};
 pub use exposure::Track;
 pub use guard::Halted;
 pub use intake::amplitude::{Endpoint, Outcome, Rejected};
+pub use intake::json::sdk_json;
 pub use operation::{
     Argument, Cancel, Class, Ctx, Effect, Entry, Method, Progress, REGISTRY, arguments, find, from_text,
     openapi,
