@@ -176,6 +176,24 @@ describe('OFREP', () => {
     await until(() => count('$assignment'), (n) => n === assigned + 1);
   });
 
+  test('a context with half a character is answered', async () => {
+    const half = 'Great product 😀'.slice(0, 15);
+    const ask = async (path, targetingKey) => (await server.raw(path, { json: { context: { targetingKey, half } } })).json();
+    const whole = await ask(single('banner'), 'Great product \ufffd');
+    assert.equal(whole.reason, 'SPLIT');
+    assert.deepEqual(await ask(single('banner'), half), whole);
+    assert.equal((await ask(bulk, half)).flags.length, kinds.length);
+  });
+
+  test('a method that is not there is refused in the words of the protocol', async () => {
+    for (const [path, key] of [[single('banner'), 'banner'], [bulk, undefined]]) {
+      const reply = await server.raw(path, { json: { context }, method: 'PUT' });
+      const answer = await reply.json();
+      assert.deepEqual([reply.status, answer.errorCode, answer.key], [405, 'GENERAL', key]);
+      assert.match(answer.errorDetails, /^[^A-Z].*[^.]$/s);
+    }
+  });
+
   test('a page of any origin may ask', async () => {
     const preflight = await fetch(server.url + bulk, {
       method: 'OPTIONS',

@@ -4,17 +4,17 @@
 use axum::Router;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use bellwether_app::{Answer, AppError, Refusal, SdkGrant, Track};
+use bellwether_app::{Answer, AppError, Refusal, Track};
 use bellwether_model::{Context, Unit};
 use serde_json::{Map, Value, json};
 use tower_http::cors::{AllowHeaders, AllowMethods, Any, CorsLayer};
 
 use crate::body::Whole;
 use crate::house::House;
-use crate::problem::{Problem, wrong_method};
+use crate::problem::{self, Problem};
 use crate::{api, auth, stream};
 
 pub(crate) fn routes() -> Router<House> {
@@ -89,7 +89,7 @@ impl IntoResponse for Failure {
 fn context(body: Result<Whole, Problem>) -> Result<Context, Failure> {
     let invalid = |details: String| Failure::new(StatusCode::BAD_REQUEST, "INVALID_CONTEXT", details);
     let Whole(body) = body.map_err(|Problem(error)| Failure::unread(&error))?;
-    let parsed = api::json(&body).map_err(|e| {
+    let parsed = api::sdk_json(&body).map_err(|e| {
         Failure::new(StatusCode::BAD_REQUEST, "PARSE_ERROR", format!("{}; {}", e.message, e.hint))
     })?;
     let Value::Object(mut request) = parsed else {
@@ -153,18 +153,33 @@ fn answered(answer: Answer) -> Result<Value, Failure> {
     Err(Failure::new(StatusCode::BAD_REQUEST, code, details).about(&answer.flag))
 }
 
+/// Names the flag that was asked for, if one was. A key that is not UTF-8 is named as it stands in the address.
+fn about_flag(failure: Failure, key: Result<Path<String>, PathRejection>, uri: &Uri) -> Failure {
+    match (key, uri.path().strip_prefix("/ofrep/v1/evaluate/flags/")) {
+        (Ok(Path(key)), _) => failure.about(&key),
+        (Err(_), Some(encoded)) => failure.about(encoded),
+        (Err(_), None) => failure,
+    }
+}
+
+async fn wrong_method(method: Method, key: Result<Path<String>, PathRejection>, uri: Uri) -> Failure {
+    let Problem(error) = problem::wrong_method(method, uri.clone()).await;
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    let details = format!("{}; {}", error.message, error.hint);
+    about_flag(Failure::new(status, "GENERAL", details), key, &uri)
+}
+
 async fn single(
     State(house): State<House>,
     key: Result<Path<String>, PathRejection>,
+    uri: Uri,
     headers: HeaderMap,
     body: Result<Whole, Problem>,
 ) -> Result<Response, Failure> {
     let Ok(Path(key)) = key else {
-        return Err(Failure::new(
-            StatusCode::BAD_REQUEST,
-            "PARSE_ERROR",
-            "the flag's key is not UTF-8; percent-encode it",
-        ));
+        let details = "the flag's key is not UTF-8; percent-encode it";
+        let failure = Failure::new(StatusCode::BAD_REQUEST, "PARSE_ERROR", details);
+        return Err(about_flag(failure, key, &uri));
     };
     let about = |failure: Failure| failure.about(&key);
     let (_, grant) = auth::sdk(&house, &headers).await.map_err(Failure::of).map_err(about)?;
@@ -188,7 +203,7 @@ async fn bulk(
     headers: HeaderMap,
     body: Result<Whole, Problem>,
 ) -> Result<Response, Failure> {
-    let (_, grant) = auth::sdk(&house, &headers).await.map_err(Failure::of)?;
+    let (key, grant) = auth::sdk(&house, &headers).await.map_err(Failure::of)?;
     let context = context(body)?;
     // Read before the answers: if something changes in between, the stream says so at once.
     let known = house.app.served(&grant.environment).map_err(Failure::of)?.tag.clone();
@@ -198,12 +213,12 @@ async fn bulk(
         .map_err(Failure::of)?;
     let flags: Vec<Value> =
         answers.into_iter().map(|a| answered(a).unwrap_or_else(|failure| failure.body.into())).collect();
-    let tag = tag(&house, &grant, &context, &flags).map_err(Failure::of)?;
+    let token = house.app.stream_token(&key).map_err(Failure::of)?;
+    let tag = tag(&house, &token, &context, &flags).map_err(Failure::of)?;
     let asked = headers.get(header::IF_NONE_MATCH).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let mut response = if asked.split(',').any(|one| one.trim().trim_start_matches("W/") == tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        let token = house.app.stream_token(&grant.environment).map_err(Failure::of)?;
         let uri = format!("/ofrep/v1/stream?token={token}&knows={known}");
         let streams = json!([{"type": "sse", "endpoint": {"requestUri": uri}, "inactivityDelaySec": 120}]);
         axum::Json(json!({"flags": flags, "eventStreams": streams})).into_response()
@@ -214,9 +229,10 @@ async fn bulk(
     Ok(response)
 }
 
-/// Names an answer: of this context, with these results. The same tag is the same answer.
-fn tag(house: &House, grant: &SdkGrant, context: &Context, flags: &[Value]) -> Result<String, AppError> {
-    let text = serde_json::to_string(&(grant.environment.as_str(), context, flags))
+/// Names an answer: to this key, of this context, with these results. The same tag is the same answer, its
+/// stream included: who comes with a new key does not keep the stream of the old one.
+fn tag(house: &House, token: &str, context: &Context, flags: &[Value]) -> Result<String, AppError> {
+    let text = serde_json::to_string(&(token, context, flags))
         .map_err(|e| AppError::internal("write the answer", e))?;
     Ok(format!("\"{}\"", house.app.name_of(&text)))
 }
@@ -230,13 +246,14 @@ async fn changes(
 ) -> Result<Response, Failure> {
     let query = api::pairs(query.as_deref().unwrap_or_default()).map_err(Failure::of)?;
     let sent = |name: &str| query.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
-    let environment = house.app.stream_environment(sent("token").unwrap_or_default()).map_err(Failure::of)?;
+    let (environment, key) =
+        house.app.stream_opened(sent("token").unwrap_or_default()).map_err(Failure::of)?;
     let last = headers.get("last-event-id").and_then(|v| v.to_str().ok()).filter(|id| !id.is_empty());
     let knows = match last.or(sent("knows")) {
         Some(tag) => tag.to_owned(),
         None => house.app.served(&environment).map_err(Failure::of)?.tag.clone(),
     };
-    Ok(stream::events(&house, environment, None, Some(knows), ": quiet\n\n", |served| {
+    Ok(stream::events(&house, environment, key, Some(knows), ": quiet\n\n", |served| {
         let data = json!({
             "type": "refetchEvaluation", "etag": served.tag, "lastModified": served.since.0.div_euclid(1_000),
         });

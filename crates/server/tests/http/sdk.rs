@@ -205,3 +205,33 @@ fn browsers_of_any_site_may_use_the_sdk_doors_and_not_the_api() {
     let exposed = reply.header("access-control-expose-headers").unwrap().to_ascii_lowercase();
     assert!(exposed.contains("etag") && exposed.contains("retry-after"), "{exposed}");
 }
+
+#[test]
+fn a_user_with_half_a_character_is_answered_as_with_the_replacement_character() {
+    let server = Server::start();
+    let bearer = format!("Bearer {}", server.client);
+    let auth = ("authorization", bearer.as_str());
+    let base64 = |json: &str| base64::engine::general_purpose::URL_SAFE.encode(json);
+    let (half, whole) = (r#"{"user_id": "user \ud83d"}"#, r#"{"user_id": "user \ufffd"}"#);
+    let wanted = server.ask("POST", "/sdk/v2/vardata", &[auth], whole.as_bytes());
+    assert!(wanted.status == 200 && wanted.json()["f"].is_object());
+    let keys = base64(r#"["f", "\ude00"]"#);
+    let user = base64(half);
+    let asked: [(&[(&str, &str)], &str); 3] = [
+        (&[auth], half),
+        (&[auth, ("x-amp-exp-user", &user)], ""),
+        (&[auth, ("x-amp-exp-user", &user), ("x-amp-exp-flag-keys", &keys)], ""),
+    ];
+    for (headers, body) in asked {
+        let reply = server.ask("POST", "/sdk/v2/vardata", headers, body.as_bytes());
+        assert_eq!((reply.status, reply.json()), (200, wanted.json()), "{headers:?}");
+    }
+    let context = br#"{"context": {"targetingKey": "user \ud83d", "\ude00": ["\uDC00"]}}"#;
+    for path in ["/ofrep/v1/evaluate/flags/f", "/ofrep/v1/evaluate/flags"] {
+        assert_eq!(server.ask("POST", path, &[auth], context).status, 200);
+    }
+    // People's own words are not changed behind their back.
+    let body = json!({"flag": "g"}).to_string().replace("\"g\"", r#""g", "description": "\ud83d""#);
+    let admin = format!("Bearer {}", server.admin);
+    assert_eq!(server.ask("POST", "/api/flags", &[("authorization", &admin)], body.as_bytes()).status, 400);
+}
