@@ -6,6 +6,7 @@ mod environment;
 mod event;
 mod experiment;
 mod flag;
+mod gaps;
 mod input;
 mod key;
 mod metric;

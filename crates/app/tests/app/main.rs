@@ -7,6 +7,7 @@ mod events;
 mod experiments;
 mod exposures;
 mod flags;
+mod gaps;
 mod guards;
 mod house;
 mod ids;
