@@ -56,6 +56,11 @@ impl<'s> Sort<'s> {
     }
 }
 
+/// The name among `names`, which operation `list` shows, that was probably meant; else what there is.
+pub(crate) fn meant(wanted: &str, names: Vec<&str>, list: &'static str) -> String {
+    Sort { names, list, make: None }.hint(wanted)
+}
+
 fn one_of(quoted: &[String]) -> String {
     match quoted {
         [first] => first.clone(),

@@ -39,7 +39,8 @@ const MOST_SERIES: u32 = 1_000;
 pub struct Segmentation {
     /// Where it happened.
     pub environment: EnvironmentKey,
-    /// The event type; `_any` is any event that somebody did.
+    /// The event type; `_any` is any event that somebody did, which leaves out the exposures and assignments
+    /// that evaluating flags records.
     pub event: String,
     /// What is counted.
     #[serde(default)]
