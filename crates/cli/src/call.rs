@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::failure::Failure;
 use crate::spoken::{as_command, as_option};
-use crate::{print_json, print_line, report, show};
+use crate::{eprint_line, print_json, print_line, report, show};
 
 /// One command per noun, with a subcommand per verb.
 pub(crate) fn commands() -> Vec<Command> {
@@ -225,20 +225,36 @@ pub(crate) fn run(noun: &str, matches: &ArgMatches) -> Result<(), Failure> {
     }
     let client = Client::new(matches)?;
     let dry_run = entry.effect != Effect::Reads && matches.get_flag("@dry-run");
-    let answer = client.call(entry, input, dry_run)?;
-    match shown(entry, &answer, matches.get_flag("@json"), std::io::stdout().is_terminal()) {
+    let answer = client.call(entry, input.clone(), dry_run)?;
+    let people = std::io::stdout().is_terminal() && !matches.get_flag("@json");
+    if !people {
+        if dry_run {
+            // What is piped on is the answer alone.
+            eprint_line(show::NOTHING);
+        }
+        print_json(&answer);
+        return Ok(());
+    }
+    match shown(entry, &input, &answer, dry_run) {
         Some(text) => print_line(&text),
         None => print_json(&answer),
     }
     Ok(())
 }
 
-/// An answer for people, where they are the ones to read it and there is such a form.
-fn shown(entry: &Entry, answer: &Value, json: bool, terminal: bool) -> Option<String> {
-    match entry.name {
-        _ if json || !terminal => None,
-        "experiment.results" => Some(report::report(answer)),
-        _ => show::table(entry, answer, show::width()),
+/// An answer for people: what a change did and what is now so, or what was asked for.
+fn shown(entry: &Entry, input: &Value, answer: &Value, dry_run: bool) -> Option<String> {
+    let width = show::width();
+    match entry.effect {
+        Effect::Reads if entry.name == "experiment.results" => Some(report::report(answer)),
+        Effect::Reads => show::table(entry, answer, width).or_else(|| show::one(entry, answer, width, false)),
+        _ => {
+            let done = show::done(entry, input, answer, dry_run);
+            Some(match show::one(entry, answer, width, true) {
+                Some(now) => format!("{done}\n\n{now}"),
+                None => done,
+            })
+        }
     }
 }
 

@@ -5,6 +5,10 @@ use bellwether_app::Entry;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+mod one;
+
+pub(crate) use one::{NOTHING, done, one};
+
 /// How many characters a cell may have while there is room.
 const CELL: usize = 60;
 /// What a wide cell may be cut to where there is none.
@@ -82,7 +86,7 @@ pub(crate) fn table(entry: &Entry, answer: &Value, width: usize) -> Option<Strin
 /// How wide a terminal is, as far as its shell says.
 pub(crate) fn width() -> usize {
     let told = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    told.filter(|columns| *columns >= 40).unwrap_or(140)
+    told.filter(|columns| *columns >= 40).unwrap_or(100)
 }
 
 /// A whole number with its thousands set apart.
@@ -149,6 +153,11 @@ impl Schema {
 
     fn is_time(&self, schema: &Value) -> bool {
         let named = |s: &Value| s["$ref"].as_str().is_some_and(|path| path.ends_with("/Millis"));
+        named(schema) || schema["anyOf"].as_array().is_some_and(|of| of.iter().any(named))
+    }
+
+    fn is_span(&self, schema: &Value) -> bool {
+        let named = |s: &Value| s["$ref"].as_str().is_some_and(|path| path.ends_with("/Span"));
         named(schema) || schema["anyOf"].as_array().is_some_and(|of| of.iter().any(named))
     }
 
@@ -287,7 +296,15 @@ impl Table {
     fn text(mut self, width: usize) -> String {
         self.columns.retain(|column| column.cells.iter().any(|cell| !cell.text.is_empty()));
         self.columns.sort_by(|a, b| rank(&a.name).cmp(&rank(&b.name)).then_with(|| a.name.cmp(&b.name)));
-        while self.columns.len() > 1 && least(&self.columns) > width {
+        // What can be missed makes room for what would be cut.
+        let keyed = self.columns.iter().any(|column| column.name == "key");
+        for name in LAST.iter().rev().chain(&["kind", "name"]) {
+            if wanted(&self.columns) <= width {
+                break;
+            }
+            self.columns.retain(|column| column.name != *name || (*name == "name" && !keyed));
+        }
+        while self.columns.len() > 1 && least(&self.columns) > width + 2 {
             self.columns.pop();
         }
         lines(&self.columns, width)
@@ -310,6 +327,11 @@ impl Column {
         let widest = self.cells.iter().map(|cell| cell.text.chars().count()).max().unwrap_or_default();
         widest.min(CELL).max(self.title().chars().count())
     }
+}
+
+/// The width that columns take when nothing is cut.
+fn wanted(columns: &[Column]) -> usize {
+    columns.iter().map(|column| column.width() + 2).sum::<usize>().saturating_sub(2)
 }
 
 /// The width that columns need when the wide ones are cut.
@@ -438,6 +460,30 @@ mod tests {
             let text = again.text(width);
             assert!(text.lines().all(|line| line.chars().count() <= width), "{width}:\n{text}");
             assert_eq!(text.contains("why"), width > 30, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_list_of_flags_fits_and_says_their_states_whole() {
+        let flag = |key: &str, state: &str| {
+            json!({"flag": {"key": key, "name": "New checkout", "kind": "boolean", "created": 0}, "revision": 6,
+                "states": {"development": "off: everybody gets `control`", "production": state},
+                "changed": 1_795_379_159_670_i64, "changed_by": {"kind": "key", "name": "cli"}})
+        };
+        let flags = json!({"revision": 6, "flags": [
+            flag("checkout", "on: 50% get `control`, 50% get `treatment`"),
+            flag("new-checkout", "off: everybody gets `off`"),
+        ]});
+        insta::assert_snapshot!(shown("flag.list", flags.clone(), 100), @"
+        key           development                    production
+        checkout      off: everybody gets `control`  on: 50% get `control`, 50% get `treatment`
+        new-checkout  off: everybody gets `control`  off: everybody gets `off`
+
+        revision 6
+        ");
+        for width in [60, 80, 100, 125, 160] {
+            let text = shown("flag.list", flags.clone(), width);
+            assert!(text.lines().all(|line| line.chars().count() <= width), "{width}:\n{text}");
         }
     }
 

@@ -81,6 +81,9 @@ fn operations_are_commands() {
     // A dry run says what would be, and leaves things as they are.
     let dry = server.json(&["flag", "archive", "--flag", "checkout", "--why", "done", "--dry-run"]);
     assert_eq!(dry["flag"]["archived"], true);
+    let dry = ["flag", "archive", "--flag", "checkout", "--why", "done", "--dry-run"];
+    assert_eq!(said(&server.run(&dry)), "nothing was changed: this is what would be\n");
+    assert_eq!(said(&server.run(&["flag", "list"])), "");
     assert_eq!(server.json(&["flag", "list"])["flags"].as_array().unwrap().len(), 1);
 
     let mut stranger = bellwether();
