@@ -35,6 +35,7 @@ async function looksEarly() {
   await button("Table").click();
   await clean("experiment-running");
   await visit("/flags/one-page-checkout");
+  await page.getByRole("switch", { name: "one-page-checkout in Production", checked: true }).waitFor();
   await page.keyboard.press("k");
   const dialog = page.getByRole("dialog");
   await dialog.getByText(/one-page-checkout is running on it: while the flag is off nobody is in it/).waitFor();
