@@ -552,7 +552,7 @@ export interface components {
             /** @description A name: of the person, of the key, of the guarded flag. */
             name: string;
         };
-        /** @description An answer, with all that it depends on. */
+        /** @description An answer, and what makes it mean less than it says. */
         Answer: {
             /**
              * @description Properties of the question that no event of this type had on these days, though there were
@@ -571,6 +571,8 @@ export interface components {
             seq: components["schemas"]["Seq"];
             /** @description One series, or one for each value of the breakdown: the largest total first, equals by name. */
             series: components["schemas"]["Series"][];
+            /** @description Names in the question that no event has or had on these days, with what was probably meant. */
+            warnings: components["schemas"]["Warning"][];
         };
         ArchiveInput: {
             /** @description `false` restores it; `true` unless given. */
@@ -1747,7 +1749,10 @@ export interface components {
             by: string | null;
             /** @description Where it happened. */
             environment: string;
-            /** @description The event type; `_any` is any event that somebody did. */
+            /**
+             * @description The event type; `_any` is any event that somebody did, which leaves out the exposures and assignments
+             *     that evaluating flags records.
+             */
             event: string;
             /**
              * @description Conditions that all must hold. Properties have the value that they had at the time of the event.
@@ -4713,7 +4718,10 @@ export interface operations {
                     by?: string | null;
                     /** @description Where it happened. */
                     environment: string;
-                    /** @description The event type; `_any` is any event that somebody did. */
+                    /**
+                     * @description The event type; `_any` is any event that somebody did, which leaves out the exposures and assignments
+                     *     that evaluating flags records.
+                     */
                     event: string;
                     /**
                      * @description Conditions that all must hold. Properties have the value that they had at the time of the event.

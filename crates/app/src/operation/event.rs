@@ -119,6 +119,7 @@ impl Operation for Recent {
 
 /// An answer, and what makes it mean less than it says.
 #[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Answer")]
 pub(crate) struct Answered {
     #[serde(flatten)]
     answer: Answer,
