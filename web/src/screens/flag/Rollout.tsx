@@ -7,7 +7,6 @@ import { edit } from "../../api/edits";
 import { flag as flagQuery, metrics } from "../../api/queries";
 import type { Environment, FlagView, Rollout, Setting } from "../../api/types";
 import { share } from "../../lib/numbers";
-import { capital } from "../../lib/spoken";
 import { ago } from "../../lib/time";
 import { servedText } from "../../lib/serve";
 import { useChange, type Intent } from "../../parts/Change";
@@ -90,7 +89,7 @@ function Running({ view, setting, here, rollout }: Props & { rollout: Rollout })
           <div style={{ marginBottom: 16 }}>
             <Verdict label="Halt" tone="bad" say="When it halted">
               <p className="dim">
-                <Said>{capital(state.because)}</Said>
+                <Said>{state.because}</Said>
               </p>
             </Verdict>
           </div>
