@@ -56,7 +56,8 @@ pub(crate) fn table(entry: &Entry, answer: &Value, width: usize) -> Option<Strin
     let is_list = |name: &str, value: &Value| {
         let item = schema.property(&schema.root, name).and_then(|list| schema.resolve(list).get("items"));
         let objects = |item: &Value| *item == true || schema.resolve(item).get("properties").is_some();
-        value.is_array() && item.is_some_and(objects)
+        // What is amiss with one thing is said with it.
+        name != "warnings" && value.is_array() && item.is_some_and(objects)
     };
     let mut lists = answer.iter().filter(|(name, value)| is_list(name, value));
     let ((name, list), None) = (lists.next()?, lists.next()) else { return None };
@@ -446,6 +447,8 @@ mod tests {
         assert_eq!(shown("flag.list", json!({"flags": [], "revision": 2}), 100), "no flags yet");
         let flag = bellwether_app::find("flag.get").unwrap();
         assert!(table(flag, &json!({"flag": {}, "states": {}}), 100).is_none());
+        let guard = bellwether_app::find("guard.status").unwrap();
+        assert!(table(guard, &json!({"rollout": {}, "verdict": {}, "warnings": []}), 100).is_none());
     }
 
     #[test]

@@ -61,8 +61,7 @@ pub(crate) fn one(entry: &Entry, answer: &Value, width: usize, brief: bool) -> O
             }
             Some(thing) => {
                 // The states say in words what the settings are.
-                let shown =
-                    thing.iter().filter(|(n, _)| !(*n == "settings" && answer.contains_key("states")));
+                let shown = thing.iter().filter(|(n, _)| *n != "settings" || !answer.contains_key("states"));
                 for (member, value) in shown {
                     lines.add(member, value, of.and_then(|of| schema.property(of, member)));
                 }
@@ -142,7 +141,7 @@ impl Lines<'_> {
             return text;
         }
         let kind = object.get(name).and_then(Value::as_str);
-        let members = object.iter().filter(|(n, v)| !v.is_null() && !(kind.is_some() && *n == name));
+        let members = object.iter().filter(|(n, v)| !v.is_null() && (kind.is_none() || *n != name));
         let members = members.map(|(member, value)| {
             let text = self.compact(member, value, of.and_then(|of| self.schema.property(of, member)));
             if value.is_object() { format!("{member}=({text})") } else { format!("{member}={text}") }
