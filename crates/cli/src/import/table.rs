@@ -105,8 +105,9 @@ impl Table {
     /// When a mapped column is missing, and when any cell will not do: the first of them are named.
     pub(super) fn read(mut from: impl Read, map: &Map) -> Result<Self, Failure> {
         let mut file = Vec::new();
-        from.read_to_end(&mut file)
-            .map_err(|e| Failure::new(format!("the file cannot be read: {e}"), "name a file of CSV, in UTF-8"))?;
+        from.read_to_end(&mut file).map_err(|e| {
+            Failure::new(format!("the file cannot be read: {e}"), "name a file of CSV, in UTF-8")
+        })?;
         let mut places = Lines { file: &file, at: 0, line: 1 };
         let mut reader = csv::Reader::from_reader(file.as_slice());
         let headers = reader.headers().map_err(|e| unreadable(&e))?.clone();

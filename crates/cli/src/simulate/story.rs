@@ -203,7 +203,12 @@ fn everyday(t: &mut Teller) {
     );
     let toggle = |flag: &str, on: bool, why: &str| json!({"flag": flag, "on": on, "why": why});
     let everybody = |flag: &str, variant: &str, why: &str| json!({"flag": flag, "default": {"serve": "variant", "variant": variant}, "why": why});
-    t.edit(t.at(0.01, 9.1), team, "flag.toggle", toggle("home-hero", true, "the home page reads its hero from the flag"));
+    t.edit(
+        t.at(0.01, 9.1),
+        team,
+        "flag.toggle",
+        toggle("home-hero", true, "the home page reads its hero from the flag"),
+    );
     t.edit(t.at(0.34, 7.0), team, "flag.target", everybody("home-hero", "sale", "sale week begins"));
     t.edit(t.at(0.42, 7.0), team, "flag.target", everybody("home-hero", "arrivals", "sale week is over"));
 
