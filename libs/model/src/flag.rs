@@ -311,21 +311,28 @@ impl Flag {
             }
         }
         for (i, rule) in setting.rules.iter().enumerate() {
+            let n = i + 1;
+            let named = if rule.name.is_empty() {
+                format!("rule {n}")
+            } else {
+                format!("rule {n} (`{}`)", rule.name)
+            };
             if rule.when.is_empty() || rule.when.iter().any(Vec::is_empty) {
                 return Err(Invalid::new(
-                    format!("rule {} (`{}`) has an empty condition", i + 1, rule.name),
+                    format!("{named} has an empty condition"),
                     "give it at least one clause; to serve everybody use the default",
                 ));
             }
             for clause in rule.when.iter().flatten() {
-                if clause.values.is_empty() || clause.attribute.is_empty() {
+                if clause.attribute.is_empty() {
                     return Err(Invalid::new(
-                        format!(
-                            "rule {} (`{}`) tests `{}` against nothing",
-                            i + 1,
-                            rule.name,
-                            clause.attribute
-                        ),
+                        format!("{named} tests no attribute"),
+                        "name an attribute and give at least one value",
+                    ));
+                }
+                if clause.values.is_empty() {
+                    return Err(Invalid::new(
+                        format!("{named} tests `{}` against nothing", clause.attribute),
                         "name an attribute and give at least one value",
                     ));
                 }

@@ -85,6 +85,21 @@ fn refusals_say_what_to_do_and_change_nothing() {
         at("f", json!({"default": {"serve": "rollout"}})),
         "409 flag `f` has no rollout here\nhint: begin one with `rollout.start`",
     );
+    for (name, attribute, values, expected) in [
+        ("", "", json!(["x"]), "rule 1 tests no attribute"),
+        ("", "plan", json!([]), "rule 1 tests `plan` against nothing"),
+        ("paying", "plan", json!([]), "rule 1 (`paying`) tests `plan` against nothing"),
+    ] {
+        let clause = json!({"attribute": attribute, "op": "is", "values": values});
+        let rule = json!({"name": name, "when": [[clause]], "serve": {"serve": "variant", "variant": "on"}});
+        check(
+            "flag.target",
+            at("f", json!({"rules": [rule]})),
+            &format!(
+                "400 in environment `production`: {expected}\nhint: name an attribute and give at least one value"
+            ),
+        );
+    }
     check(
         "change.list",
         json!({"flag": "f", "metric": "m"}),
