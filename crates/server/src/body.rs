@@ -26,18 +26,28 @@ const MOST_EVENT_BYTES: usize = Endpoint::Batch.most_bytes() + 1;
 /// answered while it writes sees a broken connection and not the answer.
 const MOST_DISCARDED: usize = 32 << 20;
 
-/// Room for the bodies that are held at once, and the time that each may take.
+/// Room for the bytes of bodies that are held at once. A clone is the same room.
 #[derive(Debug, Clone)]
-pub(crate) struct Rooms {
+pub struct Room {
     /// A permit is a byte.
-    plain: Arc<Semaphore>,
-    events: Arc<Semaphore>,
-    time: Duration,
+    bytes: Arc<Semaphore>,
 }
 
-impl Rooms {
-    pub(crate) fn new(plain: usize, events: usize, time: Duration) -> Self {
-        Self { plain: Arc::new(Semaphore::new(plain)), events: Arc::new(Semaphore::new(events)), time }
+impl Room {
+    /// Room for so many bytes.
+    #[must_use]
+    pub fn of(bytes: usize) -> Self {
+        Self { bytes: Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS))) }
+    }
+
+    /// How many bytes could be held beside those that are held now.
+    #[must_use]
+    pub fn free(&self) -> usize {
+        self.bytes.available_permits()
+    }
+
+    fn take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.bytes).try_acquire_many_owned(u32::try_from(bytes).ok()?).ok()
     }
 }
 
@@ -103,7 +113,7 @@ impl IntoResponse for Unread {
 
 /// Reads a body of at most so many bytes. Room is taken for what has come, not for what was announced:
 /// who announces much and sends little holds nothing.
-async fn read(body: Body, most: usize, room: &Arc<Semaphore>, time: Duration) -> Result<Held, Unread> {
+async fn read(body: Body, most: usize, room: &Room, time: Duration) -> Result<Held, Unread> {
     let mut held = Held::default();
     let mut refused = None;
     let mut came = 0_usize;
@@ -122,16 +132,15 @@ async fn read(body: Body, most: usize, room: &Arc<Semaphore>, time: Duration) ->
                 }
                 continue;
             }
-            let bytes = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
-            match Arc::clone(room).try_acquire_many_owned(bytes) {
-                Ok(more) => {
+            match room.take(chunk.len()) {
+                Some(more) => {
                     match &mut held.room {
                         Some(room) => room.merge(more),
                         none => *none = Some(more),
                     }
                     held.bytes.extend_from_slice(&chunk);
                 }
-                Err(_) => {
+                None => {
                     held = Held::default();
                     refused = Some(Unread::Full);
                 }
@@ -153,7 +162,7 @@ impl FromRequest<House> for Whole {
     type Rejection = Problem;
 
     fn from_request(request: Request, house: &House) -> impl Future<Output = Result<Self, Problem>> + Send {
-        let (room, time) = (Arc::clone(&house.rooms.plain), house.rooms.time);
+        let (room, time) = (house.limits.bodies.clone(), house.limits.body_time);
         async move {
             read(request.into_body(), MOST_BYTES, &room, time).await.map(Self).map_err(|e| Problem(e.into()))
         }
@@ -168,7 +177,7 @@ impl FromRequest<House> for Events {
     type Rejection = Unread;
 
     fn from_request(request: Request, house: &House) -> impl Future<Output = Result<Self, Unread>> + Send {
-        let (room, time) = (Arc::clone(&house.rooms.events), house.rooms.time);
+        let (room, time) = (house.limits.events.clone(), house.limits.body_time);
         async move { read(request.into_body(), MOST_EVENT_BYTES, &room, time).await.map(Self) }
     }
 }

@@ -39,13 +39,13 @@ proptest! {
         space in 0_usize..2_000,
         most in 0_usize..500,
     ) {
-        let room = Arc::new(Semaphore::new(space));
+        let room = Room::of(space);
         let bodies: Vec<Vec<u8>> =
             (0_u8..).zip(&sent).map(|(i, (length, _))| vec![i; *length]).collect();
         let reading = bodies.iter().zip(&sent).map(|(b, (_, piece))| read(body(b, *piece), most, &room, LONG));
         let came = run(future::join_all(reading));
         let held: usize = came.iter().flatten().map(|held| held.len()).sum();
-        prop_assert_eq!(held + room.available_permits(), space);
+        prop_assert_eq!(held + room.free(), space);
         for (body, came) in bodies.iter().zip(&came) {
             match came {
                 Ok(held) => prop_assert_eq!(&held[..], &body[..]),
@@ -60,17 +60,17 @@ proptest! {
             prop_assert!(!full, "there was room for all");
         }
         drop(came);
-        prop_assert_eq!(room.available_permits(), space, "all of it is free again");
+        prop_assert_eq!(room.free(), space, "all of it is free again");
     }
 }
 
 #[test]
 fn a_body_that_stops_coming_gives_its_room_back() {
-    let room = Arc::new(Semaphore::new(10));
+    let room = Room::of(10);
     let begun = stream::iter([Ok::<_, Infallible>(Bytes::from_static(b"12345"))]);
     let stuck = Body::from_stream(begun.chain(stream::pending()));
     assert_eq!(run(read(stuck, 10, &room, LONG)).unwrap_err(), Unread::Slow);
     let broken = stream::iter([Ok(Bytes::from_static(b"12345")), Err(io::Error::other("gone"))]);
     assert_eq!(run(read(Body::from_stream(broken), 10, &room, LONG)).unwrap_err(), Unread::Broken);
-    assert_eq!(room.available_permits(), 10);
+    assert_eq!(room.free(), 10);
 }

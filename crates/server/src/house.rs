@@ -7,7 +7,6 @@ use bellwether_app::{App, AppError};
 use tokio::sync::{Semaphore, watch};
 
 use crate::bell::Bell;
-use crate::body::Rooms;
 use crate::clock::Clock;
 use crate::committer::Committer;
 use crate::listen::Limits;
@@ -24,8 +23,7 @@ pub struct House {
     passwords: Arc<Semaphore>,
     /// Events are parsed on so many threads at once: what is parsed takes several times its bytes.
     parsing: Arc<Semaphore>,
-    /// Room for request bodies.
-    pub(crate) rooms: Rooms,
+    pub(crate) limits: Limits,
     /// After how much silence a stream says that it lives.
     pub(crate) quiet: Duration,
 }
@@ -48,7 +46,7 @@ impl House {
             closing: watch::Sender::new(false),
             passwords: Arc::new(Semaphore::new(2)),
             parsing: Arc::new(Semaphore::new(8)),
-            rooms: Rooms::new(limits.body_bytes, limits.event_bytes, limits.body_time),
+            limits: limits.clone(),
             quiet: QUIET,
         }
     }

@@ -28,6 +28,7 @@ use bellwether_app::App;
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use bell::Bell;
+pub use body::Room;
 pub use clock::Clock;
 pub use house::House;
 pub use listen::Limits;

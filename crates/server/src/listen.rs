@@ -17,6 +17,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
+use crate::body::Room;
+
 /// How much a server takes at once, and how long it waits for it.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -27,11 +29,11 @@ pub struct Limits {
     pub header_time: Duration,
     /// How long a request's body may take.
     pub body_time: Duration,
-    /// Bytes of bodies that are held at once, but for those of events. Past it requests are refused with
-    /// 503.
-    pub body_bytes: usize,
-    /// Bytes of events' bodies that are held at once. Past it they are refused with 503.
-    pub event_bytes: usize,
+    /// Room for the bodies that are held at once, but for those of events. Past it requests are refused
+    /// with 503.
+    pub bodies: Room,
+    /// Room for the bodies of events that are held at once. Past it they are refused with 503.
+    pub events: Room,
 }
 
 impl Default for Limits {
@@ -45,9 +47,9 @@ impl Default for Limits {
             // 1 MB at 70 kbit/s, 20 MB at 1.4 Mbit/s.
             body_time: Duration::from_secs(120),
             // A body of the API has a few kB and at most 1 MB.
-            body_bytes: 64 << 20,
+            bodies: Room::of(64 << 20),
             // The largest batches of a dozen senders; a batch of a browser has a few kB.
-            event_bytes: 256 << 20,
+            events: Room::of(256 << 20),
         }
     }
 }
