@@ -227,10 +227,8 @@ fn units_that_do_not_split_as_they_should_leave_the_guard_without_a_judgement() 
     assert_eq!(stepped.halted.len(), 1, "the harm is plain");
 }
 
-#[test]
-fn a_halted_rollout_goes_on_saying_what_halted_it() {
-    let mut house = House::new();
-    guarded(&house, 0.01);
+/// 3,000 users see the flag, and of those without it three in ten buy.
+fn harm(house: &House) {
     let (secret, mut dice) = (house.key("server"), Dice(7));
     let mut bought = Vec::new();
     for i in 0..3_000 {
@@ -240,6 +238,13 @@ fn a_halted_rollout_goes_on_saying_what_halted_it() {
         }
     }
     house.send(&json!({"api_key": secret, "events": bought})).unwrap();
+}
+
+#[test]
+fn a_halted_rollout_goes_on_saying_what_halted_it() {
+    let mut house = House::new();
+    guarded(&house, 0.01);
+    harm(&house);
     house.later(30 * MINUTE);
     // These come a minute before the look: their windows pass after it.
     for i in 3_000..3_500 {
@@ -281,15 +286,7 @@ fn a_halted_rollout_goes_on_saying_what_halted_it() {
 fn a_disk_that_cannot_be_sealed_to_does_not_keep_guards_from_looking() {
     let mut house = House::with(1, |settings| settings.store.seal_rows = 1);
     guarded(&house, 0.01);
-    let (secret, mut dice) = (house.key("server"), Dice(7));
-    let mut bought = Vec::new();
-    for i in 0..3_000 {
-        let user = format!("user-{i}");
-        if house.shown("f", &user) == "off" && dice.below(0.3) {
-            bought.push(json!({"event_type": "buy", "user_id": user}));
-        }
-    }
-    house.send(&json!({"api_key": secret, "events": bought})).unwrap();
+    harm(&house);
     std::fs::remove_dir_all(house.dir.path().join("events/parts")).unwrap();
     house.later(30 * MINUTE);
     assert!(house.app.step(house.now).is_err(), "there is nowhere to seal to");
