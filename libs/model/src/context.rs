@@ -1,26 +1,84 @@
-//! Model: whom or what a flag is evaluated for. A context is a targeting key and attributes.
+//! Model: whom or what a flag is evaluated for. A context is a targeting key and attributes, laid out
+//! so that an attribute is found by comparing a few numbers.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
 use crate::Json;
+use crate::fingerprint::fingerprint;
 
 /// The subject of an evaluation: an id and what is known about it.
 ///
 /// Attributes are looked up by name; a name with dots walks into objects (`"plan.tier"`), the whole
 /// name first. `targetingKey` and `user_id` both name the user and stand for each other.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Parts", into = "Parts")]
 pub struct Context {
     /// The id of the user, OFREP's `targetingKey` and Amplitude's `user_id`; never empty.
     key: Option<String>,
+    /// Half a fingerprint of each attribute's name, in their order.
+    names: Box<[u32]>,
     /// Everything else that is known.
+    attributes: Box<[(String, Json)]>,
+}
+
+/// The stored form of a context.
+#[derive(Serialize, Deserialize)]
+struct Parts {
+    key: Option<String>,
     attributes: Map<String, Json>,
+}
+
+impl From<Parts> for Context {
+    fn from(parts: Parts) -> Self {
+        Self::new(parts.key.as_deref(), parts.attributes)
+    }
+}
+
+impl From<Context> for Parts {
+    fn from(context: Context) -> Self {
+        Self { key: context.key, attributes: context.attributes.into_iter().collect() }
+    }
+}
+
+/// An attribute's name, prepared to be looked up many times.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attribute {
+    hash: u32,
+    name: Box<str>,
+    /// Where the name has dots: the first step and those that follow.
+    path: Option<Box<(u32, Box<[Box<str>]>)>>,
+}
+
+impl Attribute {
+    /// Prepares a name.
+    pub fn new(name: &str) -> Self {
+        let path = name.contains('.').then(|| {
+            let steps: Box<[Box<str>]> = name.split('.').map(Into::into).collect();
+            Box::new((steps.first().map_or(0, |first| half(first)), steps))
+        });
+        Self { hash: half(name), name: name.into(), path }
+    }
+
+    /// The name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+#[allow(clippy::cast_possible_truncation)]
+fn half(name: &str) -> u32 {
+    fingerprint(name) as u32
 }
 
 impl Context {
     /// A context; an empty key is no key.
     pub fn new(key: Option<&str>, attributes: Map<String, Json>) -> Self {
-        Self { key: key.filter(|k| !k.is_empty()).map(str::to_owned), attributes }
+        Self {
+            key: key.filter(|k| !k.is_empty()).map(str::to_owned),
+            names: attributes.keys().map(|name| half(name)).collect(),
+            attributes: attributes.into_iter().collect(),
+        }
     }
 
     /// The id of the user, if one is known.
@@ -29,23 +87,39 @@ impl Context {
     }
 
     /// The attributes as they were given, without the key.
-    pub fn attributes(&self) -> &Map<String, Json> {
-        &self.attributes
+    pub fn attributes(&self) -> impl Iterator<Item = (&str, &Json)> {
+        self.attributes.iter().map(|(name, value)| (name.as_str(), value))
     }
 
-    /// One attribute by name; `None` where it is missing or null.
+    /// One attribute; `None` where it is missing or null.
+    #[inline]
+    pub fn find(&self, attribute: &Attribute) -> Option<&Json> {
+        let found = self.named(attribute.hash, &attribute.name);
+        let found = match (found, &attribute.path) {
+            (None, Some(path)) => self.walk(path.0, &path.1),
+            (found, _) => found,
+        };
+        found.filter(|v| !v.is_null())
+    }
+
+    /// One attribute by name; [`Context::find`] is for names that are asked often.
     pub fn attribute(&self, name: &str) -> Option<&Json> {
-        self.attributes
-            .get(name)
-            .or_else(|| {
-                let mut steps = name.split('.');
-                let mut at = self.attributes.get(steps.next()?)?;
-                for step in steps {
-                    at = at.as_object()?.get(step)?;
-                }
-                Some(at)
-            })
-            .filter(|v| !v.is_null())
+        self.find(&Attribute::new(name))
+    }
+
+    #[inline]
+    fn named(&self, hash: u32, name: &str) -> Option<&Json> {
+        let mut at = self.names.iter().zip(&self.attributes);
+        at.find(|(seen, (other, _))| **seen == hash && *other == *name).map(|(_, (_, value))| value)
+    }
+
+    fn walk(&self, hash: u32, steps: &[Box<str>]) -> Option<&Json> {
+        let (first, rest) = steps.split_first()?;
+        let mut at = self.named(hash, first)?;
+        for step in rest {
+            at = at.as_object()?.get(step.as_ref())?;
+        }
+        Some(at)
     }
 
     /// One attribute as text, the form in which rules compare: strings as they are, numbers and
@@ -63,6 +137,7 @@ impl Context {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
     use serde_json::json;
 
@@ -77,5 +152,8 @@ mod tests {
         assert_eq!(check("none"), None);
         assert_eq!(check("plan.tier.deep"), None);
         assert_eq!(Context::new(Some(""), Map::new()).key(), None);
+        let stored = serde_json::to_value(&context).unwrap();
+        assert_eq!(stored, json!({"key": "u1", "attributes": attributes}));
+        assert_eq!(serde_json::from_value::<Context>(stored).unwrap(), context);
     }
 }
