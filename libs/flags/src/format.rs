@@ -25,7 +25,9 @@ pub(crate) enum Amplitude {
     /// An operator of its own, with the values as they are.
     Op(&'static str),
     /// A search for each value, literally, between a prefix and a suffix.
-    Search { before: &'static str, after: &'static str },
+    Search { negated: bool, before: &'static str, after: &'static str },
+    /// A search for each pattern, where other engines read it alike.
+    Pattern { negated: bool },
 }
 
 pub(crate) fn amplitude(op: Op) -> Option<Amplitude> {
@@ -42,8 +44,29 @@ pub(crate) fn amplitude(op: Op) -> Option<Amplitude> {
         Op::VersionLessOrEqual => "version less or equal",
         Op::VersionGreater => "version greater",
         Op::VersionGreaterOrEqual => "version greater or equal",
-        Op::StartsWith => return Some(Amplitude::Search { before: "^", after: "" }),
+        Op::SetIs => "set is",
+        Op::SetIsNot => "set is not",
+        Op::SetContains => "set contains",
+        Op::SetDoesNotContain => "set does not contain",
+        Op::SetContainsAny => "set contains any",
+        Op::SetDoesNotContainAny => "set does not contain any",
+        Op::StartsWith => return Some(Amplitude::Search { negated: false, before: "^", after: "" }),
+        Op::DoesNotStartWith => return Some(Amplitude::Search { negated: true, before: "^", after: "" }),
         // `$` would also match before a last line break in Python.
-        Op::EndsWith => return Some(Amplitude::Search { before: "", after: "(?![\\s\\S])" }),
+        Op::EndsWith => return Some(Amplitude::Search { negated: false, before: "", after: END }),
+        Op::DoesNotEndWith => return Some(Amplitude::Search { negated: true, before: "", after: END }),
+        Op::Matches => return Some(Amplitude::Pattern { negated: false }),
+        Op::DoesNotMatch => return Some(Amplitude::Pattern { negated: true }),
+        Op::VersionIs
+        | Op::VersionIsNot
+        | Op::VersionCaret
+        | Op::VersionTilde
+        | Op::Before
+        | Op::After
+        | Op::InNetwork
+        | Op::NotInNetwork => return None,
     }))
 }
+
+/// The end of a text, in JavaScript and in Python.
+pub(crate) const END: &str = "(?![\\s\\S])";

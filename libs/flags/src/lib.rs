@@ -8,8 +8,8 @@
 //! [`amplitude::export`], agree with the server on every user.
 //!
 //! ```
-//! use bellwether_flags::Ruleset;
-//! use bellwether_model::{Context, EnvironmentKey, Flag, Revision};
+//! use bellwether_flags::{Ruleset, Source};
+//! use bellwether_model::{Context, Environment, Flag, Revision};
 //! let flag: Flag = serde_json::from_value(serde_json::json!({
 //!     "key": "checkout", "kind": "boolean", "created": 0,
 //!     "variants": [{"key": "on", "value": true}, {"key": "off", "value": false}],
@@ -18,8 +18,9 @@
 //!                    "serve": {"serve": "variant", "variant": "on"}}],
 //!         "default": {"serve": "variant", "variant": "off"}}}
 //! }))?;
-//! let production: EnvironmentKey = "production".parse()?;
-//! let rules = Ruleset::compile(&production, Revision(1), [&flag], &|_| [].into())?;
+//! let production: Environment =
+//!     serde_json::from_value(serde_json::json!({"key": "production", "name": "Production"}))?;
+//! let rules = Ruleset::compile(&production, Revision(1), Source::of_flags([&flag]))?;
 //! let attributes = serde_json::json!({"country": "FI"}).as_object().cloned().unwrap_or_default();
 //! let answer = rules.evaluate("checkout", &Context::new(Some("u1"), attributes)).unwrap();
 //! assert_eq!(answer.variant.as_str(), "on");
@@ -29,15 +30,19 @@
 
 pub mod amplitude;
 mod bucket;
+mod compile;
 mod evaluate;
 mod explain;
 mod format;
+mod ids;
+mod pattern;
 mod ruleset;
 mod test;
 mod text;
 
 pub use bucket::{Bucket, bucket, threshold};
-pub use evaluate::{Evaluation, Reason};
-pub use explain::{Bucketed, ClauseStep, Explanation, Step, Stretch};
+pub use evaluate::{Evaluation, Membership, Reason};
+pub use explain::{Bucketed, ClauseStep, ConditionStep, Explanation, Placed, SegmentStep, Step, Stretch};
 pub use format::{Format, formats};
-pub use ruleset::Ruleset;
+pub use ids::Ids;
+pub use ruleset::{Ruleset, Source};

@@ -46,8 +46,15 @@ impl From<Context> for Parts {
 pub struct Attribute {
     hash: u32,
     name: Box<str>,
-    /// Where the name has dots: the first step and those that follow.
-    path: Option<Box<(u32, Box<[Box<str>]>)>>,
+    path: Option<Box<Path>>,
+}
+
+/// A name with dots, as the steps by which it walks into objects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Path {
+    /// Of the first step.
+    hash: u32,
+    steps: Box<[Box<str>]>,
 }
 
 impl Attribute {
@@ -55,7 +62,7 @@ impl Attribute {
     pub fn new(name: &str) -> Self {
         let path = name.contains('.').then(|| {
             let steps: Box<[Box<str>]> = name.split('.').map(Into::into).collect();
-            Box::new((steps.first().map_or(0, |first| half(first)), steps))
+            Box::new(Path { hash: steps.first().map_or(0, |first| half(first)), steps })
         });
         Self { hash: half(name), name: name.into(), path }
     }
@@ -96,7 +103,7 @@ impl Context {
     pub fn find(&self, attribute: &Attribute) -> Option<&Json> {
         let found = self.named(attribute.hash, &attribute.name);
         let found = match (found, &attribute.path) {
-            (None, Some(path)) => self.walk(path.0, &path.1),
+            (None, Some(path)) => self.walk(path),
             (found, _) => found,
         };
         found.filter(|v| !v.is_null())
@@ -113,9 +120,9 @@ impl Context {
         at.find(|(seen, (other, _))| **seen == hash && *other == *name).map(|(_, (_, value))| value)
     }
 
-    fn walk(&self, hash: u32, steps: &[Box<str>]) -> Option<&Json> {
-        let (first, rest) = steps.split_first()?;
-        let mut at = self.named(hash, first)?;
+    fn walk(&self, path: &Path) -> Option<&Json> {
+        let (first, rest) = path.steps.split_first()?;
+        let mut at = self.named(path.hash, first)?;
         for step in rest {
             at = at.as_object()?.get(step.as_ref())?;
         }

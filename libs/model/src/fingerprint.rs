@@ -1,5 +1,6 @@
 //! Model: 64-bit fingerprints of text, by which attributes are found and long lists of ids are held.
-//! They live in memory only: nothing that is stored or sent depends on them.
+//! They live in memory: what is stored does not depend on them, and a tag that is sent may change with
+//! a version.
 
 /// A fingerprint: two rounds of folded 64 x 64 to 128 bit multiplication, as in wyhash. Texts that
 /// nobody chose to collide do so with a probability of 2^-64; the function is no secret and no

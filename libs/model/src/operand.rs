@@ -1,6 +1,7 @@
 //! Model: what the values of a clause look like: patterns, points in time, networks, versions. Each is
 //! parsed here once, so that what a person may save is what an evaluation can use.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -82,7 +83,7 @@ pub fn pattern(text: &str) -> Result<Regex, Invalid> {
 ///
 /// # Errors
 /// Where it is no pattern, and why.
-pub fn syntax(text: &str) -> Result<Ast, ast::Error> {
+pub fn syntax(text: &str) -> Result<Ast, Box<ast::Error>> {
     let mut tree = ast::parse::ParserBuilder::new().nest_limit(64).build().parse(text)?;
     to_ascii(&mut tree);
     Ok(tree)
@@ -240,11 +241,11 @@ fn bits(address: IpAddr) -> u128 {
 
 /// `major.minor[.patch[-prerelease]]`. A pre-release comes before its release, and pre-releases are
 /// compared as text: what the Amplitude engine does, not what semver.org says.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Version<'a> {
     numbers: [f64; 3],
     /// With its hyphen.
-    pre_release: Option<&'a str>,
+    pre_release: Option<Cow<'a, str>>,
 }
 
 impl<'a> Version<'a> {
@@ -265,16 +266,21 @@ impl<'a> Version<'a> {
                 if ids.starts_with('.') || ids.contains("..") || !ids.bytes().all(word) {
                     return None;
                 }
-                Some(rest)
+                Some(rest.into())
             }
         };
         Some(Self { numbers: [major, minor, patch], pre_release })
     }
 
+    /// The same, kept.
+    pub fn into_owned(self) -> Version<'static> {
+        Version { numbers: self.numbers, pre_release: self.pre_release.map(|p| p.into_owned().into()) }
+    }
+
     /// Earlier or later.
     pub fn compare(&self, other: &Version<'_>) -> Ordering {
         let numbers = self.numbers.partial_cmp(&other.numbers).unwrap_or(Ordering::Equal);
-        numbers.then_with(|| match (self.pre_release, other.pre_release) {
+        numbers.then_with(|| match (&self.pre_release, &other.pre_release) {
             (None, None) => Ordering::Equal,
             (None, Some(_)) => Ordering::Greater,
             (Some(_), None) => Ordering::Less,
