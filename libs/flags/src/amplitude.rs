@@ -269,7 +269,7 @@ fn gate_flag(key: &str, kind: &str, variant: &str, gate: &Gate, revision: Revisi
         gate.spans.iter().map(|span| json!({"variant": variant, "range": span.positions})).collect();
     let segment = json!({
         "bucket": {
-            "selector": ["context", "user", gate.unit.attribute()],
+            "selector": unit_selector(gate.unit),
             "salt": gate.salted.salt(),
             "allocations": [{"range": [0, 100], "distributions": ranges}],
         },
@@ -327,7 +327,7 @@ fn branch_json(flag: &Compiled, branch: &Branch) -> Map<String, Json> {
         Serves::One(outcome) => outcome,
         Serves::Split { salted, arms } => {
             let bucket = json!({
-                "selector": ["context", "user", flag.unit.attribute()],
+                "selector": unit_selector(flag.unit),
                 "salt": salted.salt(),
                 "allocations": [{"range": [0, 100], "distributions": distributions(arms)}],
             });
@@ -356,9 +356,7 @@ fn listed(list: &ListId, ids: &Ids, unit: Unit, cohorts: &mut BTreeSet<ListId>) 
         Some(texts) if texts.iter().any(|id| id == NONE) => {
             Err(format!("the id `{NONE}` on a list means \"no id\" in Amplitude's format"))
         }
-        Some(texts) => {
-            Ok(json!({"selector": ["context", "user", unit.attribute()], "op": "is", "values": texts}))
-        }
+        Some(texts) => Ok(json!({"selector": unit_selector(unit), "op": "is", "values": texts})),
         None if unit != Unit::User => Err(format!(
             "a list of {} ids is a cohort, and its SDKs load cohorts of users only, not by `{}`",
             ids.len(),
@@ -403,6 +401,14 @@ fn literally(text: &str) -> String {
         pattern::literally(c, &mut pattern);
     }
     pattern
+}
+
+/// Where Amplitude's engine finds the id of a unit.
+fn unit_selector(unit: Unit) -> Vec<&'static str> {
+    match unit {
+        Unit::User | Unit::Device => vec!["context", "user", unit.attribute()],
+        Unit::Session | Unit::Account => vec!["context", "user", "user_properties", unit.attribute()],
+    }
 }
 
 /// Where Amplitude's engine finds an attribute.

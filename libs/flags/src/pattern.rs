@@ -17,8 +17,9 @@ use crate::format::END;
 pub(crate) fn portable(pattern: &str) -> Result<String, String> {
     let mut out = String::with_capacity(pattern.len() + 16);
     let tree = Parser::new().parse(pattern).map_err(|e| e.to_string())?;
-    write(&tree, false, &mut out).map_err(|why| {
-        format!("the pattern `{pattern}` {why}, which its SDKs read otherwise or not at all")
+    write(&tree, false, &mut out).map_err(|why| match why {
+        NESTED => format!("the pattern `{pattern}` {NESTED}"),
+        why => format!("the pattern `{pattern}` {why}, which its SDKs read otherwise"),
     })?;
     Ok(out)
 }
