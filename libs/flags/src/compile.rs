@@ -34,7 +34,6 @@ pub(crate) struct Compiler<'a> {
 /// What it makes.
 pub(crate) struct Output {
     pub(crate) flags: Vec<Compiled>,
-    pub(crate) places: FxHashMap<FlagKey, usize>,
     pub(crate) segments: Vec<Arc<Members>>,
     pub(crate) etag: u64,
 }
@@ -90,7 +89,7 @@ impl<'a> Compiler<'a> {
             flags.push(self.flag(flag, setting)?);
         }
         let segments = self.segments.into_values().collect();
-        Ok(Output { flags, places: self.places, segments, etag: self.etag.0 })
+        Ok(Output { flags, segments, etag: self.etag.0 })
     }
 
     fn flag(&mut self, flag: &'a Flag, setting: &Setting) -> Result<Compiled, Invalid> {

@@ -4,12 +4,12 @@
 use std::fmt;
 use std::sync::Arc;
 
+use bellwether_model::fingerprint::fingerprint;
 use bellwether_model::flag::Kind;
 use bellwether_model::{
     Bucketing, Clause, Context, Environment, EnvironmentKey, Flag, FlagKey, Holdout, HoldoutKey, Invalid,
     Json, Layer, LayerKey, ListId, Revision, Segment, SegmentKey, Unit, VariantKey, prerequisite,
 };
-use rustc_hash::FxHashMap;
 
 use crate::bucket::Salted;
 use crate::compile::Compiler;
@@ -26,7 +26,10 @@ pub struct Ruleset {
     bucketing: Bucketing,
     revision: Revision,
     flags: Box<[Compiled]>,
-    places: FxHashMap<FlagKey, usize>,
+    /// Where a flag is, by the fingerprint of its key: open addressing, at most half full.
+    table: Box<[(u64, u32)]>,
+    /// How many slots fingerprints are spread over; the table may go on behind them.
+    slots: usize,
     /// Segments that rules ask for, by key.
     segments: Box<[Arc<Members>]>,
     etag: u64,
@@ -247,8 +250,9 @@ impl Ruleset {
             environment: environment.key.clone(),
             bucketing: environment.bucketing,
             revision,
+            slots: compiled.flags.len() * 2 + 1,
+            table: table(&compiled.flags),
             flags: compiled.flags.into(),
-            places: compiled.places,
             segments: compiled.segments.into(),
             etag: compiled.etag,
         })
@@ -308,9 +312,48 @@ impl Ruleset {
         &self.segments
     }
 
+    #[inline]
     fn flag(&self, key: &str) -> Option<&Compiled> {
-        self.places.get(key).and_then(|at| self.flags.get(*at))
+        let print = fingerprint(key).max(1);
+        let mut at = slot(self.slots, print);
+        loop {
+            let (seen, index) = self.table.get(at)?;
+            if *seen == print {
+                return self.flags.get(*index as usize).filter(|flag| flag.key.as_str() == key);
+            }
+            if *seen == 0 {
+                return None;
+            }
+            at += 1;
+        }
     }
+}
+
+/// Where a fingerprint belongs in a table of so many slots, of which the last is always free.
+#[inline]
+#[allow(clippy::cast_possible_truncation)]
+fn slot(slots: usize, print: u64) -> usize {
+    ((u128::from(print) * slots as u128) >> 64) as usize
+}
+
+/// A table of the flags' keys. Fingerprints go in sorted, so that each is at its slot or behind it, and
+/// the table ends with a free slot.
+fn table(flags: &[Compiled]) -> Box<[(u64, u32)]> {
+    let mut prints: Vec<(u64, u32)> = flags
+        .iter()
+        .zip(0_u32..)
+        .map(|(flag, index)| (fingerprint(flag.key.as_str()).max(1), index))
+        .collect();
+    prints.sort_unstable();
+    let slots = flags.len() * 2 + 1;
+    let mut table: Vec<(u64, u32)> = Vec::with_capacity(slots + flags.len() + 1);
+    for entry in prints {
+        let at = slot(slots, entry.0).max(table.len());
+        table.resize(at, (0, 0));
+        table.push(entry);
+    }
+    table.resize(table.len().max(slots) + 1, (0, 0));
+    table.into()
 }
 
 impl Compiled {

@@ -69,9 +69,19 @@ impl Place {
     }
 }
 
-impl Seen<'_> {
-    /// Whether it, or any element of it where it is a list, holds as text.
+impl<'c> Seen<'c> {
+    /// The text, where it is text and cannot be a list.
     #[inline]
+    fn plain(self) -> Option<&'c str> {
+        let text = match self {
+            Self::Text(text) => text,
+            Self::Json(Json::String(text)) => text.as_str(),
+            Self::Json(_) => return None,
+        };
+        (text.as_bytes().first() != Some(&b'[')).then_some(text)
+    }
+
+    /// Whether it, or any element of it where it is a list, holds as text.
     pub(crate) fn any(self, mut holds: impl FnMut(&str) -> bool) -> bool {
         let text = match self {
             Self::Json(Json::Array(list)) => return text::any_element(list, holds),
@@ -115,14 +125,14 @@ enum What {
     },
     Version {
         order: Order,
-        versions: Box<[Version<'static>]>,
+        versions: Box<[Version]>,
         texts: Box<[Box<str>]>,
     },
-    SameVersion(Box<[Version<'static>]>),
+    SameVersion(Box<[Version]>),
     /// At or after a release with which this many of its numbers are shared.
     Near {
         shared: usize,
-        versions: Box<[Version<'static>]>,
+        versions: Box<[Version]>,
     },
     StartsWith(Box<[Box<str>]>),
     EndsWith(Box<[Box<str>]>),
@@ -140,17 +150,36 @@ enum What {
 /// Values that text may equal. `true` and `false` are known in any spelling.
 #[derive(Debug)]
 struct Words {
-    /// Read one after the other where they are few.
-    few: Box<[Box<str>]>,
-    many: FxHashSet<Box<str>>,
+    /// Those of up to 15 bytes, each in one number, read one after the other where they are few.
+    short: Box<[u128]>,
+    /// All, where they are many, and the longer ones.
+    others: FxHashSet<Box<str>>,
     truth: bool,
     falsehood: bool,
 }
 
 /// Up to here, reading is faster than hashing.
-const FEW: usize = 8;
+const FEW: usize = 16;
 
 impl Words {
+    fn new(values: &[String]) -> Self {
+        let few = values.len() <= FEW;
+        let mut short = Vec::new();
+        let mut others = FxHashSet::default();
+        for value in values {
+            match packed(value).filter(|_| few) {
+                Some(number) => short.push(number),
+                None => drop(others.insert(value.as_str().into())),
+            }
+        }
+        Self {
+            short: short.into(),
+            others,
+            truth: values.iter().any(|v| v.eq_ignore_ascii_case("true")),
+            falsehood: values.iter().any(|v| v.eq_ignore_ascii_case("false")),
+        }
+    }
+
     #[inline]
     fn hold(&self, text: &str) -> bool {
         if (self.truth || self.falsehood) && text.eq_ignore_ascii_case("true") {
@@ -158,9 +187,33 @@ impl Words {
         } else if (self.truth || self.falsehood) && text.eq_ignore_ascii_case("false") {
             self.falsehood
         } else {
-            self.few.iter().any(|word| **word == *text) || (!self.many.is_empty() && self.many.contains(text))
+            packed(text).is_some_and(|number| self.short.contains(&number))
+                || (!self.others.is_empty() && self.others.contains(text))
         }
     }
+}
+
+/// Text of up to 15 bytes as one number: its bytes, the first lowest, and its length on top.
+#[inline]
+fn packed(text: &str) -> Option<u128> {
+    let bytes = text.as_bytes();
+    let length = bytes.len();
+    // The last bytes are laid over the first ones, where they are the same bytes.
+    let letters = match (bytes.first_chunk::<8>(), bytes.first_chunk::<4>()) {
+        _ if length > 15 => return None,
+        (Some(first), _) => {
+            let last = bytes.last_chunk::<8>()?;
+            u128::from(u64::from_le_bytes(*first))
+                | u128::from(u64::from_le_bytes(*last)) << ((length - 8) * 8)
+        }
+        (None, Some(first)) => {
+            let last = bytes.last_chunk::<4>()?;
+            u128::from(u32::from_le_bytes(*first))
+                | u128::from(u32::from_le_bytes(*last)) << ((length - 4) * 8)
+        }
+        (None, None) => u128::from(bytes.iter().rev().fold(0_u32, |n, b| n << 8 | u32::from(*b))),
+    };
+    Some(letters | (length as u128) << 120)
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -217,8 +270,8 @@ impl Test {
         let never = || Invalid::new(format!("`{}` has no values", op.word()), "give it at least one value");
         // What it asks, whether it is negated, and what it says where there is nothing to ask.
         let (what, negated, missing) = match op {
-            Op::Is => (What::Is(words(values)), false, none),
-            Op::IsNot => (What::Is(words(values)), true, !none),
+            Op::Is => (What::Is(Words::new(values)), false, none),
+            Op::IsNot => (What::Is(Words::new(values)), true, !none),
             Op::Contains => (contains(), false, none),
             Op::DoesNotContain => (contains(), true, !none),
             Op::Less => (number(Order::Less), false, none),
@@ -256,6 +309,20 @@ impl Test {
     #[inline]
     pub(crate) fn holds(&self, seen: Option<Seen<'_>>) -> bool {
         let Some(seen) = seen else { return self.missing };
+        match seen.plain() {
+            Some(text) => self.holds_for(text),
+            None => self.holds_for_others(seen),
+        }
+    }
+
+    /// What is not of the operator's type satisfies neither it nor its negation.
+    #[inline]
+    fn holds_for(&self, text: &str) -> bool {
+        self.what.holds_for(text).is_some_and(|holds| holds != self.negated)
+    }
+
+    #[inline(never)]
+    fn holds_for_others(&self, seen: Seen<'_>) -> bool {
         match (&self.what, seen) {
             // A set operator asks the list as a whole, and anything else is no set.
             (What::SetIs(_) | What::SetContains(_) | What::SetContainsAny(_), _) => {
@@ -265,14 +332,14 @@ impl Test {
                 let number = number.as_f64().unwrap_or(f64::NAN);
                 values.iter().any(|v| order.holds(number.partial_cmp(v)))
             }
-            // A list holds when any element does, also under a negated operator. What is not of the
-            // operator's type satisfies neither it nor its negation.
-            _ => seen.any(|text| self.what.holds_for(text).is_some_and(|holds| holds != self.negated)),
+            // A list holds when any element does, also under a negated operator.
+            _ => seen.any(|text| self.holds_for(text)),
         }
     }
 }
 
 impl What {
+    #[inline]
     fn holds_for(&self, text: &str) -> Option<bool> {
         let any = |found: bool| Some(found);
         match self {
@@ -334,17 +401,6 @@ impl What {
 fn like(value: &str, element: &str) -> bool {
     let truth = |text: &str| text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false");
     value == element || (truth(value) && value.eq_ignore_ascii_case(element))
-}
-
-fn words(values: &[String]) -> Words {
-    let texts = || values.iter().map(|v| v.as_str().into());
-    let few = values.len() <= FEW;
-    Words {
-        few: if few { texts().collect() } else { Box::default() },
-        many: if few { FxHashSet::default() } else { texts().collect() },
-        truth: values.iter().any(|v| v.eq_ignore_ascii_case("true")),
-        falsehood: values.iter().any(|v| v.eq_ignore_ascii_case("false")),
-    }
 }
 
 fn contains_any(text: &str, lowered: &[Box<str>]) -> bool {
@@ -411,6 +467,23 @@ mod tests {
         check(Op::Is, &["false"], &json!(false), true);
         check(Op::IsNot, &["false"], &json!(true), true);
         check(Op::Is, &["a"], &json!("True"), false);
+    }
+
+    #[test]
+    fn short_words_are_told_apart() {
+        let all: Vec<String> = (0..40)
+            .map(|n| "abcdefghijklmnopqrstuvwxyz"[n % 5..n % 5 + n / 2].to_owned())
+            .chain(["a\0".to_owned(), "\0a".to_owned(), "ab".to_owned(), "ba".to_owned()])
+            .collect();
+        for one in &all {
+            for other in &all {
+                assert_eq!(
+                    Words::new(std::slice::from_ref(one)).hold(other),
+                    one == other,
+                    "{one:?} {other:?}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -16,8 +16,9 @@ use crate::fingerprint::fingerprint;
 pub struct Context {
     /// The id of the user, OFREP's `targetingKey` and Amplitude's `user_id`; never empty.
     key: Option<String>,
-    /// Half a fingerprint of each attribute's name, in their order.
-    names: Box<[u32]>,
+    /// A fingerprint of each attribute's name, in their order. By it alone an attribute is found: whoever
+    /// could make up a name that collides could as well give the attribute itself.
+    names: Box<[u64]>,
     /// Everything else that is known.
     attributes: Box<[(String, Json)]>,
 }
@@ -44,7 +45,7 @@ impl From<Context> for Parts {
 /// An attribute's name, prepared to be looked up many times.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attribute {
-    hash: u32,
+    print: u64,
     name: Box<str>,
     path: Option<Box<Path>>,
 }
@@ -53,7 +54,7 @@ pub struct Attribute {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Path {
     /// Of the first step.
-    hash: u32,
+    print: u64,
     steps: Box<[Box<str>]>,
 }
 
@@ -62,9 +63,9 @@ impl Attribute {
     pub fn new(name: &str) -> Self {
         let path = name.contains('.').then(|| {
             let steps: Box<[Box<str>]> = name.split('.').map(Into::into).collect();
-            Box::new(Path { hash: steps.first().map_or(0, |first| half(first)), steps })
+            Box::new(Path { print: steps.first().map_or(0, |first| fingerprint(first)), steps })
         });
-        Self { hash: half(name), name: name.into(), path }
+        Self { print: fingerprint(name), name: name.into(), path }
     }
 
     /// The name.
@@ -73,17 +74,12 @@ impl Attribute {
     }
 }
 
-#[allow(clippy::cast_possible_truncation)]
-fn half(name: &str) -> u32 {
-    fingerprint(name) as u32
-}
-
 impl Context {
     /// A context; an empty key is no key.
     pub fn new(key: Option<&str>, attributes: Map<String, Json>) -> Self {
         Self {
             key: key.filter(|k| !k.is_empty()).map(str::to_owned),
-            names: attributes.keys().map(|name| half(name)).collect(),
+            names: attributes.keys().map(|name| fingerprint(name)).collect(),
             attributes: attributes.into_iter().collect(),
         }
     }
@@ -101,8 +97,7 @@ impl Context {
     /// One attribute; `None` where it is missing or null.
     #[inline]
     pub fn find(&self, attribute: &Attribute) -> Option<&Json> {
-        let found = self.named(attribute.hash, &attribute.name);
-        let found = match (found, &attribute.path) {
+        let found = match (self.named(attribute.print), &attribute.path) {
             (None, Some(path)) => self.walk(path),
             (found, _) => found,
         };
@@ -111,18 +106,27 @@ impl Context {
 
     /// One attribute by name; [`Context::find`] is for names that are asked often.
     pub fn attribute(&self, name: &str) -> Option<&Json> {
-        self.find(&Attribute::new(name))
+        let walk = || {
+            let mut steps = name.split('.');
+            let first = steps.next()?;
+            let mut at = self.named(fingerprint(first))?;
+            for step in steps {
+                at = at.as_object()?.get(step)?;
+            }
+            Some(at)
+        };
+        self.named(fingerprint(name)).or_else(walk).filter(|v| !v.is_null())
     }
 
     #[inline]
-    fn named(&self, hash: u32, name: &str) -> Option<&Json> {
-        let mut at = self.names.iter().zip(&self.attributes);
-        at.find(|(seen, (other, _))| **seen == hash && *other == *name).map(|(_, (_, value))| value)
+    fn named(&self, print: u64) -> Option<&Json> {
+        let at = self.names.iter().position(|seen| *seen == print)?;
+        self.attributes.get(at).map(|(_, value)| value)
     }
 
     fn walk(&self, path: &Path) -> Option<&Json> {
-        let (first, rest) = path.steps.split_first()?;
-        let mut at = self.named(path.hash, first)?;
+        let (_, rest) = path.steps.split_first()?;
+        let mut at = self.named(path.print)?;
         for step in rest {
             at = at.as_object()?.get(step.as_ref())?;
         }

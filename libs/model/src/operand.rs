@@ -1,7 +1,6 @@
 //! Model: what the values of a clause look like: patterns, points in time, networks, versions. Each is
 //! parsed here once, so that what a person may save is what an evaluation can use.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -241,85 +240,103 @@ fn bits(address: IpAddr) -> u128 {
 
 /// `major.minor[.patch[-prerelease]]`. A pre-release comes before its release, and pre-releases are
 /// compared as text: what the Amplitude engine does, not what semver.org says.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Version<'a> {
-    numbers: [f64; 3],
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Version<T = Box<str>> {
+    /// In the order of the doubles that the engine has.
+    numbers: [u64; 3],
     /// With its hyphen.
-    pre_release: Option<Cow<'a, str>>,
+    pre_release: Option<T>,
 }
 
-impl<'a> Version<'a> {
+impl<'a> Version<&'a str> {
     /// A version, if it is one.
+    #[inline]
     pub fn parse(text: &'a str) -> Option<Self> {
-        let (major, rest) = digits(text)?;
-        let (minor, rest) = digits(rest.strip_prefix('.')?)?;
-        let (patch, rest) = match rest.strip_prefix('.') {
-            Some(rest) => digits(rest)?,
-            None if rest.is_empty() => (0.0, ""),
-            None => return None,
+        let bytes = text.as_bytes();
+        let (major, at) = digits(text, 0)?;
+        if bytes.get(at) != Some(&b'.') {
+            return None;
+        }
+        let (minor, at) = digits(text, at + 1)?;
+        let (patch, at) = match bytes.get(at) {
+            None => (0, at),
+            Some(b'.') => digits(text, at + 1)?,
+            Some(_) => return None,
         };
-        let pre_release = match rest.strip_prefix('-') {
-            None if rest.is_empty() => None,
-            None => return None,
-            Some(ids) => {
-                let word = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
-                if ids.starts_with('.') || ids.contains("..") || !ids.bytes().all(word) {
-                    return None;
-                }
-                Some(rest.into())
-            }
-        };
-        Some(Self { numbers: [major, minor, patch], pre_release })
+        let numbers = [major, minor, patch];
+        match bytes.get(at) {
+            None => Some(Self { numbers, pre_release: None }),
+            Some(b'-') => Self::pre_release(numbers, text.get(at..)?),
+            Some(_) => None,
+        }
+    }
+
+    fn pre_release(numbers: [u64; 3], text: &'a str) -> Option<Self> {
+        let word = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+        let ids = text.as_bytes();
+        // No identifier is empty but a single one.
+        let empty = ids.get(1) == Some(&b'.') || ids.windows(2).any(|pair| pair == b"..");
+        (!empty && ids.iter().all(word)).then_some(Self { numbers, pre_release: Some(text) })
     }
 
     /// The same, kept.
-    pub fn into_owned(self) -> Version<'static> {
-        Version { numbers: self.numbers, pre_release: self.pre_release.map(|p| p.into_owned().into()) }
+    pub fn into_owned(self) -> Version {
+        Version { numbers: self.numbers, pre_release: self.pre_release.map(Into::into) }
     }
+}
 
+impl<T: AsRef<str>> Version<T> {
     /// Earlier or later.
-    pub fn compare(&self, other: &Version<'_>) -> Ordering {
-        let numbers = self.numbers.partial_cmp(&other.numbers).unwrap_or(Ordering::Equal);
-        numbers.then_with(|| match (&self.pre_release, &other.pre_release) {
+    #[inline]
+    pub fn compare(&self, other: &Version<impl AsRef<str>>) -> Ordering {
+        self.numbers.cmp(&other.numbers).then_with(|| match (&self.pre_release, &other.pre_release) {
             (None, None) => Ordering::Equal,
             (None, Some(_)) => Ordering::Greater,
             (Some(_), None) => Ordering::Less,
-            (Some(a), Some(b)) => a.cmp(b),
+            (Some(a), Some(b)) => a.as_ref().cmp(b.as_ref()),
         })
     }
 
     /// Whether the first `n` of major, minor and patch are the same.
-    pub fn shares(&self, other: &Version<'_>, n: usize) -> bool {
+    pub fn shares(&self, other: &Version<impl AsRef<str>>, n: usize) -> bool {
         self.numbers.iter().zip(&other.numbers).take(n).all(|(a, b)| a == b)
-    }
-
-    /// Major, minor and patch, where they are written in full and without leading zeros, and the text
-    /// is nothing else: the form in which every format reads a version alike.
-    pub fn is_plain(text: &str) -> bool {
-        let part = |part: &str| {
-            !part.is_empty()
-                && part.len() <= 9
-                && part.bytes().all(|b| b.is_ascii_digit())
-                && (part == "0" || !part.starts_with('0'))
-        };
-        text.split('.').count() == 3 && text.split('.').all(part)
     }
 }
 
-/// Leading decimal digits as a number, and what follows them.
-fn digits(text: &str) -> Option<(f64, &str)> {
-    let end = text.bytes().position(|b| !b.is_ascii_digit()).unwrap_or(text.len());
-    let (digits, rest) = text.split_at_checked(end)?;
-    if digits.is_empty() {
-        return None;
-    }
-    // Nine digits fit, and their double is exact.
-    let number = if end <= 9 {
-        f64::from(digits.bytes().fold(0_u32, |n, b| n * 10 + u32::from(b - b'0')))
-    } else {
-        digits.parse().ok()?
+/// Whether it is major, minor and patch, written in full and without leading zeros, and nothing else:
+/// the form in which every format reads a version alike.
+pub fn is_plain_version(text: &str) -> bool {
+    let part = |part: &str| {
+        let digits = !part.is_empty() && part.len() <= 9 && part.bytes().all(|b| b.is_ascii_digit());
+        digits && (part == "0" || !part.starts_with('0'))
     };
-    Some((number, rest))
+    text.split('.').count() == 3 && text.split('.').all(part)
+}
+
+/// A number that may not be exact as a double: the double itself where it is exact, and above all those
+/// its bits, of which the order is its own.
+#[cold]
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn large(digits: &str) -> Option<u64> {
+    let double: f64 = digits.parse().ok()?;
+    Some(if double < 9_007_199_254_740_992.0 { double as u64 } else { double.to_bits() })
+}
+
+/// The decimal digits from `at` on, as a number that is ordered as their double is, and where they end.
+#[inline]
+fn digits(text: &str, at: usize) -> Option<(u64, usize)> {
+    let digits = text.as_bytes().get(at..)?;
+    let mut number = 0_u64;
+    let mut count = 0;
+    while let Some(digit) = digits.get(count).map(|b| b.wrapping_sub(b'0')).filter(|d| *d < 10) {
+        number = number.wrapping_mul(10).wrapping_add(u64::from(digit));
+        count += 1;
+    }
+    match count {
+        0 => None,
+        1..=15 => Some((number, at + count)),
+        _ => Some((large(text.get(at..at + count)?)?, at + count)),
+    }
 }
 
 #[cfg(test)]
@@ -337,6 +354,11 @@ mod tests {
                 assert_eq!(order, i.cmp(&j), "{a} {b}");
             }
         }
+        let large = |text: &'static str| Version::parse(text).unwrap();
+        assert!(large("9007199254740992.0").compare(&large("9007199254740993.0")).is_eq());
+        assert!(large("9007199254740994.0").compare(&large("9007199254740993.0")).is_gt());
+        assert!(large("00000000000000000001.0").compare(&large("1.0")).is_eq());
+        assert!(large("99999999999999999999999999.0").compare(&large("9007199254740994.0")).is_gt());
         for text in [
             "",
             "1",
