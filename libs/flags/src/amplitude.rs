@@ -14,6 +14,7 @@ use crate::bucket::threshold;
 use crate::evaluate::Evaluation;
 use crate::format::{Amplitude, amplitude};
 use crate::ids::Ids;
+use crate::javascript;
 use crate::pattern;
 use crate::ruleset::{Arm, Branch, Compiled, Condition, Gate, Members, Outcome, Part, Ruleset, Serves, When};
 use crate::test::NONE;
@@ -417,80 +418,14 @@ fn selector(attribute: &str) -> Result<Vec<&str>, String> {
         return Ok(vec!["context", "user", "user_id"]);
     }
     let mut selector = vec!["context", "user"];
-    for (depth, step) in attribute.split('.').enumerate() {
+    for (depth, step) in javascript::steps(attribute)?.enumerate() {
         if depth == 0 && !FIELDS.contains(&step) {
             selector.push("user_properties");
-        }
-        if step.is_empty() {
-            return Err(format!("the attribute `{attribute}` has an empty step, which its SDKs never find"));
-        }
-        let index = depth > 0 && (step.bytes().all(|b| b.is_ascii_digit()) || LIST_MEMBERS.contains(&step));
-        if index || OBJECT_MEMBERS.contains(&step) {
-            return Err(format!(
-                "the attribute `{attribute}` has the step `{step}`, which JavaScript finds where there is no such property"
-            ));
         }
         selector.push(step);
     }
     Ok(selector)
 }
-
-/// What every object has in JavaScript without being given it.
-const OBJECT_MEMBERS: [&str; 12] = [
-    "__defineGetter__",
-    "__defineSetter__",
-    "__lookupGetter__",
-    "__lookupSetter__",
-    "__proto__",
-    "constructor",
-    "hasOwnProperty",
-    "isPrototypeOf",
-    "propertyIsEnumerable",
-    "toLocaleString",
-    "toString",
-    "valueOf",
-];
-
-/// What every list has besides.
-const LIST_MEMBERS: [&str; 37] = [
-    "at",
-    "concat",
-    "copyWithin",
-    "entries",
-    "every",
-    "fill",
-    "filter",
-    "find",
-    "findIndex",
-    "findLast",
-    "findLastIndex",
-    "flat",
-    "flatMap",
-    "forEach",
-    "includes",
-    "indexOf",
-    "join",
-    "keys",
-    "lastIndexOf",
-    "length",
-    "map",
-    "pop",
-    "push",
-    "reduce",
-    "reduceRight",
-    "reverse",
-    "shift",
-    "slice",
-    "some",
-    "sort",
-    "splice",
-    "toReversed",
-    "toSorted",
-    "toSpliced",
-    "unshift",
-    "values",
-    "with",
-];
 
 /// `value` is text, as Amplitude's flags have it: the variant's own text or number, and the
 /// variant's key where the value is a boolean or JSON. `payload` is the value itself.

@@ -8,15 +8,19 @@ const { FlagdCore } = createRequire(process.cwd() + '/')('@openfeature/flagd-cor
 const quiet = { error() {}, warn() {}, info() {}, debug() {} };
 for await (const line of createInterface({ input: process.stdin })) {
   const { document, contexts } = JSON.parse(line);
-  const core = new FlagdCore(undefined, quiet, { disableDynamicCodeGeneration: true });
-  core.setConfigurations(JSON.stringify(document));
-  const answers = contexts.map((context) =>
-    Object.fromEntries(
-      [...core.getFlags()].map(([key, flag]) => {
-        const { variant, reason, errorMessage } = flag.evaluate(context, quiet);
-        return [key, [variant ?? errorMessage ?? null, reason]];
-      }),
-    ),
-  );
-  console.log(JSON.stringify(answers));
+  // An engine that writes code, and one that reads the rule.
+  const [written, read] = [false, true].map((disableDynamicCodeGeneration) => {
+    const core = new FlagdCore(undefined, quiet, { disableDynamicCodeGeneration });
+    core.setConfigurations(JSON.stringify(document));
+    return contexts.map((context) =>
+      Object.fromEntries(
+        [...core.getFlags()].map(([key, flag]) => {
+          const { variant, reason, errorMessage } = flag.evaluate(context, quiet);
+          return [key, [variant ?? errorMessage ?? null, reason]];
+        }),
+      ),
+    );
+  });
+  const same = JSON.stringify(written) === JSON.stringify(read);
+  console.log(JSON.stringify(same ? written : contexts.map((_, i) => ({ written: written[i], read: read[i] }))));
 }

@@ -141,9 +141,9 @@ pub(crate) fn clause(ops: Vec<String>) -> impl Strategy<Value = Value> {
         .prop_map(|(op, attribute, values)| json!({"attribute": attribute, "op": op, "values": values}))
 }
 
-fn condition(ops: Vec<String>) -> impl Strategy<Value = Value> {
+fn condition(clause: BoxedStrategy<Value>) -> impl Strategy<Value = Value> {
     prop_oneof![
-        3 => clause(ops),
+        3 => clause,
         1 => (select(&["s0", "s1"][..]), any::<bool>()).prop_map(|(s, not)| json!({"segment": s, "not": not})),
     ]
 }
@@ -182,8 +182,8 @@ fn unit() -> impl Strategy<Value = &'static str> {
 }
 
 /// A flag that may need those before it, in a layer and a team that may be there.
-fn flag(at: usize, ops: Vec<String>) -> impl Strategy<Value = Value> {
-    let rule = (prop::collection::vec(prop::collection::vec(condition(ops), 1..3), 1..3), serve());
+fn flag(at: usize, clause: BoxedStrategy<Value>) -> impl Strategy<Value = Value> {
+    let rule = (prop::collection::vec(prop::collection::vec(condition(clause), 1..3), 1..3), serve());
     let values = select(vec![
         ("boolean", json!([true, true, false])),
         ("string", json!(["x", "", "off"])),
@@ -222,9 +222,9 @@ fn flag(at: usize, ops: Vec<String>) -> impl Strategy<Value = Value> {
         )
 }
 
-fn segment(key: &'static str, ops: Vec<String>) -> impl Strategy<Value = Value> {
+fn segment(key: &'static str, clause: BoxedStrategy<Value>) -> impl Strategy<Value = Value> {
     let list = || prop::option::of(select(&["i0", "i1"][..]));
-    let when = prop::collection::vec(prop::collection::vec(clause(ops), 1..3), 0..3);
+    let when = prop::collection::vec(prop::collection::vec(clause, 1..3), 0..3);
     (when, list(), list(), unit()).prop_map(move |(when, included, excluded, unit)| {
         json!({"key": key, "when": when, "included": included, "excluded": excluded, "unit": unit, "created": 0})
     })
@@ -263,8 +263,16 @@ pub(crate) fn ids() -> impl Strategy<Value = Vec<String>> {
 
 /// A world whose clauses use these operators.
 pub(crate) fn world(bucketing: &'static str, ops: Vec<String>) -> impl Strategy<Value = World> {
-    let flags = (0..4).map(|at| flag(at, ops.clone()).boxed()).collect::<Vec<_>>();
-    let segments = (segment("s0", ops.clone()), segment("s1", ops));
+    world_of(bucketing, clause(ops).boxed())
+}
+
+/// A world with such clauses.
+pub(crate) fn world_of(
+    bucketing: &'static str,
+    clause: BoxedStrategy<Value>,
+) -> impl Strategy<Value = World> {
+    let flags = (0..4).map(|at| flag(at, clause.clone()).boxed()).collect::<Vec<_>>();
+    let segments = (segment("s0", clause.clone()), segment("s1", clause));
     let holdouts = prop::sample::subsequence(vec![0, 1], 0..=2)
         .prop_flat_map(|at| at.into_iter().map(|i| holdout(["h0", "h1"][i]).boxed()).collect::<Vec<_>>());
     (flags, segments, (layer("l0"), layer("l1")), holdouts, (ids(), ids())).prop_map(
@@ -337,4 +345,104 @@ pub(crate) fn user() -> impl Strategy<Value = Value> {
             }
             user
         })
+}
+
+/// The attributes of typed contexts, each with what it is asked for: flagd's providers agree on these.
+const TYPED: [(&str, &str); 8] = [
+    ("country", "text"),
+    ("plan.tier", "text"),
+    ("email", "text"),
+    ("targetingKey", "text"),
+    ("beta", "truth"),
+    ("age", "number"),
+    ("version", "version"),
+    ("tags", "list"),
+];
+const PLAIN: [&str; 13] =
+    ["", " ", "fi", "FI", "Finland", "10", "9.5", "a+b", "null", "x@Example.com", ".com", "(none)", "ÄÖ"];
+const PLAIN_VERSIONS: [&str; 6] = ["1.2.3", "1.10.0", "2.0.0", "0.9.1", "1.2.3-rc.1", "2.0.0-beta.11"];
+
+/// A clause that flagd says for typed contexts.
+pub(crate) fn typed_clause() -> impl Strategy<Value = Value> {
+    select(&TYPED[..])
+        .prop_flat_map(|(attribute, kind)| {
+            let text =
+                ["is", "is_not", "starts_with", "ends_with", "does_not_start_with", "does_not_end_with"];
+            let ops: Vec<&str> = match kind {
+                "text" => text.to_vec(),
+                "truth" => vec!["is", "is_not"],
+                "number" => vec!["less", "less_or_equal", "greater", "greater_or_equal", "is", "is_not"],
+                "version" => ops_with("version_"),
+                _ => [ops_with("set_"), text.to_vec()].concat(),
+            };
+            let values = match kind {
+                "truth" => words(&["true", "False", "yes", "TRUE"]).boxed(),
+                "number" => words(&["10", "9.5", "-3", "0", "x", "(none)", "1e2"]).boxed(),
+                "version" => words(&PLAIN_VERSIONS[..4]).boxed(),
+                _ => words(&PLAIN).boxed(),
+            };
+            (Just(attribute), select(ops), values)
+        })
+        .prop_map(|(attribute, op, values)| json!({"attribute": attribute, "op": op, "values": values}))
+}
+
+fn ops_with(prefix: &str) -> Vec<&'static str> {
+    let all: &'static [&'static str] = &[
+        "version_less",
+        "version_less_or_equal",
+        "version_greater",
+        "version_greater_or_equal",
+        "version_is",
+        "version_is_not",
+        "version_caret",
+        "version_tilde",
+        "set_is",
+        "set_is_not",
+        "set_contains",
+        "set_does_not_contain",
+        "set_contains_any",
+        "set_does_not_contain_any",
+    ];
+    all.iter().copied().filter(|op| op.starts_with(prefix)).collect()
+}
+
+/// A typed context, as flagd's providers take it.
+pub(crate) fn typed_context() -> impl Strategy<Value = Value> {
+    let text = || select(&PLAIN[..]).prop_map(Value::from);
+    let id = || (0..60).prop_map(|n| json!(format!("u-{n}")));
+    let some = |value: BoxedStrategy<Value>| prop::option::weighted(0.75, value);
+    let values = (
+        (some(id().boxed()), some(id().boxed()), some(id().boxed()), some(id().boxed())),
+        (some(text().boxed()), some(text().boxed()), some(text().boxed())),
+        some(any::<bool>().prop_map(Value::from).boxed()),
+        some(
+            prop_oneof![
+                (-20_i64..20).prop_map(Value::from),
+                (-40_i64..40).prop_map(|n| json!(n as f64 / 4.0))
+            ]
+            .boxed(),
+        ),
+        some(select(&PLAIN_VERSIONS[..]).prop_map(Value::from).boxed()),
+        some(prop::collection::vec(text(), 0..4).prop_map(Value::from).boxed()),
+    );
+    values.prop_map(|((user, device, session, account), (country, tier, email), beta, age, version, tags)| {
+        let mut context = serde_json::Map::new();
+        let all = [
+            ("targetingKey", user),
+            ("device_id", device),
+            ("session_id", session),
+            ("account_id", account),
+            ("country", country),
+            ("plan", tier.map(|tier| json!({"tier": tier}))),
+            ("email", email),
+            ("beta", beta),
+            ("age", age),
+            ("version", version),
+            ("tags", tags),
+        ];
+        for (name, value) in all {
+            context.extend(value.map(|value| (name.to_owned(), value)));
+        }
+        context.into()
+    })
 }
