@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use bellwether_flags::{Ids, Reason, Ruleset, Source, amplitude};
-use bellwether_model::{Context, Environment, Flag, ListId, Revision};
+use bellwether_flags::{Format, Ids, Reason, Ruleset, Source, amplitude, flagd, formats};
+use bellwether_model::{Context, Environment, Flag, ListId, Op, Revision};
 use serde_json::{Value, json};
 
 /// A flag on which everything is used.
@@ -238,4 +238,68 @@ fn a_context_is_what_rules_can_see_of_a_user() {
     );
     let number = amplitude::context(json!({"user_id": 7}).as_object().unwrap());
     assert_eq!(number.key(), Some("7"));
+}
+
+/// The whole table, so that a change of it is seen.
+#[test]
+fn every_operator_says_where_it_holds() {
+    let line = |op: Op| {
+        let other = |format| if formats(op).contains(&format) { "yes" } else { "no" };
+        format!("{}: amplitude {}, flagd {}", op.word(), other(Format::Amplitude), other(Format::Flagd))
+    };
+    insta::assert_snapshot!(Op::ALL.map(line).join("\n"));
+}
+
+#[test]
+fn a_flagd_definition() {
+    let export = flagd::export(&compile(&checkout()));
+    assert_eq!(export.left_out, []);
+    insta::assert_json_snapshot!(export.document);
+}
+
+#[test]
+fn what_flagd_cannot_say_is_left_out() {
+    let check = |op: &str, value: &str, why: &str| {
+        let mut flag = checkout();
+        flag["settings"]["production"]["rules"][0]["when"] =
+            json!([[{"attribute": "country", "op": op, "values": [value]}]]);
+        let export = flagd::export(&compile(&flag));
+        assert_eq!(export.document["flags"], json!({}));
+        assert!(export.left_out[0].1.contains(why), "{}", export.left_out[0].1);
+    };
+    check("contains", "FI", "no operator for `contains`");
+    check("matches", "^F", "no operator for `matches`");
+    check("in_network", "10.0.0.0/8", "no operator for `in_network`");
+    check("version_less", "2.0.0-rc.1", "is not plain `major.minor.patch`");
+    check("is", "[1]", "may be an object or a list");
+    let mut list = checkout();
+    list["kind"] = "json".into();
+    list["variants"] = json!([
+        {"key": "new", "value": {}}, {"key": "old", "value": []}, {"key": "none", "value": {}}]);
+    let export = flagd::export(&compile(&list));
+    assert!(export.left_out[0].1.contains("a variant is a list"));
+    let many: Vec<String> = (0..=Ids::SPOKEN).map(|n| format!("u-{n}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let long = compile_with(&checkout(), &many);
+    assert!(flagd::export(&long).left_out[0].1.contains("too long to be written out"));
+    assert_eq!(amplitude::export(&long).cohorts, [ListId("staff".to_owned())]);
+}
+
+/// The largest flags are left out until the rest fits into one message.
+#[test]
+fn a_document_fits_into_a_message() {
+    let flags: Vec<Flag> = (0..12)
+        .map(|n| {
+            let mut flag = checkout();
+            flag["key"] = format!("f{n:02}").into();
+            flag["variants"][0]["value"] = "v".repeat(400_000 + n * 10).into();
+            serde_json::from_value(flag).unwrap()
+        })
+        .collect();
+    let rules = Ruleset::compile(&production(), Revision(1), Source::of_flags(&flags)).unwrap();
+    let export = flagd::export(&rules);
+    let bytes = export.document.to_string().len();
+    assert!(bytes <= flagd::LARGEST && bytes > flagd::LARGEST - 400_200, "{bytes}");
+    let left_out: Vec<_> = export.left_out.iter().map(|(key, _)| key.as_str()).collect();
+    assert_eq!(left_out, ["f10", "f11"]);
 }

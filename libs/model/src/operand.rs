@@ -303,14 +303,25 @@ impl<T: AsRef<str>> Version<T> {
     }
 }
 
-/// Whether it is major, minor and patch, written in full and without leading zeros, and nothing else:
-/// the form in which every format reads a version alike.
-pub fn is_plain_version(text: &str) -> bool {
+/// A version of major, minor and perhaps patch, without leading zeros and without a pre-release, written
+/// in full: the form in which every format reads it alike.
+///
+/// ```
+/// use bellwether_model::operand::plain_version;
+/// assert_eq!(plain_version("2.1").as_deref(), Some("2.1.0"));
+/// assert_eq!(plain_version("2.1.0-rc.1"), None);
+/// ```
+pub fn plain_version(text: &str) -> Option<String> {
     let part = |part: &str| {
         let digits = !part.is_empty() && part.len() <= 9 && part.bytes().all(|b| b.is_ascii_digit());
         digits && (part == "0" || !part.starts_with('0'))
     };
-    text.split('.').count() == 3 && text.split('.').all(part)
+    let plain = text.split('.').all(part);
+    match text.split('.').count() {
+        2 if plain => Some(format!("{text}.0")),
+        3 if plain => Some(text.to_owned()),
+        _ => None,
+    }
 }
 
 /// A number that may not be exact as a double: the double itself where it is exact, and above all those

@@ -6,7 +6,7 @@
 
 use std::ops::Not;
 
-use bellwether_model::operand::is_plain_version;
+use bellwether_model::operand::plain_version;
 use bellwether_model::{Clause, Json, Op};
 use serde_json::json;
 
@@ -141,7 +141,7 @@ pub(super) fn clause(clause: &Clause, test: &Test) -> Result<Said, String> {
         Op::VersionGreaterOrEqual => version(&asked, &[">="], &values)?,
         Op::VersionIs => version(&asked, &["="], &values)?,
         Op::VersionIsNot => {
-            let known = json!({"!==": [{"sem_ver": [asked, "=", values.first()]}, null]});
+            let known = json!({"!==": [{"sem_ver": [asked, "=", "0.0.0"]}, null]});
             Said::all([Ok(Said::If(known)), Ok(!version(&asked, &["="], &values)?)])?
         }
         // Theirs say only that the numbers are shared.
@@ -305,9 +305,8 @@ fn number(asked: &Json, op: &str, values: &[&String]) -> Result<Said, String> {
 /// Whether a version compares with any value, in all of these ways.
 fn version(asked: &Json, ops: &[&str], values: &[&String]) -> Result<Said, String> {
     let each = values.iter().filter(|value| value.as_str() != NONE).map(|value| {
-        if !is_plain_version(value) {
-            return Err(format!("the version `{value}` is not written as `major.minor.patch`"));
-        }
+        let value = plain_version(value)
+            .ok_or_else(|| format!("the version `{value}` is not plain `major.minor.patch`"))?;
         Said::all(ops.iter().map(|op| Ok(Said::If(json!({"sem_ver": [asked, op, value]})))))
     });
     Said::any(each)

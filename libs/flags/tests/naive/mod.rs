@@ -102,7 +102,7 @@ fn serve(world: &World, flag: &Flag, serve: &Serve, context: &Context) -> Option
 }
 
 /// The floating-point form of the threshold.
-fn edge(points: u16) -> u32 {
+pub(crate) fn edge(points: u16) -> u32 {
     (f64::from(points) / 10_000.0 * 42_949_673.0).floor() as u32
 }
 
@@ -111,6 +111,10 @@ fn position(world: &World, salt: &str, unit: Unit, context: &Context) -> Option<
     if id.is_empty() {
         return None;
     }
+    Some(hash(world, salt, &id) / 100)
+}
+
+pub(crate) fn hash(world: &World, salt: &str, id: &str) -> u32 {
     let text = format!("{salt}/{id}");
     let mut bytes = Vec::new();
     if world.environment.bucketing == Bucketing::Cbor {
@@ -121,7 +125,7 @@ fn position(world: &World, salt: &str, unit: Unit, context: &Context) -> Option<
         }
     }
     bytes.extend(text.bytes());
-    Some(oracle::murmur3(&bytes) / 100)
+    oracle::murmur3(&bytes)
 }
 
 fn id_value(unit: Unit, context: &Context) -> Option<Value> {
