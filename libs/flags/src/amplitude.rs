@@ -80,8 +80,8 @@ pub fn export(ruleset: &Ruleset) -> Export {
     // What needs a flag that is left out is left out, too. Prerequisites make no circles.
     loop {
         let orphan = ruleset.flags().iter().find_map(|flag| {
-            let parents = said.get(&flag.key)?.as_ref().ok().map(|_| flag.parents())?;
-            let lost = parents.filter(|key| matches!(said.get(key), Some(Err(_)))).next()?;
+            let mut parents = said.get(&flag.key)?.as_ref().ok().map(|_| flag.parents())?;
+            let lost = parents.find(|key| matches!(said.get(key), Some(Err(_))))?;
             Some((&flag.key, format!("it needs flag `{lost}`, which is left out")))
         });
         let Some((flag, reason)) = orphan else { break };
