@@ -10,10 +10,11 @@ node_test := node --test --test-concurrency=1 --test-reporter=spec
 
 .PHONY: demo test proof lint prepare suites clean-suites
 
-## Builds everything and opens the product on http://127.0.0.1:8080.
+## Builds everything and opens the product on http://127.0.0.1:8080. More is said to it by ARGS, such as
+## `make demo ARGS='--listen 127.0.0.1:8081'`; what is kept in target/demo starts at once.
 demo: web/dist/index.html
 	cargo build -p bellwether-cli
-	exec $(bin) demo --data target/demo
+	exec $(bin) demo --data target/demo $(ARGS)
 
 ## Installs what the tests need and passes them all.
 test: clean-suites suites

@@ -54,6 +54,21 @@ test('the Node SDK drops what a 400 lists and sends the rest again', async (t) =
   assert.deepEqual([...(await totals(server, { event: 'Opened', by: 'n' })).keys()].sort(), ['1', '3']);
 });
 
+test('a text that was cut within a character loses that character and no event', async (t) => {
+  const server = await Server.start(t);
+  const amplitude = await amplitudeAnalytics(server);
+  const note = 'Great product 😀'.slice(0, 15);
+  assert.ok(JSON.stringify(note).endsWith('\\ud83d"'), 'the SDK sends half a character');
+  const good = Array.from({ length: 9 }, (_, i) => amplitude.track('Reviewed', { note: `fine ${i}` }, { user_id: `user-${i}` }));
+  const cut = amplitude.track('Reviewed', { note, literal: '\\ud83d' }, { user_id: 'user-cut' });
+  await amplitude.flush().promise;
+  for (const result of await Promise.all([...good, cut].map((s) => s.promise))) assert.equal(result.code, 200, result.message);
+  const notes = await totals(server, { event: 'Reviewed', by: 'note' });
+  assert.equal(await total(server, 'Reviewed'), 10);
+  assert.deepEqual(notes.get('Great product \ufffd'), { total: 1, users: 1 });
+  assert.ok((await totals(server, { event: 'Reviewed', by: 'literal' })).has('\\ud83d'), 'an escaped backslash begins no escape');
+});
+
 test('a gzip body is read, and an insert_id counts once', async (t) => {
   const server = await Server.start(t);
   const event = (id, extra) => ({ event_type: 'Opened', user_id: 'user-1', insert_id: id, ...extra });

@@ -65,9 +65,9 @@ describe('OFREP', () => {
     assert.deepEqual([unknown.value, unknown.errorCode], [true, 'FLAG_NOT_FOUND']);
     const mismatch = await client.getStringDetails('new-checkout', 'default', context);
     assert.deepEqual([mismatch.value, mismatch.errorCode], ['default', 'TYPE_MISMATCH']);
-    // A split has nobody to place: it serves the off variant, and the reason says so.
+    // A split has nobody to place; what divides nobody needs no id.
     const nobody = await client.getStringDetails('banner', 'none', { country: 'DE' });
-    assert.deepEqual([nobody.value, nobody.variant, nobody.reason], ['blue', 'c', 'DEFAULT']);
+    assert.deepEqual([nobody.value, nobody.errorCode], ['none', 'TARGETING_KEY_MISSING']);
     const rule = await client.getNumberDetails('page-size', 1, { country: 'DE' });
     assert.deepEqual([rule.value, rule.reason], [25.5, 'TARGETING_MATCH']);
   });
@@ -174,6 +174,24 @@ describe('OFREP', () => {
     await ask(bulk, 'seen-3');
     await until(() => count('$exposure'), (n) => n === exposed + 2);
     await until(() => count('$assignment'), (n) => n === assigned + 1);
+  });
+
+  test('a context with half a character is answered', async () => {
+    const half = 'Great product 😀'.slice(0, 15);
+    const ask = async (path, targetingKey) => (await server.raw(path, { json: { context: { targetingKey, half } } })).json();
+    const whole = await ask(single('banner'), 'Great product \ufffd');
+    assert.equal(whole.reason, 'SPLIT');
+    assert.deepEqual(await ask(single('banner'), half), whole);
+    assert.equal((await ask(bulk, half)).flags.length, kinds.length);
+  });
+
+  test('a method that is not there is refused in the words of the protocol', async () => {
+    for (const [path, key] of [[single('banner'), 'banner'], [bulk, undefined]]) {
+      const reply = await server.raw(path, { json: { context }, method: 'PUT' });
+      const answer = await reply.json();
+      assert.deepEqual([reply.status, answer.errorCode, answer.key], [405, 'GENERAL', key]);
+      assert.match(answer.errorDetails, /^[^A-Z].*[^.]$/s);
+    }
   });
 
   test('a page of any origin may ask', async () => {

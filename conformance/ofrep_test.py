@@ -55,8 +55,10 @@ class Ofrep(Proof):
         self.assertEqual((unknown.value, unknown.error_code), (True, ErrorCode.FLAG_NOT_FOUND))
         mismatch = client.get_string_details("new-checkout", "default", user)
         self.assertEqual((mismatch.value, mismatch.error_code), ("default", ErrorCode.TYPE_MISMATCH))
-        # A split has nobody to place: it serves the off variant, and the reason says so.
-        self.check(client.get_string_details("banner", "none", EvaluationContext(None, {"a": 1})), "blue", "c", Reason.DEFAULT)
+        # A split has nobody to place; what divides nobody needs no id.
+        nobody = client.get_string_details("banner", "none", EvaluationContext(None, {"a": 1}))
+        self.assertEqual((nobody.value, nobody.error_code), ("none", ErrorCode.TARGETING_KEY_MISSING))
+        self.check(client.get_object_details("layout", {}, EvaluationContext(None, {"a": 1})), {"columns": 1}, "narrow", Reason.DEFAULT)
 
 
 if __name__ == "__main__":

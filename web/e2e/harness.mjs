@@ -108,6 +108,8 @@ export function random(seed) {
 export async function browse() {
   const browser = await chromium.launch({
     executablePath: CHROMIUM,
+    // Date fields are drawn by the browser in its own language.
+    env: { ...process.env, LANGUAGE: "en_GB" },
     args: [
       "--no-sandbox",
       "--disable-gpu",

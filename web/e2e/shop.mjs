@@ -160,8 +160,8 @@ export async function open(program) {
   });
 }
 
-/** Lives through `days` days: people come, are exposed, buy; the clock is advanced after each day. */
-export async function live(program, address, key, days) {
+/** Lives through `days` days: people come, are exposed, buy; the clock is advanced after each day, and `evening` looks. */
+export async function live(program, address, key, days, evening = async () => {}) {
   const draw = random(7);
   const sides = new Map();
   for (let day = 0; day < days; day++) {
@@ -195,5 +195,6 @@ export async function live(program, address, key, days) {
     }
     await send(address, key, events);
     await program.ask("POST", "/api/clock/advance", { to: START + (day + 1) * DAY });
+    await evening(day);
   }
 }

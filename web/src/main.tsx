@@ -7,6 +7,7 @@ import "@mantine/core/styles.css";
 import "@mantine/spotlight/styles.css";
 import "./app.css";
 import "./parts/parts.css";
+import "./parts/narrow.css";
 
 import { MantineProvider } from "@mantine/core";
 import { QueryClientProvider } from "@tanstack/react-query";

@@ -148,6 +148,9 @@ const settings = createRoute({
   validateSearch: listed,
 });
 
+/** Everything else: the shell stays around the page that says so. */
+const nowhere = createRoute({ getParentRoute: () => shell, path: "$", component: Missing });
+
 const tree = root.addChildren([
   entry.login,
   entry.setup,
@@ -166,6 +169,7 @@ const tree = root.addChildren([
     events,
     changes,
     settings,
+    nowhere,
   ]),
 ]);
 

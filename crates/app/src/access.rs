@@ -291,17 +291,24 @@ impl App {
         Ok((Grant::person(session.person.id, session.person.role), session.csrf, view))
     }
 
+    /// Whether nobody has an account yet: then the setup link is the only way in, and logging in is not.
+    ///
+    /// # Errors
+    /// `internal` when the ledger cannot be read.
+    pub fn unclaimed(&self) -> Result<bool, AppError> {
+        Ok(self.ledger.people().list()?.is_empty())
+    }
+
     /// A new setup link's token, if nobody has an account yet. Each start makes a new one.
     ///
     /// # Errors
     /// `internal` when the ledger cannot be written.
     pub fn offer_setup(&self, now: Millis) -> Result<Option<String>, AppError> {
-        let people = self.ledger.people();
-        if !people.list()?.is_empty() {
+        if !self.unclaimed()? {
             return Ok(None);
         }
         let token = self.random_secret()?;
-        people.set_setup(&digest(&token), now)?;
+        self.ledger.people().set_setup(&digest(&token), now)?;
         Ok(Some(token))
     }
 }

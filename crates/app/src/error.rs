@@ -27,6 +27,10 @@ pub enum Refusal {
     Method,
     /// More than we can take now; try later.
     Busy,
+    /// It took too long to come.
+    Slow,
+    /// Others take all that there is; nothing was done, and a retry is safe.
+    Unavailable,
     /// Our fault.
     Internal,
 }
@@ -43,6 +47,8 @@ impl Refusal {
             Self::TooLarge => 413,
             Self::Method => 405,
             Self::Busy => 429,
+            Self::Slow => 408,
+            Self::Unavailable => 503,
             Self::Internal => 500,
         }
     }

@@ -38,12 +38,9 @@ pub(crate) struct Queue {
     dropped: AtomicU64,
 }
 
-/// Exposures that were handed to the store and are in no commit yet.
+/// Exposures that were handed to the store and are in no commit yet, in the order in which they came.
 #[derive(Debug)]
-pub(crate) struct InFlight {
-    ticket: Ticket,
-    events: Vec<Event>,
-}
+pub(crate) struct InFlight(Vec<(Ticket, Vec<Event>)>);
 
 #[derive(Debug, Default)]
 struct Seen {
@@ -54,6 +51,9 @@ struct Seen {
 /// Exposures that may wait; at a commit every few milliseconds this is never reached by a healthy
 /// disk. Past it they are dropped and counted: an answer is never delayed.
 const MOST_WAITING: usize = 100_000;
+/// Exposures that are handed over at once: about 1 MB, which the store has room for when it takes 64 MB of
+/// others' events between two commits. All that wait would be more than it takes beside anything.
+const AT_ONCE: usize = 1_000;
 /// Remembered exposures; past it the memory starts anew, and the store's `insert_id` dedupe decides.
 const MOST_SEEN: usize = 2_000_000;
 
@@ -80,34 +80,38 @@ impl Queue {
         seen.keys.insert(key)
     }
 
-    /// Hands waiting exposures to the store. If it is full they go on waiting, and the commit that
-    /// follows makes room.
-    pub(crate) fn hand_over(&self, store: &Store) -> Option<InFlight> {
-        let events = std::mem::take(&mut *lock(&self.waiting));
-        if events.is_empty() {
-            return None;
-        }
-        // The copy is for a commit that fails: then the store has withdrawn its own.
-        match store.append(events.clone()) {
-            Ok(ticket) => Some(InFlight { ticket, events }),
-            Err(StoreError::Full { .. }) => {
-                self.wait_on(events);
-                None
+    /// Hands waiting exposures to the store, until it is full. Those that found no room go on waiting, and
+    /// the commit that follows makes room.
+    pub(crate) fn hand_over(&self, store: &Store) -> InFlight {
+        let mut waiting = std::mem::take(&mut *lock(&self.waiting)).into_iter();
+        let mut flight = Vec::new();
+        loop {
+            let events: Vec<Event> = waiting.by_ref().take(AT_ONCE).collect();
+            if events.is_empty() {
+                break;
             }
-            Err(error) => {
-                tracing::error!(%error, exposures = events.len(), "exposures cannot be stored and are dropped");
-                self.drop_some(events.len());
-                None
+            // The copy is for a commit that fails: then the store has withdrawn its own.
+            match store.append(events.clone()) {
+                Ok(ticket) => flight.push((ticket, events)),
+                Err(StoreError::Full { .. }) => {
+                    self.wait_on(events.into_iter().chain(waiting).collect());
+                    break;
+                }
+                Err(error) => {
+                    tracing::error!(%error, exposures = events.len(), "exposures cannot be stored and are dropped");
+                    self.drop_some(events.len());
+                }
             }
         }
+        InFlight(flight)
     }
 
     /// After a commit: what it did not store waits for the next one.
-    pub(crate) fn land(&self, store: &Store, flight: Option<InFlight>) {
-        if let Some(InFlight { ticket, events }) = flight
-            && store.outcome(&ticket) == Outcome::Lost
-        {
-            self.wait_on(events);
+    pub(crate) fn land(&self, store: &Store, InFlight(flight): InFlight) {
+        let lost = flight.into_iter().filter(|(ticket, _)| store.outcome(ticket) == Outcome::Lost);
+        let lost: Vec<Event> = lost.flat_map(|(_, events)| events).collect();
+        if !lost.is_empty() {
+            self.wait_on(lost);
         }
     }
 

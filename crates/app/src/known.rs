@@ -128,10 +128,9 @@ impl App {
         found.ok_or_else(stranger)
     }
 
-    /// Whether the key behind a grant has been revoked since it was given: what stays open, such as a
-    /// stream, asks again.
-    pub fn revoked(&self, grant: &Grant) -> bool {
-        match &grant.actor {
+    /// Whether the key of who asked has been revoked since: what stays open, such as a stream, asks again.
+    pub fn revoked(&self, actor: &Actor) -> bool {
+        match actor {
             Actor::Key { id } => self.known.read().keys.get(id).is_none_or(|(_, revoked)| *revoked),
             Actor::Person { .. } | Actor::Guard { .. } | Actor::System => false,
         }

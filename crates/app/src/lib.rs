@@ -11,6 +11,7 @@ mod exposure;
 mod guard;
 mod intake;
 mod known;
+mod names;
 mod operation;
 mod serving;
 mod throttle;
@@ -35,6 +36,7 @@ pub use error::{AppError, Refusal};
 pub use exposure::Track;
 pub use guard::Halted;
 pub use intake::amplitude::{Endpoint, Outcome, Rejected};
+pub use intake::json::sdk_json;
 pub use operation::{
     Argument, Cancel, Class, Ctx, Effect, Entry, Method, Progress, REGISTRY, arguments, find, from_text,
     openapi,
@@ -157,7 +159,7 @@ impl App {
 
     /// Puts a change into the ledger and, before it returns, in front of the SDKs.
     fn propose(&self, proposed: Proposed, now: Millis) -> Result<bellwether_model::Change, AppError> {
-        let change = self.ledger.apply(proposed, now)?;
+        let change = self.ledger.apply(proposed, now).map_err(|e| self.refused(e))?;
         self.publish(now)?;
         (self.wake)();
         Ok(change)

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use bellwether_flags::{Evaluation, Ids, Ruleset, Source, amplitude};
 use bellwether_ledger::State;
 use bellwether_model::experiment::ExperimentState;
-use bellwether_model::{Context, EnvironmentKey, FlagKey, Json, ListId, Millis, Revision, Serve};
+use bellwether_model::{Context, EnvironmentKey, FlagKey, Json, ListId, Millis, Revision, Serve, Unit};
+use rustc_hash::FxHashSet;
 
 use crate::App;
 use crate::error::AppError;
@@ -53,6 +54,8 @@ pub struct Answer {
     pub reason: &'static str,
     /// The answer in Amplitude's form.
     pub amplitude: Json,
+    /// The id that a split needed and the context does not have; then the variant is the off variant.
+    pub lacks: Option<Unit>,
 }
 
 impl Answer {
@@ -63,6 +66,7 @@ impl Answer {
             value: evaluation.value.clone(),
             reason: evaluation.reason.ofrep(),
             amplitude: amplitude::variant(evaluation),
+            lacks: evaluation.lacks(),
         }
     }
 }
@@ -170,9 +174,8 @@ impl App {
     /// # Errors
     /// `not_found` when there is no such environment.
     pub fn served(&self, environment: &EnvironmentKey) -> Result<Arc<Served>, AppError> {
-        self.served.load().environments.get(environment).map(Arc::clone).ok_or_else(|| {
-            AppError::not_found("environment", environment, "see `GET /api/environments` for what there is")
-        })
+        let found = self.served.load().environments.get(environment).map(Arc::clone);
+        found.ok_or_else(|| self.unknown("environment", environment))
     }
 
     /// One flag for one context; `None` when the environment has no such flag. What was answered is
@@ -208,8 +211,9 @@ impl App {
     ) -> Result<Vec<Answer>, AppError> {
         let served = self.served(environment)?;
         let mut answers = Vec::new();
+        let only: Option<FxHashSet<&str>> = only.map(|keys| keys.iter().map(String::as_str).collect());
         for key in served.ruleset.keys() {
-            if only.is_some_and(|only| !only.iter().any(|k| k == key.as_str())) {
+            if only.as_ref().is_some_and(|only| !only.contains(key.as_str())) {
                 continue;
             }
             let Some(evaluation) = served.ruleset.evaluate(key.as_str(), context) else { continue };

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use bellwether_ledger::Versioned;
 use bellwether_model::{
-    Actor, Change, EnvironmentKey, Experiment, Flag, FlagKey, ListId, Metric, Millis, Revision, RolloutState,
-    Serve, Setting, Subject,
+    Actor, Change, EnvironmentKey, Experiment, Flag, FlagKey, ListId, Metric, Millis, Revision, Rollout,
+    RolloutState, Serve, Setting, Share, Subject,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -19,7 +19,7 @@ pub(crate) struct ActorView {
     /// `person`, `key`, `guard` or `system`.
     kind: &'static str,
     /// A name: of the person, of the key, of the guarded flag.
-    name: String,
+    pub(crate) name: String,
 }
 
 /// A flag with its newest revision.
@@ -33,7 +33,7 @@ pub(crate) struct FlagView {
     pub(crate) changed: Millis,
     /// Who changed it.
     pub(crate) changed_by: ActorView,
-    /// One sentence per environment, such as `on for 25%`.
+    /// One sentence per environment, such as ``off: everybody gets `old` ``.
     pub(crate) states: BTreeMap<EnvironmentKey, String>,
     /// The ids behind the settings' target lists.
     pub(crate) targets: BTreeMap<String, Vec<String>>,
@@ -135,12 +135,7 @@ impl App {
 
     /// One flag by key, for reading.
     pub(crate) fn flag(&self, key: &FlagKey) -> Result<Versioned<Flag>, AppError> {
-        self.ledger
-            .state()
-            .flags
-            .get(key)
-            .cloned()
-            .ok_or_else(|| AppError::not_found("flag", key, "see `GET /api/flags` for what there is"))
+        self.ledger.state().flags.get(key).cloned().ok_or_else(|| self.unknown("flag", key))
     }
 
     pub(crate) fn experiment_view(&self, e: &Versioned<Experiment>) -> ExperimentView {
@@ -164,47 +159,65 @@ impl App {
 
     pub(crate) fn change_view(&self, change: Change) -> ChangeView {
         let by = self.actor_view(&change.by);
-        ChangeView { by, about: change.edit.subject(), sentence: said(&change.edit), change }
+        ChangeView { by, about: change.edit.subject(), sentence: said(&change), change }
     }
 }
 
 /// How one environment serves a flag, in words.
 fn sentence(flag: &Flag, setting: &Setting) -> String {
     if flag.archived {
-        return "archived".to_owned();
+        return "archived: served to nobody".to_owned();
     }
     if !setting.on {
-        return format!("off: everybody gets {}", setting.off);
+        return format!("off: everybody gets `{}`", setting.off);
     }
-    let default = match &setting.default {
-        Serve::Variant { variant } => format!("{variant} for everybody"),
+    let first: Vec<_> = [("target", setting.targets.len()), ("rule", setting.rules.len())]
+        .into_iter()
+        .filter(|(_, n)| *n > 0)
+        .map(|(what, n)| format!("{n} {what}{}", if n == 1 { "" } else { "s" }))
+        .collect();
+    if first.is_empty() {
+        return format!("on: {}", default(&setting.default, "everybody", ""));
+    }
+    let one = setting.targets.len() + setting.rules.len() == 1;
+    let decide = if one { "decides" } else { "decide" };
+    let rest = default(&setting.default, "everybody else", " of the others");
+    format!("on: {} {decide} first, then {rest}", first.join(" and "))
+}
+
+/// What those get for whom no target and no rule decides.
+fn default(serve: &Serve, everybody: &str, of: &str) -> String {
+    match serve {
+        Serve::Variant { variant } => format!("{everybody} gets `{variant}`"),
         Serve::Split { split } => {
-            let shares: Vec<_> = split.shares().iter().map(|(v, s)| format!("{v} {s}")).collect();
-            shares.join(", ")
+            let shares = split.shares();
+            let parts: Vec<_> = shares
+                .iter()
+                .filter(|(_, share)| *share != Share::NONE)
+                .map(|(variant, share)| format!("{share} get `{variant}`"))
+                .collect();
+            format!("{}{}", parts.join(", "), of)
         }
-        Serve::Rollout { rollout } => match &rollout.state {
-            RolloutState::Widening => {
-                let watched = if rollout.guard.is_some() { ", guarded" } else { "" };
-                format!("{} rolling out at {}{watched}", rollout.candidate, rollout.share())
+        Serve::Rollout { rollout } => {
+            let Rollout { candidate, control, .. } = rollout;
+            match &rollout.state {
+                RolloutState::Widening => {
+                    let watched = if rollout.guard.is_some() { "guarded rollout" } else { "rollout" };
+                    format!("a {watched} gives `{candidate}` to {}{of} so far", rollout.share())
+                }
+                RolloutState::Halted { .. } => {
+                    format!("{everybody} gets `{control}`, because the rollout of `{candidate}` is halted")
+                }
+                RolloutState::Done { .. } => format!("{everybody} gets `{candidate}`, which is rolled out"),
             }
-            RolloutState::Halted { .. } => {
-                format!("rollout of {} halted: everybody gets {}", rollout.candidate, rollout.control)
-            }
-            RolloutState::Done { .. } => format!("{} for everybody, rolled out", rollout.candidate),
-        },
-    };
-    let special = setting.rules.len() + setting.targets.len();
-    match special {
-        0 => format!("on: {default}"),
-        1 => format!("on: 1 rule or target, else {default}"),
-        n => format!("on: {n} rules and targets, else {default}"),
+        }
     }
 }
 
-/// What an edit did, in words.
-fn said(edit: &bellwether_model::Edit) -> String {
+/// What a change did, in words that follow the name of whoever made it.
+fn said(change: &Change) -> String {
     use bellwether_model::Edit as E;
-    match edit {
+    match &change.edit {
         E::EnvironmentCreated { environment } => format!("created environment {}", environment.key),
         E::EnvironmentSaved { environment } => format!("changed environment {}", environment.key),
         E::FlagTeamSet { flag, team: Some(team) } => format!("gave flag {flag} to team {team}"),
@@ -216,7 +229,7 @@ fn said(edit: &bellwether_model::Edit) -> String {
         E::LayerSaved { layer } => format!("saved layer {}", layer.key),
         E::HoldoutSaved { holdout } => format!("saved holdout {}", holdout.key),
         E::FlagCreated { flag } => format!("created flag {} with {} variants", flag.key, flag.variants.len()),
-        E::FlagDescribed { flag, .. } => format!("described flag {flag}"),
+        E::FlagDescribed { flag, .. } => format!("changed the name or the description of flag {flag}"),
         E::FlagToggled { flag, environment, on } => {
             format!("turned {flag} {} in {environment}", if *on { "on" } else { "off" })
         }
@@ -231,9 +244,16 @@ fn said(edit: &bellwether_model::Edit) -> String {
             format!("{} flag {flag}", if *archived { "archived" } else { "restored" })
         }
         E::RolloutSet { flag, environment, rollout } => match &rollout.state {
-            RolloutState::Widening => {
-                format!("rollout of {flag} in {environment} at {}", rollout.share())
-            }
+            RolloutState::Widening if rollout.started == change.at => format!(
+                "started the rollout of {flag} in {environment}: {} to {}",
+                rollout.candidate,
+                rollout.share()
+            ),
+            RolloutState::Widening => format!(
+                "set the rollout of {flag} in {environment} to {} for {}",
+                rollout.candidate,
+                rollout.share()
+            ),
             RolloutState::Halted { .. } => format!("halted the rollout of {flag} in {environment}"),
             RolloutState::Done { .. } => format!("finished the rollout of {flag} in {environment}"),
         },

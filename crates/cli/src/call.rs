@@ -1,12 +1,15 @@
 //! Cli: every operation as a command, `bellwether NOUN VERB --argument value`, made from the
 //! registry. It is a client: it needs a running server and an admin key.
 
-use bellwether_app::{Entry, Method, REGISTRY, arguments, from_text};
+use std::io::IsTerminal;
+
+use bellwether_app::{Argument, Effect, Entry, Method, REGISTRY, arguments, from_text};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::Value;
 
 use crate::failure::Failure;
-use crate::print_json;
+use crate::spoken::{as_command, as_option};
+use crate::{eprint_line, print_json, print_line, report, show};
 
 /// One command per noun, with a subcommand per verb.
 pub(crate) fn commands() -> Vec<Command> {
@@ -21,7 +24,7 @@ pub(crate) fn commands() -> Vec<Command> {
             }
             None => nouns.push(
                 Command::new(noun)
-                    .about(format!("Operations named `{noun}.…`, over a running server"))
+                    .about(about(noun))
                     .subcommand_required(true)
                     .arg_required_else_help(true)
                     .subcommand(verb),
@@ -31,14 +34,29 @@ pub(crate) fn commands() -> Vec<Command> {
     nouns
 }
 
+/// What can be done with a noun, in its verbs.
+fn about(noun: &str) -> String {
+    let of = |entry: &'static Entry| entry.name.split_once('.').filter(|(n, _)| *n == noun);
+    let verbs: Vec<&str> = REGISTRY.iter().filter_map(of).map(|(_, verb)| verb).collect();
+    format!("On a running server: {}", verbs.join(", "))
+}
+
 fn verb_command(entry: &'static Entry, verb: &'static str) -> Command {
-    let mut command = Command::new(verb).about(entry.about).arg(server()).arg(key()).arg(
-        Arg::new("@body")
-            .long("input")
-            .value_name("JSON")
-            .help("The whole input as JSON, or `-` for standard input"),
-    );
-    if entry.method != Method::Get {
+    let mut command = Command::new(verb).about(entry.about).arg(server()).arg(key());
+    command = command
+        .arg(
+            Arg::new("@body")
+                .long("input")
+                .value_name("JSON")
+                .help("The whole input as JSON, or `-` for standard input"),
+        )
+        .arg(
+            Arg::new("@json")
+                .long("json")
+                .action(ArgAction::SetTrue)
+                .help("Print JSON also where people read; what is piped on is JSON always"),
+        );
+    if entry.effect != Effect::Reads {
         command = command.arg(
             Arg::new("@dry-run")
                 .long("dry-run")
@@ -48,8 +66,16 @@ fn verb_command(entry: &'static Entry, verb: &'static str) -> Command {
     }
     for argument in arguments(entry) {
         // `--key` and `--server` are the connection; an operation's own argument of that name is `--KEY-id`.
-        let long = long(&argument.name);
-        command = command.arg(Arg::new(argument.name).long(long).value_name("VALUE").help(argument.about));
+        let about = argument.about.trim_end_matches('.');
+        let help = if argument.required { format!("{about} (needed)") } else { about.to_owned() };
+        let form = form(&argument);
+        command = command.arg(
+            Arg::new(argument.name.clone())
+                .long(long(&argument.name))
+                .value_name(form)
+                .help(help)
+                .allow_negative_numbers(true),
+        );
     }
     command
 }
@@ -77,26 +103,73 @@ pub(crate) fn key() -> Arg {
 /// The server and the admin key that a command was given.
 pub(crate) fn connection(matches: &ArgMatches) -> Result<(String, String), Failure> {
     let text = |name: &str| matches.get_one::<String>(name).cloned();
-    let key = text("@key").ok_or_else(|| {
-        Failure::new(
-            "no key was given",
-            "set BELLWETHER_KEY, or use `--key`, with an admin key from Settings",
-        )
-    })?;
-    Ok((text("@server").unwrap_or_default(), key))
+    let hint = "set BELLWETHER_KEY, or use `--key`, with an admin key from Settings";
+    let key = text("@key").map(|key| key.trim().to_owned()).filter(|key| !key.is_empty());
+    let key = key.ok_or_else(|| Failure::new("no key was given", hint))?;
+    if !key.chars().all(|c| c.is_ascii_graphic()) {
+        return Err(Failure::new("what was given as the key is none: it has spaces or other letters", hint));
+    }
+    let server = text("@server").unwrap_or_default();
+    let address = match server.split_once("://") {
+        None => format!("http://{server}"),
+        Some(("http", _)) => server,
+        Some(("https", _)) => {
+            return Err(Failure::new(
+                format!("`{server}` cannot be reached: the command line speaks plain HTTP alone"),
+                "run it on the server's machine, or through a tunnel such as `ssh -L 8080:127.0.0.1:8080`",
+            ));
+        }
+        Some(_) => {
+            return Err(Failure::new(
+                format!("`{server}` is no address of a server"),
+                "write one such as `http://127.0.0.1:8080`",
+            ));
+        }
+    };
+    Ok((address, key))
+}
+
+/// What the value of an argument looks like.
+fn form(argument: &Argument) -> String {
+    let words = words(&argument.schema);
+    if !words.is_empty() {
+        return words.join("|");
+    }
+    match () {
+        () if takes(argument, "boolean") => "true|false",
+        () if takes(argument, "integer") || takes(argument, "number") => "N",
+        () if takes(argument, "string") => "TEXT",
+        () => "JSON",
+    }
+    .to_owned()
+}
+
+/// The words that a schema allows, if it allows words alone.
+fn words(schema: &Value) -> Vec<&str> {
+    let own = schema["enum"].as_array().into_iter().flatten().chain([&schema["const"]]);
+    let forms = ["oneOf", "anyOf"].into_iter().filter_map(|of| schema[of].as_array()).flatten();
+    own.filter_map(Value::as_str).chain(forms.flat_map(words)).collect()
+}
+
+fn takes(argument: &Argument, kind: &str) -> bool {
+    match &argument.schema["type"] {
+        Value::String(one) => one == kind,
+        Value::Array(several) => several.iter().any(|one| one == kind),
+        _ => argument.schema["anyOf"].as_array().is_some_and(|of| of.iter().any(|one| one["type"] == kind)),
+    }
 }
 
 /// The option of an argument: dashes for underscores, and no clash with the connection's own.
-fn long(name: &str) -> String {
+pub(crate) fn long(name: &str) -> String {
     let dashed = name.replace('_', "-");
-    if matches!(dashed.as_str(), "key" | "server" | "input" | "dry-run") {
+    if matches!(dashed.as_str(), "key" | "server" | "input" | "json" | "dry-run") {
         format!("{dashed}-id")
     } else {
         dashed
     }
 }
 
-/// Calls one operation and prints its answer as JSON.
+/// Calls one operation and prints its answer: for people on a terminal, as JSON everywhere else.
 pub(crate) fn run(noun: &str, matches: &ArgMatches) -> Result<(), Failure> {
     let Some((verb, matches)) = matches.subcommand() else { return Ok(()) };
     let name = format!("{noun}.{verb}");
@@ -105,8 +178,9 @@ pub(crate) fn run(noun: &str, matches: &ArgMatches) -> Result<(), Failure> {
     let body = match matches.get_one::<String>("@body").map(String::as_str) {
         None => None,
         Some("-") => {
-            let text = std::io::read_to_string(std::io::stdin())
-                .map_err(|e| Failure::new(format!("standard input cannot be read: {e}"), ""))?;
+            let text = std::io::read_to_string(std::io::stdin()).map_err(|e| {
+                Failure::new(format!("standard input cannot be read: {e}"), "send JSON, in UTF-8")
+            })?;
             Some(parse(&text)?)
         }
         Some(text) => Some(parse(text)?),
@@ -115,11 +189,73 @@ pub(crate) fn run(noun: &str, matches: &ArgMatches) -> Result<(), Failure> {
         .into_iter()
         .filter_map(|a| matches.get_one::<String>(&a.name).map(|v| (a.name.clone(), v.clone())))
         .collect();
-    let input = from_text(entry, &texts, body)?;
+    for argument in arguments(entry).iter().filter(|argument| takes(argument, "boolean")) {
+        let given = texts.iter().find(|(name, _)| *name == argument.name).map(|(_, text)| text.as_str());
+        if let Some(other) = given.filter(|text| !matches!(*text, "true" | "false")) {
+            let option = long(&argument.name);
+            return Err(Failure::new(
+                format!("`--{option}` is `true` or `false`, and not `{other}`"),
+                format!("write `--{option} true` or `--{option} false`"),
+            ));
+        }
+    }
+    let input = from_text(entry, &texts, body).map_err(|e| {
+        // The documentation of a field is what the API has to say about a value that will not do.
+        let known = arguments(entry);
+        let hint = match known.iter().find(|argument| argument.about == e.hint) {
+            Some(argument) => {
+                let about = argument.about.trim_end_matches('.');
+                format!("`--{} {}`: {about}", long(&argument.name), form(argument))
+            }
+            None => as_option(&as_command(&e.hint, entry), entry),
+        };
+        Failure::new(as_option(&as_command(&e.message, entry), entry), hint)
+    })?;
+    let missing: Vec<String> = arguments(entry)
+        .iter()
+        .filter(|argument| argument.required && input.get(&argument.name).is_none())
+        .map(|argument| format!("`--{}`", long(&argument.name)))
+        .collect();
+    if !missing.is_empty() {
+        let are = if missing.len() == 1 { "is" } else { "are" };
+        return Err(Failure::new(
+            format!("{} {are} missing", missing.join(", ")),
+            format!("see `bellwether {noun} {verb} --help`"),
+        ));
+    }
     let client = Client::new(matches)?;
-    let dry_run = entry.method != Method::Get && matches.get_flag("@dry-run");
-    print_json(&client.call(entry, input, dry_run)?);
+    let dry_run = entry.effect != Effect::Reads && matches.get_flag("@dry-run");
+    let answer = client.call(entry, input.clone(), dry_run)?;
+    let people = std::io::stdout().is_terminal() && !matches.get_flag("@json");
+    if !people {
+        if dry_run {
+            // What is piped on is the answer alone.
+            eprint_line(show::NOTHING);
+        }
+        print_json(&answer);
+        return Ok(());
+    }
+    match shown(entry, &input, &answer, dry_run) {
+        Some(text) => print_line(&text),
+        None => print_json(&answer),
+    }
     Ok(())
+}
+
+/// An answer for people: what a change did and what is now so, or what was asked for.
+fn shown(entry: &Entry, input: &Value, answer: &Value, dry_run: bool) -> Option<String> {
+    let width = show::width();
+    match entry.effect {
+        Effect::Reads if entry.name == "experiment.results" => Some(report::report(answer)),
+        Effect::Reads => show::table(entry, answer, width).or_else(|| show::one(entry, answer, width, false)),
+        _ => {
+            let done = show::done(entry, input, answer, dry_run);
+            Some(match show::one(entry, answer, width, true) {
+                Some(now) => format!("{done}\n\n{now}"),
+                None => done,
+            })
+        }
+    }
 }
 
 fn parse(text: &str) -> Result<Value, Failure> {
@@ -160,10 +296,17 @@ impl Client {
                     let value = fields.remove(name).ok_or_else(|| {
                         Failure::new(
                             format!("`--{}` is missing", long(name)),
-                            format!("`{}` needs it", entry.name),
+                            format!("`bellwether {}` needs it", entry.name.replace('.', " ")),
                         )
                     })?;
-                    path.push_str(&escaped(&text_of(&value)));
+                    let value = text_of(&value);
+                    if value.is_empty() {
+                        return Err(Failure::new(
+                            format!("`--{}` is empty", long(name)),
+                            format!("`bellwether {}` needs it", entry.name.replace('.', " ")),
+                        ));
+                    }
+                    path.push_str(&escaped(&value));
                 }
             }
         }
@@ -182,11 +325,22 @@ impl Client {
             Method::Put => self.agent.put(&url).header("authorization", &key).send_json(&fields),
             Method::Patch => self.agent.patch(&url).header("authorization", &key).send_json(&fields),
         };
-        let mut response = response.map_err(|e| {
-            Failure::new(
+        let mut response = response.map_err(|e| match &e {
+            ureq::Error::Io(io)
+                if matches!(
+                    io.kind(),
+                    std::io::ErrorKind::BrokenPipe | std::io::ErrorKind::ConnectionReset
+                ) =>
+            {
+                Failure::new(
+                    format!("`{}` did not take all of the input", self.server),
+                    "send less: is it larger than it should be?",
+                )
+            }
+            _ => Failure::new(
                 format!("`{}` does not answer: {e}", self.server),
                 "start it with `bellwether serve`, or name it with `--server`",
-            )
+            ),
         })?;
         let status = response.status();
         let body: Value = response.body_mut().read_json().map_err(|e| {
@@ -198,8 +352,17 @@ impl Client {
         if status.is_success() {
             return Ok(body);
         }
-        let text = |field: &str| body[field].as_str().unwrap_or_default().to_owned();
-        Err(Failure::new(text("message"), text("hint")))
+        let text = |field: &str| {
+            let said = body[field].as_str().unwrap_or_default();
+            as_option(&as_command(said, entry), entry)
+        };
+        match text("message") {
+            nothing if nothing.is_empty() => Err(Failure::new(
+                format!("`{}` answered `{status}` and no reason", self.server),
+                "is it Bellwether?",
+            )),
+            message => Err(Failure::new(message, text("hint"))),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use bellwether_model::{Millis, Span};
 use bellwether_server::Clock;
+use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -18,7 +19,7 @@ use crate::link::Link;
 use crate::print_line;
 use crate::serve::{Options, Ready, serve};
 use crate::simulate::drive::{Drive, Plan, Progress};
-use crate::simulate::live::{Past, go_on};
+use crate::simulate::live::{Pace, Past, go_on};
 
 pub(crate) fn command() -> Command {
     Command::new("demo")
@@ -66,9 +67,9 @@ pub(crate) fn command() -> Command {
             Arg::new("live")
                 .long("live")
                 .value_name("VISITS")
-                .value_parser(value_parser!(f64))
-                .default_value("1")
-                .help("Live visits a second; 0 for none"),
+                .value_parser(pace)
+                .allow_negative_numbers(true)
+                .help("Live visits a minute, 0 for none; as busy as the history at this hour unless given"),
         )
 }
 
@@ -87,6 +88,12 @@ struct Demo {
     client_key: String,
 }
 
+/// How many visits come live, from a number of them a minute.
+fn pace(text: &str) -> Result<Pace, String> {
+    let visits = text.parse().ok().filter(|visits| (0.0..=60_000.0).contains(visits));
+    visits.map(Pace::PerMinute).ok_or_else(|| "a number from 0 to 60000 is needed".to_owned())
+}
+
 const NOTE: &str = "demo.json";
 const EMAIL: &str = "demo@bellwether.local";
 
@@ -96,10 +103,16 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let number = |name: &str| matches.get_one::<u64>(name).copied().unwrap_or_default();
     let data = matches.get_one::<PathBuf>("data").cloned().unwrap_or_default();
     let days = matches.get_one::<u32>("days").copied().unwrap_or(90);
-    let live = matches.get_one::<f64>("live").copied().unwrap_or_default();
+    let live = matches.get_one::<Pace>("live").copied().unwrap_or(Pace::History);
+    let listener = crate::serve::bind(&text("listen"))?;
     let found = read(&data)?;
-    let demo = match found.clone().filter(|demo| demo.finished) {
-        Some(demo) => demo,
+    let _alone = alone(&data)?;
+    let kept = found.clone().filter(|demo| demo.finished);
+    let demo = match kept {
+        Some(demo) => {
+            same(&demo, &data, matches)?;
+            demo
+        }
         None => {
             let demo = Demo {
                 finished: false,
@@ -113,7 +126,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
             };
             if found.is_some() {
                 // An earlier start was interrupted: what it left is half a history.
-                std::fs::remove_dir_all(&data).map_err(|e| unusable(&data, &e))?;
+                emptied(&data).map_err(|e| unusable(&data, &e))?;
             }
             demo.write(&data)?;
             demo
@@ -122,7 +135,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let clock = if demo.finished { Clock::wall() } else { Clock::manual(demo.start) };
     // While days pass in a fraction of a second, a part for every five minutes would be thousands.
     let seal_age = (!demo.finished).then(|| Span::DAY.times(10));
-    let options = Options { data: data.clone(), listen: text("listen"), clock, seal_age };
+    let options = Options { data: data.clone(), listener, clock, seal_age };
 
     let stop = Arc::new(AtomicBool::new(false));
     // Whether the demo failed. When the server was told to stop first, that nothing answers is no failure.
@@ -168,11 +181,12 @@ fn host(
     mut demo: Demo,
     data: &Path,
     ready: &Ready,
-    live: f64,
+    live: Pace,
     began: Instant,
     stop: &AtomicBool,
 ) -> Result<(), Failure> {
-    if !demo.finished {
+    let kept = demo.finished;
+    if !kept {
         let admin = first_account(ready, &demo)?;
         let link = Link::new(&ready.address, &admin);
         let plan = Plan {
@@ -200,10 +214,23 @@ fn host(
     let address = &ready.address;
     print_line(&format!("ready after {:.0} s: {address}", began.elapsed().as_secs_f64()));
     print_line(&format!("log in as {email} with the password {password}"));
+    let place = data.display();
+    if kept {
+        print_line(&format!("this is the shop that was kept in {place}; to begin anew: rm -r {place}"));
+    } else {
+        print_line(&format!("it is kept in {place} and starts at once the next time"));
+    }
+    print_line(&match live {
+        Pace::History => {
+            "visitors go on coming as in the history: `--live 60` for 60 a minute, `--live 0` for none"
+                .to_owned()
+        }
+        Pace::PerMinute(visits) => format!("{visits} visits a minute go on coming"),
+    });
     print_line(&format!(
         "ask for a flag: curl -s {address}/ofrep/v1/evaluate/flags/recommendations -H 'Authorization: Bearer {client_key}' -d '{{\"context\":{{\"targetingKey\":\"you\"}}}}'"
     ));
-    if live > 0.0 {
+    if live != Pace::PerMinute(0.0) {
         let past = Past {
             seed: demo.seed,
             start: demo.start,
@@ -269,6 +296,54 @@ fn retire(link: &Link) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Holds the directory for this process: nobody else empties it or serves from it meanwhile.
+fn alone(data: &Path) -> Result<std::fs::File, Failure> {
+    if data.join(NOTE).is_file() {
+        use std::os::unix::fs::PermissionsExt;
+        // One that an older version made.
+        std::fs::set_permissions(data, std::fs::Permissions::from_mode(0o700))
+            .map_err(|e| unusable(data, &e))?;
+    }
+    crate::serve::make_private(data).map_err(|e| unusable(data, &e))?;
+    let directory = std::fs::File::open(data).map_err(|e| unusable(data, &e))?;
+    match directory.try_lock() {
+        Ok(()) => Ok(directory),
+        Err(std::fs::TryLockError::WouldBlock) => Err(Failure::new(
+            format!("a demo runs in `{}` already", data.display()),
+            "use that one, or stop it first",
+        )),
+        Err(std::fs::TryLockError::Error(e)) => Err(unusable(data, &e)),
+    }
+}
+
+/// Removes what is in a directory, and not the directory.
+fn emptied(data: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(data)? {
+        let path = entry?.path();
+        if path.is_dir() { std::fs::remove_dir_all(path)? } else { std::fs::remove_file(path)? }
+    }
+    Ok(())
+}
+
+/// Refuses to pass off a demo that is kept as another that is asked for.
+fn same(demo: &Demo, data: &Path, matches: &ArgMatches) -> Result<(), Failure> {
+    let asked = |name: &str| matches.value_source(name) == Some(ValueSource::CommandLine);
+    let events = matches.get_one::<u64>("events").copied().unwrap_or_default();
+    let rate = crate::simulate::visitors_per_day(events, demo.days);
+    let other = [
+        ("days", matches.get_one::<u32>("days") != Some(&demo.days)),
+        ("seed", matches.get_one::<u64>("seed") != Some(&demo.seed)),
+        ("events", (rate / demo.visitors_per_day - 1.0).abs() > 1e-9),
+    ];
+    match other.into_iter().find(|(name, differs)| *differs && asked(name)) {
+        None => Ok(()),
+        Some((name, _)) => Err(Failure::new(
+            format!("the demo in `{}` was made with another `--{name}`", data.display()),
+            format!("leave `--{name}` out to start it, or remove the directory to make another"),
+        )),
+    }
+}
+
 fn unusable(data: &Path, e: &std::io::Error) -> Failure {
     Failure::new(
         format!("`{}` cannot be used: {e}", data.display()),
@@ -300,7 +375,6 @@ impl Demo {
         use std::os::unix::fs::OpenOptionsExt;
         let text = serde_json::to_string_pretty(self).map_err(|e| Failure::new(e.to_string(), ""))?;
         let write = || {
-            std::fs::create_dir_all(data)?;
             let mut options = std::fs::OpenOptions::new();
             // Readable by its owner alone: it holds a password.
             options.create(true).truncate(true).write(true).mode(0o600);

@@ -31,8 +31,14 @@ impl fmt::Display for Failure {
 
 impl From<AppError> for Failure {
     fn from(error: AppError) -> Self {
-        // Whoever runs the binary is the operator: the cause is theirs to see.
-        let cause = error.cause.map(|c| format!(": {c}")).unwrap_or_default();
-        Self::new(format!("{}{cause}", error.message), error.hint)
+        // Whoever runs the binary is the operator: the cause is theirs to see, and where it says itself
+        // what to do, nothing better can be said.
+        let Some(cause) = error.cause else { return Self::new(error.message, error.hint) };
+        match cause.split_once("\nhint: ") {
+            Some((cause, hint)) => Self::new(cause, hint),
+            None => {
+                Self::new(format!("{}: {cause}", error.message), "see whether the disk is full or failing")
+            }
+        }
     }
 }

@@ -6,10 +6,15 @@ mod demo;
 mod doctor;
 mod failure;
 mod import;
+mod interrupt;
 mod link;
+mod report;
 mod serve;
+mod show;
 mod simulate;
+mod spoken;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{ArgMatches, Command};
@@ -18,9 +23,17 @@ use tracing_subscriber::EnvFilter;
 use failure::Failure;
 
 fn main() -> ExitCode {
-    let filter = EnvFilter::try_from_env("BELLWETHER_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    match run(&command().get_matches()) {
+    let matches = command().get_matches();
+    // That a guard halts a rollout is part of the demo's story.
+    let quiet =
+        if matches.subcommand_name() == Some("demo") { "warn,bellwether_app::guard=error" } else { "warn" };
+    let filter = EnvFilter::try_from_env("BELLWETHER_LOG").unwrap_or_else(|_| EnvFilter::new(quiet));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
+    match run(&matches) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprint_line(&failure.to_string());

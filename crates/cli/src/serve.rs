@@ -1,6 +1,7 @@
 //! Cli: `bellwether serve`.
 
-use std::path::PathBuf;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bellwether_app::{App, Settings};
@@ -9,7 +10,7 @@ use bellwether_server::{Bell, Clock};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::failure::Failure;
-use crate::print_line;
+use crate::{eprint_line, print_line};
 
 pub(crate) fn command() -> Command {
     Command::new("serve")
@@ -54,7 +55,7 @@ pub(crate) fn command() -> Command {
 /// How a server is started.
 pub(crate) struct Options {
     pub(crate) data: PathBuf,
-    pub(crate) listen: String,
+    pub(crate) listener: TcpListener,
     pub(crate) clock: Clock,
     /// After how long new events become a part; the store's own choice unless given.
     pub(crate) seal_age: Option<Span>,
@@ -76,8 +77,8 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
         return Err(Failure::new("`--clock-start` is for a manual clock", "add `--clock manual`"));
     }
     let options = Options {
+        listener: bind(&text("listen"))?,
         data: matches.get_one::<PathBuf>("data").cloned().unwrap_or_default(),
-        listen: text("listen"),
         clock: if manual {
             Clock::manual(start.map_or_else(|| Clock::wall().now(), Millis))
         } else {
@@ -96,6 +97,53 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
             }
         }
     })
+}
+
+/// Takes the address before anything else is done.
+pub(crate) fn bind(listen: &str) -> Result<TcpListener, Failure> {
+    let taken = TcpListener::bind(listen).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    });
+    taken.map_err(|e| match e.kind() {
+        std::io::ErrorKind::AddrInUse => Failure::new(
+            format!("something listens on `{listen}` already"),
+            "stop it, or choose another address, such as `--listen 127.0.0.1:8081` (port 0 takes any that is free)",
+        ),
+        std::io::ErrorKind::InvalidInput => Failure::new(
+            format!("`--listen {listen}` is no address"),
+            "write an address and a port, such as `--listen 127.0.0.1:8081`",
+        ),
+        _ => Failure::new(
+            format!("cannot listen on `{listen}`: {e}"),
+            "choose another address with `--listen`",
+        ),
+    })
+}
+
+/// Makes a data directory that its owner alone can read. One that is there stays as it is, and is spoken
+/// of if others can read it: there are password hashes in it, and what people did.
+pub(crate) fn make_private(data: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+    if let Some(above) = data.parent() {
+        std::fs::create_dir_all(above)?;
+    }
+    match std::fs::DirBuilder::new().mode(0o700).create(data) {
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+            if !data.is_dir() {
+                return Err(std::io::Error::other("it is a file"));
+            }
+        }
+        made => return made,
+    }
+    let mode = std::fs::metadata(data)?.permissions().mode();
+    if mode & 0o077 != 0 && data.join("ledger.sqlite").is_file() {
+        let place = data.display();
+        eprint_line(&format!(
+            "note: others on this machine can look into `{place}`; to end that: chmod 700 {place}"
+        ));
+    }
+    Ok(())
 }
 
 /// Serves until the process is told to stop, or `enough` is done. `ready` is called once the address
@@ -117,10 +165,9 @@ async fn listen(
     enough: impl Future<Output = ()> + Send + 'static,
     ready: impl FnOnce(&Ready),
 ) -> Result<(), Failure> {
-    let Options { data, listen, clock, seal_age } = options;
-    let listener = tokio::net::TcpListener::bind(&listen).await.map_err(|e| {
-        Failure::new(format!("cannot listen on `{listen}`: {e}"), "choose another address with `--listen`")
-    })?;
+    let Options { data, listener, clock, seal_age } = options;
+    let listener = tokio::net::TcpListener::from_std(listener)
+        .map_err(|e| Failure::new(format!("cannot listen: {e}"), "report this as a bug"))?;
     let local = listener.local_addr().map_err(|e| Failure::new(format!("no address: {e}"), "try again"))?;
     if clock.is_manual() && !local.ip().is_loopback() {
         return Err(Failure::new(
@@ -128,6 +175,12 @@ async fn listen(
             "listen on 127.0.0.1: whoever moves the clock can move experiments",
         ));
     }
+    make_private(&data).map_err(|e| {
+        Failure::new(
+            format!("`{}` cannot be used: {e}", data.display()),
+            "choose another directory with `--data`",
+        )
+    })?;
     let bell = Bell::new();
     let ringing = bell.clone();
     let now = clock.now();

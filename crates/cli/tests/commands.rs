@@ -4,7 +4,8 @@
 
 mod common;
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -20,7 +21,7 @@ fn operations_are_commands() {
     let toggle = ["flag", "toggle", "--flag", "checkout", "--environment", "production", "--on", "true"];
     insta::assert_snapshot!(server.refused(&toggle), @"
     error: a change in `production` needs a reason, because customers are served from it
-    hint: say in `why` what this is for
+    hint: say in `--why` what this is for
     ");
     let with = |more: &[&'static str]| [&toggle[..], more].concat();
     server.json(&with(&["--why", "the release"]));
@@ -30,14 +31,14 @@ fn operations_are_commands() {
 
     insta::assert_snapshot!(server.refused(&["flag", "get", "--flag", "chekout"]), @"
     error: there is no flag `chekout`
-    hint: see `GET /api/flags` for what there is
+    hint: did you mean `checkout`? `bellwether flag list` shows what there is
     ");
     let stale = server.refused(&with(&["--why", "late", "--if-revision", "1"]));
-    assert!(stale.starts_with("error: flag `checkout` is at revision `4`"), "{stale}");
+    assert!(stale.contains("it is at revision `4`"), "{stale}");
     assert!(stale.contains("hint: read it again"), "{stale}");
     insta::assert_snapshot!(server.refused(&["flag", "toggle", "--flag", "checkout", "--environment", "production", "--on", "maybe"]), @"
-    error: in `on`: `maybe` is not `true` or `false`
-    hint: The new state.
+    error: `--on` is `true` or `false`, and not `maybe`
+    hint: write `--on true` or `--on false`
     ");
     insta::assert_snapshot!(server.refused(&[
         "flag", "target", "--flag", "checkout", "--environment", "production", "--why", "x", "--default",
@@ -46,9 +47,43 @@ fn operations_are_commands() {
     error: a split must add up to 100%: these shares make `90%`
     hint: raise `off` to 50% or add a variant
     ");
+    insta::assert_snapshot!(server.refused(&["experiment", "create", "--days", "14"]), @"
+    error: `--control`, `--environment`, `--experiment`, `--flag`, `--metric` are missing
+    hint: see `bellwether experiment create --help`
+    ");
+    insta::assert_snapshot!(server.refused(&["experiment", "create", "--days", "many"]), @"
+    error: in `--days`: `many` is not a whole number
+    hint: `--days N`: How many days it runs
+    ");
+    insta::assert_snapshot!(server.refused(&["flag", "get", "--flag", ""]), @"
+    error: `--flag` is empty
+    hint: `bellwether flag get` needs it
+    ");
+    insta::assert_snapshot!(server.refused(&["flag", "list", "--server", "ftp://x"]), @"
+    error: `ftp://x` is no address of a server
+    hint: write one such as `http://127.0.0.1:8080`
+    ");
+    insta::assert_snapshot!(server.refused(&["flag", "list", "--key", "a b"]), @"
+    error: what was given as the key is none: it has spaces or other letters
+    hint: set BELLWETHER_KEY, or use `--key`, with an admin key from Settings
+    ");
+    let huge = format!("{{\"flag\":\"big\",\"description\":\"{}\"}}", "a".repeat(20_000_000));
+    let mut piped = bellwether();
+    piped.args(["flag", "create", "--input", "-", "--server", &server.address, "--key", &server.key]);
+    let mut piped = piped.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    piped.stdin.take().unwrap().write_all(huge.as_bytes()).unwrap();
+    let piped = piped.wait_with_output().unwrap();
+    // The server refuses it with 413, or has closed the door before all of it was sent.
+    let refused = said(&piped);
+    assert!(!piped.status.success() && refused.contains("larger than"), "{refused}");
+    // An address needs no `http://`.
+    server.json(&["flag", "list", "--server", server.address.trim_start_matches("http://")]);
     // A dry run says what would be, and leaves things as they are.
     let dry = server.json(&["flag", "archive", "--flag", "checkout", "--why", "done", "--dry-run"]);
     assert_eq!(dry["flag"]["archived"], true);
+    let dry = ["flag", "archive", "--flag", "checkout", "--why", "done", "--dry-run"];
+    assert_eq!(said(&server.run(&dry)), "nothing was changed: this is what would be\n");
+    assert_eq!(said(&server.run(&["flag", "list"])), "");
     assert_eq!(server.json(&["flag", "list"])["flags"].as_array().unwrap().len(), 1);
 
     let mut stranger = bellwether();
@@ -64,6 +99,9 @@ fn operations_are_commands() {
 
     let open = doctor(&data);
     assert!(!open.status.success(), "a directory in use is not checked");
+    let in_use = said(&open);
+    assert!(in_use.contains("is already open\nhint: stop the other `bellwether`"), "{in_use}");
+    assert_eq!(in_use.matches("hint:").count(), 1, "{in_use}");
     server.stop();
     let closed = doctor(&data);
     assert!(closed.status.success(), "{}", said(&closed));
@@ -100,6 +138,36 @@ fn a_manual_clock_is_served_to_this_machine_alone() {
 }
 
 #[test]
+fn an_address_that_is_taken_is_named_and_nothing_is_made() {
+    let home = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for command in ["serve", "demo"] {
+        let data = home.path().join(command);
+        let output =
+            bellwether().args([command, "--listen", &address, "--data"]).arg(&data).output().unwrap();
+        let refused = said(&output);
+        assert!(
+            refused.starts_with(&format!("error: something listens on `{address}` already\nhint: ")),
+            "{refused}"
+        );
+        assert!(refused.contains("--listen"), "{refused}");
+        assert!(!data.exists());
+    }
+    let refused =
+        said(&bellwether().args(["serve", "--listen", "8080", "--data"]).arg(home.path()).output().unwrap());
+    assert!(refused.starts_with("error: `--listen 8080` is no address\nhint: "), "{refused}");
+}
+
+#[test]
+fn a_data_directory_is_its_owners_alone() {
+    let home = tempfile::tempdir().unwrap();
+    let data = home.path().join("above/data");
+    Server::start(&data, &[]).stop();
+    assert_eq!(std::fs::metadata(&data).unwrap().permissions().mode() & 0o777, 0o700);
+}
+
+#[test]
 fn a_demo_is_made_once_and_starts_at_once_afterwards() {
     let home = tempfile::tempdir().unwrap();
     let data = home.path().join("demo");
@@ -112,7 +180,7 @@ fn a_demo_is_made_once_and_starts_at_once_afterwards() {
                 "--events",
                 "1000",
                 "--live",
-                "50",
+                "3000",
                 "--listen",
                 "127.0.0.1:0",
                 "--data",
@@ -132,7 +200,18 @@ fn a_demo_is_made_once_and_starts_at_once_afterwards() {
     };
     let (child, first) = demo();
     assert!(first.iter().any(|line| line.starts_with("living through day 3 of 3")), "{first:?}");
+    // Nobody else may use it meanwhile, and it is for its owner's eyes.
+    let twice =
+        said(&bellwether().args(["demo", "--listen", "127.0.0.1:0", "--data"]).arg(&data).output().unwrap());
+    assert!(twice.contains("a demo runs in `") && twice.contains("hint: use that one"), "{twice}");
+    assert_eq!(std::fs::metadata(&data).unwrap().permissions().mode() & 0o777, 0o700);
     stopped(child);
+    let other = bellwether()
+        .args(["demo", "--listen", "127.0.0.1:0", "--days", "4", "--data"])
+        .arg(&data)
+        .output()
+        .unwrap();
+    assert!(said(&other).contains("was made with another `--days`\nhint: "), "{}", said(&other));
     let note = std::fs::read(data.join("demo.json")).unwrap();
 
     let (child, second) = demo();
@@ -140,6 +219,8 @@ fn a_demo_is_made_once_and_starts_at_once_afterwards() {
     let note: serde_json::Value = serde_json::from_slice(&note).unwrap();
     let password = note["password"].as_str().unwrap();
     assert!(second[1].contains(password), "{second:?}");
+    assert!(second[2].contains("to begin anew: rm -r "), "{second:?}");
+    assert_eq!(second[3], "3000 visits a minute go on coming");
     let address = second[0].split_once(": ").unwrap().1;
     let login = serde_json::json!({"email": note["email"], "password": password});
     let reply = ureq::post(format!("{address}/api/login")).send_json(login).unwrap();

@@ -1,5 +1,6 @@
 //! Columns: a batch of rows, each column a dense vector.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -115,7 +116,7 @@ impl Cells {
 
     /// The value in a row as text, as filters and breakdowns compare it: whole numbers without a
     /// fraction, lists and objects as their JSON.
-    pub fn text(&self, row: usize) -> Option<std::borrow::Cow<'_, str>> {
+    pub fn text(&self, row: usize) -> Option<Cow<'_, str>> {
         match self {
             Self::Missing => None,
             Self::Text(s) => s.get(row).map(Into::into),
@@ -123,11 +124,7 @@ impl Cells {
             Self::Booleans(b) => {
                 b.get(row).copied().flatten().map(|x| if x { "true".into() } else { "false".into() })
             }
-            Self::Mixed(m) => m.get(row).and_then(Option::as_ref).map(|v| match v {
-                Json::String(s) => s.as_str().into(),
-                Json::Number(n) => n.as_f64().map_or_else(|| n.to_string(), |x| x.to_string()).into(),
-                other => other.to_string().into(),
-            }),
+            Self::Mixed(m) => m.get(row).and_then(Option::as_ref).and_then(text),
         }
     }
 
@@ -138,6 +135,24 @@ impl Cells {
             Self::Mixed(m) => m.get(row).and_then(Option::as_ref).and_then(Json::as_f64),
             Self::Missing | Self::Text(_) | Self::Booleans(_) => None,
         }
+    }
+}
+
+/// A value as text, as filters and breakdowns compare it: see [`Cells::text`]. Null is missing.
+///
+/// ```
+/// use bellwether_columns::text;
+/// use serde_json::json;
+/// assert_eq!(text(&json!(5.0)).as_deref(), Some("5"));
+/// assert_eq!(text(&json!(["a", null])).as_deref(), Some(r#"["a",null]"#));
+/// assert_eq!(text(&json!(null)), None);
+/// ```
+pub fn text(value: &Json) -> Option<Cow<'_, str>> {
+    match value {
+        Json::Null => None,
+        Json::String(s) => Some(s.as_str().into()),
+        Json::Number(n) => Some(n.as_f64().map_or_else(|| n.to_string(), |x| x.to_string()).into()),
+        other => Some(other.to_string().into()),
     }
 }
 

@@ -8,6 +8,6 @@ mod batch;
 mod rows;
 mod scan;
 
-pub use batch::{Batch, Cells, Strings};
+pub use batch::{Batch, Cells, Strings, text};
 pub use rows::Rows;
 pub use scan::{PropertyName, Scan, ScanError, Want};

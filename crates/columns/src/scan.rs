@@ -30,6 +30,24 @@ impl PropertyName {
         }
     }
 
+    /// The public form; `None` for a property of the event that looks like one of the user, which no
+    /// public form names.
+    ///
+    /// ```
+    /// use bellwether_columns::PropertyName;
+    /// for name in ["plan", "user.plan"] {
+    ///     assert_eq!(PropertyName::parse(name).public().as_deref(), Some(name));
+    /// }
+    /// assert_eq!(PropertyName::Event("user.plan".into()).public(), None);
+    /// ```
+    #[must_use]
+    pub fn public(&self) -> Option<String> {
+        match self {
+            Self::Event(name) => (!name.starts_with("user.")).then(|| name.clone()),
+            Self::User(name) => Some(format!("user.{name}")),
+        }
+    }
+
     /// The value that an event has for it; null is missing.
     pub fn of<'e>(&self, event: &'e Event) -> Option<&'e Json> {
         match self {

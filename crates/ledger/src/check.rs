@@ -12,6 +12,7 @@ use crate::state::{State, amend};
 
 mod experiments;
 mod metrics;
+mod texts;
 
 /// The deepest nesting of a variant's JSON value; what is read back must not run into the parser's
 /// own limit of 128 with what surrounds it.
@@ -58,6 +59,7 @@ impl Proposed {
 pub(crate) fn check(state: &State, proposed: &Proposed, at: Millis) -> Result<(), LedgerError> {
     fresh(state, proposed)?;
     lists(proposed)?;
+    texts::readable(proposed)?;
     match &proposed.edit {
         Edit::EnvironmentCreated { environment } => environment_created(state, environment)?,
         Edit::EnvironmentSaved { environment } => environment_exists(state, &environment.key)?,

@@ -82,7 +82,7 @@ impl LedgerError {
                 "ledger" => {
                     "look at the path; `bellwether serve` makes a ledger where there is none".to_owned()
                 }
-                _ => format!("look at the list of {what}s, or create it first"),
+                _ => format!("look at the list of {what}s for what there is"),
             },
             Self::Storage { .. } => {
                 "nothing was stored; look at the disk's free space and at the file's permissions".to_owned()

@@ -11,6 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::QueryError;
 
+/// Amounts of a greater magnitude are not taken for amounts: one of them would decide a mean alone, and the
+/// squares of a few no longer add up. Up to here the squared deviations of millions of units stay far within
+/// the range of a double, so that evidence can always be added up.
+pub const MAX_AMOUNT: f64 = 1e15;
+
 /// A question: who was exposed to what, and what did they do after it?
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ask {
@@ -36,6 +41,10 @@ pub struct Ask {
     pub outcomes_to: Millis,
     /// How long each unit is watched.
     pub watch: Watch,
+    /// First exposures are counted in stretches of this length, for tests of the sample ratio.
+    pub stretch: Span,
+    /// Units whose ids have fewer characters are counted apart: their events may have lost them.
+    pub shortest: usize,
 }
 
 /// How long a unit is watched after its first exposure. Outcomes count from the millisecond of the
@@ -65,18 +74,25 @@ pub enum Watch {
 pub struct Evidence {
     /// One per variant asked for, in that order.
     pub arms: Vec<Arm>,
-    /// First exposures by 24-hour stretch since [`Ask::from`], in order; stretches without are left out.
-    pub daily: Vec<Day>,
-    /// Units that were exposed to more than one of the variants: they are in no arm and no day.
+    /// First exposures by [`Ask::stretch`] since [`Ask::from`], in order; stretches without are left out.
+    pub stretches: Vec<Stretch>,
+    /// Units that were exposed to more than one of the variants: they are in no arm and no stretch.
     pub crossed: u64,
-    /// Units that were known before [`Ask::since`]: they are in no arm and no day.
+    /// Units that were known before [`Ask::since`]: they are in no arm and no stretch.
     pub earlier: u64,
-    /// Units whose window had not passed: they are in `exposed` and `daily`, but not in `units`.
+    /// Units whose window had not passed: they are in `exposed` and `stretches`, but not in `units`.
     pub immature: u64,
+    /// Units of the arms, among `exposed`, whose ids are shorter than [`Ask::shortest`].
+    pub short: u64,
+    /// Those of them with at least one outcome, mature or not.
+    pub short_converted: u64,
     /// Exposures (not units) to variants that were not asked for.
     pub unlisted: u64,
     /// Exposures (not units) without the id that the flag divides by.
     pub anonymous: u64,
+    /// Outcomes of the measured units whose amount is beyond [`MAX_AMOUNT`], for sums. They add nothing, like
+    /// outcomes whose amount is not a number.
+    pub set_aside: u64,
     /// Every event up to and including this one was seen, and none after it.
     pub seq: Seq,
 }
@@ -96,11 +112,11 @@ pub struct Arm {
     pub moments: Moments,
 }
 
-/// First exposures within one 24-hour stretch.
+/// First exposures within one stretch of time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Day {
-    /// 0 is the first 24 hours since [`Ask::from`].
-    pub day: u64,
+pub struct Stretch {
+    /// 0 is the first since [`Ask::from`].
+    pub index: u64,
     /// Units by arm, in the order of the arms.
     pub units: Vec<u64>,
 }
@@ -112,8 +128,9 @@ pub struct Day {
 /// grows with the number of exposed units, and for sums with that of outcomes.
 ///
 /// # Errors
-/// When no variant or one variant twice is asked for, when windows may pass after outcomes end, when a unit's sum is beyond the numbers that
-/// can be added, when it was cancelled, or events cannot be read. `cancel` is asked once per batch.
+/// When no variant or one variant twice is asked for, when stretches have no length, when windows may pass
+/// after outcomes end, when a unit's sum is beyond the numbers that can be added, when it was cancelled, or
+/// events cannot be read. `cancel` is asked once per batch.
 pub fn collect(ask: &Ask, scan: &dyn Scan, cancel: &dyn Fn() -> bool) -> Result<Evidence, QueryError> {
     check(ask)?;
     let exposed = exposures::read(ask, scan, cancel)?;
@@ -121,8 +138,9 @@ pub fn collect(ask: &Ask, scan: &dyn Scan, cancel: &dyn Fn() -> bool) -> Result<
 
     let mut values: Vec<Vec<f64>> = vec![Vec::new(); ask.variants.len()];
     let mut arms: Vec<Arm> = ask.variants.iter().map(Arm::empty).collect();
-    let mut daily = std::collections::BTreeMap::<u64, Vec<u64>>::new();
+    let mut stretches = std::collections::BTreeMap::<u64, Vec<u64>>::new();
     let (mut crossed, mut earlier, mut immature) = (0, 0, 0);
+    let (mut short, mut short_converted, mut set_aside) = (0, 0, 0);
     for (unit, value) in exposed.units.iter().zip(done) {
         if unit.first < ask.since.0 {
             earlier += 1;
@@ -134,8 +152,12 @@ pub fn collect(ask: &Ask, scan: &dyn Scan, cancel: &dyn Fn() -> bool) -> Result<
         };
         let (Some(arm), Some(values)) = (arms.get_mut(index), values.get_mut(index)) else { continue };
         arm.exposed += 1;
-        let day = Millis(unit.first).since(ask.from).0 / Span::DAY.0;
-        if let Some(n) = daily.entry(day).or_insert_with(|| vec![0; ask.variants.len()]).get_mut(index) {
+        if unit.short {
+            short += 1;
+            short_converted += u64::from(value.events > 0);
+        }
+        let at = Millis(unit.first).since(ask.from).0 / ask.stretch.0;
+        if let Some(n) = stretches.entry(at).or_insert_with(|| vec![0; ask.variants.len()]).get_mut(index) {
             *n += 1;
         }
         if !ask.watch.matured(unit.first) {
@@ -143,6 +165,7 @@ pub fn collect(ask: &Ask, scan: &dyn Scan, cancel: &dyn Fn() -> bool) -> Result<
             continue;
         }
         arm.units += 1;
+        set_aside += value.set_aside;
         arm.converted += u64::from(value.events > 0);
         values.push(match ask.metric.measure {
             Measure::Conversion => f64::from(u8::from(value.events > 0)),
@@ -161,12 +184,15 @@ pub fn collect(ask: &Ask, scan: &dyn Scan, cancel: &dyn Fn() -> bool) -> Result<
     }
     Ok(Evidence {
         arms,
-        daily: daily.into_iter().map(|(day, units)| Day { day, units }).collect(),
+        stretches: stretches.into_iter().map(|(index, units)| Stretch { index, units }).collect(),
         crossed,
         earlier,
         immature,
+        short,
+        short_converted,
         unlisted: exposed.unlisted,
         anonymous: exposed.anonymous,
+        set_aside,
         seq: scan.seq(),
     })
 }
@@ -183,6 +209,12 @@ fn check(ask: &Ask) -> Result<(), QueryError> {
         return Err(QueryError::refused(
             format!("`{}` variants cannot be compared", ask.variants.len()),
             "name 1 to 256 variants",
+        ));
+    }
+    if ask.stretch.0 == 0 {
+        return Err(QueryError::refused(
+            "a stretch of `0` ms holds no exposure",
+            "use a day, such as 86400000",
         ));
     }
     if let Watch::Matured { by, .. } = ask.watch

@@ -9,6 +9,7 @@
 
 pub mod catalogue;
 pub mod evidence;
+pub mod properties;
 pub mod segmentation;
 
 mod days;

@@ -39,7 +39,8 @@ const MOST_SERIES: u32 = 1_000;
 pub struct Segmentation {
     /// Where it happened.
     pub environment: EnvironmentKey,
-    /// The event type; `_any` is any event that somebody did.
+    /// The event type; `_any` is any event that somebody did, which leaves out the exposures and assignments
+    /// that evaluating flags records.
     pub event: String,
     /// What is counted.
     #[serde(default)]
@@ -96,6 +97,9 @@ pub struct Answer {
     pub series: Vec<Series>,
     /// What the limit cut off.
     pub cut: Cut,
+    /// Properties of the question that no event of this type had on these days, though there were
+    /// events: misspelt, or of another type.
+    pub absent: Vec<String>,
     /// The first of the days that was not over: it and later ones can still grow.
     #[schemars(with = "Option<String>")]
     pub partial: Option<Date>,
@@ -156,19 +160,24 @@ pub fn run(
     let mut needed = Needed::default();
     let filters = Filters::compile(&asked.filters, &mut needed)?;
     let by = asked.by.as_deref().map(|name| needed.column(PropertyName::parse(name)));
+    let names = needed.names();
+    let mut absent = Absent::new(&names);
     let want = Want {
         environment: asked.environment.clone(),
         events: (asked.event != ANY).then(|| vec![asked.event.clone()]),
         from: days.from(),
         to: days.to(),
-        properties: needed.names(),
+        properties: names,
     };
     let mut count = Count::new(asked.measure, days.dates().len(), by.is_none());
     walk(scan, &want, cancel, &mut |batch| {
-        let mut pass = filters.passing(batch);
+        let mut active = vec![true; batch.rows];
         if asked.event == ANY {
-            keep_active(batch, &mut pass);
+            keep_active(batch, &mut active);
         }
+        absent.see(batch, &active);
+        let mut pass = filters.passing(batch);
+        pass.iter_mut().zip(&active).for_each(|(pass, active)| *pass &= active);
         count.add(batch, &pass, by, &days)
     })?;
     let (series, cut) = count.finish(asked.limit);
@@ -177,9 +186,36 @@ pub fn run(
         dates: days.dates().to_vec(),
         series,
         cut,
+        absent: absent.names(&want.properties),
         partial: days.unfinished(now),
         seq: scan.seq(),
     })
+}
+
+/// Which properties of a question no event had so far.
+struct Absent {
+    columns: Vec<bool>,
+    events: bool,
+}
+
+impl Absent {
+    fn new(names: &[PropertyName]) -> Self {
+        Self { columns: vec![true; names.len()], events: false }
+    }
+
+    fn see(&mut self, batch: &Batch, active: &[bool]) {
+        let rows = active.iter().enumerate().filter(|(_, active)| **active).map(|(row, _)| row);
+        self.events |= rows.clone().next().is_some();
+        for (absent, cells) in self.columns.iter_mut().zip(&batch.properties).filter(|(absent, _)| **absent) {
+            *absent = matches!(cells, Cells::Missing) || !rows.clone().any(|row| cells.text(row).is_some());
+        }
+    }
+
+    /// None of them if there were no events that could have had them.
+    fn names(self, names: &[PropertyName]) -> Vec<String> {
+        let absent = names.iter().zip(self.columns).filter(|(_, absent)| *absent && self.events);
+        absent.filter_map(|(name, _)| name.public()).collect()
+    }
 }
 
 /// Drops the rows that nobody did.

@@ -81,6 +81,25 @@ fn any_event_is_what_people_did() {
 }
 
 #[test]
+fn a_property_that_no_event_had_is_named() {
+    let u = || Who::User("u".into());
+    let absent = |name: &str, filter: &str, by: &str, events: &[Event]| {
+        let filters = vec![Filter { property: filter.into(), op: FilterOp::IsNot, values: vec!["x".into()] }];
+        answer(&Segmentation { filters, ..asked(name, Measure::Totals, Some(by)) }, events.to_vec()).absent
+    };
+    let mut one = event("a", u(), 0, &json!({"plan": "x", "null": null}));
+    one.user_properties = json!({"plan": "pro"}).as_object().unwrap().clone();
+    // The filter leaves nothing over, but `plan` was there; and an exposure is not what somebody did.
+    let events =
+        [one, event("b", u(), 0, &json!({"b": 1})), event(EXPOSURE, u(), 0, &json!({"variant": "x"}))];
+    assert_eq!(absent("a", "plan", "user.plan", &events), [] as [&str; 0]);
+    assert_eq!(absent("a", "plam", "user.b", &events), ["plam", "user.b"]);
+    assert_eq!(absent("a", "null", "null", &events), ["null"]);
+    assert_eq!(absent(ANY, "b", "variant", &events), ["variant"]);
+    assert_eq!(absent("c", "plam", "user.b", &events), [] as [&str; 0], "there was nothing to have it");
+}
+
+#[test]
 fn what_the_limit_cuts_is_said() {
     let events: Vec<Event> = ["x", "y", "y", "z", "z", "z", "w"]
         .iter()

@@ -11,8 +11,9 @@ use bellwether_app::{AppError, Track};
 use serde_json::{Map, Value};
 use tower_http::cors::{AllowHeaders, AllowMethods, Any, CorsLayer};
 
+use crate::body::Whole;
 use crate::house::House;
-use crate::problem::{Problem, Whole, wrong_method};
+use crate::problem::{Problem, wrong_method};
 use crate::{api, auth, stream};
 
 pub(crate) fn routes() -> Router<House> {
@@ -43,7 +44,7 @@ fn decode(text: &str) -> Option<Vec<u8>> {
 fn json_header(headers: &HeaderMap, name: &'static str) -> Result<Option<Value>, AppError> {
     let Some(value) = headers.get(name) else { return Ok(None) };
     let decoded = value.to_str().ok().and_then(decode);
-    let parsed = decoded.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let parsed = decoded.and_then(|bytes| bellwether_app::sdk_json(&bytes).ok());
     parsed.map(Some).ok_or_else(|| {
         AppError::bad_input(
             format!("the header `{name}` cannot be read"),
@@ -63,7 +64,7 @@ async fn vardata(
     let user = match json_header(&headers, "x-amp-exp-user")? {
         Some(user) => user,
         None if body.is_empty() => Value::Null,
-        None => api::json(&body)?,
+        None => api::sdk_json(&body)?,
     };
     let Value::Object(user) = user else {
         return Err(AppError::bad_input(
@@ -119,7 +120,7 @@ async fn flag_stream(State(house): State<House>, headers: HeaderMap) -> Result<R
     let (key, grant) = auth::sdk(&house, &headers).await?;
     let rules = grant.rules;
     house.app.served(&grant.environment)?;
-    Ok(stream::events(&house, grant.environment, Some(key), None, KEEP_ALIVE, move |served| {
+    Ok(stream::events(&house, grant.environment, key.actor, None, KEEP_ALIVE, move |served| {
         format!("data: {}\n\n", if rules { &served.amplitude } else { "[]" })
     }))
 }

@@ -12,8 +12,9 @@ use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use bellwether_app::{AppError, Cancel, Class, Ctx, Entry, Method, Progress, REGISTRY, from_text, openapi};
 
 use crate::auth;
+use crate::body::Whole;
 use crate::house::House;
-use crate::problem::{Problem, Whole, wrong_method};
+use crate::problem::{Problem, wrong_method};
 
 pub(crate) fn routes() -> Router<House> {
     let mut by_path: BTreeMap<&str, MethodRouter<House>> = BTreeMap::new();
@@ -113,12 +114,19 @@ async fn handle(
 
 /// A JSON body, or what is wrong with it and where.
 pub(crate) fn json(body: &[u8]) -> Result<serde_json::Value, AppError> {
-    serde_json::from_slice(body).map_err(|e| {
-        AppError::bad_input(
-            format!("the body is not JSON: {}", e.to_string().trim_end_matches('.')),
-            "send a JSON object in UTF-8, without a Content-Encoding",
-        )
-    })
+    serde_json::from_slice(body).map_err(|e| not_json(&e))
+}
+
+/// The same of an SDK, which may have cut a text between the halves of a character.
+pub(crate) fn sdk_json(body: &[u8]) -> Result<serde_json::Value, AppError> {
+    bellwether_app::sdk_json(body).map_err(|e| not_json(&e))
+}
+
+fn not_json(error: &serde_json::Error) -> AppError {
+    AppError::bad_input(
+        format!("the body is not JSON: {}", error.to_string().trim_end_matches('.')),
+        "send a JSON object in UTF-8, without a Content-Encoding",
+    )
 }
 
 /// The pairs of a query string.

@@ -12,14 +12,15 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::api;
+use crate::body::Whole;
 use crate::house::House;
-use crate::problem::{Problem, Whole, wrong_method};
+use crate::problem::{Problem, wrong_method};
 
 const COOKIE: &str = "bellwether_session";
 
 pub(crate) fn routes() -> Router<House> {
     Router::new()
-        .route("/api/setup", post(set_up))
+        .route("/api/setup", get(setup).post(set_up))
         .route("/api/login", post(log_in))
         .route("/api/logout", post(log_out))
         .route("/api/me", get(me))
@@ -122,6 +123,13 @@ fn with_cookie(set: &str, mut response: Response) -> Response {
         response.headers_mut().insert(header::SET_COOKIE, value);
     }
     response
+}
+
+/// Whether the first account is still to be made. The login page asks it, so anybody may; it says nothing
+/// that a failed login would not.
+async fn setup(State(house): State<House>) -> Result<Json<serde_json::Value>, Problem> {
+    let open = house.blocking(|house| house.app.unclaimed()).await?;
+    Ok(Json(json!({"open": open})))
 }
 
 async fn set_up(State(house): State<House>, headers: HeaderMap, body: Whole) -> Result<Response, Problem> {

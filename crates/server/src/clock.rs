@@ -15,8 +15,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::auth;
+use crate::body::Whole;
 use crate::house::House;
-use crate::problem::{Problem, Whole, wrong_method};
+use crate::problem::{Problem, wrong_method};
 
 /// The last millisecond that a calendar shows.
 const LATEST: i64 = 253_402_300_799_999;

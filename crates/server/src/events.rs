@@ -3,9 +3,7 @@
 use std::net::SocketAddr;
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
+use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -13,6 +11,7 @@ use bellwether_app::{AppError, Endpoint, Outcome, Refusal, Rejected};
 use serde_json::json;
 use tower_http::cors::{AllowHeaders, AllowMethods, Any, CorsLayer};
 
+use crate::body::{Events, Unread};
 use crate::house::House;
 use crate::problem;
 
@@ -27,7 +26,6 @@ pub(crate) fn routes() -> Router<House> {
         .route("/config/{key}", get(config))
         // Inside of `cors`, which answers `OPTIONS`.
         .method_not_allowed_fallback(problem::wrong_method)
-        .layer(DefaultBodyLimit::max(Endpoint::Batch.most_bytes() + 1))
         .layer(cors)
 }
 
@@ -35,7 +33,7 @@ async fn http_v2(
     State(house): State<House>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    body: Result<Events, Unread>,
 ) -> Response {
     take(house, Endpoint::HttpV2, peer, headers, body).await
 }
@@ -44,7 +42,7 @@ async fn batch(
     State(house): State<House>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    body: Result<Events, Unread>,
 ) -> Response {
     take(house, Endpoint::Batch, peer, headers, body).await
 }
@@ -54,15 +52,14 @@ async fn take(
     endpoint: Endpoint,
     peer: SocketAddr,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    body: Result<Events, Unread>,
 ) -> Response {
     let body = match body {
-        Ok(body) => body,
-        Err(e) if e.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            return refuse(&Rejected::too_large(endpoint));
-        }
+        Ok(Events(body)) => body,
+        Err(Unread::TooLarge) => return refuse(&Rejected::too_large(endpoint)),
         // The connection broke: whoever reads this has sent half a body.
-        Err(_) => return refuse(&Rejected::unread()),
+        Err(Unread::Broken) => return refuse(&Rejected::unread()),
+        Err(unread @ (Unread::Slow | Unread::Full)) => return refuse(&Rejected::of(&unread.into())),
     };
     let encoding = headers.get(header::CONTENT_ENCODING).and_then(|v| v.to_str().ok()).map(str::to_owned);
     let peer = peer.ip().to_string();
@@ -86,7 +83,7 @@ async fn take(
 fn refuse(rejected: &Rejected) -> Response {
     let status = StatusCode::from_u16(rejected.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = (status, axum::Json(&rejected.body)).into_response();
-    if status == StatusCode::TOO_MANY_REQUESTS {
+    if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
         response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
     }
     response

@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::bell::Bell;
 use crate::clock::Clock;
 use crate::committer::Committer;
+use crate::listen::Limits;
 
 /// What every handler shares.
 #[derive(Clone)]
@@ -22,6 +23,7 @@ pub struct House {
     passwords: Arc<Semaphore>,
     /// Events are parsed on so many threads at once: what is parsed takes several times its bytes.
     parsing: Arc<Semaphore>,
+    pub(crate) limits: Limits,
     /// After how much silence a stream says that it lives.
     pub(crate) quiet: Duration,
 }
@@ -34,7 +36,7 @@ const QUIET: Duration = Duration::from_secs(13);
 const ROUND: Duration = Duration::from_secs(1);
 
 impl House {
-    pub(crate) fn open(app: Arc<App>, bell: Bell, clock: Clock) -> Self {
+    pub(crate) fn open(app: Arc<App>, bell: Bell, clock: Clock, limits: &Limits) -> Self {
         let committer = Committer::start(Arc::clone(&app));
         Self {
             app,
@@ -44,6 +46,7 @@ impl House {
             closing: watch::Sender::new(false),
             passwords: Arc::new(Semaphore::new(2)),
             parsing: Arc::new(Semaphore::new(8)),
+            limits: limits.clone(),
             quiet: QUIET,
         }
     }
@@ -65,8 +68,14 @@ impl House {
         &self,
         work: impl FnOnce(&Self) -> Result<T, AppError> + Send + 'static,
     ) -> Result<T, AppError> {
-        let _turn = self.passwords.acquire().await.map_err(|e| AppError::internal("check a password", e))?;
-        self.blocking(work).await
+        let turn = Arc::clone(&self.passwords).acquire_owned().await;
+        let turn = turn.map_err(|e| AppError::internal("check a password", e))?;
+        // The turn is the work's: a client that goes away while it is done does not hand it on.
+        self.blocking(move |house| {
+            let _turn = turn;
+            work(house)
+        })
+        .await
     }
 
     /// The same for what parses events.
@@ -74,8 +83,13 @@ impl House {
         &self,
         work: impl FnOnce(&Self) -> Result<T, AppError> + Send + 'static,
     ) -> Result<T, AppError> {
-        let _turn = self.parsing.acquire().await.map_err(|e| AppError::internal("parse events", e))?;
-        self.blocking(work).await
+        let turn = Arc::clone(&self.parsing).acquire_owned().await;
+        let turn = turn.map_err(|e| AppError::internal("parse events", e))?;
+        self.blocking(move |house| {
+            let _turn = turn;
+            work(house)
+        })
+        .await
     }
 
     /// Tells streams to end.

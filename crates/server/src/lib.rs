@@ -8,28 +8,30 @@ mod amplitude;
 mod api;
 mod auth;
 mod bell;
+mod body;
 mod clock;
 mod committer;
 mod events;
 mod house;
+mod listen;
 mod ofrep;
 mod page;
 mod problem;
 mod stream;
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use bellwether_app::App;
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use bell::Bell;
+pub use body::Room;
 pub use clock::Clock;
 pub use house::House;
+pub use listen::Limits;
 
 /// How long requests that run may take to finish once the server is told to stop.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -45,31 +47,31 @@ pub async fn serve(
     listener: tokio::net::TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let house = House::open(app, bell, clock);
+    serve_within(Limits::default(), app, bell, clock, listener, stop).await
+}
+
+/// The same within limits of one's own.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve_within(
+    limits: Limits,
+    app: Arc<App>,
+    bell: Bell,
+    clock: Clock,
+    listener: tokio::net::TcpListener,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let house = House::open(app, bell, clock, &limits);
     let maintenance = tokio::spawn(house::maintain(house.clone()));
-    let stopping = house.clone();
-    let router = router(house.clone()).into_make_service_with_connect_info::<SocketAddr>();
-    let (told, mut stopped) = tokio::sync::oneshot::channel::<()>();
-    let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
-        stop.await;
-        // Streams never end by themselves: tell them.
-        stopping.close();
-        let _: Result<(), ()> = told.send(());
-    });
+    let connections = listen::accept(listener, router(house.clone()), &limits, stop).await;
+    // Streams never end by themselves: tell them.
+    house.close();
     // A client that sends nothing and hangs on shall not keep the rest from being made durable.
-    let impatient = async {
-        match (&mut stopped).await {
-            Ok(()) => tokio::time::sleep(PATIENCE).await,
-            Err(_) => std::future::pending().await,
-        }
-    };
-    let served = tokio::select! {
-        served = async { serving.await } => served,
-        () = impatient => Ok(()),
-    };
+    let _: Result<(), _> = tokio::time::timeout(PATIENCE, connections.shutdown()).await;
     maintenance.abort();
     house.settle();
-    served
+    Ok(())
 }
 
 fn router(house: House) -> Router {
@@ -81,7 +83,6 @@ fn router(house: House) -> Router {
         .merge(amplitude::routes())
         .merge(events::routes())
         .fallback(page::page)
-        .layer(DefaultBodyLimit::max(1 << 20))
         .layer(CatchPanicLayer::custom(problem::panicked))
         .layer(axum::middleware::from_fn(problem::request_id))
         .with_state(house)

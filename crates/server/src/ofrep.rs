@@ -2,19 +2,19 @@
 //! stream that tells web clients to evaluate again.
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, PathRejection};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use bellwether_app::{Answer, AppError, Refusal, SdkGrant, Track};
-use bellwether_model::Context;
+use bellwether_app::{Answer, AppError, Refusal, Track};
+use bellwether_model::{Context, Unit};
 use serde_json::{Map, Value, json};
 use tower_http::cors::{AllowHeaders, AllowMethods, Any, CorsLayer};
 
+use crate::body::Whole;
 use crate::house::House;
-use crate::problem::{Problem, unread, wrong_method};
+use crate::problem::{self, Problem};
 use crate::{api, auth, stream};
 
 pub(crate) fn routes() -> Router<House> {
@@ -62,6 +62,13 @@ impl Failure {
         }
     }
 
+    /// A body that did not come has no error code in the protocol.
+    fn unread(error: &AppError) -> Self {
+        let status = StatusCode::from_u16(error.refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
+        let details = format!("{}; {}", error.message, error.hint);
+        Self { status, body: Map::from_iter([("errorDetails".to_owned(), details.into())]) }
+    }
+
     fn about(mut self, key: &str) -> Self {
         self.body.insert("key".into(), key.into());
         self
@@ -71,7 +78,7 @@ impl Failure {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let mut response = (self.status, axum::Json(self.body)).into_response();
-        if self.status == StatusCode::TOO_MANY_REQUESTS {
+        if matches!(self.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response
@@ -79,14 +86,10 @@ impl IntoResponse for Failure {
 }
 
 /// Who the flags are evaluated for.
-fn context(body: Result<Bytes, BytesRejection>) -> Result<Context, Failure> {
+fn context(body: Result<Whole, Problem>) -> Result<Context, Failure> {
     let invalid = |details: String| Failure::new(StatusCode::BAD_REQUEST, "INVALID_CONTEXT", details);
-    let body = body.map_err(|e| {
-        let error = unread(&e);
-        let details = format!("{}; {}", error.message, error.hint);
-        Failure { status: e.status(), body: Map::from_iter([("errorDetails".to_owned(), details.into())]) }
-    })?;
-    let parsed = api::json(&body).map_err(|e| {
+    let Whole(body) = body.map_err(|Problem(error)| Failure::unread(&error))?;
+    let parsed = api::sdk_json(&body).map_err(|e| {
         Failure::new(StatusCode::BAD_REQUEST, "PARSE_ERROR", format!("{}; {}", e.message, e.hint))
     })?;
     let Value::Object(mut request) = parsed else {
@@ -131,29 +134,59 @@ fn shown_text(text: &str) -> String {
     text.chars().take(60).collect()
 }
 
-fn success(answer: Answer) -> Value {
-    json!({"key": answer.flag, "value": answer.value, "variant": answer.variant, "reason": answer.reason})
+/// What a flag is answered with. Where a split has nobody to place there is no answer: the SDK then uses
+/// the value in its code, and says why.
+fn answered(answer: Answer) -> Result<Value, Failure> {
+    let Some(unit) = answer.lacks else {
+        return Ok(json!({
+            "key": answer.flag, "value": answer.value, "variant": answer.variant, "reason": answer.reason,
+        }));
+    };
+    let (code, field) = match unit {
+        Unit::User => ("TARGETING_KEY_MISSING", "targetingKey"),
+        unit => ("INVALID_CONTEXT", unit.attribute()),
+    };
+    let details = format!(
+        "flag `{}` divides by `{field}`, which the context does not have; send it as text",
+        answer.flag
+    );
+    Err(Failure::new(StatusCode::BAD_REQUEST, code, details).about(&answer.flag))
+}
+
+/// Names the flag that was asked for, if one was. A key that is not UTF-8 is named as it stands in the address.
+fn about_flag(failure: Failure, key: Result<Path<String>, PathRejection>, uri: &Uri) -> Failure {
+    match (key, uri.path().strip_prefix("/ofrep/v1/evaluate/flags/")) {
+        (Ok(Path(key)), _) => failure.about(&key),
+        (Err(_), Some(encoded)) => failure.about(encoded),
+        (Err(_), None) => failure,
+    }
+}
+
+async fn wrong_method(method: Method, key: Result<Path<String>, PathRejection>, uri: Uri) -> Failure {
+    let Problem(error) = problem::wrong_method(method, uri.clone()).await;
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    let details = format!("{}; {}", error.message, error.hint);
+    about_flag(Failure::new(status, "GENERAL", details), key, &uri)
 }
 
 async fn single(
     State(house): State<House>,
     key: Result<Path<String>, PathRejection>,
+    uri: Uri,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    body: Result<Whole, Problem>,
 ) -> Result<Response, Failure> {
     let Ok(Path(key)) = key else {
-        return Err(Failure::new(
-            StatusCode::BAD_REQUEST,
-            "PARSE_ERROR",
-            "the flag's key is not UTF-8; percent-encode it",
-        ));
+        let details = "the flag's key is not UTF-8; percent-encode it";
+        let failure = Failure::new(StatusCode::BAD_REQUEST, "PARSE_ERROR", details);
+        return Err(about_flag(failure, key, &uri));
     };
     let about = |failure: Failure| failure.about(&key);
     let (_, grant) = auth::sdk(&house, &headers).await.map_err(Failure::of).map_err(about)?;
     let context = context(body).map_err(about)?;
     let answer = house.app.evaluate(&grant.environment, &key, &context, Track::Exposure, house.clock.now());
     match answer.map_err(Failure::of).map_err(about)? {
-        Some(answer) => Ok(axum::Json(success(answer)).into_response()),
+        Some(answer) => Ok(axum::Json(answered(answer)?).into_response()),
         None => {
             let details = format!(
                 "there is no flag `{}` in environment `{}`; see the list of flags for its spelling",
@@ -168,9 +201,9 @@ async fn single(
 async fn bulk(
     State(house): State<House>,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    body: Result<Whole, Problem>,
 ) -> Result<Response, Failure> {
-    let (_, grant) = auth::sdk(&house, &headers).await.map_err(Failure::of)?;
+    let (key, grant) = auth::sdk(&house, &headers).await.map_err(Failure::of)?;
     let context = context(body)?;
     // Read before the answers: if something changes in between, the stream says so at once.
     let known = house.app.served(&grant.environment).map_err(Failure::of)?.tag.clone();
@@ -178,13 +211,14 @@ async fn bulk(
         .app
         .evaluate_all(&grant.environment, None, &context, &[Track::Assignment], house.clock.now())
         .map_err(Failure::of)?;
-    let flags: Vec<Value> = answers.into_iter().map(success).collect();
-    let tag = tag(&house, &grant, &context, &flags).map_err(Failure::of)?;
+    let flags: Vec<Value> =
+        answers.into_iter().map(|a| answered(a).unwrap_or_else(|failure| failure.body.into())).collect();
+    let token = house.app.stream_token(&key).map_err(Failure::of)?;
+    let tag = tag(&house, &token, &context, &flags).map_err(Failure::of)?;
     let asked = headers.get(header::IF_NONE_MATCH).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let mut response = if asked.split(',').any(|one| one.trim().trim_start_matches("W/") == tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        let token = house.app.stream_token(&grant.environment).map_err(Failure::of)?;
         let uri = format!("/ofrep/v1/stream?token={token}&knows={known}");
         let streams = json!([{"type": "sse", "endpoint": {"requestUri": uri}, "inactivityDelaySec": 120}]);
         axum::Json(json!({"flags": flags, "eventStreams": streams})).into_response()
@@ -195,9 +229,10 @@ async fn bulk(
     Ok(response)
 }
 
-/// Names an answer: of this context, with these results. The same tag is the same answer.
-fn tag(house: &House, grant: &SdkGrant, context: &Context, flags: &[Value]) -> Result<String, AppError> {
-    let text = serde_json::to_string(&(grant.environment.as_str(), context, flags))
+/// Names an answer: to this key, of this context, with these results. The same tag is the same answer, its
+/// stream included: who comes with a new key does not keep the stream of the old one.
+fn tag(house: &House, token: &str, context: &Context, flags: &[Value]) -> Result<String, AppError> {
+    let text = serde_json::to_string(&(token, context, flags))
         .map_err(|e| AppError::internal("write the answer", e))?;
     Ok(format!("\"{}\"", house.app.name_of(&text)))
 }
@@ -211,13 +246,14 @@ async fn changes(
 ) -> Result<Response, Failure> {
     let query = api::pairs(query.as_deref().unwrap_or_default()).map_err(Failure::of)?;
     let sent = |name: &str| query.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
-    let environment = house.app.stream_environment(sent("token").unwrap_or_default()).map_err(Failure::of)?;
+    let (environment, key) =
+        house.app.stream_opened(sent("token").unwrap_or_default()).map_err(Failure::of)?;
     let last = headers.get("last-event-id").and_then(|v| v.to_str().ok()).filter(|id| !id.is_empty());
     let knows = match last.or(sent("knows")) {
         Some(tag) => tag.to_owned(),
         None => house.app.served(&environment).map_err(Failure::of)?.tag.clone(),
     };
-    Ok(stream::events(&house, environment, None, Some(knows), ": quiet\n\n", |served| {
+    Ok(stream::events(&house, environment, key, Some(knows), ": quiet\n\n", |served| {
         let data = json!({
             "type": "refetchEvaluation", "etag": served.tag, "lastModified": served.since.0.div_euclid(1_000),
         });

@@ -5,9 +5,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::body::Body;
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{FromRequest, Request};
+use axum::extract::Request;
 use axum::http::{HeaderValue, Method, Response, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::IntoResponse;
@@ -71,36 +69,12 @@ impl IntoResponse for Problem {
         let status =
             StatusCode::from_u16(self.0.refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, axum::Json(self.body())).into_response();
-        if status == StatusCode::TOO_MANY_REQUESTS {
+        if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
             let seconds = self.0.details.as_ref().and_then(|d| d["retry_after"].as_u64()).unwrap_or(1);
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         response
     }
-}
-
-/// A whole request body, or why there is none.
-pub(crate) struct Whole(pub(crate) Bytes);
-
-impl<S: Send + Sync> FromRequest<S> for Whole {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        Bytes::from_request(request, state).await.map(Self).map_err(|e| Problem(unread(&e)))
-    }
-}
-
-/// Why a body was not read.
-pub(crate) fn unread(rejection: &BytesRejection) -> AppError {
-    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        return AppError::new(
-            Refusal::TooLarge,
-            "too_large",
-            "the body is larger than what is taken here",
-            "send less at once, at most 1 MB",
-        );
-    }
-    AppError::bad_input("the body ended before it was whole", "send it again")
 }
 
 /// A path that exists, asked with a method that it does not have.

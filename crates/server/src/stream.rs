@@ -7,20 +7,20 @@ use std::sync::Arc;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
-use bellwether_app::{Grant, Served};
-use bellwether_model::EnvironmentKey;
+use bellwether_app::Served;
+use bellwether_model::{Actor, EnvironmentKey};
 use futures_util::stream;
 
 use crate::house::House;
 
 /// A stream that sends what `say` makes of what is served whenever that is not what the client `knows`:
-/// at once, if it has changed before the client came. With a `key` it ends when the key is revoked.
+/// at once, if it has changed before the client came. It ends when the key of `by`, who asked, is revoked.
 /// `quiet` is sent when nothing has been for a while, so that clients and proxies know that the
 /// connection lives.
 pub(crate) fn events(
     house: &House,
     environment: EnvironmentKey,
-    key: Option<Grant>,
+    by: Actor,
     knows: Option<String>,
     quiet: &'static str,
     say: impl Fn(&Served) -> String + Send + 'static,
@@ -30,7 +30,7 @@ pub(crate) fn events(
         environment: EnvironmentKey,
         bell: tokio::sync::watch::Receiver<u64>,
         closing: tokio::sync::watch::Receiver<bool>,
-        key: Option<Grant>,
+        by: Actor,
         tag: Option<String>,
         first: bool,
         say: S,
@@ -38,7 +38,7 @@ pub(crate) fn events(
     // Listen before looking: a change in between rings and is not missed.
     let bell = house.bell.listen();
     let (house, closing) = (house.clone(), house.closing());
-    let at = At { house, environment, bell, closing, key, tag: knows, first: true, say };
+    let at = At { house, environment, bell, closing, by, tag: knows, first: true, say };
     let body = stream::unfold(at, move |mut at| async move {
         if at.first {
             at.first = false;
@@ -49,7 +49,7 @@ pub(crate) fn events(
         }
         loop {
             at.bell.borrow_and_update();
-            if at.key.as_ref().is_some_and(|key| at.house.app.revoked(key)) {
+            if at.house.app.revoked(&at.by) {
                 return None;
             }
             let served: Arc<Served> = at.house.app.served(&at.environment).ok()?;

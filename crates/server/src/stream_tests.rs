@@ -13,22 +13,18 @@ use crate::{Bell, Clock};
 const NOW: Millis = Millis(1_790_000_000_000);
 
 /// The first chunks of a stream on which nothing happens.
-fn silence(key: bool, quiet: &'static str, chunks: usize) -> Vec<String> {
+fn silence(first: bool, quiet: &'static str, chunks: usize) -> Vec<String> {
     let dir = tempfile::tempdir().unwrap();
     let (app, _) = App::open(Settings::new(dir.path(), Box::new(|| {})), NOW).unwrap();
-    let key = key.then(|| {
-        let token = app.offer_setup(NOW).unwrap().unwrap();
-        let (email, name, password) = ("ada@example.com".into(), "Ada".into(), "0123456789".into());
-        let login = app.set_up(&bellwether_app::Setup { token, email, name, password }, NOW).unwrap();
-        app.session(&login.token, NOW).unwrap().0
-    });
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     runtime.block_on(async {
-        let mut house = House::open(Arc::new(app), Bell::new(), Clock::manual(NOW));
+        let mut house =
+            House::open(Arc::new(app), Bell::new(), Clock::manual(NOW), &crate::Limits::default());
         house.quiet = Duration::from_millis(1);
         let environment: bellwether_model::EnvironmentKey = "production".parse().unwrap();
-        let knows = key.is_none().then(|| house.app.served(&environment).unwrap().tag.clone());
-        let response = events(&house, environment, key, knows, quiet, |_| "data: []\n\n".to_owned());
+        let knows = (!first).then(|| house.app.served(&environment).unwrap().tag.clone());
+        let response =
+            events(&house, environment, Actor::System, knows, quiet, |_| "data: []\n\n".to_owned());
         assert_eq!(response.headers()["content-type"], "text/event-stream; charset=utf-8");
         assert_eq!(response.headers()["cache-control"], "no-cache, no-transform");
         let mut body = response.into_body().into_data_stream();

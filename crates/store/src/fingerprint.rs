@@ -1,9 +1,6 @@
-//! Store: which event this is, in 128 bits, and which were seen in the last days.
+//! Store: which event this is, in 128 bits.
 
-use std::collections::{BTreeMap, HashMap};
-
-use bellwether_model::{Event, Millis, Span};
-use rustc_hash::FxBuildHasher;
+use bellwether_model::Event;
 use sha2::{Digest, Sha256};
 
 /// The identity of an event that its sender named: environment, device (or user, where there is no
@@ -45,78 +42,5 @@ impl Fingerprint {
 
     pub(crate) fn to_bytes(self) -> [u8; 16] {
         (u128::from(self.0[0]) | (u128::from(self.0[1]) << 64)).to_le_bytes()
-    }
-}
-
-/// The events that were received lately, by fingerprint, in one generation per day of receipt.
-/// A whole generation is dropped at once. An entry takes 24 bytes and its share of the table: 30 to
-/// 55 bytes for each named event of the window.
-#[derive(Debug)]
-pub(crate) struct Seen {
-    window: Span,
-    /// Generation by day number; the value is the receipt time within the day.
-    days: BTreeMap<i64, HashMap<Fingerprint, u32, FxBuildHasher>>,
-    /// The latest receipt time that is committed.
-    latest: Millis,
-}
-
-const DAY: i64 = 86_400_000;
-
-impl Seen {
-    pub(crate) fn new(window: Span) -> Self {
-        Self { window, days: BTreeMap::new(), latest: Millis(i64::MIN) }
-    }
-
-    /// Remembers an event; `false` if it was received within the window before or after already,
-    /// and then nothing changes. What lies a window behind the latest commit is forgotten, so that
-    /// the answer is the same before and after a restart.
-    pub(crate) fn admit(&mut self, print: Fingerprint, received: Millis) -> bool {
-        let after = received.max(self.latest).minus(self.window);
-        let before = received.plus(self.window);
-        let days = after.0.div_euclid(DAY)..=before.0.div_euclid(DAY);
-        let known = self.days.range(days).any(|(&day, generation)| {
-            generation.get(&print).is_some_and(|&within| {
-                let at = Millis(day.saturating_mul(DAY).saturating_add(i64::from(within)));
-                at > after && at < before
-            })
-        });
-        if !known {
-            self.insert(print, received);
-        }
-        !known
-    }
-
-    /// Remembers an event that is known to be stored.
-    pub(crate) fn insert(&mut self, print: Fingerprint, received: Millis) {
-        let within = u32::try_from(received.0.rem_euclid(DAY)).unwrap_or_default();
-        self.days.entry(received.0.div_euclid(DAY)).or_default().insert(print, within);
-    }
-
-    /// Forgets an event that was admitted but could not be stored.
-    pub(crate) fn withdraw(&mut self, print: Fingerprint, received: Millis) {
-        if let Some(generation) = self.days.get_mut(&received.0.div_euclid(DAY)) {
-            generation.remove(&print);
-        }
-    }
-
-    /// An event received at this time is committed.
-    pub(crate) fn advance(&mut self, received: Millis) {
-        self.latest = self.latest.max(received);
-    }
-
-    /// Whether an entry of this time can still matter.
-    pub(crate) fn remembers(&self, received: Millis) -> bool {
-        received > self.latest.minus(self.window)
-    }
-
-    /// Drops generations that lie wholly behind the window.
-    pub(crate) fn forget(&mut self) {
-        let oldest = self.latest.minus(self.window).0.div_euclid(DAY);
-        self.days = self.days.split_off(&oldest);
-    }
-
-    /// How many events are remembered.
-    pub(crate) fn len(&self) -> usize {
-        self.days.values().map(HashMap::len).sum()
     }
 }

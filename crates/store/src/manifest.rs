@@ -3,11 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bellwether_model::{Millis, Seq};
+use bellwether_model::{Millis, Seq, Span};
 use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
 use crate::files;
+use crate::receipt::Receipts;
 
 const VERSION: u64 = 1;
 
@@ -18,6 +19,9 @@ pub(crate) struct Manifest {
     version: u64,
     pub(crate) sealed: Seq,
     pub(crate) parts: Vec<Entry>,
+    /// How the clock went up to `sealed`; manifests of earlier versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) receipts: Option<Receipts>,
 }
 
 /// A part, as the manifest knows it.
@@ -37,7 +41,7 @@ pub(crate) struct Entry {
 
 impl Default for Manifest {
     fn default() -> Self {
-        Self { version: VERSION, sealed: Seq(0), parts: Vec::new() }
+        Self { version: VERSION, sealed: Seq(0), parts: Vec::new(), receipts: None }
     }
 }
 
@@ -67,11 +71,25 @@ impl Manifest {
         let manifest: Self = serde_json::from_str(&text).map_err(damaged)?;
         let ordered = manifest.parts.windows(2).all(|w| matches!(w, [a, b] if a.last < b.first));
         let within = manifest.parts.iter().all(|p| p.first <= p.last && p.last <= manifest.sealed);
-        if ordered && within {
-            Ok(manifest)
-        } else {
-            Err(StoreError::corrupt(&path, 0, "its parts overlap or pass what is sealed"))
+        if !ordered || !within {
+            return Err(StoreError::corrupt(&path, 0, "its parts overlap or pass what is sealed"));
         }
+        if manifest.receipts.as_ref().is_some_and(|receipts| !receipts.is_sound()) {
+            return Err(StoreError::corrupt(&path, 0, "its stretches of receipt do not follow each other"));
+        }
+        Ok(manifest)
+    }
+
+    /// How the clock went up to `sealed`.
+    pub(crate) fn receipts(&self, window: Span) -> Receipts {
+        self.receipts.clone().unwrap_or_else(|| {
+            let mut receipts = Receipts::default();
+            for part in &self.parts {
+                receipts.tick(part.first, part.received.0, window);
+                receipts.tick(part.last, part.received.1, window);
+            }
+            receipts
+        })
     }
 
     /// Puts it in the place of the old one, in one step.

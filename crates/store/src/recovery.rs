@@ -8,11 +8,12 @@ use bellwether_model::Seq;
 
 use crate::error::StoreError;
 use crate::files;
-use crate::fingerprint::{Fingerprint, Seen};
+use crate::fingerprint::Fingerprint;
 use crate::manifest::Manifest;
 use crate::memory::{Memtable, Row, View, weight};
 use crate::part::Part;
 use crate::seal::unreadable;
+use crate::seen::Seen;
 use crate::snapshot::Snapshot;
 use crate::store::{Intake, Settings, Store, Writer};
 use crate::wal::{self, Log};
@@ -80,18 +81,15 @@ impl Store {
         files::sync_parent(dir)?;
 
         let manifest = Manifest::read(dir)?;
-        let mut seen = Seen::new(settings.dedupe);
+        let mut seen = Seen::new(settings.dedupe, manifest.receipts(settings.dedupe));
         let mut parts = Vec::with_capacity(manifest.parts.len());
         for entry in &manifest.parts {
             parts.push(Arc::new(Part::open(&parts_dir, entry).map_err(unreadable)?));
-            seen.advance(entry.received.1);
         }
 
         let mut active = Memtable::default();
-        let mut named = Vec::new();
         let replayed = wal::replay(&logs, manifest.sealed, &mut |seq, event| {
-            seen.advance(event.received);
-            named.extend(Fingerprint::of(&event).map(|print| (print, event.received)));
+            seen.commit(seq, Fingerprint::of(&event), event.received);
             let bytes = weight(&event, usize::MAX).unwrap_or(0);
             active.push(Row { seq, event }, bytes);
         })?;
@@ -104,16 +102,13 @@ impl Store {
             ));
         }
         for part in &parts {
-            if seen.remembers(part.entry().received.1) {
-                named.reserve(usize::try_from(part.entry().rows).unwrap_or(0));
-                part.prints(&mut |print, received| named.push((print, received))).map_err(unreadable)?;
+            let entry = part.entry();
+            if seen.reaches(entry.first, entry.last, entry.received.1) {
+                let restore = &mut |seq, print, received| seen.restore(seq, print, received);
+                part.prints(restore).map_err(unreadable)?;
             }
         }
-        for (print, received) in named {
-            if seen.remembers(received) {
-                seen.insert(print, received);
-            }
-        }
+        seen.forget();
 
         // From here on things change: what is there has been understood.
         let torn = replayed.torn.as_ref().map_or(0, |torn| torn.bytes);

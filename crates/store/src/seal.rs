@@ -34,7 +34,9 @@ impl Store {
     pub fn step(&self, now: Millis) -> Result<Step, StoreError> {
         let mut manifest = lock(&self.manifest);
         let step = self.seal(&mut manifest, |memory| {
-            let aged = memory.first().is_some_and(|first| now.since(first) >= self.settings.seal_age);
+            // Either way: what was received in the future was stamped by a clock that has been set back.
+            let apart = |first: Millis| now.since(first).max(first.since(now));
+            let aged = memory.first().is_some_and(|first| apart(first) >= self.settings.seal_age);
             memory.len() >= self.settings.seal_rows || memory.bytes() >= self.settings.seal_bytes || aged
         })?;
         let merged = if step.sealed == 0 { self.merge(&mut manifest)? } else { 0 };
@@ -69,6 +71,11 @@ impl Store {
                 parts.push(Arc::new(Part::open(&dir, &entry).map_err(unreadable)?));
                 next.parts.push(entry);
             }
+            let mut receipts = manifest.receipts(self.settings.dedupe);
+            for row in &rows {
+                receipts.tick(row.seq, row.event.received, self.settings.dedupe);
+            }
+            next.receipts = Some(receipts);
             next.sealed = sealed;
             next.write(&self.dir)?;
             *manifest = next;

@@ -23,6 +23,12 @@ pub struct Snapshot {
 const BATCH: usize = 8_192;
 
 impl Snapshot {
+    /// The last committed event: all up to it are here, and none after it.
+    #[must_use]
+    pub fn seq(&self) -> Seq {
+        self.seq
+    }
+
     /// How many events there are.
     #[must_use]
     #[allow(clippy::len_without_is_empty)]
@@ -43,8 +49,22 @@ impl Snapshot {
     /// # Errors
     /// When a part cannot be read.
     pub fn events(&self, environment: &EnvironmentKey, limit: usize) -> Result<Vec<Event>, ScanError> {
+        self.newest(environment, &|_| true, limit)
+    }
+
+    /// As [`Snapshot::events`], of the event types that `of` says.
+    ///
+    /// # Errors
+    /// When a part cannot be read.
+    pub fn newest(
+        &self,
+        environment: &EnvironmentKey,
+        of: &dyn Fn(&str) -> bool,
+        limit: usize,
+    ) -> Result<Vec<Event>, ScanError> {
         let age = |row: &Row| std::cmp::Reverse((row.event.received, row.seq));
-        let mut memory: Vec<&Row> = self.memory().filter(|r| r.event.environment == *environment).collect();
+        let wanted = |row: &&Row| row.event.environment == *environment && of(&row.event.event);
+        let mut memory: Vec<&Row> = self.memory().filter(wanted).collect();
         memory.sort_unstable_by_key(|row| age(row));
         memory.truncate(limit);
         let mut found: Vec<Row> = memory.into_iter().cloned().collect();
@@ -56,7 +76,7 @@ impl Snapshot {
             if enough && found.last().is_none_or(|oldest| oldest.event.received > part.entry().received.1) {
                 break;
             }
-            found.extend(part.newest(environment, limit)?);
+            found.extend(part.newest(environment, of, limit)?);
             found.sort_unstable_by_key(age);
             found.truncate(limit);
         }

@@ -8,9 +8,10 @@ use bellwether_model::event::Taken;
 use bellwether_model::{Event, Seq, Span};
 
 use crate::error::StoreError;
-use crate::fingerprint::{Fingerprint, Seen};
+use crate::fingerprint::Fingerprint;
 use crate::manifest::Manifest;
 use crate::memory::{Memtable, Row, weight};
+use crate::seen::Seen;
 use crate::snapshot::Snapshot;
 use crate::wal::Log;
 
@@ -142,8 +143,9 @@ impl Store {
     /// Drops duplicates and queues the rest; nothing is visible or durable before [`Store::commit`].
     ///
     /// An event is a duplicate if one with the same environment, device (or user, where there is no
-    /// device) and `insert_id` was received less than [`Settings::dedupe`] before or after. One
-    /// without `insert_id` never is. Properties that are null are missing ones, and are left out.
+    /// device) and `insert_id` was received less than [`Settings::dedupe`] before, or still waits for
+    /// its commit. That holds through a clock that went wrong and was set right. One without
+    /// `insert_id` never is. Properties that are null are missing ones, and are left out.
     ///
     /// The ticket covers the duplicates too: once it is committed, their originals are.
     ///
@@ -215,9 +217,10 @@ impl Store {
     }
 
     fn show(&self, writer: &mut Writer, queued: Vec<Queued>) -> Seq {
-        let latest = queued.iter().map(|q| q.row.event.received).max();
         let bytes: usize = queued.iter().map(|q| q.bytes).sum();
-        for Queued { row, bytes, .. } in queued {
+        let mut stored = Vec::with_capacity(queued.len());
+        for Queued { row, bytes, print } in queued {
+            stored.push((row.seq, print, row.event.received));
             writer.active.push(row, bytes);
         }
         let seq = writer.log.last();
@@ -231,8 +234,8 @@ impl Store {
         intake.committed = seq;
         intake.committing = false;
         intake.resident += bytes;
-        if let Some(latest) = latest {
-            intake.seen.advance(latest);
+        for (seq, print, received) in stored {
+            intake.seen.commit(seq, print, received);
         }
         seq
     }
@@ -242,10 +245,8 @@ impl Store {
         let behind = std::mem::take(&mut intake.queue);
         intake.bytes = 0;
         intake.committing = false;
-        for Queued { row, print, .. } in queued.into_iter().chain(behind) {
-            if let Some(print) = print {
-                intake.seen.withdraw(print, row.event.received);
-            }
+        for print in queued.into_iter().chain(behind).filter_map(|q| q.print) {
+            intake.seen.withdraw(print);
         }
         let (from, through) = (Seq(intake.committed.0 + 1), intake.assigned);
         match intake.lost.last_mut() {

@@ -45,3 +45,10 @@ pub struct Evidence {
     /// Units that saw several variants and are therefore in no arm.
     pub crossed: u64,
 }
+
+impl Evidence {
+    /// What was seen of a variant, if anything was.
+    pub(crate) fn arm(&self, variant: &VariantKey) -> Option<&Arm> {
+        self.arms.iter().find(|arm| arm.variant == *variant)
+    }
+}

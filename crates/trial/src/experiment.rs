@@ -1,18 +1,18 @@
 //! Trial: an experiment's verdict. One look counts, at the horizon that was planned.
 
 mod compare;
-mod ratio;
 mod sentence;
 
 use bellwether_model::experiment::{Horizon, Plan};
 use bellwether_model::metric::Better;
 use bellwether_model::{Experiment, Invalid, Metric, Millis, VariantKey};
+use bellwether_stats::DEFAULT_CONCENTRATION;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use compare::{Compared, Comparison, Interval, Relative};
-pub use ratio::SampleRatio;
 
+use crate::SampleRatio;
 use crate::evidence::{Arm, Evidence};
 
 /// When an experiment is judged, and the stretch of time that its evidence is from.
@@ -74,11 +74,26 @@ pub enum Verdict {
     },
 }
 
+impl Verdict {
+    /// Whether the test has decided: only then may a difference be called shown or not shown.
+    pub fn decides(&self) -> bool {
+        match self {
+            Self::Ship { .. } | Self::Keep { .. } | Self::Inconclusive | Self::TooLittle { .. } => true,
+            Self::Running { .. } | Self::EndedEarly { .. } | Self::Broken => false,
+        }
+    }
+}
+
 /// A verdict with everything that it rests on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Judgement {
     /// The verdict.
     pub verdict: Verdict,
+    /// Whether the horizon is still to come: the numbers will change, and show estimates and intervals
+    /// only. Comparisons carry no `significant`, and the sentence no p-value.
+    pub interim: bool,
+    /// The horizon: when it is or would have been judged.
+    pub ends_at: Millis,
     /// The verdict in words, with its numbers.
     pub sentence: String,
     /// The variant that the others are compared with.
@@ -175,13 +190,22 @@ pub fn judge(plan: &Plan, metric: &Metric, evidence: &Evidence, clock: Clock) ->
     let arms: Vec<Arm> = plan
         .arms
         .iter()
-        .map(|a| seen(evidence, &a.variant).cloned().unwrap_or_else(|| Arm::empty(a.variant.clone())))
+        .map(|a| evidence.arm(&a.variant).cloned().unwrap_or_else(|| Arm::empty(a.variant.clone())))
         .collect();
-    let sample_ratio = SampleRatio::check(plan, evidence);
-    let (comparisons, alpha) = compare::all(plan, metric, &arms)?;
-    let verdict = decide(plan, metric, &comparisons, &sample_ratio, clock);
+    let shares: Vec<_> = plan.arms.iter().map(|a| (&a.variant, a.share.fraction())).collect();
+    let sample_ratio = SampleRatio::check(&shares, evidence, DEFAULT_CONCENTRATION);
+    let (mut comparisons, alpha) = compare::all(plan, metric, &arms)?;
+    let Horizon::After { span } = plan.horizon;
+    let ends_at = clock.since.plus(span);
+    let verdict = decide(metric, &comparisons, &sample_ratio, clock, ends_at, &plan.control);
+    if !verdict.decides() {
+        comparisons.iter_mut().for_each(|c| c.compared.undecide());
+    }
+    let ended = clock.until < ends_at && clock.until <= clock.now;
     let mut judgement = Judgement {
         verdict,
+        interim: clock.now < ends_at && !ended,
+        ends_at,
         sentence: String::new(),
         control: plan.control.clone(),
         comparisons,
@@ -192,10 +216,6 @@ pub fn judge(plan: &Plan, metric: &Metric, evidence: &Evidence, clock: Clock) ->
     };
     judgement.sentence = sentence::say(plan, metric, &judgement);
     Ok(judgement)
-}
-
-fn seen<'e>(evidence: &'e Evidence, variant: &VariantKey) -> Option<&'e Arm> {
-    evidence.arms.iter().find(|a| a.variant == *variant)
 }
 
 impl Counts {
@@ -211,14 +231,13 @@ impl Counts {
 }
 
 fn decide(
-    plan: &Plan,
     metric: &Metric,
     comparisons: &[Comparison],
     sample_ratio: &SampleRatio,
     clock: Clock,
+    planned: Millis,
+    control: &VariantKey,
 ) -> Verdict {
-    let Horizon::After { span } = plan.horizon;
-    let planned = clock.since.plus(span);
     if sample_ratio.broken {
         return Verdict::Broken;
     }
@@ -240,7 +259,7 @@ fn decide(
         return Verdict::Ship { variant: best.variant.clone() };
     }
     if comparisons.iter().all(|c| c.compared.significant()) {
-        return Verdict::Keep { variant: plan.control.clone() };
+        return Verdict::Keep { variant: control.clone() };
     }
     let refused = comparisons.iter().find_map(|c| match &c.compared {
         Compared::Refused { reason, hint } => Some((reason, hint)),

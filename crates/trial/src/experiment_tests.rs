@@ -123,13 +123,41 @@ fn a_verdict_says_its_numbers() {
     ship `treatment`: `signup` of `treatment` is +3.10 points (2.22 to 3.99), p < 0.0001, 13.10% of 10,021 against 10.00% of 9,979
     keep `control`: `signup` (less is better) of `treatment` is +3.10 points (2.22 to 3.99), p < 0.0001, 13.10% of 10,021 against 10.00% of 9,979
     no difference shown: `signup` of `treatment` is +0.18 points (-0.66 to 1.01), p = 0.677, 10.18% of 10,021 against 10.00% of 9,979; an effect between -0.66 and +1.01 points is not excluded
-    running until 2026-08-03T00:00:00Z, no decision before: `signup` of `treatment` is +3.10 points (2.22 to 3.99), p < 0.0001, 13.10% of 10,021 against 10.00% of 9,979
-    ended on 2026-07-21T00:00:00Z, before the planned 2026-08-03T00:00:00Z, so nothing is decided: `signup` of `treatment` is +3.10 points (2.22 to 3.99), p < 0.0001, 13.10% of 10,021 against 10.00% of 9,979
+    running until 2026-08-03T00:00:00Z, no decision before: `signup` of `treatment` is +3.10 points (2.22 to 3.99), 13.10% of 10,021 against 10.00% of 9,979
+    ended on 2026-07-21T00:00:00Z, before the planned 2026-08-03T00:00:00Z, so nothing is decided: `signup` of `treatment` is +3.10 points (2.22 to 3.99), 13.10% of 10,021 against 10.00% of 9,979
     the arms have no variance: each unit of an arm has the same value
     too little data: `control` has `30` of the `37` units that this test needs
     the split is broken: `control` has 9,000, `treatment` has 10,021 where 50% / 50% were planned (p < 0.0001, valid at every look); do not use these numbers
     too little data: `treatment` has `0` of the `50` units that this test needs; the sample ratio is off (p < 0.0001): find out why before you act
     ");
+}
+
+/// What a page may show of each comparison follows from the answer: no word on a difference, and no p in the
+/// sentence, unless the one look has decided.
+#[test]
+fn nothing_is_called_a_difference_before_the_decision() {
+    let plan = plan(&[("control", 2_500), ("a", 2_500), ("b", 2_500)]);
+    let even = [("control", 500, 5_000), ("a", 800, 5_000), ("b", 510, 5_000)];
+    let skewed = [("control", 500, 5_000), ("a", 800, 6_000), ("b", 510, 5_000)];
+    let ended = Clock { until: SINCE.plus(Span::DAY), ..at(3) };
+    let look = |arms: &[(&str, u64, u64)], clock| {
+        let judgement = judge(&plan, &signups(), &conversions(arms), clock).unwrap();
+        assert_eq!(judgement.ends_at, SINCE.plus(Span::DAY.times(14)));
+        let json = serde_json::to_value(&judgement).unwrap();
+        let words: Vec<_> = json["comparisons"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|c| c["compared"].get("significant").cloned())
+            .collect();
+        (judgement.interim, words, judgement.sentence.contains("p-value"))
+    };
+    let (yes, no) = (Some(true.into()), Some(false.into()));
+    assert_eq!(look(&even, at(14)), (false, vec![yes, no], true));
+    assert_eq!(look(&even, at(13)), (true, vec![None, None], false));
+    assert_eq!(look(&even, ended), (false, vec![None, None], false));
+    assert_eq!(look(&skewed, at(3)), (true, vec![None, None], false));
+    assert_eq!(look(&skewed, at(14)), (false, vec![None, None], false));
 }
 
 #[test]
@@ -144,8 +172,8 @@ fn a_mean_is_said_as_a_lift() {
         check(&[("control", 29, 1.0, 1.0), ("treatment", 30, 2.0, 1.0)]),
     ];
     insta::assert_snapshot!(sentences.join("\n"), @r"
-    ship `treatment`: `signup` of `treatment` is +6.6% (3.9% to 9.3%), p < 0.0001, 12.9 per unit of 5,050 against 12.1 per unit of 5,000
-    no difference shown: `signup` of `treatment` is -0.8% (-3.4% to 1.8%), p = 0.536, 12 per unit of 5,050 against 12.1 per unit of 5,000; an effect between -0.42 and +0.22 is not excluded
+    ship `treatment`: `signup` of `treatment` is +0.80 (0.48 to 1.12), a lift of +6.6%, p < 0.0001, 12.9 per unit of 5,050 against 12.1 per unit of 5,000
+    no difference shown: `signup` of `treatment` is -0.10 (-0.42 to 0.22), a lift of -0.8%, p = 0.536, 12 per unit of 5,050 against 12.1 per unit of 5,000; an effect between -0.42 and +0.22 is not excluded
     ship `treatment`: `signup` of `treatment` is +0.400 (0.345 to 0.455), p < 0.0001, 0.4 per unit of 5,050 against 0 per unit of 5,000
     too little data: `control` has `29` of the `30` units that this test needs
     ");
@@ -177,6 +205,22 @@ fn an_effect_worth_finding_is_said_to_be_excluded() {
     insta::assert_snapshot!(said(&plan, &signups(), &evidence, at(14)), @"no difference shown: `signup` of `treatment` is +0.04 points (-0.33 to 0.41), p = 0.833, 10.04% of 50,000 against 10.00% of 50,000; an effect of 2.00 points, the smallest worth finding, is excluded");
 }
 
+/// Near alpha the interval of the lift, with the error of the control's mean in it, may hold zero where p is
+/// below. The interval of the difference does not: it is the one that stands beside p, for good.
+#[test]
+fn the_interval_in_the_sentence_of_a_mean_agrees_with_its_p() {
+    let revenue = metric(Measure::Sum { property: "price".into() }, Better::Higher);
+    let evidence = means(&[("control", 300, 18.1, 9.8), ("treatment", 280, 19.73, 9.6)]);
+    let judgement = judge(&two(), &revenue, &evidence, at(14)).unwrap();
+    let Compared::Given { interval, relative: Relative::Given { interval: lift, .. }, p, .. } =
+        &judgement.comparisons[0].compared
+    else {
+        panic!("{judgement:?}")
+    };
+    assert!(*p < 0.05 && interval.low > 0.0 && lift.low < 0.0, "p {p}, {interval:?}, {lift:?}");
+    insta::assert_snapshot!(judgement.sentence, @"ship `treatment`: `signup` of `treatment` is +1.63 (0.05 to 3.21), a lift of +9.0%, p = 0.0435, 19.7 per unit of 280 against 18.1 per unit of 300");
+}
+
 /// `../shared/data/datasets/README.md`: day-7 retention, gate at level 30 against level 40.
 #[test]
 fn cookie_cats_keeps_the_gate_and_warns_of_its_ratio() {
@@ -190,6 +234,21 @@ fn cookie_cats_keeps_the_gate_and_warns_of_its_ratio() {
     assert!(ratio.warn && !ratio.broken);
     assert_eq!(judgement.verdict, Verdict::Keep { variant: key("gate_30") });
     assert_eq!(judgement.counts[1].mean, Some(8_279.0 / 45_489.0));
+
+    // It is kept with a word on the ratio only, and the verdict itself is none.
+    let running = Experiment { plan, ..experiment(ExperimentState::Running { since: SINCE }) };
+    let shipped = |reason: &str| ship(&running, &judgement, &by_verdict(reason), at(14).now);
+    for reason in ["", " ", &judgement.sentence] {
+        let refused = shipped(reason).unwrap_err();
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(format!("{}\nhint: {}", refused.message, refused.hint), @r"
+            the sample ratio of `checkout-button` is off (p = 0.00861), so shipping it needs a reason
+            hint: find out why units did not split as planned (p = 0.00861), and say in `why` that the verdict stands all the same
+            ");
+        }
+    }
+    let why = shipped("lost installs, in both arms alike").unwrap().why;
+    assert_eq!(why, format!("lost installs, in both arms alike (the verdict was: {})", judgement.sentence));
 }
 
 #[test]
@@ -222,6 +281,10 @@ fn a_plan_that_compares_nothing_is_refused() {
     ");
 }
 
+fn by_verdict(reason: &str) -> Shipping {
+    Shipping::Verdict { reason: reason.into() }
+}
+
 fn experiment(state: ExperimentState) -> Experiment {
     Experiment {
         key: "checkout-button".parse().unwrap(),
@@ -244,7 +307,7 @@ fn shipping_takes_the_verdict_as_its_reason() {
     let despite =
         |variant: &str, reason: &str| Shipping::Despite { variant: key(variant), reason: reason.into() };
 
-    let proposal = ship(&running, &winner, &Shipping::Verdict, end.now).unwrap();
+    let proposal = ship(&running, &winner, &by_verdict(""), end.now).unwrap();
     assert_eq!(proposal.why, winner.sentence);
     let shipped = |variant: &str| Edit::ExperimentShipped {
         experiment: running.key.clone(),
@@ -262,10 +325,10 @@ fn shipping_takes_the_verdict_as_its_reason() {
         format!("{}\nhint: {}\n", e.message, e.hint)
     };
     let said = [
-        refused(&running, &open, &Shipping::Verdict),
+        refused(&running, &open, &by_verdict("")),
         refused(&running, &open, &despite("treatment", " ")),
         refused(&running, &open, &despite("off", "because")),
-        refused(&experiment(ExperimentState::Draft), &winner, &Shipping::Verdict),
+        refused(&experiment(ExperimentState::Draft), &winner, &by_verdict("")),
     ];
     insta::assert_snapshot!(said.concat(), @r"
     experiment `checkout-button` has no winner: no difference shown: `signup` of `treatment` is +0.18 points (-0.66 to 1.01), p = 0.677, 10.18% of 10,021 against 10.00% of 9,979; an effect between -0.66 and +1.01 points is not excluded

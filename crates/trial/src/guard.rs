@@ -9,9 +9,15 @@ use bellwether_stats::{Direction, HarmTest, Level, Proportion, Refusal, Tuning, 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::evidence::Arm;
+use crate::SampleRatio;
+use crate::evidence::{Arm, Evidence};
 use crate::proposal::Proposal;
 use crate::words::{self, Scale};
+
+/// The concentration of the sample-ratio test. A guard acts on hundreds of units, where the prior of
+/// experiments (10,000, tuned to mismatches of a percentage point) sees nothing: of 1,750 units it misses a
+/// candidate that lost a fourth. At a million units this one needs a tenth more of a mismatch.
+const CONCENTRATION: f64 = 100.0;
 
 /// What one look at a guarded rollout says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -38,6 +44,21 @@ pub enum GuardVerdict {
         /// The same in words.
         sentence: String,
     },
+    /// Units did not split by the shares of this epoch: something other than chance decides who is
+    /// counted, so the metric neither clears the candidate nor halts it. That may be harm of its own, such
+    /// as a crash before an exposure is sent; a person must look.
+    Mismatch {
+        /// The tests of the sample ratio.
+        sample_ratio: SampleRatio,
+        /// The candidate's units.
+        candidate: Divided,
+        /// The control's.
+        control: Divided,
+        /// The same in words, with what the metric would say if the split were trusted.
+        sentence: String,
+        /// What to do about it.
+        hint: String,
+    },
 }
 
 /// The numbers of one look.
@@ -63,6 +84,15 @@ pub struct Look {
     pub method: String,
 }
 
+/// Units of a variant against its share.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Divided {
+    /// Units first exposed to it in this epoch, measured or not.
+    pub exposed: u64,
+    /// Of the exposed units of both variants, those that its share would give it.
+    pub expected: f64,
+}
+
 /// Measured units and their mean.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Measured {
@@ -76,9 +106,10 @@ impl GuardVerdict {
     /// The verdict in words, with its numbers.
     pub fn sentence(&self) -> &str {
         match self {
-            Self::Quiet { sentence, .. } | Self::TooLittle { sentence, .. } | Self::Harm { sentence, .. } => {
-                sentence
-            }
+            Self::Quiet { sentence, .. }
+            | Self::TooLittle { sentence, .. }
+            | Self::Harm { sentence, .. }
+            | Self::Mismatch { sentence, .. } => sentence,
         }
     }
 
@@ -111,25 +142,79 @@ pub fn epoch_alpha(alpha: f64, epoch: u32) -> f64 {
 /// control. Over the whole life of the rollout, a candidate that is not worse than the control by
 /// more than the margin is halted with a probability of at most `guard.alpha`.
 ///
+/// The units are first held against the shares of the rollout's ranges, which stay in proportion during
+/// an epoch, by the sequential test that stops experiments, tuned to few units: it is valid at every look, and calls a
+/// mismatch that is none in at most one of a thousand epochs. Where they do not fit, that is the verdict.
+///
 /// # Errors
 /// When the guard's margin, alpha or window is not one.
 pub fn judge(
     rollout: &Rollout,
     guard: &Guard,
     metric: &Metric,
-    arms: &[Arm],
+    evidence: &Evidence,
 ) -> Result<GuardVerdict, Invalid> {
     guard.check()?;
-    let arm = |variant: &VariantKey| arms.iter().find(|a| a.variant == *variant).cloned();
-    let control = arm(&rollout.control).unwrap_or_else(|| Arm::empty(rollout.control.clone()));
-    let candidate = arm(&rollout.candidate).unwrap_or_else(|| Arm::empty(rollout.candidate.clone()));
-    Ok(match test(guard, metric, rollout.epoch, &control, &candidate) {
+    let arm =
+        |variant: &VariantKey| evidence.arm(variant).cloned().unwrap_or_else(|| Arm::empty(variant.clone()));
+    let (control, candidate) = (arm(&rollout.control), arm(&rollout.candidate));
+    let by_metric = match test(guard, metric, rollout.epoch, &control, &candidate) {
         Ok(tested) => said(guard, metric, &control, &candidate, &tested),
         Err(refusal) => GuardVerdict::TooLittle {
             sentence: words::refusal(&refusal, &control, &candidate),
             hint: refusal.hint().to_owned(),
         },
+    };
+    let share = |variant: &VariantKey| rollout.split.share(variant).fraction();
+    let shares =
+        [(&rollout.candidate, share(&rollout.candidate)), (&rollout.control, share(&rollout.control))];
+    let sample_ratio = SampleRatio::check(&shares, evidence, CONCENTRATION);
+    Ok(if sample_ratio.broken {
+        mismatch(metric, shares, &candidate, &control, sample_ratio, &by_metric)
+    } else {
+        by_metric
     })
+}
+
+fn mismatch(
+    metric: &Metric,
+    [(_, for_candidate), (_, for_control)]: [(&VariantKey, f64); 2],
+    candidate: &Arm,
+    control: &Arm,
+    sample_ratio: SampleRatio,
+    by_metric: &GuardVerdict,
+) -> GuardVerdict {
+    #[allow(clippy::cast_precision_loss)]
+    let both = candidate.exposed.saturating_add(control.exposed) as f64;
+    let of = |arm: &Arm, share: f64| Divided {
+        exposed: arm.exposed,
+        expected: both * share / (for_candidate + for_control),
+    };
+    let (new, old) = (of(candidate, for_candidate), of(control, for_control));
+    let units = |arm: &Arm, divided: Divided| {
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let expected = divided.expected.round() as u64;
+        format!(
+            "`{}` has {} units, not {}",
+            arm.variant,
+            words::count(divided.exposed),
+            words::count(expected)
+        )
+    };
+    let sentence = format!(
+        "sample ratio mismatch: {}, and {} ({}), so `{}` cannot be judged; without that the guard would say: {}",
+        units(candidate, new),
+        units(control, old),
+        sample_ratio.said(),
+        metric.key,
+        by_metric.sentence()
+    );
+    let hint = format!(
+        "look at `{}` by hand, and halt it if in doubt: a crash or a redirect can lose the units of one \
+         variant; once exposures are recorded as they should, halt and resume for an epoch that is judged anew",
+        candidate.variant
+    );
+    GuardVerdict::Mismatch { sample_ratio, candidate: new, control: old, sentence, hint }
 }
 
 fn test(

@@ -49,8 +49,25 @@ fn arm(name: &str, converted: u64, units: u64) -> Arm {
 }
 
 fn look(better: Better, margin: f64, epoch: u32, new: (u64, u64), old: (u64, u64)) -> GuardVerdict {
-    let arms = [arm("old", old.0, old.1), arm("new", new.0, new.1)];
-    judge(&rollout(margin, epoch), &guard(margin), &metric(Measure::Conversion, better), &arms).unwrap()
+    let seen = evidence(vec![arm("old", old.0, old.1), arm("new", new.0, new.1)]);
+    let fits = fitting(rollout(margin, epoch), new.1, old.1);
+    judge(&fits, &guard(margin), &metric(Measure::Conversion, better), &seen).unwrap()
+}
+
+fn evidence(arms: Vec<Arm>) -> Evidence {
+    Evidence { increments: vec![arms.iter().map(|a| a.exposed).collect()], arms, crossed: 0 }
+}
+
+/// The rollout with the shares that these units have, so that only the metric is at stake.
+fn fitting(rollout: Rollout, new: u64, old: u64) -> Rollout {
+    let bp = (10_000 * new / (new + old).max(1)).clamp(1, 9_999) as u16;
+    shared(rollout, bp)
+}
+
+fn shared(rollout: Rollout, bp: u16) -> Rollout {
+    let share = |bp| Share::basis_points(bp).unwrap();
+    let split = Split::new("s", &[(key("new"), share(bp)), (key("old"), share(10_000 - bp))], None).unwrap();
+    Rollout { split, ..rollout }
 }
 
 #[test]
@@ -68,8 +85,14 @@ fn a_look_says_its_numbers() {
         look(Lower, 0.01, 0, (356, 5_012), (514, 4_988)),
         look(Higher, 0.01, 0, (9, 99), (20, 200)),
         look(Higher, 0.01, 0, (9, 400), (12, 400)),
-        judge(&rollout(0.2, 0), &guard(0.2), &revenue, &[spent("old", 10.0), spent("new", 9.0)]).unwrap(),
-        judge(&rollout(0.2, 0), &guard(0.2), &revenue, &[]).unwrap(),
+        judge(
+            &rollout(0.2, 0),
+            &guard(0.2),
+            &revenue,
+            &evidence(vec![spent("old", 10.0), spent("new", 9.0)]),
+        )
+        .unwrap(),
+        judge(&rollout(0.2, 0), &guard(0.2), &revenue, &evidence(vec![])).unwrap(),
     ];
     let sentences: Vec<&str> = sentences.iter().map(GuardVerdict::sentence).collect();
     insta::assert_snapshot!(sentences.join("\n"), @r"
@@ -101,11 +124,62 @@ fn only_harm_halts_and_only_what_still_widens() {
     assert_eq!(halt(&flag, &environment, &done, &harm, now), None);
 }
 
+/// Where units do not split by the shares, no number of the metric decides, however large.
+#[test]
+fn a_mismatch_neither_clears_nor_halts() {
+    let signups = metric(Measure::Conversion, Better::Higher);
+    let tenth = shared(rollout(0.01, 0), 1_000);
+    let says = |new: (u64, u64), old: (u64, u64)| {
+        let seen = evidence(vec![arm("old", old.0, old.1), arm("new", new.0, new.1)]);
+        judge(&tenth, &guard(0.01), &signups, &seen).unwrap()
+    };
+    // A tenth of 9,100 is 910: 700 are too few, 900 are as many as chance gives.
+    let harm = says((0, 700), (840, 8_400));
+    let quiet = says((70, 700), (840, 8_400));
+    let chance = says((90, 900), (820, 8_200));
+    insta::assert_snapshot!([&harm, &quiet, &chance].map(GuardVerdict::sentence).join("\n"), @r"
+    sample ratio mismatch: `new` has 700 units, not 910, and `old` has 8,400 units, not 8,190 (p < 0.0001, valid at every look), so `signup` cannot be judged; without that the guard would say: harm shown: `new` lowers `signup` by 10.0 points, at least by 6.6 points, against a margin of 1.0 points: 0.00% of 700 with `new` against 10.00% of 8,400 with `old`, p < 0.0001, valid at every look, alpha 3.04% of 5% in this epoch
+    sample ratio mismatch: `new` has 700 units, not 910, and `old` has 8,400 units, not 8,190 (p < 0.0001, valid at every look), so `signup` cannot be judged; without that the guard would say: no harm beyond the tolerated 1.0 points is shown in `signup`: 10.00% of 700 with `new` against 10.00% of 8,400 with `old`, p = 1, valid at every look, alpha 3.04% of 5% in this epoch
+    no harm beyond the tolerated 1.0 points is shown in `signup`: 10.00% of 900 with `new` against 10.00% of 8,200 with `old`, p = 1, valid at every look, alpha 3.04% of 5% in this epoch
+    ");
+    assert!(says((0, 900), (820, 8_200)).harm());
+    for verdict in [harm, quiet] {
+        assert_eq!(halt(&key("checkout"), &key("production"), &tenth, &verdict, Millis(77)), None);
+        let GuardVerdict::Mismatch { sample_ratio, candidate, control, hint, .. } = verdict else {
+            panic!("another verdict")
+        };
+        assert!(sample_ratio.broken && sample_ratio.sequential.unwrap() < 0.001);
+        assert_eq!(candidate, Divided { exposed: 700, expected: 910.0 });
+        assert_eq!(control, Divided { exposed: 8_400, expected: 8_190.0 });
+        assert!(hint.starts_with("look at `new` by hand"), "{hint}");
+    }
+}
+
+/// The shares are those of the ranges: of the two arms alone where there is a rest, and none where one
+/// of them has no range.
+#[test]
+fn the_ratio_is_that_of_the_ranges() {
+    let signups = metric(Measure::Conversion, Better::Higher);
+    let mismatch = |of: &[(&str, u16)], new: u64, old: u64| {
+        let shares: Vec<_> = of.iter().map(|(v, bp)| (key(v), Share::basis_points(*bp).unwrap())).collect();
+        let split = Split::new("s", &shares, None).unwrap();
+        let seen = evidence(vec![arm("old", old / 10, old), arm("new", new / 10, new)]);
+        let verdict = judge(&Rollout { split, ..rollout(0.01, 0) }, &guard(0.01), &signups, &seen).unwrap();
+        matches!(verdict, GuardVerdict::Mismatch { .. })
+    };
+    let rest = [("new", 500), ("old", 500), ("rest", 9_000)];
+    assert!(!mismatch(&rest, 5_050, 4_950));
+    assert!(mismatch(&rest, 5_500, 4_500));
+    assert!(mismatch(&[("new", 1_000), ("old", 9_000)], 5_050, 4_950));
+    assert!(!mismatch(&[("new", 10_000)], 5_050, 4_950));
+}
+
 #[test]
 fn a_guard_that_is_none_is_refused() {
     let signups = metric(Measure::Conversion, Better::Higher);
-    assert!(judge(&rollout(0.0, 0), &Guard { alpha: 0.6, ..guard(0.0) }, &signups, &[]).is_err());
-    assert!(judge(&rollout(0.0, 0), &guard(-0.1), &signups, &[]).is_err());
+    let nothing = evidence(vec![]);
+    assert!(judge(&rollout(0.0, 0), &Guard { alpha: 0.6, ..guard(0.0) }, &signups, &nothing).is_err());
+    assert!(judge(&rollout(0.0, 0), &guard(-0.1), &signups, &nothing).is_err());
 }
 
 proptest! {
@@ -181,6 +255,49 @@ fn a_harmless_rollout_is_rarely_halted() {
         let halts = (0..runs()).filter(|run| halted_at(*run, margin, old, new, per_epoch).is_some()).count();
         println!("{name}: {halts} of {} halted", runs());
         assert!(halts as u64 * 200 <= 16 * runs(), "{name}: {halts} of {} halted", runs());
+    }
+}
+
+/// A rollout of 100 looks, each after 200 more units, of which the candidate loses some: the look that
+/// sees that they do not split as they should.
+fn mismatched_at(seed: u64, bp: u16, lost: f64) -> Option<u32> {
+    let mut seeded = Seeded(seed);
+    let signups = metric(Measure::Conversion, Better::Higher);
+    let rollout = shared(rollout(0.05, 0), bp);
+    let (mut increments, mut exposed) = (Vec::new(), [0, 0]);
+    (0..100).find(|_| {
+        let new = seeded.binomial(200, f64::from(bp) / 10_000.0);
+        let seen = [200 - new, seeded.binomial(new, 1.0 - lost)];
+        for (all, more) in exposed.iter_mut().zip(seen) {
+            *all += more;
+        }
+        increments.push(seen.to_vec());
+        let arms = vec![arm("old", exposed[0] / 10, exposed[0]), arm("new", exposed[1] / 10, exposed[1])];
+        let evidence = Evidence { arms, increments: increments.clone(), crossed: 0 };
+        let verdict = judge(&rollout, &guard(0.05), &signups, &evidence).unwrap();
+        matches!(verdict, GuardVerdict::Mismatch { .. })
+    })
+}
+
+/// Units that split by chance alone are called a mismatch at most once in a thousand epochs, though the
+/// guard looks a hundred times: not twice in 200 runs.
+#[test]
+fn a_split_by_chance_is_hardly_ever_a_mismatch() {
+    for bp in [5_000, 1_000, 100] {
+        let called = (0..runs()).filter(|run| mismatched_at(*run, bp, 0.0).is_some()).count() as u64;
+        println!("candidate at {bp} basis points: {called} of {} called a mismatch", runs());
+        assert!(called * 200 <= runs(), "{bp}: {called} of {}", runs());
+    }
+}
+
+/// And a candidate that loses a fifth of its units is seen.
+#[test]
+fn a_mismatch_is_found() {
+    for (bp, most) in [(5_000, 30), (1_000, 99)] {
+        let looks: Vec<u32> = (0..50).map(|run| mismatched_at(run, bp, 0.2).unwrap_or(u32::MAX)).collect();
+        let late = looks.iter().filter(|look| **look > most).count();
+        println!("a fifth lost of {bp} basis points: {late} of 50 not seen after {most} looks");
+        assert!(late <= 1, "{bp}: {looks:?}");
     }
 }
 

@@ -13,7 +13,9 @@ pub mod guard;
 
 mod evidence;
 mod proposal;
+mod ratio;
 mod words;
 
 pub use evidence::{Arm, Evidence};
 pub use proposal::{Proposal, Shipping, ship};
+pub use ratio::SampleRatio;

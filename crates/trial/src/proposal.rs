@@ -1,7 +1,7 @@
 //! Trial: a proposal, the change that a verdict asks for. Somebody else performs it.
 
 use bellwether_model::experiment::ExperimentState;
-use bellwether_model::{Edit, Experiment, Invalid, Millis, VariantKey};
+use bellwether_model::{Edit, Experiment, ExperimentKey, Invalid, Millis, VariantKey};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +21,11 @@ pub struct Proposal {
 #[serde(tag = "ship", rename_all = "snake_case")]
 pub enum Shipping {
     /// What the verdict says: the winner, or the control where the treatments are worse.
-    Verdict,
+    Verdict {
+        /// What there is to say beside the verdict. Needed where the sample ratio warns; may be empty
+        /// otherwise.
+        reason: String,
+    },
     /// This variant, whatever the verdict says.
     Despite {
         /// The variant.
@@ -35,7 +39,8 @@ pub enum Shipping {
 ///
 /// # Errors
 /// When the experiment is not running, when the verdict names no variant and none is given, when the
-/// variant is not an arm of the experiment, or when going against the verdict is given no reason.
+/// variant is not an arm of the experiment, or when going against the verdict, or by it while the sample
+/// ratio warns, is given no reason. The verdict itself is none: it is in the change anyway.
 pub fn ship(
     experiment: &Experiment,
     judgement: &Judgement,
@@ -49,25 +54,35 @@ pub fn ship(
             "only a running experiment can be shipped; change the flag itself instead",
         ));
     }
+    let own = |reason: &str| {
+        let reason = reason.trim();
+        (!reason.is_empty() && reason != judgement.sentence)
+            .then(|| format!("{reason} (the verdict was: {})", judgement.sentence))
+    };
     let (variant, why) = match (shipping, &judgement.verdict) {
-        (Shipping::Verdict, Verdict::Ship { variant } | Verdict::Keep { variant }) => {
-            (variant.clone(), judgement.sentence.clone())
+        (Shipping::Verdict { reason }, Verdict::Ship { variant } | Verdict::Keep { variant }) => {
+            let why = match (own(reason), judgement.sample_ratio.p) {
+                (Some(why), _) => why,
+                (None, Some(p)) if judgement.sample_ratio.warn => return Err(unexplained(key, p)),
+                (None, _) => judgement.sentence.clone(),
+            };
+            (variant.clone(), why)
         }
-        (Shipping::Verdict, _) => {
+        (Shipping::Verdict { .. }, _) => {
             return Err(Invalid::new(
                 format!("experiment `{key}` has no winner: {}", judgement.sentence),
                 "wait for the horizon, stop the experiment, or name a variant and the reason",
             ));
         }
-        (Shipping::Despite { reason, .. }, _) if reason.trim().is_empty() => {
-            return Err(Invalid::new(
-                format!("shipping `{key}` against its verdict needs a reason"),
-                "say why the verdict does not decide",
-            ));
-        }
-        (Shipping::Despite { variant, reason }, _) => {
-            (variant.clone(), format!("{} (the verdict was: {})", reason.trim(), judgement.sentence))
-        }
+        (Shipping::Despite { variant, reason }, _) => match own(reason) {
+            Some(why) => (variant.clone(), why),
+            None => {
+                return Err(Invalid::new(
+                    format!("shipping `{key}` against its verdict needs a reason"),
+                    "say why the verdict does not decide",
+                ));
+            }
+        },
     };
     if !experiment.plan.arms.iter().any(|arm| arm.variant == variant) {
         return Err(Invalid::new(
@@ -76,4 +91,15 @@ pub fn ship(
         ));
     }
     Ok(Proposal { edit: Edit::ExperimentShipped { experiment: key.clone(), at: now, variant }, why })
+}
+
+/// Shipping by a verdict whose units did not split as planned, without a word on it.
+fn unexplained(key: &ExperimentKey, p: f64) -> Invalid {
+    let p = crate::words::p(p);
+    Invalid::new(
+        format!("the sample ratio of `{key}` is off ({p}), so shipping it needs a reason"),
+        format!(
+            "find out why units did not split as planned ({p}), and say in `why` that the verdict stands all the same"
+        ),
+    )
 }

@@ -6,6 +6,9 @@ use bellwether_stats::Refusal;
 
 use crate::evidence::Arm;
 
+/// From here on numbers are said in powers of ten: their last digits are not exact, and nobody reads them.
+const LONG: f64 = 1e15;
+
 /// In what a difference of the metric is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scale {
@@ -45,16 +48,23 @@ impl Scale {
 
     /// `+3.1 points (0.4 to 5.8)`, `+4.2% (1.0% to 7.4%)`, `+0.31 (0.02 to 0.60)`.
     pub(crate) fn effect(self, estimate: f64, low: f64, high: f64) -> String {
-        let digits = self.digits(high - low);
+        let digits = self.digits_of(low, high);
         let number = |x| self.number(x, digits);
         let (mark, word) = (self.mark(), self.word());
         let sign = if number(estimate).starts_with('-') { "" } else { "+" };
         format!("{sign}{}{mark}{word} ({}{mark} to {}{mark})", number(estimate), number(low), number(high))
     }
 
+    /// `+6.6%`: an estimate alone, as precise as a range of `width` bears.
+    pub(crate) fn point(self, estimate: f64, width: f64) -> String {
+        let number = self.number(estimate, self.digits(width));
+        let sign = if number.starts_with('-') { "" } else { "+" };
+        format!("{sign}{number}{}{}", self.mark(), self.word())
+    }
+
     /// `-1.1 to +1.5 points`: what is not excluded.
     pub(crate) fn between(self, low: f64, high: f64) -> String {
-        let digits = self.digits(high - low);
+        let digits = self.digits_of(low, high);
         let signed = |x: f64| {
             let number = self.number(x, digits);
             let sign = if x > 0.0 && !number.starts_with('-') { "+" } else { "" };
@@ -69,12 +79,22 @@ impl Scale {
     }
 
     fn number(self, x: f64, digits: usize) -> String {
-        let text = format!("{:.digits$}", self.shown(x));
+        let x = self.shown(x);
+        let text = if x.abs() >= LONG { format!("{x:.2e}") } else { format!("{x:.digits$}") };
         // A zero has no sign.
         match text.strip_prefix('-') {
             Some(rest) if rest.bytes().all(|b| b == b'0' || b == b'.') => rest.to_owned(),
             _ => text,
         }
+    }
+
+    /// Decimals for a range of which neither end rounds to zero, unless it is next to nothing: on which side
+    /// of zero an interval ends is what it is read for.
+    fn digits_of(self, low: f64, high: f64) -> usize {
+        let fewest = self.digits(high - low);
+        let zero =
+            |x: f64, digits| x != 0.0 && self.number(x, digits).bytes().all(|b| b == b'0' || b == b'.');
+        (fewest..fewest + 4).find(|&digits| !zero(low, digits) && !zero(high, digits)).unwrap_or(fewest)
     }
 
     /// Decimals that show a range of this width with two to three significant digits.
@@ -98,6 +118,9 @@ pub(crate) fn p(p: f64) -> String {
 pub(crate) fn significant(x: f64) -> String {
     if x == 0.0 || !x.is_finite() {
         return format!("{x}");
+    }
+    if x.abs() >= LONG {
+        return format!("{x:.2e}");
     }
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let digits = (2.0 - x.abs().log10().floor()).clamp(0.0, 12.0) as usize;
@@ -162,7 +185,24 @@ mod tests {
         assert_eq!(Scale::Plain.effect(1234.5, 234.5, 2234.5), "+1234 (234 to 2234)");
         assert_eq!(Scale::Points.effect(-1e-9, -0.01, 0.01), "+0.0 points (-1.0 to 1.0)");
         assert_eq!(Scale::Points.between(-0.011, 0.015), "-1.1 and +1.5 points");
+        // Zero is outside, barely, and is seen to be.
+        assert_eq!(Scale::Plain.effect(1.63, 0.047, 3.21), "+1.63 (0.05 to 3.21)");
+        assert_eq!(Scale::Plain.effect(1.63, 1e-12, 3.2), "+1.6 (0.0 to 3.2)");
+        assert_eq!(Scale::Points.between(-0.032, -0.000_4), "-3.20 and -0.04 points");
         assert_eq!(Scale::Plain.size(-1.25, 1.0), "1.25");
+        assert_eq!(Scale::Percent.point(0.066, 0.05), "+6.6%");
+        assert_eq!(Scale::Percent.point(-0.000_001, 0.05), "+0.0%");
+    }
+
+    #[test]
+    fn long_numbers_are_said_in_powers_of_ten() {
+        assert_eq!(Scale::Plain.effect(1.5e149, -2e148, 3.2e149), "+1.50e149 (-2.00e148 to 3.20e149)");
+        assert_eq!(Scale::Plain.between(-2e15, 1e14), "-2.00e15 and +100000000000000");
+        assert_eq!(Scale::Plain.size(-1e300, 1e299), "1.00e300");
+        assert_eq!(
+            [significant(1e15), significant(-1e150), significant(123_456.7)],
+            ["1.00e15", "-1.00e150", "123457"]
+        );
     }
 
     #[test]

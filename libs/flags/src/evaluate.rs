@@ -36,6 +36,18 @@ pub struct Evaluation<'r> {
     pub(crate) outcome: &'r Outcome,
 }
 
+impl Evaluation<'_> {
+    /// The id that a split or a layer needed and the context does not have: then nobody was placed, and the
+    /// variant is the off variant for want of another.
+    pub fn lacks(&self) -> Option<Unit> {
+        let needed = match &self.branch.when {
+            When::Outside(gate) => gate.unit,
+            _ => self.compiled.unit,
+        };
+        (self.reason == Reason::NoUnit).then_some(needed)
+    }
+}
+
 /// Why a variant was served.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "because", rename_all = "snake_case")]

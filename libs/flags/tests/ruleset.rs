@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use bellwether_flags::{Format, Ids, Reason, Ruleset, Source, amplitude, flagd, formats};
-use bellwether_model::{Context, Environment, Flag, ListId, Op, Revision};
+use bellwether_model::{Context, Environment, Flag, ListId, Op, Revision, Unit};
 use serde_json::{Value, json};
 
 /// A flag on which everything is used.
@@ -91,6 +91,26 @@ fn every_reason() {
         bare["settings"]["production"]["default"]["rollout"]["state"] = state;
         check(&bare, Some("user-0"), json!({}), variant, Reason::Static, "STATIC", false);
     }
+}
+
+#[test]
+fn a_split_says_which_id_it_lacks() {
+    let lacks = |flag: &Value, key: Option<&str>, attributes: Value| {
+        compile(flag).evaluate("checkout", &context(key, &attributes)).unwrap().lacks()
+    };
+    let mut flag = checkout();
+    let early = json!({"version": "1.9"});
+    assert_eq!(lacks(&flag, None, early.clone()), Some(Unit::User));
+    assert_eq!(lacks(&flag, Some(""), early.clone()), Some(Unit::User), "an empty id is none");
+    assert_eq!(lacks(&flag, Some("u-2"), early.clone()), None);
+    // Targets, other rules and a default that divide nobody need no id.
+    assert_eq!(lacks(&flag, None, json!({})), None);
+    assert_eq!(lacks(&flag, None, json!({"email": "a@example.com"})), None);
+    flag["unit"] = json!("device");
+    assert_eq!(lacks(&flag, Some("u-2"), early), Some(Unit::Device));
+    assert_eq!(lacks(&flag, None, json!({"version": "1.9", "device_id": "d-1"})), None);
+    flag["settings"]["production"]["on"] = false.into();
+    assert_eq!(lacks(&flag, None, json!({"version": "1.9"})), None);
 }
 
 #[test]

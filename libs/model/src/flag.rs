@@ -307,7 +307,11 @@ impl Flag {
         }
         let mut weight = 0;
         for (i, rule) in setting.rules.iter().enumerate() {
-            let at = || format!("rule {} (`{}`)", i + 1, rule.name);
+            let n = i + 1;
+            let at = || match rule.name.as_str() {
+                "" => format!("rule {n}"),
+                name => format!("rule {n} (`{name}`)"),
+            };
             if rule.when.is_empty() || rule.when.iter().any(Vec::is_empty) {
                 return Err(Invalid::new(
                     format!("{} has an empty condition", at()),

@@ -116,11 +116,14 @@ impl Clause {
     /// # Errors
     /// The first thing that is wrong.
     pub fn check(&self, at: &dyn Fn() -> String) -> Result<(), Invalid> {
-        if self.values.is_empty() || self.attribute.is_empty() {
-            return Err(Invalid::new(
-                format!("{} tests `{}` against nothing", at(), self.attribute),
-                "name an attribute and give at least one value",
-            ));
+        let lacks = |what: String| {
+            Err(Invalid::new(format!("{} {what}", at()), "name an attribute and give at least one value"))
+        };
+        if self.attribute.is_empty() {
+            return lacks("tests no attribute".into());
+        }
+        if self.values.is_empty() {
+            return lacks(format!("tests `{}` against nothing", self.attribute));
         }
         for value in &self.values {
             operand::check(self.op, value).map_err(|e| {

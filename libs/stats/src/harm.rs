@@ -1,7 +1,7 @@
 //! The guard's question: is the treatment worse than control by more than a margin?
 
 use crate::comparison::probability;
-use crate::means::mean_of;
+use crate::means::{mean_of, some_variance};
 use crate::ratio::Estimated;
 use crate::refusal::Outcome;
 use crate::sequential::{ConfidenceSequence, Sides, Tuning};
@@ -81,7 +81,7 @@ pub struct HarmTest {
 ///
 /// # Errors
 /// [`Refusal::TooLittle`] below [`MIN_UNITS`] in an arm, [`Refusal::NoVariance`] where each arm is
-/// constant, [`Refusal::OutOfRange`] for a margin that is negative or not finite.
+/// constant, [`Refusal::OnlyRounding`] where it is but for the rounding of sums, [`Refusal::OutOfRange`] for a margin that is negative or not finite.
 ///
 /// ```
 /// use bellwether_stats::{Direction, Level, Moments, Tuning, harm};
@@ -164,9 +164,7 @@ fn look(
     if !(estimate.is_finite() && se.is_finite()) {
         return Err(Refusal::not_finite("difference"));
     }
-    if se == 0.0 {
-        return Err(Refusal::NoVariance);
-    }
+    some_variance([(control, control_n), (treatment, treatment_n)])?;
     let sequence = ConfidenceSequence::new(level, tuning, Sides::One);
     let sign = better.sign();
     // Turned so that more is better: then the bound is the upper end, and harm is below the margin.
@@ -230,6 +228,16 @@ mod tests {
             let ln_p = |margin| harm(&c, &t, margin, Direction::Lower, Level::P95, Tuning::default()).unwrap().ln_p;
             prop_assert!(ln_p(margin) <= ln_p(margin + more));
         }
+    }
+
+    #[test]
+    fn the_rounding_of_sums_is_no_harm() {
+        let parts = 0.1 + 0.2;
+        let treatment: Vec<f64> = (0..500).map(|i| if i < 250 { 0.3 } else { parts }).collect();
+        let (control, treatment) = (Moments::of(&[parts; 500]).unwrap(), Moments::of(&treatment).unwrap());
+        assert!(treatment.variance() > Some(0.0), "{treatment:?}");
+        let look = harm(&control, &treatment, 0.0, Direction::Higher, Level::P95, Tuning::default());
+        assert_eq!(look, Err(Refusal::OnlyRounding));
     }
 
     #[test]

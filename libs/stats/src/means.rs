@@ -5,6 +5,14 @@ use crate::ratio::{Estimated, relative};
 use crate::special::student_t;
 use crate::{Arm, Comparison, Interval, Level, Method, Moments, Refusal};
 
+/// Values whose standard deviation is below this share of their mean are taken to be the same value.
+///
+/// A sum of k amounts is off by up to k/2 units in the last place (each 2.2e-16 of it), by an amount that
+/// depends on their order: 0.1 + 0.2 is not 0.3. Units with thousands of amounts stay below 1e-12. It is
+/// held against the spread of the units, not against the standard error, which shrinks with their number
+/// and would refuse what many units do show.
+const ROUNDING: f64 = 1e-12;
+
 /// Welch's t test of `treatment - control`, with the relative lift by the delta method.
 ///
 /// Unequal variances, sample variances divided by `n - 1`, Satterthwaite's degrees of freedom; those
@@ -12,7 +20,8 @@ use crate::{Arm, Comparison, Interval, Level, Method, Moments, Refusal};
 ///
 /// # Errors
 /// [`Refusal::TooLittle`] with fewer than two units in an arm, [`Refusal::NoVariance`] where each
-/// arm is constant, [`Refusal::NotFinite`] where the values overflow.
+/// arm is constant, [`Refusal::OnlyRounding`] where it is but for the rounding of sums,
+/// [`Refusal::NotFinite`] where the values overflow.
 ///
 /// ```
 /// use bellwether_stats::{Level, Moments, welch};
@@ -30,9 +39,7 @@ pub fn welch(control: &Moments, treatment: &Moments, level: Level) -> Result<Com
     if !(se.is_finite() && estimate.is_finite()) {
         return Err(Refusal::not_finite("difference"));
     }
-    if se == 0.0 {
-        return Err(Refusal::NoVariance);
-    }
+    some_variance([(c, control.n()), (t, treatment.n())])?;
     let df = satterthwaite(&[(c.variance, control.n()), (t.variance, treatment.n())]);
     let statistic = estimate / se;
     let ln_p = (core::f64::consts::LN_2 + student_t::ln_sf(statistic.abs(), df)).min(0.0);
@@ -57,6 +64,18 @@ pub(crate) fn mean_of(moments: &Moments, arm: Arm) -> Result<Estimated, Refusal>
         (Some(mean), Some(variance)) => Ok(Estimated { mean, variance: variance / moments.n() as f64 }),
         _ => Err(Refusal::TooLittle { arm, have: moments.n(), need: 2 }),
     }
+}
+
+/// That the units of at least one arm differ, by more than sums are rounded.
+pub(crate) fn some_variance(arms: [(Estimated, u64); 2]) -> Result<(), Refusal> {
+    if arms.iter().all(|(arm, _)| arm.variance == 0.0) {
+        return Err(Refusal::NoVariance);
+    }
+    let rounded = |&(arm, n): &(Estimated, u64)| {
+        // The root of each, so that neither product overflows or vanishes.
+        arm.variance.sqrt() * (n as f64).sqrt() <= ROUNDING * arm.mean.abs()
+    };
+    if arms.iter().all(rounded) { Err(Refusal::OnlyRounding) } else { Ok(()) }
 }
 
 /// `(Σv)² / Σ v²/(n-1)`, in shares of the whole so that tiny or huge variances do not overflow.
@@ -103,6 +122,22 @@ mod tests {
             let result = welch(&a, &b, Level::P95).unwrap();
             prop_assert!(result.p > 0.0 && result.p <= 1.0 && result.ln_p.is_finite());
         }
+    }
+
+    /// 0.1 + 0.2 is not 0.3, and units that were paid in two parts are no better than those paid in one.
+    #[test]
+    fn the_rounding_of_sums_is_no_difference() {
+        let parts = 0.1 + 0.2;
+        let control: Vec<f64> = (0..100).map(|i| if i < 50 { 0.3 } else { parts }).collect();
+        let (control, treatment) = (Moments::of(&control).unwrap(), Moments::of(&[parts; 100]).unwrap());
+        assert!(control.variance() > Some(0.0), "{control:?}");
+        assert_eq!(welch(&control, &treatment, Level::P95), Err(Refusal::OnlyRounding));
+        assert_eq!(welch(&treatment, &control, Level::P95), Err(Refusal::OnlyRounding));
+        // One arm that varies is enough, and so is little where it is not rounding: milliseconds of a clock.
+        let varies = Moments::of(&[1.0, 2.0, 3.0]).unwrap();
+        assert!(welch(&control, &varies, Level::P95).is_ok());
+        let clock = |second: f64| Moments::new(1_000_000, 1.7e12 + second, 1e6 * 1e6).unwrap();
+        assert!(welch(&clock(0.0), &clock(10.0), Level::P95).unwrap().p < 0.01);
     }
 
     #[test]

@@ -65,6 +65,11 @@ pub enum Refusal {
     /// Every unit of each arm has the same value.
     #[error("the arms have no variance: each unit of an arm has the same value")]
     NoVariance,
+    /// The units of each arm differ by no more than the rounding of their sums: the spread is not theirs.
+    #[error(
+        "the arms have no variance beyond rounding: the units of an arm differ by less than a part in `1e12`"
+    )]
+    OnlyRounding,
     /// The control mean is zero, so that a relative lift does not exist.
     #[error("a relative lift needs a control mean other than `0`")]
     ZeroBaseline,
@@ -174,7 +179,7 @@ impl Refusal {
             Self::TooLittle { .. } | Self::TooFewOutcomes { .. } | Self::TooFewExpected { .. } => {
                 "wait for more exposures"
             }
-            Self::NoVariance => "check that the metric counts what was meant",
+            Self::NoVariance | Self::OnlyRounding => "check that the metric counts what was meant",
             Self::ZeroBaseline | Self::UnboundedLift { .. } => "read the absolute difference",
             Self::NotFinite { .. } => "rescale the metric, or cap its values",
             Self::MoreSuccessesThanUnits { .. } => "count each unit once, and only units that were exposed",

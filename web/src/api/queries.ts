@@ -3,7 +3,7 @@ import { keepPreviousData, queryOptions } from "@tanstack/react-query";
 
 import { serverTime } from "../lib/time";
 import { api, ask } from "./client";
-import type { SegmentationAsk } from "./types";
+import type { GuardView, Segmentation, SegmentationAsk } from "./types";
 
 const LIVE = 5_000;
 
@@ -31,7 +31,8 @@ export const guard = (key: string, environment: string) =>
   queryOptions({
     queryKey: ["guard", key, environment],
     refetchInterval: 10_000,
-    queryFn: () => ask(api.GET("/api/flags/{flag}/guard", { params: { path: { flag: key }, query: { environment } } })),
+    queryFn: (): Promise<GuardView> =>
+      ask(api.GET("/api/flags/{flag}/guard", { params: { path: { flag: key }, query: { environment } } })),
   });
 
 export const metrics = queryOptions({
@@ -76,6 +77,16 @@ export const catalogue = (environment: string) =>
     queryFn: () => ask(api.GET("/api/events", { params: { query: { environment } } })),
   });
 
+/** What the newest events of a type have; every type for `_any`. */
+export const properties = (environment: string, event: string) =>
+  queryOptions({
+    queryKey: ["properties", environment, event],
+    staleTime: 30_000,
+    enabled: event !== "",
+    placeholderData: keepPreviousData,
+    queryFn: () => ask(api.GET("/api/events/properties", { params: { query: { environment, event } } })),
+  });
+
 export const recent = (environment: string, limit = 100) =>
   queryOptions({
     queryKey: ["recent", environment, limit],
@@ -87,7 +98,7 @@ export const segmentation = (body: SegmentationAsk) =>
   queryOptions({
     queryKey: ["segmentation", body],
     placeholderData: keepPreviousData,
-    queryFn: () => ask(api.POST("/api/query/segmentation", { body })),
+    queryFn: (): Promise<Segmentation> => ask(api.POST("/api/query/segmentation", { body })),
   });
 
 export const keys = queryOptions({

@@ -55,6 +55,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/events/properties": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the properties that the newest events of a type have, with their most frequent values. */
+        get: operations["event.properties"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/events/recent": {
         parameters: {
             query?: never;
@@ -535,8 +552,13 @@ export interface components {
             /** @description A name: of the person, of the key, of the guarded flag. */
             name: string;
         };
-        /** @description An answer, with all that it depends on. */
+        /** @description An answer, and what makes it mean less than it says. */
         Answer: {
+            /**
+             * @description Properties of the question that no event of this type had on these days, though there were
+             *     events: misspelt, or of another type.
+             */
+            absent: string[];
             /** @description The question, with every option that was left to its default. */
             asked: components["schemas"]["Segmentation"];
             /** @description What the limit cut off. */
@@ -549,6 +571,8 @@ export interface components {
             seq: components["schemas"]["Seq"];
             /** @description One series, or one for each value of the breakdown: the largest total first, equals by name. */
             series: components["schemas"]["Series"][];
+            /** @description Names in the question that no event has or had on these days, with what was probably meant. */
+            warnings: components["schemas"]["Warning"][];
         };
         ArchiveInput: {
             /** @description `false` restores it; `true` unless given. */
@@ -651,8 +675,11 @@ export interface components {
              * @description Its standard error.
              */
             se: number;
-            /** @description Whether it is called one. */
-            significant: boolean;
+            /**
+             * @description Whether it is called one; absent where nothing is decided: before the horizon, of an experiment
+             *     that was ended before it, and where the split is broken. `p` then answers no question.
+             */
+            significant?: boolean | null;
         } | {
             /** @constant */
             compared: "refused";
@@ -788,8 +815,8 @@ export interface components {
         Created: {
             /** @description Its id, which is not its secret. */
             id: string;
-            /** @description The secret. It is shown this once. */
-            secret: string;
+            /** @description The secret. It is shown this once; a rehearsal makes none. */
+            secret?: string | null;
         };
         /** @description Groups that are not in the answer. */
         Cut: {
@@ -815,6 +842,19 @@ export interface components {
             name?: string | null;
             /** @description The reason. */
             why?: string | null;
+        };
+        /** @description Units of a variant against its share. */
+        Divided: {
+            /**
+             * Format: double
+             * @description Of the exposed units of both variants, those that its share would give it.
+             */
+            expected: number;
+            /**
+             * Format: uint64
+             * @description Units first exposed to it in this epoch, measured or not.
+             */
+            exposed: number;
         };
         /**
          * @description What changed. The stored form carries a version; old forms are kept in a frozen corpus and must
@@ -943,6 +983,16 @@ export interface components {
             message: string;
             /** @description Finds the cause in the server's log. */
             request_id: string;
+        };
+        /** @description A value that occurs. */
+        Example: {
+            /**
+             * Format: uint64
+             * @description How many of the events have it.
+             */
+            count: number;
+            /** @description As text, as the filter `is` takes it. */
+            value: string;
         };
         /** @description An experiment on a flag in one environment. */
         Experiment: {
@@ -1078,7 +1128,7 @@ export interface components {
             };
             /** @description Send it as `if_revision` with an edit. */
             revision: components["schemas"]["Revision"];
-            /** @description One sentence per environment, such as `on for 25%`. */
+            /** @description One sentence per environment, such as ``off: everybody gets `old` ``. */
             states: {
                 [key: string]: string;
             };
@@ -1156,12 +1206,27 @@ export interface components {
             sentence: string;
             /** @constant */
             verdict: "harm";
+        } | {
+            /** @description The candidate's units. */
+            candidate: components["schemas"]["Divided"];
+            /** @description The control's. */
+            control: components["schemas"]["Divided"];
+            /** @description What to do about it. */
+            hint: string;
+            /** @description The tests of the sample ratio. */
+            sample_ratio: components["schemas"]["SampleRatio"];
+            /** @description The same in words, with what the metric would say if the split were trusted. */
+            sentence: string;
+            /** @constant */
+            verdict: "mismatch";
         };
         GuardView: {
             /** @description The rollout that is watched. */
             rollout: components["schemas"]["Rollout"];
             /** @description What the guard says of the evidence up to now; once the rollout is halted or done, up to then. */
             verdict: components["schemas"]["GuardVerdict"];
+            /** @description What makes the numbers mean less than they say, such as amounts that were set aside. */
+            warnings: components["schemas"]["Warning"][];
         };
         /** @description When an experiment ends. */
         Horizon: {
@@ -1218,6 +1283,13 @@ export interface components {
              * @description Units that saw several variants and are therefore in no arm.
              */
             crossed: number;
+            /** @description The horizon: when it is or would have been judged. */
+            ends_at: components["schemas"]["Millis"];
+            /**
+             * @description Whether the horizon is still to come: the numbers will change, and show estimates and intervals
+             *     only. Comparisons carry no `significant`, and the sentence no p-value.
+             */
+            interim: boolean;
             /** @description Whether the units split as planned. */
             sample_ratio: components["schemas"]["SampleRatio"];
             /** @description The verdict in words, with its numbers. */
@@ -1404,6 +1476,48 @@ export interface components {
             /** @description The metric that decides. */
             metric: string;
         };
+        /** @description The properties of some events. */
+        Properties: {
+            /**
+             * Format: uint64
+             * @description How many more there are than are listed.
+             */
+            cut: number;
+            /**
+             * Format: uint64
+             * @description How many events were looked at: the newest by time of receipt, 10,000 at most. Counts are of these.
+             */
+            looked_at: number;
+            /** @description The most frequent first, equals by name. */
+            properties: components["schemas"]["Property"][];
+            /** @description No event after this one was looked at. */
+            seq: components["schemas"]["Seq"];
+        };
+        PropertiesInput: {
+            /** @description Where. */
+            environment: string;
+            /** @description The event type; any that somebody did for `_any` or where none is given. */
+            event?: string | null;
+        };
+        /** @description A property as it was seen. */
+        Property: {
+            /**
+             * Format: uint64
+             * @description How many of the events have it.
+             */
+            count: number;
+            /**
+             * Format: uint64
+             * @description How many different values it has there.
+             */
+            distinct: number;
+            /** @description Its most frequent values, five at most, the most frequent first. */
+            examples: components["schemas"]["Example"][];
+            /** @description The sorts of its values, the most frequent first. */
+            kinds: components["schemas"]["ValueKind"][];
+            /** @description Its name, as filters and breakdowns take it: plain for the event's, `user.` for the user's. */
+            property: string;
+        };
         /** @description A stretch of the population, from `from` up to but not including `to`, in basis points. */
         Range: {
             /**
@@ -1488,6 +1602,8 @@ export interface components {
             judgement: components["schemas"]["Judgement"];
             /** @description The metric that decides. */
             metric: components["schemas"]["Metric"];
+            /** @description What makes the numbers mean less than they say, such as units that can never convert. */
+            warnings: components["schemas"]["Warning"][];
         };
         /**
          * Format: uint64
@@ -1564,9 +1680,9 @@ export interface components {
             /** @description Any of these groups must hold; a group holds when all its clauses do. */
             when: components["schemas"]["Clause"][][];
         };
-        /** @description Units by arm against the planned shares. */
+        /** @description Units by arm against their shares. */
         SampleRatio: {
-            /** @description Whether that is below 0.001, or an arm has units that no plan gave it. */
+            /** @description Whether that is below 0.001, or an arm has units that no share gave it. */
             broken: boolean;
             /**
              * Format: double
@@ -1633,7 +1749,10 @@ export interface components {
             by: string | null;
             /** @description Where it happened. */
             environment: string;
-            /** @description The event type; `_any` is any event that somebody did. */
+            /**
+             * @description The event type; `_any` is any event that somebody did, which leaves out the exposures and assignments
+             *     that evaluating flags records.
+             */
             event: string;
             /**
              * @description Conditions that all must hold. Properties have the value that they had at the time of the event.
@@ -1747,7 +1866,10 @@ export interface components {
             if_revision?: components["schemas"]["Revision"] | null;
             /** @description The variant to ship; the verdict's unless given. */
             variant?: string | null;
-            /** @description The reason, needed to ship what the verdict does not name; the verdict itself unless given. */
+            /**
+             * @description The reason, needed to ship what the verdict does not name, and where the sample ratio warns. The
+             *     verdict is put beside it, and is the reason where none is given.
+             */
             why?: string | null;
         };
         /**
@@ -1910,6 +2032,8 @@ export interface components {
         };
         /** @description What a split divides by: the same unit always gets the same variant. */
         Unit: "user" | "device";
+        /** @description A sort of value. */
+        ValueKind: "text" | "number" | "boolean" | "other";
         /** @description One of the values that a flag can have. */
         Variant: {
             /** @description What it is for. */
@@ -1955,6 +2079,13 @@ export interface components {
             reason: string;
             /** @constant */
             verdict: "too_little";
+        };
+        /** @description Something about the evidence that the verdict does not know. */
+        Warning: {
+            /** @description What to do about it. */
+            hint: string;
+            /** @description What, in words. */
+            message: string;
         };
         WidenInput: {
             /** @description Where. */
@@ -2137,6 +2268,76 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Catalogue"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "event.properties": {
+        parameters: {
+            query: {
+                /** @description Where. */
+                environment: string;
+                /** @description The event type; any that somebody did for `_any` or where none is given. */
+                event?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Properties"];
                 };
             };
             /** @description The input is not what it should be. */
@@ -2591,7 +2792,10 @@ export interface operations {
                     if_revision?: components["schemas"]["Revision"] | null;
                     /** @description The variant to ship; the verdict's unless given. */
                     variant?: string | null;
-                    /** @description The reason, needed to ship what the verdict does not name; the verdict itself unless given. */
+                    /**
+                     * @description The reason, needed to ship what the verdict does not name, and where the sample ratio warns. The
+                     *     verdict is put beside it, and is the reason where none is given.
+                     */
                     why?: string | null;
                 };
             };
@@ -4514,7 +4718,10 @@ export interface operations {
                     by?: string | null;
                     /** @description Where it happened. */
                     environment: string;
-                    /** @description The event type; `_any` is any event that somebody did. */
+                    /**
+                     * @description The event type; `_any` is any event that somebody did, which leaves out the exposures and assignments
+                     *     that evaluating flags records.
+                     */
                     event: string;
                     /**
                      * @description Conditions that all must hold. Properties have the value that they had at the time of the event.

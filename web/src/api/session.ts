@@ -34,6 +34,19 @@ export const me = queryOptions({
   },
 });
 
+/** Whether nobody has an account yet, so that the one-time link is the way in. */
+export const unclaimed = queryOptions({
+  queryKey: ["setup"],
+  retry: false,
+  queryFn: async (): Promise<boolean> => {
+    const response = await fetch("/api/setup");
+    const body = (await response.json()) as { open?: unknown } | null;
+    if (!response.ok || typeof body?.open !== "boolean")
+      throw new Error("the server does not say whether it is set up");
+    return body.open;
+  },
+});
+
 export const login = (email: string, password: string) => post<Session>("/api/login", { email, password }).then(opened);
 
 export const setup = (token: string, name: string, email: string, password: string) =>

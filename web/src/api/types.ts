@@ -37,8 +37,11 @@ export type Body<P extends keyof paths, M extends keyof paths[P]> = paths[P][M] 
   : never;
 
 export type SegmentationAsk = Body<"/api/query/segmentation", "post">;
-export type Segmentation = Answer<"/api/query/segmentation", "post">;
-export type GuardView = Answer<"/api/flags/{flag}/guard", "get">;
+/** What makes an answer mean less than it says. A server that has none to give leaves the list out. */
+export type Warning = S["Warning"];
+export type Segmentation = Answer<"/api/query/segmentation", "post"> & { warnings?: Warning[] };
+export type GuardView = Answer<"/api/flags/{flag}/guard", "get"> & { warnings?: Warning[] };
+export type Properties = Answer<"/api/events/properties", "get">;
 export type Results = Answer<"/api/experiments/{experiment}/results", "get">;
 
 /** An event as it was taken, as far as the page shows it. */

@@ -21,6 +21,8 @@ type Props = {
   scale: Scale;
   planned?: number | null;
   margin?: number | null;
+  /** Drawn without colour or a side that is called better: the look is not the one that decides. */
+  quiet?: boolean;
   label: string;
   better: "higher" | "lower";
 };
@@ -59,7 +61,7 @@ export function said(e: Effect, scale: Scale): string {
   return `${tick(e.estimate, scale, digits)} (${e.high === null ? "at least" : "at most"} ${tick(bound, scale, digits)})`;
 }
 
-export function IntervalPlot({ effects, scale, planned, margin, label, better }: Props) {
+export function IntervalPlot({ effects, scale, planned, margin, quiet = false, label, better }: Props) {
   const { ref, width: measured } = useElementSize();
   const width = Math.max(280, Math.round(measured) || 900);
   const narrow = width < 680;
@@ -85,8 +87,18 @@ export function IntervalPlot({ effects, scale, planned, margin, label, better }:
       high: high / by,
     };
   }, [effects, scale, planned, margin, width, room]);
-  const height = TOP + effects.length * room.row + FOOT + (narrow && planned ? 18 : 0);
   const bottom = TOP + effects.length * room.row;
+  const notes = [
+    ...(narrow && margin ? [{ text: `dashed: margin, ${tick(margin, scale, digits)}`, tone: "var(--bad)" }] : []),
+    ...(planned
+      ? [{ text: `grey ticks: effect planned for, ${tick(planned, scale, digits + 1).replace("+", "±")}`, tone: null }]
+      : []),
+  ];
+  const height = bottom + FOOT + (narrow ? 18 * notes.length : 0);
+  // On a narrow page the words stand above each bar: no line goes through them.
+  const spans = narrow
+    ? effects.map((_, i) => ({ from: TOP + i * room.row + room.drop - 14, to: TOP + (i + 1) * room.row }))
+    : [{ from: TOP - 6, to: bottom }];
   return (
     <figure style={{ margin: 0, minWidth: 0, overflow: "hidden" }} ref={ref}>
       <svg
@@ -99,19 +111,43 @@ export function IntervalPlot({ effects, scale, planned, margin, label, better }:
       >
         {marks.map((m) => (
           <g key={m}>
-            <line x1={x(m)} x2={x(m)} y1={TOP - 6} y2={bottom} stroke="var(--line)" />
+            {spans.map(({ from, to }) => (
+              <line key={from} x1={x(m)} x2={x(m)} y1={from} y2={to} stroke="var(--line)" />
+            ))}
             <text className="axis" x={x(m)} y={bottom + 16} textAnchor="middle">
               {tick(m, scale, digits)}
             </text>
           </g>
         ))}
-        <line x1={x(0)} x2={x(0)} y1={TOP - 10} y2={bottom + 2} stroke="var(--mantine-color-text)" strokeWidth={1.25} />
+        {spans.map(({ from, to }) => (
+          <line
+            key={from}
+            x1={x(0)}
+            x2={x(0)}
+            y1={narrow ? from : from - 4}
+            y2={to + 2}
+            stroke="var(--mantine-color-text)"
+            strokeWidth={1.25}
+          />
+        ))}
         {margin ? (
           <g>
-            <line x1={x(margin)} x2={x(margin)} y1={TOP - 6} y2={bottom} stroke="var(--bad)" strokeDasharray="4 3" />
-            <text className="axis" x={x(margin)} y={TOP - 9} textAnchor="middle" style={{ fill: "var(--bad)" }}>
-              margin
-            </text>
+            {spans.map(({ from, to }) => (
+              <line
+                key={from}
+                x1={x(margin)}
+                x2={x(margin)}
+                y1={from}
+                y2={to}
+                stroke="var(--bad)"
+                strokeDasharray="4 3"
+              />
+            ))}
+            {!narrow && (
+              <text className="axis" x={x(margin)} y={TOP - 9} textAnchor="middle" style={{ fill: "var(--bad)" }}>
+                margin
+              </text>
+            )}
           </g>
         ) : null}
         {effects.map((e, i) => {
@@ -171,7 +207,7 @@ export function IntervalPlot({ effects, scale, planned, margin, label, better }:
                 x={narrow ? width : width - room.right + 20}
                 y={narrow ? y - 38 : y - 3}
                 textAnchor={narrow ? "end" : "start"}
-                style={{ fontWeight: 500 }}
+                style={quiet ? { fill: COLORS.off } : { fontWeight: 500 }}
               >
                 {said(e, scale)}
               </text>
@@ -187,13 +223,23 @@ export function IntervalPlot({ effects, scale, planned, margin, label, better }:
           );
         })}
         <text className="axis" x={Math.min(width - 110, Math.max(110, x(0)))} y={bottom + 34} textAnchor="middle">
-          {better === "higher" ? "← worse than control · better →" : "← better than control · worse →"}
+          {quiet
+            ? "← less than control · more →"
+            : better === "higher"
+              ? "← worse than control · better →"
+              : "← better than control · worse →"}
         </text>
-        {planned ? (
-          <text className="axis" x={narrow ? 0 : width - room.right + 20} y={narrow ? bottom + 54 : bottom + 16}>
-            grey ticks: effect planned for, {tick(planned, scale, digits + 1).replace("+", "±")}
+        {notes.map(({ text, tone }, i) => (
+          <text
+            key={text}
+            className="axis"
+            x={narrow ? 0 : width - room.right + 20}
+            y={narrow ? bottom + 54 + 18 * i : bottom + 16}
+            style={tone ? { fill: tone } : undefined}
+          >
+            {text}
           </text>
-        ) : null}
+        ))}
       </svg>
     </figure>
   );

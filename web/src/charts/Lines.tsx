@@ -1,5 +1,5 @@
-//! Web: values by day as lines, drawn by ECharts; loaded when a page first draws one. Ends are labelled where there is room, the last day is dashed while
-//! it is not over, and changes are marked on the time axis. Arrow keys read out the days.
+//! Web: values by day as lines, drawn by ECharts; loaded when a page first draws one. Ends are labelled where
+//! there is room, the last day is dashed while it is not over, and changes are marked on the time axis. Arrow keys read out the days.
 import { useComputedColorScheme } from "@mantine/core";
 import { useEffect, useImperativeHandle, useRef, useState, type Ref } from "react";
 
@@ -7,11 +7,10 @@ import { count, short } from "../lib/numbers";
 import { dateLabel } from "../lib/time";
 import { SERIES } from "../theme";
 import { init, type EChartsType, type Option } from "./echarts";
+import { named, type Mark } from "./marks";
 
 /** One line: a value per date. */
 export type Line = { name: string; values: number[] };
-/** Something that happened on a date. */
-export type Mark = { date: string; text: string };
 export type Picture = { png: () => Blob | null };
 
 type Props = {
@@ -31,6 +30,7 @@ export default function Lines({ label, unit, dates, lines, marks = [], partial, 
   const chart = useRef<EChartsType | null>(null);
   const scheme = useComputedColorScheme("light");
   const [at, setAt] = useState<number | null>(null);
+  const [width, setWidth] = useState(0);
 
   useImperativeHandle(
     ref,
@@ -52,7 +52,10 @@ export default function Lines({ label, unit, dates, lines, marks = [], partial, 
     if (!box.current) return;
     const made = init(box.current, undefined, { renderer: "canvas" });
     chart.current = made;
-    const resize = new ResizeObserver(() => made.resize());
+    const resize = new ResizeObserver(([entry]) => {
+      made.resize();
+      setWidth(Math.round(entry?.contentRect.width ?? 0));
+    });
     resize.observe(box.current);
     return () => {
       resize.disconnect();
@@ -62,9 +65,9 @@ export default function Lines({ label, unit, dates, lines, marks = [], partial, 
   }, []);
 
   useEffect(() => {
-    const narrow = (box.current?.clientWidth ?? 900) < 560;
-    chart.current?.setOption(option({ unit, dates, lines, marks, partial, scheme, narrow }), { notMerge: true });
-  }, [unit, dates, lines, marks, partial, scheme]);
+    const wide = width || box.current?.clientWidth || 900;
+    chart.current?.setOption(option({ unit, dates, lines, marks, partial, scheme, width: wide }), { notMerge: true });
+  }, [unit, dates, lines, marks, partial, scheme, width]);
 
   const read = (index: number) => {
     const next = Math.max(0, Math.min(dates.length - 1, index));
@@ -104,10 +107,10 @@ export default function Lines({ label, unit, dates, lines, marks = [], partial, 
 type Drawn = Required<Pick<Props, "unit" | "dates" | "lines" | "marks">> & {
   partial?: string | null;
   scheme: "light" | "dark";
-  narrow: boolean;
+  width: number;
 };
 
-function option({ unit, dates, lines, marks, partial, scheme, narrow }: Drawn): Option {
+function option({ unit, dates, lines, marks, partial, scheme, width }: Drawn): Option {
   const [ink, dim, line, ground] =
     scheme === "dark" ? ["#e8e8e5", "#a2a29d", "#2a2a28", "#1e1e1c"] : ["#1c1c1a", "#63635e", "#e6e6e2", "#ffffff"];
   const open = partial ? dates.indexOf(partial) : -1;
@@ -115,7 +118,8 @@ function option({ unit, dates, lines, marks, partial, scheme, narrow }: Drawn): 
   const palette = SERIES[scheme];
   const longest = Math.max(0, ...lines.map((l) => l.name.length));
   // Lines meet near 0 on a day that has only begun: then the legend below names them.
-  const labelled = lines.length > 1 && !narrow && cut === dates.length;
+  const labelled = lines.length > 1 && width >= 560 && cut === dates.length;
+  const right = labelled ? Math.min(160, 24 + longest * 7) : 20;
   const series = lines.flatMap((l, i) => {
     const color = palette[i % palette.length];
     const shared = {
@@ -130,7 +134,8 @@ function option({ unit, dates, lines, marks, partial, scheme, narrow }: Drawn): 
     };
     const end = { show: labelled, formatter: clip(l.name), color: ink, fontSize: 12, distance: 8 };
     const solid = { ...shared, data: l.values.map((v, d) => (d < cut ? v : null)), endLabel: end };
-    const marked = i === 0 && marks.length > 0 ? { ...solid, markLine: lineOf(marks, dates, dim) } : solid;
+    const marked =
+      i === 0 && marks.length > 0 ? { ...solid, markLine: lineOf(marks, dates, dim, width - right - AXIS) } : solid;
     if (cut === dates.length) return [marked];
     const tail = {
       ...shared,
@@ -147,7 +152,7 @@ function option({ unit, dates, lines, marks, partial, scheme, narrow }: Drawn): 
     textStyle: { fontFamily: "Roboto, system-ui, sans-serif", color: ink },
     grid: {
       left: 4,
-      right: labelled ? Math.min(160, 24 + longest * 7) : marks.length ? 44 : 20,
+      right,
       top: marks.length ? 40 : 20,
       bottom: 4,
       containLabel: true,
@@ -198,18 +203,25 @@ function option({ unit, dates, lines, marks, partial, scheme, narrow }: Drawn): 
   } as Option;
 }
 
-function lineOf(marks: Mark[], dates: string[], dim: string) {
-  const known = marks.filter((m) => dates.includes(m.date));
-  const byDate = [...new Set(known.map((m) => m.date))];
+/** About as wide as the numbers beside the vertical axis are, px. */
+const AXIS = 36;
+
+function lineOf(marks: Mark[], dates: string[], dim: string, width: number) {
   return {
     silent: true,
     symbol: ["none", "none"],
     lineStyle: { color: dim, type: "solid" as const, width: 1, opacity: 0.6 },
-    label: { color: dim, fontSize: 11, formatter: (p: { name: string }) => p.name, position: "end" as const },
-    data: byDate.map((date) => {
-      const here = known.filter((m) => m.date === date);
-      return { xAxis: date, name: here.length === 1 ? clip(here[0]?.text ?? "", 26) : `${here.length} changes` };
-    }),
+    data: named(marks, dates, width).map(({ date, label, align }) => ({
+      xAxis: date,
+      label: {
+        show: label !== null,
+        formatter: label ?? "",
+        position: "end" as const,
+        color: dim,
+        fontSize: 11,
+        align,
+      },
+    })),
   };
 }
 

@@ -3,7 +3,8 @@ import { lazy, Suspense, type ComponentProps } from "react";
 
 const Lines = lazy(() => import("./Lines"));
 
-export type { Mark, Picture } from "./Lines";
+export type { Picture } from "./Lines";
+export type { Mark } from "./marks";
 
 export function TimeChart(props: ComponentProps<typeof Lines>) {
   return (

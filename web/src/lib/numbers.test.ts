@@ -1,7 +1,7 @@
 //! Web: what numbers look like.
 import { describe, expect, it } from "vitest";
 
-import { count, duration, effect, fixed, pValue, plural, rate, share, short, tick } from "./numbers";
+import { count, duration, effect, fixed, level, pValue, plural, rate, share, short, size, tick } from "./numbers";
 
 const plain = (text: string) => text.replaceAll("\u202f", "_").replaceAll("\u2212", "-");
 
@@ -16,12 +16,12 @@ describe("numbers", () => {
 
   it("draws no sign on what rounds to nothing", () => {
     expect(plain(fixed(-0.004, 2))).toBe("0.00");
-    expect(plain(effect(0.00001, -0.02, 0.02, "points"))).toBe("0.0 pts (-2.0 to 2.0)");
+    expect(plain(effect(0.00001, -0.02, 0.02, "points"))).toBe("0.0 points (-2.0 to 2.0)");
   });
 
   it.each([
-    [0.021, 0.004, 0.038, "points", "+2.1 pts (0.4 to 3.8)"],
-    [-0.0082, -0.0133, -0.0031, "points", "-0.82 pts (-1.33 to -0.31)"],
+    [0.021, 0.004, 0.038, "points", "+2.1 points (0.4 to 3.8)"],
+    [-0.0082, -0.0133, -0.0031, "points", "-0.82 points (-1.33 to -0.31)"],
     [12.4, -3.1, 27.9, "absolute", "+12 (-3 to 28)"],
     [0.104, 0.0011, 0.2069, "relative", "+10% (0 to 21)"],
     [0, 0, 0, "absolute", "0.00 (0.00 to 0.00)"],
@@ -42,12 +42,34 @@ describe("numbers", () => {
     [0, "0%"],
   ])("a share of %d is %s", (bp, text) => expect(share(bp)).toBe(text));
 
-  it("never calls a p-value 0", () => {
-    expect(pValue(0.00155)).toBe("0.0016");
-    expect(pValue(0.5)).toBe("0.5");
-    expect(pValue(1.23e-112)).toBe("1.2 × 10⁻¹¹²");
-    expect(pValue(0)).not.toMatch(/^0/);
-  });
+  it.each([
+    [0.001_554_25, "p = 0.00155"],
+    [0.0139, "p = 0.0139"],
+    [0.76, "p = 0.76"],
+    [0.5, "p = 0.5"],
+    [1, "p = 1"],
+    [0.0001, "p = 0.0001"],
+    [1.23e-112, "p < 0.0001"],
+    [0, "p < 0.0001"],
+  ])("a p-value of %d is %s, never 0", (p, text) => expect(pValue(p)).toBe(text));
+
+  it.each([
+    [0.358_49, true, "35.85%"],
+    [0.071, true, "7.10%"],
+    [8.1123, false, "8.11"],
+    [12, false, "12"],
+    [1234.6, false, "1_235"],
+    [0.000_25, false, "0.00025"],
+    [0, false, "0"],
+  ])("a mean of %d has the digits of the server's sentences: %s", (mean, conversion, text) =>
+    expect(plain(level(mean, conversion))).toBe(text),
+  );
+
+  it.each([
+    [12, "12 bytes"],
+    [61_062_032, "61.1 MB"],
+    [2_500_000_000, "2.5 GB"],
+  ])("%d bytes are %s", (n, text) => expect(size(n)).toBe(text));
 
   it.each([
     [86_400_000, "1 day"],

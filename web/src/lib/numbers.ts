@@ -50,7 +50,7 @@ export function rate(p: number, n?: number): string {
 export type Scale = "points" | "absolute" | "relative";
 
 const SCALES: Record<Scale, { by: number; unit: string }> = {
-  points: { by: 100, unit: " pts" },
+  points: { by: 100, unit: " points" },
   absolute: { by: 1, unit: "" },
   relative: { by: 100, unit: "%" },
 };
@@ -60,7 +60,7 @@ function signed(value: number, digits: number): string {
   return value > 0 && /[1-9]/.test(text) ? `+${text}` : text;
 }
 
-/** An effect with its interval: `+2.1 pts (0.4 to 3.8)`. Never one without the other. */
+/** An effect with its interval: `+2.1 points (0.4 to 3.8)`. Never one without the other. */
 export function effect(estimate: number, low: number, high: number, scale: Scale): string {
   const { by, unit } = SCALES[scale];
   const digits = decimals(((high - low) / 2) * by);
@@ -71,7 +71,7 @@ export function effect(estimate: number, low: number, high: number, scale: Scale
 /** One number of an effect, for axes: `+2 pts`. */
 export function tick(value: number, scale: Scale, digits = 0): string {
   const { by, unit } = SCALES[scale];
-  return `${signed(value * by, digits)}${unit}`;
+  return `${signed(value * by, digits)}${unit === " points" ? " pts" : unit}`;
 }
 
 /** The factor from the stored number to the shown one. */
@@ -79,27 +79,23 @@ export function factor(scale: Scale): number {
   return SCALES[scale].by;
 }
 
-const SUPERSCRIPT: Record<string, string> = {
-  "-": "⁻",
-  0: "⁰",
-  1: "¹",
-  2: "²",
-  3: "³",
-  4: "⁴",
-  5: "⁵",
-  6: "⁶",
-  7: "⁷",
-  8: "⁸",
-  9: "⁹",
-};
+/** Three significant digits, as the server writes them in sentences: `8.11`, `0.0139`, `1234`. */
+export function significant(value: number): string {
+  if (value === 0 || !Number.isFinite(value)) return String(value);
+  if (Math.abs(value) >= 1e15) return value.toExponential(2).replace("e+", "e");
+  const places = Math.min(12, Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value)))));
+  const text = fixed(value, places);
+  return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
+}
 
-/** A p-value with two digits; tiny ones in powers of ten, never 0. */
+/** The mean of a metric beside a sentence of the server, in its digits: `35.85%` of a conversion, or `8.11`. */
+export function level(mean: number, conversion: boolean): string {
+  return conversion ? `${fixed(100 * mean, 2)}%` : significant(mean);
+}
+
+/** A p-value in the digits of the server's sentences: `p = 0.00155`, `p < 0.0001`; never 0. */
 export function pValue(p: number): string {
-  if (p >= 0.0001) return p.toLocaleString("en", { maximumSignificantDigits: 2, useGrouping: false });
-  if (!(p > 0)) return "too small to tell from 0";
-  const [mantissa = "", exponent = ""] = p.toExponential(1).split("e");
-  const raised = [...String(Number(exponent))].map((c) => SUPERSCRIPT[c] ?? c).join("");
-  return `${mantissa} × 10${raised}`;
+  return p < 0.0001 ? "p < 0.0001" : `p = ${significant(p)}`;
 }
 
 const SPANS: [number, string][] = [
@@ -119,6 +115,13 @@ export function duration(ms: number): string {
     }
   }
   return `${ms} ms`;
+}
+
+/** Bytes as they are read: `61.1 MB`. */
+export function size(bytes: number): string {
+  const [by, unit] =
+    bytes >= 1e9 ? [1e9, "GB"] : bytes >= 1e6 ? [1e6, "MB"] : bytes >= 1e3 ? [1e3, "kB"] : [1, "bytes"];
+  return `${fixed(bytes / by, by === 1 ? 0 : 1)} ${unit}`;
 }
 
 /** `1 flag`, `2 flags`. */

@@ -1,7 +1,7 @@
-//! Web: what times look like; run in UTC whatever the machine says.
+//! Web: what times look like; in UTC wherever the browser is.
 import { describe, expect, it } from "vitest";
 
-import { addDays, ago, civil, isDate } from "./time";
+import { addDays, ago, civil, isDate, moment } from "./time";
 
 const now = Date.UTC(2026, 10, 22, 15, 0, 0);
 
@@ -13,9 +13,14 @@ describe("time", () => {
     [now - 20 * 3_600_000, "yesterday 19:00"],
     [now + 24 * 3_600_000, "tomorrow 15:00"],
     [now - 3 * 86_400_000, "Thu 15:00"],
-    [Date.UTC(2026, 2, 3, 9, 5), "3 Mar 09:05"],
+    [Date.UTC(2026, 2, 3, 9, 5), "3 Mar, 09:05"],
     [Date.UTC(2025, 2, 3, 9, 5), "3 Mar 2025"],
   ])("%d is %s", (ms, text) => expect(ago(ms, now)).toBe(text));
+
+  it("names the zone in a sentence", () => {
+    expect(moment(Date.UTC(2026, 11, 1, 9, 11), now)).toBe("1 Dec, 09:11 UTC");
+    expect(moment(Date.UTC(2027, 0, 4, 9, 11), now)).toBe("4 Jan 2027, 09:11 UTC");
+  });
 
   it("counts civil days over month ends", () => {
     expect(addDays("2026-02-28", 1)).toBe("2026-03-01");

@@ -1,7 +1,10 @@
 //! Web: times as they are read, always in one zone that is said.
 
-/** The zone in which times are shown. */
-export const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+/** The zone in which times are shown: that of the server's own sentences, and the same for all who share a link. */
+export const ZONE = "UTC";
+
+/** The zone of this browser, in which days may be counted instead. */
+export const HERE = Intl.DateTimeFormat().resolvedOptions().timeZone || ZONE;
 
 let ahead = 0;
 
@@ -68,7 +71,7 @@ export function dateLabel(date: string, year?: string): string {
   ).format(at);
 }
 
-/** A moment, as close as it matters: `just now`, `5 min ago`, `today 14:03`, `Tue 14:03`, `3 Mar`. */
+/** A moment, as close as it matters: `just now`, `5 min ago`, `today 14:03`, `Tue 14:03`, `3 Mar, 14:03`. */
 export function ago(ms: number, to = now()): string {
   const past = to - ms;
   if (past >= 0 && past < 45_000) return "just now";
@@ -80,12 +83,18 @@ export function ago(ms: number, to = now()): string {
   if (days === -1) return `tomorrow ${at}`;
   if (Math.abs(days) < 7) return `${weekday.format(ms)} ${at}`;
   const sameYear = civil(to).slice(0, 4) === civil(ms).slice(0, 4);
-  return sameYear ? `${dayMonth.format(ms)} ${at}` : dayMonthYear.format(ms);
+  return sameYear ? `${dayMonth.format(ms)}, ${at}` : dayMonthYear.format(ms);
 }
 
 /** The day of a moment: `Tue 3 Mar`. */
 export function day(ms: number): string {
   return `${weekday.format(ms)} ${dayMonth.format(ms)}`;
+}
+
+/** A moment in a sentence: `1 Dec, 09:11 UTC`, with the year when it is another. */
+export function moment(ms: number, to = now()): string {
+  const date = civil(ms).slice(0, 4) === civil(to).slice(0, 4) ? dayMonth : dayMonthYear;
+  return `${date.format(ms)}, ${clock.format(ms)} ${ZONE}`;
 }
 
 /** A moment to the second, with the zone. */

@@ -8,7 +8,9 @@ import { createContext, useCallback, useContext, useEffect, useRef, useState, ty
 import { ApiError } from "../api/client";
 import { changes } from "../api/queries";
 import { diff } from "../lib/diff";
+import { hinted } from "../lib/spoken";
 import { Failed } from "./States";
+import { useFocusBack } from "./focus";
 import { Diff, Note, When } from "./Words";
 
 /** A change that a person is about to make. */
@@ -42,7 +44,7 @@ type Toast = { text: string; undo?: (why: string) => Promise<unknown>; id: numbe
 type Door = { change: (intent: Intent) => Promise<boolean>; say: (text: string) => void };
 
 /** Reads what scans many events; nobody waits for it after a change. */
-const SCANS = new Set<unknown>(["segmentation", "results", "guard", "catalogue", "recent"]);
+const SCANS = new Set<unknown>(["segmentation", "results", "guard", "catalogue", "properties", "recent"]);
 
 /** Makes everything that was read stale, and waits for what the page shows of the ledger. */
 async function refresh(client: QueryClient): Promise<void> {
@@ -137,6 +139,7 @@ type DialogProps = {
 };
 
 function ReasonDialog({ intent, make, close }: DialogProps) {
+  useFocusBack();
   const [why, setWhy] = useState(intent.why ?? "");
   const [error, setError] = useState<unknown>(null);
   const [busy, setBusy] = useState(false);
@@ -206,17 +209,18 @@ function ReasonDialog({ intent, make, close }: DialogProps) {
 function Stale({ error, intent }: { error: ApiError; intent: Intent }) {
   const client = useQueryClient();
   const [newest, setNewest] = useState<unknown>(undefined);
-  const { newest: revision, at } = error.details;
+  const { newest: revision, at, by: author } = error.details;
   const newer = typeof revision === "number" ? revision : 0;
-  // The refusal cites its author by id; the log of changes knows the name.
+  // What the newer change did and why is in the log; the refusal names its author.
   const log = useQuery({ ...changes({}, newer + 1, 1), enabled: newer > 0, refetchInterval: false });
   const by = log.data?.changes.find((v) => v.change.revision === newer);
+  const name = named(author) ?? by?.by.name;
   return (
     <Note tone="warn">
       <div role="alert">
         <p className="strong">
           Newer revision {newer}
-          {by ? ` by ${by.by.name}` : ""}
+          {name ? ` by ${name}` : ""}
           {typeof at === "number" ? (
             <>
               , <When at={at} />
@@ -224,7 +228,9 @@ function Stale({ error, intent }: { error: ApiError; intent: Intent }) {
           ) : null}
           : your change was not made
         </p>
-        <p className="hint">{by ? `It ${by.sentence}${by.change.why ? `: “${by.change.why}”` : ""}.` : error.hint}</p>
+        <p className="hint">
+          {by ? `It ${by.sentence}${by.change.why ? `: “${by.change.why}”` : ""}.` : hinted(error.hint)}
+        </p>
         {newest === undefined ? (
           <Group gap="xs" mt={8}>
             {intent.newest && (
@@ -244,6 +250,12 @@ function Stale({ error, intent }: { error: ApiError; intent: Intent }) {
       </div>
     </Note>
   );
+}
+
+/** The name in `details.by` of a refusal, where the server gives one; an id is nobody's name. */
+function named(author: unknown): string | null {
+  const name = typeof author === "object" && author !== null ? (author as { name?: unknown }).name : null;
+  return typeof name === "string" && name !== "" ? name : null;
 }
 
 function UndoToast({ toast, close, undo }: { toast: Toast; close: () => void; undo: () => void }) {

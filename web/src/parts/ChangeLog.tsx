@@ -19,19 +19,30 @@ const ICONS: Record<string, typeof IconUser> = {
   system: IconRobot,
 };
 
-export function ChangeLog({ about, before, limit = 50 }: { about: About; before?: number; limit?: number }) {
+type Props = {
+  about: About;
+  before?: number;
+  limit?: number;
+  /** Only what happened from a moment on, and where it is of one environment, there. */
+  only?: { since: number; environment: string };
+};
+
+export function ChangeLog({ about, before, limit = 50, only }: Props) {
   const query = useQuery(changes(about, before, limit));
   const navigate = useNavigate();
   return (
     <Loaded query={query}>
-      {({ changes: list, next }) => {
+      {({ changes: all, next: older }) => {
+        const list = only ? all.filter((v) => within(v, only)) : all;
+        const next = only && all.some((v) => v.change.at < only.since) ? null : older;
+        if (only && list.length === 0) return <p className="dim">Nothing was changed.</p>;
         if (list.length === 0)
           return (
             <Empty title="No changes" why="Everything that changes what people get is written here, with its reason." />
           );
         return (
           <>
-            <ol className="log" aria-label="Changes, newest first">
+            <ol className="log" aria-label={only ? "Changes of the flag, newest first" : "Changes, newest first"}>
               {list.map((view, i) => {
                 const today = day(view.change.at);
                 const first = i === 0 || day(list[i - 1]!.change.at) !== today;
@@ -56,6 +67,11 @@ export function ChangeLog({ about, before, limit = 50 }: { about: About; before?
       }}
     </Loaded>
   );
+}
+
+function within({ change }: ChangeView, only: { since: number; environment: string }): boolean {
+  const where = (change.edit as Record<string, unknown>)["environment"];
+  return change.at >= only.since && (where === undefined || where === only.environment);
 }
 
 /** Whether two changes are edits of the same kind to the same place, so that they can be compared. */

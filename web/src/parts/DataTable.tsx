@@ -12,7 +12,12 @@ export type Column<T> = {
   sort?: (row: T) => string | number | null;
   right?: boolean;
   wide?: boolean;
+  /** Left out where the page is narrow; what matters of it stands under the first column there. */
+  roomy?: boolean;
 };
+
+const classOf = (column: { right?: boolean; wide?: boolean; roomy?: boolean }) =>
+  [column.right && "right", column.wide && "wide", column.roomy && "roomy"].filter(Boolean).join(" ") || undefined;
 
 type Order = { key: string; down: boolean };
 type Props<T> = {
@@ -79,7 +84,7 @@ export function DataTable<T>({ label, columns, rows, id, onOpen, order: first }:
                 <th
                   key={column.key}
                   scope="col"
-                  className={column.right ? "right" : column.wide ? "wide" : undefined}
+                  className={classOf(column)}
                   aria-sort={on ? (order.down ? "descending" : "ascending") : undefined}
                 >
                   {column.sort ? (
@@ -113,7 +118,7 @@ export function DataTable<T>({ label, columns, rows, id, onOpen, order: first }:
               }}
             >
               {columns.map((column) => (
-                <td key={column.key} className={column.right ? "right" : column.wide ? "wide" : undefined}>
+                <td key={column.key} className={classOf(column)}>
                   {column.cell(row)}
                 </td>
               ))}

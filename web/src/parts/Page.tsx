@@ -1,6 +1,7 @@
 //! Web: the frame of every page: where it is, what it is, one sentence of state, the primary action,
 //! and tabs that are links.
-import { Title } from "@mantine/core";
+import { CopyButton, Title } from "@mantine/core";
+import { IconCheck, IconCopy } from "@tabler/icons-react";
 import { Link, type LinkProps } from "@tanstack/react-router";
 import { useEffect, type ReactNode } from "react";
 
@@ -11,6 +12,8 @@ type Props = {
   title: ReactNode;
   /** For the window's title, where `title` is more than text. */
   name?: string;
+  /** The key by which code and the API know it, to copy. */
+  code?: string;
   state?: ReactNode;
   above?: { label: string; to: LinkProps["to"] };
   actions?: ReactNode;
@@ -18,7 +21,7 @@ type Props = {
   children: ReactNode;
 };
 
-export function Page({ title, name, state, above, actions, tabs, children }: Props) {
+export function Page({ title, name, code, state, above, actions, tabs, children }: Props) {
   const said = name ?? (typeof title === "string" ? title : "");
   useEffect(() => {
     document.title = said ? `${said} · Bellwether` : "Bellwether";
@@ -29,13 +32,13 @@ export function Page({ title, name, state, above, actions, tabs, children }: Pro
         <div className="crumb">
           <Link to={above.to} activeOptions={{ exact: true }}>
             {above.label}
-          </Link>{" "}
-          /
+          </Link>
         </div>
       )}
       <header>
         <div className="grow">
           <Title order={1}>{title}</Title>
+          {code && <Copied text={code} />}
           {state && <p className="state">{state}</p>}
         </div>
         {actions && <div className="actions">{actions}</div>}
@@ -56,6 +59,23 @@ export function Page({ title, name, state, above, actions, tabs, children }: Pro
       )}
       {children}
     </div>
+  );
+}
+
+/** A key that is copied with one press. */
+function Copied({ text }: { text: string }) {
+  return (
+    <CopyButton value={text}>
+      {({ copied, copy }) => (
+        <button type="button" className="code-key mono" onClick={copy} aria-label={`Copy the key ${text}`}>
+          {text}
+          {copied ? <IconCheck size={13} aria-hidden /> : <IconCopy size={13} aria-hidden />}
+          <span className="sr" role="status">
+            {copied ? "Copied" : ""}
+          </span>
+        </button>
+      )}
+    </CopyButton>
   );
 }
 

@@ -6,6 +6,9 @@ import type { UseQueryResult } from "@tanstack/react-query";
 import { useEffect, useState, type ReactNode } from "react";
 
 import { ApiError } from "../api/client";
+import { capital, hinted } from "../lib/spoken";
+import { moment } from "../lib/time";
+import { Note } from "./Words";
 
 /** Grey lines where text will be, after 200 ms, so that a fast answer shows no flicker. */
 export function Bones({ lines = 6 }: { lines?: number }) {
@@ -41,20 +44,20 @@ export function Failed({ error, retry, since }: { error: unknown; retry?: () => 
       {refused ? <IconLock size={18} aria-hidden /> : <IconAlertTriangle size={18} aria-hidden />}
       <div className="grow">
         <p className="strong">
-          <Said>{known?.message ?? "this page broke"}</Said>
+          <Said>{capital(known?.message ?? "this page broke")}</Said>
         </p>
         <p className="hint">
-          <Said>{known?.hint ?? (error instanceof Error ? error.message : "reload the page")}</Said>
+          <Said>{capital(hinted(known?.hint ?? (error instanceof Error ? error.message : "reload the page")))}</Said>
         </p>
-        {(known?.requestId || since) && (
+        {(known?.requestId || (since && !refused)) && (
           <p className="dim">
             {known?.requestId && (
               <>
                 request <span className="mono">{known.requestId}</span>
               </>
             )}
-            {known?.requestId && since ? " · " : ""}
-            {since ? `since ${new Date(since).toLocaleTimeString("en-GB")}` : ""}
+            {known?.requestId && since && !refused ? " · " : ""}
+            {since && !refused ? `since ${moment(since)}` : ""}
           </p>
         )}
       </div>
@@ -67,7 +70,7 @@ export function Failed({ error, retry, since }: { error: unknown; retry?: () => 
   );
 }
 
-/** Text of the server with its values in backticks set as code. */
+/** Text of the server with its values in backticks set as code; nothing else of it is changed. */
 export function Said({ children }: { children: string }) {
   const parts = children.split(/`([^`]*)`/);
   return (
@@ -83,6 +86,31 @@ export function Said({ children }: { children: string }) {
       )}
     </>
   );
+}
+
+/** What makes the numbers below mean less than they say, with what to look into. */
+export function Warnings({ list }: { list?: { message: string; hint: string }[] }) {
+  return !list?.length ? null : (
+    <ul className="plain warnings" aria-label="Warnings">
+      {list.map(({ message, hint }) => (
+        <li key={message}>
+          <Note tone="warn">
+            <p className="strong">
+              <Said>{capital(message)}</Said>
+            </p>
+            <p className="hint">
+              <Said>{capital(hint)}</Said>
+            </p>
+          </Note>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** Whether what was asked for is not there at all, rather than not to be had now. */
+export function absent(query: { error: unknown; data: unknown }): boolean {
+  return query.data === undefined && query.error instanceof ApiError && query.error.status === 404;
 }
 
 type LoadedProps<T> = { query: UseQueryResult<T>; lines?: number; children: (data: T) => ReactNode };

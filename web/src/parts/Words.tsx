@@ -38,11 +38,13 @@ const ICONS = {
   production: IconInfoCircle,
 };
 
+type VerdictProps = { label?: string; tone: Tone; say: ReactNode; children?: ReactNode };
+
 /** A verdict as a sentence, with its shape. */
-export function Verdict({ tone, say, children }: { tone: Tone; say: ReactNode; children?: ReactNode }) {
+export function Verdict({ label = "Verdict", tone, say, children }: VerdictProps) {
   const Icon = ICONS[tone];
   return (
-    <div className="verdict" data-tone={tone} role="region" aria-label="Verdict">
+    <div className="verdict" data-tone={tone} role="region" aria-label={label}>
       <Icon size={20} aria-hidden />
       <div className="grow">
         <p className="say">{say}</p>

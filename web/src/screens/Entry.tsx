@@ -4,8 +4,9 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useRouter, useSearch } from "@tanstack/react-router";
 import { useEffect, useState, type FormEvent, type ReactNode, type JSX } from "react";
 
-import { login, me, setup } from "../api/session";
+import { login, me, setup, unclaimed } from "../api/session";
 import { Failed } from "../parts/States";
+import { Note } from "../parts/Words";
 
 function Entry({ title, about, children }: { title: string; about: ReactNode; children: ReactNode }) {
   useEffect(() => {
@@ -55,9 +56,18 @@ export function LoginScreen(): JSX.Element {
   const { next } = useSearch({ from: "/login" });
   const [email, setEmail] = useState("");
   const [password, setPassword] = useState("");
+  const fresh = useQuery(unclaimed).data === true;
   const { submit, error, busy } = useEntry(() => login(email, password), next ?? "/");
   return (
-    <Entry title="Log in" about="With the address and password of your account.">
+    <Entry title="Log in" about="With the email and password of your account.">
+      {fresh && (
+        <div style={{ marginBottom: 24 }}>
+          <Note>
+            <p className="strong">No account yet: open the setup link the server printed when it started.</p>
+            <p className="hint">It works once and makes the first account. Each start prints a new one until then.</p>
+          </Note>
+        </div>
+      )}
       <form onSubmit={(e) => void submit(e)}>
         <Stack gap="md">
           <TextInput
@@ -92,12 +102,23 @@ export function SetupScreen(): JSX.Element {
   const [email, setEmail] = useState("");
   const [password, setPassword] = useState("");
   const session = useQuery(me);
+  const taken = useQuery(unclaimed).data === false;
   const { submit, error, busy } = useEntry(() => setup(token ?? "", name, email, password), "/");
+  if (taken) {
+    return (
+      <Entry
+        title="Set up"
+        about="This installation has an account already: log in. Its setup link worked once and makes no other account."
+      >
+        <Anchor href="/login">Log in</Anchor>
+      </Entry>
+    );
+  }
   if (!token) {
     return (
       <Entry
         title="Set up"
-        about="This page is opened by the one-time link that bellwether prints at its first start. The link is not complete: its token is missing."
+        about="This page is opened by the one-time link that the server prints when it starts. This link is cut off: its token is missing."
       >
         <Anchor href="/login">Log in instead</Anchor>
       </Entry>

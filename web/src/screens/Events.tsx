@@ -79,7 +79,7 @@ const COLUMNS: Column<Kind>[] = [
     ),
   },
   { key: "count", head: "Count", right: true, sort: (e) => e.count, cell: (e) => count(e.count) },
-  { key: "first", head: "First", right: true, sort: (e) => e.first, cell: (e) => <When at={e.first} /> },
+  { key: "first", head: "First", right: true, roomy: true, sort: (e) => e.first, cell: (e) => <When at={e.first} /> },
   { key: "last", head: "Last", right: true, sort: (e) => e.last, cell: (e) => <When at={e.last} /> },
 ];
 
@@ -110,7 +110,7 @@ function Latest() {
     <Loaded query={query}>
       {({ events }) => (
         <>
-          <label className="row" style={{ marginBottom: 12, gap: 6 }}>
+          <label className="check" style={{ marginBottom: 12 }}>
             <input type="checkbox" checked={live} onChange={(e) => setLive(e.currentTarget.checked)} /> Live: the newest{" "}
             {plural(events.length, "event")}, refreshed every two seconds
           </label>
@@ -120,7 +120,9 @@ function Latest() {
                 <tr>
                   <th scope="col">Received</th>
                   <th scope="col">Event</th>
-                  <th scope="col">Who</th>
+                  <th scope="col" className="roomy">
+                    Who
+                  </th>
                   <th scope="col" className="wide">
                     Properties
                   </th>
@@ -132,8 +134,11 @@ function Latest() {
                     <td>
                       <When at={e.received} />
                     </td>
-                    <td className="nowrap strong">{e.event}</td>
-                    <td className="mono nowrap">{whose(e.who)}</td>
+                    <td className="nowrap strong">
+                      {e.event}
+                      <div className="mono under cramped">{whose(e.who)}</div>
+                    </td>
+                    <td className="mono nowrap roomy">{whose(e.who)}</td>
                     <td className="mono wide dim">
                       {Object.entries({ ...e.properties })
                         .map(([k, v]) => `${k}=${JSON.stringify(v)}`)

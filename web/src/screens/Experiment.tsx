@@ -6,16 +6,17 @@ import { Link, useParams, useSearch } from "@tanstack/react-router";
 import type { JSX } from "react";
 
 import { edit } from "../api/edits";
-import { experiment as experimentQuery, results } from "../api/queries";
+import { experiment as experimentQuery, metrics, results } from "../api/queries";
 import type { ExperimentView, Results } from "../api/types";
 import { duration, fixed, share } from "../lib/numbers";
 import { useChange } from "../parts/Change";
 import { ChangeLog } from "../parts/ChangeLog";
 import { Page, Section } from "../parts/Page";
-import { Loaded } from "../parts/States";
+import { absent, Loaded } from "../parts/States";
 import { Note } from "../parts/Words";
 import { useMay } from "../shell/may";
-import { Report } from "./experiment/Report";
+import { RatioWarning, Report } from "./experiment/Report";
+import { NoSuch } from "./Missing";
 import { Stage, stageSentence } from "./stage";
 
 const TABS = [
@@ -31,6 +32,7 @@ export function ExperimentScreen(): JSX.Element {
   const query = useQuery(experimentQuery(key));
   const draft = query.data?.experiment.state.state === "draft";
   const found = useQuery({ ...results(key), enabled: query.data !== undefined && !draft });
+  if (absent(query)) return <NoSuch what="experiment" name={key} error={query.error} />;
   return (
     <Page
       name={query.data?.experiment.name ?? key}
@@ -40,6 +42,7 @@ export function ExperimentScreen(): JSX.Element {
         </>
       }
       above={{ label: "Experiments", to: "/experiments" }}
+      code={key}
       state={query.data ? stageSentence(query.data) : undefined}
       actions={query.data ? <Actions view={query.data} results={found.data} /> : undefined}
       tabs={{ all: TABS, open, label: `Views of ${key}` }}
@@ -47,7 +50,7 @@ export function ExperimentScreen(): JSX.Element {
       <Loaded query={query}>
         {(view) =>
           open === "changes" ? (
-            <ChangeLog about={{ experiment: key }} />
+            <Log view={view} />
           ) : open === "plan" ? (
             <Plan view={view} />
           ) : draft ? (
@@ -58,6 +61,21 @@ export function ExperimentScreen(): JSX.Element {
         }
       </Loaded>
     </Page>
+  );
+}
+
+/** What was changed of the experiment, and of its flag where and since it runs: both bear on its results. */
+function Log({ view: { experiment: e } }: { view: ExperimentView }) {
+  const since = e.state.state === "draft" ? null : e.state.since;
+  return (
+    <>
+      <ChangeLog about={{ experiment: e.key }} />
+      {since !== null && (
+        <Section title={`Its flag ${e.flag} in ${e.environment} since the start`}>
+          <ChangeLog about={{ flag: e.flag }} only={{ since, environment: e.environment }} limit={200} />
+        </Section>
+      )}
+    </>
   );
 }
 
@@ -82,6 +100,8 @@ function Draft({ view }: { view: ExperimentView }) {
 
 function Plan({ view: { experiment: e } }: { view: ExperimentView }) {
   const plan = e.plan;
+  const metric = useQuery(metrics).data?.find((v) => v.metric.key === plan.metric)?.metric;
+  const conversion = metric?.measure.measure === "conversion";
   return (
     <>
       {e.hypothesis && (
@@ -104,7 +124,7 @@ function Plan({ view: { experiment: e } }: { view: ExperimentView }) {
             <dt>Metric that decides</dt>
             <dd>
               <Link to="/metrics/$metric" params={{ metric: plan.metric }}>
-                {plan.metric}
+                {metric?.name ?? plan.metric}
               </Link>
             </dd>
           </div>
@@ -121,12 +141,18 @@ function Plan({ view: { experiment: e } }: { view: ExperimentView }) {
             <dd>{duration(plan.horizon.span)}</dd>
           </div>
           <div>
-            <dt>Error rate</dt>
-            <dd>{fixed((plan.alpha ?? 0.05) * 100, 0)}%, two-sided</dd>
+            <dt>False alarms</dt>
+            <dd>at most {fixed((plan.alpha ?? 0.05) * 100, 0)}%, two-sided</dd>
           </div>
           <div>
             <dt>Effect worth finding</dt>
-            <dd>{plan.effect != null ? String(plan.effect) : "not planned"}</dd>
+            <dd>
+              {plan.effect == null
+                ? "not planned"
+                : conversion
+                  ? `${fixed(plan.effect * 100, 1)} points`
+                  : fixed(plan.effect, 2)}
+            </dd>
           </div>
         </dl>
       </Section>
@@ -148,7 +174,7 @@ function Actions({ view, results: r }: { view: ExperimentView; results?: Results
             title: `Start ${e.name}?`,
             confirm: "Start",
             run: (why) => edit.startExperiment(e.key, { why, if_revision: view.revision }),
-            done: `${e.name} runs`,
+            done: `${e.name} is running`,
             moves: (
               <p style={{ margin: 0 }}>
                 The plan is fixed from here on. Nobody gets another variant: the flag splits already.
@@ -164,6 +190,10 @@ function Actions({ view, results: r }: { view: ExperimentView; results?: Results
   if (e.state.state !== "running") return null;
   const verdict = r?.judgement.verdict;
   const named = verdict && (verdict.verdict === "ship" || verdict.verdict === "keep") ? verdict.variant : null;
+  const word = verdict?.verdict === "keep" ? "Keep" : "Ship";
+  // While the sample ratio warns, the verdict alone is no reason: somebody has to give one.
+  const ratio = r?.judgement.sample_ratio;
+  const warned = ratio?.warn ? ratio : undefined;
   return (
     <Group gap="xs">
       <Button
@@ -187,22 +217,27 @@ function Actions({ view, results: r }: { view: ExperimentView; results?: Results
           {...off}
           onClick={() =>
             void change({
-              title: `Ship ${named}?`,
-              confirm: `Ship ${named}`,
-              why: r?.judgement.sentence ?? "",
-              fixed: true,
-              run: () => edit.ship(e.key, { variant: named, if_revision: view.revision }),
-              done: `${named} is shipped: ${e.flag} serves it to everybody in ${e.environment}`,
+              title: `${word} ${named}?`,
+              confirm: `${word} ${named}`,
+              why: warned ? "" : (r?.judgement.sentence ?? ""),
+              fixed: !warned,
+              run: (why) =>
+                edit.ship(e.key, { variant: named, if_revision: view.revision, ...(warned ? { why } : {}) }),
+              done: `${named} is ${word === "Keep" ? "kept" : "shipped"}: ${e.flag} serves it to everybody in ${e.environment}`,
               moves: (
-                <p style={{ margin: 0 }}>
-                  The experiment ends, and <span className="strong">{e.flag}</span> serves{" "}
-                  <span className="strong">{named}</span> to everybody in {e.environment}.
-                </p>
+                <>
+                  {warned && <RatioWarning ratio={warned} />}
+                  <p style={{ margin: warned ? "12px 0 0" : 0 }}>
+                    The experiment ends, and <span className="strong">{e.flag}</span> serves{" "}
+                    <span className="strong">{named}</span> to everybody in {e.environment}.
+                    {warned && " The verdict is put beside the reason that you give for shipping all the same."}
+                  </p>
+                </>
               ),
             })
           }
         >
-          Ship {named}
+          {word} {named}
         </Button>
       )}
     </Group>

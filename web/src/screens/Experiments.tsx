@@ -39,6 +39,7 @@ export function ExperimentsScreen(): JSX.Element {
       {
         key: "flag",
         head: "Flag",
+        roomy: true,
         sort: (v) => v.experiment.flag,
         cell: (v) => (
           <Link to="/flags/$flag" params={{ flag: v.experiment.flag }} className="nowrap">
@@ -49,6 +50,7 @@ export function ExperimentsScreen(): JSX.Element {
       {
         key: "environment",
         head: "Environment",
+        roomy: true,
         sort: (v) => v.experiment.environment,
         cell: (v) => (
           <Badge tone={v.experiment.environment === here.key && here.production ? "production" : "plain"}>
@@ -59,10 +61,18 @@ export function ExperimentsScreen(): JSX.Element {
       {
         key: "metric",
         head: "Metric",
+        roomy: true,
         sort: (v) => v.experiment.plan.metric,
         cell: (v) => <span className="nowrap">{v.experiment.plan.metric}</span>,
       },
-      { key: "changed", head: "Changed", right: true, sort: (v) => v.changed, cell: (v) => <When at={v.changed} /> },
+      {
+        key: "changed",
+        head: "Changed",
+        right: true,
+        roomy: true,
+        sort: (v) => v.changed,
+        cell: (v) => <When at={v.changed} />,
+      },
     ],
     [here],
   );

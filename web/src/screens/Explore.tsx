@@ -2,19 +2,21 @@
 //! one property. The whole question is in the address.
 import { Autocomplete, Select, SegmentedControl, TextInput, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useNavigate, useSearch } from "@tanstack/react-router";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useEffect, useMemo, useRef, useState, type JSX } from "react";
 
-import { catalogue, changes, segmentation } from "../api/queries";
+import { catalogue, changes, properties, segmentation } from "../api/queries";
 import type { Segmentation } from "../api/types";
 import { ChartFrame } from "../charts/ChartFrame";
 import { TimeChart, type Mark, type Picture } from "../charts/TimeChart";
 import { count, plural } from "../lib/numbers";
 import { decodeFilters, encodeFilter, oneOf, text, type Filter, type Search } from "../lib/search";
-import { addDays, civil, dateLabel, isDate, now, ZONE } from "../lib/time";
+import { addDays, civil, dateLabel, HERE, isDate, now, ZONE } from "../lib/time";
 import { Filters } from "../parts/Filters";
 import { Page } from "../parts/Page";
-import { Empty, Loaded } from "../parts/States";
+import { PropertyInput } from "../parts/PropertyInput";
+import { Empty, Loaded, Warnings } from "../parts/States";
+import { typedOnly } from "../parts/typed";
 import { useSeries } from "../parts/Words";
 import { useEnvironment } from "../shell/environment";
 
@@ -46,6 +48,8 @@ export function exploreSearch(search: Search): Question {
   };
 }
 
+/** How the field names the question about every event. */
+const ANY = "Any event";
 const RANGES = [7, 14, 30, 90] as const;
 
 export function ExploreScreen(): JSX.Element {
@@ -58,6 +62,9 @@ export function ExploreScreen(): JSX.Element {
   const from = question.from ?? addDays(to, -29);
   const zone = question.zone ?? ZONE;
   const event = question.event ?? "_any";
+  const shown = event === "_any" ? ANY : event;
+  const type = event === "_any" ? null : event;
+  const having = useQuery(properties(here.key, event)).data;
   const measure = question.measure ?? "totals";
   const filters = decodeFilters(question.where);
   const set = (part: Partial<Question>) => void navigate({ search: (old) => ({ ...old, ...part }), replace: true });
@@ -80,25 +87,30 @@ export function ExploreScreen(): JSX.Element {
             <Autocomplete
               label="Event"
               data={[
-                { group: "All", items: ["_any"] },
-                { group: "Seen here", items: events },
+                { group: "All", items: [ANY] },
+                { group: `Seen in ${here.name}`, items: events },
               ]}
-              value={event}
-              onOptionSubmit={(v) => set({ event: v === "_any" ? undefined : v })}
-              description="_any is any active event"
+              description="any event, or one by its name"
+              onOptionSubmit={(v) => set({ event: v === ANY ? undefined : v })}
               onBlur={(e) => {
                 const v = e.currentTarget.value.trim();
-                if (v && v !== event) set({ event: v === "_any" ? undefined : v });
+                if (v && v !== shown) set({ event: v === ANY ? undefined : v });
               }}
+              filter={typedOnly(shown)}
+              onFocus={(e) => e.currentTarget.select()}
+              maxDropdownHeight={280}
               key={event}
-              defaultValue={event}
+              defaultValue={shown}
             />
-            <TextInput
+            <PropertyInput
               label="Broken down by"
-              description="a property, or user.plan"
+              description="a property of the event, or of the user"
+              known={having}
+              event={type}
               value={by}
-              placeholder="nothing"
-              onChange={(e) => setBy(e.currentTarget.value)}
+              placeholder="Nothing"
+              onChange={setBy}
+              onOptionSubmit={(property) => set({ by: property })}
               onBlur={() => set({ by: by.trim() || undefined })}
               onKeyDown={(e) => {
                 if (e.key === "Enter") set({ by: by.trim() || undefined });
@@ -122,8 +134,8 @@ export function ExploreScreen(): JSX.Element {
                 if (v !== "own") set({ to: undefined, from: v === "30" ? undefined : addDays(today, 1 - Number(v)) });
               }}
               data={[
-                ...RANGES.map((d) => ({ value: String(d), label: `${d} d` })),
-                { value: "own", label: "Own", disabled: range !== undefined },
+                ...RANGES.map((d) => ({ value: String(d), label: `${d} days` })),
+                { value: "own", label: "Custom", disabled: range !== undefined },
               ]}
             />
             <TextInput
@@ -151,7 +163,7 @@ export function ExploreScreen(): JSX.Element {
             />
             <Select
               aria-label="Zone"
-              data={[...new Set([zone, ZONE, "UTC"])]}
+              data={[...new Set([zone, ZONE, HERE])]}
               value={zone}
               w={170}
               allowDeselect={false}
@@ -160,6 +172,8 @@ export function ExploreScreen(): JSX.Element {
           </div>
           <Filters
             label="Where"
+            known={having}
+            event={type}
             value={draft}
             onChange={(list) => {
               setDraft(list);
@@ -169,7 +183,12 @@ export function ExploreScreen(): JSX.Element {
           />
         </section>
         <Loaded query={answer} lines={10}>
-          {(a) => <Chart answer={a} marks={marks} updating={answer.isPlaceholderData} />}
+          {(a) => (
+            <>
+              <Warnings list={a.warnings} />
+              <Chart answer={a} marks={marks} updating={answer.isPlaceholderData} />
+            </>
+          )}
         </Loaded>
       </div>
     </Page>
@@ -211,15 +230,21 @@ function Chart({ answer: a, marks, updating }: { answer: Segmentation; marks: Ma
   const name = asked.event === "_any" ? "any event" : asked.event;
   const lines = useMemo(() => a.series.map((s) => ({ name: s.group ?? name, values: s.values })), [a.series, name]);
   const total = a.series.reduce((sum, s) => sum + s.total, 0);
-  const title = `${uniques ? "People who did" : "Count of"} ${name}${asked.by ? ` by ${asked.by}` : ""}`;
+  const title = `${
+    asked.event === "_any"
+      ? uniques
+        ? "People with any event"
+        : "All events"
+      : `${uniques ? "People who did" : "Count of"} ${name}`
+  }${asked.by ? `, by ${asked.by}` : ""}`;
   const file = `${name.replaceAll(/\W+/g, "-")}-${asked.from}-${asked.to}`;
   if (total === 0) {
     return (
       <Empty
-        title={`No ${name} here`}
-        why={`Nothing matched from ${dateLabel(asked.from, a.dates[a.dates.length - 1])} to ${dateLabel(asked.to, asked.from)} in ${asked.environment}. Widen the days, drop a condition, or look at what does come in.`}
+        title={asked.event === "_any" ? "No events in these days" : `No “${asked.event}” in these days`}
+        why={`Nothing matched from ${dateLabel(asked.from, a.dates[a.dates.length - 1])} to ${dateLabel(asked.to, asked.from)} in ${asked.environment}. Take more days${asked.filters?.length ? ", drop a condition" : ""}, or look at what does come in.`}
       >
-        <a href={`/events?env=${encodeURIComponent(asked.environment)}`}>See the events</a>
+        <Link to="/events">See the events</Link>
       </Empty>
     );
   }
@@ -262,19 +287,31 @@ function Chart({ answer: a, marks, updating }: { answer: Segmentation; marks: Ma
         />
         <div className="row dim" style={{ marginTop: 8, fontSize: 13 }}>
           <span>Days in {asked.zone}.</span>
-          {a.partial && <span>{dateLabel(a.partial)} is not over: dashed.</span>}
+          {a.partial && <span>{dateLabel(a.partial)} is not over yet: dashed.</span>}
           {a.cut.groups > 0 && (
             <span>
-              {plural(a.cut.groups, "more value")} left out, the largest with {count(a.cut.largest)}.
+              {plural(a.cut.groups, "more value")} not drawn; the largest has {count(a.cut.largest)}.
             </span>
           )}
           {marks.length > 0 && (
-            <label className="row" style={{ gap: 6 }}>
+            <label className="check">
               <input type="checkbox" checked={markers} onChange={(e) => setMarkers(e.currentTarget.checked)} /> Mark
               changes
             </label>
           )}
         </div>
+        {marks.length > 0 && markers && (
+          <details className="marks">
+            <summary>{plural(marks.length, "change")} in these days</summary>
+            <ul className="plain">
+              {marks.map((m, i) => (
+                <li key={i}>
+                  <span className="dim num">{dateLabel(m.date, a.dates[a.dates.length - 1])}</span> {m.text}
+                </li>
+              ))}
+            </ul>
+          </details>
+        )}
         {lines.length > 1 && (
           <ul className="legend totals" aria-label="Totals">
             {a.series.map((s, i) => (
@@ -292,7 +329,7 @@ function Chart({ answer: a, marks, updating }: { answer: Segmentation; marks: Ma
             How this was computed
           </Title>
         </summary>
-        <p className="dim">Events up to seq {count(a.seq)}. The same over the API:</p>
+        <p className="dim">From all events up to number {count(a.seq)}. The same over the API:</p>
         <pre className="how mono" tabIndex={0}>{`POST /api/query/segmentation\n${JSON.stringify(asked, null, 2)}`}</pre>
       </details>
     </section>

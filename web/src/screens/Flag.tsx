@@ -7,11 +7,12 @@ import { useParams, useSearch } from "@tanstack/react-router";
 import type { JSX } from "react";
 
 import { flag as flagQuery } from "../api/queries";
-import type { FlagView } from "../api/types";
+import type { Environment, FlagView } from "../api/types";
+import { servedText } from "../lib/serve";
 import { ago } from "../lib/time";
 import { ChangeLog } from "../parts/ChangeLog";
 import { Page } from "../parts/Page";
-import { Empty, Loaded } from "../parts/States";
+import { absent, Empty, Loaded } from "../parts/States";
 import { Badge, Note } from "../parts/Words";
 import { useEnvironment } from "../shell/environment";
 import { useMay } from "../shell/may";
@@ -19,11 +20,12 @@ import { RolloutTab } from "./flag/Rollout";
 import { SettingsTab } from "./flag/About";
 import { TargetingTab } from "./flag/Targeting";
 import { TryTab } from "./flag/Try";
+import { NoSuch } from "./Missing";
 import { useToggle } from "./toggle";
 
 const TABS = [
   { key: "targeting", label: "Targeting" },
-  { key: "rollout", label: "Rollout and guard" },
+  { key: "rollout", label: "Rollout" },
   { key: "try", label: "Try it" },
   { key: "about", label: "Variants" },
   { key: "changes", label: "Changes" },
@@ -36,20 +38,21 @@ export function FlagScreen(): JSX.Element {
   const query = useQuery(flagQuery(key));
   const view = query.data;
   const open = TABS.find((t) => t.key === tab)?.key ?? "targeting";
+  if (absent(query)) return <NoSuch what="flag" name={key} error={query.error} />;
   return (
     <Page
-      name={key}
+      name={view?.flag.name || key}
       title={
         <>
-          {key} {view?.flag.archived && <Badge tone="off">archived</Badge>}
+          {view?.flag.name || key} {view?.flag.archived && <Badge tone="off">archived</Badge>}
         </>
       }
+      code={key}
       above={{ label: "Flags", to: "/flags" }}
       state={
         view ? (
           <>
-            In {here.name} it is {view.states[here.key] ?? "missing"}. Changed {ago(view.changed)} by{" "}
-            {view.changed_by.name}.
+            {stands(view, here)} Changed {ago(view.changed)} by {view.changed_by.name}.
           </>
         ) : undefined
       }
@@ -94,6 +97,13 @@ export function FlagScreen(): JSX.Element {
       </Loaded>
     </Page>
   );
+}
+
+/** Where a flag stands in an environment, as a sentence. */
+function stands({ flag }: FlagView, here: Environment): string {
+  const setting = flag.settings[here.key];
+  if (flag.archived) return "Archived: programs get the default in their code.";
+  return setting ? `${setting.on ? "On" : "Off"} in ${here.name}: ${servedText(setting)}.` : `Not in ${here.name}.`;
 }
 
 function Actions({ view }: { view: FlagView }) {

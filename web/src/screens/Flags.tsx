@@ -9,6 +9,8 @@ import { useMemo, type JSX } from "react";
 import { environments, flags } from "../api/queries";
 import type { FlagView } from "../api/types";
 import { plural } from "../lib/numbers";
+import { servedText } from "../lib/serve";
+import { capital } from "../lib/spoken";
 import { DataTable, type Column } from "../parts/DataTable";
 import { Page } from "../parts/Page";
 import { Empty, Loaded } from "../parts/States";
@@ -60,31 +62,43 @@ export function FlagsScreen(): JSX.Element {
         key: "key",
         head: "Flag",
         wide: true,
-        sort: (v) => v.flag.key,
+        sort: (v) => (v.flag.name || v.flag.key).toLowerCase(),
         cell: (v) => (
           <>
             <Link to="/flags/$flag" params={{ flag: v.flag.key }} className="key">
-              {v.flag.key}
+              {v.flag.name || v.flag.key}
             </Link>
-            <div className="under">{v.states[here.key] ?? v.flag.name}</div>
+            {v.flag.name && v.flag.name !== v.flag.key && <span className="mono dim beside">{v.flag.key}</span>}
+            <div className="under">{stateOf(v, here.key)}</div>
           </>
         ),
       },
       ...others.map((e): Column<FlagView> => ({
         key: `env-${e.key}`,
         head: e.name,
+        roomy: true,
         sort: (v) => (v.flag.settings[e.key]?.on ? 1 : 0),
-        cell: (v) => (
-          <Badge tone={v.flag.settings[e.key]?.on ? "accent" : "off"}>
-            {v.flag.settings[e.key]?.on ? "On" : "Off"}
-          </Badge>
-        ),
+        cell: (v) =>
+          v.flag.settings[e.key] === undefined ? (
+            <span className="dim">not here</span>
+          ) : (
+            <Badge tone={v.flag.settings[e.key]?.on ? "accent" : "off"}>
+              {v.flag.settings[e.key]?.on ? "On" : "Off"}
+            </Badge>
+          ),
       })),
-      { key: "kind", head: "Kind", sort: (v) => v.flag.kind, cell: (v) => <span className="dim">{v.flag.kind}</span> },
+      {
+        key: "kind",
+        head: "Kind",
+        roomy: true,
+        sort: (v) => v.flag.kind,
+        cell: (v) => <span className="dim">{v.flag.kind}</span>,
+      },
       {
         key: "changed",
         head: "Changed",
         right: true,
+        roomy: true,
         sort: (v) => v.changed,
         cell: (v) => (
           <>
@@ -115,7 +129,7 @@ export function FlagsScreen(): JSX.Element {
         {(list) => {
           const words = q.toLowerCase().split(/\s+/).filter(Boolean);
           const shown = list.filter((v) => {
-            const hay = [v.flag.key, v.flag.name, v.flag.description ?? "", v.states[here.key] ?? ""]
+            const hay = [v.flag.key, v.flag.name, v.flag.description ?? "", stateOf(v, here.key)]
               .join(" ")
               .toLowerCase();
             return words.every((w) => hay.includes(w));
@@ -167,6 +181,11 @@ export function FlagsScreen(): JSX.Element {
       </Loaded>
     </Page>
   );
+}
+
+function stateOf({ flag }: FlagView, environment: string): string {
+  const setting = flag.settings[environment];
+  return setting ? capital(servedText(setting)) : "";
 }
 
 function NoFlags() {

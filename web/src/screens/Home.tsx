@@ -8,6 +8,8 @@ import { me } from "../api/session";
 import type { FlagView } from "../api/types";
 import { TimeChart } from "../charts/TimeChart";
 import { count, plural } from "../lib/numbers";
+import { servedText } from "../lib/serve";
+import { capital } from "../lib/spoken";
 import { addDays, civil, now, ZONE } from "../lib/time";
 import { ChangeLog } from "../parts/ChangeLog";
 import { Page, Section } from "../parts/Page";
@@ -120,7 +122,7 @@ function Attention({ list, environment, experiments: live }: AttentionProps) {
           </Link>{" "}
           <Stage view={v} />{" "}
           <span className="dim">
-            {left > 0 ? `decides by ${v.experiment.plan.metric}` : "the horizon has passed: look at the verdict"}
+            {left > 0 ? `decides by ${v.experiment.plan.metric}` : "its planned end has passed: look at the verdict"}
           </span>
         </>
       ),
@@ -136,13 +138,13 @@ function Attention({ list, environment, experiments: live }: AttentionProps) {
       node: (
         <>
           <Link className="key" to="/flags/$flag" params={{ flag: v.flag.key }} search={{ tab: "rollout" }}>
-            {v.flag.key}
+            {v.flag.name || v.flag.key}
           </Link>{" "}
           {state === "halted" ? <Badge tone="bad">rollout halted</Badge> : <Badge tone="accent">rolling out</Badge>}{" "}
           <span className="dim">
-            {v.states[environment]}
+            {s ? capital(servedText(s)) : ""}
             {verdict && state !== "halted"
-              ? `; guard ${verdict === "quiet" ? "quiet" : verdict === "harm" ? "shows harm" : "has too little data"}`
+              ? `; guard ${{ quiet: "is quiet", harm: "shows harm", too_little: "has too little data", mismatch: "sees a sample ratio that is off" }[verdict]}`
               : ""}
           </span>
         </>

@@ -1,21 +1,24 @@
 //! Web: one metric, to define it or to redefine it.
 import { Autocomplete, Button, Group, SegmentedControl, Select, Stack, Text, TextInput, Textarea } from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useState, type JSX } from "react";
 
 import { edit } from "../api/edits";
-import { catalogue, metrics } from "../api/queries";
+import { catalogue, metrics, properties } from "../api/queries";
 import type { MetricView } from "../api/types";
 import type { Filter } from "../lib/search";
 import { ChangeLog } from "../parts/ChangeLog";
 import { Filters } from "../parts/Filters";
 import { KeyInput, keyed } from "../parts/KeyInput";
 import { Page } from "../parts/Page";
+import { PropertyInput } from "../parts/PropertyInput";
 import { Failed, Loaded } from "../parts/States";
 import { useEnvironment } from "../shell/environment";
 import { useMay } from "../shell/may";
 import { measured } from "./Metrics";
+import { NoSuch } from "./Missing";
 
 const TABS = [
   { key: "definition", label: "Definition" },
@@ -38,9 +41,11 @@ export function MetricScreen(): JSX.Element {
     );
   }
   const found = query.data?.find((v) => v.metric.key === key);
+  if (query.data && !found) return <NoSuch what="metric" name={key} />;
   return (
     <Page
       title={found?.metric.name ?? key}
+      code={key}
       above={{ label: "Metrics", to: "/metrics" }}
       state={
         found
@@ -55,11 +60,7 @@ export function MetricScreen(): JSX.Element {
         <Loaded query={query}>
           {(all) => {
             const view = all.find((v) => v.metric.key === key);
-            return view ? (
-              <Form key={view.revision} view={view} />
-            ) : (
-              <Text c="dimmed">No metric has the key {key}.</Text>
-            );
+            return view ? <Form key={view.revision} view={view} /> : null;
           }}
         </Loaded>
       )}
@@ -85,6 +86,8 @@ function Form({ view }: { view?: MetricView }) {
   const [why, setWhy] = useState("");
   const [error, setError] = useState<unknown>(null);
   const id = old?.key ?? (key || keyed(name));
+  const [about] = useDebouncedValue(event.trim(), 300);
+  const having = useQuery(properties(here.key, about)).data;
   const save = async () => {
     setError(null);
     try {
@@ -137,7 +140,7 @@ function Form({ view }: { view?: MetricView }) {
         onChange={setEvent}
         placeholder="purchase"
       />
-      <Filters label="Only events where" value={only} onChange={setOnly} />
+      <Filters label="Only events where" known={having} event={event} value={only} onChange={setOnly} />
       <Stack gap={4}>
         <Text size="sm" fw={500} id="measure">
           Per user
@@ -155,12 +158,14 @@ function Form({ view }: { view?: MetricView }) {
         />
       </Stack>
       {measure === "sum" && (
-        <TextInput
+        <PropertyInput
           label="Property"
           description="A number; events without one count as 0."
+          known={having}
+          event={event}
           required
           value={property}
-          onChange={(e) => setProperty(e.currentTarget.value)}
+          onChange={setProperty}
           placeholder="amount"
         />
       )}

@@ -19,9 +19,9 @@ export function measured(m: Metric): string {
     .map((f) => `${f.property} ${f.op.replaceAll("_", " ")} ${f.values.join(" or ")}`)
     .join(" and ");
   const where = only ? `, where ${only}` : "";
-  if (m.measure.measure === "conversion") return `share of users who do ${m.event}${where}`;
-  if (m.measure.measure === "count") return `how often a user does ${m.event}${where}`;
-  return `sum of ${m.measure.property} over a user's ${m.event}${where}`;
+  if (m.measure.measure === "conversion") return `Share of users with a “${m.event}” event${where}`;
+  if (m.measure.measure === "count") return `“${m.event}” events per user${where}`;
+  return `Sum of “${m.measure.property}” over a user's “${m.event}” events${where}`;
 }
 
 const COLUMNS: Column<MetricView>[] = [
@@ -41,7 +41,7 @@ const COLUMNS: Column<MetricView>[] = [
   },
   {
     key: "better",
-    head: "Good",
+    head: "Better",
     sort: (v) => v.metric.better ?? "higher",
     cell: (v) => <Badge>{v.metric.better === "lower" ? "▼ lower" : "▲ higher"}</Badge>,
   },
@@ -49,6 +49,7 @@ const COLUMNS: Column<MetricView>[] = [
     key: "changed",
     head: "Changed",
     right: true,
+    roomy: true,
     sort: (v) => v.changed,
     cell: (v) => (
       <>

@@ -1,16 +1,61 @@
-//! Web: an address that leads nowhere, and a page that broke.
+//! Web: an address that leads nowhere, a thing that is not there, and a page that broke. The shell stays
+//! around them: whoever is lost has the rail.
 import { Button } from "@mantine/core";
 import { Link, type ErrorComponentProps } from "@tanstack/react-router";
 import type { JSX } from "react";
 
+import { ApiError } from "../api/client";
+import { capital, hinted } from "../lib/spoken";
 import { Page } from "../parts/Page";
-import { Empty, Failed } from "../parts/States";
+import { Empty, Failed, Said } from "../parts/States";
 
 export function Missing(): JSX.Element {
   return (
-    <Page title="Nothing here">
-      <Empty title="No page has this address" why="It may have been moved, or the link is cut off.">
-        <Link to="/flags">See the flags</Link>
+    <Page title="Page not found">
+      <Empty
+        title="No page has this address"
+        why="The link may be cut off or misspelt. The rail has every page, and Search or do finds flags, experiments and metrics by name."
+      >
+        <Link to="/">Go home</Link>
+      </Empty>
+    </Page>
+  );
+}
+
+const KINDS = {
+  flag: { label: "Flags", to: "/flags", gone: "Flags are archived, never deleted" },
+  experiment: { label: "Experiments", to: "/experiments", gone: "Experiments are stopped, never deleted" },
+  metric: { label: "Metrics", to: "/metrics", gone: "Metrics are never deleted" },
+} as const;
+
+/** In place of the page of something that does not exist. */
+export function NoSuch({
+  what,
+  name,
+  error,
+}: {
+  what: keyof typeof KINDS;
+  name: string;
+  error?: unknown;
+}): JSX.Element {
+  const kind = KINDS[what];
+  return (
+    <Page title={`No ${what} “${name}”`} above={{ label: kind.label, to: kind.to }}>
+      <Empty
+        title={`No ${what} has the key ${name}`}
+        why={
+          <>
+            {kind.gone}, so the link is misspelt or comes from another installation.
+            {error instanceof ApiError && (
+              <>
+                {" "}
+                <Said>{capital(hinted(error.hint))}</Said>.
+              </>
+            )}
+          </>
+        }
+      >
+        <Link to={kind.to}>See all {kind.label.toLowerCase()}</Link>
       </Empty>
     </Page>
   );

@@ -8,10 +8,11 @@ import { useState, type JSX } from "react";
 import { edit } from "../api/edits";
 import { environments, keys, status } from "../api/queries";
 import type { KeyView } from "../api/types";
-import { count } from "../lib/numbers";
+import { count, size } from "../lib/numbers";
 import { exact } from "../lib/time";
 import { useChange } from "../parts/Change";
 import { DataTable, type Column } from "../parts/DataTable";
+import { useFocusBack } from "../parts/focus";
 import { Page } from "../parts/Page";
 import { Empty, Failed, Loaded } from "../parts/States";
 import { Badge, Note, Snippet, When } from "../parts/Words";
@@ -30,7 +31,7 @@ export function SettingsScreen(): JSX.Element {
   return (
     <Page
       title="Settings"
-      state="Keys for SDKs and programs, and how this server is."
+      state="Keys for SDKs and programs, and how this server is doing."
       actions={
         <Button
           leftSection={<IconPlus size={16} aria-hidden />}
@@ -62,22 +63,34 @@ function Keys() {
         <>
           <span className="strong">{k.name}</span>
           <div className="under mono">{k.id}</div>
+          <div className="under cramped">
+            {k.scope}, {k.environment ?? "all environments"}, made <When at={k.created} />
+          </div>
         </>
       ),
     },
     {
       key: "scope",
       head: "Scope",
+      roomy: true,
       sort: (k) => k.scope,
       cell: (k) => <Badge tone={k.scope === "admin" ? "warn" : "plain"}>{k.scope}</Badge>,
     },
     {
       key: "environment",
       head: "Environment",
+      roomy: true,
       sort: (k) => k.environment ?? "",
       cell: (k) => k.environment ?? <span className="dim">all</span>,
     },
-    { key: "created", head: "Created", right: true, sort: (k) => k.created, cell: (k) => <When at={k.created} /> },
+    {
+      key: "created",
+      head: "Created",
+      right: true,
+      roomy: true,
+      sort: (k) => k.created,
+      cell: (k) => <When at={k.created} />,
+    },
     {
       key: "revoke",
       head: <span className="sr">Revoke</span>,
@@ -134,6 +147,7 @@ const SCOPES = [
 ];
 
 function NewKey({ close }: { close: () => void }) {
+  useFocusBack();
   const client = useQueryClient();
   const all = useQuery(environments).data ?? [];
   const { here } = useEnvironment();
@@ -146,7 +160,7 @@ function NewKey({ close }: { close: () => void }) {
     setError(null);
     try {
       const { secret } = await edit.createKey({ name, scope, environment: scope === "admin" ? null : environment });
-      setMade(secret);
+      setMade(secret ?? null);
       await client.invalidateQueries({ queryKey: keys.queryKey });
     } catch (e) {
       setError(e);
@@ -276,7 +290,7 @@ function Status() {
             <dd>{s.version}</dd>
           </div>
           <div>
-            <dt>Its time</dt>
+            <dt>Its clock</dt>
             <dd>{exact(s.now)}</dd>
           </div>
           <div>
@@ -292,16 +306,19 @@ function Status() {
             <dd>seq {count(s.seq)}</dd>
           </div>
           <div>
-            <dt>Parts</dt>
+            <dt>Stored files of events</dt>
             <dd>{count(s.parts)}</dd>
           </div>
           <div>
             <dt>On disk</dt>
-            <dd title={`${s.bytes} bytes`}>{(s.bytes / 1e6).toFixed(1)} MB</dd>
+            <dd title={`${s.bytes} bytes`}>{size(s.bytes)}</dd>
           </div>
           <div>
             <dt>Exposures dropped</dt>
-            <dd>{count(s.exposures_dropped)}</dd>
+            <dd>
+              {count(s.exposures_dropped)}
+              {s.exposures_dropped === 0 ? "" : <span className="dim"> since the start</span>}
+            </dd>
           </div>
         </dl>
       )}

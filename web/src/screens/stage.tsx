@@ -1,7 +1,7 @@
 //! Web: where an experiment stands, in a word and in a sentence.
 import type { ExperimentView } from "../api/types";
 import { plural } from "../lib/numbers";
-import { ago, day, now } from "../lib/time";
+import { ago, day, moment, now } from "../lib/time";
 import { Badge } from "../parts/Words";
 
 const RANK = { running: 0, draft: 1, stopped: 2, shipped: 3 } as const;
@@ -28,19 +28,28 @@ export function Stage({ view }: { view: ExperimentView }) {
       <Badge tone="warn">ready to decide</Badge>
     );
   }
-  return state.state === "shipped" ? <Badge tone="good">shipped {state.variant}</Badge> : <Badge>stopped</Badge>;
+  if (state.state === "stopped") return <Badge>stopped</Badge>;
+  return state.variant === view.experiment.plan.control ? (
+    <Badge>kept {state.variant}</Badge>
+  ) : (
+    <Badge tone="good">shipped {state.variant}</Badge>
+  );
 }
 
 /** One sentence of state for the head of the page. */
 export function stageSentence(view: ExperimentView): string {
   const { experiment: e, ends } = view;
-  const on = `On flag ${e.flag} in ${e.environment}`;
-  if (e.state.state === "draft") return `${on}: a draft, the plan can still be changed.`;
+  const on = `On ${e.flag} in ${e.environment}`;
+  const runs = `Running on ${e.flag} in ${e.environment}`;
+  if (e.state.state === "draft") return `${on}: a draft; nothing is counted until it starts.`;
   if (e.state.state === "stopped") return `${on}: stopped ${ago(e.state.at)}: ${e.state.because}`;
-  if (e.state.state === "shipped") return `${on}: shipped ${e.state.variant} ${ago(e.state.at)}.`;
+  if (e.state.state === "shipped") {
+    const word = e.state.variant === e.plan.control ? "kept" : "shipped";
+    return `${on}: ${word} ${e.state.variant} ${ago(e.state.at)}.`;
+  }
   const left = daysLeft(view) ?? 0;
-  const since = `${on}: running since ${day(e.state.since)}`;
+  const since = `${runs} since ${day(e.state.since)}`;
   return left > 0
-    ? `${since}, ${plural(left, "day")} left until it decides.`
-    : `${since}; the horizon passed ${ends != null ? ago(ends) : ""}, it can decide.`;
+    ? `${since}, until ${moment(ends ?? 0)}.`
+    : `${since}. It reached its planned end${ends != null ? ` ${ago(ends)}` : ""}: it can be decided.`;
 }

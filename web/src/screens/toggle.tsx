@@ -4,46 +4,146 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 
 import { edit } from "../api/edits";
-import { flag as flagQuery, segmentation } from "../api/queries";
-import type { Environment, FlagView } from "../api/types";
-import { count } from "../lib/numbers";
+import { experiments, flag as flagQuery, segmentation } from "../api/queries";
+import type { Environment, FlagView, Setting } from "../api/types";
+import { plural, share } from "../lib/numbers";
+import { divides, servedText, widening } from "../lib/serve";
+import { capital } from "../lib/spoken";
 import { addDays, civil, now, ZONE } from "../lib/time";
 import { useChange } from "../parts/Change";
+import { Note } from "../parts/Words";
 
-/** Yesterday's people who were shown a flag: whom a change will move, about. */
-export function Reach({ flag, environment, to }: { flag: string; environment: string; to: string }) {
-  const yesterday = addDays(civil(now()), -1);
+/** People with an event of a flag since yesterday began. */
+function useSeen(flag: string, environment: string, event: string, enabled: boolean) {
+  const today = civil(now());
   const asked = useQuery({
     ...segmentation({
       environment,
-      event: "$exposure",
+      event,
       measure: "uniques",
-      from: yesterday,
-      to: yesterday,
+      from: addDays(today, -1),
+      to: today,
       zone: ZONE,
       by: null,
       limit: 10,
       filters: [{ property: "flag_key", op: "is", values: [flag] }],
     }),
     retry: false,
+    enabled,
   });
-  const people = asked.data?.series[0]?.total;
+  return { people: asked.data ? (asked.data.series[0]?.total ?? 0) : undefined, failed: asked.isError };
+}
+
+/** Whom a change will move, as far as the events of the flag tell. Only who is in a split or a rollout is recorded: of
+ * a flag that gives everybody one variant there is nothing to count, and 0 would be wrong. */
+export function Reach({ flag, environment, setting }: { flag: string; environment: string; setting: Setting }) {
+  const counted = divides(setting);
+  const shown = useSeen(flag, environment, "$exposure", counted !== "none");
+  const assigned = useSeen(flag, environment, "$assignment", counted !== "none");
+  if (counted === "none")
+    return (
+      <p className="dim">
+        How many people this affects is not known: Bellwether does not count who gets a flag that serves one variant.
+      </p>
+    );
+  const local = `${
+    counted === "some" ? "Who gets one variant outside the split is not counted, and " : ""
+  }SDKs that evaluate by themselves are seen only where they report it, so more people may be affected.`;
+  const beyond = local.charAt(0).toUpperCase() + local.slice(1);
+  if (shown.failed || assigned.failed) return <p className="dim">How many people this affects could not be counted.</p>;
+  if (shown.people === undefined || assigned.people === undefined)
+    return <p className="dim">Counting whom this affects…</p>;
+  if (shown.people + assigned.people === 0)
+    return <p className="dim">Nobody was counted in its split since yesterday. {beyond}</p>;
+  const people = (n: number) => <b>{plural(n, "person", "people")}</b>;
   return (
-    <p style={{ margin: 0 }}>
-      {people === undefined ? (
-        asked.isError ? (
-          "How many people this moves is not known."
-        ) : (
-          "Counting whom this moves…"
-        )
-      ) : people === 0 ? (
-        "Nobody was shown this flag yesterday."
-      ) : (
-        <>
-          About <span className="strong">{count(people)}</span> people were shown this flag yesterday. {to}
-        </>
-      )}
+    <p className="dim">
+      Since yesterday, {shown.people > 0 && <>{people(shown.people)} were shown this flag</>}
+      {shown.people > 0 && assigned.people > 0 && " and "}
+      {assigned.people > 0 && <>it was handed out to {people(assigned.people)} with all other flags</>}. {beyond}
     </p>
+  );
+}
+
+/** What else goes by this flag here: experiments that run on it, and a rollout that widens. */
+export function Bound({
+  flag,
+  environment,
+  setting,
+  on,
+}: {
+  flag: string;
+  environment: string;
+  setting: Setting;
+  on: boolean;
+}) {
+  const asked = useQuery(experiments);
+  const running = (asked.data ?? []).filter(
+    ({ experiment: e }) => e.flag === flag && e.environment === environment && e.state.state === "running",
+  );
+  const rollout = widening(setting);
+  if (asked.isError)
+    return (
+      <Note tone="warn">
+        <p>Whether an experiment is running on it could not be read.</p>
+      </Note>
+    );
+  if (running.length === 0 && !rollout) return null;
+  return (
+    <Note tone="warn">
+      {running.map(({ experiment: e }) => (
+        <p key={e.key}>
+          Experiment <code className="mono">{e.key}</code> is running on it:{" "}
+          {on
+            ? "nobody was in it while the flag was off, and its results say so."
+            : "while the flag is off nobody is in it, and its results will say so."}
+        </p>
+      ))}
+      {rollout && (
+        <p>
+          The rollout of <b>{rollout.candidate}</b> is at {share(rollout.share)}:{" "}
+          {on ? "it goes on from there." : "while the flag is off nobody is in it."}
+        </p>
+      )}
+    </Note>
+  );
+}
+
+/** What is served now, and what will be. */
+export function NowThen({
+  from,
+  to,
+  fromMore = [],
+  toMore = [],
+}: {
+  from: string;
+  to: string;
+  fromMore?: string[];
+  toMore?: string[];
+}) {
+  const more = (list: string[]) =>
+    list.map((line) => (
+      <span key={line} className="line">
+        {capital(line)}
+      </span>
+    ));
+  return (
+    <dl className="now-then">
+      <div>
+        <dt>Now</dt>
+        <dd>
+          {capital(from)}
+          {more(fromMore)}
+        </dd>
+      </div>
+      <div>
+        <dt>Then</dt>
+        <dd>
+          {capital(to)}
+          {more(toMore)}
+        </dd>
+      </div>
+    </dl>
   );
 }
 
@@ -70,21 +170,11 @@ export function useToggle() {
           ? `Kill switch: turn ${key} off in ${environment.name}?`
           : `Turn ${key} ${word} in ${environment.name}?`,
         moves: (
-          <div style={{ display: "grid", gap: 8 }}>
-            <p style={{ margin: 0 }}>
-              Now: <span className="strong">{view.states[environment.key]}</span>
-              {on ? null : (
-                <>
-                  . Then everybody gets <span className="strong">{setting.off}</span>.
-                </>
-              )}
-            </p>
-            <Reach
-              flag={key}
-              environment={environment.key}
-              to={on ? "They move to what the rules say." : `They all move to ${setting.off}.`}
-            />
-          </div>
+          <>
+            <NowThen from={servedText(setting)} to={servedText(setting, on)} />
+            <Bound flag={key} environment={environment.key} setting={setting} on={on} />
+            <Reach flag={key} environment={environment.key} setting={setting} />
+          </>
         ),
         confirm: `Turn ${word}`,
         danger: !on,

@@ -63,10 +63,11 @@ export function Palette() {
       },
       {
         group: "Flags",
-        actions: (known.flags ?? []).map(({ flag, states }) => ({
+        actions: (known.flags ?? []).map(({ flag }) => ({
           id: `flag-${flag.key}`,
-          label: flag.key,
-          description: states[here.key] ?? flag.name,
+          label: flag.name || flag.key,
+          description: flag.name && flag.name !== flag.key ? flag.key : "flag",
+          keywords: [flag.key],
           leftSection: icon(IconFlag3),
           onClick: () => void navigate({ to: "/flags/$flag", params: { flag: flag.key } }),
         })),

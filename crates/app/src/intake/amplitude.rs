@@ -14,6 +14,7 @@ use serde_json::{Map, json};
 
 use super::body::{Unreadable, unpack};
 use super::event::{Problems, admit};
+use super::json::read;
 use crate::error::{AppError, Refusal};
 use crate::{App, Waiting};
 
@@ -28,7 +29,7 @@ pub enum Endpoint {
 
 impl Endpoint {
     /// The most bytes of an unpacked body.
-    pub fn most_bytes(self) -> usize {
+    pub const fn most_bytes(self) -> usize {
         match self {
             Self::HttpV2 => 1 << 20,
             Self::Batch => 20 << 20,
@@ -236,7 +237,7 @@ impl App {
         peer: Option<&str>,
         now: Millis,
     ) -> Result<(Waiting, Json), Rejected> {
-        let body = unpack(body, encoding, endpoint.most_bytes()).map_err(|e| match e {
+        let mut body = unpack(body, encoding, endpoint.most_bytes()).map_err(|e| match e {
             Unreadable::TooLarge => Rejected::too_large(endpoint),
             Unreadable::Encoding(name) => Rejected::new(
                 400,
@@ -262,7 +263,7 @@ impl App {
         };
         // Small bodies can unfold to a hundred times their size in memory. So the key is looked at first,
         // and then how many values there are, before any of them is kept.
-        let envelope: Envelope = serde_json::from_slice(&body).map_err(not_json)?;
+        let envelope: Envelope = read(&mut body).map_err(not_json)?;
         if let Envelope::Key(secret) = &envelope {
             self.key(secret).and_then(|grant| grant.sdk()).map_err(|e| Rejected::of(&e))?;
             if values(&body) > MOST_VALUES {
@@ -273,7 +274,7 @@ impl App {
         }
         let request: Json = match envelope {
             Envelope::NoObject => Json::Null,
-            Envelope::Key(_) | Envelope::NoKey => serde_json::from_slice(&body).map_err(not_json)?,
+            Envelope::Key(_) | Envelope::NoKey => read(&mut body).map_err(not_json)?,
         };
         let Json::Object(mut request) = request else {
             return Err(Rejected::new(

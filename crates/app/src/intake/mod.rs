@@ -4,6 +4,7 @@
 pub(crate) mod amplitude;
 mod body;
 mod event;
+pub(crate) mod json;
 
 pub(crate) use event::names_nobody;
 

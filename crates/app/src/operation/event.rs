@@ -2,14 +2,17 @@
 
 use bellwether_model::{EnvironmentKey, Event};
 use bellwether_query::catalogue::{self, Catalogue as Found};
+use bellwether_query::properties::{self, Properties as Listed};
 use bellwether_query::segmentation::{self, Answer, Segmentation as Asked};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::experiment::Warning;
 use super::{Class, Ctx, Effect, Method, Operation};
 use crate::App;
 use crate::access::Permission;
 use crate::error::AppError;
+use crate::names;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -33,6 +36,42 @@ impl Operation for Catalogue {
     fn run(app: &App, ctx: &Ctx, input: CatalogueInput) -> Result<Found, AppError> {
         app.served(&input.environment)?;
         Ok(catalogue::read(&input.environment, &app.store.snapshot(), &|| ctx.stop())?)
+    }
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PropertiesInput {
+    /// Where.
+    environment: EnvironmentKey,
+    /// The event type; any that somebody did for `_any` or where none is given.
+    event: Option<String>,
+}
+
+pub(super) struct Properties;
+
+impl Operation for Properties {
+    const NAME: &'static str = "event.properties";
+    const ABOUT: &'static str =
+        "Lists the properties that the newest events of a type have, with their most frequent values.";
+    const ROUTE: (Method, &'static str) = (Method::Get, "/api/events/properties");
+    const NEEDS: Permission = Permission::View;
+    const CLASS: Class = Class::Scan;
+    const EFFECT: Effect = Effect::Reads;
+    type Input = PropertiesInput;
+    type Output = Listed;
+
+    fn run(app: &App, ctx: &Ctx, input: PropertiesInput) -> Result<Listed, AppError> {
+        app.served(&input.environment)?;
+        let snapshot = app.store.snapshot();
+        let asked = |of: &str| properties::asks(input.event.as_deref(), of);
+        let newest = snapshot
+            .newest(&input.environment, &asked, properties::ENOUGH)
+            .map_err(bellwether_query::QueryError::from)?;
+        if ctx.stop() {
+            return Err(bellwether_query::QueryError::Cancelled.into());
+        }
+        Ok(properties::read(&newest, snapshot.seq()))
     }
 }
 
@@ -78,6 +117,16 @@ impl Operation for Recent {
     }
 }
 
+/// An answer, and what makes it mean less than it says.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Answer")]
+pub(crate) struct Answered {
+    #[serde(flatten)]
+    answer: Answer,
+    /// Names in the question that no event has or had on these days, with what was probably meant.
+    warnings: Vec<Warning>,
+}
+
 pub(super) struct Segmentation;
 
 impl Operation for Segmentation {
@@ -88,10 +137,54 @@ impl Operation for Segmentation {
     const CLASS: Class = Class::Scan;
     const EFFECT: Effect = Effect::Reads;
     type Input = Asked;
-    type Output = Answer;
+    type Output = Answered;
 
-    fn run(app: &App, ctx: &Ctx, input: Asked) -> Result<Answer, AppError> {
+    fn run(app: &App, ctx: &Ctx, input: Asked) -> Result<Answered, AppError> {
         app.served(&input.environment)?;
-        Ok(segmentation::run(&input, ctx.now, &app.store.snapshot(), &|| ctx.stop())?)
+        let snapshot = app.store.snapshot();
+        let answer = segmentation::run(&input, ctx.now, &snapshot, &|| ctx.stop())?;
+        let mut warnings = Vec::new();
+        // The catalogue reads every event, so that it is only asked where a wrong name looks like a zero.
+        if input.event != segmentation::ANY && answer.series.iter().all(|series| series.total == 0) {
+            let seen = catalogue::read(&input.environment, &snapshot, &|| ctx.stop())?;
+            warnings.extend(never_seen(&input, &seen));
+        }
+        if !answer.absent.is_empty() {
+            let asked = |of: &str| properties::asks(Some(&input.event), of);
+            let newest = snapshot
+                .newest(&input.environment, &asked, properties::ENOUGH)
+                .map_err(bellwether_query::QueryError::from)?;
+            let listed = properties::read(&newest, snapshot.seq());
+            let names: Vec<&str> = listed.properties.iter().map(|p| p.property.as_str()).collect();
+            warnings.extend(answer.absent.iter().map(|name| without(&input, name, &names)));
+        }
+        Ok(Answered { answer, warnings })
+    }
+}
+
+/// The event of the question, if there has never been one in its environment.
+fn never_seen(asked: &Asked, seen: &Found) -> Option<Warning> {
+    let names: Vec<&str> = seen.events.iter().map(|kind| kind.event.as_str()).collect();
+    (!names.contains(&asked.event.as_str())).then(|| Warning {
+        message: format!("no event `{}` was ever seen in `{}`", asked.event, asked.environment),
+        hint: names::meant(&asked.event, names, "event.catalogue"),
+    })
+}
+
+/// A property that none of the question's events had; `names` are those that the newest of them have.
+fn without(asked: &Asked, name: &str, names: &[&str]) -> Warning {
+    let event =
+        if asked.event == segmentation::ANY { "event".to_owned() } else { format!("`{}`", asked.event) };
+    let other = name.strip_prefix("user.").map_or_else(|| format!("user.{name}"), str::to_owned);
+    let hint = if names.contains(&name) {
+        "the newest of them have it: ask for later days".to_owned()
+    } else if names.contains(&other.as_str()) {
+        format!("did you mean `{other}`? `user.` is before the user's properties and not before the event's")
+    } else {
+        names::meant(name, names.to_vec(), "event.properties")
+    };
+    Warning {
+        message: format!("no {event} from {} to {} had the property `{name}`", asked.from, asked.to),
+        hint,
     }
 }

@@ -8,6 +8,7 @@ use bellwether_model::{
     Edit, EnvironmentKey, Experiment, ExperimentKey, FlagKey, Metric, MetricKey, Millis, Revision, Seq,
     Serve, Share, Span, VariantKey,
 };
+use bellwether_query::evidence::MAX_AMOUNT;
 use bellwether_trial::experiment::{self as trial, Judgement};
 use bellwether_trial::{Shipping, ship};
 use schemars::JsonSchema;
@@ -280,8 +281,54 @@ pub(crate) struct ResultsView {
     metric: Metric,
     /// The verdict and everything that it rests on.
     judgement: Judgement,
+    /// What makes the numbers mean less than they say, such as units that can never convert.
+    warnings: Vec<Warning>,
     /// What it was computed from, so that it can be computed again.
     computed: Computed,
+}
+
+/// Ids with fewer characters are taken out of events by intake, unless the sender says otherwise.
+const SHORTEST_ID: usize = 5;
+
+/// Something about the evidence that the verdict does not know.
+#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub(crate) struct Warning {
+    /// What, in words.
+    pub(super) message: String,
+    /// What to do about it.
+    pub(super) hint: String,
+}
+
+/// The units whose events lost their ids, where it looks so: intake takes short ids out of events as
+/// Amplitude does, our own evaluations expose them all the same. Where one of them has converted, the
+/// senders have asked intake to keep short ids.
+fn short_ids(evidence: &bellwether_query::evidence::Evidence, metric: &Metric) -> Option<Warning> {
+    if evidence.short == 0 || evidence.short_converted > 0 {
+        return None;
+    }
+    let exposed: u64 = evidence.arms.iter().map(|arm| arm.exposed).sum();
+    Some(Warning {
+        message: format!(
+            "`{}` of `{exposed}` exposed units have ids of fewer than {SHORTEST_ID} characters, and none of them did `{}`: \
+             events lose ids that are so short, so these units cannot convert",
+            evidence.short, metric.event
+        ),
+        hint: "use longer ids for evaluations and events alike, or send events with `options.min_id_length`"
+            .to_owned(),
+    })
+}
+
+/// The outcomes whose amounts are too large to be amounts: they were judged as if they had none.
+pub(super) fn set_aside(evidence: &bellwether_query::evidence::Evidence, metric: &Metric) -> Option<Warning> {
+    let n = evidence.set_aside;
+    (n > 0).then(|| Warning {
+        message: format!(
+            "amounts of `{}` beyond {MAX_AMOUNT:e} are set aside and add nothing to `{}`: `{n}` so far",
+            metric.event, metric.key
+        ),
+        hint: "look for a broken sender, or one that means harm; a client key lets anybody send events"
+            .to_owned(),
+    })
 }
 
 /// What a verdict was computed from: the same again gives the same numbers.
@@ -325,7 +372,8 @@ pub(crate) struct ShipInput {
     experiment: ExperimentKey,
     /// The variant to ship; the verdict's unless given.
     variant: Option<VariantKey>,
-    /// The reason, needed to ship what the verdict does not name; the verdict itself unless given.
+    /// The reason, needed to ship what the verdict does not name, and where the sample ratio warns. The
+    /// verdict is put beside it, and is the reason where none is given.
     why: Option<String>,
     /// The revision that the edit is of.
     if_revision: Option<Revision>,
@@ -351,10 +399,10 @@ impl Operation for Ship {
             trial::Verdict::Ship { variant } | trial::Verdict::Keep { variant } => Some(variant),
             _ => None,
         };
+        let reason = input.why.unwrap_or_default();
         let shipping = match input.variant {
-            None => Shipping::Verdict,
-            Some(variant) if Some(&variant) == named => Shipping::Verdict,
-            Some(variant) => Shipping::Despite { variant, reason: input.why.clone().unwrap_or_default() },
+            Some(variant) if Some(&variant) != named => Shipping::Despite { variant, reason },
+            _ => Shipping::Verdict { reason },
         };
         let proposal = ship(&found.value, &results.judgement, &shipping, ctx.now)?;
         let _editing = app.editing();
@@ -368,15 +416,11 @@ impl Operation for Ship {
 impl App {
     /// One experiment by key, for reading.
     fn experiment(&self, key: &ExperimentKey) -> Result<Versioned<Experiment>, AppError> {
-        self.ledger.state().experiments.get(key).cloned().ok_or_else(|| {
-            AppError::not_found("experiment", key, "see `GET /api/experiments` for what there is")
-        })
+        self.ledger.state().experiments.get(key).cloned().ok_or_else(|| self.unknown("experiment", key))
     }
 
     fn experiment_after(&self, state: &State, key: &ExperimentKey) -> Result<ExperimentView, AppError> {
-        let experiment = state.experiments.get(key).ok_or_else(|| {
-            AppError::not_found("experiment", key, "see `GET /api/experiments` for what there is")
-        })?;
+        let experiment = state.experiments.get(key).ok_or_else(|| self.unknown("experiment", key))?;
         Ok(self.experiment_view(experiment))
     }
 
@@ -410,6 +454,8 @@ impl App {
             to,
             outcomes_to: to,
             watch: bellwether_query::evidence::Watch::Open,
+            stretch: Span::DAY,
+            shortest: SHORTEST_ID,
         };
         let evidence = bellwether_query::evidence::collect(&ask, &self.store.snapshot(), &|| ctx.stop())?;
         let clock = trial::Clock { now: ctx.now, since, until };
@@ -421,6 +467,11 @@ impl App {
             experiment: self.experiment_view(found),
             metric: metric.value.clone(),
             judgement,
+            warnings: [short_ids(&evidence, &metric.value), set_aside(&evidence, &metric.value)]
+                .into_iter()
+                .chain([self.off_meanwhile(experiment, since, to)?])
+                .flatten()
+                .collect(),
             computed: Computed {
                 at: ctx.now,
                 from: since,

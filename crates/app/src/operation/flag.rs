@@ -285,11 +285,7 @@ impl Operation for Archive {
 impl App {
     /// A flag as an edit left it, or would have.
     pub(crate) fn flag_after(&self, after: &After, key: &FlagKey) -> Result<FlagView, AppError> {
-        let flag = after
-            .state
-            .flags
-            .get(key)
-            .ok_or_else(|| AppError::not_found("flag", key, "see `GET /api/flags` for what there is"))?;
+        let flag = after.state.flags.get(key).ok_or_else(|| self.unknown("flag", key))?;
         self.flag_view(flag, &after.lists)
     }
 }

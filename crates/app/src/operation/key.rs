@@ -90,8 +90,9 @@ pub(crate) struct CreateInput {
 pub(crate) struct Created {
     /// Its id, which is not its secret.
     id: String,
-    /// The secret. It is shown this once.
-    secret: String,
+    /// The secret. It is shown this once; a rehearsal makes none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
 }
 
 pub(super) struct Create;
@@ -147,7 +148,7 @@ impl Operation for Create {
             app.ledger.people().create_key(&new, ctx.now)?;
             app.known.key_made(&id, name);
         }
-        Ok(Created { id, secret })
+        Ok(Created { id, secret: Some(secret).filter(|_| !ctx.dry_run) })
     }
 }
 
@@ -179,7 +180,7 @@ impl Operation for Revoke {
     fn run(app: &App, ctx: &Ctx, input: RevokeInput) -> Result<Revoked, AppError> {
         let people = app.ledger.people();
         if !people.keys()?.iter().any(|k| k.id == input.key) {
-            return Err(AppError::not_found("key", &input.key, "see `GET /api/keys` for what there is"));
+            return Err(AppError::not_found("key", &input.key, "`key.list` shows what there is"));
         }
         if !ctx.dry_run {
             people.revoke_key(&input.key, ctx.now)?;

@@ -57,9 +57,7 @@ impl Operation for Get {
 
     fn run(app: &App, _: &Ctx, input: GetInput) -> Result<MetricView, AppError> {
         let state = app.ledger.state();
-        let metric = state.metrics.get(&input.metric).ok_or_else(|| {
-            AppError::not_found("metric", &input.metric, "see `GET /api/metrics` for what there is")
-        })?;
+        let metric = state.metrics.get(&input.metric).ok_or_else(|| app.unknown("metric", &input.metric))?;
         Ok(app.metric_view(metric))
     }
 }
@@ -122,8 +120,6 @@ impl Operation for Save {
         };
         let after = app.edit(ctx, Edit::MetricSaved { metric }, input.why, input.if_revision, Vec::new())?;
         let saved = after.state.metrics.get(&key);
-        saved
-            .map(|m| app.metric_view(m))
-            .ok_or_else(|| AppError::not_found("metric", &key, "see `GET /api/metrics` for what there is"))
+        saved.map(|m| app.metric_view(m)).ok_or_else(|| app.unknown("metric", &key))
     }
 }

@@ -8,6 +8,7 @@ use bellwether_trial::guard::GuardVerdict;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::experiment::{Warning, set_aside};
 use super::{Class, Ctx, Effect, Method, Operation};
 use crate::App;
 use crate::access::Permission;
@@ -330,6 +331,8 @@ pub(crate) struct GuardView {
     rollout: Rollout,
     /// What the guard says of the evidence up to now; once the rollout is halted or done, up to then.
     verdict: GuardVerdict,
+    /// What makes the numbers mean less than they say, such as amounts that were set aside.
+    warnings: Vec<Warning>,
 }
 
 pub(super) struct Guard;
@@ -352,7 +355,8 @@ impl Operation for Guard {
             RolloutState::Widening => ctx.now,
             RolloutState::Halted { at, .. } | RolloutState::Done { at } => at,
         };
-        let verdict = app.judge_guard(&input.flag, &input.environment, &rollout, look)?;
-        Ok(GuardView { rollout, verdict })
+        let judged = app.judge_guard(&input.flag, &input.environment, &rollout, look)?;
+        let warnings = set_aside(&judged.evidence, &judged.metric).into_iter().collect();
+        Ok(GuardView { rollout, verdict: judged.verdict, warnings })
     }
 }

@@ -149,7 +149,7 @@ impl App {
             lists,
         };
         if ctx.dry_run {
-            let change = self.ledger.try_apply(&proposed, ctx.now)?;
+            let change = self.ledger.try_apply(&proposed, ctx.now).map_err(|e| self.refused(e))?;
             let mut state = State::clone(&self.ledger.state());
             state.apply(&change);
             return Ok(After { state: Arc::new(state), lists: proposed.lists });

@@ -203,7 +203,7 @@ impl Operation for Explain {
             }
         };
         let context = Context::new(key, attributes);
-        let unknown = || AppError::not_found("flag", &input.flag, "see `GET /api/flags` for what there is");
+        let unknown = || app.unknown("flag", &input.flag);
         match input.revision {
             None => {
                 let served = app.served(&input.environment)?;

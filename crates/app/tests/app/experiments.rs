@@ -45,11 +45,17 @@ fn a_lift_ends_in_shipping_it() {
     house.later(DAY);
     let early = house.did("experiment.results", json!({"experiment": "e"}));
     assert_eq!(early["judgement"]["verdict"]["verdict"], "running", "{}", early["judgement"]["verdict"]);
+    assert_eq!(early["judgement"]["interim"], true);
+    assert_eq!(early["judgement"]["ends_at"], early["experiment"]["ends"]);
+    let compared = &early["judgement"]["comparisons"][0]["compared"];
+    assert!(compared["interval"].is_object() && compared.get("significant").is_none(), "{compared}");
     let too_early = house.refused("experiment.ship", json!({"experiment": "e"}));
     assert!(too_early.starts_with("400 experiment `e` has no winner"), "{too_early}");
     house.later(7 * DAY);
     let done = house.did("experiment.results", json!({"experiment": "e"}));
     assert_eq!(done["judgement"]["verdict"], json!({"verdict": "ship", "variant": "on"}));
+    assert_eq!(done["judgement"]["interim"], false);
+    assert_eq!(done["judgement"]["comparisons"][0]["compared"]["significant"], true);
     let again = house.did("experiment.results", json!({"experiment": "e"}));
     assert_eq!(again, done, "the same evidence gives the same numbers");
 
@@ -93,6 +99,46 @@ fn what_an_ended_experiment_says_stays_by_the_metric_that_decided_it() {
     }
 }
 
+/// Evaluations take ids as they are, and events lose those of fewer than five characters: such units are
+/// exposed and can never convert.
+#[test]
+fn units_that_can_never_convert_are_said() {
+    let mut house = House::new();
+    planned(&house);
+    begin(&house);
+    house.later(HOUR);
+    let secret = house.key("server");
+    let ids = |from: u32, to: u32| (from..to).map(|i| i.to_string()).collect::<Vec<_>>();
+    let shown = |house: &House, ids: &[String]| ids.iter().for_each(|id| drop(house.shown("f", id)));
+    let buys = |ids: &[String]| -> Json {
+        let device =
+            |id: &String| json!({"event_type": "buy", "user_id": id, "device_id": format!("device-{id}")});
+        ids.iter().map(device).collect()
+    };
+    let warnings =
+        |house: &House| house.did("experiment.results", json!({"experiment": "e"}))["warnings"].clone();
+    shown(&house, &ids(10_000, 10_400));
+    house.send(&json!({"api_key": secret, "events": buys(&ids(10_000, 10_050))})).unwrap();
+    house.later(HOUR);
+    assert_eq!(warnings(&house), json!([]));
+    shown(&house, &ids(9_700, 10_000));
+    house.send(&json!({"api_key": secret, "events": buys(&ids(9_700, 10_000))})).unwrap();
+    house.later(HOUR);
+    let said = warnings(&house);
+    assert_eq!(
+        said[0]["message"],
+        "`300` of `700` exposed units have ids of fewer than 5 characters, and none of them did `buy`: \
+         events lose ids that are so short, so these units cannot convert"
+    );
+    assert!(said[0]["hint"].as_str().unwrap().contains("min_id_length"), "{said}");
+    // Senders that keep short ids lose nothing.
+    let kept =
+        json!({"api_key": secret, "events": buys(&ids(9_700, 9_750)), "options": {"min_id_length": 1}});
+    house.send(&kept).unwrap();
+    house.later(HOUR);
+    assert_eq!(warnings(&house), json!([]));
+}
+
 #[test]
 fn against_the_verdict_a_variant_is_shipped_only_with_a_reason() {
     let mut house = House::new();
@@ -113,6 +159,43 @@ fn against_the_verdict_a_variant_is_shipped_only_with_a_reason() {
     house.did("experiment.ship", ship(json!({"variant": "on", "why": "support asks for it"})));
     let why = house.did("change.list", json!({"experiment": "e"}))["changes"][0]["change"]["why"].clone();
     assert!(why.as_str().unwrap().starts_with("support asks for it (the verdict was: "), "{why}");
+}
+
+/// 1,000 and 1,100 units: p = 0.029 would not warn, 1,000 and 1,150 do.
+#[test]
+fn while_the_sample_ratio_warns_even_a_winner_is_shipped_only_with_a_reason() {
+    let mut house = House::new();
+    planned(&house);
+    begin(&house);
+    house.later(HOUR);
+    let secret = house.key("server");
+    let mut events = Vec::new();
+    for (variant, units, buyers) in [("off", 1_000, 100), ("on", 1_150, 230)] {
+        for i in 0..units {
+            let user = format!("{variant}-{i:05}");
+            let shown = json!({"flag_key": "f", "variant": variant});
+            events.push(json!({"event_type": "$exposure", "user_id": user, "event_properties": shown}));
+            if i < buyers {
+                events.push(json!({"event_type": "buy", "user_id": user}));
+            }
+        }
+    }
+    for events in events.chunks(1_000) {
+        house.send(&json!({"api_key": secret, "events": events})).unwrap();
+    }
+    house.later(8 * DAY);
+    let results = house.did("experiment.results", json!({"experiment": "e"}));
+    let judgement = &results["judgement"];
+    assert_eq!(judgement["verdict"], json!({"verdict": "ship", "variant": "on"}), "{judgement}");
+    assert_eq!(judgement["sample_ratio"]["warn"], true, "{judgement}");
+    for variant in [json!(null), json!("on")] {
+        let refused = house.refused("experiment.ship", json!({"experiment": "e", "variant": variant}));
+        assert!(refused.starts_with("400 the sample ratio of `e` is off (p = 0.00"), "{refused}");
+        assert!(refused.contains("\nhint: ") && refused.contains("`why`"), "{refused}");
+    }
+    house.did("experiment.ship", json!({"experiment": "e", "why": "a bot, now blocked"}));
+    let why = house.did("change.list", json!({"experiment": "e"}))["changes"][0]["change"]["why"].clone();
+    assert!(why.as_str().unwrap().starts_with("a bot, now blocked (the verdict was: ship `on`"), "{why}");
 }
 
 #[test]

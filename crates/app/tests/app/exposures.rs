@@ -124,6 +124,31 @@ fn a_full_store_neither_loses_exposures_nor_stops_committing() {
 }
 
 #[test]
+fn exposures_that_fit_beside_no_ingestion_at_once_are_stored_in_pieces() {
+    // Room for about a third of what waits, and in every round somebody else's event is there first.
+    let house = House::with(1, |settings| settings.store.queue_bytes = 2_500_000);
+    house.split_flag("f", 10_000);
+    let secret = house.key("server");
+    let total = || house.did("system.status", json!({}))["events"].as_u64().unwrap();
+    for i in 0..6_500 {
+        house.shown("f", &format!("user-{i}"));
+    }
+    for round in 1..=6_u64 {
+        let visit = json!({"event_type": "visit", "user_id": "user-1"});
+        let body = serde_json::to_vec(&json!({"api_key": secret, "events": [visit]})).unwrap();
+        let taken = house.app.take_amplitude(bellwether_app::Endpoint::HttpV2, &body, None, None, house.now);
+        assert!(matches!(taken, bellwether_app::Outcome::Waiting { .. }), "{taken:?}");
+        let before = total();
+        house.app.commit().unwrap();
+        let stored = total() - before - 1;
+        assert!(stored > 0 || total() == round + 6_500, "round {round} stored {stored} exposures");
+    }
+    assert_eq!(total(), 6_500 + 6);
+    assert!(!house.app.waiting());
+    assert_eq!(house.did("system.status", json!({}))["exposures_dropped"], 0);
+}
+
+#[test]
 fn a_disk_that_refuses_loses_no_exposure() {
     let house = House::new();
     house.split_flag("f", 10_000);

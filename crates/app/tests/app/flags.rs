@@ -18,7 +18,7 @@ fn a_flag_is_made_switched_archived_and_restored() {
     let made = house.did("flag.create", json!({"flag": "f", "description": "new checkout"}));
     assert_eq!(
         made["states"],
-        json!({"production": "off: everybody gets off", "development": "off: everybody gets off"})
+        json!({"production": "off: everybody gets `off`", "development": "off: everybody gets `off`"})
     );
     assert_eq!(made["changed_by"], json!({"kind": "person", "name": "Ada"}));
     assert_eq!(house.peeked("f", "user-1"), "off");
@@ -43,7 +43,7 @@ fn a_flag_is_made_switched_archived_and_restored() {
         [
             "restored flag f",
             "archived flag f",
-            "described flag f",
+            "changed the name or the description of flag f",
             "turned f on in production",
             "created flag f with 2 variants"
         ]
@@ -63,16 +63,12 @@ fn refusals_say_what_to_do_and_change_nothing() {
         json!({"flag": "f", "environment": "production", "on": false}),
         "400 a change in `production` needs a reason, because customers are served from it\nhint: say in `why` what this is for",
     );
-    check(
-        "flag.toggle",
-        at("g", json!({"on": true})),
-        "404 there is no flag `g`\nhint: look at the list of flags, or create it first",
-    );
+    check("flag.toggle", at("g", json!({"on": true})), "404 there is no flag `g`\nhint: use `f`");
     check("flag.create", json!({"flag": "f"}), "400 flag `f` exists already\nhint: choose another key");
     check(
         "flag.create",
         json!({"flag": "no good"}),
-        "400 in `flag`: `no good` is not a key\nhint: see `/openapi.json` for what this operation takes",
+        "400 in `flag`: `no good` is not a key\nhint: use 1 to 100 letters, digits, `.`, `_` or `-`, starting with a letter or digit, such as `no_good`",
     );
     check(
         "flag.reshare",
@@ -89,6 +85,21 @@ fn refusals_say_what_to_do_and_change_nothing() {
         at("f", json!({"default": {"serve": "rollout"}})),
         "409 flag `f` has no rollout here\nhint: begin one with `rollout.start`",
     );
+    for (name, attribute, values, expected) in [
+        ("", "", json!(["x"]), "rule 1 tests no attribute"),
+        ("", "plan", json!([]), "rule 1 tests `plan` against nothing"),
+        ("paying", "plan", json!([]), "rule 1 (`paying`) tests `plan` against nothing"),
+    ] {
+        let clause = json!({"attribute": attribute, "op": "is", "values": values});
+        let rule = json!({"name": name, "when": [[clause]], "serve": {"serve": "variant", "variant": "on"}});
+        check(
+            "flag.target",
+            at("f", json!({"rules": [rule]})),
+            &format!(
+                "400 in environment `production`: {expected}\nhint: name an attribute and give at least one value"
+            ),
+        );
+    }
     check(
         "change.list",
         json!({"flag": "f", "metric": "m"}),
@@ -96,6 +107,133 @@ fn refusals_say_what_to_do_and_change_nothing() {
     );
     assert_eq!(house.revision(), before);
     assert_eq!(house.did("flag.list", json!({})), flags);
+}
+
+#[test]
+fn who_mistypes_a_name_is_told_what_there_is() {
+    let house = House::new();
+    let check = |operation: &str, input: Json, expected: &str| {
+        assert_eq!(house.refused(operation, input), expected, "{operation}");
+    };
+    let none = "404 there is no flag `gate`\nhint: there is none yet; make one with `flag.create`";
+    check("flag.get", json!({"flag": "gate"}), none);
+    for flag in ["gate_30", "free-shipping"] {
+        house.did("flag.create", json!({"flag": flag}));
+    }
+    let meant = "hint: did you mean `gate_30`? `flag.list` shows what there is";
+    let input = |flag: &str, environment: &str| json!({"flag": flag, "environment": environment, "on": true, "why": "test", "context": {}});
+    let explain = |mut input: Json| {
+        input
+            .as_object_mut()
+            .unwrap()
+            .retain(|name, _| ["flag", "environment", "context"].contains(&name.as_str()));
+        input
+    };
+    let toggle = |mut input: Json| {
+        input.as_object_mut().unwrap().remove("context");
+        input
+    };
+    let unknown = format!("404 there is no flag `gate-30`\n{meant}");
+    check("flag.get", json!({"flag": "gate-30"}), &unknown);
+    check("flag.toggle", toggle(input("gate-30", "production")), &unknown);
+    check("flag.explain", explain(input("gate-30", "production")), &unknown);
+    let mut then = explain(input("gate-30", "production"));
+    then["revision"] = json!(house.revision());
+    check("flag.explain", then, &unknown);
+    // No operation makes an environment: what there is is all there is.
+    let nowhere = "404 there is no environment `moon`\nhint: use `development` or `production`";
+    check("flag.toggle", toggle(input("gate_30", "moon")), nowhere);
+    check("flag.explain", explain(input("gate_30", "moon")), nowhere);
+    check("key.create", json!({"name": "k", "scope": "client", "environment": "moon"}), nowhere);
+    check("event.catalogue", json!({"environment": "moon"}), nowhere);
+    check(
+        "flag.toggle",
+        toggle(input("gate_30", "prod")),
+        "404 there is no environment `prod`\nhint: use `development` or `production`",
+    );
+    check(
+        "flag.toggle",
+        toggle(input("gate_30", "Producton")),
+        "404 there is no environment `Producton`\nhint: did you mean `production`? `environment.list` shows what there is",
+    );
+    let allowed = "hint: use 1 to 100 letters, digits, `.`, `_` or `-`, starting with a letter or digit";
+    check(
+        "flag.create",
+        json!({"flag": "Gate 30!"}),
+        &format!("400 in `flag`: `Gate 30!` is not a key\n{allowed}, such as `gate_30`"),
+    );
+    check(
+        "flag.create",
+        json!({"flag": "x", "kind": "string", "variants": [{"key": "a", "value": ""}, {"key": "!", "value": ""}]}),
+        &format!("400 in `variants[1].key`: `!` is not a key\n{allowed}"),
+    );
+}
+
+#[test]
+fn each_state_is_a_sentence() {
+    let house = House::new();
+    house.split_flag("f", 2_500);
+    let state = || house.did("flag.get", json!({"flag": "f"}))["states"]["production"].clone();
+    let target = |more: Json| house.did("flag.target", at("f", more));
+    assert_eq!(state(), "on: 25% get `on`, 75% get `off`");
+    let rule = json!({"when": [[{"attribute": "plan", "op": "is", "values": ["pro"]}]],
+        "serve": {"serve": "variant", "variant": "on"}});
+    target(json!({"rules": [rule]}));
+    assert_eq!(state(), "on: 1 rule decides first, then 25% get `on`, 75% get `off` of the others");
+    let ids = json!([{"variant": "on", "ids": ["user-1"]}, {"variant": "off", "ids": ["user-2"]}]);
+    target(json!({"targets": ids, "default": {"serve": "variant", "variant": "off"}}));
+    assert_eq!(state(), "on: 2 targets and 1 rule decide first, then everybody else gets `off`");
+    target(json!({"targets": [], "rules": [], "default": {"serve": "variant", "variant": "on"}}));
+    assert_eq!(state(), "on: everybody gets `on`");
+    let metric = json!({"metric": "errors", "event": "error", "measure": {"measure": "conversion"}, "better": "lower"});
+    house.did("metric.save", metric);
+    let rollout = json!({"candidate": "on", "control": "off", "share": 500,
+        "guard": {"metric": "errors", "margin": 0.01}});
+    house.did("rollout.start", at("f", rollout));
+    assert_eq!(state(), "on: a guarded rollout gives `on` to 5% so far");
+    house.did("rollout.halt", at("f", json!({})));
+    assert_eq!(state(), "on: everybody gets `off`, because the rollout of `on` is halted");
+    house.did("rollout.resume", at("f", json!({})));
+    house.did("rollout.finish", at("f", json!({})));
+    assert_eq!(state(), "on: everybody gets `on`, which is rolled out");
+    house.did("flag.toggle", at("f", json!({"on": false})));
+    assert_eq!(state(), "off: everybody gets `off`");
+    house.did("flag.archive", json!({"flag": "f", "why": "test"}));
+    assert_eq!(state(), "archived: served to nobody");
+}
+
+#[test]
+fn each_change_is_a_sentence_whose_subject_is_who_made_it() {
+    let mut house = House::new();
+    house.split_flag("f", 2_500);
+    let shares = json!([{"variant": "on", "share": 5_000}, {"variant": "off", "share": 5_000}]);
+    house.did("flag.reshare", at("f", json!({"shares": shares})));
+    let rollout = json!({"candidate": "on", "control": "off", "share": 500});
+    house.did("rollout.start", at("f", rollout));
+    house.later(1_000);
+    house.did("rollout.widen", at("f", json!({"share": 2_000})));
+    house.did("rollout.halt", at("f", json!({})));
+    house.did("rollout.resume", at("f", json!({})));
+    house.did("rollout.finish", at("f", json!({})));
+    let changes = house.did("change.list", json!({}));
+    let said: Vec<_> =
+        changes["changes"].as_array().unwrap().iter().map(|c| c["sentence"].as_str().unwrap()).collect();
+    assert_eq!(
+        said,
+        [
+            "finished the rollout of f in production",
+            "set the rollout of f in production to on for 20%",
+            "halted the rollout of f in production",
+            "set the rollout of f in production to on for 20%",
+            "started the rollout of f in production: on to 5%",
+            "set the shares of f in production to on 50%, off 50%",
+            "turned f on in production",
+            "changed who gets what of f in production",
+            "created flag f with 2 variants",
+            "created environment development",
+            "created environment production",
+        ]
+    );
 }
 
 #[test]
@@ -107,7 +245,15 @@ fn a_stale_edit_is_refused_with_what_is_newer() {
     let mut edit = at("f", json!({"on": false, "if_revision": read}));
     let stale = house.ask("flag.toggle", edit.clone()).unwrap_err();
     assert_eq!((stale.code, stale.refusal.status()), ("stale", 409));
+    let newest = house.revision();
+    let said = format!(
+        "flag `f` was changed by Ada at 2026-09-21T14:13:20Z: it is at revision `{newest}`, and this edit expects `{read}`"
+    );
+    assert_eq!(stale.message, said);
     let details = stale.details.unwrap();
+    assert_eq!(details["by"], json!({"kind": "person", "name": "Ada"}));
+    let rehearsed = house.rehearse("flag.toggle", edit.clone()).unwrap_err();
+    assert_eq!((rehearsed.message, rehearsed.details), (said, Some(details.clone())));
     assert_eq!(details["expected"], read);
     assert_eq!(details["newest"], house.revision());
     edit["if_revision"] = details["newest"].clone();
@@ -274,7 +420,7 @@ fn a_rehearsal_says_what_would_be_and_changes_nothing() {
         house.rehearse(operation, input).unwrap_or_else(|e| panic!("{operation}: {} {}", e.code, e.message))
     };
     let off = would("flag.toggle", at("f", json!({"on": false})));
-    assert_eq!(off["states"]["production"], "off: everybody gets off");
+    assert_eq!(off["states"]["production"], "off: everybody gets `off`");
     assert_eq!(off["revision"], before.0 + 1);
     let targeted = would("flag.target", at("f", json!({"targets": [{"variant": "on", "ids": ["user-7"]}]})));
     assert_eq!(targeted["targets"].as_object().unwrap().values().collect::<Vec<_>>(), [&json!(["user-7"])]);

@@ -143,6 +143,11 @@ impl House {
         self.answer(flag, user, Track::Exposure)
     }
 
+    /// The same, recorded as an assignment.
+    pub(crate) fn assigned(&self, flag: &str, user: &str) -> String {
+        self.answer(flag, user, Track::Assignment)
+    }
+
     pub(crate) fn peeked(&self, flag: &str, user: &str) -> String {
         self.answer(flag, user, Track::Nothing)
     }

@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod access;
+mod events;
 mod experiments;
 mod exposures;
 mod flags;
+mod gaps;
 mod guards;
 mod house;
 mod ids;

@@ -16,7 +16,7 @@ fn flags_events_sessions_keys_and_stream_tokens_outlive_a_restart() {
     let before: Vec<_> = users.iter().map(|u| house.shown("f", u)).collect();
     let (flags, events, revision) = (house.did("flag.list", json!({})), house.events(), house.revision());
     let (token, tag) = (
-        house.app.stream_token(&production()).unwrap(),
+        house.app.stream_token(&house.app.key(&secret).unwrap()).unwrap(),
         house.app.served(&production()).unwrap().tag.clone(),
     );
 
@@ -27,7 +27,7 @@ fn flags_events_sessions_keys_and_stream_tokens_outlive_a_restart() {
     assert_eq!(users.iter().map(|u| house.peeked("f", u)).collect::<Vec<_>>(), before);
     assert!(house.app.session(&house.session, house.now).is_ok());
     assert!(house.app.key(&secret).is_ok());
-    assert_eq!(house.app.stream_environment(&token).unwrap(), production());
+    assert_eq!(house.app.stream_opened(&token).unwrap().0, production());
     assert_eq!(house.app.served(&production()).unwrap().tag, tag);
     // Recorded again after the restart, and once all the same.
     for user in &users {
@@ -37,17 +37,41 @@ fn flags_events_sessions_keys_and_stream_tokens_outlive_a_restart() {
 }
 
 #[test]
-fn a_stream_token_opens_its_own_environment_and_cannot_be_altered() {
+fn a_stream_token_opens_its_own_environment_for_its_own_key_and_cannot_be_altered() {
     let house = House::new();
-    let token = house.app.stream_token(&production()).unwrap();
-    let (_, mac) = token.split_once('.').unwrap();
-    for wrong in ["", ".", "production", "production.", "é.ffffffffffffffffffffffffffffffff"] {
-        assert!(house.app.stream_environment(wrong).is_err(), "{wrong}");
-    }
-    assert!(house.app.stream_environment(&format!("development.{mac}")).is_err());
+    let grant = |scope: &str| house.app.key(&house.key(scope)).unwrap();
+    let (client, server) = (grant("client"), grant("server"));
+    let token = house.app.stream_token(&client).unwrap();
+    let (opens, mac) = token.rsplit_once('.').unwrap();
+    let (_, id) = opens.split_once('.').unwrap();
+    let other = house.app.stream_token(&server).unwrap();
     let altered = if token.ends_with('0') { "1" } else { "0" };
-    assert!(house.app.stream_environment(&format!("{}{altered}", &token[..token.len() - 1])).is_err());
-    assert!(house.app.stream_environment(&token).is_ok());
-    let other = House::with(2, |_| {});
-    assert!(other.app.stream_environment(&token).is_err(), "another installation's");
+    let wrong = [
+        "",
+        ".",
+        "production",
+        "production.",
+        "é.ffffffffffffffffffffffffffffffff",
+        opens,
+        &format!("development.{id}.{mac}"),
+        &format!("production.{mac}"),
+        &format!("{}.{mac}", other.rsplit_once('.').unwrap().0),
+        &format!("{}{altered}", &token[..token.len() - 1]),
+    ];
+    for wrong in wrong {
+        assert!(house.app.stream_opened(wrong).is_err(), "{wrong}");
+    }
+    assert_eq!(house.app.stream_opened(&token).unwrap(), (production(), client.actor.clone()));
+    let foreign = House::with(2, |_| {});
+    assert!(foreign.app.stream_opened(&token).is_err(), "another installation's");
+    for nobody in [&house.admin, &grant("admin")] {
+        assert!(house.app.stream_token(nobody).is_err(), "it opens no environment: {nobody:?}");
+    }
+
+    house.did("key.revoke", json!({"key": id}));
+    assert!(house.app.stream_opened(&token).is_err(), "its key was revoked");
+    assert!(house.app.stream_opened(&other).is_ok(), "the other key was not");
+    let house = house.restart();
+    assert!(house.app.stream_opened(&token).is_err());
+    assert!(house.app.stream_opened(&other).is_ok());
 }

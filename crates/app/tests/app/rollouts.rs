@@ -24,7 +24,7 @@ fn rollout(view: &Json) -> &Json {
 fn it_starts_widens_halts_resumes_and_is_done() {
     let mut house = House::new();
     let begun = started(&house);
-    assert_eq!(begun["states"]["production"], "on: on rolling out at 5%");
+    assert_eq!(begun["states"]["production"], "on: a rollout gives `on` to 5% so far");
     let users: Vec<_> = (0..2_000).map(|i| format!("user-{i}")).collect();
     let on =
         |house: &House| users.iter().filter(|u| house.peeked("f", u) == "on").cloned().collect::<Vec<_>>();

@@ -1,20 +1,25 @@
 //! Cli: `bellwether import csv`, which makes an experiment that was run elsewhere out of a file: the
 //! flag, the metrics, the experiment, and an exposure and its outcomes per row, over the public API.
-//! Importing a file again changes nothing: what is there is not made, and each event has the same
-//! `insert_id` (known to the server for seven days).
+//! What is made is said before it is made. A file that is there already changes nothing, one that was
+//! interrupted goes on, and one that does not fit what is there is refused with the difference.
 
+mod send;
+mod started;
 mod table;
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use bellwether_model::{FlagKey, Millis, Share, Span, VariantKey};
+use bellwether_server::Clock;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::failure::Failure;
-use crate::link::{Link, WORKERS};
-use crate::{print_json, print_line};
+use crate::link::Link;
+use crate::show::thousands;
+use crate::{eprint_line, print_json, print_line, report};
+use send::Outcome;
 use table::{Kind, Map, Row, Table};
 
 pub(crate) fn command() -> Command {
@@ -23,9 +28,7 @@ pub(crate) fn command() -> Command {
     };
     let csv = Command::new("csv")
         .about("Imports exposures and outcomes from a CSV file with one row per unit, as an experiment")
-        .after_help(
-            "Example:\n  bellwether import csv cookie_cats.csv --flag gate \\\n    --map unit=userid,variant=version,metric:retention_7=retention_7 \\\n    --share gate_30=50,gate_40=50",
-        )
+        .after_help(HELP)
         .arg(
             Arg::new("file")
                 .value_name("FILE")
@@ -54,6 +57,11 @@ pub(crate) fn command() -> Command {
                 .value_parser(value_parser!(u32).range(1..=3_650))
                 .default_value("14"),
         )
+        .arg(option(
+            "started",
+            "DATE",
+            "When it began: a day such as 2026-03-01, from midnight UTC, or a time; so many days before today unless given",
+        ))
         .arg(option("why", "TEXT", "The reason in the log of changes; names the file unless given"))
         .arg(
             Arg::new("dry-run")
@@ -86,22 +94,53 @@ struct Import {
     shares: Vec<Share>,
     control: VariantKey,
     days: u32,
+    /// The first moment; unless it was asked for, so that the last day was yesterday.
+    started: Option<Millis>,
+    /// The file's name, without the directory.
+    file: String,
     why: String,
 }
+
+const HELP: &str = "\
+It makes:
+  a flag KEY of the file's variants, switched ON in the environment and split by the shares, so that
+    services that ask for KEY are served these variants from now on
+  a metric for each outcome, if there is none of that key
+  an experiment KEY on the flag, from --started for --days
+  for each row one exposure, dated when the experiment began, and one event a second later for each
+    outcome that is true or not 0
+It says so with its numbers before anything is sent. An experiment whose days are over has its verdict
+at once.
+
+The same file again changes nothing. An import that was interrupted goes on when it is started again
+within seven days. A flag, experiment or metric of the same key that is not the same is refused.
+
+Example:
+  bellwether import csv cookie_cats.csv --flag gate \\
+    --map unit=userid,variant=version,metric:retention_7=retention_7 \\
+    --share gate_30=50,gate_40=50 --days 14 --started 2026-03-01";
 
 pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let Some((_, matches)) = matches.subcommand() else { return Ok(()) };
     let import = Import::read(matches)?;
+    let json = matches.get_flag("json");
+    // With `--json` standard output is for programs.
+    let say = |line: &str| if json { eprint_line(line) } else { print_line(line) };
     if matches.get_flag("dry-run") {
-        print_line(&import.shown());
+        say(&import.shown(import.since(Clock::wall().now())?));
+        say("nothing was sent");
         return Ok(());
     }
     let (server, key) = crate::call::connection(matches)?;
-    let results = import.send(&Link::new(&server, &key))?;
-    if matches.get_flag("json") {
+    let (outcome, results) = import.send(&Link::new(&server, &key), &say)?;
+    match outcome {
+        Outcome::Sent => say(""),
+        Outcome::Already => say("already imported: this file is all there, and nothing was changed\n"),
+    }
+    if json {
         print_json(&results);
     } else {
-        print_line(&verdict(&results));
+        print_line(&report::report(&results));
     }
     Ok(())
 }
@@ -131,7 +170,8 @@ impl Import {
                 format!("the control is one of {}", named(&table.variants)),
             )
         })?;
-        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let file = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let started = text("started").map(|text| started::parse(&text)).transpose()?;
         Ok(Self {
             flag,
             environment: text("environment").unwrap_or_default(),
@@ -140,24 +180,45 @@ impl Import {
             shares,
             control,
             days: matches.get_one::<u32>("days").copied().unwrap_or(14),
-            why: text("why").unwrap_or_else(|| format!("imported from {name}")),
+            started,
+            why: text("why").unwrap_or_else(|| format!("imported from {file}")),
+            file,
         })
     }
 
-    /// What would be made, in words.
-    fn shown(&self) -> String {
+    fn length(&self) -> Span {
+        Span::DAY.times(u64::from(self.days))
+    }
+
+    /// When the experiment began.
+    fn since(&self, now: Millis) -> Result<Millis, Failure> {
+        match self.started {
+            Some(started) if started > now => Err(Failure::new(
+                format!("`--started {started}` is in the future"),
+                "import an experiment that has begun",
+            )),
+            Some(started) => Ok(started),
+            None => Ok(started::midnight(now).minus(self.length())),
+        }
+    }
+
+    /// What is made, in words.
+    fn shown(&self, since: Millis) -> String {
         let Self { flag, environment, table, .. } = self;
         let mut said = String::new();
-        let count = |variant: usize| table.rows.iter().filter(|r| r.variant == variant).count();
-        let _ = writeln!(said, "flag `{flag}` in `{environment}`, on:");
+        let count = |variant: usize| table.rows.iter().filter(|r| r.variant == variant).count() as u64;
+        let _ = writeln!(said, "flag `{flag}`, switched on in `{environment}` for whoever asks for it:");
         for (index, (variant, share)) in table.variants.iter().zip(&self.shares).enumerate() {
             let role = if *variant == self.control { ", control" } else { "" };
-            let _ = writeln!(said, "  `{variant}` {share}, {} units{role}", count(index));
+            let _ = writeln!(said, "  `{variant}` {share}, {} units{role}", thousands(count(index)));
         }
         for (index, outcome) in self.map.outcomes.iter().enumerate() {
             let values = table.rows.iter().filter_map(|r| r.values.get(index));
             let what = match outcome.kind {
-                Kind::Conversion => format!("conversion, {} units", values.filter(|v| **v > 0.0).count()),
+                Kind::Conversion => {
+                    let did = values.filter(|v| **v > 0.0).count() as u64;
+                    format!("conversion, {} units", thousands(did))
+                }
                 Kind::Sum => format!("mean per user, {} in all", values.sum::<f64>()),
             };
             let decides = if index == 0 { ", decides" } else { "" };
@@ -167,111 +228,24 @@ impl Import {
                 outcome.metric, outcome.column
             );
         }
+        let unless = if self.started.is_some() { "" } else { "; another date with `--started`" };
         let _ = write!(
             said,
-            "experiment `{flag}` over {} days that are past, {} events\nnothing was sent",
+            "experiment `{flag}` from {} to {} UTC, {} days{unless}\n{}, dated {} UTC",
+            crate::show::time(since.0),
+            crate::show::time(since.plus(self.length()).0),
             self.days,
-            table.rows.iter().map(|row| self.events(row).count() + 1).sum::<usize>()
+            self.counted(),
+            crate::show::time(since.0),
         );
         said
     }
 
-    /// Makes what is not there, sends the events and gives the experiment's results.
-    fn send(&self, link: &Link) -> Result<Value, Failure> {
-        let since = self.prepare(link)?;
-        let input = json!({"name": format!("import of {}", self.flag), "scope": "client", "environment": self.environment});
-        let key = link.call("key.create", input, None)?;
-        let secret = key["secret"].as_str().unwrap_or_default();
-        let sent = self.send_events(link, secret, since);
-        link.call("key.revoke", json!({"key": key["id"]}), None)?;
-        sent?;
-        link.call("experiment.results", json!({"experiment": self.flag}), None)
-    }
-
-    /// Flag, metrics and experiment; gives the experiment's start.
-    fn prepare(&self, link: &Link) -> Result<Millis, Failure> {
-        let Self { flag, environment, why, .. } = self;
-        let there = |operation: &str, list: &str, what: &str, key: &str| -> Result<Option<Value>, Failure> {
-            let input = if what == "flag" { json!({"archived": true}) } else { json!({}) };
-            let all = link.call(operation, input, None)?;
-            let mut all = all[list].as_array().cloned().unwrap_or_default().into_iter();
-            Ok(all.find(|one| one[what]["key"] == key))
-        };
-        if there("flag.list", "flags", "flag", flag.as_str())?.is_none() {
-            let variants: Vec<Value> =
-                self.table.variants.iter().map(|v| json!({"key": v, "value": v})).collect();
-            link.call(
-                "flag.create",
-                json!({"flag": flag, "kind": "string", "variants": variants, "off": self.control,
-                    "default": self.control, "description": why, "why": why}),
-                None,
-            )?;
-            let shares: Vec<Value> = self
-                .table
-                .variants
-                .iter()
-                .zip(&self.shares)
-                .map(|(variant, share)| json!({"variant": variant, "share": share}))
-                .collect();
-            link.call(
-                "flag.target",
-                json!({"flag": flag, "environment": environment, "why": why,
-                    "default": {"serve": "split", "shares": shares}}),
-                None,
-            )?;
-            link.call(
-                "flag.toggle",
-                json!({"flag": flag, "environment": environment, "on": true, "why": why}),
-                None,
-            )?;
-        }
-        for outcome in &self.map.outcomes {
-            let (key, event) = (&outcome.metric, outcome.metric.as_str());
-            let measure = match outcome.kind {
-                Kind::Conversion => json!({"measure": "conversion"}),
-                Kind::Sum => json!({"measure": "sum", "property": "value"}),
-            };
-            match there("metric.list", "metrics", "metric", key.as_str())? {
-                None => {
-                    let input = json!({"metric": key, "event": event, "measure": measure, "why": why});
-                    link.call("metric.save", input, None)?;
-                }
-                Some(found) if found["metric"]["event"] == event && found["metric"]["measure"] == measure => {
-                }
-                Some(_) => {
-                    return Err(Failure::new(
-                        format!("there is another metric `{key}`"),
-                        format!("map the column to another one, such as `metric:{flag}-{key}=…`"),
-                    ));
-                }
-            }
-        }
-        let found = match there("experiment.list", "experiments", "experiment", flag.as_str())? {
-            Some(found) => found,
-            None => {
-                let arms: Vec<Value> = self
-                    .table
-                    .variants
-                    .iter()
-                    .zip(&self.shares)
-                    .map(|(variant, share)| json!({"variant": variant, "share": share}))
-                    .collect();
-                let metric = self.map.outcomes.first().map(|o| &o.metric);
-                link.call(
-                    "experiment.create",
-                    json!({"experiment": flag, "flag": flag, "environment": environment, "why": why,
-                        "control": self.control, "arms": arms, "metric": metric, "days": self.days}),
-                    None,
-                )?
-            }
-        };
-        if let Some(since) = found["experiment"]["state"]["since"].as_i64() {
-            return Ok(Millis(since));
-        }
-        // The horizon is past: the one look that counts can be taken.
-        let since = link.now()?.1.minus(Span::DAY.times(u64::from(self.days)));
-        link.call("experiment.start", json!({"experiment": flag, "since": since, "why": why}), None)?;
-        Ok(since)
+    /// How many events of each sort there are.
+    fn counted(&self) -> String {
+        let outcomes: u64 = self.table.rows.iter().map(|row| self.events(row).count() as u64).sum();
+        let exposures = self.table.rows.len() as u64;
+        format!("{} exposures and {} outcome events", thousands(exposures), thousands(outcomes))
     }
 
     /// The outcomes of a row: those with something to count.
@@ -280,41 +254,23 @@ impl Import {
         outcomes.filter(|(_, v)| **v != 0.0).map(|(o, v)| (o.metric.as_str(), o.kind, *v))
     }
 
-    fn send_events(&self, link: &Link, key: &str, since: Millis) -> Result<(), Failure> {
-        // A row has at most one event per outcome and its exposure; a batch holds at most 2,000.
-        let each = (1_000 / (self.map.outcomes.len() + 1)).max(1);
-        let batches: Vec<&[Row]> = self.table.rows.chunks(each).collect();
-        crate::link::parallel(&batches, WORKERS, |rows| {
-            let body = self.body(key, rows, since).to_string();
-            let line = rows.first().map_or(0, |r| r.line);
-            link.send(&body).map_err(|e| e.at(&format!("in the batch that begins with line {line}")))
-        })?;
-        Ok(())
-    }
-
-    fn body(&self, key: &str, rows: &[Row], since: Millis) -> Value {
-        let mut events = Vec::new();
-        for row in rows {
-            let (flag, unit) = (&self.flag, &row.unit);
-            let variant = self.table.variants.get(row.variant);
-            events.push(json!({
-                "event_type": "$exposure", "user_id": unit, "time": since,
-                "insert_id": format!("import:{flag}:{unit}:$exposure"),
-                "event_properties": {"flag_key": flag, "variant": variant},
-            }));
-            for (metric, kind, value) in self.events(row) {
-                let properties = match kind {
-                    Kind::Conversion => json!({}),
-                    Kind::Sum => json!({"value": value}),
-                };
-                events.push(json!({
-                    "event_type": metric, "user_id": unit, "time": since.plus(Span::SECOND),
-                    "insert_id": format!("import:{flag}:{unit}:{metric}"), "event_properties": properties,
-                }));
-            }
+    /// What tells this file, mapped like this, from another: the first 12 digits of a SHA-256.
+    fn content(&self) -> String {
+        let mut hash = Sha256::new();
+        let mut part = |text: &str| {
+            hash.update((text.len() as u64).to_be_bytes());
+            hash.update(text);
+        };
+        for outcome in &self.map.outcomes {
+            part(outcome.metric.as_str());
+            part(if outcome.kind == Kind::Sum { "sum" } else { "conversion" });
         }
-        // Ids of a file may be as short as they are.
-        json!({"api_key": key, "options": {"min_id_length": 1}, "events": events})
+        for row in &self.table.rows {
+            part(&row.unit);
+            part(self.table.variants.get(row.variant).map_or("", VariantKey::as_str));
+            row.values.iter().for_each(|value| part(&value.to_string()));
+        }
+        hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
@@ -358,25 +314,4 @@ fn shares<'a>(texts: impl Iterator<Item = &'a str>, variants: &[VariantKey]) -> 
     }
     let of = |v: &VariantKey| given.iter().find(|(g, _)| *g == v.as_str()).map_or(Share::NONE, |(_, s)| *s);
     Ok(variants.iter().map(of).collect())
-}
-
-/// The results in words.
-fn verdict(results: &Value) -> String {
-    let judgement = &results["judgement"];
-    let mut said = String::new();
-    for counts in judgement["counts"].as_array().into_iter().flatten() {
-        let variant = counts["variant"].as_str().unwrap_or_default();
-        let _ = write!(said, "{variant}: {} units", counts["units"]);
-        if let Some(mean) = counts["mean"].as_f64() {
-            let _ = match results["metric"]["measure"]["measure"].as_str() {
-                Some("conversion") => {
-                    write!(said, ", {} converted, {:.2}%", counts["converted"], 100.0 * mean)
-                }
-                _ => write!(said, ", {mean:.4} on average"),
-            };
-        }
-        said.push('\n');
-    }
-    said.push_str(judgement["sentence"].as_str().unwrap_or_default());
-    said
 }

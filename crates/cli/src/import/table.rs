@@ -103,9 +103,17 @@ impl Table {
     ///
     /// # Errors
     /// When a mapped column is missing, and when any cell will not do: the first of them are named.
-    pub(super) fn read(from: impl Read, map: &Map) -> Result<Self, Failure> {
-        let mut reader = csv::Reader::from_reader(from);
+    pub(super) fn read(mut from: impl Read, map: &Map) -> Result<Self, Failure> {
+        let mut file = Vec::new();
+        from.read_to_end(&mut file).map_err(|e| {
+            Failure::new(format!("the file cannot be read: {e}"), "name a file of CSV, in UTF-8")
+        })?;
+        let mut places = Lines { file: &file, at: 0, line: 1 };
+        let mut reader = csv::Reader::from_reader(file.as_slice());
         let headers = reader.headers().map_err(|e| unreadable(&e))?.clone();
+        if headers.is_empty() {
+            return Err(Failure::new("the file is empty", "its first line names the columns"));
+        }
         let place = |column: &str| {
             // A byte order mark before the first header is not part of its name.
             headers.iter().position(|h| h.trim_start_matches('\u{feff}') == column).ok_or_else(|| {
@@ -129,11 +137,12 @@ impl Table {
                 Ok(record) => record,
                 Err(e) if e.is_io_error() => return Err(unreadable(&e)),
                 Err(e) => {
-                    bad.add(shown(&e));
+                    let line = e.position().map_or(0, |position| places.line(position));
+                    bad.add(shown(&e, line));
                     continue;
                 }
             };
-            let line = record.position().map_or(0, csv::Position::line);
+            let line = record.position().map_or(0, |position| places.line(position));
             let cell = |index: usize| record.get(index).unwrap_or_default().trim();
             let id = cell(unit);
             if id.is_empty() || id.len() > 900 {
@@ -232,23 +241,43 @@ impl Bad {
 
 fn unreadable(e: &csv::Error) -> Failure {
     Failure::new(
-        format!("the file cannot be read: {}", shown(e)),
+        format!("the file cannot be read: {}", shown(e, 1)),
         "it must be CSV with a line of headers, in UTF-8",
     )
 }
 
-fn shown(e: &csv::Error) -> String {
+fn shown(e: &csv::Error, line: u64) -> String {
     match e.kind() {
-        csv::ErrorKind::UnequalLengths { pos, expected_len, len } => format!(
-            "line {}: `{len}` cells where the headers are `{expected_len}`",
-            pos.as_ref().map_or(0, csv::Position::line)
-        ),
-        csv::ErrorKind::Utf8 { pos, err } => format!(
-            "line {}: cell {} is not UTF-8",
-            pos.as_ref().map_or(0, csv::Position::line),
-            err.field() + 1
-        ),
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            format!("line {line}: `{len}` cells where the headers are `{expected_len}`")
+        }
+        csv::ErrorKind::Utf8 { err, .. } => format!("line {line}: cell {} is not UTF-8", err.field() + 1),
         _ => e.to_string(),
+    }
+}
+
+/// The lines of a file as an editor counts them. A position of the CSV reader is where the record before
+/// ended: before the second half of its CRLF, and before blank lines.
+struct Lines<'f> {
+    file: &'f [u8],
+    at: usize,
+    line: u64,
+}
+
+impl Lines<'_> {
+    /// The line on which the record of a position begins. Positions are asked for in order.
+    fn line(&mut self, position: &csv::Position) -> u64 {
+        let ended = usize::try_from(position.byte()).unwrap_or(usize::MAX);
+        while let Some(byte) = self.file.get(self.at) {
+            let (feed, carriage) = (*byte == b'\n', *byte == b'\r');
+            if self.at >= ended && !feed && !carriage {
+                break;
+            }
+            self.at += 1;
+            let first_half = carriage && self.file.get(self.at) == Some(&b'\n');
+            self.line += u64::from(feed || (carriage && !first_half));
+        }
+        self.line
     }
 }
 
@@ -287,6 +316,10 @@ mod tests {
           line 5: `3` cells where the headers are `4`
         hint: correct them and import again: nothing was sent
         ");
+        insta::assert_snapshot!(refused(""), @"
+        error: the file is empty
+        hint: its first line names the columns
+        ");
         insta::assert_snapshot!(refused("id,arm,kept\n1,a,1\n"), @"
         error: the file has no column `spent`
         hint: it has `id`, `arm`, `kept`
@@ -295,6 +328,29 @@ mod tests {
         error: the file compares `1` variants
         hint: column `arm` must hold two or more
         ");
+    }
+
+    #[test]
+    fn a_line_is_that_of_the_file_however_its_lines_end() {
+        for (end, rows) in [
+            ("\n", "id,arm,kept,spent|1,a,1,1|2,b,maybe,1|3,b,1|"),
+            ("\r\n", "id,arm,kept,spent|1,a,1,1|2,b,maybe,1|3,b,1|"),
+            ("\r", "id,arm,kept,spent|1,a,1,1|2,b,maybe,1|3,b,1|"),
+        ] {
+            let said = refused(&rows.replace('|', end));
+            assert!(said.contains("line 3, column `kept`: `maybe`"), "{end:?}: {said}");
+            assert!(said.contains("line 4: `3` cells"), "{end:?}: {said}");
+        }
+        for end in ["\n", "\r\n"] {
+            // Blank lines, and a cell of two lines.
+            let rows = "||id,arm,kept,spent|1,a,1,1||\"2|2\",b,maybe,1|3,b,perhaps,1";
+            let said = refused(&rows.replace('|', end));
+            assert!(said.contains("line 6, column `kept`: `maybe`"), "{end:?}: {said}");
+            assert!(said.contains("line 8, column `kept`: `perhaps`"), "{end:?}: {said}");
+        }
+        let file = b"id,arm,kept,spent\r\n1,a,1,1\r\n2,\xff,1,1\r\n";
+        let said = Table::read(file.as_slice(), &map()).unwrap_err().to_string();
+        assert!(said.contains("line 3: cell 2 is not UTF-8"), "{said}");
     }
 
     #[test]

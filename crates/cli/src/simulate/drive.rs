@@ -164,7 +164,11 @@ impl<'l> Drive<'l> {
         let judgement = &results["judgement"];
         let decided = matches!(judgement["verdict"]["verdict"].as_str(), Some("ship" | "keep"));
         if decided {
-            self.link.call("experiment.ship", json!({"experiment": experiment}), key)?;
+            let mut ship = json!({"experiment": experiment});
+            if judgement["sample_ratio"]["warn"] == true {
+                ship["why"] = "the split is drawn by the simulation: this is chance".into();
+            }
+            self.link.call("experiment.ship", ship, key)?;
         } else {
             let why = judgement["sentence"].as_str().unwrap_or("no verdict");
             self.link.call("experiment.stop", json!({"experiment": experiment, "why": why}), key)?;

@@ -190,12 +190,12 @@ fn everyday(t: &mut Teller) {
         team,
         "flag.create",
         json!({
-            "flag": "home-hero", "name": "Home hero", "kind": "json", "off": "off", "default": "spring",
+            "flag": "home-hero", "name": "Home hero", "kind": "json", "off": "off", "default": "collection",
             "description": "What the home page shows on top. Remote configuration: edited without a deploy.",
             "variants": [
-                {"key": "spring", "value": hero("New for spring", "/img/spring.avif")},
+                {"key": "collection", "value": hero("The collection", "/img/collection.avif")},
                 {"key": "sale", "value": hero("Up to 40% off", "/img/sale.avif")},
-                {"key": "summer", "value": hero("Ready for summer", "/img/summer.avif")},
+                {"key": "arrivals", "value": hero("New arrivals", "/img/arrivals.avif")},
                 {"key": "off", "value": {}},
             ],
             "why": "the hero moves out of the code",
@@ -203,9 +203,14 @@ fn everyday(t: &mut Teller) {
     );
     let toggle = |flag: &str, on: bool, why: &str| json!({"flag": flag, "on": on, "why": why});
     let everybody = |flag: &str, variant: &str, why: &str| json!({"flag": flag, "default": {"serve": "variant", "variant": variant}, "why": why});
-    t.edit(t.at(0.01, 9.1), team, "flag.toggle", toggle("home-hero", true, "checked in staging, goes live"));
+    t.edit(
+        t.at(0.01, 9.1),
+        team,
+        "flag.toggle",
+        toggle("home-hero", true, "the home page reads its hero from the flag"),
+    );
     t.edit(t.at(0.34, 7.0), team, "flag.target", everybody("home-hero", "sale", "sale week begins"));
-    t.edit(t.at(0.42, 7.0), team, "flag.target", everybody("home-hero", "summer", "sale week is over"));
+    t.edit(t.at(0.42, 7.0), team, "flag.target", everybody("home-hero", "arrivals", "sale week is over"));
 
     t.turn();
     t.call(
@@ -285,6 +290,6 @@ fn everyday(t: &mut Teller) {
         t.at(0.6, 14.2),
         Team::Platform,
         "flag.archive",
-        json!({"flag": "legacy-search", "why": "nobody needed the way back in two months"}),
+        json!({"flag": "legacy-search", "why": "nobody needed the way back"}),
     );
 }

@@ -72,7 +72,7 @@ pub(crate) const FLAGS: [Flag; 7] = [
     Flag {
         key: "home-hero",
         met: Met::Never,
-        variants: &[plain("spring"), plain("sale"), plain("summer"), plain("off")],
+        variants: &[plain("collection"), plain("sale"), plain("arrivals"), plain("off")],
     },
     Flag { key: "support-chat", met: Met::Never, variants: &[plain("on"), plain("off")] },
     Flag { key: "dark-mode", met: Met::Never, variants: &[plain("on"), plain("off")] },

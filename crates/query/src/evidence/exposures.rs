@@ -26,6 +26,8 @@ pub(super) struct Exposure {
     pub(super) first: i64,
     arm: u8,
     crossed: bool,
+    /// Whether its id is shorter than asked for.
+    pub(super) short: bool,
 }
 
 impl Exposure {
@@ -83,7 +85,8 @@ impl Exposed {
             let known = &mut self.units;
             let unit = units.get(ids, row, |id| {
                 self.ids.number(id, || {
-                    known.push(Exposure { first: time, arm, crossed: false });
+                    let short = id.chars().nth(ask.shortest.saturating_sub(1)).is_none() && ask.shortest > 0;
+                    known.push(Exposure { first: time, arm, crossed: false, short });
                     // Fewer than 2^32 units: each is at least 24 bytes here.
                     u32::try_from(known.len() - 1).unwrap_or(u32::MAX)
                 })

@@ -3,8 +3,8 @@
 use bellwether_columns::{Cells, PropertyName, Scan, Want};
 use bellwether_model::metric::Measure;
 
-use super::Ask;
 use super::exposures::{Exposed, column};
+use super::{Ask, MAX_AMOUNT};
 use crate::error::QueryError;
 use crate::filter::{Filters, Needed, walk};
 use crate::units::Codes;
@@ -16,6 +16,8 @@ pub(super) struct Done {
     pub(super) events: u64,
     /// The sum of the property, where one is summed.
     pub(super) sum: f64,
+    /// Outcomes whose amount is too large to be one.
+    pub(super) set_aside: u64,
 }
 
 /// What each exposed unit did, by the index of the unit.
@@ -56,7 +58,11 @@ pub(super) fn read(
             {
                 done.events += 1;
                 if let Some(x) = cells.and_then(|cells| cells.number(row)) {
-                    numbers.push((unit, x));
+                    if x.abs() <= MAX_AMOUNT {
+                        numbers.push((unit, x));
+                    } else {
+                        done.set_aside += 1;
+                    }
                 }
             }
         }

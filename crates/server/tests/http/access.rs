@@ -93,3 +93,12 @@ fn the_clock_is_an_admins_to_move_and_only_forward() {
     assert_eq!(server.ask("POST", "/api/clock/advance", &[("authorization", &bearer)], body).status, 403);
     assert_eq!(server.ask("POST", "/api/clock/advance", &[], body).status, 401);
 }
+
+#[test]
+fn anybody_may_ask_whether_the_first_account_is_made() {
+    let server = Server::start();
+    let reply = server.ask("GET", "/api/setup", &[], b"");
+    assert_eq!((reply.status, reply.json()), (200, json!({"open": false})));
+    let wrong = server.ask("POST", "/api/setup", &[], b"{}");
+    assert_eq!(wrong.status, 400, "asking is one thing, setting up another");
+}

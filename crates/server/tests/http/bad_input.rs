@@ -130,7 +130,21 @@ fn ofrep_refuses_in_its_own_words() {
     }
     let context = br#"{"context": {"targetingKey": "user-1"}}"#;
     check("/ofrep/v1/evaluate/flags/g", context, 404, json!({"key": "g", "errorCode": "FLAG_NOT_FOUND"}));
-    check("/ofrep/v1/evaluate/flags/%FF", context, 400, json!({"errorCode": "PARSE_ERROR"}));
+    check("/ofrep/v1/evaluate/flags/%FF", context, 400, json!({"key": "%FF", "errorCode": "PARSE_ERROR"}));
+    let methods = [
+        ("GET", "/ofrep/v1/evaluate/flags/f", Some("f")),
+        ("PUT", "/ofrep/v1/evaluate/flags/a%2Fb", Some("a/b")),
+        ("DELETE", "/ofrep/v1/evaluate/flags/%FF", Some("%FF")),
+        ("GET", bulk, None),
+        ("POST", "/ofrep/v1/stream", None),
+    ];
+    for (method, path, key) in methods {
+        let reply = server.ask(method, path, &[("authorization", &bearer)], context);
+        let sent = reply.json();
+        let said = (reply.status, sent["errorCode"].as_str(), sent.get("key").and_then(Json::as_str));
+        assert_eq!(said, (405, Some("GENERAL"), key), "{method} {path}: {sent}");
+        assert!(sent["errorDetails"].as_str().unwrap().contains(';') && sent.get("code").is_none(), "{sent}");
+    }
     for (key, status) in [("", 401), ("Bearer guess", 401), (&*format!("Bearer {}", server.admin), 403)] {
         let reply = server.ask("POST", bulk, &[("authorization", key)], context);
         assert_eq!((reply.status, &reply.json()["errorCode"]), (status, &json!("GENERAL")));

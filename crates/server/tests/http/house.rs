@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bellwether_app::{App, Cancel, Ctx, Grant, Progress, Settings, Setup, find};
 use bellwether_model::Millis;
-use bellwether_server::{Bell, Clock};
+use bellwether_server::{Bell, Clock, Limits};
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
@@ -41,6 +41,10 @@ pub(crate) fn call(app: &App, grant: &Grant, operation: &str, input: Json) -> Js
 
 impl Server {
     pub(crate) fn start() -> Self {
+        Self::within(Limits::default())
+    }
+
+    pub(crate) fn within(limits: Limits) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let bell = Bell::new();
         let ringing = bell.clone();
@@ -87,7 +91,8 @@ impl Server {
                 let stop = async move {
                     let _: Result<(), _> = stopped.await;
                 };
-                bellwether_server::serve(served, bell, Clock::manual(START), listener, stop).await.unwrap();
+                let clock = Clock::manual(START);
+                bellwether_server::serve_within(limits, served, bell, clock, listener, stop).await.unwrap();
             });
         });
         let (stop, thread) = (Some(stop), Some(thread));

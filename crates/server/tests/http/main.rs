@@ -3,6 +3,7 @@
 
 mod access;
 mod bad_input;
+mod bounds;
 mod house;
 mod page;
 mod sdk;

@@ -28,6 +28,63 @@ fn ofrep_answers_one_flag_and_all_of_them() {
 }
 
 #[test]
+fn who_has_no_id_gets_what_divides_nobody_and_is_told_what_is_missing() {
+    let server = Server::start();
+    let bearer = format!("Bearer {}", server.client);
+    let ask = |path: &str, context: Json| {
+        let body = serde_json::to_vec(&json!({"context": context})).unwrap();
+        server.ask("POST", &format!("/ofrep/v1/evaluate/flags{path}"), &[("authorization", &bearer)], &body)
+    };
+    let in_production = |operation: &str, mut input: Json| {
+        input
+            .as_object_mut()
+            .unwrap()
+            .extend([("environment".into(), "production".into()), ("why".into(), "x".into())]);
+        call(&server.app, &server.grant, operation, input);
+    };
+    // `f` divides users, `d` devices, and `t` nobody: it has a target and a rule.
+    call(&server.app, &server.grant, "flag.create", json!({"flag": "d", "unit": "device"}));
+    call(&server.app, &server.grant, "flag.create", json!({"flag": "t"}));
+    let shares = json!([{"variant": "on", "share": 5000}, {"variant": "off", "share": 5000}]);
+    in_production("flag.target", json!({"flag": "d", "default": {"serve": "split", "shares": shares}}));
+    let rule = json!({"when": [[{"attribute": "country", "op": "is", "values": ["FI"]}]],
+        "serve": {"serve": "variant", "variant": "on"}});
+    let targets = json!([{"variant": "on", "ids": ["user-7"]}]);
+    let default = json!({"serve": "variant", "variant": "off"});
+    in_production(
+        "flag.target",
+        json!({"flag": "t", "targets": targets, "rules": [rule], "default": default}),
+    );
+    for flag in ["d", "t"] {
+        in_production("flag.toggle", json!({"flag": flag, "on": true}));
+    }
+    let lacks = |flag: &str, code: &str, field: &str| {
+        json!({"key": flag, "errorCode": code, "errorDetails": format!(
+            "flag `{flag}` divides by `{field}`, which the context does not have; send it as text")})
+    };
+    let user = lacks("f", "TARGETING_KEY_MISSING", "targetingKey");
+    let device = lacks("d", "INVALID_CONTEXT", "device_id");
+    let plain = |variant: &str, reason: &str| json!({"key": "t", "value": variant == "on", "variant": variant, "reason": reason});
+    let events = server.state().1;
+    for nobody in [json!({}), json!({"targetingKey": null}), json!({"targetingKey": ""})] {
+        for (path, said) in [("/f", &user), ("/d", &device)] {
+            let reply = ask(path, nobody.clone());
+            assert_eq!((reply.status, &reply.json()), (400, said), "{nobody}");
+        }
+        assert_eq!(ask("/t", nobody.clone()).json(), plain("off", "DEFAULT"), "{nobody}");
+        let all = ask("", nobody.clone()).json();
+        assert_eq!(all["flags"], json!([device, user, plain("off", "DEFAULT")]), "{nobody}");
+    }
+    assert_eq!(ask("/t", json!({"country": "FI"})).json(), plain("on", "TARGETING_MATCH"));
+    assert_eq!(server.state().1, events, "nobody was exposed");
+    assert_eq!(ask("/f", json!({"targetingKey": "user-1"})).status, 200);
+    assert_eq!(ask("/d", json!({"device_id": "device-1"})).json()["reason"], "SPLIT");
+    // What divides nobody needs nobody, also of the flag that did.
+    in_production("flag.toggle", json!({"flag": "f", "on": false}));
+    assert_eq!(ask("/f", json!({})).json()["reason"], "DISABLED");
+}
+
+#[test]
 fn a_tag_names_the_answer_of_one_context() {
     let server = Server::start();
     let bulk = |user: &str, tag: &str| {
@@ -147,4 +204,34 @@ fn browsers_of_any_site_may_use_the_sdk_doors_and_not_the_api() {
     assert_eq!(reply.status, 401);
     let exposed = reply.header("access-control-expose-headers").unwrap().to_ascii_lowercase();
     assert!(exposed.contains("etag") && exposed.contains("retry-after"), "{exposed}");
+}
+
+#[test]
+fn a_user_with_half_a_character_is_answered_as_with_the_replacement_character() {
+    let server = Server::start();
+    let bearer = format!("Bearer {}", server.client);
+    let auth = ("authorization", bearer.as_str());
+    let base64 = |json: &str| base64::engine::general_purpose::URL_SAFE.encode(json);
+    let (half, whole) = (r#"{"user_id": "user \ud83d"}"#, r#"{"user_id": "user \ufffd"}"#);
+    let wanted = server.ask("POST", "/sdk/v2/vardata", &[auth], whole.as_bytes());
+    assert!(wanted.status == 200 && wanted.json()["f"].is_object());
+    let keys = base64(r#"["f", "\ude00"]"#);
+    let user = base64(half);
+    let asked: [(&[(&str, &str)], &str); 3] = [
+        (&[auth], half),
+        (&[auth, ("x-amp-exp-user", &user)], ""),
+        (&[auth, ("x-amp-exp-user", &user), ("x-amp-exp-flag-keys", &keys)], ""),
+    ];
+    for (headers, body) in asked {
+        let reply = server.ask("POST", "/sdk/v2/vardata", headers, body.as_bytes());
+        assert_eq!((reply.status, reply.json()), (200, wanted.json()), "{headers:?}");
+    }
+    let context = br#"{"context": {"targetingKey": "user \ud83d", "\ude00": ["\uDC00"]}}"#;
+    for path in ["/ofrep/v1/evaluate/flags/f", "/ofrep/v1/evaluate/flags"] {
+        assert_eq!(server.ask("POST", path, &[auth], context).status, 200);
+    }
+    // People's own words are not changed behind their back.
+    let body = json!({"flag": "g"}).to_string().replace("\"g\"", r#""g", "description": "\ud83d""#);
+    let admin = format!("Bearer {}", server.admin);
+    assert_eq!(server.ask("POST", "/api/flags", &[("authorization", &admin)], body.as_bytes()).status, 400);
 }

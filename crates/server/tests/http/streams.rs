@@ -103,15 +103,49 @@ fn amplitude_gets_all_flags_at_once_and_at_each_change() {
     assert_eq!(second, server.ask("GET", "/sdk/v2/flags", &[("authorization", &key)], b"").json());
 }
 
+fn revoke_client_key(server: &Server) {
+    let keys = call(&server.app, &server.grant, "key.list", json!({}));
+    let id = keys["keys"].as_array().unwrap().iter().find(|k| k["scope"] == "client").unwrap()["id"].clone();
+    call(&server.app, &server.grant, "key.revoke", json!({"key": id}));
+}
+
+#[test]
+fn an_ofrep_stream_ends_with_its_key_and_a_new_key_gets_a_stream_of_its_own() {
+    let server = Server::start();
+    let ask = |secret: &str, tag: &str| {
+        let bearer = format!("Bearer {secret}");
+        let headers = [("authorization", &*bearer), ("if-none-match", tag)];
+        server.ask(
+            "POST",
+            "/ofrep/v1/evaluate/flags",
+            &headers,
+            br#"{"context": {"targetingKey": "user-1"}}"#,
+        )
+    };
+    let first = ask(&server.client, "");
+    let tag = first.header("etag").unwrap();
+    let old = address(&server);
+    let mut stream = server.open(&old, &[]);
+    stream.until(": connected\n\n");
+    assert_eq!(ask(&server.client, tag).status, 304);
+    revoke_client_key(&server);
+    let rest = stream.rest();
+    assert!(!rest.contains("data"), "{rest}");
+    assert_eq!(server.ask("GET", &old, &[], b"").status, 401);
+    // The tag of the old key's answer: with a 304 the client would go on with a stream that is closed to it.
+    let answer = ask(&server.server, tag);
+    assert_eq!(answer.status, 200);
+    let new = answer.json()["eventStreams"][0]["endpoint"]["requestUri"].as_str().unwrap().to_owned();
+    server.open(&new, &[]).until(": connected\n\n");
+}
+
 #[test]
 fn a_client_key_hears_no_rules_and_a_revoked_one_nothing_more() {
     let server = Server::start();
     let key = format!("Api-Key {}", server.client);
     let mut stream = server.open("/sdk/stream/v1/flags", &[("authorization", &key)]);
     stream.until("data: []\n\n");
-    let keys = call(&server.app, &server.grant, "key.list", json!({}));
-    let id = keys["keys"].as_array().unwrap().iter().find(|k| k["scope"] == "client").unwrap()["id"].clone();
-    call(&server.app, &server.grant, "key.revoke", json!({"key": id}));
+    revoke_client_key(&server);
     let rest = stream.rest();
     assert!(!rest.contains("data"), "{rest}");
     let again = server.ask("GET", "/sdk/stream/v1/flags", &[("authorization", &key)], b"");

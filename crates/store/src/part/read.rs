@@ -186,18 +186,18 @@ impl Part {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// The fingerprints of its named events, each with its time of receipt.
-    pub(crate) fn prints(&self, each: &mut dyn FnMut(Fingerprint, Millis)) -> Result<(), ScanError> {
+    /// The fingerprints of its named events, each with its place in the log and its time of receipt.
+    pub(crate) fn prints(&self, each: &mut dyn FnMut(Seq, Fingerprint, Millis)) -> Result<(), ScanError> {
         let mut read = || -> Result<(), Why> {
-            for batch in self.reader(Some(&["received", "fingerprint"]), None, None)? {
+            for batch in self.reader(Some(&["received", "seq", "fingerprint"]), None, None)? {
                 let batch = batch?;
-                let received = instants(&batch, "received")?;
+                let (received, seq) = (instants(&batch, "received")?, numbers(&batch, "seq")?);
                 let prints = column(&batch, "fingerprint")?
                     .as_fixed_size_binary_opt()
                     .ok_or("`fingerprint` has another type")?;
                 for row in (0..batch.num_rows()).filter(|&row| prints.is_valid(row)) {
                     let bytes = prints.value(row).first_chunk().ok_or("`fingerprint` has not 16 bytes")?;
-                    each(Fingerprint::from_bytes(*bytes), Millis(received.value(row)));
+                    each(Seq(seq.value(row)), Fingerprint::from_bytes(*bytes), Millis(received.value(row)));
                 }
             }
             Ok(())
@@ -205,18 +205,28 @@ impl Part {
         read().map_err(|why| self.unreadable(&why))
     }
 
-    /// Its newest rows of an environment by time of receipt, at most `limit`, in no promised order.
-    pub(crate) fn newest(&self, environment: &EnvironmentKey, limit: usize) -> Result<Vec<Row>, ScanError> {
+    /// Its newest rows of an environment and of the event types that `of` says, by time of receipt, at
+    /// most `limit`, in no promised order.
+    pub(crate) fn newest(
+        &self,
+        environment: &EnvironmentKey,
+        of: &dyn Fn(&str) -> bool,
+        limit: usize,
+    ) -> Result<Vec<Row>, ScanError> {
         let read = || -> Result<Vec<Row>, Why> {
             let mut found: Vec<(i64, u64, usize)> = Vec::new();
             let mut before = 0;
-            for batch in self.reader(Some(&["environment", "received", "seq"]), None, None)? {
+            for batch in self.reader(Some(&["environment", "event", "received", "seq"]), None, None)? {
                 let batch = batch?;
                 let (received, seq) = (instants(&batch, "received")?, numbers(&batch, "seq")?);
                 let environments = Texts::of(column(&batch, "environment")?)?;
-                let of =
-                    (0..batch.num_rows()).filter(|&row| environments.get(row) == Some(environment.as_str()));
-                found.extend(of.map(|row| (received.value(row), seq.value(row), before + row)));
+                let events = Texts::of(column(&batch, "event")?)?;
+                let asked: Vec<bool> = events.values().iter().map(|e| e.is_some_and(of)).collect();
+                let wanted = (0..batch.num_rows()).filter(|&row| {
+                    environments.get(row) == Some(environment.as_str())
+                        && events.code(row).is_some_and(|code| asked.get(code).copied().unwrap_or(false))
+                });
+                found.extend(wanted.map(|row| (received.value(row), seq.value(row), before + row)));
                 before += batch.num_rows();
             }
             found.sort_unstable_by(|a, b| b.cmp(a));

@@ -175,6 +175,29 @@ fn a_commit_that_fails_stores_nothing_and_the_next_one_works() {
 }
 
 #[test]
+fn commits_that_fail_again_and_again_leave_no_files_behind() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(home.path());
+    put(&store, ["a"]);
+    // A record that does not fit, on a disk that has room for a header each time.
+    crate::store::lock(&store.writer).log.full = Some(vec![1, 2, 3]);
+    for _ in 0..20 {
+        let _ = store.append(vec![super::named("b", 2)]).unwrap();
+        assert!(store.commit().is_err());
+    }
+    crate::store::lock(&store.writer).log.full = None;
+    let logs = || read_dir(home.path()).keys().filter(|p| p.starts_with("wal")).count();
+    assert!(logs() <= 2, "{} files", logs());
+    // Cut off here, the log ends where the last commit did.
+    let copy = write_dir(&read_dir(home.path()));
+    assert_eq!(names(&open(copy.path())).concat(), "a");
+    put(&store, ["c"]);
+    drop(store);
+    assert_eq!(names(&open(home.path())).concat(), "ac");
+    assert!(Store::doctor(home.path()).unwrap().is_sound());
+}
+
+#[test]
 fn while_no_log_file_can_be_made_commits_fail_and_nothing_is_lost() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path());

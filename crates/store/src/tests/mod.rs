@@ -4,6 +4,7 @@
 mod crash;
 mod damage;
 mod gen_events;
+mod jumps;
 mod limits;
 mod oracle;
 mod rows;

@@ -73,17 +73,64 @@ struct Model {
 impl Model {
     /// Whether the event is new, by reading through everything.
     fn admits(&self, event: &Event) -> bool {
+        const DAY: i64 = WEEK / 7;
         let unit =
             |e: &Event| e.who.device().map_or((1, e.who.user().map(str::to_owned)), |d| (0, Some(d.into())));
-        let latest = self.committed.iter().map(|e| e.received.0).max().unwrap_or(i64::MIN);
-        event.insert_id.is_none()
-            || !self.committed.iter().chain(&self.queued).any(|known| {
-                known.insert_id == event.insert_id
-                    && known.environment == event.environment
-                    && unit(known) == unit(event)
-                    && (known.received.0 - event.received.0).abs() < WEEK
-                    && known.received.0 > latest.saturating_sub(WEEK)
+        let same = |known: &Event| {
+            known.insert_id == event.insert_id
+                && known.environment == event.environment
+                && unit(known) == unit(event)
+        };
+        if event.insert_id.is_none() || self.committed.is_empty() {
+            return event.insert_id.is_none() || !self.queued.iter().any(same);
+        }
+        // Stretches in which the clock went on steadily, and where each ends so far.
+        let mut runs: Vec<(Vec<&Event>, i64)> = Vec::new();
+        for event in &self.committed {
+            let at = event.received.0;
+            match runs.last_mut() {
+                Some((run, end)) if (at - *end).abs() <= DAY => {
+                    run.push(event);
+                    *end = at.max(*end);
+                }
+                _ => runs.push((vec![event], at)),
+            }
+        }
+        let runs = runs.split_off(runs.len().saturating_sub(8));
+        let now = event.received.0;
+        let newest = runs.last().map_or(0, |(_, end)| *end);
+        let steady = (now - newest).abs() <= DAY;
+        let known = runs.iter().enumerate().any(|(i, (run, end))| {
+            let end = if steady && i == runs.len() - 1 { now.max(*end) } else { *end };
+            let later: i64 = (i + 1..runs.len())
+                .map(|j| {
+                    let end = if steady && j == runs.len() - 1 { now.max(runs[j].1) } else { runs[j].1 };
+                    end - runs[j].0[0].received.0
+                })
+                .sum();
+            // Into this stretch, into a later one, or now.
+            let begun = self.begun_back(run[0]);
+            let back = begun
+                || runs[i + 1..].iter().any(|(run, _)| self.begun_back(run[0]))
+                || (!steady && now < newest);
+            run.iter().any(|known| {
+                let age = end - known.received.0 + later;
+                same(known) && age < WEEK && (back || (now - known.received.0).abs() < WEEK)
             })
+        });
+        !known && !self.queued.iter().any(same)
+    }
+
+    /// Whether the clock went back when the stretch that this event begins began.
+    fn begun_back(&self, first: &Event) -> bool {
+        let before = self.committed.iter().take_while(|e| !std::ptr::eq(*e, first));
+        let (mut end, mut any) = (i64::MIN, false);
+        for event in before {
+            let at = event.received.0;
+            end = if any && (at - end).abs() <= WEEK / 7 { at.max(end) } else { at };
+            any = true;
+        }
+        any && first.received.0 < end
     }
 
     fn append(&mut self, events: &[Event]) -> (u64, u64) {
@@ -170,6 +217,13 @@ fn run(acts: Vec<Act>, settings: &Settings) {
                 assert!(result.is_ok() || model.broken, "{result:?}");
                 settle(&store, &mut model, result);
             }
+            // Even where the record would have gone to a file that was begun for it.
+            Act::CommitToFullDisk(torn) if torn % 2 == 1 => {
+                crate::store::lock(&store.writer).log.full = Some(vec![7; torn]);
+                let result = store.commit();
+                crate::store::lock(&store.writer).log.full = None;
+                settle(&store, &mut model, result);
+            }
             Act::CommitToFullDisk(torn) => {
                 crate::store::lock(&store.writer).log.break_file(&vec![7; torn]);
                 model.broken = true;
@@ -200,6 +254,12 @@ fn run(acts: Vec<Act>, settings: &Settings) {
                     snapshot.events(&want.environment, limit).unwrap(),
                     model.newest(&want.environment, limit)
                 );
+                let of =
+                    |event: &str| want.events.as_ref().is_none_or(|asked| asked.iter().any(|e| e == event));
+                let mut newest = model.newest(&want.environment, usize::MAX);
+                newest.retain(|e| of(&e.event));
+                newest.truncate(limit);
+                assert_eq!(snapshot.newest(&want.environment, &of, limit).unwrap(), newest);
             }
         }
         assert_eq!(store.stats().events, model.committed.len() as u64);

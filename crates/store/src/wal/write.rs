@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use bellwether_model::{Event, Seq};
 
-use super::{Closed, header, path, record};
+use super::{Closed, HEADER, header, path, record};
 use crate::error::StoreError;
 use crate::files;
 
@@ -26,13 +26,24 @@ pub(crate) struct Log {
     closed: Vec<Closed>,
     ordinal: u64,
     last: Seq,
+    /// A disk that takes these bytes of each record and then no more.
+    #[cfg(test)]
+    pub(crate) full: Option<Vec<u8>>,
 }
 
 impl Log {
     /// The log of `dir` whose files are `closed`, the last of them `ordinal`, and whose last event
     /// is `last`. The first record goes to a new file.
     pub(crate) fn new(dir: &Path, closed: Vec<Closed>, ordinal: u64, last: Seq) -> Self {
-        Self { dir: dir.to_owned(), open: None, closed, ordinal, last }
+        Self {
+            dir: dir.to_owned(),
+            open: None,
+            closed,
+            ordinal,
+            last,
+            #[cfg(test)]
+            full: None,
+        }
     }
 
     /// The last event that is on disk.
@@ -58,6 +69,10 @@ impl Log {
         if self.open.is_none() || first.0 != self.last.0 + 1 {
             self.rotate(first).map_err(|e| e.to_string())?;
         }
+        #[cfg(test)]
+        if let Some(torn) = self.full.clone() {
+            self.break_file(&torn);
+        }
         let Some(open) = &mut self.open else { return Err("the log has no open file".to_owned()) };
         match open.file.write_all(&bytes).and_then(|()| open.file.sync_data()) {
             Ok(()) => {
@@ -71,6 +86,13 @@ impl Log {
                 // courtesy that may fail too.
                 let why = format!("cannot write `{}`: {cause}", open.path.display());
                 let _ = open.file.set_len(open.bytes).and_then(|()| open.file.sync_data());
+                // A file without a record goes, and its ordinal is free: or each try on a full disk would
+                // leave a file and eat the rest of it. Not the only one: it says how far the log had come.
+                let superfluous = open.bytes == HEADER as u64 && !self.closed.is_empty();
+                if superfluous && fs::remove_file(&open.path).is_ok() {
+                    self.open = None;
+                    self.ordinal -= 1;
+                }
                 self.close();
                 Err(why)
             }

@@ -44,8 +44,10 @@ pub enum Compared {
         /// The p-value with regard to the other comparisons: `p` times their number, at most 1. It is
         /// below the plan's alpha exactly where the difference is called one.
         p_adjusted: f64,
-        /// Whether it is called one.
-        significant: bool,
+        /// Whether it is called one; absent where nothing is decided: before the horizon, of an experiment
+        /// that was ended before it, and where the split is broken. `p` then answers no question.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        significant: Option<bool>,
         /// As a share of the control's mean.
         relative: Relative,
         /// The method, with its version.
@@ -90,7 +92,14 @@ pub enum Relative {
 impl Compared {
     /// Whether a difference is shown.
     pub fn significant(&self) -> bool {
-        matches!(self, Self::Given { significant: true, .. })
+        matches!(self, Self::Given { significant: Some(true), .. })
+    }
+
+    /// Takes back whether a difference is shown: nothing is decided.
+    pub(super) fn undecide(&mut self) {
+        if let Self::Given { significant, .. } = self {
+            *significant = None;
+        }
     }
 }
 
@@ -123,7 +132,7 @@ pub(super) fn all(plan: &Plan, metric: &Metric, arms: &[Arm]) -> Result<(Vec<Com
                 interval: c.interval.into(),
                 p: c.p,
                 p_adjusted: (c.p * comparisons).min(1.0),
-                significant: c.p < alpha,
+                significant: Some(c.p < alpha),
                 relative: match c.relative {
                     Ok(r) => Relative::Given { lift: r.lift, interval: r.interval.into() },
                     Err(refusal) => Relative::Refused { reason: refusal.to_string() },

@@ -30,8 +30,9 @@ pub(super) fn say(plan: &Plan, metric: &Metric, judgement: &Judgement) -> String
     let shared = match judgement.comparisons.len() {
         0 | 1 => String::new(),
         n => format!(
-            "; `{n}` comparisons share alpha {}: p-values are Bonferroni's, intervals are at {}",
+            "; `{n}` comparisons share alpha {}: {}intervals are at {}",
             words::percent(plan.alpha),
+            if judgement.verdict.decides() { "p-values are Bonferroni's, " } else { "" },
             words::percent(1.0 - judgement.alpha)
         ),
     };
@@ -45,7 +46,7 @@ pub(super) fn say(plan: &Plan, metric: &Metric, judgement: &Judgement) -> String
 }
 
 /// `signup of treatment is +3.1 points (0.4 to 5.8), p = 0.002, 13.10% of 10,021 against 10.00% of 9,979`,
-/// for each treatment.
+/// for each treatment; without p where nothing is decided, because it would be read as a decision.
 fn effects(metric: &Metric, judgement: &Judgement) -> String {
     let level = |variant: &VariantKey| {
         let counts = judgement.counts.iter().find(|c| c.variant == *variant);
@@ -55,11 +56,11 @@ fn effects(metric: &Metric, judgement: &Judgement) -> String {
     let one = |c: &Comparison| match &c.compared {
         Compared::Refused { reason, .. } => format!("`{}` cannot be compared: {reason}", c.variant),
         Compared::Given { estimate, interval, p_adjusted, relative, .. } => format!(
-            "`{}`{less} of `{}` is {}, {}, {} against {}",
+            "`{}`{less} of `{}` is {}, {}{} against {}",
             metric.key,
             c.variant,
             effect(metric, *estimate, *interval, relative),
-            words::p(*p_adjusted),
+            if judgement.verdict.decides() { format!("{}, ", words::p(*p_adjusted)) } else { String::new() },
             level(&c.variant),
             level(&judgement.control),
         ),
@@ -68,13 +69,17 @@ fn effects(metric: &Metric, judgement: &Judgement) -> String {
     all.join("; ")
 }
 
-/// Points for a conversion, relative lift for a mean, the plain difference where there is no lift.
+/// Points for a conversion, the plain difference and its lift for a mean. The interval is that of the
+/// difference: it agrees with the p-value beside it, and that of the lift need not, because it holds the
+/// error of the control's mean as well.
 fn effect(metric: &Metric, estimate: f64, interval: Interval, relative: &Relative) -> String {
+    let difference = Scale::absolute(metric).effect(estimate, interval.low, interval.high);
     match (&metric.measure, relative) {
         (Measure::Count | Measure::Sum { .. }, Relative::Given { lift, interval }) => {
-            Scale::Percent.effect(*lift, interval.low, interval.high)
+            let lift = Scale::Percent.point(*lift, interval.high - interval.low);
+            format!("{difference}, a lift of {lift}")
         }
-        _ => Scale::absolute(metric).effect(estimate, interval.low, interval.high),
+        _ => difference,
     }
 }
 
@@ -82,7 +87,7 @@ fn effect(metric: &Metric, estimate: f64, interval: Interval, relative: &Relativ
 fn not_excluded(plan: &Plan, metric: &Metric, judgement: &Judgement) -> String {
     let scale = Scale::absolute(metric);
     let one = |c: &Comparison| match &c.compared {
-        Compared::Given { interval, significant: false, .. } => {
+        Compared::Given { interval, significant: Some(false), .. } => {
             let small = plan.effect.is_some_and(|e| interval.low > -e.abs() && interval.high < e.abs());
             Some(if small {
                 let width = interval.high - interval.low;
@@ -106,14 +111,10 @@ fn broken(plan: &Plan, judgement: &Judgement) -> String {
         .iter()
         .map(|a| words::percent(f64::from(a.share.points()) / f64::from(total.max(1))))
         .collect();
-    let test = match (&judgement.sample_ratio.refused, judgement.sample_ratio.sequential) {
-        (_, Some(p)) => format!("{}, valid at every look", words::p(p)),
-        (Some(reason), None) => reason.clone(),
-        (None, None) => "no test".to_owned(),
-    };
     format!(
-        "the split is broken: {} where {} were planned ({test}); do not use these numbers",
+        "the split is broken: {} where {} were planned ({}); do not use these numbers",
         arms.join(", "),
-        shares.join(" / ")
+        shares.join(" / "),
+        judgement.sample_ratio.said()
     )
 }

@@ -4,11 +4,12 @@ import { Link } from "@tanstack/react-router";
 import type { Results } from "../../api/types";
 import { ChartFrame } from "../../charts/ChartFrame";
 import { IntervalPlot, type Effect } from "../../charts/IntervalPlot";
-import { count, effect, fixed, pValue, rate, share, tick, type Scale } from "../../lib/numbers";
-import { exact } from "../../lib/time";
+import { count, effect, fixed, level, pValue, plural, rate, share, tick, type Scale } from "../../lib/numbers";
+import { capital } from "../../lib/spoken";
+import { exact, moment, now } from "../../lib/time";
 import { DataTable, type Column } from "../../parts/DataTable";
 import { Section } from "../../parts/Page";
-import { Said } from "../../parts/States";
+import { Said, Warnings } from "../../parts/States";
 import { Badge, Note, Verdict, type Tone } from "../../parts/Words";
 
 const TONES: Record<Results["judgement"]["verdict"]["verdict"], Tone> = {
@@ -16,10 +17,15 @@ const TONES: Record<Results["judgement"]["verdict"]["verdict"], Tone> = {
   ended_early: "plain",
   broken: "bad",
   ship: "good",
-  keep: "bad",
+  keep: "plain",
   inconclusive: "plain",
   too_little: "warn",
 };
+
+/** Whether the plan's one look has been taken, so that the numbers may be called anything. */
+export function decided(r: Results): boolean {
+  return ["ship", "keep", "inconclusive"].includes(r.judgement.verdict.verdict);
+}
 
 function headline(r: Results): string {
   const { verdict } = r.judgement;
@@ -29,16 +35,36 @@ function headline(r: Results): string {
     case "keep":
       return `Keep ${verdict.variant}`;
     case "broken":
-      return "The split is broken: do not use these numbers";
+      return "The split is broken: these numbers cannot be used";
     case "inconclusive":
       return "No difference is shown";
     case "running":
-      return "Running: no decision before the horizon";
+      return "Interim, not a decision";
     case "ended_early":
-      return "Ended before its horizon: nothing is decided";
+      return "Ended early: nothing is decided";
     case "too_little":
       return "Too little data to compare";
   }
+}
+
+/** The verdict in a sentence. Before the planned end there is none, only how long it still takes. */
+function Sentence({ results: { judgement: j } }: { results: Results }) {
+  const { verdict } = j;
+  if (verdict.verdict === "running")
+    return (
+      <>
+        {verdict.ends_at > now() ? "Runs until" : "Its planned end was"} {moment(verdict.ends_at)}. The plan decides
+        once, then; until it does, these numbers say how it is going and not what to do.
+      </>
+    );
+  if (verdict.verdict === "ended_early")
+    return (
+      <>
+        It ended {moment(verdict.at)}; {moment(verdict.planned)} was planned. The intervals below show what was seen,
+        not what to do.
+      </>
+    );
+  return <Said>{capital(j.sentence)}</Said>;
 }
 
 export function Report({ results: r }: { results: Results }) {
@@ -47,6 +73,7 @@ export function Report({ results: r }: { results: Results }) {
   const conversion = metric.measure.measure === "conversion";
   const scale: Scale = conversion ? "points" : "absolute";
   const better = metric.better ?? "higher";
+  const final = decided(r);
   const effects: Effect[] = j.comparisons.flatMap(({ variant, compared: c }) => {
     if (c.compared !== "given") return [];
     const good = better === "higher" ? c.estimate > 0 : c.estimate < 0;
@@ -56,8 +83,12 @@ export function Report({ results: r }: { results: Results }) {
         estimate: c.estimate,
         low: c.interval.low,
         high: c.interval.high,
-        tone: !c.significant ? "plain" : good ? "good" : "bad",
-        word: `${c.significant ? (good ? "▲ better" : "▼ worse") : "● no difference shown"}, p = ${pValue(c.p_adjusted)}`,
+        tone: !final ? "off" : !c.significant ? "plain" : good ? "good" : "bad",
+        word: final
+          ? `${c.significant ? (good ? "▲ better" : "▼ worse") : "● no difference shown"}, ${pValue(c.p_adjusted)}`
+          : j.verdict.verdict === "broken"
+            ? "not to be used"
+            : "interim, not a decision",
       },
     ];
   });
@@ -93,7 +124,10 @@ export function Report({ results: r }: { results: Results }) {
         return (
           <span className="nowrap">
             {total > 0 ? rate(c.exposed / total, total) : "none yet"}{" "}
-            <span className="dim">of {share(Math.round(want * 10_000))} planned</span>
+            <span className="dim">
+              of {share(Math.round(want * 10_000))}
+              <span className="roomy"> planned</span>
+            </span>
           </span>
         );
       },
@@ -104,6 +138,7 @@ export function Report({ results: r }: { results: Results }) {
             key: "converted",
             head: "Converted",
             right: true,
+            roomy: true,
             sort: (c: { converted: number }) => c.converted,
             cell: (c: { converted: number }) => count(c.converted),
           },
@@ -111,14 +146,20 @@ export function Report({ results: r }: { results: Results }) {
       : []),
     {
       key: "mean",
-      head: conversion ? "Rate" : "Mean per user",
+      head: conversion ? (
+        "Rate"
+      ) : (
+        <>
+          Mean<span className="roomy"> per user</span>
+        </>
+      ),
       right: true,
       sort: (c) => c.mean ?? null,
       cell: (c) =>
         c.mean == null ? (
-          <span className="dim">no users yet</span>
+          <span className="dim">none yet</span>
         ) : (
-          <span title={String(c.mean)}>{conversion ? rate(c.mean, c.units) : fixed(c.mean, 3)}</span>
+          <span title={String(c.mean)}>{level(c.mean, conversion)}</span>
         ),
     },
   ];
@@ -126,7 +167,7 @@ export function Report({ results: r }: { results: Results }) {
     <>
       <Verdict tone={TONES[j.verdict.verdict]} say={headline(r)}>
         <p className="dim" style={{ marginTop: 4 }}>
-          <Said>{j.sentence}</Said>
+          <Sentence results={r} />
         </p>
         {j.verdict.verdict === "too_little" && (
           <p className="dim">
@@ -134,6 +175,7 @@ export function Report({ results: r }: { results: Results }) {
           </p>
         )}
       </Verdict>
+      <Warnings list={r.warnings} />
       <div style={{ height: 24 }} />
       <section className="section">
         <ChartFrame
@@ -144,12 +186,11 @@ export function Report({ results: r }: { results: Results }) {
             "estimate",
             "low",
             "high",
-            "p",
-            "p adjusted",
             "relative lift",
             "lift low",
             "lift high",
             "method",
+            ...(final ? ["p", "p adjusted"] : []),
           ]}
           rows={j.comparisons.map(({ variant, compared: c }) =>
             c.compared === "given"
@@ -158,17 +199,20 @@ export function Report({ results: r }: { results: Results }) {
                   c.estimate,
                   c.interval.low,
                   c.interval.high,
-                  c.p,
-                  c.p_adjusted,
                   ...(c.relative.relative === "given"
                     ? [c.relative.lift, c.relative.interval.low, c.relative.interval.high]
                     : [null, null, null]),
                   c.method,
+                  ...(final ? [c.p, c.p_adjusted] : []),
                 ]
-              : [variant, null, null, null, null, null, null, null, null, c.reason],
+              : [variant, null, null, null, null, null, null, c.reason],
           )}
           shown={(v, i) =>
-            i === 4 || i === 5 ? pValue(v) : i >= 6 ? tick(v, "relative", 1) : tick(v, scale, conversion ? 2 : 3)
+            i >= 8
+              ? pValue(v).replace(/^p (= )?/, "")
+              : i >= 4
+                ? tick(v, "relative", 1)
+                : tick(v, scale, conversion ? 2 : 3)
           }
         >
           <p className="dim" style={{ margin: "0 0 12px" }}>
@@ -183,6 +227,7 @@ export function Report({ results: r }: { results: Results }) {
               effects={effects}
               scale={scale}
               planned={plan.effect}
+              quiet={!final}
               better={better}
             />
           )}
@@ -202,7 +247,12 @@ export function Report({ results: r }: { results: Results }) {
       <Section title="Who was counted">
         <DataTable label="Counts per variant" columns={columns} rows={j.counts} id={(c) => c.variant} />
         <Ratio results={r} />
-        {j.crossed > 0 && <p className="dim">{count(j.crossed)} saw several variants and are in no arm.</p>}
+        {j.crossed > 0 && (
+          <p className="dim">
+            {plural(j.crossed, "user was", "users were")} exposed to several variants and{" "}
+            {j.crossed === 1 ? "is" : "are"} counted in none.
+          </p>
+        )}
       </Section>
       <Section title="How this was computed">
         <dl className="facts">
@@ -216,11 +266,11 @@ export function Report({ results: r }: { results: Results }) {
             </dd>
           </div>
           <div>
-            <dt>Exposures from</dt>
+            <dt>Counts exposures from</dt>
             <dd>{exact(computed.from)}</dd>
           </div>
           <div>
-            <dt>Events before</dt>
+            <dt>And events before</dt>
             <dd>{exact(computed.to)}</dd>
           </div>
           <div>
@@ -249,10 +299,10 @@ export function Report({ results: r }: { results: Results }) {
 
 function measureText(metric: Results["metric"]): string {
   const m = metric.measure;
-  if (m.measure === "conversion") return `users who did ${metric.event} at least once`;
+  if (m.measure === "conversion") return `share of users with a “${metric.event}” event`;
   return m.measure === "count"
-    ? `how often a user did ${metric.event}`
-    : `sum of ${m.property} of ${metric.event} per user`;
+    ? `“${metric.event}” events per user`
+    : `sum of “${m.property}” over a user's “${metric.event}” events`;
 }
 
 function Relatives({ results: r }: { results: Results }) {
@@ -265,7 +315,7 @@ function Relatives({ results: r }: { results: Results }) {
               {variant}, relative to {r.judgement.control}:
             </span>{" "}
             {c.relative.relative === "given" ? (
-              <span className="strong">
+              <span className={decided(r) ? "strong" : "dim"}>
                 {effect(c.relative.lift, c.relative.interval.low, c.relative.interval.high, "relative")}
               </span>
             ) : (
@@ -289,7 +339,7 @@ function Ratio({
     return (
       <Note tone="bad">
         <p className="strong">
-          The split is broken{s.sequential != null ? `: sequential p = ${pValue(s.sequential)}` : ""}
+          The split is broken{s.sequential != null ? `: sequential ${pValue(s.sequential)}` : ""}
         </p>
         <p className="hint">
           Something other than chance decided who was counted. Look for redirects, bots and crashes that hit one
@@ -298,27 +348,27 @@ function Ratio({
       </Note>
     );
   }
-  if (s.warn && s.p != null) {
-    return (
-      <Note tone="warn">
-        <p className="strong">The sample ratio is off: p = {pValue(s.p)}</p>
-        <p className="hint">
-          Chance does this once in a hundred experiments. Find out why before you act
-          {s.sequential != null
-            ? `; the sequential test, which stops an experiment below 0.001, is at ${pValue(s.sequential)}`
-            : ""}
-          .
-        </p>
-      </Note>
-    );
-  }
+  if (s.warn) return <RatioWarning ratio={s} />;
   return (
     <p className="dim">
       {s.p != null ? (
-        `Sample ratio as planned (p = ${pValue(s.p)}).`
+        `Sample ratio as planned (${pValue(s.p)}).`
       ) : (
         <Said>{s.refused ?? "The sample ratio cannot be checked yet."}</Said>
       )}
     </p>
+  );
+}
+
+/** The sample ratio is unlikely, though not yet so far off that the split is called broken. */
+export function RatioWarning({ ratio: s }: { ratio: Results["judgement"]["sample_ratio"] }) {
+  return (
+    <Note tone="warn">
+      <p className="strong">The sample ratio is off{s.p != null ? `: ${pValue(s.p)}` : ""}</p>
+      <p className="hint">
+        Chance alone does this in fewer than one of a hundred experiments. Find out why before you act
+        {s.sequential != null ? `; the test that stops an experiment below 0.001 is at ${pValue(s.sequential)}` : ""}.
+      </p>
+    </Note>
   );
 }

@@ -1,20 +1,20 @@
 //! Web: a candidate on its way from nobody to everybody, and what watches it.
 import { Button, Group, NumberInput, Select } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 
 import { edit } from "../../api/edits";
-import { flag as flagQuery, guard as guardQuery, metrics } from "../../api/queries";
-import type { Environment, FlagView, GuardView, Rollout, Setting } from "../../api/types";
-import { IntervalPlot } from "../../charts/IntervalPlot";
-import { count, duration, fixed, pValue, rate, share, tick } from "../../lib/numbers";
-import { ago, exact } from "../../lib/time";
+import { flag as flagQuery, metrics } from "../../api/queries";
+import type { Environment, FlagView, Rollout, Setting } from "../../api/types";
+import { share } from "../../lib/numbers";
+import { ago } from "../../lib/time";
+import { servedText } from "../../lib/serve";
 import { useChange, type Intent } from "../../parts/Change";
 import { Section } from "../../parts/Page";
-import { Empty, Loaded, Said } from "../../parts/States";
-import { ShareBar, Verdict, type Tone } from "../../parts/Words";
+import { Empty, Said } from "../../parts/States";
+import { ShareBar, Verdict } from "../../parts/Words";
 import { useMay } from "../../shell/may";
+import { Watched } from "./Guard";
 
 type Props = { view: FlagView; setting: Setting; here: Environment };
 
@@ -74,20 +74,20 @@ function Running({ view, setting, here, rollout }: Props & { rollout: Rollout })
       <Section
         title={
           <>
-            {candidate} instead of {control}
+            “{candidate}” instead of “{control}”
           </>
         }
         about={
           state.state === "widening"
-            ? `Widening: ${share(now)} since ${ago(rollout.epoch_began)}, begun ${ago(rollout.started)}.`
+            ? `${share(now)} get “${candidate}” since ${ago(rollout.epoch_began)}; the rollout began ${ago(rollout.started)}.`
             : halted
-              ? `Halted ${ago(state.at)}: everybody gets ${control}.`
-              : `Done ${ago(state.at)}: everybody gets ${candidate}.`
+              ? `Halted ${ago(state.at)}: “${control}” is served instead.`
+              : `Finished ${ago(state.at)}: “${candidate}” is served instead.`
         }
       >
         {halted && (
           <div style={{ marginBottom: 16 }}>
-            <Verdict tone="bad" say="Halted">
+            <Verdict label="Halt" tone="bad" say="When it halted">
               <p className="dim">
                 <Said>{state.because}</Said>
               </p>
@@ -96,14 +96,19 @@ function Running({ view, setting, here, rollout }: Props & { rollout: Rollout })
         )}
         {!setting.on && (
           <p>
-            <b>The flag is off:</b> nobody is in the rollout until it is on.
+            <b>The flag is off:</b> nobody is in the rollout until it is turned on.
           </p>
         )}
-        <ShareBar
-          ranges={rollout.split.ranges}
-          variants={view.flag.variants.map((v) => v.key)}
-          rest={rollout.split.rest === control ? null : rollout.split.rest}
-        />
+        {state.state === "done" ? null : (
+          <div data-past={halted ? "" : undefined} className="now">
+            {halted && <p className="dim label">Before the halt</p>}
+            <ShareBar
+              ranges={rollout.split.ranges}
+              variants={view.flag.variants.map((v) => v.key)}
+              rest={rollout.split.rest === control ? null : rollout.split.rest}
+            />
+          </div>
+        )}
         <Group gap="xs" mt="md" align="flex-end">
           {state.state === "widening" && (
             <>
@@ -121,7 +126,7 @@ function Running({ view, setting, here, rollout }: Props & { rollout: Rollout })
                 disabled={!may.allowed || next <= 0 || next > most || next * 100 === now}
                 onClick={() =>
                   void steer({
-                    title: `${next * 100 > now ? "Widen" : "Narrow"} ${candidate} to ${next}% in ${here.name}?`,
+                    title: `${next * 100 > now ? "Widen" : "Narrow"} “${candidate}” to ${next}% in ${here.name}?`,
                     confirm: `Set to ${next}%`,
                     why: automatic("widened"),
                     moves: (
@@ -135,7 +140,7 @@ function Running({ view, setting, here, rollout }: Props & { rollout: Rollout })
                     run: (why) =>
                       edit.widen(key, { ...base, share: Math.round(next * 100), why, if_revision: view.revision }),
                     undo: (why) => edit.widen(key, { ...base, share: now, why }),
-                    done: `${candidate} is at ${next}% in ${here.name}`,
+                    done: `“${candidate}” is at ${next}% in ${here.name}`,
                   })
                 }
               >
@@ -146,12 +151,12 @@ function Running({ view, setting, here, rollout }: Props & { rollout: Rollout })
                 disabled={!may.allowed}
                 onClick={() =>
                   void steer({
-                    title: `Give ${candidate} to everybody in ${here.name}?`,
+                    title: `Give “${candidate}” to everybody in ${here.name}?`,
                     confirm: "Finish",
                     why: automatic("finished"),
                     moves: <p style={{ margin: 0 }}>The guard stops watching.</p>,
                     run: (why) => edit.finish(key, { ...base, why, if_revision: view.revision }),
-                    done: `${candidate} is for everybody in ${here.name}`,
+                    done: `“${candidate}” is served to everybody in ${here.name}`,
                   })
                 }
               >
@@ -162,7 +167,7 @@ function Running({ view, setting, here, rollout }: Props & { rollout: Rollout })
                 disabled={!may.allowed}
                 onClick={() =>
                   void steer({
-                    title: `Halt ${candidate} in ${here.name}?`,
+                    title: `Halt the rollout of “${candidate}” in ${here.name}?`,
                     confirm: "Halt",
                     danger: true,
                     why: automatic("halted"),
@@ -173,7 +178,7 @@ function Running({ view, setting, here, rollout }: Props & { rollout: Rollout })
                     ),
                     run: (why) => edit.halt(key, { ...base, why, if_revision: view.revision }),
                     undo: (why) => edit.resume(key, { ...base, why }),
-                    done: `${candidate} is halted in ${here.name}`,
+                    done: `The rollout of “${candidate}” is halted in ${here.name}`,
                   })
                 }
               >
@@ -183,10 +188,11 @@ function Running({ view, setting, here, rollout }: Props & { rollout: Rollout })
           )}
           {halted && (
             <Button
+              variant="default"
               disabled={!may.allowed}
               onClick={() =>
                 void steer({
-                  title: `Resume ${candidate} in ${here.name}?`,
+                  title: `Resume the rollout of “${candidate}” in ${here.name}?`,
                   confirm: "Resume",
                   why: automatic("resumed"),
                   moves: (
@@ -196,7 +202,7 @@ function Running({ view, setting, here, rollout }: Props & { rollout: Rollout })
                   ),
                   run: (why) => edit.resume(key, { ...base, why, if_revision: view.revision }),
                   undo: (why) => edit.halt(key, { ...base, why }),
-                  done: `${candidate} goes on in ${here.name}`,
+                  done: `The rollout of “${candidate}” goes on in ${here.name}`,
                 })
               }
             >
@@ -206,120 +212,16 @@ function Running({ view, setting, here, rollout }: Props & { rollout: Rollout })
         </Group>
       </Section>
       {rollout.guard ? (
-        <Watched view={view} here={here} />
+        <Watched view={view} here={here} state={state.state} />
       ) : (
         <Section title="Guard">
-          <p>None watches this rollout. The next one can name a metric that must not get worse.</p>
+          <p>
+            No guard {state.state === "widening" ? "watches" : "watched"} this rollout. The next one can name a metric
+            that must not get worse.
+          </p>
         </Section>
       )}
     </>
-  );
-}
-
-const TONES: Record<GuardView["verdict"]["verdict"], Tone> = { quiet: "good", too_little: "plain", harm: "bad" };
-const SAYS: Record<GuardView["verdict"]["verdict"], string> = {
-  quiet: "Quiet: no harm is shown",
-  too_little: "Too little data to judge",
-  harm: "Harm is shown",
-};
-
-function Watched({ view, here }: { view: FlagView; here: Environment }) {
-  const query = useQuery(guardQuery(view.flag.key, here.key));
-  const all = useQuery(metrics).data ?? [];
-  return (
-    <Section
-      title="Guard"
-      about="Looks every minute; its test is valid at every look. When harm beyond the margin is shown it halts the rollout by itself."
-    >
-      <Loaded query={query} lines={3}>
-        {({ rollout, verdict: j }) => {
-          const guard = rollout.guard;
-          const metric = all.find((m) => m.metric.key === guard?.metric)?.metric;
-          const conversion = metric?.measure.measure !== "count" && metric?.measure.measure !== "sum";
-          const scale = conversion ? "points" : "absolute";
-          const better = metric?.better ?? "higher";
-          const margin = guard ? (better === "higher" ? -guard.margin : guard.margin) : 0;
-          const mean = (m: number | null | undefined, n: number) =>
-            m == null ? "none yet" : conversion ? rate(m, n) : fixed(m, 3);
-          return (
-            <>
-              <Verdict tone={TONES[j.verdict]} say={SAYS[j.verdict]}>
-                <p className="dim">
-                  <Said>{j.sentence}</Said>
-                </p>
-                {j.verdict === "too_little" && (
-                  <p className="dim">
-                    <Said>{j.hint}</Said>
-                  </p>
-                )}
-              </Verdict>
-              {j.verdict !== "too_little" && (
-                <div style={{ marginTop: 16 }}>
-                  <IntervalPlot
-                    label={`${metric?.name ?? guard?.metric}: ${rollout.candidate} against ${rollout.control}`}
-                    scale={scale}
-                    better={better}
-                    margin={margin || null}
-                    effects={[
-                      {
-                        name: rollout.candidate,
-                        estimate: j.look.estimate,
-                        low: better === "higher" ? null : j.look.bound,
-                        high: better === "higher" ? j.look.bound : null,
-                        tone: j.verdict === "harm" ? "bad" : "good",
-                        word: j.verdict === "harm" ? `▼ harm, p = ${pValue(j.look.p)}` : "● no harm shown",
-                      },
-                    ]}
-                  />
-                </div>
-              )}
-              <dl className="facts" style={{ marginTop: 16 }}>
-                <div>
-                  <dt>Metric</dt>
-                  <dd>
-                    <Link to="/metrics/$metric" params={{ metric: guard?.metric ?? "" }}>
-                      {metric?.name ?? guard?.metric}
-                    </Link>
-                  </dd>
-                </div>
-                <div>
-                  <dt>Tolerated harm</dt>
-                  <dd>{tick(margin, scale, conversion ? 1 : 2)}</dd>
-                </div>
-                <div>
-                  <dt>False alarms</dt>
-                  <dd>at most {fixed((guard?.alpha ?? 0.05) * 100, 0)}% over its life</dd>
-                </div>
-                <div>
-                  <dt>Each person is watched for</dt>
-                  <dd>{duration(guard?.window ?? 600_000)}</dd>
-                </div>
-                {j.verdict !== "too_little" && (
-                  <>
-                    <div>
-                      <dt>{rollout.candidate}</dt>
-                      <dd>
-                        {mean(j.look.candidate.mean, j.look.candidate.units)} of {count(j.look.candidate.units)}
-                      </dd>
-                    </div>
-                    <div>
-                      <dt>{rollout.control}</dt>
-                      <dd>
-                        {mean(j.look.control.mean, j.look.control.units)} of {count(j.look.control.units)}
-                      </dd>
-                    </div>
-                  </>
-                )}
-                <div>
-                  <dt>Evidence since</dt>
-                  <dd>{exact(rollout.epoch_began)}</dd>
-                </div>
-              </dl>
-            </>
-          );
-        }}
-      </Loaded>
-    </Section>
   );
 }
 
@@ -346,13 +248,13 @@ function Start({ view, setting, here }: Props) {
     : null;
   const begin = () =>
     steer({
-      title: `Roll ${candidate} out to ${percent}% in ${here.name}?`,
+      title: `Roll “${candidate}” out to ${percent}% in ${here.name}?`,
       confirm: "Start the rollout",
       why: here.production ? "" : "rolled out in the page",
       moves: (
         <div>
           <p style={{ margin: "0 0 8px" }}>
-            {percent}% get <b>{candidate}</b>, everybody else <b>{control}</b>. Now: {view.states[here.key]}.
+            {percent}% get <b>{candidate}</b>, everybody else <b>{control}</b>. Now {servedText(setting)}.
           </p>
           <p style={{ margin: 0 }}>
             {guard ? (
@@ -376,7 +278,7 @@ function Start({ view, setting, here }: Props) {
           why,
           if_revision: view.revision,
         }),
-      done: `${candidate} is rolling out at ${percent}% in ${here.name}`,
+      done: `“${candidate}” is rolling out at ${percent}% in ${here.name}`,
     });
   return (
     <Section

@@ -10,11 +10,12 @@ import { flag as flagQuery } from "../../api/queries";
 import type { Environment, FlagView, Serve, Setting } from "../../api/types";
 import { diff } from "../../lib/diff";
 import { plural, share } from "../../lib/numbers";
-import { clauseText, draftOf, serveText, type Draft } from "../../lib/serve";
+import { clauseText, draftOf, draftText, linesOf, serveText, wrong, type Draft } from "../../lib/serve";
 import { useChange } from "../../parts/Change";
 import { Section } from "../../parts/Page";
 import { Badge, Diff, ShareBar } from "../../parts/Words";
 import { useMay } from "../../shell/may";
+import { NowThen } from "../toggle";
 import { TargetingForm } from "./TargetingForm";
 
 type Props = { view: FlagView; setting: Setting; here: Environment };
@@ -50,13 +51,14 @@ export function TargetingTab({ view, setting, here }: Props) {
   const before = editing.from.flag.settings[here.key];
   const old = before ? draftOf(editing.from, before) : undefined;
   const changed = JSON.stringify(old) !== JSON.stringify(editing.draft);
+  const fault = wrong(editing.draft);
   const save = async () => {
     const made = await change({
       title: `Change who gets what of ${key} in ${here.name}?`,
       confirm: "Save",
       quick: !here.production,
       why: here.production ? "" : "changed in the page",
-      moves: <Diff label="What changes" lines={diff(old, editing.draft)} />,
+      moves: before && old && <Review was={before} old={old} draft={editing.draft} />,
       run: (why) =>
         edit.target(key, { environment: here.key, ...editing.draft, why, if_revision: editing.from.revision }),
       undo: old ? (why) => edit.target(key, { environment: here.key, ...old, why }) : undefined,
@@ -85,15 +87,34 @@ export function TargetingTab({ view, setting, here }: Props) {
         onChange={(draft) => setEditing({ ...editing, draft })}
       />
       <div className="unsaved">
-        <span className="grow dim">{changed ? "Not saved yet" : "Nothing changed yet"}</span>
+        <span className="grow dim" id="unsaved" role="status">
+          {!changed ? "Nothing changed yet" : fault ? <b>Cannot be saved yet: {fault}</b> : "Not saved yet"}
+        </span>
         <Button variant="default" onClick={() => setEditing(null)}>
           Discard
         </Button>
-        <Button type="submit" disabled={!changed}>
+        <Button type="submit" disabled={!changed || fault !== null} aria-describedby="unsaved">
           {here.production ? "Review and save" : "Save"}
         </Button>
       </div>
     </form>
+  );
+}
+
+/** What saving changes: in sentences, and to the letter for who wants it. */
+function Review({ was, old, draft }: { was: Setting; old: Draft; draft: Draft }) {
+  const [before, after] = [linesOf(old), linesOf(draft)];
+  const gone = before.filter((line) => !after.includes(line));
+  const come = after.filter((line) => !before.includes(line));
+  return (
+    <>
+      {!was.on && <p style={{ marginTop: 0 }}>The flag is off, so nobody is moved. While it is on:</p>}
+      <NowThen from={draftText(old, was)} to={draftText(draft, was)} fromMore={gone} toMore={come} />
+      <details>
+        <summary>Exact difference</summary>
+        <Diff label="What changes" lines={diff(old, draft)} />
+      </details>
+    </>
   );
 }
 
@@ -144,9 +165,9 @@ function Reading({ view, setting }: Omit<Props, "here">) {
           <Ranges serve={setting.default} variants={variants} />
         </li>
       </ol>
-      <Section title="When nothing can be divided">
+      <Section title="Fallback">
         <p>
-          While the flag is off, and for whom a split has no id: <Badge>{setting.off}</Badge>
+          While the flag is off, and for anybody who has no id to divide by: <Badge>{setting.off}</Badge>
         </p>
       </Section>
     </>

@@ -207,43 +207,44 @@ function RuleForm({ n, rule, variants, last, onChange, onRemove, onMove }: RuleP
               </Text>
             )}
             {group.map((clause, c) => (
-              <Group key={c} gap={6} mb={4} align="flex-start">
-                <Text size="sm" c="dimmed" w={28} mt={8}>
+              <div key={c} className="clause">
+                <Text className="word" size="sm" c="dimmed" mt={6}>
                   {c === 0 ? "if" : "and"}
                 </Text>
                 <TextInput
+                  className="what"
                   aria-label={`Attribute ${c + 1} of rule ${n}`}
                   placeholder="plan"
-                  w={150}
                   value={clause.attribute}
                   onChange={(e) => setGroup(g, replaced(group, c, { ...clause, attribute: e.currentTarget.value }))}
                 />
                 <Select
+                  className="test"
                   aria-label={`Test ${c + 1} of rule ${n}`}
                   data={OP_DATA}
-                  w={170}
                   value={clause.op}
                   allowDeselect={false}
                   onChange={(op) => setGroup(g, replaced(group, c, { ...clause, op: (op ?? "is") as Op }))}
                 />
                 <TagsInput
+                  className="values"
                   aria-label={`Values ${c + 1} of rule ${n}`}
-                  placeholder={clause.values.length ? undefined : "value, Enter"}
+                  placeholder={clause.values.length ? undefined : "Values"}
                   value={clause.values}
                   acceptValueOnBlur
-                  style={{ flex: 1, minWidth: 140 }}
                   onChange={(values) => setGroup(g, replaced(group, c, { ...clause, values }))}
                 />
                 <ActionIcon
+                  className="remove"
                   variant="subtle"
                   color="gray"
-                  size={36}
+                  size={32}
                   aria-label={`Remove test ${c + 1} of rule ${n}`}
                   onClick={() => setGroup(g, without(group, c))}
                 >
                   <IconX size={16} aria-hidden />
                 </ActionIcon>
-              </Group>
+              </div>
             ))}
             <Group gap={4} ml={34}>
               <Button

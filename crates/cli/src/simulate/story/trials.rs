@@ -42,10 +42,10 @@ pub(super) fn image_cdn(t: &mut Teller, end: Millis) -> Compared {
         }),
     );
     let widen = |share: u32, why: &str| json!({"flag": "image-cdn", "share": share, "why": why});
-    t.edit(t.at(0.09, 9.5), team, "rollout.widen", widen(2_500, "no complaints, and the cache is warm"));
+    t.edit(t.at(0.09, 9.5), team, "rollout.widen", widen(2_500, "the guard sees no harm in errors"));
     let until = t.at(0.13, 10.2);
     t.edit(until, team, "rollout.widen", widen(5_000, "half"));
-    let finish = json!({"flag": "image-cdn", "why": "images are faster and errors did not move"});
+    let finish = json!({"flag": "image-cdn", "why": "the guard saw no harm in errors up to half"});
     t.edit(t.at(0.2, 9.8), team, "rollout.finish", finish);
     // The last epoch's arms are of one ratio: from half to everybody.
     let done = t.from.min(end);
@@ -161,7 +161,7 @@ pub(super) fn recommendations(t: &mut Teller, end: Millis) -> Compared {
         "experiment.create",
         json!({
             "experiment": "recommendations", "name": "Recommendations",
-            "hypothesis": "Recommending from a visitor's own history makes orders larger. If it does, it replaces what is new.",
+            "hypothesis": "Recommending from a visitor's own history raises the revenue per user. If it does, it replaces what is new.",
             "flag": "recommendations", "control": "control", "metric": "revenue", "days": days, "effect": 1.0,
         }),
     );

@@ -1,0 +1,142 @@
+//! App intake: JSON as SDKs write it. They cut text where JavaScript counts, between the halves of a
+//! character, and write the half that is left as an escape that no UTF-8 has a byte for.
+
+use std::borrow::Cow;
+
+use serde::de::DeserializeOwned;
+
+/// What an SDK sent. A surrogate escape without its other half is read as U+FFFD, as every decoder of
+/// UTF-16 reads it: there is nothing else that UTF-8 could keep of it. A body without one costs nothing.
+///
+/// ```
+/// let text: String = bellwether_app::sdk_json(br#""Great product \ud83d""#).unwrap();
+/// assert_eq!(text, "Great product \u{fffd}");
+/// ```
+///
+/// # Errors
+/// When it is no JSON of that shape.
+pub fn sdk_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, serde_json::Error> {
+    read(&mut Cow::Borrowed(body))
+}
+
+/// The same, and from then on the body is without such escapes. Its length stays.
+pub(super) fn read<T: DeserializeOwned>(body: &mut Cow<'_, [u8]>) -> Result<T, serde_json::Error> {
+    serde_json::from_slice(body).or_else(|error| {
+        let halves = halves(body);
+        if halves.is_empty() {
+            return Err(error);
+        }
+        let bytes = body.to_mut();
+        for at in halves {
+            if let Some(digits) = bytes.get_mut(at..at + 4) {
+                digits.copy_from_slice(b"fffd");
+            }
+        }
+        serde_json::from_slice(body)
+    })
+}
+
+/// Where the digits of the surrogate escapes stand that have no other half.
+fn halves(body: &[u8]) -> Vec<usize> {
+    let mut found = Vec::new();
+    // Of the leading half that ended just before `at`.
+    let mut leading = None;
+    let mut at = 0;
+    while let Some(&byte) = body.get(at) {
+        let unit = if byte == b'\\' { unit(body, at) } else { None };
+        match (unit, leading.take()) {
+            (Some(0xdc00..=0xdfff), Some(_)) => {}
+            (unit, alone) => {
+                found.extend(alone);
+                match unit {
+                    Some(0xd800..=0xdbff) => leading = Some(at + 2),
+                    Some(0xdc00..=0xdfff) => found.push(at + 2),
+                    _ => {}
+                }
+            }
+        }
+        at += match (byte, unit) {
+            (_, Some(_)) => 6,
+            // What is escaped begins no escape.
+            (b'\\', None) => 2,
+            _ => 1,
+        };
+    }
+    found.extend(leading);
+    found
+}
+
+/// The UTF-16 unit of the escape `\uXXXX` that begins here.
+fn unit(body: &[u8], at: usize) -> Option<u16> {
+    let digits = body.get(at..at + 6)?.strip_prefix(b"\\u")?;
+    digits.iter().try_fold(0, |unit, &digit| {
+        let digit = char::from(digit).to_digit(16).and_then(|digit| u16::try_from(digit).ok())?;
+        Some(unit << 4 | digit)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    /// A piece of a text: what it stands for in UTF-16, and how it is written in JSON.
+    fn piece() -> impl Strategy<Value = (Vec<u16>, String)> {
+        let units = |text: &str| text.encode_utf16().collect::<Vec<_>>();
+        let half = prop_oneof![0xd800_u16..0xe000, Just(0xd83d), Just(0xde00), any::<u16>()];
+        prop_oneof![
+            4 => (half, any::<bool>()).prop_map(|(unit, upper)| {
+                (vec![unit], if upper { format!("\\u{unit:04X}") } else { format!("\\u{unit:04x}") })
+            }),
+            1 => Just((vec![0x5c], r"\\".to_owned())),
+            1 => Just((vec![0x22], r#"\""#.to_owned())),
+            1 => Just((vec![0x0a], r"\n".to_owned())),
+            2 => prop_oneof![Just("ud83d"), Just("u"), Just("d83d"), Just("😀"), Just(" "), Just("/")]
+                .prop_map(move |text| (units(text), text.to_owned())),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+        #[test]
+        fn a_text_is_what_a_decoder_of_utf_16_makes_of_it(pieces in proptest::collection::vec(piece(), 0..12)) {
+            let units = pieces.iter().flat_map(|(units, _)| units.iter().copied());
+            let wanted: String =
+                char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
+            let written: String = pieces.iter().map(|(_, written)| written.as_str()).collect();
+            let body = format!(r#"{{"{written}":["{written}",1]}}"#);
+            let mut bytes = Cow::Borrowed(body.as_bytes());
+            let read: Value = read(&mut bytes).unwrap();
+            prop_assert_eq!(&read, &serde_json::json!({ wanted.as_str(): [&wanted, 1] }));
+            prop_assert_eq!(bytes.len(), body.len());
+            // What was good already is not written anew.
+            prop_assert_eq!(
+                matches!(bytes, Cow::Borrowed(_)), serde_json::from_str::<Value>(&body).is_ok()
+            );
+        }
+
+        #[test]
+        fn other_bytes_are_refused_as_ever(body in proptest::collection::vec(
+            prop_oneof![Just(b'\\'), Just(b'u'), Just(b'd'), Just(b'8'), Just(b'"'), any::<u8>()], 0..24
+        )) {
+            let strict = serde_json::from_slice::<Value>(&body);
+            match (sdk_json::<Value>(&body), strict) {
+                (Ok(read), Ok(strict)) => prop_assert_eq!(read, strict),
+                (Ok(_), Err(_)) => prop_assert!(!halves(&body).is_empty()),
+                (Err(_), strict) => prop_assert!(strict.is_err()),
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_broken_beyond_a_half_stays_broken() {
+        for body in [r#""\ud83d"#, r#""\ud83""#, r#"{"a":"\ud83d",}"#, r"\ud83d", r#""\ud83d\x""#, "\\"] {
+            assert!(sdk_json::<Value>(body.as_bytes()).is_err(), "{body}");
+        }
+        assert_eq!(sdk_json::<String>(br#""\\ud83d""#).unwrap(), r"\ud83d");
+        assert_eq!(sdk_json::<String>(br#""\\\ud83d""#).unwrap(), "\\\u{fffd}");
+        assert_eq!(sdk_json::<String>(br#""\ud83d\ud83d\ude00\ude00""#).unwrap(), "\u{fffd}😀\u{fffd}");
+    }
+}

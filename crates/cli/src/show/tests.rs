@@ -1,0 +1,123 @@
+//! Cli: tables as people read them, held against whole outputs.
+
+#![allow(clippy::unwrap_used)]
+use super::*;
+use serde_json::json;
+
+fn shown(operation: &str, answer: Value, width: usize) -> String {
+    table(bellwether_app::find(operation).unwrap(), &answer, width).unwrap()
+}
+
+#[test]
+fn a_list_is_a_table_of_what_its_schema_says() {
+    let key = |id: &str, name: &str, scope: &str, environment: Value, revoked: Value| {
+        json!({"id": id, "name": name, "scope": scope, "environment": environment,
+            "created": 1_795_372_405_991_i64, "revoked": revoked})
+    };
+    let keys = json!({"keys": [
+        key("DFG1", "shop", "client", json!("production"), Value::Null),
+        key("Zz6o", "ops", "admin", Value::Null, json!(1_795_372_463_985_i64)),
+    ]});
+    insta::assert_snapshot!(shown("key.list", keys, 100), @"
+    id    name  scope   environment  revoked (UTC)     created (UTC)
+    DFG1  shop  client  production                     2026-11-22 18:33
+    Zz6o  ops   admin                2026-11-22 18:34  2026-11-22 18:33
+    ");
+
+    let events = json!({"seq": 968_437, "events": [
+        {"event": "visit", "count": 1_192_596, "first": 0, "last": 1_795_372_401_199_i64},
+        {"event": "signup", "count": 12, "first": 1_787_596_415_760_i64, "last": 1_795_372_401_199_i64},
+    ]});
+    insta::assert_snapshot!(shown("event.catalogue", events, 100), @"
+    event       count  first (UTC)       last (UTC)
+    visit   1,192,596  1970-01-01 00:00  2026-11-22 18:33
+    signup         12  2026-08-24 18:33  2026-11-22 18:33
+
+    seq 968437
+    ");
+}
+
+#[test]
+fn what_is_nested_is_a_column_and_what_repeats_is_left_out() {
+    let change = json!({
+        "about": {"subject": "flag", "key": "checkout"},
+        "by": {"kind": "person", "name": "Ana"},
+        "change": {"at": 1_795_372_405_991_i64, "by": {"actor": "person", "id": "OzE3"}, "revision": 43,
+            "edit": {"edit": "flag_toggled", "flag": "checkout"}, "why": "the \u{1b}[31mrelease"},
+        "sentence": "switched checkout on in production",
+    });
+    insta::assert_snapshot!(shown("change.list", json!({"changes": [change], "next": 43}), 140), @"
+    at (UTC)          key       by   sentence                            why               revision
+    2026-11-22 18:33  checkout  Ana  switched checkout on in production  the  [31mrelease        43
+
+    next 43
+    ");
+}
+
+#[test]
+fn an_event_is_shown_with_its_time_its_unit_and_its_properties() {
+    let event = json!({"event": "add_to_cart", "environment": "production", "time": 1_795_369_147_909_i64,
+        "properties": {"category": "bags", "price": 12.86}, "user_properties": {"plan": "guest"},
+        "who": {"both": {"device": "d-9f90", "user": "u-ac6d"}}, "insert_id": "cc40"});
+    insta::assert_snapshot!(shown("event.recent", json!({"events": [event]}), 140), @"
+    time (UTC)        event        environment  device  properties                 user
+    2026-11-22 17:39  add_to_cart  production   d-9f90  category=bags price=12.86  u-ac6d
+    ");
+}
+
+#[test]
+fn nothing_yet_is_said_and_one_thing_is_no_table() {
+    assert_eq!(shown("flag.list", json!({"flags": [], "revision": 2}), 100), "no flags yet");
+    let flag = bellwether_app::find("flag.get").unwrap();
+    assert!(table(flag, &json!({"flag": {}, "states": {}}), 100).is_none());
+    let guard = bellwether_app::find("guard.status").unwrap();
+    assert!(table(guard, &json!({"rollout": {}, "verdict": {}, "warnings": []}), 100).is_none());
+}
+
+#[test]
+fn a_narrow_terminal_cuts_cells_and_then_columns() {
+    let cells = |n: usize| {
+        vec![("key".to_owned(), Cell::text("k".repeat(n))), ("why".to_owned(), Cell::text("w".repeat(n)))]
+    };
+    for width in [30, 60, 100] {
+        let mut again = Table::default();
+        again.row(cells(5));
+        again.row(cells(80));
+        let text = again.text(width);
+        assert!(text.lines().all(|line| line.chars().count() <= width), "{width}:\n{text}");
+        assert_eq!(text.contains("why"), width > 30, "{text}");
+    }
+}
+
+#[test]
+fn a_list_of_flags_fits_and_says_their_states_whole() {
+    let flag = |key: &str, state: &str| {
+        json!({"flag": {"key": key, "name": "New checkout", "kind": "boolean", "created": 0}, "revision": 6,
+            "states": {"development": "off: everybody gets `control`", "production": state},
+            "changed": 1_795_379_159_670_i64, "changed_by": {"kind": "key", "name": "cli"}})
+    };
+    let flags = json!({"revision": 6, "flags": [
+        flag("checkout", "on: 50% get `control`, 50% get `treatment`"),
+        flag("new-checkout", "off: everybody gets `off`"),
+    ]});
+    insta::assert_snapshot!(shown("flag.list", flags.clone(), 100), @"
+    key           development                    production
+    checkout      off: everybody gets `control`  on: 50% get `control`, 50% get `treatment`
+    new-checkout  off: everybody gets `control`  off: everybody gets `off`
+
+    revision 6
+    ");
+    for width in [60, 80, 100, 125, 160] {
+        let text = shown("flag.list", flags.clone(), width);
+        assert!(text.lines().all(|line| line.chars().count() <= width), "{width}:\n{text}");
+    }
+}
+
+#[test]
+fn thousands_are_set_apart() {
+    for (number, text) in
+        [(0, "0"), (999, "999"), (1_000, "1,000"), (44_700, "44,700"), (1_234_567, "1,234,567")]
+    {
+        assert_eq!(thousands(number), text);
+    }
+}

@@ -1,0 +1,93 @@
+//! Ledger: what people write is of a length that others read, and shows as it is written.
+
+use super::*;
+
+/// The most characters of a name.
+const NAME: usize = 200;
+/// The most characters of a reason, a description or a hypothesis.
+const PROSE: usize = 10_000;
+/// The most characters of the id of a user or a device; events of longer ones are refused as well.
+const ID: usize = 1_024;
+
+pub(super) fn readable(proposed: &Proposed) -> Result<(), LedgerError> {
+    // A guard's halt waits for nothing, and its sentence is ours.
+    if !matches!(proposed.by, Actor::Guard { .. }) {
+        prose("the reason", &proposed.why)?;
+    }
+    match &proposed.edit {
+        Edit::EnvironmentCreated { environment } | Edit::EnvironmentSaved { environment } => {
+            name("the environment's name", &environment.name)?;
+        }
+        Edit::SegmentSaved { segment } => {
+            name("the segment's name", &segment.name)?;
+            prose("the segment's description", &segment.description)?;
+        }
+        Edit::LayerSaved { layer } => name("the layer's name", &layer.name)?,
+        Edit::HoldoutSaved { holdout } => name("the holdout's name", &holdout.name)?,
+        Edit::FlagCreated { flag } => {
+            name("the flag's name", &flag.name)?;
+            prose("the flag's description", &flag.description)?;
+            for variant in &flag.variants {
+                prose(&format!("the description of variant `{}`", variant.key), &variant.description)?;
+            }
+            flag.settings.values().try_for_each(rules)?;
+        }
+        Edit::FlagDescribed { name: new, description, .. } => {
+            name("the flag's name", new)?;
+            prose("the flag's description", description)?;
+        }
+        Edit::TargetingReplaced { setting, .. } => rules(setting)?,
+        Edit::MetricSaved { metric } => {
+            name("the metric's name", &metric.name)?;
+            prose("the metric's description", &metric.description)?;
+        }
+        Edit::ExperimentSaved { experiment } => {
+            name("the experiment's name", &experiment.name)?;
+            prose("the hypothesis", &experiment.hypothesis)?;
+        }
+        Edit::FlagToggled { .. }
+        | Edit::FlagTeamSet { .. }
+        | Edit::FlagLayerSet { .. }
+        | Edit::FlagSchemaSet { .. }
+        | Edit::SplitReshared { .. }
+        | Edit::FlagArchived { .. }
+        | Edit::RolloutSet { .. }
+        | Edit::ExperimentStarted { .. }
+        | Edit::ExperimentStopped { .. }
+        | Edit::ExperimentShipped { .. } => {}
+    }
+    let mut ids = proposed.lists.iter().flat_map(|(_, ids)| ids);
+    ids.try_for_each(|id| short("the id of a target", id, ID))
+}
+
+fn rules(setting: &Setting) -> Result<(), LedgerError> {
+    (1..).zip(&setting.rules).try_for_each(|(n, rule)| name(&format!("the name of rule {n}"), &rule.name))
+}
+
+/// One line. A name that moves the cursor of a terminal would show others something else.
+fn name(what: &str, text: &str) -> Result<(), LedgerError> {
+    if text.chars().any(char::is_control) {
+        return Err(refused(format!("{what} has a control character in it"), "write it in one line of text"));
+    }
+    short(what, text, NAME)
+}
+
+fn prose(what: &str, text: &str) -> Result<(), LedgerError> {
+    if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+        return Err(refused(
+            format!("{what} has a control character in it"),
+            "write it as text, in as many lines as you like",
+        ));
+    }
+    short(what, text, PROSE)
+}
+
+fn short(what: &str, text: &str, most: usize) -> Result<(), LedgerError> {
+    if text.chars().nth(most).is_some() {
+        return Err(refused(
+            format!("{what} is longer than `{most}` characters"),
+            "say it shorter, and keep the rest elsewhere",
+        ));
+    }
+    Ok(())
+}
