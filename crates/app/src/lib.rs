@@ -129,7 +129,12 @@ impl App {
             for (key, name, production) in
                 [("production", "Production", true), ("development", "Development", false)]
             {
-                let environment = Environment { key: key.parse()?, name: name.to_owned(), production };
+                let environment = Environment {
+                    key: key.parse()?,
+                    name: name.to_owned(),
+                    production,
+                    bucketing: Default::default(),
+                };
                 app.propose(
                     Proposed {
                         by: Actor::System,

@@ -143,6 +143,9 @@ impl App {
                     Subject::Flag(key) => ("flag", key.as_str()),
                     Subject::Metric(key) => ("metric", key.as_str()),
                     Subject::Experiment(key) => ("experiment", key.as_str()),
+                    Subject::Segment(key) => ("segment", key.as_str()),
+                    Subject::Layer(key) => ("layer", key.as_str()),
+                    Subject::Holdout(key) => ("holdout", key.as_str()),
                 };
                 let message = format!(
                     "{what} `{key}` was changed by {} at {at}: it is at revision `{newest}`, and this edit \

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bellwether_flags::{Evaluation, Ruleset, amplitude};
+use bellwether_flags::{Evaluation, Ids, Ruleset, Source, amplitude};
 use bellwether_ledger::State;
 use bellwether_model::experiment::ExperimentState;
 use bellwether_model::{Context, EnvironmentKey, FlagKey, Json, ListId, Millis, Revision, Serve, Unit};
@@ -71,6 +71,17 @@ impl Answer {
     }
 }
 
+/// Everything that a ruleset is compiled from.
+pub(crate) fn source<'a>(state: &'a State, lists: &'a dyn Fn(&ListId) -> Arc<Ids>) -> Source<'a> {
+    Source {
+        flags: state.flags.values().map(|flag| &flag.value).collect(),
+        segments: state.segments.values().map(|segment| &segment.value).collect(),
+        layers: state.layers.values().map(|layer| &layer.value).collect(),
+        holdouts: state.holdouts.values().map(|holdout| &holdout.value).collect(),
+        lists,
+    }
+}
+
 /// What compares each flag's variants in an environment now.
 fn trials(state: &State, environment: &EnvironmentKey) -> BTreeMap<FlagKey, String> {
     let mut trials = BTreeMap::new();
@@ -98,14 +109,20 @@ impl App {
             return Ok(());
         }
         let settings = state.flags.values().flat_map(|flag| flag.value.settings.values());
-        let cited = settings.flat_map(|setting| &setting.targets).map(|target| &target.list);
+        let targeted = settings.flat_map(|setting| &setting.targets).map(|target| &target.list);
+        let segmented = state.segments.values().flat_map(|segment| segment.value.lists());
+        let cited = targeted.chain(segmented);
         let lists: BTreeMap<_, _> =
             cited.filter_map(|id| Some((id.clone(), self.read_list(&before, id)?))).collect();
-        let targets = |id: &ListId| lists.get(id).cloned().unwrap_or_default();
+        let ids: BTreeMap<&ListId, Arc<Ids>> = lists
+            .iter()
+            .map(|(id, texts): (_, &Arc<[String]>)| (id, Arc::new(Ids::new(&texts[..]))))
+            .collect();
+        let nobody = Arc::new(Ids::new::<&str>([]));
+        let resolved = |id: &ListId| ids.get(id).unwrap_or(&nobody).clone();
         let mut environments = BTreeMap::new();
-        for key in state.environments.keys() {
-            let flags = state.flags.values().map(|flag| &flag.value);
-            let ruleset = Ruleset::compile(key, state.revision, flags, &targets)?;
+        for (key, environment) in &state.environments {
+            let ruleset = Ruleset::compile(&environment.value, state.revision, source(&state, &resolved))?;
             let tag = format!("{:016x}", ruleset.etag());
             let trials = trials(&state, key);
             // What serves the same keeps its place, so that its streams stay quiet.

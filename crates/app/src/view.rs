@@ -219,6 +219,15 @@ fn said(change: &Change) -> String {
     use bellwether_model::Edit as E;
     match &change.edit {
         E::EnvironmentCreated { environment } => format!("created environment {}", environment.key),
+        E::EnvironmentSaved { environment } => format!("changed environment {}", environment.key),
+        E::FlagTeamSet { flag, team: Some(team) } => format!("gave flag {flag} to team {team}"),
+        E::FlagTeamSet { flag, team: None } => format!("took flag {flag} from its team"),
+        E::FlagLayerSet { flag, layer: Some(layer) } => format!("put flag {flag} into layer {layer}"),
+        E::FlagLayerSet { flag, layer: None } => format!("took flag {flag} out of its layer"),
+        E::FlagSchemaSet { flag, .. } => format!("changed the schema of flag {flag}"),
+        E::SegmentSaved { segment } => format!("saved segment {}", segment.key),
+        E::LayerSaved { layer } => format!("saved layer {}", layer.key),
+        E::HoldoutSaved { holdout } => format!("saved holdout {}", holdout.key),
         E::FlagCreated { flag } => format!("created flag {} with {} variants", flag.key, flag.variants.len()),
         E::FlagDescribed { flag, .. } => format!("changed the name or the description of flag {flag}"),
         E::FlagToggled { flag, environment, on } => {

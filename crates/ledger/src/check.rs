@@ -47,6 +47,7 @@ impl Proposed {
         let settings: Vec<&Setting> = match &self.edit {
             Edit::FlagCreated { flag } => flag.settings.values().collect(),
             Edit::TargetingReplaced { setting, .. } => vec![setting],
+            Edit::SegmentSaved { segment } => return segment.lists().collect(),
             _ => vec![],
         };
         settings.into_iter().flat_map(|s| &s.targets).map(|t| &t.list).collect()
@@ -61,6 +62,10 @@ pub(crate) fn check(state: &State, proposed: &Proposed, at: Millis) -> Result<()
     texts::readable(proposed)?;
     match &proposed.edit {
         Edit::EnvironmentCreated { environment } => environment_created(state, environment)?,
+        Edit::EnvironmentSaved { environment } => environment_exists(state, &environment.key)?,
+        Edit::SegmentSaved { segment } => segment.check()?,
+        Edit::LayerSaved { layer: _ } => {}
+        Edit::HoldoutSaved { holdout } => holdout.check()?,
         Edit::FlagCreated { flag } => flag_created(state, flag)?,
         Edit::MetricSaved { metric } => metrics::saved(state, metric)?,
         Edit::ExperimentSaved { experiment } => experiments::saved(state, experiment)?,
@@ -76,6 +81,9 @@ pub(crate) fn check(state: &State, proposed: &Proposed, at: Millis) -> Result<()
         | Edit::TargetingReplaced { flag, .. }
         | Edit::SplitReshared { flag, .. }
         | Edit::FlagArchived { flag, .. }
+        | Edit::FlagTeamSet { flag, .. }
+        | Edit::FlagLayerSet { flag, .. }
+        | Edit::FlagSchemaSet { flag, .. }
         | Edit::RolloutSet { flag, .. } => flag_edited(state, flag, &proposed.edit, at)?,
     }
     reason(state, proposed)
@@ -133,7 +141,15 @@ fn reason(state: &State, proposed: &Proposed) -> Result<(), LedgerError> {
         |key: &ExperimentKey| state.experiments.get(key).map(|e| &e.value.environment).into_iter().collect();
     let touched: Vec<&EnvironmentKey> = match &proposed.edit {
         Edit::FlagCreated { flag } => flag.settings.keys().collect(),
-        Edit::FlagArchived { flag, .. } => flag_environments(flag),
+        Edit::FlagArchived { flag, .. }
+        | Edit::FlagTeamSet { flag, .. }
+        | Edit::FlagLayerSet { flag, .. }
+        | Edit::FlagSchemaSet { flag, .. } => flag_environments(flag),
+        Edit::EnvironmentSaved { environment } => vec![&environment.key],
+        // One definition for all environments.
+        Edit::SegmentSaved { .. } | Edit::LayerSaved { .. } | Edit::HoldoutSaved { .. } => {
+            state.environments.keys().collect()
+        }
         Edit::FlagToggled { environment, .. }
         | Edit::TargetingReplaced { environment, .. }
         | Edit::SplitReshared { environment, .. }

@@ -150,6 +150,9 @@ fn subject_words(subject: &Subject) -> String {
         Subject::Flag(key) => format!("flag `{key}`"),
         Subject::Metric(key) => format!("metric `{key}`"),
         Subject::Experiment(key) => format!("experiment `{key}`"),
+        Subject::Segment(key) => format!("segment `{key}`"),
+        Subject::Layer(key) => format!("layer `{key}`"),
+        Subject::Holdout(key) => format!("holdout `{key}`"),
     }
 }
 

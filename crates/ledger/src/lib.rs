@@ -20,7 +20,7 @@
 //! let dir = tempfile::tempdir().unwrap();
 //! let ledger = Ledger::open(&dir.path().join("ledger.sqlite")).unwrap();
 //! let environment =
-//!     Environment { key: "production".parse().unwrap(), name: "Production".into(), production: true };
+//!     serde_json::from_str(r#"{"key": "production", "name": "Production", "production": true}"#).unwrap();
 //! let proposed = Proposed {
 //!     by: Actor::System,
 //!     why: "first start".into(),

@@ -212,5 +212,8 @@ pub(crate) fn subject_text(subject: &Subject) -> String {
         Subject::Flag(key) => format!("flag/{key}"),
         Subject::Metric(key) => format!("metric/{key}"),
         Subject::Experiment(key) => format!("experiment/{key}"),
+        Subject::Segment(key) => format!("segment/{key}"),
+        Subject::Layer(key) => format!("layer/{key}"),
+        Subject::Holdout(key) => format!("holdout/{key}"),
     }
 }

@@ -6,8 +6,9 @@ use std::ops::Deref;
 
 use bellwether_model::experiment::ExperimentState;
 use bellwether_model::{
-    Actor, Change, Edit, Environment, EnvironmentKey, Experiment, ExperimentKey, Flag, FlagKey, Metric,
-    MetricKey, Millis, Revision, Serve, Split, Subject,
+    Actor, Change, Edit, Environment, EnvironmentKey, Experiment, ExperimentKey, Flag, FlagKey, Holdout,
+    HoldoutKey, Layer, LayerKey, Metric, MetricKey, Millis, Revision, Segment, SegmentKey, Serve, Split,
+    Subject,
 };
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +55,15 @@ pub struct State {
     pub metrics: BTreeMap<MetricKey, Versioned<Metric>>,
     /// Experiments by key, in every state.
     pub experiments: BTreeMap<ExperimentKey, Versioned<Experiment>>,
+    /// Segments of users by key, archived ones included.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub segments: BTreeMap<SegmentKey, Versioned<Segment>>,
+    /// Layers by key, archived ones included.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub layers: BTreeMap<LayerKey, Versioned<Layer>>,
+    /// Holdouts by key, archived ones included.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub holdouts: BTreeMap<HoldoutKey, Versioned<Holdout>>,
 }
 
 impl State {
@@ -62,7 +72,7 @@ impl State {
     pub fn apply(&mut self, change: &Change) -> bool {
         self.revision = change.revision;
         match &change.edit {
-            Edit::EnvironmentCreated { environment } => {
+            Edit::EnvironmentCreated { environment } | Edit::EnvironmentSaved { environment } => {
                 self.environments
                     .insert(environment.key.clone(), Versioned::new(environment.clone(), change));
                 true
@@ -79,7 +89,22 @@ impl State {
                 self.experiments.insert(experiment.key.clone(), Versioned::new(experiment.clone(), change));
                 true
             }
+            Edit::SegmentSaved { segment } => {
+                self.segments.insert(segment.key.clone(), Versioned::new(segment.clone(), change));
+                true
+            }
+            Edit::LayerSaved { layer } => {
+                self.layers.insert(layer.key.clone(), Versioned::new(layer.clone(), change));
+                true
+            }
+            Edit::HoldoutSaved { holdout } => {
+                self.holdouts.insert(holdout.key.clone(), Versioned::new(holdout.clone(), change));
+                true
+            }
             Edit::FlagDescribed { flag, .. }
+            | Edit::FlagTeamSet { flag, .. }
+            | Edit::FlagLayerSet { flag, .. }
+            | Edit::FlagSchemaSet { flag, .. }
             | Edit::FlagToggled { flag, .. }
             | Edit::TargetingReplaced { flag, .. }
             | Edit::SplitReshared { flag, .. }
@@ -131,6 +156,9 @@ impl State {
             Subject::Flag(key) => of(self.flags.get(key)),
             Subject::Metric(key) => of(self.metrics.get(key)),
             Subject::Experiment(key) => of(self.experiments.get(key)),
+            Subject::Segment(key) => of(self.segments.get(key)),
+            Subject::Layer(key) => of(self.layers.get(key)),
+            Subject::Holdout(key) => of(self.holdouts.get(key)),
         }
     }
 
@@ -179,6 +207,18 @@ pub(crate) fn amend(flag: &mut Flag, edit: &Edit, at: Millis) -> bool {
             flag.archived = *archived;
             true
         }
+        Edit::FlagTeamSet { team, .. } => {
+            flag.team.clone_from(team);
+            true
+        }
+        Edit::FlagLayerSet { layer, .. } => {
+            flag.layer.clone_from(layer);
+            true
+        }
+        Edit::FlagSchemaSet { schema, .. } => {
+            flag.schema.clone_from(schema);
+            true
+        }
         Edit::FlagToggled { environment, on, .. } => {
             flag.settings.get_mut(environment).map(|setting| setting.on = *on).is_some()
         }
@@ -213,6 +253,10 @@ pub(crate) fn amend(flag: &mut Flag, edit: &Edit, at: Millis) -> bool {
             }
         }
         Edit::EnvironmentCreated { .. }
+        | Edit::EnvironmentSaved { .. }
+        | Edit::SegmentSaved { .. }
+        | Edit::LayerSaved { .. }
+        | Edit::HoldoutSaved { .. }
         | Edit::FlagCreated { .. }
         | Edit::MetricSaved { .. }
         | Edit::ExperimentSaved { .. }

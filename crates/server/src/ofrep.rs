@@ -144,7 +144,7 @@ fn answered(answer: Answer) -> Result<Value, Failure> {
     };
     let (code, field) = match unit {
         Unit::User => ("TARGETING_KEY_MISSING", "targetingKey"),
-        Unit::Device => ("INVALID_CONTEXT", unit.attribute()),
+        unit => ("INVALID_CONTEXT", unit.attribute()),
     };
     let details = format!(
         "flag `{}` divides by `{field}`, which the context does not have; send it as text",

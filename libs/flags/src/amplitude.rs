@@ -2,14 +2,21 @@
 //! with [`Ruleset::evaluate`] on every user; [`variant`] is the same answer given by the server; and
 //! [`context`] is the user that both speak of.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use bellwether_model::flag::Kind;
-use bellwether_model::{Context, FlagKey, Json, Revision};
+use bellwether_model::{
+    Bucketing, Clause, Context, FlagKey, Json, ListId, Revision, SegmentKey, Unit, VariantKey,
+};
 use serde_json::{Map, json};
 
 use crate::bucket::threshold;
 use crate::evaluate::Evaluation;
 use crate::format::{Amplitude, amplitude};
-use crate::ruleset::{Arm, Compiled, Condition, Outcome, Ruleset, Segment, Serves, When};
+use crate::ids::Ids;
+use crate::javascript;
+use crate::pattern;
+use crate::ruleset::{Arm, Branch, Compiled, Condition, Gate, Members, Outcome, Part, Ruleset, Serves, When};
 use crate::test::NONE;
 use crate::text;
 
@@ -38,8 +45,12 @@ const FIELDS: [&str; 17] = [
 /// The flags of a ruleset as Amplitude's evaluation flags.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Export {
-    /// Flags that the format says exactly, as `EvaluationFlag` objects.
+    /// Flags that the format says exactly, as `EvaluationFlag` objects. Layers, holdouts and segments
+    /// are among them as flags of their own (`layer:checkout`, `holdout:global`, `segment:staff`), on
+    /// which the others depend; SDKs hide their variants.
     pub flags: Vec<Json>,
+    /// Lists that are too long to be written out: SDKs load them as cohorts whose id is the list's.
+    pub cohorts: Vec<ListId>,
     /// Flags that it cannot say, each with the reason.
     pub left_out: Vec<(FlagKey, String)>,
 }
@@ -48,22 +59,56 @@ pub struct Export {
 ///
 /// Segments that serve one variant and those of rules carry `trackExposure: false`, and so do variants
 /// that are only the rest of the default's split: nothing is compared there, so the SDKs need not report
-/// it. No variant is marked `default`, because SDKs hide default variants and Bellwether serves them.
+/// it. No variant of a flag is marked `default`, because SDKs hide default variants and Bellwether serves
+/// them.
 pub fn export(ruleset: &Ruleset) -> Export {
-    let mut out = Export { flags: Vec::new(), left_out: Vec::new() };
-    for flag in ruleset.flags() {
-        match flag_json(flag, ruleset.revision()) {
-            Ok(json) => out.flags.push(json),
-            Err(reason) => out.left_out.push((flag.key.clone(), reason)),
+    if ruleset.bucketing() == Bucketing::Cbor {
+        let reason = "its SDKs hash UTF-8, and this environment hashes CBOR";
+        let left_out = ruleset.keys().map(|key| (key.clone(), reason.to_owned())).collect();
+        return Export { flags: Vec::new(), cohorts: Vec::new(), left_out };
+    }
+    let segments: BTreeMap<&SegmentKey, Result<Said, String>> = ruleset
+        .segments()
+        .iter()
+        .map(|members| (&members.key, segment_flag(members, ruleset.revision())))
+        .collect();
+    let mut said: BTreeMap<&FlagKey, Result<Said, String>> = ruleset
+        .flags()
+        .iter()
+        .map(|flag| (&flag.key, flag_json(flag, &segments, ruleset.revision())))
+        .collect();
+    // What needs a flag that is left out is left out, too. Prerequisites make no circles.
+    loop {
+        let orphan = ruleset.flags().iter().find_map(|flag| {
+            let mut parents = said.get(&flag.key)?.as_ref().ok().map(|_| flag.parents())?;
+            let lost = parents.find(|key| matches!(said.get(key), Some(Err(_))))?;
+            Some((&flag.key, format!("it needs flag `{lost}`, which is left out")))
+        });
+        let Some((flag, reason)) = orphan else { break };
+        said.insert(flag, Err(reason));
+    }
+    let mut out = Export { flags: Vec::new(), cohorts: Vec::new(), left_out: Vec::new() };
+    let mut helpers: BTreeMap<String, Json> = BTreeMap::new();
+    let mut cohorts = BTreeSet::new();
+    for (key, flag) in said {
+        match flag {
+            Ok(said) => {
+                helpers.extend(said.helpers);
+                cohorts.extend(said.cohorts);
+                out.flags.push(said.flag);
+            }
+            Err(reason) => out.left_out.push((key.clone(), reason)),
         }
     }
+    out.flags.extend(helpers.into_values());
+    out.cohorts.extend(cohorts);
     out
 }
 
 /// One answer as an entry of vardata: what the official SDK makes of the export for the same user.
 pub fn variant(evaluation: &Evaluation<'_>) -> Json {
     let mut metadata = flag_metadata(evaluation.compiled, evaluation.revision);
-    metadata.extend(segment_metadata(evaluation.segment));
+    metadata.extend(branch_metadata(evaluation.branch));
     let mut variant = variant_json(evaluation.compiled.kind, evaluation.outcome);
     metadata.extend(variant_metadata(evaluation.outcome));
     variant.insert("metadata".to_owned(), metadata.into());
@@ -93,14 +138,94 @@ pub fn context(user: &Map<String, Json>) -> Context {
     Context::new(key.as_deref(), attributes)
 }
 
-fn flag_json(flag: &Compiled, revision: Revision) -> Result<Json, String> {
-    let mut segments = Vec::with_capacity(flag.conditional.len() + 1);
-    for (when, segment) in &flag.conditional {
-        let mut json = segment_json(flag, segment);
-        json.insert("conditions".to_owned(), conditions(flag, when)?);
-        segments.push(json);
+/// A flag in the format, with what it depends on.
+#[derive(Debug, Clone)]
+struct Said {
+    flag: Json,
+    /// Flags that stand for layers, holdouts and segments, by key.
+    helpers: BTreeMap<String, Json>,
+    cohorts: BTreeSet<ListId>,
+}
+
+impl Compiled {
+    /// The flags that it needs and that are in the ruleset.
+    fn parents(&self) -> impl Iterator<Item = &FlagKey> {
+        self.branches.iter().filter_map(|branch| match &branch.when {
+            When::Unmet(parent) if parent.at.is_some() => Some(&parent.flag),
+            _ => None,
+        })
     }
-    segments.push(segment_json(flag, &flag.otherwise));
+}
+
+fn flag_json(
+    flag: &Compiled,
+    segments: &BTreeMap<&SegmentKey, Result<Said, String>>,
+    revision: Revision,
+) -> Result<Said, String> {
+    let (mut helpers, mut cohorts) = (BTreeMap::new(), BTreeSet::new());
+    let mut dependencies: BTreeSet<String> = flag.parents().map(ToString::to_string).collect();
+    let mut branches = Vec::with_capacity(flag.branches.len() + 1);
+    for branch in &flag.branches {
+        let mut depend = |key: String, helper: Json| {
+            helpers.insert(key.clone(), helper);
+            dependencies.insert(key.clone());
+            key
+        };
+        let conditions = match &branch.when {
+            When::Always => json!([[]]),
+            When::Unmet(parent) => {
+                let spelt = |key: &VariantKey| key.as_str().to_ascii_lowercase();
+                if parent.variants.iter().any(|v| matches!(&*spelt(v), "true" | "false")) {
+                    return Err(format!(
+                        "it needs a variant of flag `{}` that is named like a truth value, which its SDKs know in any spelling",
+                        parent.flag
+                    ));
+                }
+                json!([[result(parent.flag.as_str(), "is not", &parent.variants)]])
+            }
+            When::Listed { list, ids } => {
+                json!([[listed(list, ids, flag.unit, &mut cohorts)?]])
+            }
+            When::Within(gate) => {
+                let Part::Holdout(key) = &branch.part else { return Err(unsaid(branch)) };
+                let key = format!("holdout:{key}");
+                let key = depend(key.clone(), gate_flag(&key, "holdout-group", HELD, gate, revision));
+                json!([[result(&key, "is", &[HELD])]])
+            }
+            When::Outside(gate) => {
+                let Part::Layer(key) = &branch.part else { return Err(unsaid(branch)) };
+                // Each flag has a helper of its own for its part: the parts are disjoint.
+                let key = format!("layer:{key}:{}", flag.key);
+                let key =
+                    depend(key.clone(), gate_flag(&key, "mutual-exclusion-group", INSIDE, gate, revision));
+                json!([[result(&key, "is not", &[INSIDE])]])
+            }
+            When::Any(groups) => {
+                let mut said = Vec::with_capacity(groups.len());
+                for group in groups {
+                    let mut conditions = Vec::with_capacity(group.len());
+                    for condition in group {
+                        conditions.push(match condition {
+                            Condition::Clause(tested) => clause(&tested.source)?,
+                            Condition::Segment { members, not } => {
+                                let segment = segments.get(&members.key).ok_or_else(|| unsaid(branch))?;
+                                let segment = segment.as_ref().map_err(Clone::clone)?;
+                                cohorts.extend(segment.cohorts.iter().cloned());
+                                let key = depend(format!("segment:{}", members.key), segment.flag.clone());
+                                result(&key, if *not { "is not" } else { "is" }, &[INSIDE])
+                            }
+                        });
+                    }
+                    said.push(conditions);
+                }
+                json!(said)
+            }
+        };
+        let mut json = branch_json(flag, branch);
+        json.insert("conditions".to_owned(), conditions);
+        branches.push(json);
+    }
+    branches.push(branch_json(flag, &flag.otherwise));
     let variants: Map<String, Json> = flag
         .variants
         .iter()
@@ -113,23 +238,98 @@ fn flag_json(flag: &Compiled, revision: Revision) -> Result<Json, String> {
             (outcome.key.to_string(), json.into())
         })
         .collect();
-    Ok(json!({
+    let mut json = json!({
         "key": flag.key,
         "variants": variants,
-        "segments": segments,
+        "segments": branches,
         "metadata": flag_metadata(flag, revision),
-    }))
+    });
+    if !dependencies.is_empty() {
+        json["dependencies"] = json!(dependencies);
+    }
+    Ok(Said { flag: json, helpers, cohorts })
 }
 
-fn segment_json(flag: &Compiled, segment: &Segment) -> Map<String, Json> {
+fn unsaid(branch: &Branch) -> String {
+    format!("its part `{}` has no form here", branch.name)
+}
+
+/// What a helper answers for those inside, and for those who are not but whose answer is known.
+const INSIDE: &str = "in";
+const BESIDE: &str = "out";
+const HELD: &str = "held";
+
+/// A test of what another flag has answered.
+fn result(flag: &str, op: &str, values: &[impl serde::Serialize]) -> Json {
+    json!({"selector": ["result", flag, "key"], "op": op, "values": values})
+}
+
+/// A flag that says who is in a part of the population. Nobody else has a variant of it.
+fn gate_flag(key: &str, kind: &str, variant: &str, gate: &Gate, revision: Revision) -> Json {
+    let ranges: Vec<Json> =
+        gate.spans.iter().map(|span| json!({"variant": variant, "range": span.positions})).collect();
+    let segment = json!({
+        "bucket": {
+            "selector": unit_selector(gate.unit),
+            "salt": gate.salted.salt(),
+            "allocations": [{"range": [0, 100], "distributions": ranges}],
+        },
+        "metadata": {"segmentName": kind, "trackExposure": false},
+    });
+    helper_json(key, kind, &[variant], vec![segment], revision)
+}
+
+/// A flag that says who is in a segment of users.
+fn segment_flag(members: &Members, revision: Revision) -> Result<Said, String> {
+    let inside = |e: String| format!("segment `{}`: {e}", members.key);
+    let mut cohorts = BTreeSet::new();
+    let mut segments = Vec::new();
+    for (list, variant) in [(&members.included, INSIDE), (&members.excluded, BESIDE)] {
+        if let Some((list, ids)) = list {
+            let condition = listed(list, ids, members.unit, &mut cohorts).map_err(inside)?;
+            segments.push(json!({"conditions": [[condition]], "variant": variant}));
+        }
+    }
+    if !members.groups.is_empty() {
+        let groups: Result<Vec<Vec<Json>>, String> = members
+            .groups
+            .iter()
+            .map(|group| group.iter().map(|tested| clause(&tested.source)).collect())
+            .collect();
+        segments.push(json!({"conditions": groups.map_err(inside)?, "variant": INSIDE}));
+    }
+    let key = format!("segment:{}", members.key);
+    let flag = helper_json(&key, "segment", &[INSIDE, BESIDE], segments, revision);
+    Ok(Said { flag, helpers: BTreeMap::new(), cohorts })
+}
+
+/// A flag that only others ask: marked as a default, so that SDKs do not show it.
+fn helper_json(key: &str, kind: &str, variants: &[&str], segments: Vec<Json>, revision: Revision) -> Json {
+    let variant = |key: &str| json!({"key": key, "value": key, "metadata": {"default": true}});
+    let variants: Map<String, Json> = variants.iter().map(|key| ((*key).to_owned(), variant(key))).collect();
+    json!({
+        "key": key,
+        "variants": variants,
+        "segments": segments,
+        "metadata": {
+            "deployed": false,
+            "evaluationMode": "local",
+            "flagType": kind,
+            "flagVersion": revision.0,
+            "trackExposure": false,
+        },
+    })
+}
+
+fn branch_json(flag: &Compiled, branch: &Branch) -> Map<String, Json> {
     let mut json = Map::new();
-    json.insert("metadata".to_owned(), segment_metadata(segment).into());
-    let variant = match &segment.serves {
+    json.insert("metadata".to_owned(), branch_metadata(branch).into());
+    let variant = match &branch.serves {
         Serves::One(outcome) => outcome,
-        Serves::Split { salt, arms, .. } => {
+        Serves::Split { salted, arms } => {
             let bucket = json!({
-                "selector": ["context", "user", flag.unit.attribute()],
-                "salt": salt,
+                "selector": unit_selector(flag.unit),
+                "salt": salted.salt(),
                 "allocations": [{"range": [0, 100], "distributions": distributions(arms)}],
             });
             json.insert("bucket".to_owned(), bucket);
@@ -151,34 +351,46 @@ fn distributions(arms: &[Arm]) -> Vec<Json> {
     distributions
 }
 
-fn conditions(flag: &Compiled, when: &When) -> Result<Json, String> {
-    match when {
-        When::Listed { ids, .. } => {
-            if ids.iter().any(|id| id == NONE) {
-                return Err(format!("the target `{NONE}` means \"no id\" in Amplitude's format"));
-            }
-            let selector = ["context", "user", flag.unit.attribute()];
-            Ok(json!([[{"selector": selector, "op": "is", "values": &ids[..]}]]))
+/// Whether the unit is on a list: written out where it is short, else as a cohort.
+fn listed(list: &ListId, ids: &Ids, unit: Unit, cohorts: &mut BTreeSet<ListId>) -> Result<Json, String> {
+    match ids.texts() {
+        Some(texts) if texts.iter().any(|id| id == NONE) => {
+            Err(format!("the id `{NONE}` on a list means \"no id\" in Amplitude's format"))
         }
-        When::Any(groups) => {
-            let group = |group: &[Condition]| group.iter().map(condition).collect::<Result<Vec<_>, _>>();
-            Ok(groups.iter().map(|g| group(g)).collect::<Result<Vec<_>, _>>()?.into())
+        Some(texts) => Ok(json!({"selector": unit_selector(unit), "op": "is", "values": texts})),
+        None if unit != Unit::User => Err(format!(
+            "a list of {} ids is a cohort, and its SDKs load cohorts of users only, not by `{}`",
+            ids.len(),
+            unit.attribute()
+        )),
+        None if ids.says_truth() => {
+            Err("a long list with the id `true` or `false`, which a cohort knows in one spelling only"
+                .to_owned())
+        }
+        None => {
+            cohorts.insert(list.clone());
+            let selector = ["context", "user", "cohort_ids"];
+            Ok(json!({"selector": selector, "op": "set contains any", "values": [list]}))
         }
     }
 }
 
-fn condition(condition: &Condition) -> Result<Json, String> {
-    let clause = &condition.source;
+fn clause(clause: &Clause) -> Result<Json, String> {
     let selector = selector(&clause.attribute)?;
-    let Some(said) = amplitude(clause.op) else {
-        return Err(format!("Amplitude's format has no operator `{:?}`", clause.op));
+    let search = |negated, patterns: Vec<String>| {
+        let op = if negated { "regex does not match" } else { "regex match" };
+        json!({"selector": selector, "op": op, "values": patterns})
     };
-    Ok(match said {
+    let unsaid = || format!("Amplitude's format has no operator `{}`", clause.op.word());
+    Ok(match amplitude(clause.op).ok_or_else(unsaid)? {
         Amplitude::Op(op) => json!({"selector": selector, "op": op, "values": clause.values}),
-        Amplitude::Search { before, after } => {
+        Amplitude::Search { negated, before, after } => {
             let patterns = clause.values.iter().map(|v| format!("{before}{}{after}", literally(v)));
-            let patterns: Vec<_> = patterns.collect();
-            json!({"selector": selector, "op": "regex match", "values": patterns})
+            search(negated, patterns.collect())
+        }
+        Amplitude::Pattern { negated } => {
+            let patterns = clause.values.iter().map(|v| pattern::portable(v));
+            search(negated, patterns.collect::<Result<_, _>>()?)
         }
     })
 }
@@ -187,12 +399,17 @@ fn condition(condition: &Condition) -> Result<Json, String> {
 fn literally(text: &str) -> String {
     let mut pattern = String::with_capacity(text.len() + 4);
     for c in text.chars() {
-        if matches!(c, '\\' | '^' | '$' | '.' | '|' | '?' | '*' | '+' | '(' | ')' | '[' | ']' | '{' | '}') {
-            pattern.push('\\');
-        }
-        pattern.push(c);
+        pattern::literally(c, &mut pattern);
     }
     pattern
+}
+
+/// Where Amplitude's engine finds the id of a unit.
+fn unit_selector(unit: Unit) -> Vec<&'static str> {
+    match unit {
+        Unit::User | Unit::Device => vec!["context", "user", unit.attribute()],
+        Unit::Session | Unit::Account => vec!["context", "user", "user_properties", unit.attribute()],
+    }
 }
 
 /// Where Amplitude's engine finds an attribute.
@@ -201,80 +418,14 @@ fn selector(attribute: &str) -> Result<Vec<&str>, String> {
         return Ok(vec!["context", "user", "user_id"]);
     }
     let mut selector = vec!["context", "user"];
-    for (depth, step) in attribute.split('.').enumerate() {
+    for (depth, step) in javascript::steps(attribute)?.enumerate() {
         if depth == 0 && !FIELDS.contains(&step) {
             selector.push("user_properties");
-        }
-        if step.is_empty() {
-            return Err(format!("the attribute `{attribute}` has an empty step, which its SDKs never find"));
-        }
-        let index = depth > 0 && (step.bytes().all(|b| b.is_ascii_digit()) || LIST_MEMBERS.contains(&step));
-        if index || OBJECT_MEMBERS.contains(&step) {
-            return Err(format!(
-                "the attribute `{attribute}` has the step `{step}`, which JavaScript finds where there is no such property"
-            ));
         }
         selector.push(step);
     }
     Ok(selector)
 }
-
-/// What every object has in JavaScript without being given it.
-const OBJECT_MEMBERS: [&str; 12] = [
-    "__defineGetter__",
-    "__defineSetter__",
-    "__lookupGetter__",
-    "__lookupSetter__",
-    "__proto__",
-    "constructor",
-    "hasOwnProperty",
-    "isPrototypeOf",
-    "propertyIsEnumerable",
-    "toLocaleString",
-    "toString",
-    "valueOf",
-];
-
-/// What every list has besides.
-const LIST_MEMBERS: [&str; 37] = [
-    "at",
-    "concat",
-    "copyWithin",
-    "entries",
-    "every",
-    "fill",
-    "filter",
-    "find",
-    "findIndex",
-    "findLast",
-    "findLastIndex",
-    "flat",
-    "flatMap",
-    "forEach",
-    "includes",
-    "indexOf",
-    "join",
-    "keys",
-    "lastIndexOf",
-    "length",
-    "map",
-    "pop",
-    "push",
-    "reduce",
-    "reduceRight",
-    "reverse",
-    "shift",
-    "slice",
-    "some",
-    "sort",
-    "splice",
-    "toReversed",
-    "toSorted",
-    "toSpliced",
-    "unshift",
-    "values",
-    "with",
-];
 
 /// `value` is text, as Amplitude's flags have it: the variant's own text or number, and the
 /// variant's key where the value is a boolean or JSON. `payload` is the value itself.
@@ -300,9 +451,9 @@ fn flag_metadata(flag: &Compiled, revision: Revision) -> Map<String, Json> {
     ])
 }
 
-fn segment_metadata(segment: &Segment) -> Map<String, Json> {
-    let mut metadata = Map::from_iter([("segmentName".to_owned(), segment.name.to_string().into())]);
-    if !segment.compares() {
+fn branch_metadata(branch: &Branch) -> Map<String, Json> {
+    let mut metadata = Map::from_iter([("segmentName".to_owned(), branch.name.to_string().into())]);
+    if !branch.compares() {
         metadata.insert("trackExposure".to_owned(), false.into());
     }
     metadata

@@ -1,5 +1,7 @@
-//! Flags: where a unit stands in a split. MurmurHash3 x86 32 over `salt/unit`, and thresholds that
+//! Flags: where a unit stands in a split, a layer or a holdout. MurmurHash3 x86 32 over `salt/unit`, and thresholds that
 //! are exact in integers, so that every SDK that hashes UTF-8 puts the unit in the same place.
+
+use bellwether_model::Bucketing;
 
 /// The number of positions: a position is below this.
 const POSITIONS: u32 = 42_949_673;
@@ -7,7 +9,8 @@ const POSITIONS: u32 = 42_949_673;
 /// Where a unit stands.
 ///
 /// ```
-/// let bucket = bellwether_flags::bucket("checkout-v2:a1", "user-42");
+/// use bellwether_model::Bucketing;
+/// let bucket = bellwether_flags::bucket(Bucketing::Utf8, "checkout-v2:a1", "user-42");
 /// assert_eq!((bucket.hash, bucket.position()), (815_771_390, 8_157_713));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,9 +32,9 @@ impl Bucket {
     }
 }
 
-/// Where `unit` stands in the split with this salt.
-pub fn bucket(salt: &str, unit: &str) -> Bucket {
-    Salted::new(salt).bucket(unit)
+/// Where `unit` stands in the split with this salt, in an environment with this bucketing.
+pub fn bucket(bucketing: Bucketing, salt: &str, unit: &str) -> Bucket {
+    Salted::new(bucketing, salt).bucket(unit)
 }
 
 /// The first position that no longer belongs to the first `points` basis points.
@@ -47,21 +50,53 @@ pub const fn threshold(points: u16) -> u32 {
     threshold
 }
 
-/// A salt that is already hashed up to the slash; only the unit is left to do.
+/// A salt that is ready to be joined with a unit.
+#[derive(Debug, Clone)]
+pub(crate) struct Salted {
+    salt: Box<str>,
+    hashed: Hashed,
+}
+
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Salted(Murmur3);
+enum Hashed {
+    /// The salt and the slash are hashed; only the unit is left to do.
+    Utf8(Murmur3),
+    /// The text begins with its length, so nothing can be hashed before the unit is known.
+    Cbor,
+}
 
 impl Salted {
-    pub(crate) fn new(salt: &str) -> Self {
-        let mut hash = Murmur3::default();
-        hash.write(salt.as_bytes());
-        hash.write(b"/");
-        Self(hash)
+    pub(crate) fn new(bucketing: Bucketing, salt: &str) -> Self {
+        let hashed = match bucketing {
+            Bucketing::Utf8 => {
+                let mut hash = Murmur3::default();
+                hash.write(salt.as_bytes());
+                hash.write(b"/");
+                Hashed::Utf8(hash)
+            }
+            Bucketing::Cbor => Hashed::Cbor,
+        };
+        Self { salt: salt.into(), hashed }
     }
 
-    pub(crate) fn bucket(mut self, unit: &str) -> Bucket {
-        self.0.write(unit.as_bytes());
-        Bucket { hash: self.0.finish() }
+    pub(crate) fn salt(&self) -> &str {
+        &self.salt
+    }
+
+    #[inline]
+    pub(crate) fn bucket(&self, unit: &str) -> Bucket {
+        let mut hash = match self.hashed {
+            Hashed::Utf8(hash) => hash,
+            Hashed::Cbor => {
+                let mut hash = Murmur3::default();
+                hash.write_text_header(self.salt.len() + 1 + unit.len());
+                hash.write(self.salt.as_bytes());
+                hash.write(b"/");
+                hash
+            }
+        };
+        hash.write(unit.as_bytes());
+        Bucket { hash: hash.finish() }
     }
 }
 
@@ -75,25 +110,43 @@ struct Murmur3 {
 }
 
 impl Murmur3 {
-    fn write(&mut self, mut bytes: &[u8]) {
-        while !self.length.is_multiple_of(4) || bytes.len() < 4 {
-            let Some((first, rest)) = bytes.split_first() else { return };
-            self.tail |= u32::from(*first) << (self.length % 4 * 8);
-            self.length = self.length.wrapping_add(1);
-            if self.length.is_multiple_of(4) {
-                self.block(self.tail);
-                self.tail = 0;
-            }
-            bytes = rest;
-        }
+    /// Takes in whole blocks, each made of what is left from before and of what is new, so that it does
+    /// not matter where the pieces of the input meet.
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) {
+        let shift = self.length % 4 * 8;
+        let mut tail = u64::from(self.tail);
         let (blocks, rest) = bytes.as_chunks::<4>();
         for block in blocks {
-            self.block(u32::from_le_bytes(*block));
-            self.length = self.length.wrapping_add(4);
+            let joined = tail | u64::from(u32::from_le_bytes(*block)) << shift;
+            self.block(low(joined));
+            tail = joined >> 32;
         }
-        if !rest.is_empty() {
-            self.write(rest);
+        let joined = tail | rest.iter().rev().fold(0, |n, b| n << 8 | u64::from(*b)) << shift;
+        #[allow(clippy::cast_possible_truncation)]
+        let count = rest.len() as u32 * 8 + shift;
+        self.tail = low(joined);
+        if count >= 32 {
+            self.block(low(joined));
+            self.tail = low(joined >> 32);
         }
+        #[allow(clippy::cast_possible_truncation)]
+        let written = bytes.len() as u32;
+        self.length = self.length.wrapping_add(written);
+    }
+
+    /// What a text of this length begins with in CBOR (RFC 8949, major type 3, shortest form).
+    fn write_text_header(&mut self, length: usize) {
+        let bytes = (length as u64).to_be_bytes();
+        let (kind, from) = match length {
+            0..=23 => (0x60 | bytes[7], 8),
+            24..=0xff => (0x78, 7),
+            0x100..=0xffff => (0x79, 6),
+            0x1_0000..=0xffff_ffff => (0x7a, 4),
+            _ => (0x7b, 0),
+        };
+        self.write(&[kind]);
+        self.write(bytes.get(from..).unwrap_or_default());
     }
 
     fn block(&mut self, block: u32) {
@@ -108,6 +161,11 @@ impl Murmur3 {
     }
 }
 
+#[allow(clippy::cast_possible_truncation)]
+const fn low(n: u64) -> u32 {
+    n as u32
+}
+
 const fn scramble(block: u32) -> u32 {
     block.wrapping_mul(0xcc9e_2d51).rotate_left(15).wrapping_mul(0x1b87_3593)
 }
@@ -120,7 +178,7 @@ mod tests {
     #[test]
     fn golden_positions_of_the_specification() {
         let check = |salt: &str, unit: &str, hash: u32, position: u32, variant: &str| {
-            let bucket = bucket(salt, unit);
+            let bucket = bucket(Bucketing::Utf8, salt, unit);
             assert_eq!((bucket.hash, bucket.position()), (hash, position), "{salt}/{unit}");
             let ends = [("a", 1_000), ("b", 4_000), ("c", 10_000)];
             let owner = ends.iter().find(|(_, points)| position < threshold(*points)).map(|(v, _)| *v);
@@ -134,6 +192,24 @@ mod tests {
         check("s", "u1", 3_822_514_879, 38_225_148, "c");
         check("s", "ünïcode-ключ", 1_529_783_223, 15_297_832, "b");
         check("", "x", 2_002_945_852, 20_029_458, "c");
+    }
+
+    /// The texts of the specification's table of CBOR hashes, split where a slash may stand.
+    #[test]
+    fn golden_hashes_of_cbor() {
+        let hash = |text: &str| {
+            let mut hash = Murmur3::default();
+            hash.write_text_header(text.len());
+            hash.write(text.as_bytes());
+            hash.finish()
+        };
+        assert_eq!(hash("user1"), 3_686_933_882);
+        assert_eq!(hash("123"), 3_729_299_010);
+        assert_eq!(hash(""), 661_569_231);
+        for length in [1, 22, 23, 24, 254, 255, 256, 70_000] {
+            let unit = "u".repeat(length);
+            assert_eq!(bucket(Bucketing::Cbor, "s", &unit).hash, hash(&format!("s/{unit}")), "{length}");
+        }
     }
 
     #[test]
@@ -161,7 +237,7 @@ mod tests {
     #[test]
     fn a_split_divides_as_planned() {
         const USERS: u32 = 300_000;
-        let salted = Salted::new("checkout-v2:a1");
+        let salted = Salted::new(Bucketing::Utf8, "checkout-v2:a1");
         let (mut a, mut b) = (0_u32, 0_u32);
         for user in 0..USERS {
             let position = salted.bucket(&format!("user-{user}")).position();

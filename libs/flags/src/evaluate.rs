@@ -1,16 +1,20 @@
-//! Flags: which variant. One walk over the compiled segments, watched by a visitor that either
-//! records everything or compiles to nothing.
+//! Flags: which variant. One walk over a flag's branches, watched by a visitor that either records
+//! everything or compiles to nothing.
+//!
+//! An evaluation touches, in this order: the table of keys; the flag's branches, one after the other,
+//! each a test of few attributes (found in the context by comparing numbers), a look into a list (one
+//! line of memory), or a hash of the unit's id; the variant. Nothing is copied and nothing allocated,
+//! but for attributes of the kinds that [`test`](crate::test) names.
 
-use std::borrow::Cow;
-
-use bellwether_model::{Context, FlagKey, Json, Revision, Unit, VariantKey};
+use bellwether_model::{Context, FlagKey, HoldoutKey, Json, LayerKey, Revision, Unit, VariantKey};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::bucket::Bucket;
-use crate::ruleset::{Arm, Compiled, Condition, Outcome, Place, Segment, Serves, When};
-use crate::test::{Attribute, Seen};
-use crate::text;
+use crate::ruleset::{
+    Arm, Branch, Compiled, Condition, Gate, Members, Outcome, Parent, Part, Ruleset, Serves, Tested, When,
+};
+use crate::test::Seen;
 
 /// What somebody gets of a flag.
 #[derive(Debug, Clone)]
@@ -28,26 +32,45 @@ pub struct Evaluation<'r> {
     pub enrolled: bool,
     pub(crate) revision: Revision,
     pub(crate) compiled: &'r Compiled,
-    pub(crate) segment: &'r Segment,
+    pub(crate) branch: &'r Branch,
     pub(crate) outcome: &'r Outcome,
 }
 
 impl Evaluation<'_> {
-    /// The id that a split needed and the context does not have: then nobody was placed, and the variant
-    /// is the off variant for want of another.
+    /// The id that a split or a layer needed and the context does not have: then nobody was placed, and the
+    /// variant is the off variant for want of another.
     pub fn lacks(&self) -> Option<Unit> {
-        (self.reason == Reason::NoUnit).then_some(self.compiled.unit)
+        let needed = match &self.branch.when {
+            When::Outside(gate) => gate.unit,
+            _ => self.compiled.unit,
+        };
+        (self.reason == Reason::NoUnit).then_some(needed)
     }
 }
 
 /// Why a variant was served.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "because", rename_all = "snake_case")]
 pub enum Reason {
     /// The flag is off.
     Off,
+    /// A prerequisite is not met.
+    Prerequisite {
+        /// The flag that does not serve what it should.
+        flag: FlagKey,
+    },
     /// The unit is a target.
     Target,
+    /// The unit is held out.
+    Holdout {
+        /// By which holdout.
+        holdout: HoldoutKey,
+    },
+    /// The unit is not in the flag's part of its layer.
+    Layer {
+        /// Which layer.
+        layer: LayerKey,
+    },
     /// A rule matched and serves one variant.
     Rule {
         /// Which one, from 0.
@@ -60,36 +83,65 @@ pub enum Reason {
     },
     /// The default divides.
     Split,
-    /// Everybody gets it: there are no targets and no rules.
+    /// Everybody gets it: there is nothing else in the setting.
     Static,
-    /// No target and no rule took it, and the default serves one variant.
+    /// Nothing else took it, and the default serves one variant.
     Default,
-    /// A split decides, but the context has no id to place; it gets the off variant.
+    /// A split or a layer decides, but the context has no id to place; it gets the off variant.
     NoUnit,
 }
 
 impl Reason {
     /// The word that OpenFeature and OFREP have for it.
-    pub fn ofrep(self) -> &'static str {
+    pub fn ofrep(&self) -> &'static str {
         match self {
             Self::Off => "DISABLED",
             Self::Target | Self::Rule { .. } => "TARGETING_MATCH",
-            Self::RuleSplit { .. } | Self::Split => "SPLIT",
+            Self::RuleSplit { .. } | Self::Split | Self::Holdout { .. } | Self::Layer { .. } => "SPLIT",
             Self::Static => "STATIC",
-            Self::Default | Self::NoUnit => "DEFAULT",
+            Self::Default | Self::NoUnit | Self::Prerequisite { .. } => "DEFAULT",
         }
+    }
+}
+
+/// Why somebody is in a segment, or is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Membership {
+    /// The list of those included has the id.
+    Included,
+    /// The list of those excluded has the id.
+    Excluded,
+    /// The condition holds.
+    Matched,
+    /// Nothing of it.
+    Unmatched,
+}
+
+impl Membership {
+    /// Whether it is a membership.
+    pub fn holds(self) -> bool {
+        matches!(self, Self::Included | Self::Matched)
     }
 }
 
 /// Watches an evaluation. By default it sees nothing.
 pub(crate) trait Visitor {
-    /// A segment is looked at.
-    fn enter(&mut self, _segment: &Segment) {}
-    /// A group of clauses begins.
+    /// A branch is looked at.
+    fn enter(&mut self, _branch: &Branch) {}
+    /// A prerequisite was asked.
+    fn parent(&mut self, _parent: &Parent, _answer: Option<&Decision<'_>>) {}
+    /// A position was compared with a part of the population.
+    fn gate(&mut self, _gate: &Gate, _placed: Option<(&str, Bucket)>) {}
+    /// A group of conditions begins.
     fn group(&mut self) {}
     /// A clause was tested.
-    fn clause(&mut self, _condition: &Condition, _seen: Option<Seen<'_>>, _matched: bool) {}
-    /// The segment that was entered decides, or does not.
+    fn clause(&mut self, _tested: &Tested, _seen: Option<Seen<'_>>, _matched: bool) {}
+    /// A segment is asked; its groups and clauses follow.
+    fn segment(&mut self, _members: &Members, _not: bool) {}
+    /// The segment has answered.
+    fn member(&mut self, _membership: Membership, _matched: bool) {}
+    /// The branch that was entered decides, or does not.
     fn leave(&mut self, _matched: bool) {}
     /// A split placed a unit, or had none.
     fn split(&mut self, _unit: Unit, _salt: &str, _arms: &[Arm], _placed: Option<(&str, Bucket)>) {}
@@ -103,13 +155,14 @@ impl Visitor for Silent {}
 /// A decision before it knows its revision.
 pub(crate) struct Decision<'r> {
     compiled: &'r Compiled,
-    segment: &'r Segment,
-    outcome: &'r Outcome,
-    reason: Reason,
+    branch: &'r Branch,
+    pub(crate) outcome: &'r Outcome,
+    pub(crate) reason: Reason,
     enrolled: bool,
 }
 
 impl<'r> Decision<'r> {
+    #[inline]
     pub(crate) fn at(self, revision: Revision) -> Evaluation<'r> {
         Evaluation {
             flag: &self.compiled.key,
@@ -119,20 +172,26 @@ impl<'r> Decision<'r> {
             enrolled: self.enrolled,
             revision,
             compiled: self.compiled,
-            segment: self.segment,
+            branch: self.branch,
             outcome: self.outcome,
         }
     }
 }
 
 impl Compiled {
-    pub(crate) fn decide<V: Visitor>(&self, context: &Context, visitor: &mut V) -> Decision<'_> {
-        for (when, segment) in &self.conditional {
-            visitor.enter(segment);
-            let matched = when.holds(context, visitor);
+    #[inline]
+    pub(crate) fn decide<'r, V: Visitor>(
+        &'r self,
+        rules: &'r Ruleset,
+        context: &Context,
+        visitor: &mut V,
+    ) -> Decision<'r> {
+        for branch in &self.branches {
+            visitor.enter(branch);
+            let matched = branch.when.holds(self, rules, context, visitor);
             visitor.leave(matched);
             if matched {
-                return self.serve(segment, context, visitor);
+                return self.serve(branch, context, visitor);
             }
         }
         visitor.enter(&self.otherwise);
@@ -140,63 +199,156 @@ impl Compiled {
         self.serve(&self.otherwise, context, visitor)
     }
 
+    #[inline]
     fn serve<'r, V: Visitor>(
         &'r self,
-        segment: &'r Segment,
+        branch: &'r Branch,
         context: &Context,
         visitor: &mut V,
     ) -> Decision<'r> {
         let decision =
-            |outcome, reason, enrolled| Decision { compiled: self, segment, outcome, reason, enrolled };
-        let (salt, salted, arms) = match &segment.serves {
-            Serves::One(outcome) => {
-                let reason = match segment.place {
-                    Place::Off => Reason::Off,
-                    Place::Target => Reason::Target,
-                    Place::Rule(index) => Reason::Rule { index },
-                    Place::Everybody => Reason::Static,
-                    Place::Default => Reason::Default,
-                };
-                return decision(outcome, reason, false);
-            }
-            Serves::Split { salt, salted, arms } => (salt, salted, arms),
+            |outcome, reason, enrolled| Decision { compiled: self, branch, outcome, reason, enrolled };
+        let (salted, arms) = match &branch.serves {
+            Serves::One(outcome) => return decision(outcome, branch.reason(context), false),
+            Serves::Split { salted, arms } => (salted, arms),
         };
-        let id = unit_id(self.unit, context);
-        let placed = id.as_deref().map(|id| (id, salted.bucket(id)));
-        visitor.split(self.unit, salt, arms, placed);
-        let arm = placed.and_then(|(_, bucket)| arms.iter().find(|arm| bucket.position() < arm.end));
-        let Some(arm) = arm else { return decision(&self.off, Reason::NoUnit, false) };
-        let reason = match segment.place {
-            Place::Rule(index) => Reason::RuleSplit { index },
-            Place::Off | Place::Target | Place::Everybody | Place::Default => Reason::Split,
+        let arm = self.id.with_id(context, |id| {
+            let bucket = salted.bucket(id);
+            visitor.split(self.unit, salted.salt(), arms, Some((id, bucket)));
+            let position = bucket.position();
+            arms.iter().find(|arm| position < arm.end)
+        });
+        let Some(arm) = arm.flatten() else {
+            visitor.split(self.unit, salted.salt(), arms, None);
+            return decision(&self.off, Reason::NoUnit, false);
+        };
+        let reason = match branch.part {
+            Part::Rule(index) => Reason::RuleSplit { index },
+            _ => Reason::Split,
         };
         // A rule picks whom it divides: its shares are not the default's, and pooling the two would show
         // the difference between whom they pick as an effect.
-        decision(&arm.outcome, reason, arm.enrolled && segment.compares())
+        decision(&arm.outcome, reason, arm.enrolled && branch.compares())
     }
 }
 
-/// The id that a split places, never empty.
-fn unit_id(unit: Unit, context: &Context) -> Option<Cow<'_, str>> {
-    match unit {
-        Unit::User => context.key().map(Cow::Borrowed),
-        Unit::Device => context.attribute(unit.attribute()).and_then(text::text).filter(|id| !id.is_empty()),
+impl Branch {
+    /// Why it serves its one variant.
+    #[inline]
+    fn reason(&self, context: &Context) -> Reason {
+        match &self.part {
+            Part::Off => Reason::Off,
+            Part::Prerequisite(flag) => Reason::Prerequisite { flag: flag.clone() },
+            Part::Target => Reason::Target,
+            Part::Holdout(holdout) => Reason::Holdout { holdout: holdout.clone() },
+            Part::Layer(layer) => match &self.when {
+                When::Outside(gate) if gate.id.with_id(context, |_| ()).is_none() => Reason::NoUnit,
+                _ => Reason::Layer { layer: layer.clone() },
+            },
+            Part::Rule(index) => Reason::Rule { index: *index },
+            Part::Everybody => Reason::Static,
+            Part::Default => Reason::Default,
+        }
     }
 }
 
 impl When {
-    fn holds<V: Visitor>(&self, context: &Context, visitor: &mut V) -> bool {
+    #[inline]
+    fn holds<V: Visitor>(
+        &self,
+        flag: &Compiled,
+        rules: &Ruleset,
+        context: &Context,
+        visitor: &mut V,
+    ) -> bool {
         match self {
-            Self::Listed { attribute, test, .. } => test.holds(Attribute::find(attribute, context)),
+            Self::Always => true,
             Self::Any(groups) => groups.iter().any(|group| {
                 visitor.group();
-                group.iter().all(|condition| {
-                    let seen = condition.attribute.find(context);
-                    let matched = condition.test.holds(seen);
-                    visitor.clause(condition, seen, matched);
-                    matched
-                })
+                group.iter().all(|condition| condition.holds(context, visitor))
             }),
+            Self::Listed { ids, .. } => flag.id.find(context).is_some_and(|seen| seen.any(|id| ids.hold(id))),
+            Self::Within(gate) => gate.holds(context, visitor) == Some(true),
+            Self::Outside(gate) => gate.holds(context, visitor) != Some(true),
+            Self::Unmet(parent) => !parent.met(rules, context, visitor),
         }
+    }
+}
+
+impl Parent {
+    // Not inlined: it is the one place where the walk goes deeper.
+    #[inline(never)]
+    fn met<V: Visitor>(&self, rules: &Ruleset, context: &Context, visitor: &mut V) -> bool {
+        let flag = self.at.and_then(|at| rules.flags().get(at));
+        let answer = flag.map(|flag| flag.decide(rules, context, &mut Silent));
+        visitor.parent(self, answer.as_ref());
+        answer.is_some_and(|answer| self.variants.contains(&answer.outcome.key))
+    }
+}
+
+impl Gate {
+    /// Whether the unit's position is in it; `None` without an id.
+    fn holds<V: Visitor>(&self, context: &Context, visitor: &mut V) -> Option<bool> {
+        let inside = self.id.with_id(context, |id| {
+            let bucket = self.salted.bucket(id);
+            visitor.gate(self, Some((id, bucket)));
+            self.has(bucket.position())
+        });
+        if inside.is_none() {
+            visitor.gate(self, None);
+        }
+        inside
+    }
+
+    pub(crate) fn has(&self, position: u32) -> bool {
+        self.spans.iter().any(|span| span.positions.0 <= position && position < span.positions.1)
+    }
+}
+
+impl Condition {
+    #[inline]
+    fn holds<V: Visitor>(&self, context: &Context, visitor: &mut V) -> bool {
+        match self {
+            Self::Clause(tested) => tested.holds(context, visitor),
+            Self::Segment { members, not } => {
+                visitor.segment(members, *not);
+                let membership = members.membership(context, visitor);
+                let matched = membership.holds() != *not;
+                visitor.member(membership, matched);
+                matched
+            }
+        }
+    }
+}
+
+impl Tested {
+    #[inline]
+    fn holds<V: Visitor>(&self, context: &Context, visitor: &mut V) -> bool {
+        let seen = self.place.find(context);
+        let matched = self.test.holds(seen);
+        visitor.clause(self, seen, matched);
+        matched
+    }
+}
+
+impl Members {
+    fn membership<V: Visitor>(&self, context: &Context, visitor: &mut V) -> Membership {
+        if self.included.is_some() || self.excluded.is_some() {
+            let id = self.id.find(context);
+            let listed = |list: &Option<(_, std::sync::Arc<crate::Ids>)>| {
+                id.zip(list.as_ref()).is_some_and(|(seen, (_, ids))| seen.any(|id| ids.hold(id)))
+            };
+            if listed(&self.included) {
+                return Membership::Included;
+            }
+            if listed(&self.excluded) {
+                return Membership::Excluded;
+            }
+        }
+        let matched = self.groups.iter().any(|group| {
+            visitor.group();
+            group.iter().all(|tested| tested.holds(context, visitor))
+        });
+        if matched { Membership::Matched } else { Membership::Unmatched }
     }
 }

@@ -1,13 +1,15 @@
 //! Flags: why. The record of one evaluation, in the order in which things were looked at, owned and
 //! serialisable, so that a door can show it. What was not looked at is not in it.
 
-use bellwether_model::{EnvironmentKey, FlagKey, Json, Op, Revision, Unit, VariantKey};
+use bellwether_model::{
+    EnvironmentKey, FlagKey, HoldoutKey, Json, LayerKey, Op, Revision, SegmentKey, Unit, VariantKey,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::bucket::Bucket;
-use crate::evaluate::{Evaluation, Reason, Visitor};
-use crate::ruleset::{Arm, Condition, Place, Segment, Serves};
+use crate::evaluate::{Decision, Evaluation, Membership, Reason, Visitor};
+use crate::ruleset::{Arm, Branch, Gate, Members, Parent, Part, Serves, Tested};
 use crate::test::Seen;
 
 /// An evaluation and every step that led to it.
@@ -37,12 +39,45 @@ pub struct Explanation {
 pub enum Step {
     /// The flag is off.
     Off,
+    /// Another flag that must serve a variant first.
+    Prerequisite {
+        /// That flag.
+        flag: FlagKey,
+        /// The variants that will do.
+        variants: Vec<VariantKey>,
+        /// What it serves; absent where there is no such flag.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        served: Option<VariantKey>,
+        /// Why it serves that; ask for that flag's own explanation for the whole way.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Reason>,
+        /// Whether it will do.
+        met: bool,
+    },
     /// A list of units that get a variant of their own.
     Target {
         /// What those in it get.
         variant: VariantKey,
         /// Whether the unit is in it.
         matched: bool,
+    },
+    /// A holdout that covers the flag.
+    Holdout {
+        /// Its key.
+        holdout: HoldoutKey,
+        /// Where the unit stands in it, and the share that is held.
+        place: Placed,
+        /// Whether the unit is held.
+        held: bool,
+    },
+    /// The layer that the flag belongs to.
+    Layer {
+        /// Its key.
+        layer: LayerKey,
+        /// Where the unit stands in it, and the flag's own part.
+        place: Placed,
+        /// Whether the unit is in the flag's part.
+        inside: bool,
     },
     /// A rule.
     Rule {
@@ -52,14 +87,40 @@ pub enum Step {
         name: String,
         /// Whether it matched.
         matched: bool,
-        /// The groups that were tested, up to the first that held; of each the clauses up to the
+        /// The groups that were tested, up to the first that held; of each the conditions up to the
         /// first that did not.
-        groups: Vec<Vec<ClauseStep>>,
+        groups: Vec<Vec<ConditionStep>>,
     },
-    /// What is served to whom no target and no rule took.
+    /// What is served to whom nothing else took.
     Default,
     /// A split placed the unit.
     Bucket(Bucketed),
+}
+
+/// A condition that was tested.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ConditionStep {
+    /// A clause.
+    Clause(ClauseStep),
+    /// A segment that was asked.
+    Segment(SegmentStep),
+}
+
+/// A segment that was asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SegmentStep {
+    /// Its key.
+    pub segment: SegmentKey,
+    /// Whether the rule asks that the context is not in it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub not: bool,
+    /// Whether the context is in it, and why.
+    pub membership: Membership,
+    /// The groups of the segment that were tested, as those of a rule.
+    pub groups: Vec<Vec<ClauseStep>>,
+    /// Whether the rule's condition held.
+    pub matched: bool,
 }
 
 /// A clause that was tested.
@@ -88,7 +149,7 @@ pub struct Bucketed {
     /// The unit's id; absent when the context has none, and then nothing was placed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// MurmurHash3 of `salt/id`.
+    /// The hash of `salt/id`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hash: Option<u32>,
     /// A hundredth of the hash, which decides.
@@ -99,6 +160,29 @@ pub struct Bucketed {
     pub percent: Option<f64>,
     /// The ranges of the split.
     pub ranges: Vec<Stretch>,
+}
+
+/// Where a unit stands in a layer or a holdout.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Placed {
+    /// What it divides by.
+    pub unit: Unit,
+    /// Its salt.
+    pub salt: String,
+    /// The unit's id; absent when the context has none, and then nothing was placed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The hash of `salt/id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<u32>,
+    /// A hundredth of the hash, which decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<u32>,
+    /// The position in percent of the population, to be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub percent: Option<f64>,
+    /// The part that was asked for, as stretches from and up to basis points.
+    pub part: Vec<(u16, u16)>,
 }
 
 /// A range of a split.
@@ -118,6 +202,8 @@ pub struct Stretch {
 #[derive(Default)]
 pub(crate) struct Record {
     steps: Vec<Step>,
+    /// The segment that is being asked.
+    asked: Option<SegmentStep>,
 }
 
 impl Record {
@@ -133,51 +219,131 @@ impl Record {
             revision,
             variant: evaluation.variant.clone(),
             value: evaluation.value.clone(),
-            reason: evaluation.reason,
+            reason: evaluation.reason.clone(),
             enrolled: evaluation.enrolled,
             steps: self.steps,
         }
     }
 }
 
+impl Record {
+    /// The groups that are being tested: of the segment that is being asked, or else of the rule.
+    fn groups(&mut self) -> Option<&mut Vec<Vec<ConditionStep>>> {
+        match self.steps.last_mut() {
+            Some(Step::Rule { groups, .. }) => Some(groups),
+            _ => None,
+        }
+    }
+}
+
 impl Visitor for Record {
-    fn enter(&mut self, segment: &Segment) {
-        self.steps.push(match (segment.place, &segment.serves) {
-            (Place::Off, _) => Step::Off,
-            (Place::Target, Serves::One(outcome)) => {
+    fn enter(&mut self, branch: &Branch) {
+        let unplaced = || Placed {
+            unit: Unit::default(),
+            salt: String::new(),
+            id: None,
+            hash: None,
+            position: None,
+            percent: None,
+            part: Vec::new(),
+        };
+        self.steps.push(match (&branch.part, &branch.serves) {
+            (Part::Off, _) => Step::Off,
+            (Part::Prerequisite(flag), _) => Step::Prerequisite {
+                flag: flag.clone(),
+                variants: Vec::new(),
+                served: None,
+                reason: None,
+                met: false,
+            },
+            (Part::Target, Serves::One(outcome)) => {
                 Step::Target { variant: outcome.key.clone(), matched: false }
             }
-            (Place::Rule(index), _) => {
-                Step::Rule { index, name: segment.name.to_string(), matched: false, groups: Vec::new() }
+            (Part::Holdout(holdout), _) => {
+                Step::Holdout { holdout: holdout.clone(), place: unplaced(), held: false }
             }
-            (Place::Target | Place::Everybody | Place::Default, _) => Step::Default,
+            (Part::Layer(layer), _) => Step::Layer { layer: layer.clone(), place: unplaced(), inside: false },
+            (Part::Rule(index), _) => Step::Rule {
+                index: *index,
+                name: branch.name.to_string(),
+                matched: false,
+                groups: Vec::new(),
+            },
+            (Part::Target | Part::Everybody | Part::Default, _) => Step::Default,
         });
     }
 
-    fn group(&mut self) {
-        if let Some(Step::Rule { groups, .. }) = self.steps.last_mut() {
-            groups.push(Vec::new());
+    fn parent(&mut self, parent: &Parent, answer: Option<&Decision<'_>>) {
+        if let Some(Step::Prerequisite { variants, served, reason, .. }) = self.steps.last_mut() {
+            *variants = parent.variants.to_vec();
+            *served = answer.map(|answer| answer.outcome.key.clone());
+            *reason = answer.map(|answer| answer.reason.clone());
         }
     }
 
-    fn clause(&mut self, condition: &Condition, seen: Option<Seen<'_>>, held: bool) {
-        let Some(Step::Rule { groups, .. }) = self.steps.last_mut() else { return };
-        let Some(group) = groups.last_mut() else { return };
-        group.push(ClauseStep {
-            attribute: condition.source.attribute.clone(),
-            op: condition.source.op,
-            values: condition.source.values.clone(),
+    fn gate(&mut self, gate: &Gate, placed: Option<(&str, Bucket)>) {
+        if let Some(Step::Holdout { place, .. } | Step::Layer { place, .. }) = self.steps.last_mut() {
+            *place = Placed {
+                unit: gate.unit,
+                salt: gate.salted.salt().to_owned(),
+                id: placed.map(|(id, _)| id.to_owned()),
+                hash: placed.map(|(_, bucket)| bucket.hash),
+                position: placed.map(|(_, bucket)| bucket.position()),
+                percent: placed.map(|(_, bucket)| bucket.percent()),
+                part: gate.spans.iter().map(|span| span.points).collect(),
+            };
+        }
+    }
+
+    fn group(&mut self) {
+        match &mut self.asked {
+            Some(segment) => segment.groups.push(Vec::new()),
+            None => self.groups().into_iter().for_each(|groups| groups.push(Vec::new())),
+        }
+    }
+
+    fn clause(&mut self, tested: &Tested, seen: Option<Seen<'_>>, held: bool) {
+        let step = ClauseStep {
+            attribute: tested.source.attribute.clone(),
+            op: tested.source.op,
+            values: tested.source.values.clone(),
             found: seen.map(|seen| match seen {
                 Seen::Text(text) => text.into(),
                 Seen::Json(value) => value.clone(),
             }),
             matched: held,
+        };
+        if let Some(segment) = &mut self.asked {
+            segment.groups.last_mut().into_iter().for_each(|group| group.push(step.clone()));
+        } else if let Some(group) = self.groups().and_then(|groups| groups.last_mut()) {
+            group.push(ConditionStep::Clause(step));
+        }
+    }
+
+    fn segment(&mut self, members: &Members, not: bool) {
+        self.asked = Some(SegmentStep {
+            segment: members.key.clone(),
+            not,
+            membership: Membership::Unmatched,
+            groups: Vec::new(),
+            matched: false,
         });
     }
 
-    fn leave(&mut self, held: bool) {
-        if let Some(Step::Target { matched, .. } | Step::Rule { matched, .. }) = self.steps.last_mut() {
-            *matched = held;
+    fn member(&mut self, membership: Membership, matched: bool) {
+        let Some(step) = self.asked.take() else { return };
+        if let Some(group) = self.groups().and_then(|groups| groups.last_mut()) {
+            group.push(ConditionStep::Segment(SegmentStep { membership, matched, ..step }));
+        }
+    }
+
+    fn leave(&mut self, decides: bool) {
+        match self.steps.last_mut() {
+            Some(Step::Target { matched, .. } | Step::Rule { matched, .. }) => *matched = decides,
+            Some(Step::Prerequisite { met, .. }) => *met = !decides,
+            Some(Step::Holdout { held, .. }) => *held = decides,
+            Some(Step::Layer { inside, .. }) => *inside = !decides,
+            Some(Step::Off | Step::Default | Step::Bucket(_)) | None => {}
         }
     }
 

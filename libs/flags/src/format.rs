@@ -2,22 +2,46 @@
 //! that uses another one is left out of the format, with the reason, and never approximated.
 
 use bellwether_model::Op;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 /// A way by which a flag reaches somebody who evaluates it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Format {
-    /// We evaluate and send the answer: OFREP and Amplitude's vardata.
+    /// We evaluate and send the answer: OFREP, Amplitude's vardata, and our own provider.
     Answer,
-    /// The Amplitude Experiment SDKs evaluate our export.
+    /// The Amplitude Experiment SDKs evaluate our export (see [`amplitude`](crate::amplitude)).
     Amplitude,
+    /// The flagd providers evaluate our export (see [`flagd`](crate::flagd)).
+    Flagd,
 }
 
-/// The formats that express an operator exactly.
+/// The formats that express an operator exactly. What a flag's values, segments and lists say beyond
+/// that is found when it is exported.
 pub fn formats(op: Op) -> &'static [Format] {
-    match amplitude(op) {
-        Some(_) => &[Format::Answer, Format::Amplitude],
-        None => &[Format::Answer],
+    match (amplitude(op).is_some(), flagd(op)) {
+        (true, true) => &[Format::Answer, Format::Amplitude, Format::Flagd],
+        (true, false) => &[Format::Answer, Format::Amplitude],
+        (false, true) => &[Format::Answer, Format::Flagd],
+        (false, false) => &[Format::Answer],
     }
+}
+
+/// Whether JSONLogic with flagd's operators has a form for it. It has no letters in any case, no
+/// patterns, no calendar and no networks.
+pub(crate) fn flagd(op: Op) -> bool {
+    !matches!(
+        op,
+        Op::Contains
+            | Op::DoesNotContain
+            | Op::Matches
+            | Op::DoesNotMatch
+            | Op::Before
+            | Op::After
+            | Op::InNetwork
+            | Op::NotInNetwork
+    )
 }
 
 /// How an operator reads in Amplitude's evaluation flags, where it can be said at all.
@@ -25,7 +49,9 @@ pub(crate) enum Amplitude {
     /// An operator of its own, with the values as they are.
     Op(&'static str),
     /// A search for each value, literally, between a prefix and a suffix.
-    Search { before: &'static str, after: &'static str },
+    Search { negated: bool, before: &'static str, after: &'static str },
+    /// A search for each pattern, where other engines read it alike.
+    Pattern { negated: bool },
 }
 
 pub(crate) fn amplitude(op: Op) -> Option<Amplitude> {
@@ -42,8 +68,29 @@ pub(crate) fn amplitude(op: Op) -> Option<Amplitude> {
         Op::VersionLessOrEqual => "version less or equal",
         Op::VersionGreater => "version greater",
         Op::VersionGreaterOrEqual => "version greater or equal",
-        Op::StartsWith => return Some(Amplitude::Search { before: "^", after: "" }),
+        Op::SetIs => "set is",
+        Op::SetIsNot => "set is not",
+        Op::SetContains => "set contains",
+        Op::SetDoesNotContain => "set does not contain",
+        Op::SetContainsAny => "set contains any",
+        Op::SetDoesNotContainAny => "set does not contain any",
+        Op::StartsWith => return Some(Amplitude::Search { negated: false, before: "^", after: "" }),
+        Op::DoesNotStartWith => return Some(Amplitude::Search { negated: true, before: "^", after: "" }),
         // `$` would also match before a last line break in Python.
-        Op::EndsWith => return Some(Amplitude::Search { before: "", after: "(?![\\s\\S])" }),
+        Op::EndsWith => return Some(Amplitude::Search { negated: false, before: "", after: END }),
+        Op::DoesNotEndWith => return Some(Amplitude::Search { negated: true, before: "", after: END }),
+        Op::Matches => return Some(Amplitude::Pattern { negated: false }),
+        Op::DoesNotMatch => return Some(Amplitude::Pattern { negated: true }),
+        Op::VersionIs
+        | Op::VersionIsNot
+        | Op::VersionCaret
+        | Op::VersionTilde
+        | Op::Before
+        | Op::After
+        | Op::InNetwork
+        | Op::NotInNetwork => return None,
     }))
 }
+
+/// The end of a text, in JavaScript and in Python.
+pub(crate) const END: &str = "(?![\\s\\S])";

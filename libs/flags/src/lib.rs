@@ -5,11 +5,29 @@
 //! clock, no network and no randomness, and [`explain`](Ruleset::explain) walks the very code that
 //! [`evaluate`](Ruleset::evaluate) does. Bucketing is MurmurHash3 over `salt/unit` (see [`bucket`]),
 //! tests of attributes follow the Amplitude Experiment engine, so that its official SDKs, given
-//! [`amplitude::export`], agree with the server on every user.
+//! [`amplitude::export`], agree with the server on every user, and so do flagd's providers, given
+//! [`flagd::export`].
+//!
+//! # The order of evaluation
+//!
+//! 1. A flag that is unknown, or archived, has no answer.
+//! 2. A flag that is off serves `off` ([`Reason::Off`]).
+//! 3. Each prerequisite is a flag that must serve one of the named variants to the same context; where
+//!    one does not, or is not there, `off` is served ([`Reason::Prerequisite`]).
+//! 4. A unit on a target's list gets the target's variant ([`Reason::Target`]).
+//! 5. A unit in the held share of a holdout that covers the flag gets `off` ([`Reason::Holdout`]);
+//!    without an id it is not held.
+//! 6. A unit outside the flag's part of its layer gets `off` ([`Reason::Layer`]); without an id it is
+//!    outside ([`Reason::NoUnit`]).
+//! 7. The first rule decides of whose groups one holds as a whole ([`Reason::Rule`],
+//!    [`Reason::RuleSplit`]).
+//! 8. The default decides ([`Reason::Split`], [`Reason::Default`], [`Reason::Static`]).
+//!
+//! A split without an id to place serves `off` ([`Reason::NoUnit`]).
 //!
 //! ```
-//! use bellwether_flags::Ruleset;
-//! use bellwether_model::{Context, EnvironmentKey, Flag, Revision};
+//! use bellwether_flags::{Ruleset, Source};
+//! use bellwether_model::{Context, Environment, Flag, Revision};
 //! let flag: Flag = serde_json::from_value(serde_json::json!({
 //!     "key": "checkout", "kind": "boolean", "created": 0,
 //!     "variants": [{"key": "on", "value": true}, {"key": "off", "value": false}],
@@ -18,8 +36,9 @@
 //!                    "serve": {"serve": "variant", "variant": "on"}}],
 //!         "default": {"serve": "variant", "variant": "off"}}}
 //! }))?;
-//! let production: EnvironmentKey = "production".parse()?;
-//! let rules = Ruleset::compile(&production, Revision(1), [&flag], &|_| [].into())?;
+//! let production: Environment =
+//!     serde_json::from_value(serde_json::json!({"key": "production", "name": "Production"}))?;
+//! let rules = Ruleset::compile(&production, Revision(1), Source::of_flags([&flag]))?;
 //! let attributes = serde_json::json!({"country": "FI"}).as_object().cloned().unwrap_or_default();
 //! let answer = rules.evaluate("checkout", &Context::new(Some("u1"), attributes)).unwrap();
 //! assert_eq!(answer.variant.as_str(), "on");
@@ -29,15 +48,22 @@
 
 pub mod amplitude;
 mod bucket;
+mod compile;
 mod evaluate;
 mod explain;
+pub mod flagd;
 mod format;
+mod ids;
+mod javascript;
+mod pattern;
 mod ruleset;
 mod test;
 mod text;
+mod words;
 
 pub use bucket::{Bucket, bucket, threshold};
-pub use evaluate::{Evaluation, Reason};
-pub use explain::{Bucketed, ClauseStep, Explanation, Step, Stretch};
+pub use evaluate::{Evaluation, Membership, Reason};
+pub use explain::{Bucketed, ClauseStep, ConditionStep, Explanation, Placed, SegmentStep, Step, Stretch};
 pub use format::{Format, formats};
-pub use ruleset::Ruleset;
+pub use ids::Ids;
+pub use ruleset::{Ruleset, Source};

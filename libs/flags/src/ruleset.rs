@@ -1,31 +1,86 @@
 //! Flags: one environment's flags, compiled. What exists here needs no more checks to be evaluated:
-//! variants are found, splits are thresholds, values are parsed.
+//! variants are found, splits are thresholds, values are parsed, segments and parents are at hand.
 
-use std::io;
+use std::fmt;
 use std::sync::Arc;
 
-use bellwether_model::Invalid;
+use bellwether_model::fingerprint::fingerprint;
 use bellwether_model::flag::Kind;
 use bellwether_model::{
-    Clause, Context, EnvironmentKey, Flag, FlagKey, Json, ListId, Op, Revision, Serve, Setting, Split, Unit,
-    VariantKey,
+    Bucketing, Clause, Context, Environment, EnvironmentKey, Flag, FlagKey, Holdout, HoldoutKey, Invalid,
+    Json, Layer, LayerKey, ListId, Revision, Segment, SegmentKey, Unit, VariantKey, prerequisite,
 };
-use rustc_hash::FxHashMap;
 
-use crate::bucket::{Salted, threshold};
+use crate::bucket::Salted;
+use crate::compile::Compiler;
 use crate::evaluate::{Evaluation, Silent};
 use crate::explain::{self, Explanation};
-use crate::test::{Attribute, Test};
+use crate::ids::Ids;
+use crate::test::{Place, Test};
 
 /// The flags of one environment at one revision, immutable and ready to be evaluated. Share it in an
 /// [`Arc`].
 #[derive(Debug)]
 pub struct Ruleset {
     environment: EnvironmentKey,
+    bucketing: Bucketing,
     revision: Revision,
     flags: Box<[Compiled]>,
-    places: FxHashMap<FlagKey, usize>,
+    /// Where a flag is, by the fingerprint of its key: open addressing, at most half full.
+    table: Box<[(u64, u32)]>,
+    /// How many slots fingerprints are spread over; the table may go on behind them.
+    slots: usize,
+    /// Segments that rules ask for, by key.
+    segments: Box<[Arc<Members>]>,
     etag: u64,
+}
+
+/// What a ruleset is compiled from. Archived flags, and flags without a setting for the environment,
+/// may be among them.
+#[derive(Clone)]
+pub struct Source<'a> {
+    /// All flags.
+    pub flags: Vec<&'a Flag>,
+    /// All segments that rules may name.
+    pub segments: Vec<&'a Segment>,
+    /// All layers that flags may name.
+    pub layers: Vec<&'a Layer>,
+    /// All holdouts.
+    pub holdouts: Vec<&'a Holdout>,
+    /// Resolves the lists that targets and segments cite. Keep the [`Ids`] of a list and give the same
+    /// ones again: building them is what takes time.
+    pub lists: &'a dyn Fn(&ListId) -> Arc<Ids>,
+}
+
+impl fmt::Debug for Source<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source")
+            .field("flags", &self.flags)
+            .field("segments", &self.segments)
+            .field("layers", &self.layers)
+            .field("holdouts", &self.holdouts)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Source<'a> {
+    /// Flags alone: no segments, layers, holdouts or lists.
+    ///
+    /// A rule that names a segment, or a flag a layer, does not compile then; a list is empty.
+    pub fn of_flags(flags: impl IntoIterator<Item = &'a Flag>) -> Self {
+        Self {
+            flags: flags.into_iter().collect(),
+            segments: Vec::new(),
+            layers: Vec::new(),
+            holdouts: Vec::new(),
+            lists: &nobody,
+        }
+    }
+}
+
+/// The ids of a list that nobody knows.
+fn nobody(_: &ListId) -> Arc<Ids> {
+    Arc::new(Ids::new::<&str>([]))
 }
 
 /// One flag in one environment.
@@ -33,14 +88,17 @@ pub struct Ruleset {
 pub(crate) struct Compiled {
     pub(crate) key: FlagKey,
     pub(crate) kind: Kind,
+    /// What its splits divide by.
     pub(crate) unit: Unit,
+    /// Where the unit's id stands.
+    pub(crate) id: Place,
     pub(crate) variants: Box<[Arc<Outcome>]>,
     /// What an off flag serves, and a split to whom it cannot place.
     pub(crate) off: Arc<Outcome>,
     /// In order; the first whose condition holds decides.
-    pub(crate) conditional: Box<[(When, Segment)]>,
+    pub(crate) branches: Box<[Branch]>,
     /// What decides for everybody else.
-    pub(crate) otherwise: Segment,
+    pub(crate) otherwise: Branch,
 }
 
 /// A variant as it is served.
@@ -52,52 +110,114 @@ pub(crate) struct Outcome {
     pub(crate) rest_only: bool,
 }
 
+/// A part of a setting that may decide.
 #[derive(Debug)]
-pub(crate) struct Segment {
-    pub(crate) place: Place,
+pub(crate) struct Branch {
+    pub(crate) part: Part,
     pub(crate) name: Box<str>,
+    pub(crate) when: When,
     pub(crate) serves: Serves,
 }
 
-/// Which part of the setting a segment is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
+/// Which part of the setting a branch is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Part {
     Off,
+    Prerequisite(FlagKey),
     Target,
+    Holdout(HoldoutKey),
+    Layer(LayerKey),
     Rule(u32),
-    /// Everybody's share of a flag without targets and rules.
+    /// Everybody's share of a flag that has nothing else.
     Everybody,
-    /// What is left for whom no target and no rule took.
+    /// What is left for whom nothing else took.
     Default,
 }
 
-impl Segment {
+impl Branch {
     /// Whether its variants are compared: those of the default are, a rule's are not.
     pub(crate) fn compares(&self) -> bool {
-        matches!(self.serves, Serves::Split { .. }) && matches!(self.place, Place::Everybody | Place::Default)
+        matches!(self.serves, Serves::Split { .. }) && matches!(self.part, Part::Everybody | Part::Default)
     }
 }
 
+/// When a branch decides.
 #[derive(Debug)]
 pub(crate) enum When {
+    Always,
+    /// The parent does not serve any of the variants.
+    Unmet(Parent),
     /// The unit is in a list.
-    Listed { attribute: Attribute, test: Test, ids: Arc<[String]> },
-    /// Any group of clauses holds as a whole.
+    Listed {
+        list: ListId,
+        ids: Arc<Ids>,
+    },
+    /// The unit is in the share that is held.
+    Within(Arc<Gate>),
+    /// The unit is not in the flag's part of the layer, or has no id.
+    Outside(Arc<Gate>),
+    /// Any group of conditions holds as a whole.
     Any(Box<[Box<[Condition]>]>),
 }
 
 #[derive(Debug)]
-pub(crate) struct Condition {
-    pub(crate) attribute: Attribute,
+pub(crate) struct Parent {
+    pub(crate) flag: FlagKey,
+    /// Where it is in the ruleset, if it is.
+    pub(crate) at: Option<usize>,
+    pub(crate) variants: Box<[VariantKey]>,
+}
+
+/// A part of the population by position.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    /// What it divides by.
+    pub(crate) unit: Unit,
+    /// Where the unit's id stands.
+    pub(crate) id: Place,
+    pub(crate) salted: Salted,
+    /// In order: in basis points, and as positions.
+    pub(crate) spans: Box<[Span]>,
+}
+
+/// A stretch of the population, from `from` up to but not including `to`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) points: (u16, u16),
+    pub(crate) positions: (u32, u32),
+}
+
+#[derive(Debug)]
+pub(crate) enum Condition {
+    Clause(Tested),
+    Segment { members: Arc<Members>, not: bool },
+}
+
+/// A clause, ready to be tested.
+#[derive(Debug)]
+pub(crate) struct Tested {
+    pub(crate) place: Place,
     pub(crate) test: Test,
     /// The clause as people wrote it.
-    pub(crate) source: Clause,
+    pub(crate) source: Box<Clause>,
+}
+
+/// A segment of users.
+#[derive(Debug)]
+pub(crate) struct Members {
+    pub(crate) key: SegmentKey,
+    pub(crate) unit: Unit,
+    /// Where the ids that the lists hold stand.
+    pub(crate) id: Place,
+    pub(crate) included: Option<(ListId, Arc<Ids>)>,
+    pub(crate) excluded: Option<(ListId, Arc<Ids>)>,
+    pub(crate) groups: Box<[Box<[Tested]>]>,
 }
 
 #[derive(Debug)]
 pub(crate) enum Serves {
     One(Arc<Outcome>),
-    Split { salt: Box<str>, salted: Salted, arms: Box<[Arm]> },
+    Split { salted: Salted, arms: Box<[Arm]> },
 }
 
 /// A range of a split; it begins where the one before it ends, the first at 0.
@@ -113,49 +233,39 @@ pub(crate) struct Arm {
 }
 
 impl Ruleset {
-    /// Compiles the flags that have a setting for `environment` and are not archived. `targets`
-    /// resolves the lists that targets cite.
+    /// Compiles the flags that have a setting for `environment` and are not archived.
     ///
     /// # Errors
-    /// When a flag does not hold together (see [`Flag::check`]) or two have the same key.
-    pub fn compile<'a>(
-        environment: &EnvironmentKey,
+    /// When a flag or a segment does not hold together (see [`Flag::check`] and [`Segment::check`]),
+    /// two have the same key, a segment or a layer that is named is not there, or prerequisites make a
+    /// circle (see [`prerequisite::check`]).
+    pub fn compile(
+        environment: &Environment,
         revision: Revision,
-        flags: impl IntoIterator<Item = &'a Flag>,
-        targets: &dyn Fn(&ListId) -> Arc<[String]>,
+        source: Source<'_>,
     ) -> Result<Self, Invalid> {
-        let mut etag = Fnv1a::new();
-        etag.feed(environment);
-        let mut sorted: Vec<(&Flag, &Setting)> = Vec::new();
-        for flag in flags.into_iter().filter(|f| !f.archived) {
-            if let Some(setting) = flag.settings.get(environment) {
-                sorted.push((flag, setting));
-            }
-        }
-        sorted.sort_by_key(|(flag, _)| &flag.key);
-        let mut compiled = Vec::with_capacity(sorted.len());
-        let mut places = FxHashMap::default();
-        for (flag, setting) in sorted {
-            flag.check()?;
-            if places.insert(flag.key.clone(), compiled.len()).is_some() {
-                return Err(Invalid::new(
-                    format!("there are two flags `{}`", flag.key),
-                    "give each flag a key of its own",
-                ));
-            }
-            etag.feed(&(&flag.key, flag.kind, flag.unit, &flag.variants, setting));
-            compiled.push(Compiled::new(flag, setting, &mut |list| {
-                let ids = targets(list);
-                etag.feed(&ids[..]);
-                ids
-            })?);
-        }
-        Ok(Self { environment: environment.clone(), revision, flags: compiled.into(), places, etag: etag.0 })
+        prerequisite::check(&environment.key, source.flags.iter().copied())?;
+        let compiled = Compiler::new(environment, &source)?.compile()?;
+        Ok(Self {
+            environment: environment.key.clone(),
+            bucketing: environment.bucketing,
+            revision,
+            slots: compiled.flags.len() * 2 + 1,
+            table: table(&compiled.flags),
+            flags: compiled.flags.into(),
+            segments: compiled.segments.into(),
+            etag: compiled.etag,
+        })
     }
 
     /// The environment that it is for.
     pub fn environment(&self) -> &EnvironmentKey {
         &self.environment
+    }
+
+    /// Which bytes place a unit.
+    pub fn bucketing(&self) -> Bucketing {
+        self.bucketing
     }
 
     /// The revision that it was compiled at.
@@ -164,7 +274,7 @@ impl Ruleset {
     }
 
     /// A hash of everything that can change an answer, and not of the revision: the same flags have
-    /// the same tag on every machine and after every restart.
+    /// the same tag on every machine and after every restart of the same version.
     pub fn etag(&self) -> u64 {
         self.etag
     }
@@ -175,16 +285,22 @@ impl Ruleset {
     }
 
     /// What `context` gets of a flag; `None` where there is no such flag.
+    #[inline]
     pub fn evaluate(&self, flag: &str, context: &Context) -> Option<Evaluation<'_>> {
         let flag = self.flag(flag)?;
-        Some(flag.decide(context, &mut Silent).at(self.revision))
+        Some(flag.decide(self, context, &mut Silent).at(self.revision))
     }
 
-    /// The same, with every step that led there.
+    /// What `context` gets of every flag, in the order of their keys.
+    pub fn evaluate_all(&self, context: &Context) -> impl Iterator<Item = Evaluation<'_>> {
+        self.flags.iter().map(move |flag| flag.decide(self, context, &mut Silent).at(self.revision))
+    }
+
+    /// The same as [`Ruleset::evaluate`], with every step that led there.
     pub fn explain(&self, flag: &str, context: &Context) -> Option<Explanation> {
         let flag = self.flag(flag)?;
         let mut record = explain::Record::default();
-        let evaluation = flag.decide(context, &mut record).at(self.revision);
+        let evaluation = flag.decide(self, context, &mut record).at(self.revision);
         Some(record.explain(&self.environment, self.revision, &evaluation))
     }
 
@@ -192,158 +308,62 @@ impl Ruleset {
         &self.flags
     }
 
+    pub(crate) fn segments(&self) -> &[Arc<Members>] {
+        &self.segments
+    }
+
+    #[inline]
     fn flag(&self, key: &str) -> Option<&Compiled> {
-        self.places.get(key).and_then(|at| self.flags.get(*at))
+        let print = fingerprint(key).max(1);
+        let mut at = slot(self.slots, print);
+        loop {
+            let (seen, index) = self.table.get(at)?;
+            if *seen == print {
+                return self.flags.get(*index as usize).filter(|flag| flag.key.as_str() == key);
+            }
+            if *seen == 0 {
+                return None;
+            }
+            at += 1;
+        }
     }
 }
 
+/// Where a fingerprint belongs in a table of so many slots, of which the last is always free.
+#[inline]
+#[allow(clippy::cast_possible_truncation)]
+fn slot(slots: usize, print: u64) -> usize {
+    ((u128::from(print) * slots as u128) >> 64) as usize
+}
+
+/// A table of the flags' keys. Fingerprints go in sorted, so that each is at its slot or behind it, and
+/// the table ends with a free slot.
+fn table(flags: &[Compiled]) -> Box<[(u64, u32)]> {
+    let mut prints: Vec<(u64, u32)> = flags
+        .iter()
+        .zip(0_u32..)
+        .map(|(flag, index)| (fingerprint(flag.key.as_str()).max(1), index))
+        .collect();
+    prints.sort_unstable();
+    let slots = flags.len() * 2 + 1;
+    let mut table: Vec<(u64, u32)> = Vec::with_capacity(slots + flags.len() + 1);
+    for entry in prints {
+        let at = slot(slots, entry.0).max(table.len());
+        table.resize(at, (0, 0));
+        table.push(entry);
+    }
+    table.resize(table.len().max(slots) + 1, (0, 0));
+    table.into()
+}
+
 impl Compiled {
-    fn new(
-        flag: &Flag,
-        setting: &Setting,
-        targets: &mut dyn FnMut(&ListId) -> Arc<[String]>,
-    ) -> Result<Self, Invalid> {
-        // Only the default compares; what a rule's split has for a rest says nothing of it.
-        let default = || Some(&setting.default).filter(|_| setting.on).and_then(arms_of);
-        let variants: Box<[Arc<Outcome>]> = flag
-            .variants
-            .iter()
-            .map(|variant| {
-                let arms = || default().into_iter().flatten().filter(|(key, ..)| *key == &variant.key);
-                let rest_only = arms().next().is_some() && arms().all(|(.., enrolled)| !enrolled);
-                Arc::new(Outcome { key: variant.key.clone(), value: variant.value.clone(), rest_only })
-            })
-            .collect();
-        let outcome = |key: &VariantKey| {
-            variants.iter().find(|v| v.key == *key).cloned().ok_or_else(|| {
-                Invalid::new(
-                    format!("flag `{}` has no variant `{key}`", flag.key),
-                    "use one of the flag's variants",
-                )
-            })
-        };
-        let off = outcome(&setting.off)?;
-        let mut conditional = Vec::new();
-        let otherwise = if setting.on {
-            for target in &setting.targets {
-                let ids = targets(&target.list);
-                let attribute = Attribute::new(flag.unit.attribute());
-                let serves = Serves::One(outcome(&target.variant)?);
-                conditional.push((
-                    When::Listed { attribute, test: Test::member(&ids), ids },
-                    Segment { place: Place::Target, name: "target".into(), serves },
-                ));
-            }
-            for (index, rule) in (0..).zip(&setting.rules) {
-                let name =
-                    if rule.name.is_empty() { format!("rule {}", index + 1) } else { rule.name.clone() };
-                let groups = rule.when.iter().map(|g| g.iter().map(Condition::new).collect()).collect();
-                conditional.push((
-                    When::Any(groups),
-                    Segment {
-                        place: Place::Rule(index),
-                        name: name.into(),
-                        serves: Serves::new(&rule.serve, &outcome)?,
-                    },
-                ));
-            }
-            let place = if conditional.is_empty() { Place::Everybody } else { Place::Default };
-            Segment { place, name: "default".into(), serves: Serves::new(&setting.default, &outcome)? }
-        } else {
-            Segment { place: Place::Off, name: "off".into(), serves: Serves::One(off.clone()) }
-        };
-        Ok(Self {
-            key: flag.key.clone(),
-            kind: flag.kind,
-            unit: flag.unit,
-            off,
-            conditional: conditional.into(),
-            otherwise,
-            variants,
-        })
+    /// All its branches in order, the last of which always holds.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Branch> {
+        self.branches.iter().chain([&self.otherwise])
     }
 
     /// Whether any part of it divides the population.
     pub(crate) fn splits(&self) -> bool {
-        let all = self.conditional.iter().map(|(_, s)| s).chain([&self.otherwise]);
-        all.into_iter().any(|s| matches!(s.serves, Serves::Split { .. }))
-    }
-}
-
-impl Condition {
-    fn new(clause: &Clause) -> Self {
-        let op: Op = clause.op;
-        Self {
-            attribute: Attribute::new(&clause.attribute),
-            test: Test::new(op, &clause.values),
-            source: clause.clone(),
-        }
-    }
-}
-
-impl Serves {
-    fn new(
-        serve: &Serve,
-        outcome: &dyn Fn(&VariantKey) -> Result<Arc<Outcome>, Invalid>,
-    ) -> Result<Self, Invalid> {
-        let split: &Split = match serve {
-            Serve::Variant { variant } => return Ok(Self::One(outcome(variant)?)),
-            Serve::Split { split } => split,
-            Serve::Rollout { rollout } => match rollout.settled() {
-                Some(variant) => return Ok(Self::One(outcome(variant)?)),
-                None => &rollout.split,
-            },
-        };
-        let arms = arms_of(serve)
-            .into_iter()
-            .flatten()
-            .map(|(key, to, enrolled)| Ok(Arm { to, end: threshold(to), outcome: outcome(key)?, enrolled }));
-        Ok(Self::Split {
-            salt: split.salt().into(),
-            salted: Salted::new(split.salt()),
-            arms: arms.collect::<Result<_, Invalid>>()?,
-        })
-    }
-}
-
-/// The ranges by which it divides, if it does: the owner, where the range ends, and whether those in
-/// it are enrolled. A split does not enroll its rest; a rollout compares its candidate with its
-/// control, so it enrolls both.
-fn arms_of(serve: &Serve) -> Option<impl Iterator<Item = (&VariantKey, u16, bool)>> {
-    let split = serve.split()?;
-    let rollout = matches!(serve, Serve::Rollout { .. });
-    Some(
-        split
-            .ranges()
-            .iter()
-            .map(move |range| (&range.variant, range.to, rollout || split.rest() != Some(&range.variant))),
-    )
-}
-
-/// FNV-1a, 64 bits: a hash that is the same on every machine and in every version of ours.
-struct Fnv1a(u64);
-
-impl Fnv1a {
-    fn new() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-
-    /// Takes a value in as its JSON. The words of the model always have one.
-    fn feed(&mut self, value: &(impl serde::Serialize + ?Sized)) {
-        let _ = serde_json::to_writer(&mut *self, value);
-        let _ = io::Write::write(self, b"\n");
-    }
-}
-
-impl io::Write for Fnv1a {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        self.all().any(|b| matches!(b.serves, Serves::Split { .. }))
     }
 }

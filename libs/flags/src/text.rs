@@ -3,58 +3,60 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use bellwether_model::Json;
 
-/// A value as text: strings as they are, numbers as JavaScript writes them, lists and objects as
-/// their JSON. Null has none.
-pub(crate) fn text(value: &Json) -> Option<Cow<'_, str>> {
+/// Hands a value on as text: strings as they are, numbers as JavaScript writes them, lists and objects
+/// as their JSON. Null has none. Only lists and objects are written to the heap.
+pub(crate) fn with<R>(value: &Json, f: impl FnOnce(&str) -> R) -> Option<R> {
     Some(match value {
         Json::Null => return None,
-        Json::Bool(true) => "true".into(),
-        Json::Bool(false) => "false".into(),
-        Json::String(text) => text.as_str().into(),
-        Json::Number(number) => number_text(number).into(),
+        Json::Bool(true) => f("true"),
+        Json::Bool(false) => f("false"),
+        Json::String(text) => f(text),
+        Json::Number(number) => {
+            let mut out = Digits::default();
+            let _ = write_number(number, &mut out);
+            f(out.as_str())
+        }
         Json::Array(_) | Json::Object(_) => {
             let mut out = String::new();
-            write_json(value, &mut out);
-            out.into()
+            let _ = write_json(value, &mut out);
+            f(&out)
         }
     })
 }
 
-/// The elements as text, if the value is a list or a string that holds one as JSON. Null and empty
-/// elements are dropped.
-pub(crate) fn elements(value: &Json) -> Option<Vec<String>> {
-    let texts =
-        |list: &[Json]| list.iter().filter_map(text).filter(|t| !t.is_empty()).map(Cow::into_owned).collect();
+/// The same, owned where it must be.
+pub(crate) fn text(value: &Json) -> Option<Cow<'_, str>> {
     match value {
-        Json::Array(list) => Some(texts(list)),
-        Json::String(text) => elements_of(text),
-        _ => None,
+        Json::String(text) => Some(text.as_str().into()),
+        other => with(other, |text| text.to_owned().into()),
     }
 }
 
-/// The same for a string.
-pub(crate) fn elements_of(text: &str) -> Option<Vec<String>> {
-    if !text.starts_with('[') {
-        return None;
-    }
-    elements(&Json::Array(serde_json::from_str(text).ok()?))
+/// A list that is written as JSON in a string.
+pub(crate) fn list_of(text: &str) -> Option<Vec<Json>> {
+    if text.starts_with('[') { serde_json::from_str(text).ok() } else { None }
+}
+
+/// Whether any element holds, as text. Null and empty elements do not count.
+pub(crate) fn any_element(list: &[Json], mut holds: impl FnMut(&str) -> bool) -> bool {
+    list.iter().any(|element| with(element, |text| !text.is_empty() && holds(text)) == Some(true))
 }
 
 /// `JSON.stringify`, but for the order of an object's keys, which is the map's.
-fn write_json(value: &Json, out: &mut String) {
+fn write_json(value: &Json, out: &mut String) -> fmt::Result {
     match value {
-        Json::Number(number) => out.push_str(&number_text(number)),
+        Json::Number(number) => write_number(number, out)?,
         Json::Array(list) => {
             out.push('[');
             for (i, item) in list.iter().enumerate() {
                 if i > 0 {
                     out.push(',');
                 }
-                write_json(item, out);
+                write_json(item, out)?;
             }
             out.push(']');
         }
@@ -64,53 +66,81 @@ fn write_json(value: &Json, out: &mut String) {
                 if i > 0 {
                     out.push(',');
                 }
-                let _ = write!(out, "{}:", Json::String(name.clone()));
-                write_json(item, out);
+                write!(out, "{}:", Json::String(name.clone()))?;
+                write_json(item, out)?;
             }
             out.push('}');
         }
-        Json::Null | Json::Bool(_) | Json::String(_) => {
-            let _ = write!(out, "{value}");
-        }
+        Json::Null | Json::Bool(_) | Json::String(_) => write!(out, "{value}")?,
+    }
+    Ok(())
+}
+
+/// The text of a number, which is never longer: a sign, 21 digits and a point, or 17 digits with an
+/// exponent or behind six zeros.
+#[derive(Default)]
+struct Digits {
+    bytes: [u8; 32],
+    length: usize,
+}
+
+impl Digits {
+    fn as_str(&self) -> &str {
+        let written = self.bytes.get(..self.length).unwrap_or_default();
+        std::str::from_utf8(written).unwrap_or_default()
     }
 }
+
+impl fmt::Write for Digits {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = self.length + text.len();
+        let room = self.bytes.get_mut(self.length..end).ok_or(fmt::Error)?;
+        room.copy_from_slice(text.as_bytes());
+        self.length = end;
+        Ok(())
+    }
+}
+
+/// No number has more zeros in a row before it takes an exponent.
+const ZEROS: &str = "00000000000000000000";
 
 /// Integers up to here are exact in a double.
 const EXACT: u64 = 1 << 53;
 
-fn number_text(number: &serde_json::Number) -> String {
+fn write_number(number: &serde_json::Number, out: &mut impl fmt::Write) -> fmt::Result {
     match (number.as_i64(), number.as_f64()) {
-        (Some(whole), _) if whole.unsigned_abs() <= EXACT => whole.to_string(),
-        (_, Some(double)) => double_text(double),
-        (_, None) => number.to_string(),
+        (Some(whole), _) if whole.unsigned_abs() <= EXACT => write!(out, "{whole}"),
+        (_, Some(double)) => write_double(double, out),
+        (_, None) => write!(out, "{number}"),
     }
 }
 
 /// `Number.prototype.toString`: the shortest digits that read back as the same number, with an
 /// exponent only from 1e21 up and below 1e-6.
-fn double_text(double: f64) -> String {
+fn write_double(double: f64, out: &mut impl fmt::Write) -> fmt::Result {
     if double == 0.0 {
-        return "0".to_owned();
+        return out.write_str("0");
     }
-    let shortest = format!("{double:e}");
-    let Some((mantissa, exponent)) = shortest.split_once('e') else { return shortest };
-    let Ok(exponent) = exponent.parse::<i32>() else { return shortest };
+    let mut shortest = Digits::default();
+    write!(shortest, "{double:e}")?;
+    let (mantissa, exponent) = shortest.as_str().split_once('e').ok_or(fmt::Error)?;
+    let exponent: i32 = exponent.parse().map_err(|_| fmt::Error)?;
     let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |m| ("-", m));
-    let digits = mantissa.replace('.', "");
-    let count = i32::try_from(digits.len()).unwrap_or(i32::MAX);
-    let zeros = |n: i32| "0".repeat(usize::try_from(n).unwrap_or(0));
+    let (first, others) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let zeros = |n: i32| ZEROS.get(..usize::try_from(n).unwrap_or(0)).unwrap_or(ZEROS);
+    let count = i32::try_from(first.len() + others.len()).map_err(|_| fmt::Error)?;
     // The decimal point stands behind this many digits.
     let point = exponent + 1;
     if count <= point && point <= 21 {
-        format!("{sign}{digits}{}", zeros(point - count))
+        write!(out, "{sign}{first}{others}{}", zeros(point - count))
     } else if 0 < point && point <= 21 {
-        let (whole, rest) = digits.split_at(usize::try_from(point).unwrap_or(0));
-        format!("{sign}{whole}.{rest}")
+        let (whole, rest) = others.split_at(usize::try_from(point - 1).unwrap_or(0));
+        write!(out, "{sign}{first}{whole}.{rest}")
     } else if -6 < point && point <= 0 {
-        format!("{sign}0.{}{digits}", zeros(-point))
+        write!(out, "{sign}0.{}{first}{others}", zeros(-point))
     } else {
         let plus = if exponent < 0 { "" } else { "+" };
-        format!("{sign}{mantissa}e{plus}{exponent}")
+        write!(out, "{sign}{mantissa}e{plus}{exponent}")
     }
 }
 
@@ -156,60 +186,6 @@ fn radix_number(digits: &str, radix: u32) -> f64 {
 /// JavaScript's order of strings: by UTF-16 code unit.
 pub(crate) fn compare(a: &str, b: &str) -> Ordering {
     if a.is_ascii() && b.is_ascii() { a.cmp(b) } else { a.encode_utf16().cmp(b.encode_utf16()) }
-}
-
-/// `major.minor[.patch[-prerelease]]`. A pre-release comes before its release, and pre-releases are
-/// compared as text: what the engine does, not what semver.org says.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Version<'a> {
-    numbers: [f64; 3],
-    /// With its hyphen.
-    pre_release: Option<Cow<'a, str>>,
-}
-
-impl<'a> Version<'a> {
-    pub(crate) fn parse(text: &'a str) -> Option<Self> {
-        let (major, rest) = digits(text)?;
-        let (minor, rest) = digits(rest.strip_prefix('.')?)?;
-        let (patch, rest) = match rest.strip_prefix('.') {
-            Some(rest) => digits(rest)?,
-            None if rest.is_empty() => (0.0, ""),
-            None => return None,
-        };
-        let pre_release = match rest.strip_prefix('-') {
-            None if rest.is_empty() => None,
-            None => return None,
-            Some(ids) => {
-                let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-                if ids.starts_with('.') || ids.contains("..") || !ids.chars().all(word) {
-                    return None;
-                }
-                Some(rest.into())
-            }
-        };
-        Some(Self { numbers: [major, minor, patch], pre_release })
-    }
-
-    pub(crate) fn into_owned(self) -> Version<'static> {
-        Version { numbers: self.numbers, pre_release: self.pre_release.map(|p| p.into_owned().into()) }
-    }
-
-    pub(crate) fn compare(&self, other: &Version<'_>) -> Ordering {
-        let numbers = self.numbers.partial_cmp(&other.numbers).unwrap_or(Ordering::Equal);
-        numbers.then_with(|| match (&self.pre_release, &other.pre_release) {
-            (None, None) => Ordering::Equal,
-            (None, Some(_)) => Ordering::Greater,
-            (Some(_), None) => Ordering::Less,
-            (Some(a), Some(b)) => a.as_ref().cmp(b.as_ref()),
-        })
-    }
-}
-
-/// Leading decimal digits as a number, and what follows them.
-fn digits(text: &str) -> Option<(f64, &str)> {
-    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (digits, rest) = text.split_at(end);
-    Some((digits.parse().ok()?, rest))
 }
 
 #[cfg(test)]
@@ -267,49 +243,6 @@ mod tests {
         }
     }
 
-    #[test]
-    fn lists_are_lists_also_as_strings() {
-        let check = |value: Json, expected: Option<&[&str]>| {
-            let got = elements(&value);
-            assert_eq!(
-                got.as_ref().map(|e| e.iter().map(String::as_str).collect()),
-                expected.map(<[_]>::to_vec)
-            );
-        };
-        check(json!(["a", 1, null, "", [2]]), Some(&["a", "1", "[2]"]));
-        check(json!("[1, \"b\"]"), Some(&["1", "b"]));
-        check(json!("[1, "), None);
-        check(json!("a"), None);
-        check(json!({}), None);
-    }
-
-    #[test]
-    fn versions_are_ordered() {
-        let sorted =
-            ["0.9", "1.2.0-", "1.2.0-alpha", "1.2.0-alpha.1", "1.2.0-beta", "1.2", "1.2.1", "1.10", "2.0.0"];
-        for (i, a) in sorted.iter().enumerate() {
-            for (j, b) in sorted.iter().enumerate() {
-                let order = Version::parse(a).unwrap().compare(&Version::parse(b).unwrap());
-                assert_eq!(order, i.cmp(&j), "{a} {b}");
-            }
-        }
-        for text in [
-            "",
-            "1",
-            "1.",
-            "v1.2",
-            "1.2.",
-            "1.2-a",
-            "1.2.3.4",
-            "1.2.3-.a",
-            "1.2.3-a..b",
-            "1.2.3-ä",
-            "1.2.3+b",
-        ] {
-            assert_eq!(Version::parse(text), None, "{text}");
-        }
-    }
-
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(512))]
 
@@ -317,7 +250,11 @@ mod tests {
         fn a_number_survives_its_text(bits in any::<u64>()) {
             let double = f64::from_bits(bits);
             prop_assume!(double.is_finite());
-            prop_assert_eq!(number(&double_text(double)), double);
+            let mut out = String::new();
+            write_double(double, &mut out).unwrap();
+            prop_assert_eq!(number(&out), double);
+            // And its text fits where it is written without the heap.
+            write_double(double, &mut Digits::default()).unwrap();
         }
     }
 }

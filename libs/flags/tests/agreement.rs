@@ -6,8 +6,8 @@ mod oracle;
 
 use std::sync::Arc;
 
-use bellwether_flags::{Reason, Ruleset, Step, amplitude};
-use bellwether_model::{Context, Flag, Revision, Share, Split, VariantKey};
+use bellwether_flags::{Ids, Reason, Ruleset, Source, Step, amplitude};
+use bellwether_model::{Context, Flag, ListId, Revision, Share, Split, VariantKey};
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
@@ -184,8 +184,15 @@ fn user() -> impl Strategy<Value = Value> {
 }
 
 fn compile(flag: &Flag, ids: &[String]) -> Ruleset {
-    let ids: Arc<[String]> = ids.into();
-    Ruleset::compile(&"test".parse().unwrap(), Revision(7), [flag], &|_| ids.clone()).unwrap()
+    compile_at(flag, ids, Revision(7))
+}
+
+fn compile_at(flag: &Flag, ids: &[String], revision: Revision) -> Ruleset {
+    let ids = Arc::new(Ids::new(ids));
+    let lists = |_: &ListId| ids.clone();
+    let source = Source { lists: &lists, ..Source::of_flags([flag]) };
+    let test = serde_json::from_value(json!({"key": "test", "name": "Test"})).unwrap();
+    Ruleset::compile(&test, revision, source).unwrap()
 }
 
 proptest! {
@@ -227,14 +234,14 @@ proptest! {
         let context = amplitude::context(user.as_object().unwrap());
         let answer = rules.evaluate("f", &context).unwrap();
         let why = rules.explain("f", &context).unwrap();
-        prop_assert_eq!((&why.variant, &why.value, why.reason), (answer.variant, answer.value, answer.reason));
+        prop_assert_eq!((&why.variant, &why.value, &why.reason), (answer.variant, answer.value, &answer.reason));
         prop_assert_eq!(why.enrolled, answer.enrolled);
         prop_assert!(!answer.enrolled || answer.reason.ofrep() == "SPLIT");
         // Exactly the last segment matched, and it names what was served.
         let matched: Vec<bool> = why.steps.iter().filter_map(|step| match step {
             Step::Target { matched, .. } | Step::Rule { matched, .. } => Some(*matched),
             Step::Off | Step::Default => Some(true),
-            Step::Bucket(_) => None,
+            _ => None,
         }).collect();
         let (last, before) = matched.split_last().unwrap();
         prop_assert!(*last && !before.contains(&true), "{:?}", why);
@@ -247,11 +254,7 @@ proptest! {
 
     #[test]
     fn the_tag_is_of_the_content((flag, ids) in flag(), (other, others) in flag()) {
-        let production = "test".parse().unwrap();
-        let tag = |flag: &Flag, ids: &[String], revision| {
-            let ids: Arc<[String]> = ids.into();
-            Ruleset::compile(&production, revision, [flag], &|_| ids.clone()).unwrap().etag()
-        };
+        let tag = |flag: &Flag, ids: &[String], revision| compile_at(flag, ids, revision).etag();
         prop_assert_eq!(tag(&flag, &ids, Revision(1)), tag(&flag, &ids, Revision(2)));
         if flag != other {
             prop_assert_ne!(tag(&flag, &ids, Revision(1)), tag(&other, &others, Revision(1)));

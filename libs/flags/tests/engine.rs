@@ -2,7 +2,7 @@
 //! (`golden/conditions.json`, written by `golden/conditions.mjs`).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use bellwether_flags::Ruleset;
+use bellwether_flags::{Ruleset, Source};
 use bellwether_model::{Clause, Context, Flag, Op, Revision};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -51,5 +51,6 @@ fn one_rule(clause: &Clause) -> Ruleset {
             "default": {"serve": "variant", "variant": "off"}}},
     }))
     .unwrap();
-    Ruleset::compile(&"test".parse().unwrap(), Revision(1), [&flag], &|_| [].into()).unwrap()
+    let test = serde_json::from_value(json!({"key": "test", "name": "Test"})).unwrap();
+    Ruleset::compile(&test, Revision(1), Source::of_flags([&flag])).unwrap()
 }

@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use bellwether_flags::{Format, Reason, Ruleset, amplitude, formats};
-use bellwether_model::{Context, Flag, Op, Revision, Unit};
+use bellwether_flags::{Format, Ids, Reason, Ruleset, Source, amplitude, flagd, formats};
+use bellwether_model::{Context, Environment, Flag, ListId, Op, Revision, Unit};
 use serde_json::{Value, json};
 
 /// A flag on which everything is used.
@@ -31,10 +31,20 @@ fn checkout() -> Value {
     })
 }
 
+fn production() -> Environment {
+    serde_json::from_value(json!({"key": "production", "name": "Production"})).unwrap()
+}
+
 fn compile(flag: &Value) -> Ruleset {
+    compile_with(flag, &["u-1"])
+}
+
+fn compile_with(flag: &Value, ids: &[&str]) -> Ruleset {
     let flag: Flag = serde_json::from_value(flag.clone()).unwrap();
-    let staff: Arc<[String]> = ["u-1".to_owned()].into();
-    Ruleset::compile(&"production".parse().unwrap(), Revision(12), [&flag], &|_| staff.clone()).unwrap()
+    let staff = Arc::new(Ids::new(ids));
+    let lists = |_: &ListId| staff.clone();
+    let source = Source { lists: &lists, ..Source::of_flags([&flag]) };
+    Ruleset::compile(&production(), Revision(12), source).unwrap()
 }
 
 fn context(key: Option<&str>, attributes: &Value) -> Context {
@@ -47,7 +57,7 @@ fn every_reason() {
         |flag: &Value, key: Option<&str>, attributes: Value, variant: &str, reason, ofrep: &str, enrolled| {
             let rules = compile(flag);
             let answer = rules.evaluate("checkout", &context(key, &attributes)).unwrap();
-            assert_eq!((answer.variant.as_str(), answer.reason), (variant, reason));
+            assert_eq!((answer.variant.as_str(), &answer.reason), (variant, &reason));
             assert_eq!((answer.reason.ofrep(), answer.enrolled), (ofrep, enrolled));
         };
     let flag = checkout();
@@ -141,11 +151,11 @@ fn a_ruleset_is_of_one_environment() {
         flag("c", "staging", false),
         flag("d", "production", true),
     ];
-    let production = "production".parse().unwrap();
-    let compile = |flags: &[Flag]| Ruleset::compile(&production, Revision(3), flags, &|_| [].into());
+    let production = production();
+    let compile = |flags: &[Flag]| Ruleset::compile(&production, Revision(3), Source::of_flags(flags));
     let rules = compile(&flags).unwrap();
     assert_eq!(rules.keys().map(|k| k.as_str()).collect::<Vec<_>>(), ["a", "b"]);
-    assert_eq!((rules.environment(), rules.revision()), (&production, Revision(3)));
+    assert_eq!((rules.environment(), rules.revision()), (&production.key, Revision(3)));
     assert!(rules.evaluate("c", &Context::default()).is_none());
     assert!(rules.explain("d", &Context::default()).is_none());
     // The order in which flags come does not matter.
@@ -228,13 +238,9 @@ fn what_the_format_cannot_say_is_left_out() {
     check("tags.length", Err("step `length`"));
     check("constructor", Err("step `constructor`"));
 
-    let flag: Flag = serde_json::from_value(checkout()).unwrap();
-    let none: Arc<[String]> = ["(none)".to_owned()].into();
-    let rules =
-        Ruleset::compile(&"production".parse().unwrap(), Revision(1), [&flag], &|_| none.clone()).unwrap();
     assert_eq!(
-        amplitude::export(&rules).left_out[0].1,
-        "the target `(none)` means \"no id\" in Amplitude's format"
+        amplitude::export(&compile_with(&checkout(), &["(none)"])).left_out[0].1,
+        "the id `(none)` on a list means \"no id\" in Amplitude's format"
     );
 }
 
@@ -247,16 +253,73 @@ fn a_context_is_what_rules_can_see_of_a_user() {
     let context = amplitude::context(user.as_object().unwrap());
     assert_eq!(context.key(), Some("u1"));
     assert_eq!(
-        Value::from(context.attributes().clone()),
+        context.attributes().map(|(name, value)| (name.to_owned(), value.clone())).collect::<Value>(),
         json!({"device_id": "d1", "country": "FI", "plan": {"tier": "pro"}, "age": 7})
     );
     let number = amplitude::context(json!({"user_id": 7}).as_object().unwrap());
     assert_eq!(number.key(), Some("7"));
 }
 
+/// The whole table, so that a change of it is seen.
 #[test]
 fn every_operator_says_where_it_holds() {
-    for op in [Op::Is, Op::Contains, Op::Less, Op::VersionLess, Op::StartsWith, Op::EndsWith] {
-        assert_eq!(formats(op), [Format::Answer, Format::Amplitude]);
-    }
+    let line = |op: Op| {
+        let other = |format| if formats(op).contains(&format) { "yes" } else { "no" };
+        format!("{}: amplitude {}, flagd {}", op.word(), other(Format::Amplitude), other(Format::Flagd))
+    };
+    insta::assert_snapshot!(Op::ALL.map(line).join("\n"));
+}
+
+#[test]
+fn a_flagd_definition() {
+    let export = flagd::export(&compile(&checkout()));
+    assert_eq!(export.left_out, []);
+    insta::assert_json_snapshot!(export.document);
+}
+
+#[test]
+fn what_flagd_cannot_say_is_left_out() {
+    let check = |op: &str, value: &str, why: &str| {
+        let mut flag = checkout();
+        flag["settings"]["production"]["rules"][0]["when"] =
+            json!([[{"attribute": "country", "op": op, "values": [value]}]]);
+        let export = flagd::export(&compile(&flag));
+        assert_eq!(export.document["flags"], json!({}));
+        assert!(export.left_out[0].1.contains(why), "{}", export.left_out[0].1);
+    };
+    check("contains", "FI", "no operator for `contains`");
+    check("matches", "^F", "no operator for `matches`");
+    check("in_network", "10.0.0.0/8", "no operator for `in_network`");
+    check("version_less", "2.0.0-rc.1", "is not plain `major.minor.patch`");
+    check("is", "[1]", "may be an object or a list");
+    let mut list = checkout();
+    list["kind"] = "json".into();
+    list["variants"] = json!([
+        {"key": "new", "value": {}}, {"key": "old", "value": []}, {"key": "none", "value": {}}]);
+    let export = flagd::export(&compile(&list));
+    assert!(export.left_out[0].1.contains("a variant is a list"));
+    let many: Vec<String> = (0..=Ids::SPOKEN).map(|n| format!("u-{n}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let long = compile_with(&checkout(), &many);
+    assert!(flagd::export(&long).left_out[0].1.contains("too long to be written out"));
+    assert_eq!(amplitude::export(&long).cohorts, [ListId("staff".to_owned())]);
+}
+
+/// The largest flags are left out until the rest fits into one message.
+#[test]
+fn a_document_fits_into_a_message() {
+    let flags: Vec<Flag> = (0..12)
+        .map(|n| {
+            let mut flag = checkout();
+            flag["key"] = format!("f{n:02}").into();
+            flag["variants"][0]["value"] = "v".repeat(400_000 + n * 10).into();
+            serde_json::from_value(flag).unwrap()
+        })
+        .collect();
+    let rules = Ruleset::compile(&production(), Revision(1), Source::of_flags(&flags)).unwrap();
+    let export = flagd::export(&rules);
+    let bytes = export.document.to_string().len();
+    assert!(bytes <= flagd::LARGEST && bytes > flagd::LARGEST - 400_200, "{bytes}");
+    let left_out: Vec<_> = export.left_out.iter().map(|(key, _)| key.as_str()).collect();
+    assert_eq!(left_out, ["f10", "f11"]);
 }

@@ -4,11 +4,18 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::Json;
 use crate::experiment::Experiment;
 use crate::flag::{Environment, Flag, Setting};
-use crate::id::{EnvironmentKey, ExperimentKey, FlagKey, MetricKey, Revision, VariantKey};
+use crate::holdout::Holdout;
+use crate::id::{
+    EnvironmentKey, ExperimentKey, FlagKey, HoldoutKey, LayerKey, MetricKey, Revision, SegmentKey, Team,
+    VariantKey,
+};
+use crate::layer::Layer;
 use crate::metric::Metric;
 use crate::rollout::Rollout;
+use crate::segment::Segment;
 use crate::split::Split;
 use crate::time::Millis;
 
@@ -64,6 +71,12 @@ pub enum Subject {
     Metric(MetricKey),
     /// An experiment.
     Experiment(ExperimentKey),
+    /// A segment of users.
+    Segment(SegmentKey),
+    /// A layer.
+    Layer(LayerKey),
+    /// A holdout.
+    Holdout(HoldoutKey),
 }
 
 /// What changed. The stored form carries a version; old forms are kept in a frozen corpus and must
@@ -74,6 +87,11 @@ pub enum Edit {
     /// A new environment.
     EnvironmentCreated {
         /// It.
+        environment: Environment,
+    },
+    /// The name, the marks and the bucketing of an environment that is there.
+    EnvironmentSaved {
+        /// It, as a whole.
         environment: Environment,
     },
     /// A new flag with a setting for each environment.
@@ -99,7 +117,29 @@ pub enum Edit {
         /// The new state.
         on: bool,
     },
-    /// Rules, targets, default and the off variant in one environment. `on` is kept as it is.
+    /// Whose a flag is.
+    FlagTeamSet {
+        /// Which.
+        flag: FlagKey,
+        /// The team, or none.
+        team: Option<Team>,
+    },
+    /// The layer that a flag belongs to.
+    FlagLayerSet {
+        /// Which.
+        flag: FlagKey,
+        /// The layer, or none.
+        layer: Option<LayerKey>,
+    },
+    /// The JSON Schema of a flag's values.
+    FlagSchemaSet {
+        /// Which.
+        flag: FlagKey,
+        /// The schema, or none.
+        schema: Option<Json>,
+    },
+    /// Prerequisites, targets, rules, default and the off variant in one environment. `on` is kept as it
+    /// is.
     TargetingReplaced {
         /// Which.
         flag: FlagKey,
@@ -132,6 +172,21 @@ pub enum Edit {
         environment: EnvironmentKey,
         /// The new state.
         rollout: Rollout,
+    },
+    /// A segment of users, new or redefined.
+    SegmentSaved {
+        /// It, as a whole.
+        segment: Segment,
+    },
+    /// A layer, new, renamed or divided otherwise.
+    LayerSaved {
+        /// It, as a whole.
+        layer: Layer,
+    },
+    /// A holdout, new or redefined.
+    HoldoutSaved {
+        /// It, as a whole.
+        holdout: Holdout,
     },
     /// A metric, new or redefined.
     MetricSaved {
@@ -172,14 +227,22 @@ impl Edit {
     /// What it is about. A stale edit is one whose subject has changed since it was read.
     pub fn subject(&self) -> Subject {
         match self {
-            Self::EnvironmentCreated { environment } => Subject::Environment(environment.key.clone()),
+            Self::EnvironmentCreated { environment } | Self::EnvironmentSaved { environment } => {
+                Subject::Environment(environment.key.clone())
+            }
             Self::FlagCreated { flag } => Subject::Flag(flag.key.clone()),
             Self::FlagDescribed { flag, .. }
             | Self::FlagToggled { flag, .. }
             | Self::TargetingReplaced { flag, .. }
             | Self::SplitReshared { flag, .. }
             | Self::FlagArchived { flag, .. }
+            | Self::FlagTeamSet { flag, .. }
+            | Self::FlagLayerSet { flag, .. }
+            | Self::FlagSchemaSet { flag, .. }
             | Self::RolloutSet { flag, .. } => Subject::Flag(flag.clone()),
+            Self::SegmentSaved { segment } => Subject::Segment(segment.key.clone()),
+            Self::LayerSaved { layer } => Subject::Layer(layer.key.clone()),
+            Self::HoldoutSaved { holdout } => Subject::Holdout(holdout.key.clone()),
             Self::MetricSaved { metric } => Subject::Metric(metric.key.clone()),
             Self::ExperimentSaved { experiment } => Subject::Experiment(experiment.key.clone()),
             Self::ExperimentStarted { experiment, .. }

@@ -1,4 +1,5 @@
-//! Model: flags as people define them. What they evaluate to is the business of `flags`.
+//! Model: flags as people define them. What they evaluate to is the business of `flags`; what a rule
+//! may ask stands in [`rule`](crate::rule).
 
 use std::collections::BTreeMap;
 
@@ -6,8 +7,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Json;
-use crate::id::{EnvironmentKey, FlagKey, Invalid, ListId, VariantKey};
+use crate::id::{EnvironmentKey, FlagKey, Invalid, LayerKey, ListId, Team, VariantKey};
+use crate::prerequisite::Prerequisite;
 use crate::rollout::Rollout;
+use crate::rule::{self, Rule};
 use crate::split::Split;
 use crate::time::Millis;
 
@@ -21,6 +24,26 @@ pub struct Environment {
     /// Whether customers are served from it: changes here are marked and ask for a reason.
     #[serde(default)]
     pub production: bool,
+    /// Which bytes are hashed to place a unit, and so which SDKs agree with the server.
+    #[serde(default, skip_serializing_if = "Bucketing::is_default")]
+    pub bucketing: Bucketing,
+}
+
+/// Which bytes of `salt/unit` are hashed. A change of it draws everybody anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Bucketing {
+    /// Its UTF-8: the Amplitude SDKs and the flagd providers of `fractional` v2 (Node, Go, Java, .NET).
+    #[default]
+    Utf8,
+    /// Its CBOR, as the flagd providers of `fractional` v3 do (Python, Rust).
+    Cbor,
+}
+
+impl Bucketing {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The type that all variants of a flag share.
@@ -80,6 +103,10 @@ pub enum Unit {
     User,
     /// The device: attribute `device_id`.
     Device,
+    /// The session: attribute `session_id`.
+    Session,
+    /// The account or company: attribute `account_id`.
+    Account,
 }
 
 impl Unit {
@@ -88,6 +115,8 @@ impl Unit {
         match self {
             Self::User => "user_id",
             Self::Device => "device_id",
+            Self::Session => "session_id",
+            Self::Account => "account_id",
         }
     }
 }
@@ -110,6 +139,16 @@ pub struct Flag {
     /// What a split divides by.
     #[serde(default)]
     pub unit: Unit,
+    /// Whose it is; holdouts may cover a team's flags.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<Team>,
+    /// The layer of mutually exclusive flags that it belongs to. Outside the flag's ranges there, and
+    /// where it has none, `off` is served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layer: Option<LayerKey>,
+    /// A JSON Schema that every variant's value must match.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Json>,
     /// One setting per environment; where there is none the flag does not exist.
     pub settings: BTreeMap<EnvironmentKey, Setting>,
     /// When it was created.
@@ -119,13 +158,18 @@ pub struct Flag {
     pub archived: bool,
 }
 
-/// How one environment serves a flag. Order: off, targets, rules, default.
+/// How one environment serves a flag. Order: off, prerequisites, targets, holdouts, layer, rules,
+/// default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Setting {
     /// Off serves `off` to everybody.
     pub on: bool,
-    /// The variant while off, and for whom a split has no unit id.
+    /// The variant while off, where a prerequisite is not met, for those held out or outside the flag's
+    /// part of its layer, and for whom a split has no unit id.
     pub off: VariantKey,
+    /// Other flags that must serve one of the named variants to the same context.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prerequisites: Vec<Prerequisite>,
     /// Single users or devices with a variant of their own. They win over the rules.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<Target>,
@@ -143,64 +187,6 @@ pub struct Target {
     pub variant: VariantKey,
     /// The list that holds their ids.
     pub list: ListId,
-}
-
-/// A condition and what it serves.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Rule {
-    /// What people call it; shown as the reason.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub name: String,
-    /// Any of these groups must hold; a group holds when all its clauses do. Never empty.
-    pub when: Vec<Vec<Clause>>,
-    /// What it serves.
-    pub serve: Serve,
-}
-
-/// A test of one attribute against values.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Clause {
-    /// The attribute's name; dots walk into objects.
-    pub attribute: String,
-    /// The test.
-    pub op: Op,
-    /// What it is tested against, as text; several values are alternatives.
-    pub values: Vec<String>,
-}
-
-/// A test of an attribute. The exact meaning, also for missing attributes, is that of the Amplitude
-/// Experiment engine where it has the operator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Op {
-    /// Equals any value.
-    Is,
-    /// Equals none of the values.
-    IsNot,
-    /// Contains any value, case-insensitive.
-    Contains,
-    /// Contains none of the values, case-insensitive.
-    DoesNotContain,
-    /// A smaller number than any value.
-    Less,
-    /// A smaller or the same number.
-    LessOrEqual,
-    /// A greater number than any value.
-    Greater,
-    /// A greater or the same number.
-    GreaterOrEqual,
-    /// An earlier version than any value.
-    VersionLess,
-    /// An earlier or the same version.
-    VersionLessOrEqual,
-    /// A later version than any value.
-    VersionGreater,
-    /// A later or the same version.
-    VersionGreaterOrEqual,
-    /// Starts with any value.
-    StartsWith,
-    /// Ends with any value.
-    EndsWith,
 }
 
 /// What a rule, or the default, serves.
@@ -310,34 +296,33 @@ impl Flag {
                 ));
             }
         }
+        for (i, needed) in setting.prerequisites.iter().enumerate() {
+            needed.check(&self.key)?;
+            if setting.prerequisites.iter().take(i).any(|p| p.flag == needed.flag) {
+                return Err(Invalid::new(
+                    format!("flag `{}` names the prerequisite `{}` twice", self.key, needed.flag),
+                    "name it once, with all the variants that will do",
+                ));
+            }
+        }
+        let mut weight = 0;
         for (i, rule) in setting.rules.iter().enumerate() {
             let n = i + 1;
-            let named = if rule.name.is_empty() {
-                format!("rule {n}")
-            } else {
-                format!("rule {n} (`{}`)", rule.name)
+            let at = || match rule.name.as_str() {
+                "" => format!("rule {n}"),
+                name => format!("rule {n} (`{name}`)"),
             };
             if rule.when.is_empty() || rule.when.iter().any(Vec::is_empty) {
                 return Err(Invalid::new(
-                    format!("{named} has an empty condition"),
+                    format!("{} has an empty condition", at()),
                     "give it at least one clause; to serve everybody use the default",
                 ));
             }
-            for clause in rule.when.iter().flatten() {
-                if clause.attribute.is_empty() {
-                    return Err(Invalid::new(
-                        format!("{named} tests no attribute"),
-                        "name an attribute and give at least one value",
-                    ));
-                }
-                if clause.values.is_empty() {
-                    return Err(Invalid::new(
-                        format!("{named} tests `{}` against nothing", clause.attribute),
-                        "name an attribute and give at least one value",
-                    ));
-                }
+            for clause in rule.when.iter().flatten().filter_map(rule::Condition::clause) {
+                clause.check(&at)?;
+                weight += clause.weight();
             }
         }
-        Ok(())
+        rule::weighs(weight, &format!("the rules of flag `{}`", self.key))
     }
 }

@@ -2,6 +2,7 @@
 //! cannot be mistaken for one another.
 
 use std::fmt;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -23,7 +24,8 @@ impl Invalid {
     }
 }
 
-/// A key: 1 to 100 characters of `A-Z a-z 0-9 . _ -`, the first a letter or a digit.
+/// A key: 1 to 100 characters of `A-Z a-z 0-9 . _ -`, the first a letter or a digit. A clone shares
+/// the text.
 ///
 /// ```
 /// use bellwether_model::Key;
@@ -32,7 +34,7 @@ impl Invalid {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Key(Box<str>);
+pub struct Key(Arc<str>);
 
 impl Key {
     /// The most characters a key may have.
@@ -68,7 +70,7 @@ impl TryFrom<String> for Key {
 
 impl From<Key> for String {
     fn from(key: Key) -> Self {
-        key.0.into()
+        key.0.as_ref().into()
     }
 }
 
@@ -125,10 +127,18 @@ keys! {
     MetricKey = "Key of a metric.";
     /// Names an experiment.
     ExperimentKey = "Key of an experiment.";
+    /// Names a segment of users.
+    SegmentKey = "Key of a segment.";
+    /// Names a layer of mutually exclusive flags.
+    LayerKey = "Key of a layer.";
+    /// Names a holdout.
+    HoldoutKey = "Key of a holdout.";
+    /// Names a team, whose flags a holdout may cover.
+    Team = "Key of a team.";
 }
 
 // `Borrow<str>` requires that hashing a key equals hashing its text.
-// `Key` derives `Hash` over `Box<str>`, whose hash is that of `str`.
+// `Key` derives `Hash` over `Arc<str>`, whose hash is that of `str`.
 
 /// The number of a change in the ledger: 1 is the first, 0 is "before anything".
 #[derive(

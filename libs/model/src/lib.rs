@@ -8,24 +8,37 @@ pub mod change;
 pub mod context;
 pub mod event;
 pub mod experiment;
+pub mod fingerprint;
 pub mod flag;
+pub mod holdout;
 pub mod id;
+pub mod layer;
 pub mod metric;
+pub mod operand;
+pub mod prerequisite;
 pub mod rollout;
+pub mod rule;
+pub mod segment;
 pub mod share;
 pub mod split;
 pub mod time;
 
 pub use change::{Actor, Change, Edit, Subject};
-pub use context::Context;
+pub use context::{Attribute, Context};
 pub use event::{Event, Properties};
 pub use experiment::Experiment;
-pub use flag::{Clause, Environment, Flag, Op, Rule, Serve, Setting, Target, Unit, Variant};
+pub use flag::{Bucketing, Environment, Flag, Serve, Setting, Target, Unit, Variant};
+pub use holdout::{Covers, Holdout};
 pub use id::{
-    EnvironmentKey, ExperimentKey, FlagKey, Invalid, Key, ListId, MetricKey, Revision, Seq, VariantKey,
+    EnvironmentKey, ExperimentKey, FlagKey, HoldoutKey, Invalid, Key, LayerKey, ListId, MetricKey, Revision,
+    SegmentKey, Seq, Team, VariantKey,
 };
+pub use layer::Layer;
 pub use metric::Metric;
+pub use prerequisite::Prerequisite;
 pub use rollout::{Guard, Rollout, RolloutState};
+pub use rule::{Clause, Condition, Op, Rule};
+pub use segment::Segment;
 pub use share::Share;
 pub use split::Split;
 pub use time::{Millis, Span};

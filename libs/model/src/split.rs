@@ -252,16 +252,21 @@ fn check_shares(shares: &[(VariantKey, Share)], rest: Option<&VariantKey>) -> Re
     Err(Invalid::new(format!("a split must add up to 100%: these shares make `{shown}%`"), hint))
 }
 
+/// Whether every SDK hashes the same bytes for this salt.
+pub(crate) fn check_salt(salt: &str) -> Result<(), Invalid> {
+    if !salt.is_empty() && salt.len() <= 200 && salt.bytes().all(|b| (0x21..=0x7e).contains(&b)) {
+        return Ok(());
+    }
+    Err(Invalid::new(
+        format!("`{}` is not a salt", salt.chars().take(40).collect::<String>()),
+        "use 1 to 200 visible ASCII characters, so that every SDK hashes the same bytes",
+    ))
+}
+
 impl TryFrom<Parts> for Split {
     type Error = Invalid;
     fn try_from(parts: Parts) -> Result<Self, Invalid> {
-        let salt = &parts.salt;
-        if salt.is_empty() || salt.len() > 200 || !salt.bytes().all(|b| (0x21..=0x7e).contains(&b)) {
-            return Err(Invalid::new(
-                format!("`{}` is not a salt", salt.chars().take(40).collect::<String>()),
-                "use 1 to 200 visible ASCII characters, so that every SDK hashes the same bytes",
-            ));
-        }
+        check_salt(&parts.salt)?;
         let mut at = 0;
         for range in &parts.ranges {
             if range.from != at || range.to <= range.from || range.to > ALL {

@@ -153,6 +153,7 @@ impl CreateInput {
         let setting = Setting {
             on: false,
             off,
+            prerequisites: Vec::new(),
             targets: Vec::new(),
             rules: Vec::new(),
             default: Serve::Variant { variant: default },
@@ -164,6 +165,9 @@ impl CreateInput {
             kind,
             variants,
             unit: self.unit.unwrap_or_default(),
+            team: None,
+            layer: None,
+            schema: None,
             settings: environments.map(|e| (e, setting.clone())).collect::<BTreeMap<_, _>>(),
             created: now,
             archived: false,

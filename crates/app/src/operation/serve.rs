@@ -4,7 +4,7 @@
 use bellwether_ledger::Proposed;
 use bellwether_ledger::State;
 use bellwether_model::{
-    Clause, Edit, EnvironmentKey, FlagKey, ListId, Revision, Serve, Setting, Share, Split, VariantKey,
+    Condition, Edit, EnvironmentKey, FlagKey, ListId, Revision, Serve, Setting, Share, Split, VariantKey,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -54,7 +54,7 @@ pub(crate) struct RuleInput {
     #[serde(default)]
     pub(crate) name: String,
     /// Any of these groups must hold; a group holds when all its clauses do.
-    pub(crate) when: Vec<Vec<Clause>>,
+    pub(crate) when: Vec<Vec<Condition>>,
     /// What it serves.
     pub(crate) serve: ServeInput,
 }

@@ -1,6 +1,6 @@
 //! App operations: who gets what of a flag, and why.
 
-use bellwether_flags::{Explanation, Ruleset};
+use bellwether_flags::{Explanation, Ids, Ruleset};
 use bellwether_model::{
     Context, Edit, EnvironmentKey, FlagKey, ListId, Properties, Revision, Rule, Serve, Setting, Target,
     VariantKey,
@@ -93,7 +93,8 @@ impl Operation for Replace {
                 kept
             }
         };
-        let setting = Setting { on: old.on, off: input.off.unwrap_or(old.off), targets, rules, default };
+        let off = input.off.unwrap_or(old.off);
+        let setting = Setting { on: old.on, off, prerequisites: old.prerequisites, targets, rules, default };
         let edit =
             Edit::TargetingReplaced { flag: input.flag.clone(), environment: input.environment, setting };
         let after = app.edit(ctx, edit, input.why, input.if_revision, lists)?;
@@ -212,9 +213,14 @@ impl Operation for Explain {
             }
             Some(revision) => {
                 let state = app.ledger.state_at(revision)?;
-                let flag = state.flags.get(&input.flag).ok_or_else(unknown)?;
-                let targets = |id: &ListId| app.ledger.list(id).unwrap_or_else(|_| std::sync::Arc::from([]));
-                let ruleset = Ruleset::compile(&input.environment, revision, [&flag.value], &targets)?;
+                state.flags.get(&input.flag).ok_or_else(unknown)?;
+                let environment = state.environments.get(&input.environment).ok_or_else(unknown)?;
+                let lists = |id: &ListId| {
+                    let ids = app.ledger.list(id).unwrap_or_else(|_| std::sync::Arc::from([]));
+                    std::sync::Arc::new(Ids::new(&ids[..]))
+                };
+                let ruleset =
+                    Ruleset::compile(&environment.value, revision, crate::serving::source(&state, &lists))?;
                 let explanation = ruleset.explain(input.flag.as_str(), &context).ok_or_else(unknown)?;
                 Ok(Explained { explanation, revision })
             }

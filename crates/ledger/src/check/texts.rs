@@ -15,7 +15,15 @@ pub(super) fn readable(proposed: &Proposed) -> Result<(), LedgerError> {
         prose("the reason", &proposed.why)?;
     }
     match &proposed.edit {
-        Edit::EnvironmentCreated { environment } => name("the environment's name", &environment.name)?,
+        Edit::EnvironmentCreated { environment } | Edit::EnvironmentSaved { environment } => {
+            name("the environment's name", &environment.name)?;
+        }
+        Edit::SegmentSaved { segment } => {
+            name("the segment's name", &segment.name)?;
+            prose("the segment's description", &segment.description)?;
+        }
+        Edit::LayerSaved { layer } => name("the layer's name", &layer.name)?,
+        Edit::HoldoutSaved { holdout } => name("the holdout's name", &holdout.name)?,
         Edit::FlagCreated { flag } => {
             name("the flag's name", &flag.name)?;
             prose("the flag's description", &flag.description)?;
@@ -38,6 +46,9 @@ pub(super) fn readable(proposed: &Proposed) -> Result<(), LedgerError> {
             prose("the hypothesis", &experiment.hypothesis)?;
         }
         Edit::FlagToggled { .. }
+        | Edit::FlagTeamSet { .. }
+        | Edit::FlagLayerSet { .. }
+        | Edit::FlagSchemaSet { .. }
         | Edit::SplitReshared { .. }
         | Edit::FlagArchived { .. }
         | Edit::RolloutSet { .. }

@@ -38,10 +38,17 @@ impl Exposure {
 }
 
 /// The column that holds the ids of such units.
-pub(super) fn column(unit: Unit, batch: &Batch) -> &Strings {
+pub(super) fn column(unit: Unit, batch: &Batch) -> Result<&Strings, QueryError> {
     match unit {
-        Unit::User => &batch.user,
-        Unit::Device => &batch.device,
+        Unit::User => Ok(&batch.user),
+        Unit::Device => Ok(&batch.device),
+        Unit::Session | Unit::Account => Err(QueryError::refused(
+            format!(
+                "events are not kept by `{}`, so nothing can be measured per such unit",
+                unit.attribute()
+            ),
+            "compare variants of a flag that divides by user or device",
+        )),
     }
 }
 
@@ -56,7 +63,7 @@ pub(super) fn read(ask: &Ask, scan: &dyn Scan, cancel: &dyn Fn() -> bool) -> Res
     let mut exposed = Exposed::default();
     walk(scan, &want, cancel, &mut |batch| {
         if let [flags, variants] = batch.properties.as_slice() {
-            exposed.add(ask, batch, flags, variants);
+            exposed.add(ask, batch, flags, variants)?;
         }
         Ok(())
     })?;
@@ -64,8 +71,8 @@ pub(super) fn read(ask: &Ask, scan: &dyn Scan, cancel: &dyn Fn() -> bool) -> Res
 }
 
 impl Exposed {
-    fn add(&mut self, ask: &Ask, batch: &Batch, flags: &Cells, variants: &Cells) {
-        let ids = column(ask.unit, batch);
+    fn add(&mut self, ask: &Ask, batch: &Batch, flags: &Cells, variants: &Cells) -> Result<(), QueryError> {
+        let ids = column(ask.unit, batch)?;
         let mut units = Codes::of(ids);
         for (row, &time) in batch.time.iter().enumerate() {
             if flags.text(row).as_deref() != Some(ask.flag.as_str()) {
@@ -93,6 +100,7 @@ impl Exposed {
                 known.crossed |= known.arm != arm;
             }
         }
+        Ok(())
     }
 }
 

@@ -44,7 +44,7 @@ pub(super) fn read(
     let mut numbers: Vec<(u32, f64)> = Vec::new();
     walk(scan, &want, cancel, &mut |batch| {
         let pass = filters.passing(batch);
-        let ids = column(ask.unit, batch);
+        let ids = column(ask.unit, batch)?;
         let mut units = Codes::of(ids);
         let cells = summed.map(|at| batch.properties.get(at).unwrap_or(&Cells::Missing));
         for (row, &time) in batch.time.iter().enumerate() {

@@ -272,6 +272,7 @@ fn naive(ask: &Ask, events: &[Event]) -> (BTreeMap<String, Vec<f64>>, u64, u64, 
     let id = |e: &Event| match ask.unit {
         Unit::User => e.who.user().map(str::to_owned),
         Unit::Device => e.who.device().map(str::to_owned),
+        Unit::Session | Unit::Account => None,
     };
     let listed = |e: &Event| ask.variants.iter().any(|v| e.properties["variant"] == v.as_str());
     let shown: Vec<&Event> = events

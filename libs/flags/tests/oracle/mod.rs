@@ -1,13 +1,39 @@
 //! Flags, tests: Amplitude's evaluation, written down literally from section 5.4 and 5.5 of the
 //! protocol notes over the JSON of the flags. It shares no code with the room that it checks.
+#![allow(dead_code)]
 
 use serde_json::{Map, Value, json};
 
-/// What the SDK answers for one flag and one user.
+/// What the SDK answers for one user: the flags are given in an order in which none comes before those
+/// that it depends on.
+pub(crate) fn evaluate_all(flags: &[Value], user: &Value) -> Map<String, Value> {
+    let mut target = json!({"context": {"user": user}, "result": {}});
+    let mut left: Vec<&Value> = flags.iter().collect();
+    while !left.is_empty() {
+        let keys: Vec<&Value> = left.iter().map(|f| &f["key"]).collect();
+        let waits = |flag: &&Value| {
+            flag["dependencies"].as_array().is_some_and(|d| d.iter().any(|key| keys.contains(&key)))
+        };
+        let (later, now): (Vec<&Value>, Vec<&Value>) = left.iter().partition(|flag| waits(flag));
+        assert!(!now.is_empty(), "a circle of dependencies");
+        for flag in now {
+            if let Some(variant) = evaluate_at(flag, &target) {
+                target["result"][flag["key"].as_str().unwrap()] = variant;
+            }
+        }
+        left = later;
+    }
+    target["result"].as_object().unwrap().clone()
+}
+
+/// What the SDK answers for one flag that depends on no other.
 pub(crate) fn evaluate(flag: &Value, user: &Value) -> Option<Value> {
-    let target = json!({"context": {"user": user}, "result": {}});
+    evaluate_at(flag, &json!({"context": {"user": user}, "result": {}}))
+}
+
+fn evaluate_at(flag: &Value, target: &Value) -> Option<Value> {
     for segment in flag["segments"].as_array()? {
-        let Some(key) = evaluate_segment(&target, segment) else { continue };
+        let Some(key) = evaluate_segment(target, segment) else { continue };
         let Some(variant) = flag["variants"].get(&key) else { continue };
         let mut metadata = Map::new();
         for part in [&flag["metadata"], &segment["metadata"], &variant["metadata"]] {
@@ -67,16 +93,42 @@ fn matches(target: &Value, condition: &Value) -> bool {
     let op = condition["op"].as_str().unwrap();
     let values: Vec<&str> =
         condition["values"].as_array().unwrap().iter().map(|v| v.as_str().unwrap()).collect();
-    match select(target, &condition["selector"]) {
+    matches_value(select(target, &condition["selector"]), op, &values)
+}
+
+/// Whether an operator, in Amplitude's words, holds for a value that may be missing.
+pub(crate) fn matches_value(value: Option<&Value>, op: &str, values: &[&str]) -> bool {
+    let set = op.starts_with("set ");
+    match value {
         None => match op {
-            "is not" | "does not contain" => !values.contains(&"(none)"),
-            "regex match" => false,
+            "is not" | "does not contain" | "set does not contain" | "set does not contain any" => {
+                !values.contains(&"(none)")
+            }
+            "regex match" | "regex does not match" | "set is not" => false,
             _ => values.contains(&"(none)"),
         },
         Some(value) => match list(value) {
-            Some(elements) => elements.iter().any(|e| match_string(e, op, &values)),
-            None => match_string(&string(value), op, &values),
+            Some(elements) if set => match_set(&elements, op, values),
+            None if set => false,
+            Some(elements) => elements.iter().any(|e| match_string(e, op, values)),
+            None => match_string(&string(value), op, values),
         },
+    }
+}
+
+fn match_set(elements: &[String], op: &str, values: &[&str]) -> bool {
+    let texts: Vec<&str> = elements.iter().map(String::as_str).collect();
+    let same = || values.iter().all(|v| texts.contains(v)) && texts.iter().all(|t| values.contains(t));
+    let all = || texts.len() >= values.len() && values.iter().all(|v| is(v, &texts));
+    let any = || values.iter().any(|v| is(v, &texts));
+    match op {
+        "set is" => same(),
+        "set is not" => !same(),
+        "set contains" => all(),
+        "set does not contain" => !all(),
+        "set contains any" => any(),
+        "set does not contain any" => !any(),
+        other => panic!("no operator `{other}`"),
     }
 }
 
@@ -87,6 +139,7 @@ fn match_string(value: &str, op: &str, values: &[&str]) -> bool {
         "contains" => contains(value, values),
         "does not contain" => !contains(value, values),
         "regex match" => values.iter().any(|pattern| search(value, pattern)),
+        "regex does not match" => !values.iter().any(|pattern| search(value, pattern)),
         "less" | "less or equal" | "greater" | "greater or equal" => {
             values.iter().any(|v| ordered(op, number(value).partial_cmp(&number(v))))
         }
@@ -140,7 +193,7 @@ fn number(text: &str) -> f64 {
 }
 
 /// Major, minor, patch and the pre-release.
-fn version(text: &str) -> Option<([u64; 3], String)> {
+pub(crate) fn version(text: &str) -> Option<([u64; 3], String)> {
     let (numbers, pre) = match text.split_once('-') {
         Some((numbers, pre)) => (numbers, format!("-{pre}")),
         None => (text, String::new()),
@@ -159,30 +212,22 @@ fn version(text: &str) -> Option<([u64; 3], String)> {
     }
 }
 
-fn compare_versions(a: &([u64; 3], String), b: &([u64; 3], String)) -> std::cmp::Ordering {
+pub(crate) fn compare_versions(a: &([u64; 3], String), b: &([u64; 3], String)) -> std::cmp::Ordering {
     // A release is after its pre-releases.
     let key = |v: &([u64; 3], String)| (v.0, v.1.is_empty(), v.1.clone());
     key(a).cmp(&key(b))
 }
 
-/// The two shapes of pattern that an export has: `^literal` and `literal(?![\s\S])`.
+/// A search. What JavaScript needs to see one letter where it has two halves is one letter here.
 fn search(text: &str, pattern: &str) -> bool {
-    let literal = |escaped: &str| {
-        let mut out = String::new();
-        let mut chars = escaped.chars();
-        while let Some(c) = chars.next() {
-            out.push(if c == '\\' { chars.next().unwrap() } else { c });
-        }
-        out
-    };
-    match (pattern.strip_prefix('^'), pattern.strip_suffix("(?![\\s\\S])")) {
-        (Some(start), _) => text.starts_with(&literal(start)),
-        (None, Some(end)) => text.ends_with(&literal(end)),
-        (None, None) => panic!("an export has no pattern `{pattern}`"),
-    }
+    let ours = pattern
+        .replace("(?:[\\uD800-\\uDBFF][\\uDC00-\\uDFFF]|[^", "(?:[^")
+        .replace("\\uD800-\\uDFFF", "")
+        .replace("(?![\\s\\S])", "\\z");
+    regex::Regex::new(&ours).unwrap().is_match(text)
 }
 
-fn list(value: &Value) -> Option<Vec<String>> {
+pub(crate) fn list(value: &Value) -> Option<Vec<String>> {
     let parsed;
     let items = match value {
         Value::Array(items) => items,
@@ -195,7 +240,7 @@ fn list(value: &Value) -> Option<Vec<String>> {
     Some(items.iter().filter(|i| !i.is_null()).map(string).filter(|s| !s.is_empty()).collect())
 }
 
-fn string(value: &Value) -> String {
+pub(crate) fn string(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         other => whole(other).to_string(),
@@ -216,7 +261,7 @@ fn whole(value: &Value) -> Value {
 }
 
 /// MurmurHash3 x86 32, seed 0, from its reference description.
-fn murmur3(data: &[u8]) -> u32 {
+pub(crate) fn murmur3(data: &[u8]) -> u32 {
     let mix = |k: u32| k.wrapping_mul(0xcc9e_2d51).rotate_left(15).wrapping_mul(0x1b87_3593);
     let mut h = 0_u32;
     let chunks = data.chunks_exact(4);

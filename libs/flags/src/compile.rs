@@ -1,0 +1,348 @@
+//! Flags: from what people define to what is evaluated. All that can be wrong is found here.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+
+use bellwether_model::{
+    Clause, Environment, EnvironmentKey, Flag, FlagKey, Holdout, Invalid, Layer, LayerKey, ListId, Rule,
+    Segment, SegmentKey, Serve, Setting, Split, Unit, VariantKey, rule,
+};
+use rustc_hash::FxHashMap;
+
+use crate::bucket::{Salted, threshold};
+use crate::ids::Ids;
+use crate::ruleset::{
+    Arm, Branch, Compiled, Condition, Gate, Members, Outcome, Parent, Part, Serves, Source, Span, Tested,
+    When,
+};
+use crate::test::{Place, Test};
+
+/// Flags on their way into a ruleset.
+pub(crate) struct Compiler<'a> {
+    environment: &'a Environment,
+    flags: Vec<(&'a Flag, &'a Setting)>,
+    places: FxHashMap<FlagKey, usize>,
+    definitions: BTreeMap<&'a SegmentKey, &'a Segment>,
+    layers: BTreeMap<&'a LayerKey, &'a Layer>,
+    holdouts: Vec<(&'a Holdout, Arc<Gate>)>,
+    lists: &'a dyn Fn(&ListId) -> Arc<Ids>,
+    segments: BTreeMap<SegmentKey, Arc<Members>>,
+    etag: Fnv1a,
+}
+
+/// What it makes.
+pub(crate) struct Output {
+    pub(crate) flags: Vec<Compiled>,
+    pub(crate) segments: Vec<Arc<Members>>,
+    pub(crate) etag: u64,
+}
+
+impl<'a> Compiler<'a> {
+    pub(crate) fn new(environment: &'a Environment, source: &Source<'a>) -> Result<Self, Invalid> {
+        let key: &EnvironmentKey = &environment.key;
+        let live = source.flags.iter().filter(|flag| !flag.archived);
+        let mut flags: Vec<(&Flag, &Setting)> =
+            live.filter_map(|flag| Some((*flag, flag.settings.get(key)?))).collect();
+        flags.sort_by_key(|(flag, _)| &flag.key);
+        let mut places = FxHashMap::default();
+        for (at, (flag, _)) in flags.iter().enumerate() {
+            if places.insert(flag.key.clone(), at).is_some() {
+                return Err(twice("flag", &flag.key));
+            }
+        }
+        let mut definitions = BTreeMap::new();
+        for segment in &source.segments {
+            if definitions.insert(&segment.key, *segment).is_some() {
+                return Err(twice("segment", &segment.key));
+            }
+        }
+        let mut layers = BTreeMap::new();
+        for layer in &source.layers {
+            if layers.insert(&layer.key, *layer).is_some() {
+                return Err(twice("layer", &layer.key));
+            }
+        }
+        let mut sorted = source.holdouts.clone();
+        sorted.sort_by_key(|holdout| &holdout.key);
+        let mut holdouts: Vec<(&Holdout, Arc<Gate>)> = Vec::new();
+        for holdout in sorted {
+            holdout.check()?;
+            if holdouts.last().is_some_and(|(last, _)| last.key == holdout.key) {
+                return Err(twice("holdout", &holdout.key));
+            }
+            let spans = Span::new(0, holdout.share.points()).into_iter().collect();
+            holdouts.push((holdout, gate(environment, holdout.unit, &holdout.salt, spans)));
+        }
+        let mut etag = Fnv1a::new();
+        etag.feed(&(key, environment.bucketing));
+        let segments = BTreeMap::new();
+        let lists = source.lists;
+        Ok(Self { environment, flags, places, definitions, layers, holdouts, lists, segments, etag })
+    }
+
+    pub(crate) fn compile(mut self) -> Result<Output, Invalid> {
+        let mut flags = Vec::with_capacity(self.flags.len());
+        for (flag, setting) in std::mem::take(&mut self.flags) {
+            flag.check()?;
+            self.etag.feed(&(&flag.key, flag.kind, flag.unit, &flag.variants, setting));
+            flags.push(self.flag(flag, setting)?);
+        }
+        let segments = self.segments.into_values().collect();
+        Ok(Output { flags, segments, etag: self.etag.0 })
+    }
+
+    fn flag(&mut self, flag: &'a Flag, setting: &Setting) -> Result<Compiled, Invalid> {
+        // Only the default compares; what a rule's split has for a rest says nothing of it.
+        let default = || Some(&setting.default).filter(|_| setting.on).and_then(arms_of);
+        let variants: Box<[Arc<Outcome>]> = flag
+            .variants
+            .iter()
+            .map(|variant| {
+                let arms = || default().into_iter().flatten().filter(|(key, ..)| *key == &variant.key);
+                let rest_only = arms().next().is_some() && arms().all(|(.., enrolled)| !enrolled);
+                Arc::new(Outcome { key: variant.key.clone(), value: variant.value.clone(), rest_only })
+            })
+            .collect();
+        let outcome = |key: &VariantKey| {
+            variants.iter().find(|v| v.key == *key).cloned().ok_or_else(|| {
+                Invalid::new(
+                    format!("flag `{}` has no variant `{key}`", flag.key),
+                    "use one of the flag's variants",
+                )
+            })
+        };
+        let off = outcome(&setting.off)?;
+        let mut branches = Vec::new();
+        if setting.on {
+            self.gates(flag, setting, &off, &outcome, &mut branches)?;
+            for (index, rule) in (0..).zip(&setting.rules) {
+                branches.push(Branch {
+                    part: Part::Rule(index),
+                    name: match &*rule.name {
+                        "" => format!("rule {}", index + 1).into(),
+                        name => name.into(),
+                    },
+                    when: self.rule(flag, rule)?,
+                    serves: self.serves(&rule.serve, &outcome)?,
+                });
+            }
+        }
+        let (part, name, serves) = match (setting.on, branches.is_empty()) {
+            (false, _) => (Part::Off, "off", Serves::One(off.clone())),
+            (true, true) => (Part::Everybody, "default", self.serves(&setting.default, &outcome)?),
+            (true, false) => (Part::Default, "default", self.serves(&setting.default, &outcome)?),
+        };
+        let otherwise = Branch { part, name: name.into(), when: When::Always, serves };
+        Ok(Compiled {
+            key: flag.key.clone(),
+            kind: flag.kind,
+            unit: flag.unit,
+            id: Place::unit(flag.unit),
+            off,
+            branches: branches.into(),
+            otherwise,
+            variants,
+        })
+    }
+
+    /// What stands before the rules: prerequisites, targets, holdouts, the layer.
+    fn gates(
+        &mut self,
+        flag: &'a Flag,
+        setting: &Setting,
+        off: &Arc<Outcome>,
+        outcome: &dyn Fn(&VariantKey) -> Result<Arc<Outcome>, Invalid>,
+        branches: &mut Vec<Branch>,
+    ) -> Result<(), Invalid> {
+        let off = || Serves::One(off.clone());
+        for needed in &setting.prerequisites {
+            let parent = Parent {
+                flag: needed.flag.clone(),
+                at: self.places.get(&needed.flag).copied(),
+                variants: needed.variants.clone().into(),
+            };
+            branches.push(Branch {
+                part: Part::Prerequisite(needed.flag.clone()),
+                name: "prerequisite".into(),
+                when: When::Unmet(parent),
+                serves: off(),
+            });
+        }
+        for target in &setting.targets {
+            branches.push(Branch {
+                part: Part::Target,
+                name: "target".into(),
+                when: When::Listed { ids: self.list(&target.list), list: target.list.clone() },
+                serves: Serves::One(outcome(&target.variant)?),
+            });
+        }
+        for (holdout, gate) in self.holdouts.iter().filter(|(holdout, _)| holdout.covers(flag)) {
+            self.etag.feed(&(&holdout.key, holdout.unit, &holdout.salt, holdout.share));
+            branches.push(Branch {
+                part: Part::Holdout(holdout.key.clone()),
+                name: "holdout".into(),
+                when: When::Within(gate.clone()),
+                serves: off(),
+            });
+        }
+        if let Some(key) = &flag.layer {
+            let layer = self.layers.get(key).ok_or_else(|| {
+                Invalid::new(
+                    format!("flag `{}` belongs to layer `{key}`, which is not there", flag.key),
+                    "make the layer, or take the flag out of it",
+                )
+            })?;
+            let own = layer.ranges().iter().filter(|range| range.flag == flag.key);
+            let spans: Vec<Span> = own.filter_map(|range| Span::new(range.from, range.to)).collect();
+            let points: Vec<_> = spans.iter().map(|span| span.points).collect();
+            self.etag.feed(&(key, layer.unit, layer.salt(), points));
+            branches.push(Branch {
+                part: Part::Layer(key.clone()),
+                name: "layer".into(),
+                when: When::Outside(gate(self.environment, layer.unit, layer.salt(), spans)),
+                serves: off(),
+            });
+        }
+        Ok(())
+    }
+
+    fn rule(&mut self, flag: &Flag, rule: &Rule) -> Result<When, Invalid> {
+        let mut groups = Vec::with_capacity(rule.when.len());
+        for group in &rule.when {
+            let mut conditions = Vec::with_capacity(group.len());
+            for condition in group {
+                conditions.push(match condition {
+                    rule::Condition::Clause(clause) => Condition::Clause(tested(clause)?),
+                    rule::Condition::Segment { segment, not } => {
+                        let members = self.segment(segment).map_err(|e| {
+                            let at = format!("flag `{}`, rule `{}`: {}", flag.key, rule.name, e.message);
+                            Invalid::new(at, e.hint)
+                        })?;
+                        Condition::Segment { members, not: *not }
+                    }
+                });
+            }
+            groups.push(conditions.into());
+        }
+        Ok(When::Any(groups.into()))
+    }
+
+    fn segment(&mut self, key: &SegmentKey) -> Result<Arc<Members>, Invalid> {
+        if let Some(members) = self.segments.get(key) {
+            return Ok(members.clone());
+        }
+        let segment = *self.definitions.get(key).ok_or_else(|| {
+            Invalid::new(format!("there is no segment `{key}`"), "make the segment, or write out its clauses")
+        })?;
+        segment.check()?;
+        self.etag.feed(&(key, segment.unit, &segment.when));
+        let mut groups = Vec::with_capacity(segment.when.len());
+        for group in &segment.when {
+            groups.push(group.iter().map(tested).collect::<Result<_, _>>()?);
+        }
+        let mut list = |id: &Option<ListId>| id.clone().map(|id| (id.clone(), self.list(&id)));
+        let members = Arc::new(Members {
+            key: key.clone(),
+            unit: segment.unit,
+            id: Place::unit(segment.unit),
+            included: list(&segment.included),
+            excluded: list(&segment.excluded),
+            groups: groups.into(),
+        });
+        self.segments.insert(key.clone(), members.clone());
+        Ok(members)
+    }
+
+    fn list(&mut self, id: &ListId) -> Arc<Ids> {
+        let ids = (self.lists)(id);
+        self.etag.feed(&(id, ids.tag()));
+        ids
+    }
+
+    fn serves(
+        &self,
+        serve: &Serve,
+        outcome: &dyn Fn(&VariantKey) -> Result<Arc<Outcome>, Invalid>,
+    ) -> Result<Serves, Invalid> {
+        let split: &Split = match serve {
+            Serve::Variant { variant } => return Ok(Serves::One(outcome(variant)?)),
+            Serve::Split { split } => split,
+            Serve::Rollout { rollout } => match rollout.settled() {
+                Some(variant) => return Ok(Serves::One(outcome(variant)?)),
+                None => &rollout.split,
+            },
+        };
+        let arms = arms_of(serve)
+            .into_iter()
+            .flatten()
+            .map(|(key, to, enrolled)| Ok(Arm { to, end: threshold(to), outcome: outcome(key)?, enrolled }));
+        Ok(Serves::Split {
+            salted: Salted::new(self.environment.bucketing, split.salt()),
+            arms: arms.collect::<Result<_, Invalid>>()?,
+        })
+    }
+}
+
+impl Span {
+    /// A stretch in basis points; nothing where it is empty.
+    fn new(from: u16, to: u16) -> Option<Self> {
+        (from < to).then(|| Self { points: (from, to), positions: (threshold(from), threshold(to)) })
+    }
+}
+
+fn gate(environment: &Environment, unit: Unit, salt: &str, spans: Vec<Span>) -> Arc<Gate> {
+    let salted = Salted::new(environment.bucketing, salt);
+    Arc::new(Gate { unit, id: Place::unit(unit), salted, spans: spans.into() })
+}
+
+fn tested(clause: &Clause) -> Result<Tested, Invalid> {
+    let test = Test::new(clause.op, &clause.values)?;
+    Ok(Tested { place: Place::new(&clause.attribute), test, source: Box::new(clause.clone()) })
+}
+
+fn twice(what: &str, key: &dyn std::fmt::Display) -> Invalid {
+    Invalid::new(format!("there are two {what}s `{key}`"), format!("give each {what} a key of its own"))
+}
+
+/// The ranges by which it divides, if it does: the owner, where the range ends, and whether those in
+/// it are enrolled. A split does not enroll its rest; a rollout compares its candidate with its
+/// control, so it enrolls both.
+fn arms_of(serve: &Serve) -> Option<impl Iterator<Item = (&VariantKey, u16, bool)>> {
+    let split = serve.split()?;
+    let rollout = matches!(serve, Serve::Rollout { .. });
+    Some(
+        split
+            .ranges()
+            .iter()
+            .map(move |range| (&range.variant, range.to, rollout || split.rest() != Some(&range.variant))),
+    )
+}
+
+/// FNV-1a, 64 bits: a hash that is the same on every machine and in every version of ours.
+struct Fnv1a(u64);
+
+impl Fnv1a {
+    fn new() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+
+    /// Takes a value in as its JSON. The words of the model always have one.
+    fn feed(&mut self, value: &(impl serde::Serialize + ?Sized)) {
+        let _ = serde_json::to_writer(&mut *self, value);
+        let _ = io::Write::write(self, b"\n");
+    }
+}
+
+impl io::Write for Fnv1a {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
