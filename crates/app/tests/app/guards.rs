@@ -228,7 +228,7 @@ fn units_that_do_not_split_as_they_should_leave_the_guard_without_a_judgement() 
 }
 
 /// 3,000 users see the flag, and of those without it three in ten buy.
-fn harm(house: &House) {
+fn harm(house: &House) -> (String, Dice) {
     let (secret, mut dice) = (house.key("server"), Dice(7));
     let mut bought = Vec::new();
     for i in 0..3_000 {
@@ -238,13 +238,14 @@ fn harm(house: &House) {
         }
     }
     house.send(&json!({"api_key": secret, "events": bought})).unwrap();
+    (secret, dice)
 }
 
 #[test]
 fn a_halted_rollout_goes_on_saying_what_halted_it() {
     let mut house = House::new();
     guarded(&house, 0.01);
-    harm(&house);
+    let (secret, mut dice) = harm(&house);
     house.later(30 * MINUTE);
     // These come a minute before the look: their windows pass after it.
     for i in 3_000..3_500 {
