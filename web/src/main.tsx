@@ -6,7 +6,12 @@ import "@fontsource/roboto/latin-ext-500.css";
 import "@mantine/core/styles.css";
 import "@mantine/spotlight/styles.css";
 import "./app.css";
-import "./parts/parts.css";
+import "./shell/shell.css";
+import "./parts/words.css";
+import "./parts/table.css";
+import "./parts/change.css";
+import "./parts/charts.css";
+import "./parts/conditions.css";
 import "./parts/narrow.css";
 
 import { MantineProvider } from "@mantine/core";
