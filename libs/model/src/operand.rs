@@ -2,7 +2,7 @@
 //! parsed here once, so that what a person may save is what an evaluation can use.
 
 use std::cmp::Ordering;
-use std::net::{IpAddr, Ipv6Addr};
+use core::net::{IpAddr, Ipv6Addr};
 
 use regex::{Regex, RegexBuilder};
 use regex_syntax::ast::{self, Ast};
