@@ -1,10 +1,10 @@
 //! App: answers to SDKs. One immutable snapshot per environment, published with one atomic swap
 //! after each change, from which every door reads without a lock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use bellwether_flags::{Evaluation, Ids, Ruleset, Source, amplitude};
+use bellwether_flags::{Evaluation, Ids, Ruleset, Source, amplitude, flagd};
 use bellwether_ledger::State;
 use bellwether_model::experiment::ExperimentState;
 use bellwether_model::{Context, EnvironmentKey, FlagKey, Json, ListId, Millis, Revision, Serve, Unit};
@@ -23,6 +23,13 @@ pub struct Served {
     pub amplitude: Arc<str>,
     /// Flags that Amplitude's format cannot carry exactly, and why.
     pub left_out: Vec<(FlagKey, String)>,
+    /// Lists that Amplitude's SDKs load by themselves, as cohorts, because they are too long for the rules.
+    pub cohorts: BTreeSet<ListId>,
+    /// The rules in flagd's format, as the text of a JSON object of at most [`flagd::LARGEST`] bytes. The
+    /// same text is the same `Arc`, over all changes that it does not speak of.
+    pub flagd: Arc<str>,
+    /// Flags that flagd's format cannot carry exactly, or that are too large for it, and why.
+    pub flagd_left_out: Vec<(FlagKey, String)>,
     /// Names the content: two revisions that serve the same have the same tag.
     pub tag: String,
     /// When this content was published.
@@ -32,13 +39,50 @@ pub struct Served {
     pub(crate) trials: BTreeMap<FlagKey, String>,
 }
 
+impl Served {
+    /// What SDKs see of a ruleset. What is the same as `before` is shared with it.
+    fn new(
+        ruleset: Ruleset,
+        tag: String,
+        trials: BTreeMap<FlagKey, String>,
+        before: Option<&Self>,
+        now: Millis,
+    ) -> Result<Self, AppError> {
+        let amplitude = amplitude::export(&ruleset);
+        let text = serde_json::to_string(&amplitude.flags);
+        let text = text.map_err(|e| AppError::internal("write the rules for Amplitude", e))?;
+        let flagd = flagd::export(&ruleset);
+        let document = serde_json::to_string(&flagd.document);
+        let document = document.map_err(|e| AppError::internal("write the rules for flagd", e))?;
+        let same = before.map(|before| &before.flagd).filter(|before| ***before == *document);
+        for (flag, reason) in &flagd.left_out {
+            let known = before.is_some_and(|b| b.flagd_left_out.iter().any(|(key, _)| key == flag));
+            if !known {
+                let environment = ruleset.environment();
+                tracing::warn!(%environment, %flag, reason, "flagd's providers do not get this flag");
+            }
+        }
+        Ok(Self {
+            amplitude: text.into(),
+            left_out: amplitude.left_out,
+            cohorts: amplitude.cohorts.into_iter().collect(),
+            flagd: same.cloned().unwrap_or_else(|| document.into()),
+            flagd_left_out: flagd.left_out,
+            since: before.filter(|before| before.tag == tag).map_or(now, |before| before.since),
+            ruleset,
+            tag,
+            trials,
+        })
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Published {
     revision: Revision,
     environments: BTreeMap<EnvironmentKey, Arc<Served>>,
-    /// The ids of every list that a flag cites. A list is written once, so what is known stays true;
-    /// whoever makes ids be forgotten must empty this.
-    lists: BTreeMap<ListId, Arc<[String]>>,
+    /// Every list that a flag or a segment cites, built once. A list is written once, so what is known
+    /// stays true; whoever makes ids be forgotten must empty this.
+    lists: BTreeMap<ListId, Arc<Ids>>,
 }
 
 /// One flag's answer, owned.
@@ -82,6 +126,13 @@ pub(crate) fn source<'a>(state: &'a State, lists: &'a dyn Fn(&ListId) -> Arc<Ids
     }
 }
 
+/// The lists that something cites, some of them more than once.
+fn cited(state: &State) -> impl Iterator<Item = &ListId> {
+    let settings = state.flags.values().flat_map(|flag| flag.value.settings.values());
+    let targeted = settings.flat_map(|setting| &setting.targets).map(|target| &target.list);
+    targeted.chain(state.segments.values().flat_map(|segment| segment.value.lists()))
+}
+
 /// What compares each flag's variants in an environment now.
 fn trials(state: &State, environment: &EnvironmentKey) -> BTreeMap<FlagKey, String> {
     let mut trials = BTreeMap::new();
@@ -108,42 +159,21 @@ impl App {
         if before.revision == state.revision && state.revision != Revision(0) {
             return Ok(());
         }
-        let settings = state.flags.values().flat_map(|flag| flag.value.settings.values());
-        let targeted = settings.flat_map(|setting| &setting.targets).map(|target| &target.list);
-        let segmented = state.segments.values().flat_map(|segment| segment.value.lists());
-        let cited = targeted.chain(segmented);
-        let lists: BTreeMap<_, _> =
-            cited.filter_map(|id| Some((id.clone(), self.read_list(&before, id)?))).collect();
-        let ids: BTreeMap<&ListId, Arc<Ids>> = lists
-            .iter()
-            .map(|(id, texts): (_, &Arc<[String]>)| (id, Arc::new(Ids::new(&texts[..]))))
-            .collect();
+        let lists: BTreeMap<ListId, Arc<Ids>> =
+            cited(&state).filter_map(|id| Some((id.clone(), self.read_list(&before, id)?))).collect();
         let nobody = Arc::new(Ids::new::<&str>([]));
-        let resolved = |id: &ListId| ids.get(id).unwrap_or(&nobody).clone();
+        let resolved = |id: &ListId| lists.get(id).unwrap_or(&nobody).clone();
         let mut environments = BTreeMap::new();
         for (key, environment) in &state.environments {
             let ruleset = Ruleset::compile(&environment.value, state.revision, source(&state, &resolved))?;
             let tag = format!("{:016x}", ruleset.etag());
             let trials = trials(&state, key);
             // What serves the same keeps its place, so that its streams stay quiet.
-            let same =
-                before.environments.get(key).filter(|served| served.tag == tag && served.trials == trials);
-            let served = match same {
+            let old = before.environments.get(key);
+            // What serves the same keeps its place, so that its streams stay quiet.
+            let served = match old.filter(|served| served.tag == tag && served.trials == trials) {
                 Some(served) => Arc::clone(served),
-                None => {
-                    let export = amplitude::export(&ruleset);
-                    let text = serde_json::to_string(&export.flags)
-                        .map_err(|e| AppError::internal("write the rules", e))?;
-
-                    Arc::new(Served {
-                        ruleset,
-                        amplitude: text.into(),
-                        left_out: export.left_out,
-                        since: before.environments.get(key).filter(|b| b.tag == tag).map_or(now, |b| b.since),
-                        tag,
-                        trials,
-                    })
-                }
+                None => Arc::new(Served::new(ruleset, tag, trials, old.map(|old| &**old), now)?),
             };
             environments.insert(key.clone(), served);
         }
@@ -151,20 +181,20 @@ impl App {
         Ok(())
     }
 
-    fn read_list(&self, before: &Published, id: &ListId) -> Option<Arc<[String]>> {
+    fn read_list(&self, before: &Published, id: &ListId) -> Option<Arc<Ids>> {
         if let Some(known) = before.lists.get(id) {
             return Some(Arc::clone(known));
         }
         let read = self.ledger.list(id).inspect_err(|e| {
-            tracing::error!(list = id.0, error = %e, "a list of targets cannot be read; nobody is targeted by it");
+            tracing::error!(list = id.0, error = %e, "a list of ids cannot be read; nobody is on it");
         });
-        read.ok()
+        read.ok().map(|texts| Arc::new(Ids::new(&texts[..])))
     }
 
-    /// The ids of a list of targets.
+    /// The ids of a list, as they were given.
     pub(crate) fn targets(&self, id: &ListId) -> Result<Arc<[String]>, AppError> {
-        if let Some(known) = self.served.load().lists.get(id) {
-            return Ok(Arc::clone(known));
+        if let Some(texts) = self.served.load().lists.get(id).and_then(|known| known.texts()) {
+            return Ok(texts.into());
         }
         Ok(self.ledger.list(id)?)
     }
@@ -225,3 +255,7 @@ impl App {
         Ok(answers)
     }
 }
+
+#[cfg(test)]
+#[path = "serving_tests.rs"]
+mod tests;
