@@ -49,6 +49,7 @@
 pub mod amplitude;
 mod bucket;
 mod compile;
+mod document;
 mod evaluate;
 mod explain;
 pub mod flagd;
@@ -62,6 +63,7 @@ mod text;
 mod words;
 
 pub use bucket::{Bucket, bucket, threshold};
+pub use document::Document;
 pub use evaluate::{Evaluation, Membership, Reason};
 pub use explain::{Bucketed, ClauseStep, ConditionStep, Explanation, Placed, SegmentStep, Step, Stretch};
 pub use format::{Format, formats};
