@@ -4,14 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use bellwether_flags::{Evaluation, Ids, Ruleset, Source, amplitude, flagd};
+use bellwether_flags::{Document, Evaluation, Ids, Ruleset, Source, amplitude, flagd};
 use bellwether_ledger::State;
 use bellwether_model::experiment::ExperimentState;
 use bellwether_model::{Context, EnvironmentKey, FlagKey, Json, ListId, Millis, Revision, Serve, Unit};
 use rustc_hash::FxHashSet;
 
 use crate::App;
-use crate::error::AppError;
+use crate::access::digest;
+use crate::error::{AppError, Refusal};
 use crate::exposure::Track;
 
 /// What every SDK of one environment sees.
@@ -30,6 +31,12 @@ pub struct Served {
     pub flagd: Arc<str>,
     /// Flags that flagd's format cannot carry exactly, or that are too large for it, and why.
     pub flagd_left_out: Vec<(FlagKey, String)>,
+    /// The rules for our own provider, as the text of a [`Document`].
+    pub document: Arc<str>,
+    /// Names what is in the document: the rules, and what compares their variants.
+    pub document_tag: String,
+    /// Lists that the document cites and that are got one by one, see [`App::list_apart`].
+    pub apart: BTreeSet<ListId>,
     /// Names the content: two revisions that serve the same have the same tag.
     pub tag: String,
     /// When this content was published.
@@ -43,6 +50,7 @@ impl Served {
     /// What SDKs see of a ruleset. What is the same as `before` is shared with it.
     fn new(
         ruleset: Ruleset,
+        rules: Document,
         tag: String,
         trials: BTreeMap<FlagKey, String>,
         before: Option<&Self>,
@@ -62,7 +70,11 @@ impl Served {
                 tracing::warn!(%environment, %flag, reason, "flagd's providers do not get this flag");
             }
         }
+        let rules = rules.with_trials(trials.clone());
         Ok(Self {
+            document: rules.to_json()?.into(),
+            document_tag: digest(&format!("{} {tag} {trials:?}", Document::VERSION)).chars().take(32).collect(),
+            apart: rules.apart().cloned().collect(),
             amplitude: text.into(),
             left_out: amplitude.left_out,
             cohorts: amplitude.cohorts.into_iter().collect(),
@@ -165,7 +177,8 @@ impl App {
         let resolved = |id: &ListId| lists.get(id).unwrap_or(&nobody).clone();
         let mut environments = BTreeMap::new();
         for (key, environment) in &state.environments {
-            let ruleset = Ruleset::compile(&environment.value, state.revision, source(&state, &resolved))?;
+            let source = source(&state, &resolved);
+            let ruleset = Ruleset::compile(&environment.value, state.revision, source.clone())?;
             let tag = format!("{:016x}", ruleset.etag());
             let trials = trials(&state, key);
             // What serves the same keeps its place, so that its streams stay quiet.
@@ -173,7 +186,10 @@ impl App {
             // What serves the same keeps its place, so that its streams stay quiet.
             let served = match old.filter(|served| served.tag == tag && served.trials == trials) {
                 Some(served) => Arc::clone(served),
-                None => Arc::new(Served::new(ruleset, tag, trials, old.map(|old| &**old), now)?),
+                None => {
+                    let rules = Document::of(&environment.value, state.revision, &source)?;
+                    Arc::new(Served::new(ruleset, rules, tag, trials, old.map(|old| &**old), now)?)
+                }
             };
             environments.insert(key.clone(), served);
         }
@@ -206,6 +222,24 @@ impl App {
     pub fn served(&self, environment: &EnvironmentKey) -> Result<Arc<Served>, AppError> {
         let found = self.served.load().environments.get(environment).map(Arc::clone);
         found.ok_or_else(|| self.unknown("environment", environment))
+    }
+
+    /// A list that the document of an environment cites and that is too long to stand in it.
+    ///
+    /// # Errors
+    /// `not_found` when there is no such environment, or what it serves does not cite such a list.
+    pub fn list_apart(&self, environment: &EnvironmentKey, list: &str) -> Result<Arc<[String]>, AppError> {
+        let id = ListId(list.to_owned());
+        if !self.served(environment)?.apart.contains(&id) {
+            let shown: String = list.chars().take(60).collect();
+            return Err(AppError::new(
+                Refusal::NotFound,
+                "not_found",
+                format!("the rules of environment `{environment}` name no list `{shown}` apart"),
+                "get the rules again, and the lists that they name",
+            ));
+        }
+        self.targets(&id)
     }
 
     /// One flag for one context; `None` when the environment has no such flag. What was answered is
