@@ -73,7 +73,10 @@ impl Served {
         let rules = rules.with_trials(trials.clone());
         Ok(Self {
             document: rules.to_json()?.into(),
-            document_tag: digest(&format!("{} {tag} {trials:?}", Document::VERSION)).chars().take(32).collect(),
+            document_tag: digest(&format!("{} {tag} {trials:?}", Document::VERSION))
+                .chars()
+                .take(32)
+                .collect(),
             apart: rules.apart().cloned().collect(),
             amplitude: text.into(),
             left_out: amplitude.left_out,
