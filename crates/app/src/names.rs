@@ -35,6 +35,19 @@ impl<'s> Sort<'s> {
                 "experiment.list",
                 Some("experiment.create"),
             ),
+            "segment" => sort(
+                state.segments.keys().map(|k| k.as_str()).collect(),
+                "segment.list",
+                Some("segment.save"),
+            ),
+            "layer" => {
+                sort(state.layers.keys().map(|k| k.as_str()).collect(), "layer.list", Some("layer.save"))
+            }
+            "holdout" => sort(
+                state.holdouts.keys().map(|k| k.as_str()).collect(),
+                "holdout.list",
+                Some("holdout.save"),
+            ),
             _ => None,
         }
     }

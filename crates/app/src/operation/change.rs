@@ -1,7 +1,9 @@
 //! App operations: the log of changes.
 
 use bellwether_ledger::Page;
-use bellwether_model::{ExperimentKey, FlagKey, MetricKey, Revision, Subject};
+use bellwether_model::{
+    ExperimentKey, FlagKey, HoldoutKey, LayerKey, MetricKey, Revision, SegmentKey, Subject,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +26,12 @@ pub(crate) struct Input {
     experiment: Option<ExperimentKey>,
     /// Only changes of this metric.
     metric: Option<MetricKey>,
+    /// Only changes of this segment.
+    segment: Option<SegmentKey>,
+    /// Only changes of this layer.
+    layer: Option<LayerKey>,
+    /// Only changes of this holdout.
+    holdout: Option<HoldoutKey>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -47,18 +55,23 @@ impl Operation for List {
     type Output = Output;
 
     fn run(app: &App, _: &Ctx, input: Input) -> Result<Output, AppError> {
-        let about = match (input.flag, input.experiment, input.metric) {
-            (None, None, None) => None,
-            (Some(flag), None, None) => Some(Subject::Flag(flag)),
-            (None, Some(experiment), None) => Some(Subject::Experiment(experiment)),
-            (None, None, Some(metric)) => Some(Subject::Metric(metric)),
-            _ => {
-                return Err(AppError::bad_input(
-                    "the list can be of one thing",
-                    "give one of `flag`, `experiment` and `metric`",
-                ));
-            }
-        };
+        let mut things = [
+            input.flag.map(Subject::Flag),
+            input.experiment.map(Subject::Experiment),
+            input.metric.map(Subject::Metric),
+            input.segment.map(Subject::Segment),
+            input.layer.map(Subject::Layer),
+            input.holdout.map(Subject::Holdout),
+        ]
+        .into_iter()
+        .flatten();
+        let about = things.next();
+        if things.next().is_some() {
+            return Err(AppError::bad_input(
+                "the list can be of one thing",
+                "give one of `flag`, `experiment`, `metric`, `segment`, `layer` and `holdout`",
+            ));
+        }
         let limit = input.limit.unwrap_or(50).clamp(1, 500);
         let mut changes = app.ledger.changes(&Page { before: input.before, limit: limit + 1, about })?;
         let most = usize::try_from(limit).unwrap_or(usize::MAX);

@@ -1,16 +1,20 @@
 //! App: operations. Each is defined once; the HTTP route, the OpenAPI entry, the CLI command and
 //! the page's palette are made from the [`REGISTRY`], and permission is asked in [`Entry::call`].
 
+mod belonging;
 mod change;
 mod environment;
 mod event;
 mod experiment;
 mod flag;
 mod gaps;
+mod holdout;
 mod input;
 mod key;
+mod layer;
 mod metric;
 mod rollout;
+mod segment;
 mod serve;
 mod status;
 mod targeting;
@@ -243,12 +247,16 @@ fn no_key(what: &str, value: Option<&Json>) -> Option<String> {
 /// Every operation there is.
 pub const REGISTRY: &[Entry] = &[
     Entry::of::<environment::List>(),
+    Entry::of::<environment::Save>(),
     Entry::of::<flag::List>(),
     Entry::of::<flag::Get>(),
     Entry::of::<flag::Create>(),
     Entry::of::<flag::Describe>(),
     Entry::of::<flag::Toggle>(),
     Entry::of::<flag::Archive>(),
+    Entry::of::<belonging::SetTeam>(),
+    Entry::of::<belonging::SetLayer>(),
+    Entry::of::<belonging::SetSchema>(),
     Entry::of::<targeting::Replace>(),
     Entry::of::<targeting::Reshare>(),
     Entry::of::<targeting::Explain>(),
@@ -258,6 +266,19 @@ pub const REGISTRY: &[Entry] = &[
     Entry::of::<rollout::Resume>(),
     Entry::of::<rollout::Finish>(),
     Entry::of::<rollout::Guard>(),
+    Entry::of::<segment::List>(),
+    Entry::of::<segment::Get>(),
+    Entry::of::<segment::Save>(),
+    Entry::of::<segment::Archive>(),
+    Entry::of::<layer::List>(),
+    Entry::of::<layer::Get>(),
+    Entry::of::<layer::Save>(),
+    Entry::of::<layer::Allot>(),
+    Entry::of::<layer::Archive>(),
+    Entry::of::<holdout::List>(),
+    Entry::of::<holdout::Get>(),
+    Entry::of::<holdout::Save>(),
+    Entry::of::<holdout::Archive>(),
     Entry::of::<metric::List>(),
     Entry::of::<metric::Get>(),
     Entry::of::<metric::Save>(),

@@ -2,8 +2,8 @@
 
 use bellwether_flags::{Explanation, Ids, Ruleset};
 use bellwether_model::{
-    Context, Edit, EnvironmentKey, FlagKey, ListId, Properties, Revision, Rule, Serve, Setting, Target,
-    VariantKey,
+    Context, Edit, EnvironmentKey, FlagKey, ListId, Prerequisite, Properties, Revision, Rule, Serve, Setting,
+    Target, VariantKey,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,8 @@ pub(crate) struct ReplaceInput {
     environment: EnvironmentKey,
     /// The variant while off, and for whom a split has no unit id; as it is unless given.
     off: Option<VariantKey>,
+    /// Other flags that must serve one of the named variants to the same context; as they are unless given.
+    prerequisites: Option<Vec<Prerequisite>>,
     /// Single users or devices; as they are unless given.
     targets: Option<Vec<TargetInput>>,
     /// The first rule that matches decides; as they are unless given.
@@ -40,8 +42,7 @@ pub(super) struct Replace;
 
 impl Operation for Replace {
     const NAME: &'static str = "flag.target";
-    const ABOUT: &'static str =
-        "Says who gets what in one environment: targets, rules, default. What is left out stays.";
+    const ABOUT: &'static str = "Says who gets what in one environment: prerequisites, targets, rules, default. What is left out stays.";
     const ROUTE: (Method, &'static str) = (Method::Put, "/api/flags/{flag}/targeting");
     const NEEDS: Permission = Permission::Edit;
     const CLASS: Class = Class::Write;
@@ -94,7 +95,8 @@ impl Operation for Replace {
             }
         };
         let off = input.off.unwrap_or(old.off);
-        let setting = Setting { on: old.on, off, prerequisites: old.prerequisites, targets, rules, default };
+        let prerequisites = input.prerequisites.unwrap_or(old.prerequisites);
+        let setting = Setting { on: old.on, off, prerequisites, targets, rules, default };
         let edit =
             Edit::TargetingReplaced { flag: input.flag.clone(), environment: input.environment, setting };
         let after = app.edit(ctx, edit, input.why, input.if_revision, lists)?;

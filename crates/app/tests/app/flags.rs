@@ -103,7 +103,7 @@ fn refusals_say_what_to_do_and_change_nothing() {
     check(
         "change.list",
         json!({"flag": "f", "metric": "m"}),
-        "400 the list can be of one thing\nhint: give one of `flag`, `experiment` and `metric`",
+        "400 the list can be of one thing\nhint: give one of `flag`, `experiment`, `metric`, `segment`, `layer` and `holdout`",
     );
     assert_eq!(house.revision(), before);
     assert_eq!(house.did("flag.list", json!({})), flags);
@@ -332,7 +332,7 @@ fn while_an_experiment_runs_targets_and_rules_may_be_said_again_and_not_changed(
     house.did("experiment.create", plan);
     house.did("experiment.start", json!({"experiment": "e", "why": "test"}));
     let refused = "400 this would change who takes part in experiment `e` while it runs\n\
-        hint: keep targets and rules as they are, or stop the experiment first";
+        hint: keep prerequisites, targets and rules as they are, or stop the experiment first";
     let fewer = at("f", json!({"targets": targets(&["user-7"])}));
     assert_eq!(house.refused("flag.target", fewer.clone()), refused);
     assert_eq!(house.refused("flag.target", at("f", json!({"rules": []}))), refused);

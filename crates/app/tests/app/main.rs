@@ -12,6 +12,7 @@ mod guards;
 mod house;
 mod ids;
 mod intake;
+mod population;
 mod restart;
 mod rollouts;
 mod schema;
