@@ -8,15 +8,18 @@ use bellwether_model::{
 };
 
 use crate::error::{LedgerError, refused, unknown};
-use crate::state::{State, amend};
+use crate::state::State;
 
+mod environments;
 mod experiments;
+mod flags;
+mod holdouts;
+mod layers;
 mod metrics;
+mod prerequisites;
+mod running;
+mod segments;
 mod texts;
-
-/// The deepest nesting of a variant's JSON value; what is read back must not run into the parser's
-/// own limit of 128 with what surrounds it.
-const DEEPEST: usize = 64;
 
 /// A change that somebody wants to make.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,12 +64,12 @@ pub(crate) fn check(state: &State, proposed: &Proposed, at: Millis) -> Result<()
     lists(proposed)?;
     texts::readable(proposed)?;
     match &proposed.edit {
-        Edit::EnvironmentCreated { environment } => environment_created(state, environment)?,
-        Edit::EnvironmentSaved { environment } => environment_exists(state, &environment.key)?,
-        Edit::SegmentSaved { segment } => segment.check()?,
-        Edit::LayerSaved { layer: _ } => {}
-        Edit::HoldoutSaved { holdout } => holdout.check()?,
-        Edit::FlagCreated { flag } => flag_created(state, flag)?,
+        Edit::EnvironmentCreated { environment } => environments::created(state, environment)?,
+        Edit::EnvironmentSaved { environment } => environments::saved(state, environment)?,
+        Edit::SegmentSaved { segment } => segments::saved(state, segment)?,
+        Edit::LayerSaved { layer } => layers::saved(state, layer)?,
+        Edit::HoldoutSaved { holdout } => holdouts::saved(state, holdout)?,
+        Edit::FlagCreated { flag } => flags::created(state, flag)?,
         Edit::MetricSaved { metric } => metrics::saved(state, metric)?,
         Edit::ExperimentSaved { experiment } => experiments::saved(state, experiment)?,
         Edit::ExperimentStarted { experiment, since: _ } => experiments::started(state, experiment)?,
@@ -84,7 +87,7 @@ pub(crate) fn check(state: &State, proposed: &Proposed, at: Millis) -> Result<()
         | Edit::FlagTeamSet { flag, .. }
         | Edit::FlagLayerSet { flag, .. }
         | Edit::FlagSchemaSet { flag, .. }
-        | Edit::RolloutSet { flag, .. } => flag_edited(state, flag, &proposed.edit, at)?,
+        | Edit::RolloutSet { flag, .. } => flags::edited(state, flag, &proposed.edit, at)?,
     }
     reason(state, proposed)
 }
@@ -172,111 +175,24 @@ fn reason(state: &State, proposed: &Proposed) -> Result<(), LedgerError> {
     }
 }
 
-fn environment_created(state: &State, environment: &Environment) -> Result<(), LedgerError> {
-    if state.environments.contains_key(&environment.key) {
-        return Err(refused(
-            format!("environment `{}` exists already", environment.key),
-            "choose another key",
-        ));
-    }
-    Ok(())
-}
-
-fn flag_created(state: &State, flag: &Flag) -> Result<(), LedgerError> {
-    if let Some(was) = state.flags.get(&flag.key) {
-        let hint = if was.archived { "restore the archived flag" } else { "choose another key" };
-        return Err(refused(format!("flag `{}` exists already", flag.key), hint));
-    }
-    if flag.archived {
-        return Err(refused(format!("flag `{}` would be born archived", flag.key), "archive it afterwards"));
-    }
-    for variant in &flag.variants {
-        if deep(&variant.value, DEEPEST) {
-            return Err(refused(
-                format!("the value of variant `{}` is nested too deep", variant.key),
-                format!("nest at most {DEEPEST} objects and lists"),
-            ));
-        }
-    }
-    flag.check()?;
-    for (environment, setting) in &flag.settings {
-        environment_exists(state, environment)?;
-        serves(state, setting)?;
-    }
-    Ok(())
-}
-
-fn flag_edited(state: &State, key: &FlagKey, edit: &Edit, at: Millis) -> Result<(), LedgerError> {
-    let flag = &live_or_restored(state, key, edit)?.value;
-    match edit {
-        Edit::FlagArchived { archived: true, .. } => {
-            let running = flag.settings.keys().find_map(|e| state.running(key, e));
-            if let Some(experiment) = running {
-                return Err(refused(
-                    format!("experiment `{}` is running on flag `{key}`", experiment.key),
-                    "stop the experiment first",
-                ));
-            }
-        }
-        Edit::FlagToggled { environment, .. } => {
-            setting(state, flag, environment)?;
-        }
-        Edit::TargetingReplaced { environment, setting, .. } => {
-            environment_exists(state, environment)?;
-            serves(state, setting)?;
-            let was = flag.settings.get(environment).map(|s| &s.default);
-            if matches!(setting.default, Serve::Rollout { .. }) && was != Some(&setting.default) {
-                return Err(refused(
-                    format!("targeting cannot start or alter a rollout of flag `{key}`"),
-                    "keep the default as it is, or use the rollout's own operations",
-                ));
-            }
-            undisturbed(state, key, environment, was, &setting.default)?;
-            undiverted(state, flag, environment, setting)?;
-        }
-        Edit::SplitReshared { environment, split, .. } => {
-            let was = &setting(state, flag, environment)?.default;
-            let Some(old) = was.split() else {
-                return Err(refused(
-                    format!("flag `{key}` has no split in `{environment}`"),
-                    "make its default a split, or start or resume a rollout",
-                ));
-            };
-            if old.salt() != split.salt() {
-                return Err(refused(
-                    format!("another salt would assign everybody in `{environment}` anew"),
-                    "keep the salt and change the shares; for a new assignment replace the targeting",
-                ));
-            }
-            undisturbed(state, key, environment, Some(was), &Serve::Split { split: split.clone() })?;
-        }
-        Edit::RolloutSet { environment, rollout, .. } => {
-            let was = &setting(state, flag, environment)?.default;
-            rollout_set(state, rollout)?;
-            undisturbed(state, key, environment, Some(was), &Serve::Rollout { rollout: rollout.clone() })?;
-        }
-        _ => {}
-    }
-    let mut next = flag.clone();
-    amend(&mut next, edit, at);
-    Ok(next.check()?)
-}
-
-/// The flag, if it may be edited: an archived one may only be restored.
-fn live_or_restored<'s>(
-    state: &'s State,
-    key: &FlagKey,
-    edit: &Edit,
-) -> Result<&'s crate::state::Versioned<Flag>, LedgerError> {
-    let flag = state.flags.get(key).ok_or_else(|| unknown("flag", key))?;
-    if flag.archived && !matches!(edit, Edit::FlagArchived { .. }) {
-        return Err(archived(key));
-    }
-    Ok(flag)
-}
-
 fn archived(key: &FlagKey) -> LedgerError {
     refused(format!("flag `{key}` is archived"), "restore it first")
+}
+
+/// What is archived is restored before anything else, and nothing is born archived.
+fn shelved(
+    what: &str,
+    key: impl std::fmt::Display,
+    was: Option<bool>,
+    archived: bool,
+) -> Result<(), LedgerError> {
+    match (was, archived) {
+        (None, true) => {
+            Err(refused(format!("{what} `{key}` would be born archived"), "archive it afterwards"))
+        }
+        (Some(true), true) => Err(refused(format!("{what} `{key}` is archived"), "restore it first")),
+        _ => Ok(()),
+    }
 }
 
 fn environment_exists(state: &State, key: &EnvironmentKey) -> Result<(), LedgerError> {
@@ -295,122 +211,4 @@ fn setting<'f>(
             "replace its targeting there first",
         )
     })
-}
-
-/// What a setting serves can be watched and halted.
-fn serves(state: &State, setting: &Setting) -> Result<(), LedgerError> {
-    for (i, rule) in setting.rules.iter().enumerate() {
-        if matches!(rule.serve, Serve::Rollout { .. }) {
-            return Err(refused(
-                format!("rule {} (`{}`) serves a rollout, which nobody could halt", i + 1, rule.name),
-                "serve a split in the rule, or roll out by the default",
-            ));
-        }
-    }
-    match &setting.default {
-        Serve::Rollout { rollout } => rollout_set(state, rollout),
-        Serve::Variant { .. } | Serve::Split { .. } => Ok(()),
-    }
-}
-
-fn rollout_set(state: &State, rollout: &Rollout) -> Result<(), LedgerError> {
-    if rollout.candidate == rollout.control {
-        return Err(refused(
-            format!("a rollout from `{0}` to `{0}` changes nothing", rollout.control),
-            "name two variants",
-        ));
-    }
-    if let Some(guard) = &rollout.guard {
-        guard.check()?;
-        if !state.metrics.contains_key(&guard.metric) {
-            return Err(unknown("metric", &guard.metric));
-        }
-    }
-    Ok(())
-}
-
-/// A running experiment keeps its split and everybody who is enrolled in it. A halt is always
-/// allowed: it takes nobody's assignment away, and it must never wait for anything.
-fn undisturbed(
-    state: &State,
-    flag: &FlagKey,
-    environment: &EnvironmentKey,
-    was: Option<&Serve>,
-    next: &Serve,
-) -> Result<(), LedgerError> {
-    let Some(experiment) = state.running(flag, environment) else { return Ok(()) };
-    let Some(next) = division(next) else {
-        return Err(refused(
-            format!("experiment `{}` runs on the split of flag `{flag}` in `{environment}`", experiment.key),
-            "stop the experiment first",
-        ));
-    };
-    let Some(was) = was.and_then(division) else { return Ok(()) };
-    let moved = was.moved(next);
-    if moved != Share::NONE {
-        return Err(refused(
-            format!(
-                "this would give `{moved}` of all units another variant in experiment `{}`",
-                experiment.key
-            ),
-            "stop the experiment first",
-        ));
-    }
-    // Units that come later would divide otherwise than those before: the sample-ratio check would
-    // call the experiment broken, and pooled arms could show a difference that is none.
-    let arms = &experiment.plan.arms;
-    let points = |split: &Split, variant: &VariantKey| u32::from(split.share(variant).points());
-    let keeps = |a: &Arm, b: &Arm| {
-        points(was, &a.variant) * points(next, &b.variant)
-            == points(was, &b.variant) * points(next, &a.variant)
-    };
-    if arms.windows(2).all(|pair| matches!(pair, [a, b] if keeps(a, b))) {
-        return Ok(());
-    }
-    Err(refused(
-        format!("this would change the ratio of the arms of experiment `{}` while it runs", experiment.key),
-        "widen all arms alike, or stop the experiment first",
-    ))
-}
-
-/// A running experiment keeps who reaches its split: a new target or rule would take units out of their
-/// arm, or give them the variant of another, while their exposures still count them where they were.
-fn undiverted(
-    state: &State,
-    flag: &Flag,
-    environment: &EnvironmentKey,
-    next: &Setting,
-) -> Result<(), LedgerError> {
-    let Some(experiment) = state.running(&flag.key, environment) else { return Ok(()) };
-    let was = flag.settings.get(environment);
-    if was.is_none_or(|was| was.rules == next.rules && was.targets == next.targets) {
-        return Ok(());
-    }
-    Err(refused(
-        format!("this would change who takes part in experiment `{}` while it runs", experiment.key),
-        "keep targets and rules as they are, or stop the experiment first",
-    ))
-}
-
-/// The split by which units are assigned, also while a rollout is halted and can be resumed.
-fn division(serve: &Serve) -> Option<&Split> {
-    match serve {
-        Serve::Variant { .. } => None,
-        Serve::Split { split } => Some(split),
-        Serve::Rollout { rollout } => {
-            (!matches!(rollout.state, RolloutState::Done { .. })).then_some(&rollout.split)
-        }
-    }
-}
-
-/// Whether a value is nested deeper than `most`; walks no deeper than that.
-fn deep(value: &Json, most: usize) -> bool {
-    let Some(less) = most.checked_sub(1) else {
-        return value.is_array() || value.is_object();
-    };
-    match value {
-        Json::Array(items) => items.iter().any(|v| deep(v, less)),
-        Json::Object(fields) => fields.values().any(|v| deep(v, less)),
-        _ => false,
-    }
 }

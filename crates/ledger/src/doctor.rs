@@ -61,7 +61,7 @@ pub enum Fault {
     Snapshot,
     /// The index of what changes touched does not agree with the log.
     Index,
-    /// A list that a flag cites is not there.
+    /// A list that a flag or a segment cites is not there.
     List,
     /// The triggers that keep the log as it is are not there.
     Unguarded,
@@ -219,6 +219,15 @@ fn lists(conn: &Connection, state: &State, findings: &mut Vec<Finding>) -> Resul
                     ),
                 });
             }
+        }
+    }
+    for segment in state.segments.values() {
+        for list in segment.lists().filter(|list| !there.contains(*list)) {
+            findings.push(Finding {
+                revision: Some(segment.revision),
+                fault: Fault::List,
+                detail: format!("segment `{}` cites list `{}`, which is not there", segment.key, list.0),
+            });
         }
     }
     Ok(())

@@ -7,8 +7,8 @@ use std::ops::Deref;
 use bellwether_model::experiment::ExperimentState;
 use bellwether_model::{
     Actor, Change, Edit, Environment, EnvironmentKey, Experiment, ExperimentKey, Flag, FlagKey, Holdout,
-    HoldoutKey, Layer, LayerKey, Metric, MetricKey, Millis, Revision, Segment, SegmentKey, Serve, Split,
-    Subject,
+    HoldoutKey, Layer, LayerKey, Metric, MetricKey, Millis, Revision, Segment, SegmentKey, Serve, Share,
+    Split, Subject,
 };
 use serde::{Deserialize, Serialize};
 
@@ -109,10 +109,13 @@ impl State {
             | Edit::TargetingReplaced { flag, .. }
             | Edit::SplitReshared { flag, .. }
             | Edit::FlagArchived { flag, .. }
-            | Edit::RolloutSet { flag, .. } => self.flags.get_mut(flag).is_some_and(|flag| {
-                flag.touch(change);
-                amend(&mut flag.value, &change.edit, change.at)
-            }),
+            | Edit::RolloutSet { flag, .. } => {
+                self.leave_layer(change);
+                self.flags.get_mut(flag).is_some_and(|flag| {
+                    flag.touch(change);
+                    amend(&mut flag.value, &change.edit, change.at)
+                })
+            }
             Edit::ExperimentStarted { experiment, since } => {
                 self.experiment(experiment, change, |_| Some(ExperimentState::Running { since: *since }))
             }
@@ -137,13 +140,31 @@ impl State {
         }
     }
 
-    /// What a change alters: its subject, and the flag of an experiment that is shipped.
+    /// What a change alters: its subject, the flag of an experiment that is shipped, and the layer that
+    /// a flag leaves.
     pub(crate) fn touched(&self, edit: &Edit) -> Vec<Subject> {
         let mut touched = vec![edit.subject()];
         if let Edit::ExperimentShipped { experiment, .. } = edit {
             touched.extend(self.experiments.get(experiment).map(|e| Subject::Flag(e.flag.clone())));
         }
+        touched.extend(self.left(edit).map(|(layer, _)| Subject::Layer(layer)));
         touched
+    }
+
+    /// The layer of which a flag gives up its part when it leaves, and what becomes of the layer.
+    fn left(&self, edit: &Edit) -> Option<(LayerKey, Layer)> {
+        let Edit::FlagLayerSet { flag, layer } = edit else { return None };
+        let old = self.flags.get(flag)?.layer.as_ref().filter(|old| Some(*old) != layer.as_ref())?;
+        let left = self.layers.get(old).filter(|old| old.share(flag) != Share::NONE)?;
+        Some((old.clone(), left.allot(flag, Share::NONE).ok()?))
+    }
+
+    /// A flag that leaves its layer takes its part along, in the same change: there is no moment in
+    /// which it belongs to the layer and has no part in it.
+    fn leave_layer(&mut self, change: &Change) {
+        if let Some((key, layer)) = self.left(&change.edit) {
+            self.layers.insert(key, Versioned::new(layer, change));
+        }
     }
 
     /// The newest change of a subject: its revision, by whom and when.

@@ -2,8 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
+#[path = "rules/engine.rs"]
+mod engine;
 #[path = "rules/experiments.rs"]
 mod experiments;
+#[path = "rules/people_of.rs"]
+mod people_of;
 
 use bellwether_ledger::{Ledger, Proposed};
 use bellwether_model::{Edit, Json, ListId, Millis, Revision, Serve};

@@ -175,7 +175,10 @@ pub(super) fn shipped(
             "ship one of its arms, or stop it and change the flag",
         ));
     }
-    Ok(())
+    let flag = state.flags.get(&experiment.flag).ok_or_else(|| unknown("flag", &experiment.flag))?;
+    let mut next = setting(state, flag, &experiment.environment)?.clone();
+    next.default = Serve::Variant { variant: variant.clone() };
+    running::let_through(state, flag, &experiment.environment, &next)
 }
 
 fn known<'s>(state: &'s State, key: &ExperimentKey) -> Result<&'s Experiment, LedgerError> {

@@ -108,6 +108,76 @@ pub fn ship(key: &str, variant: &str) -> Json {
     json!({"edit": "experiment_shipped", "experiment": key, "at": START.0 + 600_000, "variant": variant})
 }
 
+/// A segment of users by their plan, with these lists.
+pub fn segment(key: &str, plan: &str, lists: [Option<&str>; 2]) -> Json {
+    json!({"edit": "segment_saved", "segment": {"key": key, "name": key, "unit": "user", "created": START,
+        "when": [[{"attribute": "plan", "op": "is", "values": [plan]}]],
+        "included": lists[0], "excluded": lists[1]}})
+}
+
+/// A layer by users: flags with what they own of it, in basis points.
+pub fn layer(key: &str, ranges: &[(u16, u16, &str)]) -> Json {
+    let ranges: Vec<Json> =
+        ranges.iter().map(|(from, to, flag)| json!({"from": from, "to": to, "flag": flag})).collect();
+    json!({"edit": "layer_saved", "layer": {"key": key, "name": key, "unit": "user", "created": START,
+        "salt": format!("{key}:1"), "ranges": ranges}})
+}
+
+pub fn holdout(key: &str, share: u16, covers: Json) -> Json {
+    json!({"edit": "holdout_saved", "holdout": {"key": key, "name": key, "unit": "user", "created": START,
+        "salt": format!("{key}:1"), "share": share, "covers": covers}})
+}
+
+pub fn everything() -> Json {
+    json!({"covers": "everything"})
+}
+
+pub fn team_flags(team: &str) -> Json {
+    json!({"covers": "team", "team": team})
+}
+
+pub fn these(flags: &[&str]) -> Json {
+    json!({"covers": "flags", "flags": flags})
+}
+
+pub fn team(flag: &str, team: Option<&str>) -> Json {
+    json!({"edit": "flag_team_set", "flag": flag, "team": team})
+}
+
+pub fn layered(flag: &str, layer: Option<&str>) -> Json {
+    json!({"edit": "flag_layer_set", "flag": flag, "layer": layer})
+}
+
+pub fn schema(flag: &str, schema: Option<Json>) -> Json {
+    json!({"edit": "flag_schema_set", "flag": flag, "schema": schema})
+}
+
+/// A targeting that needs another flag to serve one of these variants, where it is given, and whose
+/// rule, where it is given, serves `control` to the members of a segment.
+pub fn gated(
+    flag: &str,
+    environment: &str,
+    needs: Option<(&str, &[&str])>,
+    asks: Option<&str>,
+    default: &Json,
+) -> Json {
+    let mut edit = targeting(flag, environment, default);
+    if let Some((flag, variants)) = needs {
+        edit["setting"]["prerequisites"] = json!([{"flag": flag, "variants": variants}]);
+    }
+    if let Some(segment) = asks {
+        edit["setting"]["rules"] =
+            json!([{"name": "members", "when": [[{"segment": segment}]], "serve": variant("control")}]);
+    }
+    edit
+}
+
+/// An environment as it would be saved, with a bucketing.
+pub fn saved(key: &str, production: bool, bucketing: &str) -> Json {
+    json!({"edit": "environment_saved",
+        "environment": {"key": key, "name": key, "production": production, "bucketing": bucketing}})
+}
+
 /// Every kind of edit, every actor and every state that a rollout can be in.
 pub fn history() -> Vec<Proposed> {
     let widening = json!({"state": "widening"});

@@ -82,9 +82,9 @@ fn nobody_is_diverted_from_a_running_experiment() {
     asked.extend(all([same, off]));
     insta::assert_snapshot!(said(&[shop::start("x")], asked), @r"
     this would change who takes part in experiment `x` while it runs
-    hint: keep targets and rules as they are, or stop the experiment first
+    hint: keep prerequisites, targets and rules as they are, or stop the experiment first
     this would change who takes part in experiment `x` while it runs
-    hint: keep targets and rules as they are, or stop the experiment first
+    hint: keep prerequisites, targets and rules as they are, or stop the experiment first
     ok
     ok
     ok
