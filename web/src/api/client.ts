@@ -66,13 +66,21 @@ export async function ask<T>(answer: Promise<{ data?: T; error?: unknown; respon
 }
 
 /** Posts to a door that is not an operation, such as login. */
-export async function post<T>(path: string, body: unknown): Promise<T> {
+export function post<T>(path: string, body: unknown): Promise<T> {
+  return call<T>("POST", path, body);
+}
+
+/** Asks a door by its path. A text is sent as it is, everything else as JSON. */
+export async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
   let response: Response;
   try {
     response = await fetch(path, {
-      method: "POST",
-      headers: { "Content-Type": "application/json", ...(csrf ? { "X-CSRF-Token": csrf } : {}) },
-      body: JSON.stringify(body),
+      method,
+      headers: {
+        ...(body === undefined ? {} : { "Content-Type": body instanceof Blob ? "text/plain" : "application/json" }),
+        ...(csrf && method !== "GET" ? { "X-CSRF-Token": csrf } : {}),
+      },
+      body: body === undefined || body instanceof Blob ? body : JSON.stringify(body),
     });
   } catch {
     throw ApiError.from(0, null);

@@ -2,8 +2,8 @@
 import { keepPreviousData, queryOptions } from "@tanstack/react-query";
 
 import { serverTime } from "../lib/time";
-import { api, ask } from "./client";
-import type { GuardView, Segmentation, SegmentationAsk } from "./types";
+import { api, ask, call } from "./client";
+import type { FlagView, GuardView, HoldoutView, LayerView, Segmentation, SegmentationAsk, SegmentView } from "./types";
 
 const LIVE = 5_000;
 
@@ -17,14 +17,16 @@ export const flags = (archived = false) =>
   queryOptions({
     queryKey: ["flags", archived],
     refetchInterval: LIVE,
-    queryFn: () => ask(api.GET("/api/flags", { params: { query: { archived } } })).then((r) => r.flags),
+    queryFn: () =>
+      ask(api.GET("/api/flags", { params: { query: { archived } } })).then((r) => r.flags as unknown as FlagView[]),
   });
 
 export const flag = (key: string) =>
   queryOptions({
     queryKey: ["flag", key],
     refetchInterval: LIVE,
-    queryFn: () => ask(api.GET("/api/flags/{flag}", { params: { path: { flag: key } } })),
+    queryFn: () =>
+      ask(api.GET("/api/flags/{flag}", { params: { path: { flag: key } } })).then((v) => v as unknown as FlagView),
   });
 
 export const guard = (key: string, environment: string) =>
@@ -33,6 +35,44 @@ export const guard = (key: string, environment: string) =>
     refetchInterval: 10_000,
     queryFn: (): Promise<GuardView> =>
       ask(api.GET("/api/flags/{flag}/guard", { params: { path: { flag: key }, query: { environment } } })),
+  });
+
+export const segments = (archived = false) =>
+  queryOptions({
+    queryKey: ["segments", archived],
+    queryFn: () =>
+      call<{ segments: SegmentView[] }>("GET", `/api/segments?archived=${archived}`).then((r) => r.segments),
+  });
+
+export const segment = (key: string) =>
+  queryOptions({
+    queryKey: ["segment", key],
+    queryFn: () => call<SegmentView>("GET", `/api/segments/${encodeURIComponent(key)}`),
+  });
+
+export const layers = (archived = false) =>
+  queryOptions({
+    queryKey: ["layers", archived],
+    queryFn: () => call<{ layers: LayerView[] }>("GET", `/api/layers?archived=${archived}`).then((r) => r.layers),
+  });
+
+export const layer = (key: string) =>
+  queryOptions({
+    queryKey: ["layer", key],
+    queryFn: () => call<LayerView>("GET", `/api/layers/${encodeURIComponent(key)}`),
+  });
+
+export const holdouts = (archived = false) =>
+  queryOptions({
+    queryKey: ["holdouts", archived],
+    queryFn: () =>
+      call<{ holdouts: HoldoutView[] }>("GET", `/api/holdouts?archived=${archived}`).then((r) => r.holdouts),
+  });
+
+export const holdout = (key: string) =>
+  queryOptions({
+    queryKey: ["holdout", key],
+    queryFn: () => call<HoldoutView>("GET", `/api/holdouts/${encodeURIComponent(key)}`),
   });
 
 export const metrics = queryOptions({
@@ -60,7 +100,14 @@ export const results = (key: string) =>
   });
 
 /** What changes are read: of one thing or of all. */
-export type About = { flag?: string; experiment?: string; metric?: string };
+export type About = {
+  flag?: string;
+  experiment?: string;
+  metric?: string;
+  segment?: string;
+  layer?: string;
+  holdout?: string;
+};
 
 export const changes = (about: About, before?: number, limit = 50) =>
   queryOptions({

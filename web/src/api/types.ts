@@ -3,16 +3,10 @@ import type { components, paths } from "./schema";
 
 type S = components["schemas"];
 export type Environment = S["Environment"];
-export type FlagView = S["FlagView"];
-export type Flag = S["Flag"];
-export type Setting = S["Setting"];
 export type Serve = S["Serve"];
 export type Split = S["Split"];
 export type Rollout = S["Rollout"];
-export type Clause = S["Clause"];
-export type Op = S["Op"];
 export type Kind = S["Kind"];
-export type RuleInput = S["RuleInput"];
 export type ServeInput = S["ServeInput"];
 export type TargetInput = S["TargetInput"];
 export type Metric = S["Metric"];
@@ -22,6 +16,8 @@ export type Experiment = S["Experiment"];
 export type ExperimentView = S["ExperimentView"];
 export type ChangeView = S["ChangeView"];
 export type KeyView = S["KeyView"];
+
+export * from "./engine";
 
 /** What a door answers. */
 export type Answer<P extends keyof paths, M extends keyof paths[P]> = paths[P][M] extends {
@@ -53,27 +49,3 @@ export type RecentEvent = {
   properties?: Record<string, unknown>;
   user_properties?: Record<string, unknown>;
 };
-
-/** Why a flag answered as it did. */
-export type Explanation = {
-  variant: string;
-  value: unknown;
-  reason: unknown;
-  enrolled: boolean;
-  steps: Step[];
-};
-export type Step =
-  | { step: "off" }
-  | { step: "target"; variant: string; matched: boolean }
-  | { step: "rule"; index: number; name: string; matched: boolean; groups: ClauseStep[][] }
-  | { step: "default" }
-  | {
-      step: "bucket";
-      unit: string;
-      salt: string;
-      id?: string;
-      position?: number;
-      percent?: number;
-      ranges: { variant: string; from: number; to: number; chosen: boolean }[];
-    };
-export type ClauseStep = { attribute: string; op: Op; values: string[]; found?: unknown; matched: boolean };

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Serve, Setting } from "../api/types";
-import { divides, draftText, linesOf, servedText, widening, wrong, type Draft } from "./serve";
+import { divides, draftText, linesOf, moved, servedText, widening, wrong, type Draft } from "./serve";
 
 const variant = (v: string): Serve => ({ serve: "variant", variant: v });
 const split = (rest?: string): Serve => ({
@@ -91,6 +91,7 @@ describe("a draft", () => {
   });
   const draft = (more: Partial<Draft> = {}): Draft => ({
     off: "old",
+    prerequisites: [],
     targets: [],
     rules: [],
     default: shares(5000),
@@ -104,14 +105,26 @@ describe("a draft", () => {
     [draft({ rules: [rule("plan", ["pro"]), rule("", [])] }), "rule 2 has a condition without an attribute"],
     [draft({ rules: [rule("plan", [])] }), "rule 1 has no value for plan"],
     [draft({ rules: [{ ...rule("plan", ["pro"]), when: [] }] }), "rule 1 has no condition"],
+    [
+      draft({ rules: [{ ...rule("plan", ["pro"]), when: [[{ segment: "" }]] }] }),
+      "rule 1 asks for a segment without naming it",
+    ],
+    [draft({ rules: [{ ...rule("plan", ["pro"]), when: [[{ segment: "beta", not: true }]] }] }), null],
+    [draft({ prerequisites: [{ flag: "checkout", variants: [] }] }), "no variant of checkout is named"],
+    [draft({ prerequisites: [{ flag: "", variants: [] }] }), "a prerequisite names no flag"],
   ])("is refused for its first fault", (given, fault) => expect(wrong(given)).toBe(fault));
 
   it("is said like a setting, with its lines", () => {
-    const given = draft({ targets: [{ variant: "new", ids: ["u-1"] }], rules: [rule("plan", ["pro"])] });
+    const given = draft({
+      prerequisites: [{ flag: "checkout", variants: ["on", "beta"] }],
+      targets: [{ variant: "new", ids: ["u-1"] }],
+      rules: [rule("plan", ["pro"])],
+    });
     expect(draftText(given, setting(variant("old")))).toBe(
       "1 list of single ids and 1 rule first, then everybody else is split: 50% “new”, 50% “old”",
     );
     expect(linesOf(given)).toEqual([
+      "only if checkout serves on or beta",
       "single ids of “new”: u-1",
       "rule 1: if plan is pro, new 50%, old 50%",
       "while off: “old”",
@@ -120,4 +133,14 @@ describe("a draft", () => {
       "everybody is in the rollout of “new”: 20% so far",
     );
   });
+});
+
+describe("a rule that is moved", () => {
+  it.each<[number, number, string]>([
+    [0, 2, "bca"],
+    [2, 0, "cab"],
+    [1, 1, "abc"],
+    [0, 1, "bac"],
+    [7, 0, "abc"],
+  ])("from %i to %i", (from, to, order) => expect(moved(["a", "b", "c"], from, to).join("")).toBe(order));
 });

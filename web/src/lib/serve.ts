@@ -1,10 +1,17 @@
 //! Web: what a flag serves, between the form in which it is stored (ranges) and the form in which
 //! people write it (shares). The salt travels along, so that saving moves nobody who need not move.
-import type { Clause, FlagView, Op, RuleInput, Serve, ServeInput, Setting, Split, TargetInput } from "../api/types";
+import type { FlagView, Prerequisite, RuleInput, Serve, ServeInput, Setting, Split, TargetInput } from "../api/types";
+import { groupsText, incomplete } from "./conditions";
 import { share } from "./numbers";
 
 /** How one environment serves a flag, as people write it. */
-export type Draft = { off: string; targets: TargetInput[]; rules: RuleInput[]; default: ServeInput };
+export type Draft = {
+  off: string;
+  prerequisites: Prerequisite[];
+  targets: TargetInput[];
+  rules: RuleInput[];
+  default: ServeInput;
+};
 
 /** The share of each variant of a split, in order of first position. */
 export function sharesOf(split: Split): { variant: string; share: number }[] {
@@ -23,6 +30,7 @@ function written(serve: Serve): ServeInput {
 export function draftOf(view: FlagView, setting: Setting): Draft {
   return {
     off: setting.off,
+    prerequisites: setting.prerequisites ?? [],
     targets: (setting.targets ?? []).map((t) => ({ variant: t.variant, ids: view.targets[t.list] ?? [] })),
     rules: (setting.rules ?? []).map((r) => ({ name: r.name ?? "", when: r.when, serve: written(r.serve) })),
     default: written(setting.default),
@@ -36,36 +44,17 @@ export function laidOut(shares: { variant: string; share: number }[], rest?: str
   return order.filter((s) => s.share > 0).map((s) => ({ variant: s.variant, from: at, to: (at += s.share) }));
 }
 
-const WORDS: Record<Op, string> = {
-  is: "is",
-  is_not: "is not",
-  contains: "contains",
-  does_not_contain: "does not contain",
-  less: "<",
-  less_or_equal: "≤",
-  greater: ">",
-  greater_or_equal: "≥",
-  version_less: "is a version before",
-  version_less_or_equal: "is a version up to",
-  version_greater: "is a version after",
-  version_greater_or_equal: "is a version from",
-  starts_with: "starts with",
-  ends_with: "ends with",
-};
-
-/** Every operator with its word. */
-export const OPS = Object.entries(WORDS) as [Op, string][];
-
-/** A clause as it is read: `plan is pro or team`. */
-export function clauseText(clause: Pick<Clause, "attribute" | "op" | "values">): string {
-  return `${clause.attribute} ${WORDS[clause.op]} ${clause.values.join(" or ")}`;
-}
-
 /** What is served, as it is read. */
 export function serveText(serve: ServeInput): string {
   if (serve.serve === "variant") return serve.variant;
   if (serve.serve === "rollout") return "the rollout";
   return serve.shares.map((s) => `${s.variant} ${share(s.share)}`).join(", ");
+}
+
+/** A list in which what stood at `from` stands at `to`. */
+export function moved<T>(list: T[], from: number, to: number): T[] {
+  const rest = list.filter((_, i) => i !== from);
+  return list.slice(from, from + 1).length === 0 ? list : [...rest.slice(0, to), list[from]!, ...rest.slice(to)];
 }
 
 /** The first thing that is wrong with a draft, as the end of a sentence; `null` for one that can be saved. */
@@ -74,13 +63,12 @@ export function wrong(draft: Draft): string | null {
     ...draft.rules.map((r, i): [string, ServeInput] => [`rule ${i + 1}`, r.serve]),
     ["everybody else", draft.default],
   ];
+  const lacking = draft.prerequisites.find((p) => !p.flag || p.variants.length === 0);
+  if (lacking) return lacking.flag ? `no variant of ${lacking.flag} is named` : "a prerequisite names no flag";
   for (const [i, { when }] of draft.rules.entries()) {
     const rule = `rule ${i + 1}`;
-    if (when.length === 0 || when.some((group) => group.length === 0)) return `${rule} has no condition`;
-    for (const clause of when.flat()) {
-      if (!clause.attribute.trim()) return `${rule} has a condition without an attribute`;
-      if (clause.values.length === 0) return `${rule} has no value for ${clause.attribute}`;
-    }
+    const lack = when.length === 0 ? `${rule} has no condition` : incomplete(when, rule);
+    if (lack) return lack;
   }
   for (const [what, serve] of serves) {
     if (serve.serve !== "split") continue;
@@ -93,10 +81,10 @@ export function wrong(draft: Draft): string | null {
 /** Who gets what by a draft, a line each: to say which lines a change touches. */
 export function linesOf(draft: Draft): string[] {
   return [
+    ...draft.prerequisites.map((p) => `only if ${p.flag} serves ${p.variants.join(" or ")}`),
     ...draft.targets.map((t) => `single ids of ${quoted(t.variant)}: ${t.ids.join(", ") || "none"}`),
     ...draft.rules.map((r, i) => {
-      const when = r.when.map((group) => group.map(clauseText).join(" and ")).join(", or ");
-      return `rule ${i + 1}${r.name ? ` (${r.name})` : ""}: if ${when}, ${serveText(r.serve)}`;
+      return `rule ${i + 1}${r.name ? ` (${r.name})` : ""}: if ${groupsText(r.when)}, ${serveText(r.serve)}`;
     }),
     `while off: ${quoted(draft.off)}`,
   ];

@@ -1,0 +1,142 @@
+//! Web: what a draft would do to the people who were here last: how many get each variant now and with the change, and
+//! how many move. Asked while one writes, once one pauses.
+import { Button, Title } from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
+import { keepPreviousData, useQuery, type UseQueryResult } from "@tanstack/react-query";
+import { useState } from "react";
+
+import { ApiError } from "../../api/client";
+import { edit } from "../../api/edits";
+import type { PreviewAnswer } from "../../api/types";
+import type { Draft } from "../../lib/serve";
+import { counted, type Counted } from "../../lib/preview";
+import { count, plural } from "../../lib/numbers";
+import { DataTable } from "../../parts/DataTable";
+import { Bones, Failed } from "../../parts/States";
+import { useSeries } from "../../parts/Words";
+import { PAUSE, type Drafted } from "./rehearsal";
+
+/** What the draft would do, as far as it was asked. */
+export function usePreview({ flag, environment, draft, enabled }: Drafted): UseQueryResult<PreviewAnswer> {
+  const [settled] = useDebouncedValue(JSON.stringify(draft), PAUSE);
+  return useQuery({
+    queryKey: ["preview", flag, environment, settled],
+    enabled: enabled && settled === JSON.stringify(draft),
+    staleTime: 30_000,
+    gcTime: 60_000,
+    retry: false,
+    placeholderData: keepPreviousData,
+    queryFn: () => edit.preview(flag, { environment, ...(JSON.parse(settled) as Draft) }),
+  });
+}
+
+/** The whole of it in a sentence. */
+export function previewText(answer: PreviewAnswer | undefined): string | undefined {
+  if (!answer || answer.users === 0) return undefined;
+  const of = `${answer.users === 1 ? "the one recent user" : `the ${count(answer.users)} most recent users`}`;
+  if (answer.moved === 0) return `None of ${of} would get another variant.`;
+  return `${count(answer.moved)} of ${of} would get another variant.`;
+}
+
+type Props = { query: UseQueryResult<PreviewAnswer>; variants: string[]; changed: boolean; fault: string | null };
+
+export function Preview({ query, variants, changed, fault }: Props) {
+  const [table, setTable] = useState(false);
+  const { data, error } = query;
+  const wrong = error instanceof ApiError && error.status === 400;
+  const stale = fault !== null || query.isPlaceholderData || (wrong && data !== undefined);
+  const rows = data ? counted(variants, data) : [];
+  return (
+    <aside className="preview" aria-label="Preview">
+      <div className="row">
+        <Title order={2} className="grow">
+          Preview
+        </Title>
+        {rows.length > 0 && data && data.users > 0 && (
+          <Button size="compact-sm" variant="subtle" aria-pressed={table} onClick={() => setTable(!table)}>
+            Table
+          </Button>
+        )}
+      </div>
+      {error && !wrong ? (
+        <Failed error={error} retry={() => void query.refetch()} since={query.errorUpdatedAt} />
+      ) : data === undefined ? (
+        fault !== null ? (
+          <p className="dim">It is counted as soon as the draft is complete: {fault}.</p>
+        ) : wrong ? (
+          <p className="dim">It is counted as soon as the server takes the draft.</p>
+        ) : (
+          <Bones lines={4} />
+        )
+      ) : data.users === 0 ? (
+        <p className="dim">
+          Nobody has been seen here yet. Once events come in, the preview evaluates the 200 most recent users, before
+          and after the change.
+        </p>
+      ) : (
+        <div data-stale={stale ? "" : undefined}>
+          <p className="say" role="status">
+            {changed
+              ? previewText(data)
+              : `What ${plural(data.users, "recent user gets", "most recent users get")} now.`}
+          </p>
+          {table ? <Twin rows={rows} users={data.users} /> : <Bars rows={rows} users={data.users} changed={changed} />}
+          <p className="dim small">
+            {stale && <>Of the last complete draft. </>}
+            Evaluated with what their newest events say of them; nothing is recorded.
+          </p>
+        </div>
+      )}
+    </aside>
+  );
+}
+
+function Bars({ rows, users, changed }: { rows: Counted[]; users: number; changed: boolean }) {
+  const series = useSeries();
+  const said = rows.map((r) => `${r.variant} ${count(r.now)}${changed ? `, then ${count(r.then)}` : ""}`).join("; ");
+  const wide = (n: number) => `${(100 * n) / users}%`;
+  return (
+    <div role="img" aria-label={`Users per variant: ${said}`}>
+      {rows.map((r, i) => (
+        <div key={r.variant} className="counts">
+          <div className="row">
+            <span className="strong grow">{r.variant}</span>
+            <span className="num">
+              {changed && r.then !== r.now ? (
+                <>
+                  <span className="dim">{count(r.now)} →</span> <b>{count(r.then)}</b>
+                </>
+              ) : (
+                <b>{count(r.then)}</b>
+              )}
+            </span>
+          </div>
+          <div className="track">
+            <span style={{ width: wide(r.then), background: series(i) }} />
+            {changed && r.then !== r.now && <i style={{ left: wide(r.now) }} />}
+          </div>
+        </div>
+      ))}
+    </div>
+  );
+}
+
+function Twin({ rows, users }: { rows: Counted[]; users: number }) {
+  const part = (n: number) => (
+    <>
+      {count(n)} <span className="dim">{Math.round((100 * n) / users)}%</span>
+    </>
+  );
+  return (
+    <DataTable
+      label="Users per variant"
+      rows={rows}
+      id={(r) => r.variant}
+      columns={[
+        { key: "variant", head: "Variant", cell: (r) => <span className="strong">{r.variant}</span> },
+        { key: "now", head: "Now", right: true, sort: (r) => r.now, cell: (r) => part(r.now) },
+        { key: "then", head: "Then", right: true, sort: (r) => r.then, cell: (r) => part(r.then) },
+      ]}
+    />
+  );
+}

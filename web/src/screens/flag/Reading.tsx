@@ -1,0 +1,138 @@
+//! Web: who gets what of a flag, read as sentences in the order in which it is decided.
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+
+import { holdouts, layer } from "../../api/queries";
+import type { FlagView, Serve, Setting } from "../../api/types";
+import { groupsText } from "../../lib/conditions";
+import { plural, share } from "../../lib/numbers";
+import { draftOf, serveText } from "../../lib/serve";
+import { Section } from "../../parts/Page";
+import { Badge, ShareBar } from "../../parts/Words";
+
+export function Reading({ view, setting }: { view: FlagView; setting: Setting }) {
+  const variants = view.flag.variants.map((v) => v.key);
+  const draft = draftOf(view, setting);
+  const { flag } = view;
+  const covering = (useQuery(holdouts()).data ?? []).filter((v) => v.flags.includes(flag.key));
+  const inside = useQuery({ ...layer(flag.layer ?? ""), enabled: flag.layer != null }).data;
+  return (
+    <>
+      {!setting.on && (
+        <p style={{ marginTop: 0 }}>
+          The flag is off: everybody gets <b>{setting.off}</b>. While it is on:
+        </p>
+      )}
+      <ol className="order" aria-label="In this order">
+        {draft.prerequisites.map((p) => (
+          <li key={`p ${p.flag}`}>
+            Only if{" "}
+            <Link to="/flags/$flag" params={{ flag: p.flag }}>
+              {p.flag}
+            </Link>{" "}
+            serves {p.variants.join(" or ")}; everybody else gets <Badge tone="accent">{draft.off}</Badge>
+          </li>
+        ))}
+        {draft.targets.map((t, i) => (
+          <li key={`t${i}`}>
+            <div className="grow">
+              {plural(t.ids.length, "single id")} {t.ids.length === 1 ? "gets" : "get"}{" "}
+              <Badge tone="accent">{t.variant}</Badge>
+            </div>
+            <div className="under mono">
+              {t.ids.slice(0, 12).join(", ")}
+              {t.ids.length > 12 ? ` and ${t.ids.length - 12} more` : ""}
+            </div>
+          </li>
+        ))}
+        {covering.map(({ holdout: h }) => (
+          <li key={`h ${h.key}`}>
+            Holdout{" "}
+            <Link to="/holdouts/$holdout" params={{ holdout: h.key }}>
+              {h.name || h.key}
+            </Link>{" "}
+            keeps {share(h.share)} out: they get <Badge tone="accent">{draft.off}</Badge>
+          </li>
+        ))}
+        {flag.layer && (
+          <li>
+            <div>
+              Layer{" "}
+              <Link to="/layers/$layer" params={{ layer: flag.layer }}>
+                {inside?.layer.name || flag.layer}
+              </Link>
+              {inside && <> lets {share(inside.parts.find((p) => p.flag === flag.key)?.share ?? 0)} in</>}; everybody
+              else gets <Badge tone="accent">{draft.off}</Badge>
+            </div>
+          </li>
+        )}
+        {draft.rules.map((rule, i) => (
+          <li key={`r${i}`}>
+            <div>
+              {rule.name && <span className="strong">{rule.name}: </span>}
+              if {groupsText(rule.when)} → <Badge tone="accent">{serveText(rule.serve)}</Badge>
+            </div>
+            <Ranges serve={setting.rules?.[i]?.serve} variants={variants} />
+          </li>
+        ))}
+        <li>
+          <div>
+            {draft.targets.length + draft.rules.length > 0 ? "Everybody else" : "Everybody"} gets{" "}
+            {setting.default.serve === "variant" ? (
+              <Badge tone="accent">{setting.default.variant}</Badge>
+            ) : setting.default.serve === "split" ? (
+              "a share of the split:"
+            ) : (
+              <RolloutText serve={setting.default} />
+            )}
+          </div>
+          <Ranges serve={setting.default} variants={variants} />
+        </li>
+      </ol>
+      <Section title="Fallback">
+        <p>
+          While the flag is off, for whom a prerequisite, a holdout or a layer keeps out, and for anybody who has no id
+          to divide by: <Badge>{setting.off}</Badge>
+        </p>
+      </Section>
+    </>
+  );
+}
+
+function RolloutText({ serve }: { serve: Extract<Serve, { serve: "rollout" }> }) {
+  const { rollout } = serve;
+  const points = rollout.split.ranges
+    .filter((r) => r.variant === rollout.candidate)
+    .reduce((n, r) => n + r.to - r.from, 0);
+  if (rollout.state.state === "halted")
+    return (
+      <>
+        <Badge tone="accent">{rollout.control}</Badge>: the rollout of {rollout.candidate} is halted
+      </>
+    );
+  if (rollout.state.state === "done")
+    return (
+      <>
+        <Badge tone="accent">{rollout.candidate}</Badge>, rolled out
+      </>
+    );
+  return (
+    <>
+      {rollout.candidate} rolling out at {share(points)}:
+    </>
+  );
+}
+
+function Ranges({ serve, variants }: { serve?: Serve; variants: string[] }) {
+  const split =
+    serve?.serve === "split"
+      ? serve.split
+      : serve?.serve === "rollout" && serve.rollout.state.state === "widening"
+        ? serve.rollout.split
+        : null;
+  return split ? (
+    <div style={{ marginTop: 8 }}>
+      <ShareBar ranges={split.ranges} variants={variants} rest={split.rest} />
+    </div>
+  ) : null;
+}
