@@ -10,6 +10,7 @@ import {
 } from "@tanstack/react-router";
 
 import { cache } from "./api/cache";
+import type { About } from "./api/queries";
 import { me } from "./api/session";
 import { parseSearch, stringifySearch, text, type Search } from "./lib/search";
 import { ChangesScreen } from "./screens/Changes";
@@ -19,13 +20,19 @@ import { ExperimentsScreen } from "./screens/Experiments";
 import { exploreSearch, ExploreScreen } from "./screens/Explore";
 import { FlagScreen } from "./screens/Flag";
 import { FlagsScreen } from "./screens/Flags";
+import { HoldoutScreen, NewHoldoutScreen } from "./screens/Holdout";
+import { HoldoutsScreen } from "./screens/Holdouts";
 import { HomeScreen } from "./screens/Home";
+import { LayerScreen } from "./screens/Layer";
+import { LayersScreen } from "./screens/Layers";
 import { LoginScreen, SetupScreen } from "./screens/Entry";
 import { MetricScreen } from "./screens/Metric";
 import { MetricsScreen } from "./screens/Metrics";
 import { Broken, Missing } from "./screens/Missing";
 import { NewExperimentScreen } from "./screens/NewExperiment";
 import { NewFlagScreen } from "./screens/NewFlag";
+import { NewSegmentScreen, SegmentScreen } from "./screens/Segment";
+import { SegmentsScreen } from "./screens/Segments";
 import { SettingsScreen } from "./screens/Settings";
 import { Shell } from "./shell/Shell";
 
@@ -49,6 +56,9 @@ const shell = createRoute({
 
 /** Parameters that several pages share: the open tab, a search text. */
 const listed = (search: Search): { tab?: string; q?: string } => ({ tab: text(search["tab"]), q: text(search["q"]) });
+
+/** A list that may show what is archived, too. */
+const kept = (search: Search): { archived?: string } => ({ archived: text(search["archived"]) });
 
 const entry = {
   login: createRoute({
@@ -80,7 +90,49 @@ const flag = createRoute({
   getParentRoute: () => shell,
   path: "/flags/$flag",
   component: FlagScreen,
-  validateSearch: (s: Search): { tab?: string; ctx?: string } => ({ tab: text(s["tab"]), ctx: text(s["ctx"]) }),
+  validateSearch: (s: Search): { tab?: string; ctx?: string; rev?: string } => ({
+    tab: text(s["tab"]),
+    ctx: text(s["ctx"]),
+    rev: text(s["rev"]),
+  }),
+});
+const segments = createRoute({
+  getParentRoute: () => shell,
+  path: "/segments",
+  component: SegmentsScreen,
+  validateSearch: kept,
+});
+const newSegment = createRoute({ getParentRoute: () => shell, path: "/segments/new", component: NewSegmentScreen });
+const segment = createRoute({
+  getParentRoute: () => shell,
+  path: "/segments/$segment",
+  component: SegmentScreen,
+  validateSearch: listed,
+});
+const layers = createRoute({
+  getParentRoute: () => shell,
+  path: "/layers",
+  component: LayersScreen,
+  validateSearch: kept,
+});
+const layer = createRoute({
+  getParentRoute: () => shell,
+  path: "/layers/$layer",
+  component: LayerScreen,
+  validateSearch: listed,
+});
+const holdouts = createRoute({
+  getParentRoute: () => shell,
+  path: "/holdouts",
+  component: HoldoutsScreen,
+  validateSearch: kept,
+});
+const newHoldout = createRoute({ getParentRoute: () => shell, path: "/holdouts/new", component: NewHoldoutScreen });
+const holdout = createRoute({
+  getParentRoute: () => shell,
+  path: "/holdouts/$holdout",
+  component: HoldoutScreen,
+  validateSearch: listed,
 });
 const experiments = createRoute({
   getParentRoute: () => shell,
@@ -134,10 +186,13 @@ const changes = createRoute({
   getParentRoute: () => shell,
   path: "/changes",
   component: ChangesScreen,
-  validateSearch: (s: Search): { flag?: string; experiment?: string; metric?: string; before?: string } => ({
+  validateSearch: (s: Search): About & { before?: string } => ({
     flag: text(s["flag"]),
     experiment: text(s["experiment"]),
     metric: text(s["metric"]),
+    segment: text(s["segment"]),
+    layer: text(s["layer"]),
+    holdout: text(s["holdout"]),
     before: text(s["before"]),
   }),
 });
@@ -159,6 +214,14 @@ const tree = root.addChildren([
     flags,
     newFlag,
     flag,
+    segments,
+    newSegment,
+    segment,
+    layers,
+    layer,
+    holdouts,
+    newHoldout,
+    holdout,
     experiments,
     newExperiment,
     experiment,

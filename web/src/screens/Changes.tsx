@@ -4,33 +4,30 @@ import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import type { JSX } from "react";
 
-import { experiments, flags, metrics } from "../api/queries";
+import { experiments, flags, holdouts, layers, metrics, segments, type About } from "../api/queries";
 import { ChangeLog } from "../parts/ChangeLog";
 import { Page } from "../parts/Page";
 
 export function ChangesScreen(): JSX.Element {
-  const { flag, experiment, metric, before } = useSearch({ from: "/inside/changes" });
+  const { before, env: _, ...about } = useSearch({ from: "/inside/changes" });
   const navigate = useNavigate({ from: "/changes" });
-  const known = {
-    flag: useQuery(flags(true)).data,
-    experiment: useQuery(experiments).data,
-    metric: useQuery(metrics).data,
-  };
-  const chosen = flag ? `flag:${flag}` : experiment ? `experiment:${experiment}` : metric ? `metric:${metric}` : null;
-  const choices = [
-    { group: "Flags", items: (known.flag ?? []).map((v) => ({ value: `flag:${v.flag.key}`, label: v.flag.key })) },
-    {
-      group: "Experiments",
-      items: (known.experiment ?? []).map((v) => ({
-        value: `experiment:${v.experiment.key}`,
-        label: v.experiment.key,
-      })),
-    },
-    {
-      group: "Metrics",
-      items: (known.metric ?? []).map((v) => ({ value: `metric:${v.metric.key}`, label: v.metric.key })),
-    },
+  const flagKeys = useQuery(flags(true)).data?.map((v) => v.flag.key);
+  const known: [keyof About, string, string[] | undefined][] = [
+    ["flag", "Flags", flagKeys],
+    ["segment", "Segments", useQuery(segments(true)).data?.map((v) => v.segment.key)],
+    ["layer", "Layers", useQuery(layers(true)).data?.map((v) => v.layer.key)],
+    ["holdout", "Holdouts", useQuery(holdouts(true)).data?.map((v) => v.holdout.key)],
+    ["experiment", "Experiments", useQuery(experiments).data?.map((v) => v.experiment.key)],
+    ["metric", "Metrics", useQuery(metrics).data?.map((v) => v.metric.key)],
   ];
+  const of = known.find(([kind]) => about[kind] !== undefined)?.[0];
+  const chosen = of ? `${of}:${about[of]}` : null;
+  const choices = known
+    .filter(([, , keys]) => keys && keys.length > 0)
+    .map(([kind, group, keys]) => ({
+      group,
+      items: (keys ?? []).map((key) => ({ value: `${kind}:${key}`, label: key })),
+    }));
   const pick = (value: string | null) => {
     const [kind, ...rest] = (value ?? "").split(":");
     void navigate({ search: (old) => ({ env: old.env, ...(kind ? { [kind]: rest.join(":") } : {}) }) });
@@ -59,7 +56,7 @@ export function ChangesScreen(): JSX.Element {
           </Button>
         )}
       </div>
-      <ChangeLog about={{ flag, experiment, metric }} before={before ? Number(before) : undefined} />
+      <ChangeLog about={of ? { [of]: about[of] } : {}} before={before ? Number(before) : undefined} />
     </Page>
   );
 }

@@ -25,6 +25,9 @@ export function Missing(): JSX.Element {
 const KINDS = {
   flag: { label: "Flags", to: "/flags", gone: "Flags are archived, never deleted" },
   experiment: { label: "Experiments", to: "/experiments", gone: "Experiments are stopped, never deleted" },
+  segment: { label: "Segments", to: "/segments", gone: "Segments are archived, never deleted" },
+  layer: { label: "Layers", to: "/layers", gone: "Layers are archived, never deleted" },
+  holdout: { label: "Holdouts", to: "/holdouts", gone: "Holdouts are archived, never deleted" },
   metric: { label: "Metrics", to: "/metrics", gone: "Metrics are never deleted" },
 } as const;
 

@@ -2,18 +2,32 @@
 import {
   IconChartLine,
   IconFlag3,
+  IconHandStop,
   IconHistory,
   IconHome,
+  IconLayoutColumns,
   IconRuler2,
   IconScale,
   IconSettings,
   IconStack2,
+  IconUsersGroup,
   type Icon,
 } from "@tabler/icons-react";
 
 /** A page of the rail. */
 export type Place = {
-  to: "/" | "/flags" | "/experiments" | "/metrics" | "/explore" | "/events" | "/changes" | "/settings";
+  to:
+    | "/"
+    | "/flags"
+    | "/segments"
+    | "/layers"
+    | "/holdouts"
+    | "/experiments"
+    | "/metrics"
+    | "/explore"
+    | "/events"
+    | "/changes"
+    | "/settings";
   label: string;
   icon: Icon;
 };
@@ -21,6 +35,9 @@ export type Place = {
 export const PLACES: Place[] = [
   { to: "/", label: "Home", icon: IconHome },
   { to: "/flags", label: "Flags", icon: IconFlag3 },
+  { to: "/segments", label: "Segments", icon: IconUsersGroup },
+  { to: "/layers", label: "Layers", icon: IconLayoutColumns },
+  { to: "/holdouts", label: "Holdouts", icon: IconHandStop },
   { to: "/experiments", label: "Experiments", icon: IconScale },
   { to: "/metrics", label: "Metrics", icon: IconRuler2 },
   { to: "/explore", label: "Explore", icon: IconChartLine },

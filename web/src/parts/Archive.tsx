@@ -1,0 +1,46 @@
+//! Web: the way to archive something, and to bring it back.
+import { Button, Group } from "@mantine/core";
+
+import { useMay } from "../shell/may";
+import { useChange } from "./Change";
+import { Section } from "./Page";
+
+type Props = {
+  what: string;
+  name: string;
+  archived: boolean;
+  about: string;
+  /** Why it cannot be archived now. */
+  barred?: string;
+  run: (archived: boolean, why: string) => Promise<unknown>;
+};
+
+export function Archive({ what, name, archived, about, barred, run }: Props) {
+  const { change } = useChange();
+  const may = useMay("editor");
+  const word = archived ? "Restore" : "Archive";
+  return (
+    <Section title={word} about={archived ? "It is not offered any more. Restoring brings it back as it was." : about}>
+      <Group>
+        <Button
+          variant="default"
+          disabled={!may.allowed || (barred !== undefined && !archived)}
+          title={may.allowed ? barred : may.reason}
+          onClick={() =>
+            void change({
+              title: `${word} ${what} ${name}?`,
+              confirm: word,
+              danger: !archived,
+              run: (why) => run(!archived, why),
+              undo: (why) => run(archived, why),
+              done: `${name} is ${archived ? "restored" : "archived"}`,
+            })
+          }
+        >
+          {word} {what}
+        </Button>
+        {barred && !archived && <span className="dim">{barred}</span>}
+      </Group>
+    </Section>
+  );
+}

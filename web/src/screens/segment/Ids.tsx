@@ -1,0 +1,132 @@
+//! Web: the lists of a segment: who is in it and who is not, whatever its condition says. A few ids are added or taken
+//! off by hand; a file replaces a list whole.
+import { Button, FileButton, Group, Textarea } from "@mantine/core";
+import { IconUpload } from "@tabler/icons-react";
+import { useState } from "react";
+
+import { edit } from "../../api/edits";
+import type { SegmentView } from "../../api/types";
+import { idsOf } from "../../lib/ids";
+import { count, plural, size } from "../../lib/numbers";
+import { useChange } from "../../parts/Change";
+import { Section } from "../../parts/Page";
+import { useMay } from "../../shell/may";
+
+type Which = "included" | "excluded";
+
+const ABOUT: Record<Which, string> = {
+  included: "They are in the segment whatever its condition says.",
+  excluded: "They are not in it whatever its condition says, unless they are listed in, too.",
+};
+const TITLE: Record<Which, string> = { included: "Listed in", excluded: "Listed out" };
+
+export function IdsTab({ view }: { view: SegmentView }) {
+  return (
+    <>
+      <List view={view} which="included" />
+      <List view={view} which="excluded" />
+    </>
+  );
+}
+
+function List({ view, which }: { view: SegmentView; which: Which }) {
+  const { change } = useChange();
+  const may = useMay("editor");
+  const [text, setText] = useState("");
+  const key = view.segment.key;
+  const { count: many, first } = view[which];
+  const ids = idsOf(text);
+  const amend = async (what: "add" | "remove") => {
+    const back = what === "add" ? "remove" : "add";
+    const made = await change({
+      title:
+        what === "add"
+          ? `Put ${plural(ids.length, "id")} on the list “${TITLE[which].toLowerCase()}” of ${key}?`
+          : `Take ${plural(ids.length, "id")} off the list “${TITLE[which].toLowerCase()}” of ${key}?`,
+      confirm: what === "add" ? "Add" : "Take off",
+      run: (why) => edit.segmentIds(key, { list: which, [what]: ids, why, if_revision: view.revision }),
+      // Who was on the list already is no part of the change, so a few hundred are not taken back blindly.
+      undo: many === 0 && what === "add" ? (why) => edit.segmentIds(key, { list: which, [back]: ids, why }) : undefined,
+      done: what === "add" ? `${plural(ids.length, "id is", "ids are")} on the list` : "taken off the list",
+    });
+    if (made) setText("");
+  };
+  const upload = (file: File | null) => {
+    if (!file) return;
+    void change({
+      title: `Replace the list “${TITLE[which].toLowerCase()}” of ${key}?`,
+      moves: (
+        <p style={{ margin: 0 }}>
+          <b>{file.name}</b>, {size(file.size)}, one id a line, replaces the {plural(many, "id")} that{" "}
+          {many === 1 ? "is" : "are"} listed. It is taken whole or not at all.
+        </p>
+      ),
+      confirm: "Replace the list",
+      danger: many > 0,
+      run: (why) => edit.uploadIds(key, which, file, { why, if_revision: view.revision }),
+      done: `${file.name} is the list now`,
+    });
+  };
+  return (
+    <Section title={`${TITLE[which]}: ${plural(many, "id")}`} about={ABOUT[which]}>
+      {many > 0 && (
+        <>
+          <ul className="ids mono" aria-label={`First ids ${which}`} tabIndex={0}>
+            {first.map((id) => (
+              <li key={id}>{id}</li>
+            ))}
+          </ul>
+          {many > first.length && <p className="dim">The first {count(first.length)} of them.</p>}
+        </>
+      )}
+      <form
+        className="form"
+        aria-label={TITLE[which]}
+        onSubmit={(e) => {
+          e.preventDefault();
+          void amend("add");
+        }}
+      >
+        <Textarea
+          label="Ids"
+          description="One a line."
+          autosize
+          minRows={3}
+          maxRows={10}
+          spellCheck={false}
+          classNames={{ input: "mono" }}
+          value={text}
+          onChange={(e) => setText(e.currentTarget.value)}
+        />
+        <Group gap="xs">
+          <Button
+            type="submit"
+            disabled={!may.allowed || ids.length === 0}
+            title={may.allowed ? undefined : may.reason}
+          >
+            Add
+          </Button>
+          <Button
+            variant="default"
+            disabled={!may.allowed || ids.length === 0 || many === 0}
+            onClick={() => void amend("remove")}
+          >
+            Take off
+          </Button>
+          <FileButton onChange={upload} accept="text/plain,text/csv,.txt,.csv" resetRef={undefined}>
+            {(props) => (
+              <Button
+                {...props}
+                variant="default"
+                disabled={!may.allowed}
+                leftSection={<IconUpload size={15} aria-hidden />}
+              >
+                Replace by a file
+              </Button>
+            )}
+          </FileButton>
+        </Group>
+      </form>
+    </Section>
+  );
+}
