@@ -1,16 +1,17 @@
-//! Web: what one context gets, and every step that led to it. The context is in the address.
-import { Button, JsonInput } from "@mantine/core";
+//! Web: what one context gets, and every step that led to it, now or at a past revision. The context and the revision
+//! are in the address.
+import { Button, Group, JsonInput, NumberInput, Select } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 
 import { edit } from "../../api/edits";
-import type { ClauseStep, Environment, Explanation, FlagView, Step } from "../../api/types";
-import { clauseText } from "../../lib/serve";
-import { share } from "../../lib/numbers";
-import { Section } from "../../parts/Page";
+import { changes, recent } from "../../api/queries";
+import type { Environment, FlagView, RecentEvent } from "../../api/types";
+import { contextsOf } from "../../lib/contexts";
+import { ago, moment } from "../../lib/time";
 import { Loaded } from "../../parts/States";
-import { ShareBar } from "../../parts/Words";
+import { Answer } from "./Explained";
 
 const EXAMPLE = JSON.stringify({ targetingKey: "ana-1", plan: "pro", country: "DE" }, null, 2);
 
@@ -26,28 +27,42 @@ function parsed(text: string): Record<string, unknown> | null {
 }
 
 export function TryTab({ view, here }: { view: FlagView; here: Environment }) {
-  const { ctx } = useSearch({ from: "/inside/flags/$flag" });
+  const { ctx, rev } = useSearch({ from: "/inside/flags/$flag" });
   const navigate = useNavigate({ from: "/flags/$flag" });
   const [text, setText] = useState(ctx ? JSON.stringify(parsed(ctx) ?? {}, null, 2) : EXAMPLE);
   const context = ctx ? parsed(ctx) : null;
+  const revision = rev && /^\d+$/.test(rev) ? Number(rev) : undefined;
   const query = useQuery({
-    queryKey: ["explain", view.flag.key, here.key, ctx ?? "", view.revision],
+    queryKey: ["explain", view.flag.key, here.key, ctx ?? "", revision ?? view.revision],
     enabled: context !== null,
-    queryFn: () =>
-      edit.explain(view.flag.key, here.key, context ?? {}).then((r) => r.explanation as unknown as Explanation),
+    retry: false,
+    queryFn: () => edit.explain(view.flag.key, { environment: here.key, context: context ?? {}, revision }),
   });
   const wrong = parsed(text) === null;
+  const ask = (from: string) => {
+    const one = parsed(from);
+    if (one) void navigate({ search: (old) => ({ ...old, ctx: JSON.stringify(one) }) });
+  };
   return (
     <div className="two">
       <form
         onSubmit={(e) => {
           e.preventDefault();
-          if (!wrong) void navigate({ search: (old) => ({ ...old, ctx: JSON.stringify(parsed(text)) }) });
+          ask(text);
         }}
       >
+        <RecentUser
+          environment={here.key}
+          onPick={(found) => {
+            const said = JSON.stringify(found, null, 2);
+            setText(said);
+            ask(said);
+          }}
+        />
         <JsonInput
           label="Context"
           description="targetingKey is the user's id; everything else is an attribute."
+          mt="sm"
           autosize
           minRows={8}
           value={text}
@@ -55,16 +70,28 @@ export function TryTab({ view, here }: { view: FlagView; here: Environment }) {
           classNames={{ input: "mono" }}
           error={wrong ? "This is not a JSON object yet" : undefined}
         />
-        <Button type="submit" mt="sm" disabled={wrong}>
+        <AtRevision
+          flag={view.flag.key}
+          value={revision}
+          onChange={(to) =>
+            void navigate({ search: (old) => ({ ...old, rev: to === undefined ? undefined : String(to) }) })
+          }
+        />
+        <Button type="submit" mt="md" disabled={wrong}>
           Evaluate
         </Button>
       </form>
       <div aria-live="polite">
         {context === null ? (
-          <p className="dim">Nothing is recorded here: trying it is no exposure.</p>
+          <p className="dim">
+            Give a context, or pick a recent user, and every step that leads to its variant is listed here. Nothing is
+            recorded: trying it is no exposure.
+          </p>
         ) : (
           <Loaded query={query} lines={4}>
-            {(explained) => <Answer explained={explained} view={view} />}
+            {({ explanation, revision: of }) => (
+              <Answer explained={explanation} view={view} past={revision === undefined ? undefined : of} />
+            )}
           </Loaded>
         )}
       </div>
@@ -72,98 +99,84 @@ export function TryTab({ view, here }: { view: FlagView; here: Environment }) {
   );
 }
 
-function Answer({ explained: e, view }: { explained: Explanation; view: FlagView }) {
+/** People whose events came in last, with what those say of them. */
+function RecentUser({
+  environment,
+  onPick,
+}: {
+  environment: string;
+  onPick: (context: Record<string, unknown>) => void;
+}) {
+  const query = useQuery({ ...recent(environment, 500), refetchInterval: false, staleTime: 30_000 });
+  const found = contextsOf((query.data?.events ?? []) as unknown as RecentEvent[]).slice(0, 50);
   return (
-    <>
-      <Section
-        title={
-          <>
-            Gets <span style={{ color: "var(--mantine-color-anchor)" }}>{e.variant}</span>
-          </>
-        }
-      >
-        <code className="mono">{JSON.stringify(e.value)}</code>
-        {!e.enrolled && <span className="dim"> · not enrolled by a split</span>}
-      </Section>
-      <ol className="steps" aria-label="Why">
-        {e.steps.map((step, i) => (
-          <li key={i} data-last={i === e.steps.length - 1 ? "" : undefined}>
-            <StepText step={step} view={view} />
-          </li>
-        ))}
-      </ol>
-    </>
+    <Select
+      label="Recent user"
+      description="With what their newest event says of them."
+      placeholder={
+        query.isPending
+          ? "Looking…"
+          : query.isError
+            ? "They could not be read"
+            : found.length
+              ? "Pick one"
+              : "Nobody yet"
+      }
+      disabled={found.length === 0}
+      searchable
+      value={null}
+      data={found.map((f) => ({ value: f.name, label: `${f.name}, ${ago(f.at)}` }))}
+      maxDropdownHeight={320}
+      nothingFoundMessage="Nobody recent has that id"
+      onChange={(name) => {
+        const one = found.find((f) => f.name === name);
+        if (one) onPick(one.context);
+      }}
+    />
   );
 }
 
-function StepText({ step, view }: { step: Step; view: FlagView }) {
-  switch (step.step) {
-    case "off":
-      return <>The flag is off here, so everybody gets its off variant.</>;
-    case "target":
-      return step.matched ? (
-        <>
-          Listed by id for <b>{step.variant}</b>.
-        </>
-      ) : (
-        <span className="dim">Not in the list for {step.variant}.</span>
-      );
-    case "default":
-      return <>No target and no rule took it: the default decides.</>;
-    case "rule":
-      return (
-        <>
-          {step.matched ? (
-            <>
-              Rule <b>{step.name}</b> matches:
-            </>
-          ) : (
-            <span className="dim">Rule {step.name} does not match:</span>
-          )}
-          <ul className="plain">
-            {step.groups.flatMap((group, g) =>
-              group.map((clause, c) => (
-                <li key={`${g}-${c}`}>
-                  <Clause clause={clause} />
-                </li>
-              )),
-            )}
-          </ul>
-        </>
-      );
-    case "bucket": {
-      if (step.id === undefined)
-        return <>The split divides by {step.unit}, and the context has no id: the off variant is served.</>;
-      const chosen = step.ranges.find((r) => r.chosen);
-      return (
-        <>
-          <p style={{ margin: "0 0 8px" }}>
-            <span className="mono">{step.id}</span> stands at <b>{step.percent?.toFixed(2)}%</b> of the split{" "}
-            <span className="mono">{step.salt}</span>
-            {chosen && (
-              <>
-                , in {share(chosen.from)} to {share(chosen.to)} of <b>{chosen.variant}</b>
-              </>
-            )}
-            .
-          </p>
-          <div style={{ position: "relative", maxWidth: 480 }}>
-            <ShareBar ranges={step.ranges} variants={view.flag.variants.map((v) => v.key)} />
-            {step.percent !== undefined && <span className="needle" style={{ left: `${step.percent}%` }} aria-hidden />}
-          </div>
-        </>
-      );
-    }
-  }
-}
-
-function Clause({ clause: c }: { clause: ClauseStep }) {
+/** Which revision is asked: the newest, or one of those that changed the flag, or any by its number. */
+function AtRevision({
+  flag,
+  value,
+  onChange,
+}: {
+  flag: string;
+  value: number | undefined;
+  onChange: (revision: number | undefined) => void;
+}) {
+  const log = useQuery({ ...changes({ flag }), refetchInterval: false }).data?.changes ?? [];
+  const known = log.map(({ change, sentence }) => ({
+    value: String(change.revision),
+    label: `r${change.revision}, ${moment(change.at)}: ${sentence.replaceAll("`", "")}`,
+  }));
+  const other = value !== undefined && !known.some((k) => k.value === String(value));
   return (
-    <span className={c.matched ? undefined : "dim"}>
-      {c.matched ? "✓" : "✗"} {clauseText(c)}{" "}
-      <span className="dim">
-        (it is {c.found === undefined ? "missing" : <code className="mono">{JSON.stringify(c.found)}</code>})
-      </span>
-    </span>
+    <Group gap="sm" mt="sm" align="flex-end" wrap="nowrap">
+      <Select
+        label="As of"
+        style={{ flex: 1 }}
+        allowDeselect={false}
+        data={[
+          { value: "now", label: "Now" },
+          ...known,
+          ...(other ? [{ value: String(value), label: `r${value}` }] : []),
+        ]}
+        value={value === undefined ? "now" : String(value)}
+        maxDropdownHeight={320}
+        onChange={(v) => onChange(v === "now" || v === null ? undefined : Number(v))}
+      />
+      <NumberInput
+        label="Revision"
+        w={96}
+        min={1}
+        allowDecimal={false}
+        hideControls
+        placeholder="any"
+        value={value ?? ""}
+        onChange={(v) => onChange(typeof v === "number" && v > 0 ? v : undefined)}
+      />
+    </Group>
   );
 }

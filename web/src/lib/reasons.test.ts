@@ -1,0 +1,13 @@
+//! Web: reasons as sentences.
+import { expect, it } from "vitest";
+
+import { because } from "./reasons";
+
+it.each([
+  [{ because: "rule", index: 0 }, "Rule 1 matches."],
+  [{ because: "rule_split", index: 2 }, "By the split of rule 3."],
+  [{ because: "prerequisite", flag: "checkout" }, "checkout does not serve what this flag needs."],
+  [{ because: "holdout", holdout: "all" }, "Holdout all keeps it out."],
+  [{ because: "layer", layer: "home" }, "It is outside this flag's part of layer home."],
+  [{ because: "something_new" }, "something new"],
+])("%o", (reason, said) => expect(because(reason)).toBe(said));
