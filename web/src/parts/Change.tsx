@@ -172,7 +172,7 @@ function ReasonDialog({ intent, make, close }: DialogProps) {
               description={
                 intent.fixed
                   ? "The verdict is the reason; it stays in the log of changes, with your name."
-                  : "It stays in the log of changes, with your name."
+                  : "It stays in the log of changes, with your name. Enter makes the change."
               }
               value={why}
               required
@@ -180,9 +180,13 @@ function ReasonDialog({ intent, make, close }: DialogProps) {
               readOnly={intent.fixed}
               autosize
               data-autofocus
+              onFocus={(e) => !intent.fixed && e.currentTarget.select()}
               onChange={(e) => setWhy(e.currentTarget.value)}
               onKeyDown={(e) => {
-                if (e.key === "Enter" && (e.metaKey || e.ctrlKey) && ready) void submit();
+                // A reason is mostly one line. What an input method composes is not finished by its Enter.
+                if (e.key !== "Enter" || e.shiftKey || e.nativeEvent.isComposing) return;
+                e.preventDefault();
+                if (ready && !busy && !stale) void submit();
               }}
             />
           )}

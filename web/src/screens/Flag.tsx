@@ -16,6 +16,7 @@ import { absent, Empty, Loaded } from "../parts/States";
 import { Badge, Note } from "../parts/Words";
 import { useEnvironment } from "../shell/environment";
 import { useMay } from "../shell/may";
+import { typing } from "../shell/shortcuts";
 import { RolloutTab } from "./flag/Rollout";
 import { SettingsTab } from "./flag/About";
 import { TargetingTab } from "./flag/Targeting";
@@ -27,7 +28,7 @@ const TABS = [
   { key: "targeting", label: "Targeting" },
   { key: "rollout", label: "Rollout" },
   { key: "try", label: "Try it" },
-  { key: "about", label: "Variants" },
+  { key: "about", label: "Settings" },
   { key: "changes", label: "Changes" },
 ];
 
@@ -127,7 +128,7 @@ function Actions({ view }: { view: FlagView }) {
   if (view.flag.archived || !view.flag.settings[here.key]) return null;
   return (
     <Group gap="md" wrap="nowrap">
-      <Tooltip label={may.allowed ? "Turns it off at once: key K, then one confirmation" : may.reason}>
+      <Tooltip label={may.allowed ? "Turns it off at once: K, then Enter" : may.reason}>
         <Button
           variant="default"
           leftSection={<IconPower size={16} aria-hidden />}
@@ -148,14 +149,5 @@ function Actions({ view }: { view: FlagView }) {
         aria-label={`${view.flag.key} in ${here.name}`}
       />
     </Group>
-  );
-}
-
-function typing(target: EventTarget | null): boolean {
-  if (target instanceof HTMLInputElement) return !["checkbox", "radio", "button"].includes(target.type);
-  return (
-    target instanceof HTMLTextAreaElement ||
-    target instanceof HTMLSelectElement ||
-    (target instanceof HTMLElement && (target.isContentEditable || target.closest('[role="dialog"]') !== null))
   );
 }

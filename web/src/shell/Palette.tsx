@@ -1,13 +1,28 @@
 //! Web: the command palette. Everything that has a page can be reached, and the things that one does
 //! most can be begun, without a mouse.
 import { Spotlight, type SpotlightActionGroupData } from "@mantine/spotlight";
-import { IconFlag3, IconPlus, IconRuler2, IconScale, IconSearch, type Icon } from "@tabler/icons-react";
+import {
+  IconFlag3,
+  IconHandStop,
+  IconKeyboard,
+  IconLayoutColumns,
+  IconPlus,
+  IconPower,
+  IconRuler2,
+  IconScale,
+  IconSearch,
+  IconUsersGroup,
+  type Icon,
+} from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
-import { useNavigate } from "@tanstack/react-router";
-import { useMemo } from "react";
+import { useNavigate, useParams } from "@tanstack/react-router";
+import { useMemo, useRef } from "react";
 
-import { experiments, flags, metrics } from "../api/queries";
+import { experiments, flag as flagQuery, flags, holdouts, layers, metrics, segments } from "../api/queries";
+import { useToggle } from "../screens/toggle";
 import { useEnvironment } from "./environment";
+import { useKeysHelp } from "./Keys";
+import { useMay } from "./may";
 import { PLACES } from "./pages";
 
 export function Palette() {
@@ -17,13 +32,42 @@ export function Palette() {
     flags: useQuery(flags()).data,
     experiments: useQuery(experiments).data,
     metrics: useQuery(metrics).data,
+    segments: useQuery(segments()).data,
+    layers: useQuery(layers()).data,
+    holdouts: useQuery(holdouts()).data,
   };
+  // The flag whose page is open, and its kill switch where it is on.
+  const { flag: at } = useParams({ strict: false });
+  const open = useQuery({ ...flagQuery(at ?? ""), enabled: at !== undefined }).data;
+  const toggle = useToggle();
+  const may = useMay("editor");
+  const kill =
+    at !== undefined && may.allowed && open && !open.flag.archived && open.flag.settings[here.key]?.on
+      ? open
+      : undefined;
+  const off = useRef<() => void>(() => {});
+  off.current = () => void (kill && toggle.ask(kill, here, true));
+  const killed = kill?.flag.key;
+  const help = useKeysHelp();
   const actions = useMemo<SpotlightActionGroupData[]>(() => {
     const icon = (Shape: Icon) => <Shape size={18} stroke={1.6} aria-hidden />;
     return [
       {
         group: "Do",
         actions: [
+          ...(killed === undefined
+            ? []
+            : [
+                {
+                  id: "kill",
+                  label: `Kill switch: turn ${killed} off in ${here.name}`,
+                  description: "also by the key K",
+                  keywords: ["off", "stop", "kill"],
+                  leftSection: icon(IconPower),
+                  // Once the palette has gone and given the focus back.
+                  onClick: () => setTimeout(() => off.current(), 0),
+                },
+              ]),
           {
             id: "new-flag",
             label: "New flag",
@@ -42,6 +86,19 @@ export function Palette() {
             leftSection: icon(IconPlus),
             onClick: () => void navigate({ to: "/metrics/new" }),
           },
+          {
+            id: "new-segment",
+            label: "New segment",
+            leftSection: icon(IconPlus),
+            onClick: () => void navigate({ to: "/segments/new" }),
+          },
+          {
+            id: "new-holdout",
+            label: "New holdout",
+            leftSection: icon(IconPlus),
+            onClick: () => void navigate({ to: "/holdouts/new" }),
+          },
+          { id: "keys", label: "Keys", description: "also by ?", leftSection: icon(IconKeyboard), onClick: help },
           ...all
             .filter((e) => e.key !== here.key)
             .map((e) => ({
@@ -73,6 +130,39 @@ export function Palette() {
         })),
       },
       {
+        group: "Segments",
+        actions: (known.segments ?? []).map(({ segment: s }) => ({
+          id: `segment-${s.key}`,
+          label: s.name || s.key,
+          description: "segment",
+          keywords: [s.key],
+          leftSection: icon(IconUsersGroup),
+          onClick: () => void navigate({ to: "/segments/$segment", params: { segment: s.key } }),
+        })),
+      },
+      {
+        group: "Layers",
+        actions: (known.layers ?? []).map(({ layer: l }) => ({
+          id: `layer-${l.key}`,
+          label: l.name || l.key,
+          description: "layer",
+          keywords: [l.key],
+          leftSection: icon(IconLayoutColumns),
+          onClick: () => void navigate({ to: "/layers/$layer", params: { layer: l.key } }),
+        })),
+      },
+      {
+        group: "Holdouts",
+        actions: (known.holdouts ?? []).map(({ holdout: h }) => ({
+          id: `holdout-${h.key}`,
+          label: h.name || h.key,
+          description: "holdout",
+          keywords: [h.key],
+          leftSection: icon(IconHandStop),
+          onClick: () => void navigate({ to: "/holdouts/$holdout", params: { holdout: h.key } }),
+        })),
+      },
+      {
         group: "Experiments",
         actions: (known.experiments ?? []).map(({ experiment: e }) => ({
           id: `experiment-${e.key}`,
@@ -93,7 +183,19 @@ export function Palette() {
         })),
       },
     ];
-  }, [all, here.key, known.flags, known.experiments, known.metrics, navigate]);
+  }, [
+    all,
+    here,
+    help,
+    killed,
+    known.flags,
+    known.segments,
+    known.layers,
+    known.holdouts,
+    known.experiments,
+    known.metrics,
+    navigate,
+  ]);
   return (
     <Spotlight
       actions={actions}

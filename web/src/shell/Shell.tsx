@@ -4,6 +4,7 @@ import { useDisclosure, useLocalStorage } from "@mantine/hooks";
 import { Outlet } from "@tanstack/react-router";
 import type { JSX } from "react";
 
+import { KeysHelp } from "./Keys";
 import { Palette } from "./Palette";
 import { Rail } from "./Rail";
 import { TopBar } from "./TopBar";
@@ -16,7 +17,7 @@ export function Shell(): JSX.Element {
   });
   const [opened, drawer] = useDisclosure(false);
   return (
-    <>
+    <KeysHelp>
       <a className="skip" href="#content">
         To the content
       </a>
@@ -47,6 +48,6 @@ export function Shell(): JSX.Element {
         </div>
       </Drawer>
       <Palette />
-    </>
+    </KeysHelp>
   );
 }

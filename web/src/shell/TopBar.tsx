@@ -7,8 +7,7 @@ import { useNavigate } from "@tanstack/react-router";
 
 import { logout, me } from "../api/session";
 import { useEnvironment } from "./environment";
-
-const MAC = /Mac|iPhone|iPad/.test(navigator.platform);
+import { MOD } from "./shortcuts";
 
 export function TopBar({ openRail }: { openRail: () => void }) {
   const { all, here } = useEnvironment();
@@ -65,7 +64,7 @@ export function TopBar({ openRail }: { openRail: () => void }) {
       <button type="button" className="finder" onClick={() => spotlight.open()} aria-keyshortcuts="Control+K Meta+K">
         <IconSearch size={15} aria-hidden />
         <span>Search or do</span>
-        <kbd aria-hidden>{MAC ? "⌘" : "Ctrl"} K</kbd>
+        <kbd aria-hidden>{MOD} K</kbd>
       </button>
       <ActionIcon
         variant="subtle"
