@@ -1,4 +1,5 @@
-//! Web: a flag's variants, its name and description, and the way to archive it.
+//! Web: what a flag is, whatever it serves: variants, whose it is, its layer and holdouts, the schema of its values, the
+//! formats that carry it, its name, and the way to archive it.
 import { Button, Group, TextInput, Textarea } from "@mantine/core";
 import { useState } from "react";
 
@@ -10,6 +11,9 @@ import { Section } from "../../parts/Page";
 import { Badge } from "../../parts/Words";
 import { useEnvironment } from "../../shell/environment";
 import { useMay } from "../../shell/may";
+import { Belonging } from "./Belonging";
+import { Formats } from "./Formats";
+import { Schema } from "./Schema";
 
 export function SettingsTab({ view }: { view: FlagView }) {
   const { flag } = view;
@@ -22,10 +26,7 @@ export function SettingsTab({ view }: { view: FlagView }) {
   const serving = all.filter((e) => e.production && flag.settings[e.key]?.on);
   return (
     <>
-      <Section
-        title="Variants"
-        about={`Values of kind ${flag.kind}. A split divides by ${flag.unit === "device" ? "device" : "user"}.`}
-      >
+      <Section title="Variants" about={`Values of kind ${flag.kind}. A split divides by ${flag.unit ?? "user"}.`}>
         <DataTable
           label="Variants"
           rows={flag.variants}
@@ -42,6 +43,9 @@ export function SettingsTab({ view }: { view: FlagView }) {
           ]}
         />
       </Section>
+      <Belonging view={view} />
+      <Schema view={view} />
+      <Formats view={view} />
       <Section title="Name and description">
         <form
           className="form"
