@@ -17,6 +17,7 @@ mod listen;
 mod ofrep;
 mod page;
 mod problem;
+mod rules;
 mod stream;
 
 use std::future::Future;
@@ -82,6 +83,7 @@ fn router(house: House) -> Router {
         .merge(ofrep::routes())
         .merge(amplitude::routes())
         .merge(events::routes())
+        .merge(rules::routes())
         .fallback(page::page)
         .layer(CatchPanicLayer::custom(problem::panicked))
         .layer(axum::middleware::from_fn(problem::request_id))

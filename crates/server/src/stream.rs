@@ -25,25 +25,39 @@ pub(crate) fn events(
     quiet: &'static str,
     say: impl Fn(&Served) -> String + Send + 'static,
 ) -> Response {
-    struct At<S> {
+    tagged(house, environment, by, knows, quiet, |served| &served.tag, say)
+}
+
+/// The same for what has a tag of its own.
+pub(crate) fn tagged(
+    house: &House,
+    environment: EnvironmentKey,
+    by: Actor,
+    knows: Option<String>,
+    quiet: &'static str,
+    tag: impl Fn(&Served) -> &str + Send + 'static,
+    say: impl Fn(&Served) -> String + Send + 'static,
+) -> Response {
+    struct At<T, S> {
         house: House,
         environment: EnvironmentKey,
         bell: tokio::sync::watch::Receiver<u64>,
         closing: tokio::sync::watch::Receiver<bool>,
         by: Actor,
-        tag: Option<String>,
+        knows: Option<String>,
         first: bool,
+        tag: T,
         say: S,
     }
     // Listen before looking: a change in between rings and is not missed.
     let bell = house.bell.listen();
     let (house, closing) = (house.clone(), house.closing());
-    let at = At { house, environment, bell, closing, by, tag: knows, first: true, say };
+    let at = At { house, environment, bell, closing, by, knows, first: true, tag, say };
     let body = stream::unfold(at, move |mut at| async move {
         if at.first {
             at.first = false;
             // Headers leave with the first bytes; a comment makes them leave now.
-            if at.tag.is_some() {
+            if at.knows.is_some() {
                 return Some((Ok::<_, Infallible>(Bytes::from_static(b": connected\n\n")), at));
             }
         }
@@ -53,8 +67,9 @@ pub(crate) fn events(
                 return None;
             }
             let served: Arc<Served> = at.house.app.served(&at.environment).ok()?;
-            if at.tag.as_ref() != Some(&served.tag) {
-                at.tag = Some(served.tag.clone());
+            let tag = (at.tag)(&served);
+            if at.knows.as_deref() != Some(tag) {
+                at.knows = Some(tag.to_owned());
                 let said = (at.say)(&served);
                 return Some((Ok(Bytes::from(said)), at));
             }

@@ -6,6 +6,7 @@ mod bad_input;
 mod bounds;
 mod house;
 mod page;
+mod rules;
 mod sdk;
 mod storm;
 mod streams;
