@@ -21,7 +21,8 @@ const part = encodeURIComponent;
 const at = (flag: string) => ({ path: { flag } });
 
 export const edit = {
-  createFlag: (body: Body<"/api/flags", "post">) => ask(api.POST("/api/flags", { body })),
+  createFlag: (body: Omit<Body<"/api/flags", "post">, "unit"> & { unit: Unit }) =>
+    call<FlagView>("POST", "/api/flags", body),
   describeFlag: (flag: string, body: { name: string; description: string } & Because) =>
     ask(api.PATCH("/api/flags/{flag}", { params: at(flag), body })),
   toggle: (flag: string, body: { environment: string; on: boolean } & Because) =>
@@ -41,6 +42,8 @@ export const edit = {
     call<FlagView>("PUT", `/api/flags/${part(flag)}/layer`, body),
   schema: (flag: string, body: { schema: unknown } & Because) =>
     call<FlagView>("PUT", `/api/flags/${part(flag)}/schema`, body),
+  variants: (flag: string, body: { variants: { key: string; value: unknown; description?: string }[] } & Because) =>
+    call<FlagView>("PUT", `/api/flags/${part(flag)}/variants`, body),
   saveSegment: (
     segment: string,
     body: { name?: string; description?: string; when?: Clause[][]; unit?: Unit } & Because,

@@ -40,13 +40,13 @@ const COLUMNS: Column<HoldoutView>[] = [
     head: "Holdout",
     sort: (v) => (v.holdout.name || v.holdout.key).toLowerCase(),
     cell: (v) => (
-      <>
+      <div className="named">
         <Link to="/holdouts/$holdout" params={{ holdout: v.holdout.key }} className="key">
           {v.holdout.name || v.holdout.key}
         </Link>{" "}
         {v.holdout.archived && <Badge tone="off">archived</Badge>}
         <div className="under">{coversText(v.holdout.covers)}</div>
-      </>
+      </div>
     ),
   },
   {

@@ -59,13 +59,13 @@ const COLUMNS: Column<LayerView>[] = [
     head: "Layer",
     sort: (v) => (v.layer.name || v.layer.key).toLowerCase(),
     cell: (v) => (
-      <>
+      <div className="named">
         <Link to="/layers/$layer" params={{ layer: v.layer.key }} className="key">
           {v.layer.name || v.layer.key}
         </Link>{" "}
         {v.layer.archived && <Badge tone="off">archived</Badge>}
         <div className="under">{plural(v.parts.length, "flag")}</div>
-      </>
+      </div>
     ),
   },
   { key: "bar", head: "Population", wide: true, cell: (v) => <LayerBar view={v} slim /> },

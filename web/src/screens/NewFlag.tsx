@@ -1,18 +1,19 @@
 //! Web: a new flag. It is made switched off everywhere, so making one moves nobody.
-import { ActionIcon, Button, Group, Select, SegmentedControl, Stack, Text, Textarea, TextInput } from "@mantine/core";
-import { IconPlus, IconX } from "@tabler/icons-react";
+import { Button, Group, Select, SegmentedControl, Stack, Text, Textarea, TextInput } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState, type JSX } from "react";
 
 import { edit } from "../api/edits";
-import type { Kind } from "../api/types";
+import type { Kind, Unit } from "../api/types";
+import { UNITS, unitOf } from "../lib/units";
+import { valueOf, type Row } from "../lib/values";
 import { KeyInput, keyed } from "../parts/KeyInput";
 import { Page } from "../parts/Page";
 import { Failed } from "../parts/States";
+import { VariantRows } from "../parts/VariantRows";
 import { useMay } from "../shell/may";
 
-type Row = { key: string; value: string };
 const FIRST: Record<Kind, Row[]> = {
   boolean: [
     { key: "on", value: "true" },
@@ -32,23 +33,6 @@ const FIRST: Record<Kind, Row[]> = {
   ],
 };
 
-/** The value that a text stands for in a kind, or why it does not. */
-function valueOf(kind: Kind, text: string): { value: unknown } | { wrong: string } {
-  if (kind === "string") return { value: text };
-  try {
-    const value: unknown = JSON.parse(text);
-    const fits =
-      kind === "boolean"
-        ? typeof value === "boolean"
-        : kind === "number"
-          ? typeof value === "number"
-          : typeof value === "object" && value !== null;
-    return fits ? { value } : { wrong: `not a ${kind} value` };
-  } catch {
-    return { wrong: `not a ${kind} value` };
-  }
-}
-
 export function NewFlagScreen(): JSX.Element {
   const navigate = useNavigate();
   const client = useQueryClient();
@@ -58,12 +42,11 @@ export function NewFlagScreen(): JSX.Element {
   const [description, setDescription] = useState("");
   const [kind, setKind] = useState<Kind>("boolean");
   const [rows, setRows] = useState<Row[]>(FIRST.boolean);
-  const [unit, setUnit] = useState<"user" | "device">("user");
+  const [unit, setUnit] = useState<Unit>("user");
   const [error, setError] = useState<unknown>(null);
   const [busy, setBusy] = useState(false);
   const id = key ?? keyed(name);
   const values = rows.map((row) => valueOf(kind, row.value));
-  const set = (i: number, part: Partial<Row>) => setRows(rows.map((r, j) => (j === i ? { ...r, ...part } : r)));
   const create = async () => {
     setBusy(true);
     setError(null);
@@ -148,64 +131,21 @@ export function NewFlagScreen(): JSX.Element {
               The last one is served while the flag is off.
             </Text>
           </div>
-          {rows.map((row, i) => {
-            const found = values[i];
-            return (
-              <Group key={i} gap={6} align="flex-start" wrap="nowrap">
-                <TextInput
-                  aria-label={`Key of variant ${i + 1}`}
-                  required
-                  w={180}
-                  value={row.key}
-                  onChange={(e) => set(i, { key: e.currentTarget.value })}
-                />
-                <TextInput
-                  aria-label={`Value of variant ${i + 1}`}
-                  style={{ flex: 1 }}
-                  classNames={{ input: "mono" }}
-                  value={row.value}
-                  disabled={kind === "boolean"}
-                  error={found && "wrong" in found ? found.wrong : undefined}
-                  onChange={(e) => set(i, { value: e.currentTarget.value })}
-                />
-                <ActionIcon
-                  variant="subtle"
-                  color="gray"
-                  size={36}
-                  disabled={rows.length <= 1 || kind === "boolean"}
-                  aria-label={`Remove variant ${i + 1}`}
-                  onClick={() => setRows(rows.filter((_, j) => j !== i))}
-                >
-                  <IconX size={16} aria-hidden />
-                </ActionIcon>
-              </Group>
-            );
-          })}
-          {kind !== "boolean" && (
-            <Group>
-              <Button
-                size="compact-sm"
-                variant="subtle"
-                leftSection={<IconPlus size={14} aria-hidden />}
-                onClick={() =>
-                  setRows([{ key: `variant-${rows.length + 1}`, value: FIRST[kind][0]?.value ?? "" }, ...rows])
-                }
-              >
-                Add a variant
-              </Button>
-            </Group>
-          )}
+          <VariantRows
+            kind={kind}
+            rows={rows}
+            onChange={setRows}
+            fresh={{ key: `variant-${rows.length + 1}`, value: FIRST[kind][0]?.value ?? "" }}
+            where="first"
+          />
         </Stack>
         <Select
           label="A split divides by"
-          description="The same user, or device, always gets the same variant."
+          description="The same user, device, session or account always gets the same variant."
           value={unit}
           allowDeselect={false}
-          onChange={(v) => setUnit(v === "device" ? "device" : "user")}
-          data={[
-            { value: "user", label: "User (targetingKey, user_id)" },
-            { value: "device", label: "Device (device_id)" },
-          ]}
+          onChange={(v) => setUnit(unitOf(v))}
+          data={UNITS}
         />
         {error ? <Failed error={error} /> : null}
         <Group>

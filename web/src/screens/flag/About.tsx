@@ -6,7 +6,6 @@ import { useState } from "react";
 import { edit } from "../../api/edits";
 import type { FlagView } from "../../api/types";
 import { useChange } from "../../parts/Change";
-import { DataTable } from "../../parts/DataTable";
 import { Section } from "../../parts/Page";
 import { Badge } from "../../parts/Words";
 import { useEnvironment } from "../../shell/environment";
@@ -14,6 +13,7 @@ import { useMay } from "../../shell/may";
 import { Belonging } from "./Belonging";
 import { Formats } from "./Formats";
 import { Schema } from "./Schema";
+import { Variants } from "./Variants";
 
 export function SettingsTab({ view }: { view: FlagView }) {
   const { flag } = view;
@@ -26,23 +26,7 @@ export function SettingsTab({ view }: { view: FlagView }) {
   const serving = all.filter((e) => e.production && flag.settings[e.key]?.on);
   return (
     <>
-      <Section title="Variants" about={`Values of kind ${flag.kind}. A split divides by ${flag.unit ?? "user"}.`}>
-        <DataTable
-          label="Variants"
-          rows={flag.variants}
-          id={(v) => v.key}
-          columns={[
-            { key: "key", head: "Variant", cell: (v) => <span className="strong nowrap">{v.key}</span> },
-            { key: "value", head: "Value", cell: (v) => <code className="mono">{JSON.stringify(v.value)}</code> },
-            {
-              key: "description",
-              head: "What it is for",
-              wide: true,
-              cell: (v) => v.description || <span className="dim">not described</span>,
-            },
-          ]}
-        />
-      </Section>
+      <Variants view={view} />
       <Belonging view={view} />
       <Schema view={view} />
       <Formats view={view} />

@@ -68,7 +68,7 @@ export function Allot({ view, flag: first, close }: Props) {
           <Group gap="sm" align="flex-start">
             <Select
               label="Flag"
-              style={{ flex: 1 }}
+              style={{ flex: "1 1 200px" }}
               placeholder="Which flag"
               searchable
               allowDeselect={false}
