@@ -1,5 +1,6 @@
 //! Web tests: a real server with a real browser on it. The server runs under a manual clock, so that
 //! weeks of an experiment pass in a test; what it holds came in through its public doors.
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -152,8 +153,43 @@ export async function violations(page) {
   );
 }
 
-/** Pictures of the page: light, dark and 390 px wide; and what axe says of each scheme. */
+/** A server with an account, a key for events, and a browser that has logged in; for the tests of one subject. */
+export async function house(width = 1280) {
+  const server = await serve();
+  const { browser, page, complaints } = await browse();
+  await page.setViewportSize({ width, height: 860 });
+  await page.goto(server.setup);
+  await page.getByLabel("Your name").fill(ANA.name);
+  await page.getByLabel("Email").fill(ANA.email);
+  await page.getByRole("textbox", { name: "Password" }).fill(ANA.password);
+  await page.getByRole("button", { name: "Create the account" }).click();
+  await page.getByRole("heading", { level: 1, name: /Welcome/ }).waitFor();
+  const program = await Program.connect(server.address);
+  const { secret } = await program.ask("POST", "/api/keys", {
+    name: "shop",
+    scope: "server",
+    environment: "production",
+  });
+  return {
+    server,
+    page,
+    complaints,
+    program,
+    secret,
+    heading: (name) => page.getByRole("heading", { level: 1, name }),
+    button: (name) => page.getByRole("button", { name, exact: typeof name === "string" }),
+    visit: (path) => page.goto(server.page + path),
+    clean: async (name) => assert.deepEqual(await portray(page, name), []),
+    close: async () => {
+      await browser.close();
+      await server.stop();
+    },
+  };
+}
+
+/** Pictures of the page: light, dark and 390 px wide; and what axe says of each. The page is left as it was. */
 export async function portray(page, name) {
+  const size = page.viewportSize() ?? { width: 1360, height: 860 };
   mkdirSync(PICTURES, { recursive: true });
   const said = [];
   const picture = (kind) => page.screenshot({ path: join(PICTURES, `${name}-${kind}.png`), animations: "disabled" });
@@ -169,6 +205,9 @@ export async function portray(page, name) {
   const wide = await page.evaluate(() => document.documentElement.scrollWidth);
   if (wide > 390) said.push(`390 px: the page is ${wide} px wide`);
   said.push(...(await violations(page)).map((v) => `390 px: ${v}`));
-  await page.setViewportSize({ width: 1360, height: 860 });
+  await page.emulateMedia({ colorScheme: "dark" });
+  await picture("390-dark");
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.setViewportSize(size);
   return said;
 }

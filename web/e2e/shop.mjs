@@ -6,7 +6,7 @@ const COUNTRIES = ["DE", "FR", "US", "BR", "JP"];
 const PEOPLE = 400;
 
 /** Sends events to `/batch` as an SDK does, a thousand at a time. */
-async function send(address, key, events) {
+export async function send(address, key, events) {
   for (let i = 0; i < events.length; i += 1000) {
     const body = JSON.stringify({ api_key: key, events: events.slice(i, i + 1000) });
     const response = await fetch(`${address}/batch`, {

@@ -34,7 +34,7 @@ export const edit = {
   /** Checks what `target` would do and changes nothing. */
   rehearseTarget: (flag: string, body: Partial<Draft> & { environment: string } & Because) =>
     call<FlagView>("PUT", `/api/flags/${part(flag)}/targeting?dry_run=true`, body),
-  preview: (flag: string, body: Partial<Draft> & { environment: string }) =>
+  preview: (flag: string, body: Partial<Draft> & { environment: string; on?: boolean }) =>
     call<PreviewAnswer>("POST", `/api/flags/${part(flag)}/preview`, body),
   team: (flag: string, body: { team: string | null } & Because) =>
     call<FlagView>("PUT", `/api/flags/${part(flag)}/team`, body),
@@ -83,7 +83,8 @@ export const edit = {
   explain: (
     flag: string,
     body: { environment: string; context: Record<string, unknown>; revision?: number },
-  ): Promise<{ explanation: Explanation; revision: number }> => call("POST", `/api/flags/${part(flag)}/explain`, body),
+  ): Promise<{ sentence: string; explanation: Explanation; revision: number }> =>
+    call("POST", `/api/flags/${part(flag)}/explain`, body),
   saveMetric: (metric: string, body: Body<"/api/metrics/{metric}", "put">) =>
     ask(api.PUT("/api/metrics/{metric}", { params: { path: { metric } }, body })),
   createExperiment: (body: Body<"/api/experiments", "post">) => ask(api.POST("/api/experiments", { body })),

@@ -62,6 +62,10 @@ export type PreviewAnswer = {
   users: number;
   moved: number;
   variants: { variant: string; now: number; then: number }[];
+  /** Who would move, the most first. */
+  moves: { from: string; to: string; users: number }[];
+  /** Why they would get what they would, the most frequent first. */
+  then_because: { variant: string; reason: Reason; users: number }[];
 };
 
 type Versioned = { revision: number; changed: number; changed_by: { kind: string; name: string } };

@@ -1,7 +1,7 @@
 //! Web: the counts of a preview.
 import { expect, it } from "vitest";
 
-import { counted } from "./preview";
+import { counted, movesText, previewText } from "./preview";
 
 it("has a row for every variant, and for one that the flag no longer has", () => {
   const answer = {
@@ -11,7 +11,15 @@ it("has a row for every variant, and for one that the flag no longer has", () =>
       { variant: "on", now: 4, then: 7 },
       { variant: "gone", now: 1, then: 0 },
     ],
+    moves: [{ from: "off", to: "on", users: 3 }],
+    then_because: [],
   };
+  expect(movesText(answer)).toEqual(["3 from off to on"]);
+  expect(previewText(answer, false)).toBe("3 of the 10 most recent users would get another variant.");
+  expect(previewText({ ...answer, moved: 0 }, true)).toBe(
+    "Once it is on, none of the 10 most recent users would get another variant.",
+  );
+  expect(previewText({ ...answer, users: 0 }, false)).toBeUndefined();
   expect(counted(["off", "on"], answer)).toEqual([
     { variant: "off", now: 0, then: 0 },
     { variant: "on", now: 4, then: 7 },

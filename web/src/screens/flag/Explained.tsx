@@ -6,12 +6,14 @@ import type { ClauseStep, ConditionStep, Explanation, FlagView, Placed, SegmentS
 import { clauseText, isSegment } from "../../lib/conditions";
 import { share } from "../../lib/numbers";
 import { because } from "../../lib/reasons";
+import { capital } from "../../lib/spoken";
 import { Section } from "../../parts/Page";
+import { Said } from "../../parts/States";
 import { Note, ShareBar } from "../../parts/Words";
 
-type Props = { explained: Explanation; view: FlagView; past?: number };
+type Props = { sentence: string; explained: Explanation; view: FlagView; past?: number };
 
-export function Answer({ explained: e, view, past }: Props) {
+export function Answer({ sentence, explained: e, view, past }: Props) {
   return (
     <>
       {past !== undefined && (
@@ -30,7 +32,7 @@ export function Answer({ explained: e, view, past }: Props) {
       >
         <code className="mono">{JSON.stringify(e.value)}</code>
         <p className="dim" style={{ margin: "4px 0 0" }}>
-          {because(e.reason)}
+          <Said>{`${capital(sentence)}.`}</Said>
         </p>
       </Section>
       <ol className="steps" aria-label="Why">

@@ -5,45 +5,44 @@ import { useDebouncedValue } from "@mantine/hooks";
 import { keepPreviousData, useQuery, type UseQueryResult } from "@tanstack/react-query";
 import { useState } from "react";
 
-import { ApiError } from "../../api/client";
 import { edit } from "../../api/edits";
 import type { PreviewAnswer } from "../../api/types";
 import type { Draft } from "../../lib/serve";
-import { counted, type Counted } from "../../lib/preview";
+import { counted, movesText, previewText, type Counted } from "../../lib/preview";
+import { because } from "../../lib/reasons";
 import { count, plural } from "../../lib/numbers";
 import { DataTable } from "../../parts/DataTable";
 import { Bones, Failed } from "../../parts/States";
 import { useSeries } from "../../parts/Words";
-import { PAUSE, type Drafted } from "./rehearsal";
+import { PAUSE, refuses } from "./rehearsal";
 
-/** What the draft would do, as far as it was asked. */
-export function usePreview({ flag, environment, draft, enabled }: Drafted): UseQueryResult<PreviewAnswer> {
+/** What the draft would do, as far as it was asked. Of a flag that is off it is what would be once it is on. */
+export function usePreview({ flag, environment, draft, enabled, off }: Asked): UseQueryResult<PreviewAnswer> {
   const [settled] = useDebouncedValue(JSON.stringify(draft), PAUSE);
   return useQuery({
-    queryKey: ["preview", flag, environment, settled],
+    queryKey: ["preview", flag, environment, off, settled],
     enabled: enabled && settled === JSON.stringify(draft),
     staleTime: 30_000,
     gcTime: 60_000,
     retry: false,
     placeholderData: keepPreviousData,
-    queryFn: () => edit.preview(flag, { environment, ...(JSON.parse(settled) as Draft) }),
+    queryFn: () => edit.preview(flag, { environment, ...(JSON.parse(settled) as Draft), ...(off ? { on: true } : {}) }),
   });
 }
 
-/** The whole of it in a sentence. */
-export function previewText(answer: PreviewAnswer | undefined): string | undefined {
-  if (!answer || answer.users === 0) return undefined;
-  const of = `${answer.users === 1 ? "the one recent user" : `the ${count(answer.users)} most recent users`}`;
-  if (answer.moved === 0) return `None of ${of} would get another variant.`;
-  return `${count(answer.moved)} of ${of} would get another variant.`;
-}
+type Asked = { flag: string; environment: string; draft: Draft; enabled: boolean; off: boolean };
+type Props = {
+  query: UseQueryResult<PreviewAnswer>;
+  variants: string[];
+  changed: boolean;
+  off: boolean;
+  fault: string | null;
+};
 
-type Props = { query: UseQueryResult<PreviewAnswer>; variants: string[]; changed: boolean; fault: string | null };
-
-export function Preview({ query, variants, changed, fault }: Props) {
+export function Preview({ query, variants, changed, off, fault }: Props) {
   const [table, setTable] = useState(false);
   const { data, error } = query;
-  const wrong = error instanceof ApiError && error.status === 400;
+  const wrong = refuses(error);
   const stale = fault !== null || query.isPlaceholderData || (wrong && data !== undefined);
   const rows = data ? counted(variants, data) : [];
   return (
@@ -76,11 +75,20 @@ export function Preview({ query, variants, changed, fault }: Props) {
       ) : (
         <div data-stale={stale ? "" : undefined}>
           <p className="say" role="status">
-            {changed
-              ? previewText(data)
+            {changed || off
+              ? previewText(data, off)
               : `What ${plural(data.users, "recent user gets", "most recent users get")} now.`}
           </p>
-          {table ? <Twin rows={rows} users={data.users} /> : <Bars rows={rows} users={data.users} changed={changed} />}
+          {table ? (
+            <Twin rows={rows} users={data.users} />
+          ) : (
+            <Bars rows={rows} users={data.users} changed={changed || off} />
+          )}
+          {(changed || off) && data.moves.length > 0 && <Lines label="Who moves" lines={movesText(data)} />}
+          <Lines
+            label={changed || off ? "Why they would get it" : "Why they get it"}
+            lines={data.then_because.map((b) => `${count(b.users)} get ${b.variant}: ${because(b.reason)}`)}
+          />
           <p className="dim small">
             {stale && <>Of the last complete draft. </>}
             Evaluated with what their newest events say of them; nothing is recorded.
@@ -88,6 +96,22 @@ export function Preview({ query, variants, changed, fault }: Props) {
         </div>
       )}
     </aside>
+  );
+}
+
+/** The first of some lines; the rest on demand. */
+function Lines({ label, lines }: { label: string; lines: string[] }) {
+  if (lines.length === 0) return null;
+  return (
+    <details className="lines" open={label === "Who moves"}>
+      <summary>{label}</summary>
+      <ul className="plain">
+        {lines.slice(0, 8).map((line) => (
+          <li key={line}>{line}</li>
+        ))}
+        {lines.length > 8 && <li className="dim">and {count(lines.length - 8)} more</li>}
+      </ul>
+    </details>
   );
 }
 

@@ -91,8 +91,8 @@ export function Reading({ view, setting }: { view: FlagView; setting: Setting })
       </ol>
       <Section title="Fallback">
         <p>
-          While the flag is off, for whom a prerequisite, a holdout or a layer keeps out, and for anybody who has no id
-          to divide by: <Badge>{setting.off}</Badge>
+          While the flag is off, for everybody whom a prerequisite, a holdout or a layer keeps out, and for anybody who
+          has no id to divide by: <Badge>{setting.off}</Badge>
         </p>
       </Section>
     </>

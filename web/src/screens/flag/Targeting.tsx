@@ -9,12 +9,13 @@ import { edit } from "../../api/edits";
 import { flag as flagQuery } from "../../api/queries";
 import type { Environment, FlagView, Setting } from "../../api/types";
 import { diff } from "../../lib/diff";
+import { previewText } from "../../lib/preview";
 import { draftOf, draftText, linesOf, wrong, type Draft } from "../../lib/serve";
 import { useChange } from "../../parts/Change";
 import { Diff } from "../../parts/Words";
 import { useMay } from "../../shell/may";
 import { NowThen } from "../toggle";
-import { Preview, previewText, usePreview } from "./Preview";
+import { Preview, usePreview } from "./Preview";
 import { Reading } from "./Reading";
 import { useRehearsal } from "./rehearsal";
 import { TargetingForm } from "./TargetingForm";
@@ -60,7 +61,7 @@ function Editing({ view, setting, here, editing, setEditing }: EditingProps) {
   const old = before ? draftOf(editing.from, before) : undefined;
   const changed = JSON.stringify(old) !== JSON.stringify(editing.draft);
   const fault = wrong(editing.draft);
-  const asked = { flag: key, environment: here.key, draft: editing.draft, enabled: fault === null };
+  const asked = { flag: key, environment: here.key, draft: editing.draft, enabled: fault === null, off: !setting.on };
   const refused = useRehearsal(["flag", key, here.key], editing.draft, changed && fault === null, (draft) =>
     edit.rehearseTarget(key, { environment: here.key, ...draft, why: "a rehearsal" }),
   );
@@ -72,7 +73,7 @@ function Editing({ view, setting, here, editing, setEditing }: EditingProps) {
       quick: !here.production,
       why: here.production ? "" : "changed in the page",
       moves: before && old && (
-        <Review was={before} old={old} draft={editing.draft} preview={previewText(preview.data)} />
+        <Review was={before} old={old} draft={editing.draft} preview={previewText(preview.data, !setting.on)} />
       ),
       run: (why) =>
         edit.target(key, { environment: here.key, ...editing.draft, why, if_revision: editing.from.revision }),
@@ -117,7 +118,7 @@ function Editing({ view, setting, here, editing, setEditing }: EditingProps) {
           ) : refused ? (
             <b>Cannot be saved: the server refuses it</b>
           ) : (
-            `Not saved yet. ${previewText(preview.data) ?? ""}`
+            `Not saved yet. ${previewText(preview.data, !setting.on) ?? ""}`
           )}
         </span>
         <Button variant="default" onClick={() => setEditing(null)}>

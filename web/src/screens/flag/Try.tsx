@@ -89,8 +89,13 @@ export function TryTab({ view, here }: { view: FlagView; here: Environment }) {
           </p>
         ) : (
           <Loaded query={query} lines={4}>
-            {({ explanation, revision: of }) => (
-              <Answer explained={explanation} view={view} past={revision === undefined ? undefined : of} />
+            {({ sentence, explanation, revision: of }) => (
+              <Answer
+                sentence={sentence}
+                explained={explanation}
+                view={view}
+                past={revision === undefined ? undefined : of}
+              />
             )}
           </Loaded>
         )}

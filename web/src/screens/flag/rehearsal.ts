@@ -4,13 +4,14 @@ import { useDebouncedValue } from "@mantine/hooks";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 
 import { ApiError } from "../../api/client";
-import type { Draft } from "../../lib/serve";
-
-/** A draft that is being written; it is asked about only while `enabled`. */
-export type Drafted = { flag: string; environment: string; draft: Draft; enabled: boolean };
 
 /** What somebody types is asked about once they pause. */
 export const PAUSE = 400;
+
+/** Whether the server says no to what was asked, rather than that it cannot answer now. */
+export function refuses(error: unknown): error is ApiError {
+  return error instanceof ApiError && [400, 404, 409, 413, 422].includes(error.status);
+}
 
 /** The refusal of a draft as it is; none where the server would take it. `run` rehearses it. */
 export function useRehearsal<D>(
@@ -34,7 +35,7 @@ export function useRehearsal<D>(
         return null;
       } catch (error) {
         // Only what is wrong with the draft is a refusal of it; a server that is away is none.
-        if (error instanceof ApiError && [400, 404, 409, 413, 422].includes(error.status)) return error;
+        if (refuses(error)) return error;
         return null;
       }
     },
