@@ -107,7 +107,13 @@ function Editing({ view, setting, here, editing, setEditing }: EditingProps) {
             onChange={(draft) => setEditing({ ...editing, draft })}
           />
         </div>
-        <Preview query={preview} changed={changed} fault={fault} variants={view.flag.variants.map((v) => v.key)} />
+        <Preview
+          query={preview}
+          changed={changed}
+          off={!setting.on}
+          fault={fault}
+          variants={view.flag.variants.map((v) => v.key)}
+        />
       </div>
       <div className="unsaved">
         <span className="grow dim" id="unsaved" role="status">
