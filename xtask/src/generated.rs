@@ -140,6 +140,13 @@ fn operations(document: &Value) -> Vec<Operation<'_>> {
                     about: schema["description"].as_str().unwrap_or_default(),
                 });
             }
+            let plain = &entry["requestBody"]["content"]["text/plain"]["schema"];
+            fields.extend(plain["title"].as_str().map(|name| Field {
+                name,
+                kind: "plain text, the whole body".to_owned(),
+                required: true,
+                about: plain["description"].as_str().unwrap_or_default(),
+            }));
             Operation {
                 name: text("operationId"),
                 call: format!("{} {path}", method.to_uppercase()),

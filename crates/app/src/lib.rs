@@ -39,7 +39,7 @@ pub use intake::amplitude::{Endpoint, Outcome, Rejected};
 pub use intake::json::sdk_json;
 pub use operation::{
     Argument, Cancel, Class, Ctx, Effect, Entry, Method, Progress, REGISTRY, arguments, find, from_text,
-    openapi,
+    openapi, plain_text,
 };
 pub use serving::{Answer, Served};
 

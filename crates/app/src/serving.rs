@@ -210,6 +210,14 @@ impl App {
         read.ok().map(|texts| Arc::new(Ids::new(&texts[..])))
     }
 
+    /// A list of ids, as evaluation asks it.
+    pub(crate) fn ids(&self, id: &ListId) -> Result<Arc<Ids>, AppError> {
+        if let Some(known) = self.served.load().lists.get(id) {
+            return Ok(Arc::clone(known));
+        }
+        Ok(Arc::new(Ids::new(&self.ledger.list(id)?[..])))
+    }
+
     /// The ids of a list, as they were given.
     pub(crate) fn targets(&self, id: &ListId) -> Result<Arc<[String]>, AppError> {
         if let Some(texts) = self.served.load().lists.get(id).and_then(|known| known.texts()) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bellwether_flags::Format;
 use bellwether_ledger::Versioned;
 use bellwether_model::{
     Actor, Change, EnvironmentKey, Experiment, Flag, FlagKey, ListId, Metric, Millis, Revision, Rollout,
@@ -12,6 +13,7 @@ use serde::Serialize;
 
 use crate::App;
 use crate::error::AppError;
+use crate::serving::Served;
 
 /// Who made a change, with the name that people know.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -37,8 +39,36 @@ pub(crate) struct FlagView {
     pub(crate) states: BTreeMap<EnvironmentKey, String>,
     /// The ids behind the settings' target lists.
     pub(crate) targets: BTreeMap<String, Vec<String>>,
-    /// Formats that cannot carry this flag exactly, by environment, and why.
+    /// Why Amplitude's SDKs, evaluating by themselves, are not given this flag, by environment; absent
+    /// where they are.
     pub(crate) left_out: BTreeMap<EnvironmentKey, String>,
+    /// By environment, which formats for SDKs that evaluate by themselves carry this flag as it is served
+    /// now. Whoever asks the server gets every flag.
+    pub(crate) formats: BTreeMap<EnvironmentKey, Vec<Carried>>,
+}
+
+/// Whether a format carries a flag. It does so exactly, or not at all.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct Carried {
+    /// The format.
+    format: Format,
+    /// Whether the flag is in it.
+    carried: bool,
+    /// Why it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+}
+
+impl Carried {
+    fn all(served: &Served, flag: &FlagKey) -> Vec<Self> {
+        [(Format::Amplitude, &served.left_out), (Format::Flagd, &served.flagd_left_out)]
+            .into_iter()
+            .map(|(format, left_out)| {
+                let why = left_out.iter().find(|(key, _)| key == flag).map(|(_, why)| why.clone());
+                Self { format, carried: why.is_none(), why }
+            })
+            .collect()
+    }
 }
 
 /// An experiment with its newest revision.
@@ -114,14 +144,16 @@ impl App {
                 Ok((id.0.clone(), ids))
             })
             .collect::<Result<_, AppError>>()?;
-        let left_out = settings
-            .keys()
-            .filter_map(|environment| {
-                let served = self.served(environment).ok()?;
-                let (_, why) = served.left_out.iter().find(|(key, _)| *key == flag.value.key)?;
-                Some((environment.clone(), why.clone()))
-            })
-            .collect();
+        let (mut left_out, mut formats) = (BTreeMap::new(), BTreeMap::new());
+        for environment in settings.keys().filter(|_| !flag.value.archived) {
+            let Ok(served) = self.served(environment) else { continue };
+            let carried = Carried::all(&served, &flag.value.key);
+            let amplitude = carried.iter().find(|carried| carried.format == Format::Amplitude);
+            if let Some(why) = amplitude.and_then(|carried| carried.why.clone()) {
+                left_out.insert(environment.clone(), why);
+            }
+            formats.insert(environment.clone(), carried);
+        }
         Ok(FlagView {
             states: settings.iter().map(|(e, s)| (e.clone(), sentence(&flag.value, s))).collect(),
             flag: flag.value.clone(),
@@ -130,6 +162,7 @@ impl App {
             changed_by: self.actor_view(&flag.by),
             targets,
             left_out,
+            formats,
         })
     }
 
@@ -225,6 +258,7 @@ fn said(change: &Change) -> String {
         E::FlagLayerSet { flag, layer: Some(layer) } => format!("put flag {flag} into layer {layer}"),
         E::FlagLayerSet { flag, layer: None } => format!("took flag {flag} out of its layer"),
         E::FlagSchemaSet { flag, .. } => format!("changed the schema of flag {flag}"),
+        E::FlagVariantsReplaced { flag, .. } => format!("changed the variants of flag {flag}"),
         E::SegmentSaved { segment } => format!("saved segment {}", segment.key),
         E::LayerSaved { layer } => format!("saved layer {}", layer.key),
         E::HoldoutSaved { holdout } => format!("saved holdout {}", holdout.key),

@@ -1,9 +1,9 @@
 //! Cli: every operation as a command, `bellwether NOUN VERB --argument value`, made from the
 //! registry. It is a client: it needs a running server and an admin key.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Read};
 
-use bellwether_app::{Argument, Effect, Entry, Method, REGISTRY, arguments, from_text};
+use bellwether_app::{Argument, Effect, Entry, Method, REGISTRY, arguments, from_text, plain_text};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::Value;
 
@@ -67,7 +67,13 @@ fn verb_command(entry: &'static Entry, verb: &'static str) -> Command {
     for argument in arguments(entry) {
         // `--key` and `--server` are the connection; an operation's own argument of that name is `--KEY-id`.
         let about = argument.about.trim_end_matches('.');
-        let help = if argument.required { format!("{about} (needed)") } else { about.to_owned() };
+        let mut help = about.to_owned();
+        if entry.text == Some(argument.name.as_str()) {
+            help.push_str("; `-` reads them from standard input");
+        }
+        if argument.required {
+            help.push_str(" (needed)");
+        }
         let form = form(&argument);
         command = command.arg(
             Arg::new(argument.name.clone())
@@ -185,10 +191,15 @@ pub(crate) fn run(noun: &str, matches: &ArgMatches) -> Result<(), Failure> {
         }
         Some(text) => Some(parse(text)?),
     };
-    let texts: Vec<(String, String)> = arguments(entry)
+    let mut texts: Vec<(String, String)> = arguments(entry)
         .into_iter()
         .filter_map(|a| matches.get_one::<String>(&a.name).map(|v| (a.name.clone(), v.clone())))
         .collect();
+    for (name, text) in &mut texts {
+        if entry.text == Some(name.as_str()) && text == "-" {
+            *text = standard_input()?;
+        }
+    }
     for argument in arguments(entry).iter().filter(|argument| takes(argument, "boolean")) {
         let given = texts.iter().find(|(name, _)| *name == argument.name).map(|(_, text)| text.as_str());
         if let Some(other) = given.filter(|text| !matches!(*text, "true" | "false")) {
@@ -258,6 +269,15 @@ fn shown(entry: &Entry, input: &Value, answer: &Value, dry_run: bool) -> Option<
     }
 }
 
+/// A long text from standard input, or the line where it is none.
+fn standard_input() -> Result<String, Failure> {
+    let mut bytes = Vec::new();
+    std::io::stdin().read_to_end(&mut bytes).map_err(|e| {
+        Failure::new(format!("standard input cannot be read: {e}"), "send UTF-8, such as from a file")
+    })?;
+    plain_text(&bytes).map_err(|e| Failure::new(e.message, e.hint))
+}
+
 fn parse(text: &str) -> Result<Value, Failure> {
     serde_json::from_str(text)
         .map_err(|e| Failure::new(format!("the input is not JSON: {e}"), "send an object"))
@@ -311,19 +331,28 @@ impl Client {
             }
         }
         let mut query: Vec<String> = if dry_run { vec!["dry_run=true".to_owned()] } else { Vec::new() };
-        let in_query = matches!(entry.method, Method::Get | Method::Delete);
+        let text =
+            entry.text.map(|field| fields.remove(field).map(|text| text_of(&text)).unwrap_or_default());
+        let in_query = matches!(entry.method, Method::Get | Method::Delete) || text.is_some();
         if in_query {
             query.extend(fields.iter().map(|(k, v)| format!("{}={}", escaped(k), escaped(&text_of(v)))));
         }
         let mark = if query.is_empty() { "" } else { "?" };
         let url = format!("{}{path}{mark}{}", self.server, query.join("&"));
         let key = format!("Bearer {}", self.key);
+        let with_body = |request: ureq::RequestBuilder<ureq::typestate::WithBody>| {
+            let request = request.header("authorization", &key);
+            match &text {
+                Some(text) => request.header("content-type", "text/plain; charset=utf-8").send(text),
+                None => request.send_json(&fields),
+            }
+        };
         let response = match entry.method {
             Method::Get => self.agent.get(&url).header("authorization", &key).call(),
             Method::Delete => self.agent.delete(&url).header("authorization", &key).call(),
-            Method::Post => self.agent.post(&url).header("authorization", &key).send_json(&fields),
-            Method::Put => self.agent.put(&url).header("authorization", &key).send_json(&fields),
-            Method::Patch => self.agent.patch(&url).header("authorization", &key).send_json(&fields),
+            Method::Post => with_body(self.agent.post(&url)),
+            Method::Put => with_body(self.agent.put(&url)),
+            Method::Patch => with_body(self.agent.patch(&url)),
         };
         let mut response = response.map_err(|e| match &e {
             ureq::Error::Io(io)

@@ -6,31 +6,43 @@ use std::sync::LazyLock;
 use axum::Router;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, RawQuery, State};
+use axum::handler::Handler;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
-use bellwether_app::{AppError, Cancel, Class, Ctx, Entry, Method, Progress, REGISTRY, from_text, openapi};
+use bellwether_app::{
+    AppError, Cancel, Class, Ctx, Entry, Method, Progress, REGISTRY, from_text, openapi, plain_text,
+};
 
 use crate::auth;
-use crate::body::Whole;
+use crate::body::{Held, Long, Whole};
 use crate::house::House;
 use crate::problem::{Problem, wrong_method};
 
 pub(crate) fn routes() -> Router<House> {
     let mut by_path: BTreeMap<&str, MethodRouter<House>> = BTreeMap::new();
     for entry in REGISTRY {
-        let answer =
-            move |State(house): State<House>,
-                  path: Result<RawPathParams, RawPathParamsRejection>,
-                  query: RawQuery,
-                  headers: HeaderMap,
-                  body: Whole| { handle(entry, house, path, query, headers, body) };
-        let route = match entry.method {
-            Method::Get => get(answer),
-            Method::Post => post(answer),
-            Method::Put => put(answer),
-            Method::Patch => patch(answer),
-            Method::Delete => delete(answer),
+        let route = match entry.text {
+            None => route(
+                entry.method,
+                move |State(house): State<House>,
+                      path: Result<RawPathParams, RawPathParamsRejection>,
+                      query: RawQuery,
+                      headers: HeaderMap,
+                      Whole(body): Whole| {
+                    handle(entry, house, path, query, headers, Sent::Json(body))
+                },
+            ),
+            Some(field) => route(
+                entry.method,
+                move |State(house): State<House>,
+                      path: Result<RawPathParams, RawPathParamsRejection>,
+                      query: RawQuery,
+                      headers: HeaderMap,
+                      Long(body): Long| {
+                    handle(entry, house, path, query, headers, Sent::Text(field, body))
+                },
+            ),
         };
         let merged = match by_path.remove(entry.path) {
             Some(others) => others.merge(route),
@@ -42,6 +54,24 @@ pub(crate) fn routes() -> Router<House> {
         Router::new().route("/openapi.json", get(document)).route("/healthz", get(|| async { "ok" }));
     let router = by_path.into_iter().fold(router, |router, (path, route)| router.route(path, route));
     router.method_not_allowed_fallback(wrong_method)
+}
+
+/// The body of a call.
+enum Sent {
+    /// The fields of the input that are not in the path.
+    Json(Held),
+    /// One field of the input; all others are in path and query.
+    Text(&'static str, Held),
+}
+
+fn route<H: Handler<T, House>, T: 'static>(method: Method, answer: H) -> MethodRouter<House> {
+    match method {
+        Method::Get => get(answer),
+        Method::Post => post(answer),
+        Method::Put => put(answer),
+        Method::Patch => patch(answer),
+        Method::Delete => delete(answer),
+    }
 }
 
 async fn document() -> Response {
@@ -64,7 +94,7 @@ async fn handle(
     path: Result<RawPathParams, RawPathParamsRejection>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-    Whole(body): Whole,
+    sent: Sent,
 ) -> Result<Response, Problem> {
     let changes = entry.method != Method::Get;
     let grant = auth::grant(&house, &headers, changes).await?;
@@ -84,7 +114,7 @@ async fn handle(
                     return Err(AppError::bad_input(message, "send `dry_run=true` to change nothing").into());
                 }
             };
-        } else if changes && entry.method != Method::Delete {
+        } else if changes && entry.method != Method::Delete && entry.text.is_none() {
             return Err(AppError::bad_input(
                 format!("`{name}` is in the query"),
                 "send it in the body; only `dry_run` goes into the query",
@@ -94,7 +124,11 @@ async fn handle(
             texts.push((name, value));
         }
     }
-    let body = if body.is_empty() { None } else { Some(json(&body)?) };
+    let body = match sent {
+        Sent::Json(body) if body.is_empty() => None,
+        Sent::Json(body) => Some(json(&body)?),
+        Sent::Text(field, body) => Some(text(field, &body, &headers)?),
+    };
     let input = from_text(entry, &texts, body)?;
     let cancel = Cancel::default();
     let ctx =
@@ -110,6 +144,21 @@ async fn handle(
     let mut response = (StatusCode::OK, axum::Json(output)).into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
     Ok(response)
+}
+
+/// A body of plain text as the field that it is.
+fn text(field: &str, body: &[u8], headers: &HeaderMap) -> Result<serde_json::Value, AppError> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("text/plain");
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    // JSON that is read as text would be taken for one strange id.
+    if !kind.starts_with("text/") && kind != "application/octet-stream" {
+        let shown: String = kind.chars().take(40).collect();
+        return Err(AppError::bad_input(
+            format!("the body is `{shown}`, and this takes plain text"),
+            "send it with the Content-Type `text/plain`",
+        ));
+    }
+    Ok(serde_json::json!({ field: plain_text(body)? }))
 }
 
 /// A JSON body, or what is wrong with it and where.

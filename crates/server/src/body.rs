@@ -19,6 +19,8 @@ use crate::problem::Problem;
 
 /// The largest body of anything but events.
 pub(crate) const MOST_BYTES: usize = 1 << 20;
+/// The largest text that an operation takes as its body: a million ids with room to spare.
+const MOST_TEXT_BYTES: usize = 64 << 20;
 /// The largest body of events, one byte past what is taken: `app` says what is too large for which door.
 const MOST_EVENT_BYTES: usize = Endpoint::Batch.most_bytes() + 1;
 
@@ -165,6 +167,31 @@ impl FromRequest<House> for Whole {
         let (room, time) = (house.limits.bodies.clone(), house.limits.body_time);
         async move {
             read(request.into_body(), MOST_BYTES, &room, time).await.map(Self).map_err(|e| Problem(e.into()))
+        }
+    }
+}
+
+/// The whole body of a call that is a long text. It is held in the room of events: a few of them keep nobody
+/// from switching a flag.
+#[derive(Debug)]
+pub(crate) struct Long(pub(crate) Held);
+
+impl FromRequest<House> for Long {
+    type Rejection = Problem;
+
+    fn from_request(request: Request, house: &House) -> impl Future<Output = Result<Self, Problem>> + Send {
+        let (room, time) = (house.limits.events.clone(), house.limits.body_time);
+        async move {
+            let read = read(request.into_body(), MOST_TEXT_BYTES, &room, time).await;
+            read.map(Self).map_err(|unread| match unread {
+                Unread::TooLarge => Problem(AppError::new(
+                    Refusal::TooLarge,
+                    "too_large",
+                    "the text is larger than what is taken here",
+                    "send at most 64 MB, a million ids",
+                )),
+                other => Problem(other.into()),
+            })
         }
     }
 }

@@ -38,6 +38,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/environments/{environment}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Changes an environment's name, whether it is production, and its bucketing. What is left out stays. */
+        put: operations["environment.save"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/events": {
         parameters: {
             query?: never;
@@ -279,6 +296,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/flags/{flag}/layer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Puts a flag into a layer of mutually exclusive flags, where `layer.allot` gives it a part, or takes it out. */
+        put: operations["flag.layer"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/flags/{flag}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Says what another setting would give the people of the newest events, and how many of them would move. */
+        post: operations["flag.preview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/flags/{flag}/rollout": {
         parameters: {
             query?: never;
@@ -364,6 +415,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/flags/{flag}/schema": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Sets the JSON Schema that a flag's values must match, or takes it away; a value that does not match is refused. */
+        put: operations["flag.schema"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/flags/{flag}/shares": {
         parameters: {
             query?: never;
@@ -389,8 +457,25 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Says who gets what in one environment: targets, rules, default. What is left out stays. */
+        /** Says who gets what in one environment: prerequisites, targets, rules, default. What is left out stays. */
         put: operations["flag.target"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/flags/{flag}/team": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Says whose a flag is; holdouts may cover a team's flags. Without a team it is nobody's. */
+        put: operations["flag.team"];
         post?: never;
         delete?: never;
         options?: never;
@@ -409,6 +494,75 @@ export interface paths {
         put?: never;
         /** Switches a flag on or off in one environment. */
         post: operations["flag.toggle"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/flags/{flag}/variants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Replaces a flag's variants: new values, more variants, or fewer where nothing uses them. */
+        put: operations["flag.variants"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/holdouts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the holdouts with the flags that they keep people from. */
+        get: operations["holdout.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/holdouts/{holdout}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows a holdout and the flags that it keeps people from. */
+        get: operations["holdout.get"];
+        /** Keeps a share of the population from all flags, from a team's or from some. What is left out stays. */
+        put: operations["holdout.save"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/holdouts/{holdout}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Archives a holdout, so that it holds nobody any more, or restores it. */
+        post: operations["holdout.archive"];
         delete?: never;
         options?: never;
         head?: never;
@@ -445,6 +599,75 @@ export interface paths {
         post?: never;
         /** Revokes an API key at once and for good. */
         delete: operations["key.revoke"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/layers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the layers of mutually exclusive flags with how they are divided. */
+        get: operations["layer.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/layers/{layer}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows a layer: which flag owns which part of the population, and what is free. */
+        get: operations["layer.get"];
+        /** Makes a layer that is all free, or renames one. What is left out stays. */
+        put: operations["layer.save"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/layers/{layer}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Archives a layer that no flag is in, or restores it. */
+        post: operations["layer.archive"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/layers/{layer}/shares": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives a flag a share of its layer; growth takes what is free, and no other flag's part moves. */
+        post: operations["layer.allot"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -502,6 +725,76 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/segments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the segments of users, how long their lists are and which flags ask for them. */
+        get: operations["segment.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/segments/{segment}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows a segment, the first ids of its lists and which flags ask for it. */
+        get: operations["segment.get"];
+        /** Defines a segment of users, or redefines it for every flag that asks for it. What is left out stays. */
+        put: operations["segment.save"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/segments/{segment}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Archives a segment that no flag asks for, or restores it. */
+        post: operations["segment.archive"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/segments/{segment}/ids": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Replaces a list of a segment by the ids of a text, one a line, a million at most; taken whole or not at all. */
+        put: operations["segment.upload"];
+        /** Puts ids on a list of a segment and takes others off it; `segment.upload` replaces a whole list. */
+        post: operations["segment.ids"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/status": {
         parameters: {
             query?: never;
@@ -552,6 +845,18 @@ export interface components {
             /** @description A name: of the person, of the key, of the guarded flag. */
             name: string;
         };
+        AllotInput: {
+            /** @description A flag that is in it. */
+            flag: string;
+            /** @description The revision that the edit is of. */
+            if_revision?: components["schemas"]["Revision"] | null;
+            /** @description The layer. */
+            layer: string;
+            /** @description The flag's new share of the population; 0 gives its part back. */
+            share: number;
+            /** @description The reason; needed where there is a production environment. */
+            why?: string | null;
+        };
         /** @description An answer, and what makes it mean less than it says. */
         Answer: {
             /**
@@ -584,6 +889,36 @@ export interface components {
             /** @description The reason. */
             why?: string | null;
         };
+        ArchiveInput2: {
+            /** @description `false` restores it; `true` unless given. */
+            archived?: boolean | null;
+            /** @description The revision that the edit is of. */
+            if_revision?: components["schemas"]["Revision"] | null;
+            /** @description The segment. */
+            segment: string;
+            /** @description The reason; needed where there is a production environment. */
+            why?: string | null;
+        };
+        ArchiveInput3: {
+            /** @description `false` restores it; `true` unless given. */
+            archived?: boolean | null;
+            /** @description The revision that the edit is of. */
+            if_revision?: components["schemas"]["Revision"] | null;
+            /** @description The layer. */
+            layer: string;
+            /** @description The reason; needed where there is a production environment. */
+            why?: string | null;
+        };
+        ArchiveInput4: {
+            /** @description `false` restores it; `true` unless given. */
+            archived?: boolean | null;
+            /** @description The holdout. */
+            holdout: string;
+            /** @description The revision that the edit is of. */
+            if_revision?: components["schemas"]["Revision"] | null;
+            /** @description The reason; needed where there is a production environment. */
+            why?: string | null;
+        };
         /** @description One variant of an experiment and the share that it should get. */
         Arm: {
             /** @description Its share of the population. Shares of arms need not add up to 100%: the rest is not enrolled. */
@@ -598,8 +933,31 @@ export interface components {
             /** @description The variant. */
             variant: string;
         };
+        /** @description How many get a variant for a reason. */
+        Because: {
+            /** @description The reason. */
+            reason: components["schemas"]["Reason"];
+            /**
+             * Format: uint
+             * @description How many.
+             */
+            users: number;
+            /** @description The variant. */
+            variant: string;
+        };
         /** @description Which way is good. */
         Better: "higher" | "lower";
+        /** @description Which bytes of `salt/unit` are hashed. A change of it draws everybody anew. */
+        Bucketing: "utf8" | "cbor";
+        /** @description Whether a format carries a flag. It does so exactly, or not at all. */
+        Carried: {
+            /** @description Whether the flag is in it. */
+            carried: boolean;
+            /** @description The format. */
+            format: components["schemas"]["Format"];
+            /** @description Why it is not. */
+            why?: string | null;
+        };
         /** @description The event types of an environment. */
         Catalogue: {
             /** @description By name. */
@@ -641,7 +999,10 @@ export interface components {
             attribute: string;
             /** @description The test. */
             op: components["schemas"]["Op"];
-            /** @description What it is tested against, as text; several values are alternatives. */
+            /**
+             * @description What it is tested against, as text; several values are alternatives, but for `set_is` and
+             *     `set_contains`, where they are the elements of one set.
+             */
             values: string[];
         };
         /** @description How two arms compare, or why they cannot be. */
@@ -710,6 +1071,13 @@ export interface components {
             /** @description Exposures and outcomes before here. */
             to: components["schemas"]["Millis"];
         };
+        /** @description What a rule asks of a context. */
+        Condition: components["schemas"]["Clause"] | {
+            /** @description Whether it must not be in it. */
+            not?: boolean;
+            /** @description The segment. */
+            segment: string;
+        };
         /** @description What was counted in one arm. */
         Counts: {
             /**
@@ -734,6 +1102,21 @@ export interface components {
             units: number;
             /** @description The variant. */
             variant: string;
+        };
+        /** @description Which flags a holdout covers. */
+        Covers: {
+            /** @constant */
+            covers: "everything";
+        } | {
+            /** @constant */
+            covers: "team";
+            /** @description The team. */
+            team: string;
+        } | {
+            /** @constant */
+            covers: "flags";
+            /** @description Their keys. */
+            flags: string[];
         };
         CreateInput: {
             /** @description The variant for everybody while it is on: the first that is not `off`, unless given. */
@@ -867,6 +1250,11 @@ export interface components {
             environment: components["schemas"]["Environment"];
         } | {
             /** @constant */
+            edit: "environment_saved";
+            /** @description It, as a whole. */
+            environment: components["schemas"]["Environment"];
+        } | {
+            /** @constant */
             edit: "flag_created";
             /** @description It. */
             flag: components["schemas"]["Flag"];
@@ -888,6 +1276,34 @@ export interface components {
             flag: string;
             /** @description The new state. */
             on: boolean;
+        } | {
+            /** @constant */
+            edit: "flag_team_set";
+            /** @description Which. */
+            flag: string;
+            /** @description The team, or none. */
+            team?: string | null;
+        } | {
+            /** @constant */
+            edit: "flag_layer_set";
+            /** @description Which. */
+            flag: string;
+            /** @description The layer, or none. */
+            layer?: string | null;
+        } | {
+            /** @constant */
+            edit: "flag_schema_set";
+            /** @description Which. */
+            flag: string;
+            /** @description The schema, or none. */
+            schema?: unknown;
+        } | {
+            /** @constant */
+            edit: "flag_variants_replaced";
+            /** @description Which. */
+            flag: string;
+            /** @description All of them, in order. */
+            variants: components["schemas"]["Variant"][];
         } | {
             /** @constant */
             edit: "targeting_replaced";
@@ -924,6 +1340,21 @@ export interface components {
             rollout: components["schemas"]["Rollout"];
         } | {
             /** @constant */
+            edit: "segment_saved";
+            /** @description It, as a whole. */
+            segment: components["schemas"]["Segment"];
+        } | {
+            /** @constant */
+            edit: "layer_saved";
+            /** @description It, as a whole. */
+            layer: components["schemas"]["Layer"];
+        } | {
+            /** @constant */
+            edit: "holdout_saved";
+            /** @description It, as a whole. */
+            holdout: components["schemas"]["Holdout"];
+        } | {
+            /** @constant */
             edit: "metric_saved";
             /** @description It. */
             metric: components["schemas"]["Metric"];
@@ -958,6 +1389,8 @@ export interface components {
         };
         /** @description Where flags are served and events are kept apart: production, staging. */
         Environment: {
+            /** @description Which bytes are hashed to place a unit, and so which SDKs agree with the server. */
+            bucketing?: components["schemas"]["Bucketing"];
             /** @description Its key, unique in the installation. */
             key: string;
             /** @description What people call it. */
@@ -967,6 +1400,17 @@ export interface components {
              * @default false
              */
             production: boolean;
+        };
+        /** @description An environment with its newest revision. */
+        EnvironmentView: {
+            /** @description When it last changed. */
+            changed: components["schemas"]["Millis"];
+            /** @description Who changed it. */
+            changed_by: components["schemas"]["ActorView"];
+            /** @description The environment. */
+            environment: components["schemas"]["Environment"];
+            /** @description Send it as `if_revision` with an edit. */
+            revision: components["schemas"]["Revision"];
         };
         Environments: {
             /** @description In order of their keys. */
@@ -1065,7 +1509,10 @@ export interface components {
             environment: string;
             /** @description The flag. */
             flag: string;
-            /** @description As it was at this revision; as it is now unless given. Targets are those of today. */
+            /**
+             * @description As it was at this revision; as it is now unless given. Lists are those of that revision, but for ids
+             *     that have been forgotten since.
+             */
             revision?: components["schemas"]["Revision"] | null;
         };
         Explained: {
@@ -1073,6 +1520,8 @@ export interface components {
             explanation: unknown;
             /** @description The revision that was evaluated. */
             revision: components["schemas"]["Revision"];
+            /** @description The answer and its reason in words, such as ``gets `on` because rule 1 matches: `plan` is `pro` ``. */
+            sentence: string;
         };
         /** @description A condition on an event: the property has one of the values (as text), or none of them. */
         Filter: {
@@ -1098,14 +1547,23 @@ export interface components {
             /** @description The type that all variants share. */
             kind: components["schemas"]["Kind"];
             /**
+             * @description The layer of mutually exclusive flags that it belongs to. Outside the flag's ranges there, and
+             *     where it has none, `off` is served.
+             */
+            layer?: string | null;
+            /**
              * @description What people call it.
              * @default
              */
             name: string;
+            /** @description A JSON Schema that every variant's value must match. */
+            schema?: unknown;
             /** @description One setting per environment; where there is none the flag does not exist. */
             settings: {
                 [key: string]: components["schemas"]["Setting"];
             };
+            /** @description Whose it is; holdouts may cover a team's flags. */
+            team?: string | null;
             /**
              * @description What a split divides by.
              * @default user
@@ -1122,7 +1580,17 @@ export interface components {
             changed_by: components["schemas"]["ActorView"];
             /** @description The flag. */
             flag: components["schemas"]["Flag"];
-            /** @description Formats that cannot carry this flag exactly, by environment, and why. */
+            /**
+             * @description By environment, which formats for SDKs that evaluate by themselves carry this flag as it is served
+             *     now. Whoever asks the server gets every flag.
+             */
+            formats: {
+                [key: string]: components["schemas"]["Carried"][];
+            };
+            /**
+             * @description Why Amplitude's SDKs, evaluating by themselves, are not given this flag, by environment; absent
+             *     where they are.
+             */
             left_out: {
                 [key: string]: string;
             };
@@ -1143,17 +1611,46 @@ export interface components {
             /** @description The newest revision of anything when this was read. */
             revision: components["schemas"]["Revision"];
         };
+        /** @description A way by which a flag reaches somebody who evaluates it. */
+        Format: "answer" | "amplitude" | "flagd";
         GetInput: {
             /** @description The flag. */
             flag: string;
         };
         GetInput2: {
+            /** @description The segment. */
+            segment: string;
+        };
+        GetInput3: {
+            /** @description The layer. */
+            layer: string;
+        };
+        GetInput4: {
+            /** @description The holdout. */
+            holdout: string;
+        };
+        GetInput5: {
             /** @description The metric. */
             metric: string;
         };
-        GetInput3: {
+        GetInput6: {
             /** @description The experiment. */
             experiment: string;
+        };
+        /** @description How many get a variant. */
+        Got: {
+            /**
+             * Format: uint
+             * @description How many get it now.
+             */
+            now: number;
+            /**
+             * Format: uint
+             * @description How many would.
+             */
+            then: number;
+            /** @description The variant. */
+            variant: string;
         };
         /** @description What must not get worse while a rollout widens. */
         Guard: {
@@ -1228,12 +1725,81 @@ export interface components {
             /** @description What makes the numbers mean less than they say, such as amounts that were set aside. */
             warnings: components["schemas"]["Warning"][];
         };
+        /**
+         * @description A share of the population that gets the `off` variant of every flag that it covers. A unit is held
+         *     when its position under the salt lies below the share, so a larger share holds those who were held
+         *     and more.
+         */
+        Holdout: {
+            /** @description An archived holdout holds nobody. */
+            archived?: boolean;
+            /** @description The flags that it holds people from. */
+            covers: components["schemas"]["Covers"];
+            /**
+             * @description When it was created.
+             * @default 0
+             */
+            created: components["schemas"]["Millis"];
+            /** @description Its key. */
+            key: string;
+            /**
+             * @description What people call it.
+             * @default
+             */
+            name: string;
+            /** @description ASCII text that decorrelates it from splits, layers and other holdouts; a new one draws anew. */
+            salt: string;
+            /** @description The share that is held. */
+            share: number;
+            /**
+             * @description What it divides by. Whoever has no id of it is not held.
+             * @default user
+             */
+            unit: components["schemas"]["Unit"];
+        };
+        /** @description A holdout with its newest revision and the flags that it covers. */
+        HoldoutView: {
+            /** @description When it last changed. */
+            changed: components["schemas"]["Millis"];
+            /** @description Who changed it. */
+            changed_by: components["schemas"]["ActorView"];
+            /** @description The flags that it covers today; archived ones are not among them. An archived holdout covers none. */
+            flags: string[];
+            /** @description The holdout. */
+            holdout: components["schemas"]["Holdout"];
+            /** @description Send it as `if_revision` with an edit. */
+            revision: components["schemas"]["Revision"];
+        };
+        Holdouts: {
+            /** @description In order of their keys. */
+            holdouts: components["schemas"]["HoldoutView"][];
+        };
         /** @description When an experiment ends. */
         Horizon: {
             /** @constant */
             horizon: "after";
             /** @description From the start. */
             span: components["schemas"]["Span"];
+        };
+        IdsInput: {
+            /**
+             * @description Ids to put on it; those that are there already stay.
+             * @default []
+             */
+            add: string[];
+            /** @description The revision that the edit is of. */
+            if_revision?: components["schemas"]["Revision"] | null;
+            /** @description Which of its lists. */
+            list: components["schemas"]["Which"];
+            /**
+             * @description Ids to take off it; those that are not there do no harm.
+             * @default []
+             */
+            remove: string[];
+            /** @description The segment. */
+            segment: string;
+            /** @description The reason; needed where there is a production environment. */
+            why?: string | null;
         };
         Input: {
             /** @description Only changes before this revision: the `next` of the page before. */
@@ -1242,6 +1808,10 @@ export interface components {
             experiment?: string | null;
             /** @description Only changes of this flag. */
             flag?: string | null;
+            /** @description Only changes of this holdout. */
+            holdout?: string | null;
+            /** @description Only changes of this layer. */
+            layer?: string | null;
             /**
              * Format: uint32
              * @description At most so many, 50 unless given, 500 at most.
@@ -1249,6 +1819,8 @@ export interface components {
             limit?: number | null;
             /** @description Only changes of this metric. */
             metric?: string | null;
+            /** @description Only changes of this segment. */
+            segment?: string | null;
         };
         /** @description A two-sided interval. */
         Interval: {
@@ -1331,11 +1903,106 @@ export interface components {
             /** @description The latest event time. */
             last: components["schemas"]["Millis"];
         };
+        /**
+         * @description How a population is divided among mutually exclusive flags: disjoint ranges, each owned by a flag;
+         *     the free rest belongs to nobody. People edit shares; growth takes free ranges, so that nobody who
+         *     was in a flag's part leaves it because another one grows.
+         *
+         *     ```
+         *     use bellwether_model::{FlagKey, Layer, Share, Unit};
+         *     let layer = Layer::new("checkout".parse().unwrap(), Unit::User, "checkout:1").unwrap();
+         *     let (a, b): (FlagKey, FlagKey) = ("a".parse().unwrap(), "b".parse().unwrap());
+         *     let layer = layer.allot(&a, Share::percent(30.0).unwrap()).unwrap();
+         *     let layer = layer.allot(&b, Share::percent(50.0).unwrap()).unwrap();
+         *     assert_eq!(layer.free(), Share::percent(20.0).unwrap());
+         *     let full = layer.allot(&a, Share::percent(60.0).unwrap()).unwrap_err();
+         *     assert_eq!(full.message, "layer `checkout` has `50%` for flag `a`, which is less than `60%`");
+         *     ```
+         */
+        Layer: {
+            /** @description Not offered to flags any more. */
+            archived?: boolean;
+            /**
+             * @description When it was created.
+             * @default 0
+             */
+            created: components["schemas"]["Millis"];
+            /** @description Its key. */
+            key: string;
+            /**
+             * @description What people call it.
+             * @default
+             */
+            name: string;
+            /**
+             * @description In order of position, disjoint, within 0 to 10000. What none covers is free.
+             * @default []
+             */
+            ranges: components["schemas"]["Stretch"][];
+            /** @description ASCII text that decorrelates it from splits, holdouts and other layers; a new one draws anew. */
+            salt: string;
+            /**
+             * @description What it divides by.
+             * @default user
+             */
+            unit: components["schemas"]["Unit"];
+        };
+        LayerInput: {
+            /** @description The flag. */
+            flag: string;
+            /** @description The revision that the edit is of. */
+            if_revision?: components["schemas"]["Revision"] | null;
+            /** @description The layer, which divides by the same unit as the flag; out of its layer unless given. */
+            layer?: string | null;
+            /** @description The reason; needed where the flag is served in production. */
+            why?: string | null;
+        };
+        /** @description A layer with its newest revision and how it is divided. */
+        LayerView: {
+            /** @description When it last changed. */
+            changed: components["schemas"]["Millis"];
+            /** @description Who changed it. */
+            changed_by: components["schemas"]["ActorView"];
+            /** @description The share that nobody owns. */
+            free: number;
+            /** @description The layer; its ranges are who owns which part of the population. */
+            layer: components["schemas"]["Layer"];
+            /** @description The flags that are in it, those without a part too, and those that own a part. */
+            parts: components["schemas"]["Part"][];
+            /** @description Send it as `if_revision` with an edit. */
+            revision: components["schemas"]["Revision"];
+        };
+        Layers: {
+            /** @description In order of their keys. */
+            layers: components["schemas"]["LayerView"][];
+        };
         /** @description Cites a list of ids that lives outside the log of changes, so that a person in it can be forgotten. */
         ListId: string;
         ListInput: {
             /** @description Also archived flags. */
             archived?: boolean | null;
+        };
+        ListInput2: {
+            /** @description Also archived segments. */
+            archived?: boolean | null;
+        };
+        ListInput3: {
+            /** @description Also archived layers. */
+            archived?: boolean | null;
+        };
+        ListInput4: {
+            /** @description Also archived holdouts. */
+            archived?: boolean | null;
+        };
+        /** @description The ids of a list. */
+        Listed: {
+            /**
+             * Format: uint
+             * @description How many there are.
+             */
+            count: number;
+            /** @description The first hundred, where one segment was asked for; none of a list of more than 10,000. */
+            first: string[];
         };
         /** @description The numbers of one look. */
         Look: {
@@ -1441,18 +2108,41 @@ export interface components {
          * @description A point in time: milliseconds since 1970-01-01T00:00:00Z.
          */
         Millis: number;
+        /** @description How many would get another variant. */
+        Move: {
+            /** @description What they get now. */
+            from: string;
+            /** @description What they would get. */
+            to: string;
+            /**
+             * Format: uint
+             * @description How many.
+             */
+            users: number;
+        };
         /** @description No arguments. */
         Nothing: Record<string, never>;
         /**
          * @description A test of an attribute. The exact meaning, also for missing attributes, is that of the Amplitude
-         *     Experiment engine where it has the operator.
+         *     Experiment engine where it has the operator; where it has none, a missing attribute, or one that is
+         *     not of the operator's type, satisfies neither the operator nor its negation.
+         *
+         *     An operator that is not one of sets holds for a list when any element satisfies it, also where it
+         *     is negated.
          */
-        Op: "is" | "is_not" | "contains" | "does_not_contain" | "less" | "less_or_equal" | "greater" | "greater_or_equal" | "version_less" | "version_less_or_equal" | "version_greater" | "version_greater_or_equal" | "starts_with" | "ends_with";
+        Op: "is" | "is_not" | "contains" | "does_not_contain" | "less" | "less_or_equal" | "greater" | "greater_or_equal" | "version_less" | "version_less_or_equal" | "version_greater" | "version_greater_or_equal" | "version_is" | "version_is_not" | "version_caret" | "version_tilde" | "starts_with" | "does_not_start_with" | "ends_with" | "does_not_end_with" | "matches" | "does_not_match" | "set_is" | "set_is_not" | "set_contains" | "set_does_not_contain" | "set_contains_any" | "set_does_not_contain_any" | "before" | "after" | "in_network" | "not_in_network";
         Output: {
             /** @description Newest first. */
             changes: components["schemas"]["ChangeView"][];
             /** @description Send it as `before` for the next page; absent on the last. */
             next?: components["schemas"]["Revision"] | null;
+        };
+        /** @description What a flag has of a layer. */
+        Part: {
+            /** @description The flag. */
+            flag: string;
+            /** @description Its share. A flag in the layer without one is served to nobody. */
+            share: number;
         };
         /** @description What was decided before the data came; it cannot be edited once the experiment runs. */
         Plan: {
@@ -1475,6 +2165,68 @@ export interface components {
             horizon: components["schemas"]["Horizon"];
             /** @description The metric that decides. */
             metric: string;
+        };
+        /**
+         * @description A flag that must serve one of these variants to the same context. A flag that is unknown in the
+         *     environment, or archived, serves none.
+         */
+        Prerequisite: {
+            /** @description The flag. */
+            flag: string;
+            /** @description The variants that will do. Never empty. */
+            variants: string[];
+        };
+        PreviewInput: {
+            /**
+             * @description What everybody else gets; as it is unless given. A split without a salt is drawn anew, here and when
+             *     it is saved.
+             */
+            default?: components["schemas"]["ServeInput"] | null;
+            /** @description Where. */
+            environment: string;
+            /** @description The flag. */
+            flag: string;
+            /**
+             * Format: uint32
+             * @description At most so many people, 200 unless given, 1000 at most.
+             */
+            limit?: number | null;
+            /** @description The variant while off, and for whom a split has no unit id; as it is unless given. */
+            off?: string | null;
+            /** @description As if it were switched on, or off; as it is unless given. */
+            on?: boolean | null;
+            /** @description Other flags that must serve one of the named variants to the same context; as they are unless given. */
+            prerequisites?: components["schemas"]["Prerequisite"][] | null;
+            /** @description The first rule that matches decides; as they are unless given. */
+            rules?: components["schemas"]["RuleInput"][] | null;
+            /** @description Single users or devices; as they are unless given. */
+            targets?: components["schemas"]["TargetInput"][] | null;
+        };
+        /** @description What people get of a flag now, and what they would get. */
+        Previewed: {
+            /**
+             * Format: uint
+             * @description In how many events they were found, 10,000 at most.
+             */
+            events: number;
+            /**
+             * Format: uint
+             * @description How many would get another variant.
+             */
+            moved: number;
+            /** @description Who would move, the most first. */
+            moves: components["schemas"]["Move"][];
+            /** @description Why people get what they get now, the most frequent first. */
+            now_because: components["schemas"]["Because"][];
+            /** @description Why they would get what they would, the most frequent first. */
+            then_because: components["schemas"]["Because"][];
+            /**
+             * Format: uint
+             * @description How many different people were looked at: those of the newest events, as they were last seen.
+             */
+            users: number;
+            /** @description How many get each variant, in the order of the flag; those that nobody gets are left out. */
+            variants: components["schemas"]["Got"][];
         };
         /** @description The properties of some events. */
         Properties: {
@@ -1533,6 +2285,57 @@ export interface components {
             /** @description The variant that owns the range. */
             variant: string;
         };
+        /** @description Why a variant was served. */
+        Reason: {
+            /** @constant */
+            because: "off";
+        } | {
+            /** @constant */
+            because: "prerequisite";
+            /** @description The flag that does not serve what it should. */
+            flag: string;
+        } | {
+            /** @constant */
+            because: "target";
+        } | {
+            /** @constant */
+            because: "holdout";
+            /** @description By which holdout. */
+            holdout: string;
+        } | {
+            /** @constant */
+            because: "layer";
+            /** @description Which layer. */
+            layer: string;
+        } | {
+            /** @constant */
+            because: "rule";
+            /**
+             * Format: uint32
+             * @description Which one, from 0.
+             */
+            index: number;
+        } | {
+            /** @constant */
+            because: "rule_split";
+            /**
+             * Format: uint32
+             * @description Which one, from 0.
+             */
+            index: number;
+        } | {
+            /** @constant */
+            because: "split";
+        } | {
+            /** @constant */
+            because: "static";
+        } | {
+            /** @constant */
+            because: "default";
+        } | {
+            /** @constant */
+            because: "no_unit";
+        };
         RecentEvents: {
             /** @description Last received first. */
             events: unknown[];
@@ -1574,6 +2377,8 @@ export interface components {
             if_revision?: components["schemas"]["Revision"] | null;
             /** @description The variant while off, and for whom a split has no unit id; as it is unless given. */
             off?: string | null;
+            /** @description Other flags that must serve one of the named variants to the same context; as they are unless given. */
+            prerequisites?: components["schemas"]["Prerequisite"][] | null;
             /** @description The first rule that matches decides; as they are unless given. */
             rules?: components["schemas"]["RuleInput"][] | null;
             /** @description Single users or devices; as they are unless given. */
@@ -1665,8 +2470,8 @@ export interface components {
             name?: string;
             /** @description What it serves. */
             serve: components["schemas"]["Serve"];
-            /** @description Any of these groups must hold; a group holds when all its clauses do. Never empty. */
-            when: components["schemas"]["Clause"][][];
+            /** @description Any of these groups must hold; a group holds when all its conditions do. Never empty. */
+            when: components["schemas"]["Condition"][][];
         };
         /** @description A condition and what it serves. */
         RuleInput: {
@@ -1678,7 +2483,7 @@ export interface components {
             /** @description What it serves. */
             serve: components["schemas"]["ServeInput"];
             /** @description Any of these groups must hold; a group holds when all its clauses do. */
-            when: components["schemas"]["Clause"][][];
+            when: components["schemas"]["Condition"][][];
         };
         /** @description Units by arm against their shares. */
         SampleRatio: {
@@ -1700,6 +2505,73 @@ export interface components {
             warn: boolean;
         };
         SaveInput: {
+            /**
+             * @description Which bytes are hashed to place a unit, and so which SDKs agree with the server: `utf8` or `cbor`.
+             *     As it is unless given; a change draws everybody in this environment anew.
+             */
+            bucketing?: components["schemas"]["Bucketing"] | null;
+            /** @description The environment. */
+            environment: string;
+            /** @description The revision that the edit is of. */
+            if_revision?: components["schemas"]["Revision"] | null;
+            /** @description What people call it; as it is unless given. */
+            name?: string | null;
+            /** @description Whether customers are served from it: changes there need a reason. As it is unless given. */
+            production?: boolean | null;
+            /** @description The reason; needed in production. */
+            why?: string | null;
+        };
+        SaveInput2: {
+            /** @description What it is for; as it is unless given. */
+            description?: string | null;
+            /** @description The revision that the edit is of. */
+            if_revision?: components["schemas"]["Revision"] | null;
+            /** @description What people call it; as it is unless given, of a new one the key. */
+            name?: string | null;
+            /** @description Its key. */
+            segment: string;
+            /** @description Whose ids the lists hold; as it is unless given, of a new one the user's. */
+            unit?: components["schemas"]["Unit"] | null;
+            /**
+             * @description Any of these groups must hold; a group holds when all its clauses do. As it is unless given; an
+             *     empty list holds for nobody.
+             */
+            when?: components["schemas"]["Clause"][][] | null;
+            /** @description The reason; needed where there is a production environment. */
+            why?: string | null;
+        };
+        SaveInput3: {
+            /** @description The revision that the edit is of. */
+            if_revision?: components["schemas"]["Revision"] | null;
+            /** @description Its key. */
+            layer: string;
+            /** @description What people call it; as it is unless given, of a new one the key. */
+            name?: string | null;
+            /** @description What it divides by; as it is unless given, of a new one the user. Flags in it divide by the same. */
+            unit?: components["schemas"]["Unit"] | null;
+            /** @description The reason; needed where there is a production environment. */
+            why?: string | null;
+        };
+        SaveInput4: {
+            /** @description The flags that it covers; as it is unless given, and needed for a new one. */
+            covers?: components["schemas"]["Covers"] | null;
+            /** @description Its key. */
+            holdout: string;
+            /** @description The revision that the edit is of. */
+            if_revision?: components["schemas"]["Revision"] | null;
+            /** @description What people call it; as it is unless given, of a new one the key. */
+            name?: string | null;
+            /**
+             * @description The share that is held; as it is unless given, and needed for a new one. A larger share holds those
+             *     who were held and more.
+             */
+            share?: number | null;
+            /** @description What it divides by; as it is unless given, of a new one the user. */
+            unit?: components["schemas"]["Unit"] | null;
+            /** @description The reason; needed where there is a production environment. */
+            why?: string | null;
+        };
+        SaveInput5: {
             /**
              * @description Which way is good.
              * @default higher
@@ -1728,8 +2600,65 @@ export interface components {
             /** @description The reason. */
             why?: string | null;
         };
+        SchemaInput: {
+            /** @description The flag. */
+            flag: string;
+            /** @description The revision that the edit is of. */
+            if_revision?: components["schemas"]["Revision"] | null;
+            /** @description A JSON Schema that the value of each variant must match; none unless given. */
+            schema?: unknown;
+            /** @description The reason; needed where the flag is served in production. */
+            why?: string | null;
+        };
         /** @description What a key opens. */
         ScopeName: "client" | "server" | "admin";
+        /**
+         * @description A group of users. Whoever is on the list `included` is in it; of the others, whoever is on
+         *     `excluded` is not; the rest are in it when the condition holds.
+         */
+        Segment: {
+            /** @description Archived segments are not offered to new rules. Rules that name one still ask it. */
+            archived?: boolean;
+            /** @description When it was created. */
+            created: components["schemas"]["Millis"];
+            /** @description What it is for. */
+            description?: string;
+            /** @description Ids that are not in it whatever the condition says, unless they are on `included` too. */
+            excluded?: components["schemas"]["ListId"] | null;
+            /** @description Ids that are in it whatever the condition says. */
+            included?: components["schemas"]["ListId"] | null;
+            /** @description Its key. */
+            key: string;
+            /**
+             * @description What people call it.
+             * @default
+             */
+            name: string;
+            /**
+             * @description Whose ids the lists hold.
+             * @default user
+             */
+            unit: components["schemas"]["Unit"];
+            /** @description Any of these groups must hold; a group holds when all its clauses do. Empty holds for nobody. */
+            when?: components["schemas"]["Clause"][][];
+        };
+        /** @description A segment with its newest revision, its lists and who asks for it. */
+        SegmentView: {
+            /** @description When it last changed. */
+            changed: components["schemas"]["Millis"];
+            /** @description Who changed it. */
+            changed_by: components["schemas"]["ActorView"];
+            /** @description Those on the list `excluded`. */
+            excluded: components["schemas"]["Listed"];
+            /** @description Those on the list `included`. */
+            included: components["schemas"]["Listed"];
+            /** @description Send it as `if_revision` with an edit. */
+            revision: components["schemas"]["Revision"];
+            /** @description The segment. */
+            segment: components["schemas"]["Segment"];
+            /** @description Where the rules of flags name it; archived flags are not among them. */
+            used_by: components["schemas"]["Use"][];
+        };
         /**
          * @description A question: an event, what is counted of it, when, of which events, and broken down by what.
          *
@@ -1786,6 +2715,10 @@ export interface components {
              */
             zone: string;
         };
+        Segments: {
+            /** @description In order of their keys. */
+            segments: components["schemas"]["SegmentView"][];
+        };
         /**
          * Format: uint64
          * @description The number of an event in the order of its log: what is at or below the committed `Seq` is on disk.
@@ -1839,14 +2772,22 @@ export interface components {
             /** @constant */
             serve: "rollout";
         };
-        /** @description How one environment serves a flag. Order: off, targets, rules, default. */
+        /**
+         * @description How one environment serves a flag. Order: off, prerequisites, targets, holdouts, layer, rules,
+         *     default.
+         */
         Setting: {
             /** @description What everybody else gets. */
             default: components["schemas"]["Serve"];
-            /** @description The variant while off, and for whom a split has no unit id. */
+            /**
+             * @description The variant while off, where a prerequisite is not met, for those held out or outside the flag's
+             *     part of its layer, and for whom a split has no unit id.
+             */
             off: string;
             /** @description Off serves `off` to everybody. */
             on: boolean;
+            /** @description Other flags that must serve one of the named variants to the same context. */
+            prerequisites?: components["schemas"]["Prerequisite"][];
             /** @description The first rule that matches decides. */
             rules?: components["schemas"]["Rule"][];
             /** @description Single users or devices with a variant of their own. They win over the rules. */
@@ -1982,6 +2923,21 @@ export interface components {
             /** @description The reason; needed in production. */
             why?: string | null;
         };
+        /** @description A stretch of a layer, from `from` up to but not including `to`, in basis points. */
+        Stretch: {
+            /** @description The flag that owns it. */
+            flag: string;
+            /**
+             * Format: uint16
+             * @description First basis point that belongs to it.
+             */
+            from: number;
+            /**
+             * Format: uint16
+             * @description First basis point after it.
+             */
+            to: number;
+        };
         /** @description What a change is about. */
         Subject: {
             /** @description Key of an environment, such as `production`. */
@@ -2003,6 +2959,21 @@ export interface components {
             key: string;
             /** @constant */
             subject: "experiment";
+        } | {
+            /** @description Key of a segment. */
+            key: string;
+            /** @constant */
+            subject: "segment";
+        } | {
+            /** @description Key of a layer. */
+            key: string;
+            /** @constant */
+            subject: "layer";
+        } | {
+            /** @description Key of a holdout. */
+            key: string;
+            /** @constant */
+            subject: "holdout";
         };
         /** @description Units that get a variant by name. The ids live in a list outside the log of changes. */
         Target: {
@@ -2018,6 +2989,16 @@ export interface components {
             /** @description The variant they get. */
             variant: string;
         };
+        TeamInput: {
+            /** @description The flag. */
+            flag: string;
+            /** @description The revision that the edit is of. */
+            if_revision?: components["schemas"]["Revision"] | null;
+            /** @description Whose it is; nobody's unless given. */
+            team?: string | null;
+            /** @description The reason; needed where the flag is served in production. */
+            why?: string | null;
+        };
         ToggleInput: {
             /** @description Where. */
             environment: string;
@@ -2031,7 +3012,28 @@ export interface components {
             why?: string | null;
         };
         /** @description What a split divides by: the same unit always gets the same variant. */
-        Unit: "user" | "device";
+        Unit: "user" | "device" | "session" | "account";
+        UploadInput: {
+            /** @description The ids, one a line, a million at most; an empty text empties the list. */
+            ids: string;
+            /** @description The revision that the edit is of. */
+            if_revision?: components["schemas"]["Revision"] | null;
+            /** @description Which of its lists. */
+            list: components["schemas"]["Which"];
+            /** @description The segment. */
+            segment: string;
+            /** @description The reason; needed where there is a production environment. */
+            why?: string | null;
+        };
+        /** @description A flag whose rules name a segment. */
+        Use: {
+            /** @description Where. */
+            environment: string;
+            /** @description The flag. */
+            flag: string;
+            /** @description Which rules, from 0. */
+            rules: number[];
+        };
         /** @description A sort of value. */
         ValueKind: "text" | "number" | "boolean" | "other";
         /** @description One of the values that a flag can have. */
@@ -2042,6 +3044,19 @@ export interface components {
             key: string;
             /** @description What an evaluation returns. */
             value: unknown;
+        };
+        VariantsInput: {
+            /** @description The flag. */
+            flag: string;
+            /** @description The revision that the edit is of. */
+            if_revision?: components["schemas"]["Revision"] | null;
+            /**
+             * @description All its variants from now on, of the flag's kind. One that something serves or names cannot be left
+             *     out.
+             */
+            variants: components["schemas"]["Variant"][];
+            /** @description The reason; needed where the flag is served in production. */
+            why?: string | null;
         };
         /** @description What an experiment says, in a word that programs can act on. */
         Verdict: {
@@ -2087,6 +3102,8 @@ export interface components {
             /** @description What, in words. */
             message: string;
         };
+        /** @description One of a segment's lists. */
+        Which: "included" | "excluded";
         WidenInput: {
             /** @description Where. */
             environment: string;
@@ -2117,10 +3134,16 @@ export interface operations {
                 experiment?: string | null;
                 /** @description Only changes of this flag. */
                 flag?: string | null;
+                /** @description Only changes of this holdout. */
+                holdout?: string | null;
+                /** @description Only changes of this layer. */
+                layer?: string | null;
                 /** @description At most so many, 50 unless given, 500 at most. */
                 limit?: number | null;
                 /** @description Only changes of this metric. */
                 metric?: string | null;
+                /** @description Only changes of this segment. */
+                segment?: string | null;
             };
             header?: never;
             path?: never;
@@ -2200,6 +3223,95 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Environments"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "environment.save": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The environment. */
+                environment: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description Which bytes are hashed to place a unit, and so which SDKs agree with the server: `utf8` or `cbor`.
+                     *     As it is unless given; a change draws everybody in this environment anew.
+                     */
+                    bucketing?: components["schemas"]["Bucketing"] | null;
+                    /** @description The revision that the edit is of. */
+                    if_revision?: components["schemas"]["Revision"] | null;
+                    /** @description What people call it; as it is unless given. */
+                    name?: string | null;
+                    /** @description Whether customers are served from it: changes there need a reason. As it is unless given. */
+                    production?: boolean | null;
+                    /** @description The reason; needed in production. */
+                    why?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnvironmentView"];
                 };
             };
             /** @description The input is not what it should be. */
@@ -3437,7 +4549,10 @@ export interface operations {
                     };
                     /** @description Where. */
                     environment: string;
-                    /** @description As it was at this revision; as it is now unless given. Targets are those of today. */
+                    /**
+                     * @description As it was at this revision; as it is now unless given. Lists are those of that revision, but for ids
+                     *     that have been forgotten since.
+                     */
                     revision?: components["schemas"]["Revision"] | null;
                 };
             };
@@ -3521,6 +4636,183 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["GuardView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "flag.layer": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The flag. */
+                flag: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The revision that the edit is of. */
+                    if_revision?: components["schemas"]["Revision"] | null;
+                    /** @description The layer, which divides by the same unit as the flag; out of its layer unless given. */
+                    layer?: string | null;
+                    /** @description The reason; needed where the flag is served in production. */
+                    why?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "flag.preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The flag. */
+                flag: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description What everybody else gets; as it is unless given. A split without a salt is drawn anew, here and when
+                     *     it is saved.
+                     */
+                    default?: components["schemas"]["ServeInput"] | null;
+                    /** @description Where. */
+                    environment: string;
+                    /**
+                     * Format: uint32
+                     * @description At most so many people, 200 unless given, 1000 at most.
+                     */
+                    limit?: number | null;
+                    /** @description The variant while off, and for whom a split has no unit id; as it is unless given. */
+                    off?: string | null;
+                    /** @description As if it were switched on, or off; as it is unless given. */
+                    on?: boolean | null;
+                    /** @description Other flags that must serve one of the named variants to the same context; as they are unless given. */
+                    prerequisites?: components["schemas"]["Prerequisite"][] | null;
+                    /** @description The first rule that matches decides; as they are unless given. */
+                    rules?: components["schemas"]["RuleInput"][] | null;
+                    /** @description Single users or devices; as they are unless given. */
+                    targets?: components["schemas"]["TargetInput"][] | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Previewed"];
                 };
             };
             /** @description The input is not what it should be. */
@@ -3994,6 +5286,88 @@ export interface operations {
             };
         };
     };
+    "flag.schema": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The flag. */
+                flag: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The revision that the edit is of. */
+                    if_revision?: components["schemas"]["Revision"] | null;
+                    /** @description A JSON Schema that the value of each variant must match; none unless given. */
+                    schema?: unknown;
+                    /** @description The reason; needed where the flag is served in production. */
+                    why?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     "flag.reshare": {
         parameters: {
             query?: {
@@ -4102,11 +5476,95 @@ export interface operations {
                     if_revision?: components["schemas"]["Revision"] | null;
                     /** @description The variant while off, and for whom a split has no unit id; as it is unless given. */
                     off?: string | null;
+                    /** @description Other flags that must serve one of the named variants to the same context; as they are unless given. */
+                    prerequisites?: components["schemas"]["Prerequisite"][] | null;
                     /** @description The first rule that matches decides; as they are unless given. */
                     rules?: components["schemas"]["RuleInput"][] | null;
                     /** @description Single users or devices; as they are unless given. */
                     targets?: components["schemas"]["TargetInput"][] | null;
                     /** @description The reason; needed in production. */
+                    why?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "flag.team": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The flag. */
+                flag: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The revision that the edit is of. */
+                    if_revision?: components["schemas"]["Revision"] | null;
+                    /** @description Whose it is; nobody's unless given. */
+                    team?: string | null;
+                    /** @description The reason; needed where the flag is served in production. */
                     why?: string | null;
                 };
             };
@@ -4203,6 +5661,400 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FlagView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "flag.variants": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The flag. */
+                flag: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The revision that the edit is of. */
+                    if_revision?: components["schemas"]["Revision"] | null;
+                    /**
+                     * @description All its variants from now on, of the flag's kind. One that something serves or names cannot be left
+                     *     out.
+                     */
+                    variants: components["schemas"]["Variant"][];
+                    /** @description The reason; needed where the flag is served in production. */
+                    why?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "holdout.list": {
+        parameters: {
+            query?: {
+                /** @description Also archived holdouts. */
+                archived?: boolean | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Holdouts"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "holdout.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The holdout. */
+                holdout: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HoldoutView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "holdout.save": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description Its key. */
+                holdout: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The flags that it covers; as it is unless given, and needed for a new one. */
+                    covers?: components["schemas"]["Covers"] | null;
+                    /** @description The revision that the edit is of. */
+                    if_revision?: components["schemas"]["Revision"] | null;
+                    /** @description What people call it; as it is unless given, of a new one the key. */
+                    name?: string | null;
+                    /**
+                     * @description The share that is held; as it is unless given, and needed for a new one. A larger share holds those
+                     *     who were held and more.
+                     */
+                    share?: number | null;
+                    /** @description What it divides by; as it is unless given, of a new one the user. */
+                    unit?: components["schemas"]["Unit"] | null;
+                    /** @description The reason; needed where there is a production environment. */
+                    why?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HoldoutView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "holdout.archive": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The holdout. */
+                holdout: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description `false` restores it; `true` unless given. */
+                    archived?: boolean | null;
+                    /** @description The revision that the edit is of. */
+                    if_revision?: components["schemas"]["Revision"] | null;
+                    /** @description The reason; needed where there is a production environment. */
+                    why?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HoldoutView"];
                 };
             };
             /** @description The input is not what it should be. */
@@ -4418,6 +6270,392 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Revoked"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "layer.list": {
+        parameters: {
+            query?: {
+                /** @description Also archived layers. */
+                archived?: boolean | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Layers"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "layer.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The layer. */
+                layer: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LayerView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "layer.save": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description Its key. */
+                layer: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The revision that the edit is of. */
+                    if_revision?: components["schemas"]["Revision"] | null;
+                    /** @description What people call it; as it is unless given, of a new one the key. */
+                    name?: string | null;
+                    /** @description What it divides by; as it is unless given, of a new one the user. Flags in it divide by the same. */
+                    unit?: components["schemas"]["Unit"] | null;
+                    /** @description The reason; needed where there is a production environment. */
+                    why?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LayerView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "layer.archive": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The layer. */
+                layer: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description `false` restores it; `true` unless given. */
+                    archived?: boolean | null;
+                    /** @description The revision that the edit is of. */
+                    if_revision?: components["schemas"]["Revision"] | null;
+                    /** @description The reason; needed where there is a production environment. */
+                    why?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LayerView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "layer.allot": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The layer. */
+                layer: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description A flag that is in it. */
+                    flag: string;
+                    /** @description The revision that the edit is of. */
+                    if_revision?: components["schemas"]["Revision"] | null;
+                    /** @description The flag's new share of the population; 0 gives its part back. */
+                    share: number;
+                    /** @description The reason; needed where there is a production environment. */
+                    why?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LayerView"];
                 };
             };
             /** @description The input is not what it should be. */
@@ -4765,6 +7003,488 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Answer"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "segment.list": {
+        parameters: {
+            query?: {
+                /** @description Also archived segments. */
+                archived?: boolean | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Segments"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "segment.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The segment. */
+                segment: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SegmentView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "segment.save": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description Its key. */
+                segment: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description What it is for; as it is unless given. */
+                    description?: string | null;
+                    /** @description The revision that the edit is of. */
+                    if_revision?: components["schemas"]["Revision"] | null;
+                    /** @description What people call it; as it is unless given, of a new one the key. */
+                    name?: string | null;
+                    /** @description Whose ids the lists hold; as it is unless given, of a new one the user's. */
+                    unit?: components["schemas"]["Unit"] | null;
+                    /**
+                     * @description Any of these groups must hold; a group holds when all its clauses do. As it is unless given; an
+                     *     empty list holds for nobody.
+                     */
+                    when?: components["schemas"]["Clause"][][] | null;
+                    /** @description The reason; needed where there is a production environment. */
+                    why?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SegmentView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "segment.archive": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The segment. */
+                segment: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description `false` restores it; `true` unless given. */
+                    archived?: boolean | null;
+                    /** @description The revision that the edit is of. */
+                    if_revision?: components["schemas"]["Revision"] | null;
+                    /** @description The reason; needed where there is a production environment. */
+                    why?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SegmentView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "segment.upload": {
+        parameters: {
+            query: {
+                /** @description The revision that the edit is of. */
+                if_revision?: components["schemas"]["Revision"] | null;
+                /** @description Which of its lists. */
+                list: components["schemas"]["Which"];
+                /** @description The reason; needed where there is a production environment. */
+                why?: string | null;
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The segment. */
+                segment: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "text/plain": string;
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SegmentView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "segment.ids": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The segment. */
+                segment: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description Ids to put on it; those that are there already stay.
+                     * @default []
+                     */
+                    add?: string[];
+                    /** @description The revision that the edit is of. */
+                    if_revision?: components["schemas"]["Revision"] | null;
+                    /** @description Which of its lists. */
+                    list: components["schemas"]["Which"];
+                    /**
+                     * @description Ids to take off it; those that are not there do no harm.
+                     * @default []
+                     */
+                    remove?: string[];
+                    /** @description The reason; needed where there is a production environment. */
+                    why?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SegmentView"];
                 };
             };
             /** @description The input is not what it should be. */

@@ -1,6 +1,7 @@
-//! App operations: what a flag belongs to (a team, a layer) and what its values must look like.
+//! App operations: what a flag belongs to (a team, a layer), its variants, and what their values must look
+//! like.
 
-use bellwether_model::{Edit, FlagKey, Json, LayerKey, Revision, Team};
+use bellwether_model::{Edit, FlagKey, Json, LayerKey, Revision, Team, Variant};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -102,6 +103,40 @@ impl Operation for SetSchema {
 
     fn run(app: &App, ctx: &Ctx, input: SchemaInput) -> Result<FlagView, AppError> {
         let edit = Edit::FlagSchemaSet { flag: input.flag.clone(), schema: input.schema };
+        let after = app.edit(ctx, edit, input.why, input.if_revision, Vec::new())?;
+        app.flag_after(&after, &input.flag)
+    }
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct VariantsInput {
+    /// The flag.
+    flag: FlagKey,
+    /// All its variants from now on, of the flag's kind. One that something serves or names cannot be left
+    /// out.
+    variants: Vec<Variant>,
+    /// The reason; needed where the flag is served in production.
+    why: Option<String>,
+    /// The revision that the edit is of.
+    if_revision: Option<Revision>,
+}
+
+pub(super) struct SetVariants;
+
+impl Operation for SetVariants {
+    const NAME: &'static str = "flag.variants";
+    const ABOUT: &'static str =
+        "Replaces a flag's variants: new values, more variants, or fewer where nothing uses them.";
+    const ROUTE: (Method, &'static str) = (Method::Put, "/api/flags/{flag}/variants");
+    const NEEDS: Permission = Permission::Edit;
+    const CLASS: Class = Class::Write;
+    const EFFECT: Effect = Effect::Changes;
+    type Input = VariantsInput;
+    type Output = FlagView;
+
+    fn run(app: &App, ctx: &Ctx, input: VariantsInput) -> Result<FlagView, AppError> {
+        let edit = Edit::FlagVariantsReplaced { flag: input.flag.clone(), variants: input.variants };
         let after = app.edit(ctx, edit, input.why, input.if_revision, Vec::new())?;
         app.flag_after(&after, &input.flag)
     }

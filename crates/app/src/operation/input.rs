@@ -101,6 +101,24 @@ pub fn from_text(entry: &Entry, texts: &[(String, String)], body: Option<Json>) 
     Ok(Json::Object(input))
 }
 
+/// A body of plain text.
+///
+/// # Errors
+/// `bad_input` with the line where it is not UTF-8.
+pub fn plain_text(body: &[u8]) -> Result<String, AppError> {
+    let wrong = match std::str::from_utf8(body) {
+        Ok(text) => return Ok(text.to_owned()),
+        Err(wrong) => wrong,
+    };
+    let before = body.get(..wrong.valid_up_to()).unwrap_or_default();
+    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let column = before.iter().rev().take_while(|byte| **byte != b'\n').count() + 1;
+    Err(AppError::bad_input(
+        format!("in line `{line}`: byte `{column}` is not UTF-8"),
+        "save the text as UTF-8, without a Content-Encoding",
+    ))
+}
+
 /// As much of a text as an error shows.
 pub(super) fn shortened(text: &str) -> String {
     text.chars().take(60).collect()
@@ -181,7 +199,10 @@ fn describe(entry: &Entry, generator: &mut schemars::SchemaGenerator) -> Json {
     let (mut parameters, mut fields, mut needed) = (Vec::new(), Map::new(), Vec::new());
     for (name, field) in input["properties"].as_object().into_iter().flatten() {
         let in_its_path = in_path.contains(&name.as_str());
-        if in_its_path || !has_body {
+        if entry.text == Some(name.as_str()) {
+            continue;
+        }
+        if in_its_path || !has_body || entry.text.is_some() {
             parameters.push(json!({
                 "name": name, "in": if in_its_path { "path" } else { "query" },
                 "required": in_its_path || required.contains(&name.as_str()),
@@ -218,11 +239,19 @@ fn describe(entry: &Entry, generator: &mut schemars::SchemaGenerator) -> Json {
         },
     });
     if has_body && let Some(map) = operation.as_object_mut() {
-        let schema = json!({"type": "object", "properties": fields, "required": needed, "additionalProperties": false});
-        map.insert(
-            "requestBody".into(),
-            json!({"required": true, "content": {"application/json": {"schema": schema}}}),
-        );
+        let content = match entry.text {
+            Some(field) => {
+                let mut schema = input["properties"][field].clone();
+                if let Some(map) = schema.as_object_mut() {
+                    map.insert("title".into(), field.into());
+                }
+                json!({"text/plain": {"schema": schema}})
+            }
+            None => json!({"application/json": {"schema": {
+                "type": "object", "properties": fields, "required": needed, "additionalProperties": false,
+            }}}),
+        };
+        map.insert("requestBody".into(), json!({"required": true, "content": content}));
     }
     operation
 }

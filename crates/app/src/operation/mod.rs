@@ -6,13 +6,16 @@ mod change;
 mod environment;
 mod event;
 mod experiment;
+mod explain;
 mod flag;
 mod gaps;
 mod holdout;
+mod ids;
 mod input;
 mod key;
 mod layer;
 mod metric;
+mod preview;
 mod rollout;
 mod segment;
 mod serve;
@@ -31,7 +34,7 @@ use crate::access::{Grant, Permission};
 use crate::error::AppError;
 use crate::names::made_key;
 
-pub use input::{Argument, arguments, from_text, openapi};
+pub use input::{Argument, arguments, from_text, openapi, plain_text};
 
 /// What an operation runs with.
 #[derive(Debug, Clone)]
@@ -146,6 +149,9 @@ pub(crate) trait Operation: 'static {
     const CLASS: Class;
     /// What it does to the world.
     const EFFECT: Effect;
+    /// The field that is the whole body, as plain text; the others are in path and query then. Otherwise
+    /// the body is a JSON object.
+    const TEXT: Option<&'static str> = None;
     /// What goes in.
     type Input: DeserializeOwned + JsonSchema;
     /// What comes out.
@@ -171,6 +177,8 @@ pub struct Entry {
     pub class: Class,
     /// What it does to the world.
     pub effect: Effect,
+    /// The field that is the whole body, as plain text.
+    pub text: Option<&'static str>,
     /// Schema of the input; shared definitions go to the generator.
     pub input: fn(&mut SchemaGenerator) -> Schema,
     /// Schema of the output; shared definitions go to the generator.
@@ -188,6 +196,7 @@ impl Entry {
             needs: O::NEEDS,
             class: O::CLASS,
             effect: O::EFFECT,
+            text: O::TEXT,
             input: |generator| generator.subschema_for::<O::Input>(),
             output: |generator| generator.subschema_for::<O::Output>(),
             run: |app, ctx, input| {
@@ -257,9 +266,11 @@ pub const REGISTRY: &[Entry] = &[
     Entry::of::<belonging::SetTeam>(),
     Entry::of::<belonging::SetLayer>(),
     Entry::of::<belonging::SetSchema>(),
+    Entry::of::<belonging::SetVariants>(),
     Entry::of::<targeting::Replace>(),
     Entry::of::<targeting::Reshare>(),
-    Entry::of::<targeting::Explain>(),
+    Entry::of::<explain::Explain>(),
+    Entry::of::<preview::Preview>(),
     Entry::of::<rollout::Start>(),
     Entry::of::<rollout::Widen>(),
     Entry::of::<rollout::Halt>(),
@@ -269,6 +280,8 @@ pub const REGISTRY: &[Entry] = &[
     Entry::of::<segment::List>(),
     Entry::of::<segment::Get>(),
     Entry::of::<segment::Save>(),
+    Entry::of::<ids::Amend>(),
+    Entry::of::<ids::Upload>(),
     Entry::of::<segment::Archive>(),
     Entry::of::<layer::List>(),
     Entry::of::<layer::Get>(),

@@ -1,5 +1,6 @@
 //! App operations: segments of users, which rules refer to by name, and the lists of ids in them.
 
+use bellwether_flags::Ids;
 use bellwether_ledger::{State, Versioned};
 use bellwether_model::{
     Clause, Condition, Edit, EnvironmentKey, FlagKey, ListId, Millis, Revision, Segment, SegmentKey, Unit,
@@ -41,7 +42,7 @@ pub(crate) struct SegmentView {
 pub(crate) struct Listed {
     /// How many there are.
     count: usize,
-    /// The first hundred, where one segment was asked for.
+    /// The first hundred, where one segment was asked for; none of a list of more than 10,000.
     first: Vec<String>,
 }
 
@@ -249,18 +250,15 @@ impl App {
         fresh: &[(ListId, Vec<String>)],
         most: usize,
     ) -> Result<SegmentView, AppError> {
-        let listed = |list: &Option<ListId>| match list {
-            None => Ok(Listed::default()),
-            Some(list) => {
-                let show = |ids: &[String]| Listed {
-                    count: ids.len(),
-                    first: ids.iter().take(most).cloned().collect(),
-                };
-                match fresh.iter().find(|(fresh, _)| fresh == list) {
-                    Some((_, ids)) => Ok(show(ids)),
-                    None => self.targets(list).map(|ids| show(&ids)),
-                }
+        let listed = |list: &Option<ListId>| {
+            let Some(list) = list else { return Ok(Listed::default()) };
+            let first = |ids: &[String]| ids.iter().take(most).cloned().collect();
+            if let Some((_, ids)) = fresh.iter().find(|(fresh, _)| fresh == list) {
+                let first = if ids.len() <= Ids::SPOKEN { first(ids) } else { Vec::new() };
+                return Ok(Listed { count: ids.len(), first });
             }
+            let ids = self.ids(list)?;
+            Ok::<_, AppError>(Listed { count: ids.len(), first: ids.texts().map(first).unwrap_or_default() })
         };
         Ok(SegmentView {
             included: listed(&segment.value.included)?,

@@ -1,12 +1,10 @@
-//! App operations: who gets what of a flag, and why.
+//! App operations: who gets what of a flag.
 
-use bellwether_flags::{Explanation, Ids, Ruleset};
 use bellwether_model::{
-    Context, Edit, EnvironmentKey, FlagKey, ListId, Prerequisite, Properties, Revision, Rule, Serve, Setting,
-    Target, VariantKey,
+    Edit, EnvironmentKey, FlagKey, ListId, Prerequisite, Revision, Rule, Serve, Setting, Target, VariantKey,
 };
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::serve::{RuleInput, ServeInput, ShareInput, TargetInput, shares};
 use super::{Class, Ctx, Effect, Method, Operation};
@@ -51,17 +49,46 @@ impl Operation for Replace {
     type Output = FlagView;
 
     fn run(app: &App, ctx: &Ctx, input: ReplaceInput) -> Result<FlagView, AppError> {
-        let old = app.setting(&input.flag, &input.environment)?;
-        let default = match input.default {
+        let ReplaceInput { flag, environment, off, prerequisites, targets, rules, default, why, if_revision } =
+            input;
+        let wanted = Wanted { off, prerequisites, targets, rules, default };
+        let (edit, lists) = app.retarget(&flag, &environment, wanted)?;
+        let after = app.edit(ctx, edit, why, if_revision, lists)?;
+        app.flag_after(&after, &flag)
+    }
+}
+
+/// What is to be otherwise in a setting; the rest stays.
+pub(super) struct Wanted {
+    pub(super) off: Option<VariantKey>,
+    pub(super) prerequisites: Option<Vec<Prerequisite>>,
+    pub(super) targets: Option<Vec<TargetInput>>,
+    pub(super) rules: Option<Vec<RuleInput>>,
+    pub(super) default: Option<ServeInput>,
+}
+
+/// Lists of ids that an edit brings.
+pub(super) type Fresh = Vec<(ListId, Vec<String>)>;
+
+impl App {
+    /// The edit that makes a setting what is wanted, with the lists that it newly cites.
+    pub(super) fn retarget(
+        &self,
+        flag: &FlagKey,
+        environment: &EnvironmentKey,
+        wanted: Wanted,
+    ) -> Result<(Edit, Fresh), AppError> {
+        let old = self.setting(flag, environment)?;
+        let default = match wanted.default {
             None => old.default.clone(),
-            Some(wanted) => app.serve(&input.flag, &old, wanted)?,
+            Some(wanted) => self.serve(flag, &old, wanted)?,
         };
-        let rules = match input.rules {
+        let rules = match wanted.rules {
             None => old.rules.clone(),
             Some(rules) => rules
                 .into_iter()
                 .map(|rule| {
-                    let serve = app.serve(&input.flag, &old, rule.serve)?;
+                    let serve = self.serve(flag, &old, rule.serve)?;
                     if matches!(serve, Serve::Rollout { .. }) {
                         return Err(AppError::bad_input(
                             format!("rule `{}` serves a rollout", rule.name),
@@ -73,18 +100,18 @@ impl Operation for Replace {
                 .collect::<Result<_, AppError>>()?,
         };
         let mut lists = Vec::new();
-        let targets = match input.targets {
+        let targets = match wanted.targets {
             None => old.targets.clone(),
             Some(targets) => {
                 let mut kept = Vec::new();
                 for target in targets.into_iter().filter(|t| !t.ids.is_empty()) {
                     // The same ids are the same list: who says again what is there changes nothing.
                     let mut same = old.targets.iter().filter(|t| t.variant == target.variant);
-                    let same = same.find(|t| app.targets(&t.list).is_ok_and(|ids| *ids == target.ids[..]));
+                    let same = same.find(|t| self.targets(&t.list).is_ok_and(|ids| *ids == target.ids[..]));
                     let list = match same {
                         Some(same) => same.list.clone(),
                         None => {
-                            let list = ListId(app.random_id()?);
+                            let list = ListId(self.random_id()?);
                             lists.push((list.clone(), target.ids));
                             list
                         }
@@ -94,13 +121,11 @@ impl Operation for Replace {
                 kept
             }
         };
-        let off = input.off.unwrap_or(old.off);
-        let prerequisites = input.prerequisites.unwrap_or(old.prerequisites);
+        let prerequisites = wanted.prerequisites.unwrap_or(old.prerequisites);
+        let off = wanted.off.unwrap_or(old.off);
         let setting = Setting { on: old.on, off, prerequisites, targets, rules, default };
-        let edit =
-            Edit::TargetingReplaced { flag: input.flag.clone(), environment: input.environment, setting };
-        let after = app.edit(ctx, edit, input.why, input.if_revision, lists)?;
-        app.flag_after(&after, &input.flag)
+        let edit = Edit::TargetingReplaced { flag: flag.clone(), environment: environment.clone(), setting };
+        Ok((edit, lists))
     }
 }
 
@@ -151,81 +176,5 @@ impl Operation for Reshare {
         let edit = Edit::SplitReshared { flag: input.flag.clone(), environment: input.environment, split };
         let after = app.edit(ctx, edit, input.why, input.if_revision, Vec::new())?;
         app.flag_after(&after, &input.flag)
-    }
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ExplainInput {
-    /// The flag.
-    flag: FlagKey,
-    /// Where.
-    environment: EnvironmentKey,
-    /// Who: `targetingKey` is the user's id, everything else an attribute.
-    context: Properties,
-    /// As it was at this revision; as it is now unless given. Targets are those of today.
-    revision: Option<Revision>,
-}
-
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct Explained {
-    /// Each step that was taken, and the answer.
-    #[schemars(with = "bellwether_model::Json")]
-    explanation: Explanation,
-    /// The revision that was evaluated.
-    revision: Revision,
-}
-
-pub(super) struct Explain;
-
-impl Operation for Explain {
-    const NAME: &'static str = "flag.explain";
-    const ABOUT: &'static str = "Says which variant a context gets and why, now or at a past revision.";
-    const ROUTE: (Method, &'static str) = (Method::Post, "/api/flags/{flag}/explain");
-    const NEEDS: Permission = Permission::View;
-    const CLASS: Class = Class::Scan;
-    const EFFECT: Effect = Effect::Reads;
-    type Input = ExplainInput;
-    type Output = Explained;
-
-    fn run(app: &App, _: &Ctx, input: ExplainInput) -> Result<Explained, AppError> {
-        let mut attributes = input.context;
-        let key = attributes.remove("targetingKey");
-        let key = match &key {
-            None | Some(bellwether_model::Json::Null) => None,
-            Some(bellwether_model::Json::String(key)) => Some(key.as_str()),
-            Some(other) => {
-                return Err(AppError::bad_input(
-                    format!(
-                        "in `context.targetingKey`: `{}` is not text",
-                        super::input::shortened(&other.to_string())
-                    ),
-                    "send the user's id as text",
-                ));
-            }
-        };
-        let context = Context::new(key, attributes);
-        let unknown = || app.unknown("flag", &input.flag);
-        match input.revision {
-            None => {
-                let served = app.served(&input.environment)?;
-                let explanation =
-                    served.ruleset.explain(input.flag.as_str(), &context).ok_or_else(unknown)?;
-                Ok(Explained { explanation, revision: app.ledger.state().revision })
-            }
-            Some(revision) => {
-                let state = app.ledger.state_at(revision)?;
-                state.flags.get(&input.flag).ok_or_else(unknown)?;
-                let environment = state.environments.get(&input.environment).ok_or_else(unknown)?;
-                let lists = |id: &ListId| {
-                    let ids = app.ledger.list(id).unwrap_or_else(|_| std::sync::Arc::from([]));
-                    std::sync::Arc::new(Ids::new(&ids[..]))
-                };
-                let ruleset =
-                    Ruleset::compile(&environment.value, revision, crate::serving::source(&state, &lists))?;
-                let explanation = ruleset.explain(input.flag.as_str(), &context).ok_or_else(unknown)?;
-                Ok(Explained { explanation, revision })
-            }
-        }
     }
 }

@@ -5,6 +5,7 @@
 mod access;
 mod events;
 mod experiments;
+mod explained;
 mod exposures;
 mod flags;
 mod gaps;
@@ -12,7 +13,9 @@ mod guards;
 mod house;
 mod ids;
 mod intake;
+mod lists;
 mod population;
+mod previews;
 mod restart;
 mod rollouts;
 mod schema;

@@ -79,6 +79,7 @@ fn the_doors_are_these() {
         };
         let fields = body["properties"].as_object().into_iter().flat_map(|p| p.keys());
         takes.extend(fields.map(|f| format!(".{f}{}", needed(f).unwrap_or_default())));
+        takes.extend(entry.text.map(|field| format!("text={field}")));
         table.push_str(&format!(
             "{} {} {}: {}\n",
             entry.name,

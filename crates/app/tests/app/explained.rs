@@ -1,0 +1,121 @@
+//! App tests: why somebody gets a variant, in a sentence, now and in the past.
+
+use serde_json::{Value as Json, json};
+
+use crate::house::House;
+
+fn at(flag: &str, more: Json) -> Json {
+    let mut input = json!({"flag": flag, "environment": "production", "why": "test"});
+    input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    input
+}
+
+fn asked(flag: &str, context: Json) -> Json {
+    json!({"flag": flag, "environment": "production", "context": context})
+}
+
+/// A flag with everything in its way.
+fn shop() -> House {
+    let house = House::new();
+    for flag in ["parent", "f"] {
+        house.did("flag.create", json!({"flag": flag}));
+        house.did("flag.toggle", at(flag, json!({"on": true})));
+    }
+    house.did("segment.save", json!({"segment": "staff", "why": "test"}));
+    house.did("segment.ids", json!({"segment": "staff", "list": "included", "add": ["ada"], "why": "test"}));
+    let shares = json!([{"variant": "on", "share": 5_000}, {"variant": "off", "share": 5_000}]);
+    let split = json!({"serve": "split", "shares": shares, "salt": "f-1"});
+    let rules = json!([
+        {"name": "staff", "when": [[{"segment": "staff"}]], "serve": {"serve": "variant", "variant": "on"}},
+        {"when": [[{"attribute": "plan", "op": "is", "values": ["pro", "team"]},
+            {"segment": "staff", "not": true}]], "serve": split},
+    ]);
+    house.did(
+        "flag.target",
+        at(
+            "f",
+            json!({"rules": rules, "default": {"serve": "variant", "variant": "off"},
+        "prerequisites": [{"flag": "parent", "variants": ["on"]}],
+        "targets": [{"variant": "on", "ids": ["tess"]}]}),
+        ),
+    );
+    house
+}
+
+#[test]
+fn each_reason_is_a_sentence() {
+    let house = shop();
+    let check = |context: Json, expected: &str| {
+        let said = house.did("flag.explain", asked("f", context.clone()));
+        assert_eq!(said["sentence"], expected, "{context}");
+    };
+    check(json!({"targetingKey": "tess"}), "gets `on` because it is one of the targets of `on`");
+    check(
+        json!({"targetingKey": "ada"}),
+        "gets `on` because rule 1 (`staff`) matches: it is in segment `staff`",
+    );
+    check(
+        json!({"targetingKey": "user-1", "plan": "pro"}),
+        "gets `on` because rule 2 matches: `plan` is `pro` or `team` and it is not in segment `staff`, and `user-1` stands at 38.70%, where 0% to 50% is for `on`",
+    );
+    check(
+        json!({"plan": "pro"}),
+        "gets `off` because the context has no `user_id`, by which the split divides",
+    );
+    check(json!({"targetingKey": "eve"}), "gets `off` because nothing before the default decides");
+    let holdout = json!({"holdout": "global", "share": 10_000, "covers": {"covers": "flags", "flags": ["f"]}, "why": "test"});
+    house.did("holdout.save", holdout);
+    let held = house.did("flag.explain", asked("f", json!({"targetingKey": "eve"})));
+    let sentence = held["sentence"].as_str().unwrap();
+    assert!(
+        sentence.starts_with("gets `off` because holdout `global` holds 0% to 100%, and `eve` stands at ")
+    );
+    house.did("holdout.archive", json!({"holdout": "global", "why": "test"}));
+    house.did("layer.save", json!({"layer": "shop", "why": "test"}));
+    house.did("flag.layer", json!({"flag": "f", "layer": "shop", "why": "test"}));
+    let outside = house.did("flag.explain", asked("f", json!({"targetingKey": "eve"})));
+    let sentence = outside["sentence"].as_str().unwrap();
+    assert!(sentence.ends_with("% in layer `shop`, where the flag has no part"), "{sentence}");
+    check(json!({}), "gets `off` because the context has no `user_id`, by which layer `shop` divides");
+    house.did("flag.toggle", at("parent", json!({"on": false})));
+    check(
+        json!({"targetingKey": "tess"}),
+        "gets `off` because its prerequisite `parent` serves `off` and not `on`",
+    );
+    house.did("flag.toggle", at("f", json!({"on": false})));
+    check(json!({"targetingKey": "tess"}), "gets `off` because the flag is off in `production`");
+}
+
+#[test]
+fn the_past_is_asked_at_its_revision() {
+    let house = shop();
+    let before = house.revision();
+    house.did(
+        "segment.ids",
+        json!({"segment": "staff", "list": "included", "remove": ["ada"], "why": "test"}),
+    );
+    house.did("flag.create", json!({"flag": "later"}));
+    house.did("flag.archive", json!({"flag": "f", "why": "test"}));
+    let mut asked = asked("f", json!({"targetingKey": "ada"}));
+    let archived = format!(
+        "409 flag `f` is archived at revision `{}`, and served to nobody\nhint: restore it, or ask at a revision before it was archived",
+        house.revision()
+    );
+    assert_eq!(house.refused("flag.explain", asked.clone()), archived);
+    asked["revision"] = json!(before);
+    let said = house.did("flag.explain", asked.clone());
+    assert_eq!(said["sentence"], "gets `on` because rule 1 (`staff`) matches: it is in segment `staff`");
+    assert_eq!(said["revision"], before);
+    asked["revision"] = json!(before + 1);
+    assert_eq!(house.did("flag.explain", asked.clone())["explanation"]["variant"], "off");
+    asked["flag"] = json!("later");
+    assert_eq!(
+        house.refused("flag.explain", asked.clone()),
+        format!(
+            "404 there is no flag at revision `{}` `later`\nhint: it was made later: `change.list` says when",
+            before + 1
+        )
+    );
+    asked["revision"] = json!(10_000);
+    assert!(house.refused("flag.explain", asked).starts_with("404 there is no revision `10000`"));
+}
