@@ -172,6 +172,10 @@ impl Schema {
                 continue;
             }
             let cell = match value {
+                // What is shown by its first few is said by how many there are.
+                Value::Object(object) if object.get("first").is_some_and(Value::is_array) => {
+                    object.get("count").map(Cell::of).unwrap_or_default()
+                }
                 Value::Object(object) => match collapsed(name, object) {
                     Some(text) => Cell::text(text),
                     None => {

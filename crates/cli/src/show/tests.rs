@@ -35,6 +35,16 @@ fn a_list_is_a_table_of_what_its_schema_says() {
 
     seq 968437
     ");
+
+    let segments = json!({"segments": [{
+        "segment": {"key": "staff", "name": "Staff", "unit": "user", "included": "lTk3cIPCxlioPjae", "when": [[]]},
+        "included": {"count": 1_000_000, "first": []}, "excluded": {"count": 0, "first": []}, "used_by": [],
+        "changed": 1_795_372_405_991_i64, "changed_by": {"kind": "person", "name": "Ada"}, "revision": 6,
+    }]});
+    insta::assert_snapshot!(shown("segment.list", segments, 100), @"
+    key    name   excluded   included  changed (UTC)     changed by  revision
+    staff  Staff         0  1,000,000  2026-11-22 18:33  Ada                6
+    ");
 }
 
 #[test]
