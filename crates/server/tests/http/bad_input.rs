@@ -251,3 +251,36 @@ fn a_disk_that_refuses_is_a_503_and_the_retry_is_stored_once() {
     }
     assert_eq!(server.state(), (before.0, before.1 + 1));
 }
+
+#[test]
+fn a_list_comes_as_text_whole_or_not_at_all() {
+    let server = Server::start();
+    let bearer = format!("Bearer {}", server.admin);
+    let put = |query: &str, kind: &str, body: &[u8]| {
+        let headers = [("authorization", bearer.as_str()), ("content-type", kind)];
+        server.ask("PUT", &format!("/api/segments/staff/ids?{query}"), &headers, body)
+    };
+    let made = server.api("PUT", "/api/segments/staff", &json!({"why": "test"}));
+    assert_eq!(made.status, 200, "{}", made.json());
+    let (text, query) = ("text/plain; charset=utf-8", "list=included&why=test");
+    // More than any other body may have.
+    let many: String = (0..200_000).map(|n| format!("user-{n}\n")).collect();
+    assert!(many.len() > 1 << 20);
+    let taken = put(query, text, many.as_bytes());
+    assert_eq!((taken.status, &taken.json()["included"]["count"]), (200, &json!(200_000)));
+    let before = server.state();
+    let would = put(&format!("{query}&dry_run=true"), text, b"ada\n");
+    assert_eq!((would.status, &would.json()["included"]["first"]), (200, &json!(["ada"])));
+    let check = |query: &str, kind: &str, body: &[u8], status: u16, code: &str, message: &str| {
+        refused(&put(query, kind, body), status, code, message);
+    };
+    check(query, text, b"ada\nb\xffb\n", 400, "bad_input", "in line `2`: byte `2` is not UTF-8");
+    check(query, text, b"ada\n\nbob\n", 400, "bad_input", "in line `2`: an id is empty");
+    check(query, "application/json", b"[\"ada\"]", 400, "bad_input", "this takes plain text");
+    check("why=test", text, b"ada", 400, "bad_input", "missing field `list`");
+    check("list=both&why=test", text, b"ada", 400, "bad_input", "in `list`");
+    check("list=included", text, b"ada", 400, "bad_input", "needs a reason");
+    check(&format!("{query}&ids=ada"), text, b"bob", 400, "bad_input", "twice");
+    check(query, text, &vec![b'a'; (64 << 20) + 1], 413, "too_large", "larger");
+    assert_eq!(server.state(), before);
+}
