@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Clause, Condition, Op } from "../api/types";
-import { conditionText, doubtful, groupsText, OP_GROUPS, placeOf, takes } from "./conditions";
+import { atItsPlace, conditionText, doubtful, groupsText, OP_GROUPS, placeOf, takes } from "./conditions";
 
 const clause = (op: Op, ...values: string[]): Clause => ({ attribute: "plan", op, values });
 
@@ -58,4 +58,12 @@ describe("the place of a refusal", () => {
     ["the prerequisite `a` of flag `b` names no variant", { part: "prerequisites" }],
     ["a split must add up to 100%", { part: "whole" }],
   ])("%s", (message, place) => expect(placeOf(message)).toEqual(place));
+});
+
+it("stands at its place without saying where that is", () => {
+  expect(
+    atItsPlace("in environment `production`: in rule 2 (`on a`), on `plan`: `(` is not a pattern: unclosed group"),
+  ).toBe("( is not a pattern: unclosed group");
+  expect(atItsPlace("segment `x`, group 1, on `plan`: `a` is not a version")).toBe("a is not a version");
+  expect(atItsPlace("rule 3 tests `plan` against nothing")).toBe("rule 3 tests plan against nothing");
 });

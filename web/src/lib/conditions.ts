@@ -6,7 +6,7 @@ import type { Clause, Condition, InSegment, Op } from "../api/types";
 export type Takes = "text" | "number" | "version" | "date" | "network" | "pattern" | "set";
 
 /** An operator as people know it. */
-type Word = { word: string; takes: Takes; label?: string };
+type Word = { word: string; takes: Takes; hint?: string };
 
 const text = (word: string): Word => ({ word, takes: "text" });
 const number = (word: string): Word => ({ word, takes: "number" });
@@ -34,8 +34,8 @@ const WORDS: Record<Op, Word> = {
   version_less_or_equal: version("is a version up to"),
   version_greater: version("is a version after"),
   version_greater_or_equal: version("is a version from"),
-  version_caret: { ...version("is version ^"), label: "is version ^ (same major)" },
-  version_tilde: { ...version("is version ~"), label: "is version ~ (same major and minor)" },
+  version_caret: { ...version("is version ^"), hint: "same major" },
+  version_tilde: { ...version("is version ~"), hint: "same major and minor" },
   before: { word: "is before", takes: "date" },
   after: { word: "is after", takes: "date" },
   set_is: set("is the set"),
@@ -62,12 +62,17 @@ const ALL = Object.entries(WORDS) as [Op, Word][];
 /** Every operator with its word, by what it tests. */
 export const OP_GROUPS = GROUPS.map(([takes, group]) => ({
   group,
-  items: ALL.filter(([, w]) => takes.includes(w.takes)).map(([value, w]) => ({ value, label: w.label ?? w.word })),
+  items: ALL.filter(([, w]) => takes.includes(w.takes)).map(([value, w]) => ({ value, label: w.word })),
 }));
 
 /** What the values of an operator are. */
 export function takes(op: Op): Takes {
   return WORDS[op].takes;
+}
+
+/** What an operator's word leaves open. */
+export function opHint(op: string): string | undefined {
+  return WORDS[op as Op]?.hint;
 }
 
 /** An example of a value, for an empty field. */
@@ -137,16 +142,18 @@ export function incomplete(groups: Condition[][], what: string): string | null {
   return null;
 }
 
+/** A refusal without the words that say where: it stands there. */
+export function atItsPlace(message: string): string {
+  return message.replace(/^.*?\bon `[^`]+`: /, "").replaceAll("`", "");
+}
+
 /** Where a refusal of the server belongs in a form of rules: a rule by its number, a test by its attribute. */
 export type Place = { part: "rule" | "prerequisites" | "targets" | "whole"; rule?: number; attribute?: string };
 
 /** Reads the place from the words of a refusal, such as ``in rule 2 (`beta`), on `plan`: …``. */
 export function placeOf(message: string): Place {
   const rule = /\brule (\d+)\b/.exec(message);
-  if (rule) {
-    const attribute = /\bon `([^`]+)`:/.exec(message) ?? /tests `([^`]+)` against/.exec(message);
-    return { part: "rule", rule: Number(rule[1]), attribute: attribute?.[1] };
-  }
-  if (/prerequisite|\bneeds `/.test(message)) return { part: "prerequisites" };
-  return { part: "whole" };
+  const attribute = (/\bon `([^`]+)`:/.exec(message) ?? /tests `([^`]+)` against/.exec(message))?.[1];
+  if (rule) return { part: "rule", rule: Number(rule[1]), attribute };
+  return /prerequisite|\bneeds `/.test(message) ? { part: "prerequisites" } : { part: "whole", attribute };
 }

@@ -5,7 +5,7 @@ import { useState } from "react";
 
 import type { Clause, Condition, InSegment, Op } from "../api/types";
 import type { Attribute } from "../lib/attributes";
-import { doubtful, EXAMPLES, isSegment, OP_GROUPS, takes } from "../lib/conditions";
+import { doubtful, EXAMPLES, isSegment, OP_GROUPS, opHint, takes } from "../lib/conditions";
 import { plural } from "../lib/numbers";
 import { exact } from "../lib/time";
 import { typedOnly } from "./typed";
@@ -152,6 +152,12 @@ function ClauseRow({
         allowDeselect={false}
         searchable
         maxDropdownHeight={360}
+        renderOption={({ option }) => (
+          <span className="property">
+            <span>{option.label}</span>
+            {opHint(option.value) && <span className="dim">{opHint(option.value)}</span>}
+          </span>
+        )}
         comboboxProps={{ width: 260, position: "bottom-start", shadow: "none" }}
         onChange={(op) => onChange({ ...clause, op: (op ?? "is") as Op })}
       />

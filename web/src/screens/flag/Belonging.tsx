@@ -88,6 +88,9 @@ function Team({ view, allowed }: { view: FlagView; allowed: boolean }) {
   );
 }
 
+/** No key of a layer is empty. */
+const NONE = "";
+
 function InLayer({ view, allowed }: { view: FlagView; allowed: boolean }) {
   const { flag } = view;
   const { change } = useChange();
@@ -121,14 +124,19 @@ function InLayer({ view, allowed }: { view: FlagView; allowed: boolean }) {
     <div>
       <Select
         label="Layer"
-        description="Flags of one layer never meet in one person."
-        placeholder={fit.length ? "in none" : "There is no layer that divides by its unit"}
-        data={[...new Set([...fit.map((v) => v.layer.key), ...(flag.layer ? [flag.layer] : [])])]}
-        value={flag.layer ?? null}
-        clearable
-        clearButtonProps={{ "aria-label": "In no layer" }}
+        description={
+          fit.length > 0 || flag.layer
+            ? "Flags of one layer never meet in one person."
+            : `There is no layer that divides by ${flag.unit ?? "user"} yet.`
+        }
+        data={[
+          { value: NONE, label: "In no layer" },
+          ...[...new Set([...fit.map((v) => v.layer.key), ...(flag.layer ? [flag.layer] : [])])],
+        ]}
+        value={flag.layer ?? NONE}
+        allowDeselect={false}
         disabled={!allowed || (fit.length === 0 && !flag.layer)}
-        onChange={pick}
+        onChange={(to) => pick(to === NONE ? null : to)}
       />
       {mine && (
         <div style={{ marginTop: 12 }}>

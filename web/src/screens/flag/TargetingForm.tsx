@@ -8,7 +8,7 @@ import { ApiError } from "../../api/client";
 import { properties, segments as segmentsQuery } from "../../api/queries";
 import type { Flag } from "../../api/types";
 import { attributesOf } from "../../lib/attributes";
-import { placeOf } from "../../lib/conditions";
+import { atItsPlace, placeOf } from "../../lib/conditions";
 import { moved, type Draft } from "../../lib/serve";
 import { capital } from "../../lib/spoken";
 import { Section } from "../../parts/Page";
@@ -45,7 +45,7 @@ export function TargetingForm({ flag, environment, draft, rollout, refused, onCh
   const place = said === undefined ? null : placeOf(said);
   const fault = (n: number): Fault | undefined =>
     place?.part === "rule" && place.rule === n
-      ? { error: refused, said: capital(said ?? "").replaceAll("`", ""), attribute: place.attribute }
+      ? { error: refused, said: capital(atItsPlace(said ?? "")), attribute: place.attribute }
       : undefined;
   const astray =
     refused && (!place || place.part === "whole" || (place.part === "rule" && !draft.rules[(place.rule ?? 0) - 1]));

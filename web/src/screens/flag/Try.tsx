@@ -113,7 +113,7 @@ function RecentUser({
   onPick: (context: Record<string, unknown>) => void;
 }) {
   const query = useQuery({ ...recent(environment, 500), refetchInterval: false, staleTime: 30_000 });
-  const found = contextsOf((query.data?.events ?? []) as unknown as RecentEvent[]).slice(0, 50);
+  const found = contextsOf((query.data?.events ?? []) as unknown as RecentEvent[]);
   return (
     <Select
       label="Recent user"
@@ -131,6 +131,7 @@ function RecentUser({
       searchable
       value={null}
       data={found.map((f) => ({ value: f.name, label: `${f.name}, ${ago(f.at)}` }))}
+      limit={50}
       maxDropdownHeight={320}
       nothingFoundMessage="Nobody recent has that id"
       onChange={(name) => {

@@ -8,7 +8,7 @@ import { edit } from "../../api/edits";
 import { properties, segment as segmentQuery } from "../../api/queries";
 import type { Clause, SegmentView, Unit } from "../../api/types";
 import { attributesOf } from "../../lib/attributes";
-import { groupsText, incomplete, placeOf } from "../../lib/conditions";
+import { atItsPlace, groupsText, incomplete, placeOf } from "../../lib/conditions";
 import { diff } from "../../lib/diff";
 import { plural } from "../../lib/numbers";
 import { capital } from "../../lib/spoken";
@@ -116,7 +116,7 @@ export function SegmentForm({ view }: { view?: SegmentView }) {
           segments={null}
           fault={
             tested && refused && place?.attribute
-              ? { attribute: place.attribute, said: capital(refused.message).replaceAll("`", "") }
+              ? { attribute: place.attribute, said: capital(atItsPlace(refused.message)) }
               : undefined
           }
           onChange={(when) => set({ when: when as Clause[][] })}

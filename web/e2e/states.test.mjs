@@ -1,0 +1,93 @@
+//! Web tests: the states of the screens of segments, layers and holdouts: failed, slow, refused, and by keyboard alone.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+
+import { house } from "./harness.mjs";
+import { walk } from "./keyboard.mjs";
+import { flags } from "./population.mjs";
+
+let at, page;
+const SCREENS = [
+  ["/segments", "**/api/segments?**", "New segment"],
+  ["/segments/staff", "**/api/segments/staff", "Review and save"],
+  ["/layers", "**/api/layers?**", "New layer"],
+  ["/layers/home", "**/api/layers/home", "Give a flag a part"],
+  ["/holdouts", "**/api/holdouts?**", "New holdout"],
+  ["/holdouts/all", "**/api/holdouts/all", "Archive holdout"],
+];
+
+describe("states of the screens of the population", { concurrency: 1 }, () => {
+  before(async () => {
+    at = await house();
+    page = at.page;
+    await flags(at.program);
+    const why = "for the test";
+    await at.program.ask("PUT", "/api/segments/staff", {
+      when: [[{ attribute: "email", op: "ends_with", values: ["@example.com"] }]],
+      why,
+    });
+    await at.program.ask("PUT", "/api/layers/home", { why });
+    await at.program.ask("PUT", "/api/flags/hero-banner/layer", { layer: "home", why });
+    await at.program.ask("POST", "/api/layers/home/shares", { flag: "hero-banner", share: 4000, why });
+    await at.program.ask("PUT", "/api/holdouts/all", { share: 500, covers: { covers: "everything" }, why });
+  });
+  after(() => at?.close());
+
+  test("one that cannot be loaded says what failed, and tries again", async () => {
+    const failing = (route) =>
+      route.fulfill({
+        status: 500,
+        contentType: "application/json",
+        body: JSON.stringify({ code: "internal", message: "it broke", hint: "look for `r-3`", request_id: "r-3" }),
+      });
+    for (const [path, door] of SCREENS) {
+      await page.route(door, failing);
+      await at.visit(path);
+      const alert = page.getByRole("alert").first();
+      await alert.getByText("It broke").waitFor();
+      await alert.getByText("r-3", { exact: true }).first().waitFor();
+      await page.unroute(door, failing);
+      await alert.getByRole("button", { name: "Try again" }).click();
+      await page.getByRole("alert").waitFor({ state: "detached" });
+    }
+  });
+
+  test("one that is slow shows where it will stand", async () => {
+    for (const [path, door] of SCREENS) {
+      let go = () => {};
+      const held = new Promise((done) => (go = done));
+      const slow = async (route) => {
+        await held;
+        await route.continue();
+      };
+      await page.route(door, slow);
+      await at.visit(path);
+      await page.getByRole("status", { name: "Loading" }).locator("i").first().waitFor();
+      go();
+      await page.getByRole("status", { name: "Loading" }).waitFor({ state: "detached" });
+      await page.unroute(door, slow);
+    }
+  });
+
+  test("the keyboard reaches everything and one sees where it is", async () => {
+    for (const [path, , ready] of [...SCREENS, ["/flags/hero-banner?tab=about", "**", "Edit variants"]]) {
+      await at.visit(path);
+      await page.getByText(ready, { exact: true }).first().waitFor();
+      const { reached, unseen } = await walk(page);
+      assert.deepEqual(unseen, [], `${path}: nothing shows the focus`);
+      // What cannot be done now is no stop: nothing is changed yet, so nothing can be saved.
+      if (ready !== "Review and save")
+        assert.ok(
+          reached.some((r) => r.endsWith(ready)),
+          `${path}: ${ready} is not among ${reached.join("; ")}`,
+        );
+    }
+  });
+
+  test("nothing broke on the way", () => {
+    assert.deepEqual(
+      at.complaints.filter((c) => !/status of 500/.test(c)),
+      [],
+    );
+  });
+});

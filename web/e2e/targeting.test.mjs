@@ -1,0 +1,241 @@
+//! Web tests: the rule builder. Rules are made of every kind of condition, moved by mouse and keyboard, checked by the
+//! server while one writes, and counted on recent people before they are saved.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+
+import { house } from "./harness.mjs";
+import { flags, visitors } from "./population.mjs";
+
+let at, page;
+const option = (name) => page.getByRole("option", { name, exact: true });
+const box = (name) => page.getByRole("combobox", { name, exact: true });
+const field = (name) => page.getByRole("textbox", { name, exact: true });
+
+/** Picks an operator of a condition. */
+async function test_(condition, word) {
+  await box(`Test of ${condition}`).click();
+  await option(word).click();
+}
+/** Types values of a condition. */
+async function values(condition, ...list) {
+  const input = box(`Values of ${condition}`);
+  for (const value of list) {
+    await input.fill(value);
+    await input.press("Enter");
+  }
+  await input.press("Escape");
+}
+const setting = async () => (await at.program.ask("GET", "/api/flags/checkout")).flag.settings.production;
+
+describe("the rule builder", { concurrency: 1 }, () => {
+  before(async () => {
+    at = await house();
+    page = at.page;
+    await flags(at.program);
+    await visitors(at.server.address, at.secret);
+    await at.program.ask("PUT", "/api/segments/staff", {
+      name: "Staff",
+      when: [[{ attribute: "user_id", op: "ends_with", values: ["@example.com"] }]],
+      why: "people who work here",
+    });
+  });
+  after(() => at?.close());
+
+  test("attributes and values are suggested from what people have", async () => {
+    await at.visit("/flags/checkout");
+    await at.button("Edit targeting").click();
+    await at.button("Add a rule").click();
+    await box("Attribute of condition 1 of rule 2").click();
+    await page.getByRole("option", { name: /^country text, 4 values/ }).click();
+    await box("Values of condition 1 of rule 2").click();
+    await option("DE").click();
+    await page.keyboard.press("Escape");
+    await page.getByRole("textbox", { name: "Name of rule 2" }).fill("near");
+  });
+
+  test("a rule has groups, segments and every kind of test", async () => {
+    await page
+      .getByRole("group", { name: "Group 1 of rule 2" })
+      .getByRole("button", { name: "and", exact: true })
+      .click();
+    await box("Attribute of condition 2 of rule 2").fill("app_version");
+    await page.keyboard.press("Escape");
+    await test_("condition 2 of rule 2", "is version ^ same major");
+    await values("condition 2 of rule 2", "3.2.0");
+    await page
+      .getByRole("group", { name: "Group 1 of rule 2" })
+      .getByRole("button", { name: "or", exact: true })
+      .click();
+    const second = page.getByRole("group", { name: "Group 2 of rule 2" });
+    await box("Attribute of condition 3 of rule 2").fill("signed_up");
+    await page.keyboard.press("Escape");
+    await test_("condition 3 of rule 2", "is after");
+    await values("condition 3 of rule 2", "2026-02-20");
+    await second.getByText("Fri, 20 Feb 2026, 00:00:00 UTC").waitFor();
+    await second.getByRole("button", { name: "and segment" }).click();
+    await box("Membership of condition 4 of rule 2").click();
+    await option("is not in segment").click();
+    await box("Segment of condition 4 of rule 2").click();
+    await option("staff").click();
+    await box("Rule 2 serves: variant").click();
+    await option("treatment").click();
+    await at.clean("rule-builder");
+  });
+
+  test("the preview says whom it moves, before anything is saved", async () => {
+    const preview = page.getByRole("complementary", { name: "Preview" });
+    await preview.getByText(/\d+ of the 200 most recent users would get another variant\./).waitFor();
+    await preview
+      .getByRole("img", { name: /^Users per variant: treatment \d+, then \d+; control \d+, then \d+$/ })
+      .waitFor();
+    await preview.getByRole("button", { name: "Table" }).click();
+    const table = preview.getByRole("table", { name: "Users per variant" });
+    const rows = await table.getByRole("row").allInnerTexts();
+    const numbers = rows.slice(1).map((row) => [...row.matchAll(/(\d+)\s+\d+%/g)].map((m) => Number(m[1])));
+    assert.equal(numbers.length, 2);
+    assert.equal(numbers[0][0] + numbers[1][0], 200);
+    assert.equal(numbers[0][1] + numbers[1][1], 200);
+    assert.ok(numbers[0][1] > numbers[0][0], `more people get it: ${JSON.stringify(numbers)}`);
+    await at.clean("rule-preview");
+    await preview.getByRole("button", { name: "Table" }).click();
+  });
+
+  test("a refusal of the server stands at the test that it is about", async () => {
+    await page
+      .getByRole("group", { name: "Group 2 of rule 2" })
+      .getByRole("button", { name: "and", exact: true })
+      .click();
+    await box("Attribute of condition 5 of rule 2").fill("email");
+    await page.keyboard.press("Escape");
+    await test_("condition 5 of rule 2", "matches the pattern");
+    await values("condition 5 of rule 2", "(a{2,3}");
+    const group = page.getByRole("group", { name: "Group 2 of rule 2" });
+    await group.getByText(/\(a\{2,3\} is not a pattern: unclosed group/).waitFor();
+    await page.getByText("Cannot be saved: the server refuses it").waitFor();
+    assert.equal(await at.button("Review and save").isDisabled(), true);
+    await at.clean("rule-refused");
+    await at.button("Remove condition 5 of rule 2").click();
+    await group.getByText(/is not a pattern/).waitFor({ state: "detached" });
+  });
+
+  test("values that look wrong are doubted at once", async () => {
+    await values("condition 2 of rule 2", "three");
+    await page
+      .getByText("“three” is not a version such as 3.2 or 3.2.0")
+      .or(page.getByText(/three is not a version/))
+      .first()
+      .waitFor();
+    await box("Values of condition 2 of rule 2").press("Backspace");
+    await page.getByText(/three.* is not a version/).waitFor({ state: "detached" });
+  });
+
+  test("rules change places by keyboard, and the keyboard stays with them", async () => {
+    const names = () => Promise.all([1, 2].map((n) => field(`Name of rule ${n}`).inputValue()));
+    assert.deepEqual(await names(), ["paying", "near"]);
+    await at.button("Move rule 2 up").focus();
+    await page.keyboard.press("Enter");
+    assert.deepEqual(await names(), ["near", "paying"]);
+    await page.getByRole("status").getByText("Rule 2 is now rule 1 of 2").waitFor();
+    await page.waitForFunction(() => document.activeElement?.getAttribute("aria-label") === "Move rule 1 down");
+    await field("Name of rule 1").focus();
+    await page.keyboard.press("Alt+ArrowDown");
+    assert.deepEqual(await names(), ["paying", "near"]);
+    await page.waitForFunction(() => document.activeElement?.getAttribute("aria-label") === "Name of rule 2");
+  });
+
+  test("rules change places by mouse", async () => {
+    await page.setViewportSize({ width: 1280, height: 1600 });
+    const grip = (n) => page.locator(`#rule-${n} .grip`);
+    await grip(2).dragTo(page.locator("#rule-1"), { targetPosition: { x: 40, y: 8 } });
+    assert.equal(await field("Name of rule 1").inputValue(), "near");
+    await grip(1).dragTo(page.locator("#rule-2"), { targetPosition: { x: 40, y: 180 } });
+    assert.equal(await field("Name of rule 1").inputValue(), "paying");
+    await page.setViewportSize({ width: 1280, height: 860 });
+  });
+
+  test("a prerequisite is named, and saved with the rules", async () => {
+    await at.button("Add a prerequisite").click();
+    await box("Flag of prerequisite 1").click();
+    await option("new-payments").click();
+    await box("Variants of prerequisite 1").click();
+    await option("on").click();
+    await page.keyboard.press("Escape");
+    await at.button("Review and save").click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByText("Only if new-payments serves on").waitFor();
+    await dialog.getByText(/of the 200 most recent users would get another variant/).waitFor();
+    await at.clean("rule-review");
+    await dialog.getByLabel("Reason").fill("near people first");
+    await page.keyboard.press("Enter");
+    const list = page.getByRole("list", { name: "In this order" });
+    await list.getByText("Only if").waitFor();
+    await list.getByText(/signed_up is after 2026-02-20 and not in segment staff/).waitFor();
+    await at.clean("flag-order");
+    const now = await setting();
+    assert.deepEqual(now.prerequisites, [{ flag: "new-payments", variants: ["on"] }]);
+    assert.deepEqual(now.rules[1].when, [
+      [
+        { attribute: "country", op: "is", values: ["DE"] },
+        { attribute: "app_version", op: "version_caret", values: ["3.2.0"] },
+      ],
+      [
+        { attribute: "signed_up", op: "after", values: ["2026-02-20"] },
+        { segment: "staff", not: true },
+      ],
+    ]);
+  });
+
+  test("a circle of prerequisites is refused at its place", async () => {
+    await at.visit("/flags/new-payments");
+    await at.button("Edit targeting").click();
+    await at.button("Add a prerequisite").click();
+    await box("Flag of prerequisite 1").click();
+    await option("checkout").click();
+    await box("Variants of prerequisite 1").click();
+    await option("treatment").click();
+    await page.keyboard.press("Escape");
+    await page.getByRole("alert").getByText(/needs/).first().waitFor();
+    assert.equal(await at.button("Review and save").isDisabled(), true);
+    await at.clean("rule-circle");
+    await at.button("Discard").click();
+  });
+
+  test("a preview that cannot be had says so and tries again", async () => {
+    await at.visit("/flags/checkout");
+    const door = "**/api/flags/checkout/preview";
+    const failing = (route) =>
+      route.fulfill({
+        status: 500,
+        contentType: "application/json",
+        body: JSON.stringify({ code: "internal", message: "it broke", hint: "look for `r-9`", request_id: "r-9" }),
+      });
+    await page.route(door, failing);
+    await at.button("Edit targeting").click();
+    const preview = page.getByRole("complementary", { name: "Preview" });
+    await preview.getByRole("alert").getByText("It broke").waitFor();
+    await page.unroute(door, failing);
+    await preview.getByRole("button", { name: "Try again" }).click();
+    await preview.getByText("What 200 most recent users get now.").waitFor();
+    await page.route(door, (route) =>
+      route.fulfill({
+        status: 403,
+        contentType: "application/json",
+        body: JSON.stringify({ code: "forbidden", message: "a viewer may not see it", hint: "ask an editor" }),
+      }),
+    );
+    await at.button("Remove rule 1").click();
+    await preview.getByRole("alert").getByText("Ask an editor").waitFor();
+    await page.unroute(door);
+    await at.visit("/flags/checkout?env=development");
+    await at.button("Edit targeting").click();
+    await preview.getByText(/Nobody has been seen here yet/).waitFor();
+    await at.clean("rule-preview-empty");
+  });
+
+  test("nothing broke on the way", () => {
+    assert.deepEqual(
+      at.complaints.filter((c) => !/status of (400|403|500)/.test(c)),
+      [],
+    );
+  });
+});
