@@ -241,6 +241,8 @@ fn an_answer_is_of_the_type_that_is_asked_for_or_is_an_error() {
             .map(|n| crate::user("u").with_custom_field("device_id", format!("d-{n}")))
             .fold((0, 0), |(ten, half), who| match at_once(provider.resolve_int_value("device", &who)) {
                 Ok(got) if got.value == 10 => (ten + 1, half),
+                // Held out.
+                Ok(got) if got.value == 0 => (ten, half),
                 Ok(got) => panic!("{got:?}"),
                 Err(e) => {
                     assert_eq!(e.code, EvaluationErrorCode::TypeMismatch);
