@@ -110,29 +110,29 @@ struct Murmur3 {
 }
 
 impl Murmur3 {
-    /// Takes in whole blocks, each made of what is left from before and of what is new, so that it does
-    /// not matter where the pieces of the input meet.
+    /// Takes in whole blocks: the first is filled up from what is left from before, so that it does not
+    /// matter where the pieces of the input meet.
     #[inline]
     fn write(&mut self, bytes: &[u8]) {
-        let shift = self.length % 4 * 8;
-        let mut tail = u64::from(self.tail);
-        let (blocks, rest) = bytes.as_chunks::<4>();
-        for block in blocks {
-            let joined = tail | u64::from(u32::from_le_bytes(*block)) << shift;
-            self.block(low(joined));
-            tail = joined >> 32;
-        }
-        let joined = tail | rest.iter().rev().fold(0, |n, b| n << 8 | u64::from(*b)) << shift;
-        #[allow(clippy::cast_possible_truncation)]
-        let count = rest.len() as u32 * 8 + shift;
-        self.tail = low(joined);
-        if count >= 32 {
-            self.block(low(joined));
-            self.tail = low(joined >> 32);
-        }
+        let held = self.length % 4;
         #[allow(clippy::cast_possible_truncation)]
         let written = bytes.len() as u32;
         self.length = self.length.wrapping_add(written);
+        self.tail |= first(bytes) << (held * 8);
+        let missing = if held == 0 { 0 } else { 4 - held as usize };
+        let Some((filled, rest)) = bytes.split_at_checked(missing) else { return };
+        if !filled.is_empty() {
+            self.block(self.tail);
+        }
+        let (blocks, rest) = rest.as_chunks::<4>();
+        for block in blocks {
+            self.block(u32::from_le_bytes(*block));
+        }
+        // The last bytes are read at once, where there are four, and those that were in a block fall out.
+        self.tail = match bytes.last_chunk::<4>() {
+            Some(last) => low(u64::from(u32::from_le_bytes(*last)) << (rest.len() * 8) >> 32),
+            None => first(rest),
+        };
     }
 
     /// What a text of this length begins with in CBOR (RFC 8949, major type 3, shortest form).
@@ -158,6 +158,15 @@ impl Murmur3 {
         hash = (hash ^ (hash >> 16)).wrapping_mul(0x85eb_ca6b);
         hash = (hash ^ (hash >> 13)).wrapping_mul(0xc2b2_ae35);
         hash ^ (hash >> 16)
+    }
+}
+
+/// The first four bytes, or fewer.
+#[inline]
+fn first(bytes: &[u8]) -> u32 {
+    match bytes.first_chunk() {
+        Some(four) => u32::from_le_bytes(*four),
+        None => bytes.iter().rev().fold(0, |n, b| n << 8 | u32::from(*b)),
     }
 }
 

@@ -2,7 +2,7 @@
 //! serialisable, so that a door can show it. What was not looked at is not in it.
 
 use bellwether_model::{
-    EnvironmentKey, FlagKey, HoldoutKey, Json, LayerKey, Op, Revision, SegmentKey, Unit, VariantKey,
+    Context, EnvironmentKey, FlagKey, HoldoutKey, Json, LayerKey, Op, Revision, SegmentKey, Unit, VariantKey,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -302,12 +302,12 @@ impl Visitor for Record {
         }
     }
 
-    fn clause(&mut self, tested: &Tested, seen: Option<Seen<'_>>, held: bool) {
+    fn clause(&mut self, tested: &Tested, context: &Context, held: bool) {
         let step = ClauseStep {
             attribute: tested.source.attribute.clone(),
             op: tested.source.op,
             values: tested.source.values.clone(),
-            found: seen.map(|seen| match seen {
+            found: tested.place.find(context).map(|seen| match seen {
                 Seen::Text(text) => text.into(),
                 Seen::Json(value) => value.clone(),
             }),

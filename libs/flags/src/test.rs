@@ -5,6 +5,7 @@
 
 use std::cmp::Ordering;
 
+use bellwether_model::glance::{Glance, Release};
 use bellwether_model::operand::{self, Network, Version};
 use bellwether_model::{Attribute, Context, Invalid, Json, Millis, Op, Unit};
 use regex::Regex;
@@ -45,14 +46,21 @@ impl Place {
         Self::new(unit.attribute())
     }
 
+    /// What is known of it beforehand.
     #[inline]
+    pub(crate) fn glance<'c>(&self, context: &'c Context) -> &'c Glance {
+        match self {
+            Self::User => &Glance::NOTHING,
+            Self::Named(attribute) => context.glance(attribute),
+        }
+    }
+
     pub(crate) fn find<'c>(&self, context: &'c Context) -> Option<Seen<'c>> {
         match self {
             Self::Named(attribute) => context.find(attribute).map(Seen::Json),
             Self::User => context.key().map(Seen::Text).or_else(|| {
                 // An empty id names nobody, but it is text, and rules on text see it.
-                let empty = context.attribute("user_id").filter(|id| id.as_str() == Some(""));
-                empty.map(Seen::Json)
+                context.attribute("user_id").filter(|id| id.as_str() == Some("")).map(Seen::Json)
             }),
         }
     }
@@ -70,38 +78,38 @@ impl Place {
 }
 
 impl<'c> Seen<'c> {
+    /// The text, or what else it is.
+    fn text(self) -> Result<&'c str, &'c Json> {
+        match self {
+            Self::Text(text) => Ok(text),
+            Self::Json(Json::String(text)) => Ok(text),
+            Self::Json(other) => Err(other),
+        }
+    }
+
     /// The text, where it is text and cannot be a list.
-    #[inline]
     fn plain(self) -> Option<&'c str> {
-        let text = match self {
-            Self::Text(text) => text,
-            Self::Json(Json::String(text)) => text.as_str(),
-            Self::Json(_) => return None,
-        };
-        (text.as_bytes().first() != Some(&b'[')).then_some(text)
+        self.text().ok().filter(|text| text.as_bytes().first() != Some(&b'['))
     }
 
     /// Whether it, or any element of it where it is a list, holds as text.
     pub(crate) fn any(self, mut holds: impl FnMut(&str) -> bool) -> bool {
-        let text = match self {
-            Self::Json(Json::Array(list)) => return text::any_element(list, holds),
-            Self::Text(text) => text,
-            Self::Json(Json::String(text)) => text,
-            Self::Json(other) => return text::with(other, holds) == Some(true),
-        };
-        match text::list_of(text) {
-            Some(list) => text::any_element(&list, holds),
-            None => holds(text),
+        match self.text() {
+            Ok(text) => match text::list_of(text) {
+                Some(list) => text::any_element(&list, holds),
+                None => holds(text),
+            },
+            Err(Json::Array(list)) => text::any_element(list, holds),
+            Err(other) => text::with(other, holds) == Some(true),
         }
     }
 
     /// Whether it is a list that holds.
     fn list(self, holds: impl FnOnce(&[Json]) -> bool) -> bool {
-        match self {
-            Self::Json(Json::Array(list)) => holds(list),
-            Self::Json(Json::String(text)) => text::list_of(text).is_some_and(|list| holds(&list)),
-            Self::Text(text) => text::list_of(text).is_some_and(|list| holds(&list)),
-            Self::Json(_) => false,
+        match self.text() {
+            Ok(text) => text::list_of(text).is_some_and(|list| holds(&list)),
+            Err(Json::Array(list)) => holds(list),
+            Err(_) => false,
         }
     }
 }
@@ -124,9 +132,9 @@ enum What {
         values: Box<[f64]>,
     },
     Version {
-        order: Order,
-        versions: Box<[Version]>,
-        texts: Box<[Box<str>]>,
+        /// Between which releases it holds, where the values say it by releases.
+        among: Option<(Release, Release)>,
+        values: Box<Versions>,
     },
     SameVersion(Box<[Version]>),
     /// At or after a release with which this many of its numbers are shared.
@@ -147,6 +155,14 @@ enum What {
     InNetwork(Box<[Network]>),
 }
 
+/// Something is so ordered to any of the versions; or of the texts, where it is no version.
+#[derive(Debug)]
+struct Versions {
+    order: Order,
+    versions: Box<[Version]>,
+    texts: Box<[Box<str>]>,
+}
+
 #[derive(Debug, Clone, Copy)]
 enum Order {
     Less,
@@ -156,6 +172,17 @@ enum Order {
 }
 
 impl Order {
+    /// The first and the last release that are so ordered to any of these.
+    fn among(self, releases: &[Release]) -> Option<(Release, Release)> {
+        let (least, greatest) = (releases.iter().min()?, releases.iter().max()?);
+        Some(match self {
+            Self::Less => (Release::FIRST, greatest.previous()),
+            Self::LessOrEqual => (Release::FIRST, *greatest),
+            Self::Greater => (least.next(), Release::LAST),
+            Self::GreaterOrEqual => (*least, Release::LAST),
+        })
+    }
+
     fn holds(self, ordering: Option<Ordering>) -> bool {
         ordering.is_some_and(|o| match self {
             Self::Less => o.is_lt(),
@@ -178,7 +205,14 @@ impl Test {
             let known = values.iter().filter_map(|v| Version::parse(v));
             known.map(Version::into_owned).collect::<Box<[_]>>()
         };
-        let version = |order| What::Version { order, versions: releases(), texts: texts() };
+        let version = |order: Order| {
+            let all = values.iter().map(|v| Release::of(v)).collect::<Option<Vec<_>>>();
+            let among = all.and_then(|all| order.among(&all));
+            What::Version {
+                among,
+                values: Box::new(Versions { order, versions: releases(), texts: texts() }),
+            }
+        };
         let near = |shared| What::Near { shared, versions: releases() };
         let contains = || What::Contains(values.iter().map(|v| v.to_lowercase().into_boxed_str()).collect());
         let matches = || -> Result<What, Invalid> {
@@ -237,7 +271,20 @@ impl Test {
         Ok(Self { what, negated, missing })
     }
 
+    /// The answer, where it can be had without looking closer.
     #[inline]
+    pub(crate) fn holds_at_a_glance(&self, glance: &Glance) -> Option<bool> {
+        let holds = match &self.what {
+            What::Is(words) => words.have(glance.word?)?,
+            What::Version { among: Some((first, last)), .. } => {
+                let release = glance.release?;
+                *first <= release && release <= *last
+            }
+            _ => return None,
+        };
+        Some(holds != self.negated)
+    }
+
     pub(crate) fn holds(&self, seen: Option<Seen<'_>>) -> bool {
         let Some(seen) = seen else { return self.missing };
         match seen.plain() {
@@ -247,12 +294,10 @@ impl Test {
     }
 
     /// What is not of the operator's type satisfies neither it nor its negation.
-    #[inline]
     fn holds_for(&self, text: &str) -> bool {
         self.what.holds_for(text).is_some_and(|holds| holds != self.negated)
     }
 
-    #[inline(never)]
     fn holds_for_others(&self, seen: Seen<'_>) -> bool {
         match (&self.what, seen) {
             // A set operator asks the list as a whole, and anything else is no set.
@@ -269,8 +314,18 @@ impl Test {
     }
 }
 
+impl Versions {
+    fn hold(&self, text: &str) -> bool {
+        match Version::parse(text) {
+            Some(version) if !self.versions.is_empty() => {
+                self.versions.iter().any(|v| self.order.holds(Some(version.compare(v))))
+            }
+            _ => self.texts.iter().any(|t| self.order.holds(Some(text::compare(text, t)))),
+        }
+    }
+}
+
 impl What {
-    #[inline]
     fn holds_for(&self, text: &str) -> Option<bool> {
         let any = |found: bool| Some(found);
         match self {
@@ -280,12 +335,7 @@ impl What {
                 let number = text::number(text);
                 any(values.iter().any(|v| order.holds(number.partial_cmp(v))))
             }
-            Self::Version { order, versions, texts } => match Version::parse(text) {
-                Some(version) if !versions.is_empty() => {
-                    any(versions.iter().any(|v| order.holds(Some(version.compare(v)))))
-                }
-                _ => any(texts.iter().any(|t| order.holds(Some(text::compare(text, t))))),
-            },
+            Self::Version { values, .. } => any(values.hold(text)),
             Self::SameVersion(versions) => {
                 let version = Version::parse(text)?;
                 any(versions.iter().any(|v| version.compare(v).is_eq()))

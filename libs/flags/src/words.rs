@@ -1,74 +1,82 @@
 //! Flags: a few words that text may equal, compared as numbers.
 
+use bellwether_model::glance::Word;
 use rustc_hash::FxHashSet;
 
-/// Values that text may equal. `true` and `false` are known in any spelling.
+/// Values that text may equal.
 #[derive(Debug)]
-pub(crate) struct Words {
-    /// Those of up to 15 bytes, each in one number, read one after the other where they are few.
-    short: Box<[u128]>,
-    /// All, where they are many, and the longer ones.
+pub(crate) enum Words {
+    /// Up to three short ones; the first stands in for those that are missing.
+    Few([Word; 3]),
+    Many(Box<Many>),
+}
+
+#[derive(Debug)]
+pub(crate) struct Many {
+    /// The short ones, read one after the other where they are not very many.
+    short: Box<[Word]>,
+    /// All where they are very many, and the longer ones.
     others: FxHashSet<Box<str>>,
+    /// Whether the short ones are all that a short text may equal.
+    plain: bool,
+    /// `true` and `false` are known in any spelling.
     truth: bool,
     falsehood: bool,
 }
 
 /// Up to here, reading is faster than hashing.
-const FEW: usize = 16;
+const READABLE: usize = 16;
 
 impl Words {
     pub(crate) fn new(values: &[String]) -> Self {
-        let few = values.len() <= FEW;
+        let readable = values.len() <= READABLE;
         let mut short = Vec::new();
         let mut others = FxHashSet::default();
         for value in values {
-            match packed(value).filter(|_| few) {
-                Some(number) => short.push(number),
+            match Word::of(value).filter(|_| readable) {
+                Some(word) => short.push(word),
                 None => drop(others.insert(value.as_str().into())),
             }
         }
-        Self {
-            short: short.into(),
-            others,
-            truth: values.iter().any(|v| v.eq_ignore_ascii_case("true")),
-            falsehood: values.iter().any(|v| v.eq_ignore_ascii_case("false")),
+        let truth = values.iter().any(|v| v.eq_ignore_ascii_case("true"));
+        let falsehood = values.iter().any(|v| v.eq_ignore_ascii_case("false"));
+        let plain = readable && !truth && !falsehood;
+        match short.first() {
+            Some(first) if plain && others.is_empty() && short.len() <= 3 => {
+                Self::Few(std::array::from_fn(|at| *short.get(at).unwrap_or(first)))
+            }
+            _ => Self::Many(Box::new(Many { short: short.into(), others, plain, truth, falsehood })),
         }
     }
 
+    /// Whether a short text is one of them, where that can be told without the text.
     #[inline]
+    pub(crate) fn have(&self, word: Word) -> Option<bool> {
+        match self {
+            Self::Few(words) => Some(word.among(words)),
+            Self::Many(many) => many.plain.then(|| word.among(&many.short)),
+        }
+    }
+
     pub(crate) fn hold(&self, text: &str) -> bool {
+        match self {
+            Self::Few(words) => Word::of(text).is_some_and(|word| word.among(words)),
+            Self::Many(many) => many.hold(text),
+        }
+    }
+}
+
+impl Many {
+    fn hold(&self, text: &str) -> bool {
         if (self.truth || self.falsehood) && text.eq_ignore_ascii_case("true") {
             self.truth
         } else if (self.truth || self.falsehood) && text.eq_ignore_ascii_case("false") {
             self.falsehood
         } else {
-            packed(text).is_some_and(|number| self.short.contains(&number))
+            Word::of(text).is_some_and(|word| word.among(&self.short))
                 || (!self.others.is_empty() && self.others.contains(text))
         }
     }
-}
-
-/// Text of up to 15 bytes as one number: its bytes, the first lowest, and its length on top.
-#[inline]
-fn packed(text: &str) -> Option<u128> {
-    let bytes = text.as_bytes();
-    let length = bytes.len();
-    // The last bytes are laid over the first ones, where they are the same bytes.
-    let letters = match (bytes.first_chunk::<8>(), bytes.first_chunk::<4>()) {
-        _ if length > 15 => return None,
-        (Some(first), _) => {
-            let last = bytes.last_chunk::<8>()?;
-            u128::from(u64::from_le_bytes(*first))
-                | u128::from(u64::from_le_bytes(*last)) << ((length - 8) * 8)
-        }
-        (None, Some(first)) => {
-            let last = bytes.last_chunk::<4>()?;
-            u128::from(u32::from_le_bytes(*first))
-                | u128::from(u32::from_le_bytes(*last)) << ((length - 4) * 8)
-        }
-        (None, None) => u128::from(bytes.iter().rev().fold(0_u32, |n, b| n << 8 | u32::from(*b))),
-    };
-    Some(letters | (length as u128) << 120)
 }
 
 #[cfg(test)]

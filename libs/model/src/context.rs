@@ -1,11 +1,12 @@
-//! Model: whom or what a flag is evaluated for. A context is a targeting key and attributes, laid out
-//! so that an attribute is found by comparing a few numbers.
+//! Model: whom or what a flag is evaluated for. A context is a targeting key and attributes, laid out so
+//! that eight attributes are told apart at once, and that what most rules ask of one lies with its name.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
 use crate::Json;
 use crate::fingerprint::fingerprint;
+use crate::glance::Glance;
 
 /// The subject of an evaluation: an id and what is known about it.
 ///
@@ -13,14 +14,35 @@ use crate::fingerprint::fingerprint;
 /// name first. `targetingKey` and `user_id` both name the user and stand for each other.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Parts", into = "Parts")]
+// In this order: what every evaluation reads lies together.
+#[repr(C)]
 pub struct Context {
     /// The id of the user, OFREP's `targetingKey` and Amplitude's `user_id`; never empty.
-    key: Option<String>,
-    /// A fingerprint of each attribute's name, in their order. By it alone an attribute is found: whoever
-    /// could make up a name that collides could as well give the attribute itself.
-    names: Box<[u64]>,
+    key: Option<Box<str>>,
+    /// The names of the first eight attributes and what their values are at a glance.
+    first: Group,
+    /// Those of the others, in the order of the attributes.
+    others: Box<[Group]>,
     /// Everything else that is known.
     attributes: Box<[(String, Json)]>,
+}
+
+/// Eight attributes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[repr(C)]
+struct Group {
+    /// A byte of each name's fingerprint, the first attribute's lowest.
+    tags: u64,
+    slots: [Slot; 8],
+}
+
+/// One attribute; the default one is none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Slot {
+    /// The fingerprint of its name. By it alone an attribute is found: whoever could make up a name that
+    /// collides could as well give the attribute itself.
+    print: u64,
+    glance: Glance,
 }
 
 /// The stored form of a context.
@@ -38,7 +60,7 @@ impl From<Parts> for Context {
 
 impl From<Context> for Parts {
     fn from(context: Context) -> Self {
-        Self { key: context.key, attributes: context.attributes.into_iter().collect() }
+        Self { key: context.key.map(String::from), attributes: context.attributes.into_iter().collect() }
     }
 }
 
@@ -46,45 +68,79 @@ impl From<Context> for Parts {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attribute {
     print: u64,
-    name: Box<str>,
-    path: Option<Box<Path>>,
+    name: Box<Name>,
 }
 
-/// A name with dots, as the steps by which it walks into objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Path {
-    /// Of the first step.
-    print: u64,
-    steps: Box<[Box<str>]>,
+struct Name {
+    text: Box<str>,
+    /// With dots, as the steps by which it walks into objects: the print of the first, and the others.
+    path: Option<(u64, Box<[Box<str>]>)>,
 }
 
 impl Attribute {
     /// Prepares a name.
     pub fn new(name: &str) -> Self {
-        let path = name.contains('.').then(|| {
-            let steps: Box<[Box<str>]> = name.split('.').map(Into::into).collect();
-            Box::new(Path { print: steps.first().map_or(0, |first| fingerprint(first)), steps })
-        });
-        Self { print: fingerprint(name), name: name.into(), path }
+        let path = name
+            .split_once('.')
+            .map(|(first, rest)| (print(first), rest.split('.').map(Into::into).collect()));
+        Self { print: print(name), name: Box::new(Name { text: name.into(), path }) }
     }
 
     /// The name.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.name.text
+    }
+}
+
+/// The fingerprint of a name; 0 is nobody's.
+fn print(name: &str) -> u64 {
+    fingerprint(name).max(1)
+}
+
+impl Group {
+    fn of(attributes: &[(String, Json)]) -> Self {
+        let mut group = Self::default();
+        for ((name, value), slot) in attributes.iter().zip(&mut group.slots).rev() {
+            let glance = value.as_str().map(Glance::of).unwrap_or_default();
+            *slot = Slot { print: print(name), glance };
+            group.tags = group.tags << 8 | slot.print >> 56;
+        }
+        group
+    }
+
+    #[inline]
+    fn find(&self, print: u64) -> Option<(usize, &Slot)> {
+        const ONES: u64 = u64::from_le_bytes([1; 8]);
+        // A byte is zero where the tags are the same. Taking one from it borrows, which sets its top bit;
+        // that of a byte above may be set as well, so each that is set is looked at.
+        let differing = self.tags ^ (print >> 56) * ONES;
+        let mut same = differing.wrapping_sub(ONES) & !differing & (ONES << 7);
+        while same != 0 {
+            let at = same.trailing_zeros() as usize / 8;
+            if let Some(slot) = self.slots.get(at).filter(|slot| slot.print == print) {
+                return Some((at, slot));
+            }
+            same &= same - 1;
+        }
+        None
     }
 }
 
 impl Context {
     /// A context; an empty key is no key.
     pub fn new(key: Option<&str>, attributes: Map<String, Json>) -> Self {
+        let attributes: Box<[_]> = attributes.into_iter().collect();
         Self {
-            key: key.filter(|k| !k.is_empty()).map(str::to_owned),
-            names: attributes.keys().map(|name| fingerprint(name)).collect(),
-            attributes: attributes.into_iter().collect(),
+            key: key.filter(|k| !k.is_empty()).map(Into::into),
+            first: Group::of(&attributes),
+            others: attributes.chunks(8).skip(1).map(Group::of).collect(),
+            attributes,
         }
     }
 
     /// The id of the user, if one is known.
+    #[inline]
     pub fn key(&self) -> Option<&str> {
         self.key.as_deref()
     }
@@ -94,41 +150,40 @@ impl Context {
         self.attributes.iter().map(|(name, value)| (name.as_str(), value))
     }
 
-    /// One attribute; `None` where it is missing or null.
+    /// What is known of an attribute at a glance; nothing where it is missing or null, or lies deeper.
     #[inline]
+    pub fn glance(&self, attribute: &Attribute) -> &Glance {
+        let print = attribute.print;
+        let others = || self.others.iter().find_map(|group| group.find(print));
+        self.first.find(print).or_else(others).map_or(&Glance::NOTHING, |(_, slot)| &slot.glance)
+    }
+
+    /// One attribute; `None` where it is missing or null.
     pub fn find(&self, attribute: &Attribute) -> Option<&Json> {
-        let found = match (self.named(attribute.print), &attribute.path) {
-            (None, Some(path)) => self.walk(path),
-            (found, _) => found,
+        let walk = || {
+            let (first, rest) = attribute.name.path.as_ref()?;
+            self.walk(*first, rest.iter().map(AsRef::as_ref))
         };
-        found.filter(|v| !v.is_null())
+        self.named(attribute.print).or_else(walk).filter(|v| !v.is_null())
     }
 
     /// One attribute by name; [`Context::find`] is for names that are asked often.
     pub fn attribute(&self, name: &str) -> Option<&Json> {
-        let walk = || {
-            let mut steps = name.split('.');
-            let first = steps.next()?;
-            let mut at = self.named(fingerprint(first))?;
-            for step in steps {
-                at = at.as_object()?.get(step)?;
-            }
-            Some(at)
-        };
-        self.named(fingerprint(name)).or_else(walk).filter(|v| !v.is_null())
+        let mut steps = name.split('.');
+        let walk = || self.walk(print(steps.next()?), steps);
+        self.named(print(name)).or_else(walk).filter(|v| !v.is_null())
     }
 
-    #[inline]
     fn named(&self, print: u64) -> Option<&Json> {
-        let at = self.names.iter().position(|seen| *seen == print)?;
-        self.attributes.get(at).map(|(_, value)| value)
+        let mut groups = [&self.first].into_iter().chain(&self.others).zip(self.attributes.chunks(8));
+        let found = groups.find_map(|(group, attributes)| attributes.get(group.find(print)?.0));
+        found.map(|(_, value)| value)
     }
 
-    fn walk(&self, path: &Path) -> Option<&Json> {
-        let (_, rest) = path.steps.split_first()?;
-        let mut at = self.named(path.print)?;
-        for step in rest {
-            at = at.as_object()?.get(step.as_ref())?;
+    fn walk<'n>(&self, print: u64, steps: impl Iterator<Item = &'n str>) -> Option<&Json> {
+        let mut at = self.named(print)?;
+        for step in steps {
+            at = at.as_object()?.get(step)?;
         }
         Some(at)
     }
@@ -166,5 +221,20 @@ mod tests {
         let stored = serde_json::to_value(&context).unwrap();
         assert_eq!(stored, json!({"key": "u1", "attributes": attributes}));
         assert_eq!(serde_json::from_value::<Context>(stored).unwrap(), context);
+    }
+
+    /// However many there are, and whatever the bytes of their fingerprints.
+    #[test]
+    fn every_attribute_is_found_and_no_other() {
+        for count in [0, 1, 7, 8, 9, 30, 2_000] {
+            let attributes: Map<String, Json> = (0..count).map(|n| (format!("a{n}"), n.into())).collect();
+            let context = Context::new(None, attributes);
+            for n in 0..count {
+                assert_eq!(context.attribute(&format!("a{n}")), Some(&n.into()), "{n} of {count}");
+            }
+            for n in count..3_000 {
+                assert_eq!(context.attribute(&format!("a{n}")), None, "{n} of {count}");
+            }
+        }
     }
 }

@@ -42,11 +42,11 @@ fn fold(a: u64, b: u64) -> u64 {
     low ^ high
 }
 
-fn low(block: &[u8; 16]) -> u64 {
+pub(crate) fn low(block: &[u8; 16]) -> u64 {
     block.first_chunk::<8>().map_or(0, |b| u64::from_le_bytes(*b))
 }
 
-fn high(block: &[u8; 16]) -> u64 {
+pub(crate) fn high(block: &[u8; 16]) -> u64 {
     block.last_chunk::<8>().map_or(0, |b| u64::from_le_bytes(*b))
 }
 

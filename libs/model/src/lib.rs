@@ -10,6 +10,7 @@ pub mod event;
 pub mod experiment;
 pub mod fingerprint;
 pub mod flag;
+pub mod glance;
 pub mod holdout;
 pub mod id;
 pub mod layer;

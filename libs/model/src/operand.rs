@@ -279,6 +279,11 @@ impl<'a> Version<&'a str> {
         (!empty && ids.iter().all(word)).then_some(Self { numbers, pre_release: Some(text) })
     }
 
+    /// Major, minor and patch, where there is no pre-release.
+    pub(crate) fn release(&self) -> Option<[u64; 3]> {
+        self.pre_release.is_none().then_some(self.numbers)
+    }
+
     /// The same, kept.
     pub fn into_owned(self) -> Version {
         Version { numbers: self.numbers, pre_release: self.pre_release.map(Into::into) }
