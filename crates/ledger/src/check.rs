@@ -18,8 +18,10 @@ mod layers;
 mod metrics;
 mod prerequisites;
 mod running;
+mod schema;
 mod segments;
 mod texts;
+mod variants;
 
 /// A change that somebody wants to make.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,6 +89,7 @@ pub(crate) fn check(state: &State, proposed: &Proposed, at: Millis) -> Result<()
         | Edit::FlagTeamSet { flag, .. }
         | Edit::FlagLayerSet { flag, .. }
         | Edit::FlagSchemaSet { flag, .. }
+        | Edit::FlagVariantsReplaced { flag, .. }
         | Edit::RolloutSet { flag, .. } => flags::edited(state, flag, &proposed.edit, at)?,
     }
     reason(state, proposed)
@@ -147,7 +150,8 @@ fn reason(state: &State, proposed: &Proposed) -> Result<(), LedgerError> {
         Edit::FlagArchived { flag, .. }
         | Edit::FlagTeamSet { flag, .. }
         | Edit::FlagLayerSet { flag, .. }
-        | Edit::FlagSchemaSet { flag, .. } => flag_environments(flag),
+        | Edit::FlagSchemaSet { flag, .. }
+        | Edit::FlagVariantsReplaced { flag, .. } => flag_environments(flag),
         Edit::EnvironmentSaved { environment } => vec![&environment.key],
         // One definition for all environments.
         Edit::SegmentSaved { .. } | Edit::LayerSaved { .. } | Edit::HoldoutSaved { .. } => {

@@ -54,6 +54,9 @@ mod state;
 #[cfg(test)]
 #[path = "../tests/common/storm.rs"]
 mod storm;
+#[cfg(test)]
+#[path = "../tests/common/world.rs"]
+mod world;
 
 pub use check::Proposed;
 pub use doctor::{Fault, Finding, Report};

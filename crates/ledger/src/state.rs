@@ -8,7 +8,7 @@ use bellwether_model::experiment::ExperimentState;
 use bellwether_model::{
     Actor, Change, Edit, Environment, EnvironmentKey, Experiment, ExperimentKey, Flag, FlagKey, Holdout,
     HoldoutKey, Layer, LayerKey, Metric, MetricKey, Millis, Revision, Segment, SegmentKey, Serve, Share,
-    Split, Subject,
+    Split, Subject, Variant, VariantKey,
 };
 use serde::{Deserialize, Serialize};
 
@@ -105,6 +105,7 @@ impl State {
             | Edit::FlagTeamSet { flag, .. }
             | Edit::FlagLayerSet { flag, .. }
             | Edit::FlagSchemaSet { flag, .. }
+            | Edit::FlagVariantsReplaced { flag, .. }
             | Edit::FlagToggled { flag, .. }
             | Edit::TargetingReplaced { flag, .. }
             | Edit::SplitReshared { flag, .. }
@@ -240,6 +241,10 @@ pub(crate) fn amend(flag: &mut Flag, edit: &Edit, at: Millis) -> bool {
             flag.schema.clone_from(schema);
             true
         }
+        Edit::FlagVariantsReplaced { variants, .. } => {
+            revalue(flag, variants, at);
+            true
+        }
         Edit::FlagToggled { environment, on, .. } => {
             flag.settings.get_mut(environment).map(|setting| setting.on = *on).is_some()
         }
@@ -285,6 +290,25 @@ pub(crate) fn amend(flag: &mut Flag, edit: &Edit, at: Millis) -> bool {
         | Edit::ExperimentStopped { .. }
         | Edit::ExperimentShipped { .. } => false,
     }
+}
+
+/// Gives a flag other variants. Where one that a rollout compares gets another value, what was seen of the
+/// old one says nothing of the new one: the rollout begins a new epoch.
+fn revalue(flag: &mut Flag, variants: &[Variant], at: Millis) {
+    let value =
+        |among: &[Variant], key: &VariantKey| among.iter().find(|v| v.key == *key).map(|v| v.value.clone());
+    for setting in flag.settings.values_mut() {
+        if let Serve::Rollout { rollout } = &mut setting.default
+            && rollout.widening().is_some()
+            && [&rollout.candidate, &rollout.control]
+                .into_iter()
+                .any(|key| value(&flag.variants, key) != value(variants, key))
+        {
+            rollout.epoch = rollout.epoch.saturating_add(1);
+            rollout.epoch_began = at;
+        }
+    }
+    flag.variants = variants.to_vec();
 }
 
 /// Whether two variants have the same proportion to each other in both splits.

@@ -8,6 +8,8 @@ mod engine;
 mod experiments;
 #[path = "rules/people_of.rs"]
 mod people_of;
+#[path = "rules/variants.rs"]
+mod variants;
 
 use bellwether_ledger::{Ledger, Proposed};
 use bellwether_model::{Edit, Json, ListId, Millis, Revision, Serve};

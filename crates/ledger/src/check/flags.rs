@@ -3,10 +3,6 @@
 use super::*;
 use crate::state::{Versioned, amend};
 
-/// The deepest nesting of a variant's JSON value; what is read back must not run into the parser's
-/// own limit of 128 with what surrounds it.
-const DEEPEST: usize = 64;
-
 pub(super) fn created(state: &State, flag: &Flag) -> Result<(), LedgerError> {
     if let Some(was) = state.flags.get(&flag.key) {
         let hint = if was.archived { "restore the archived flag" } else { "choose another key" };
@@ -15,15 +11,9 @@ pub(super) fn created(state: &State, flag: &Flag) -> Result<(), LedgerError> {
     if flag.archived {
         return Err(refused(format!("flag `{}` would be born archived", flag.key), "archive it afterwards"));
     }
-    for variant in &flag.variants {
-        if deep(&variant.value, DEEPEST) {
-            return Err(refused(
-                format!("the value of variant `{}` is nested too deep", variant.key),
-                format!("nest at most {DEEPEST} objects and lists"),
-            ));
-        }
-    }
+    variants::shallow(&flag.variants)?;
     flag.check()?;
+    schema::matched(flag)?;
     for (environment, setting) in &flag.settings {
         environment_exists(state, environment)?;
         serves(state, setting)?;
@@ -64,6 +54,7 @@ pub(super) fn edited(state: &State, key: &FlagKey, edit: &Edit, at: Millis) -> R
                 running::same_layer(state, flag)?;
             }
         }
+        Edit::FlagVariantsReplaced { variants, .. } => variants::replaced(state, flag, variants)?,
         Edit::FlagToggled { environment, .. } => {
             setting(state, flag, environment)?;
         }
@@ -108,6 +99,9 @@ pub(super) fn edited(state: &State, key: &FlagKey, edit: &Edit, at: Millis) -> R
         _ => {}
     }
     next.check()?;
+    if let Edit::FlagSchemaSet { .. } | Edit::FlagVariantsReplaced { .. } = edit {
+        schema::matched(&next)?;
+    }
     if let Edit::TargetingReplaced { environment, .. }
     | Edit::SplitReshared { environment, .. }
     | Edit::RolloutSet { environment, .. } = edit
@@ -162,16 +156,4 @@ fn rollout_set(state: &State, rollout: &Rollout) -> Result<(), LedgerError> {
         }
     }
     Ok(())
-}
-
-/// Whether a value is nested deeper than `most`; walks no deeper than that.
-fn deep(value: &Json, most: usize) -> bool {
-    let Some(less) = most.checked_sub(1) else {
-        return value.is_array() || value.is_object();
-    };
-    match value {
-        Json::Array(items) => items.iter().any(|v| deep(v, less)),
-        Json::Object(fields) => fields.values().any(|v| deep(v, less)),
-        _ => false,
-    }
 }

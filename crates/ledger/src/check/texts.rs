@@ -1,5 +1,7 @@
 //! Ledger: what people write is of a length that others read, and shows as it is written.
 
+use bellwether_model::Variant;
+
 use super::*;
 
 /// The most characters of a name.
@@ -27,15 +29,14 @@ pub(super) fn readable(proposed: &Proposed) -> Result<(), LedgerError> {
         Edit::FlagCreated { flag } => {
             name("the flag's name", &flag.name)?;
             prose("the flag's description", &flag.description)?;
-            for variant in &flag.variants {
-                prose(&format!("the description of variant `{}`", variant.key), &variant.description)?;
-            }
+            variants(&flag.variants)?;
             flag.settings.values().try_for_each(rules)?;
         }
         Edit::FlagDescribed { name: new, description, .. } => {
             name("the flag's name", new)?;
             prose("the flag's description", description)?;
         }
+        Edit::FlagVariantsReplaced { variants: new, .. } => variants(new)?,
         Edit::TargetingReplaced { setting, .. } => rules(setting)?,
         Edit::MetricSaved { metric } => {
             name("the metric's name", &metric.name)?;
@@ -58,6 +59,12 @@ pub(super) fn readable(proposed: &Proposed) -> Result<(), LedgerError> {
     }
     let mut ids = proposed.lists.iter().flat_map(|(_, ids)| ids);
     ids.try_for_each(|id| short("the id of a target", id, ID))
+}
+
+fn variants(variants: &[Variant]) -> Result<(), LedgerError> {
+    variants
+        .iter()
+        .try_for_each(|v| prose(&format!("the description of variant `{}`", v.key), &v.description))
 }
 
 fn rules(setting: &Setting) -> Result<(), LedgerError> {
