@@ -120,6 +120,24 @@ fn missing_lists_and_guards_are_named() {
 }
 
 #[test]
+fn the_lists_of_segments_are_looked_for() {
+    let world = world();
+    let ledger = world.open();
+    live(&ledger, shop::later());
+    drop(ledger);
+    assert!(Ledger::doctor(&world.path()).unwrap().healthy());
+    let conn = world.hands();
+    conn.execute_batch(
+        "pragma foreign_keys = off; delete from list_members; delete from lists where id = 'l_81'",
+    )
+    .unwrap();
+    insta::assert_snapshot!(look(&world), @r"
+    List: change `31`: segment `staff` cites list `l_81`, which is not there
+    opens at 51
+    ");
+}
+
+#[test]
 fn a_wrong_snapshot_is_named_even_if_it_looks_right() {
     let place = Place::new();
     let ledger = place.open();

@@ -3,6 +3,7 @@
 
 pub mod shop;
 pub mod storm;
+pub mod world;
 
 use std::path::PathBuf;
 

@@ -172,6 +172,20 @@ pub fn gated(
     edit
 }
 
+/// Other variants of a flag: keys and text.
+pub fn variants(flag: &str, variants: &[(&str, &str)]) -> Json {
+    let variants: Vec<Json> =
+        variants.iter().map(|(key, value)| json!({"key": key, "value": value})).collect();
+    json!({"edit": "flag_variants_replaced", "flag": flag, "variants": variants})
+}
+
+/// The same thing, archived.
+pub fn archived(mut edit: Json) -> Json {
+    let what = edit["edit"].as_str().unwrap_or_default().trim_end_matches("_saved").to_owned();
+    edit[what]["archived"] = json!(true);
+    edit
+}
+
 /// An environment as it would be saved, with a bucketing.
 pub fn saved(key: &str, production: bool, bucketing: &str) -> Json {
     json!({"edit": "environment_saved",
@@ -248,4 +262,64 @@ pub fn history() -> Vec<Proposed> {
         edit(archive("theme", true)),
     ]);
     history
+}
+
+/// What happens in the shop later, when it has segments, layers and holdouts: every edit that came with
+/// them.
+pub fn later() -> Vec<Proposed> {
+    let list = |id: &str, ids: &[&str]| {
+        (ListId(id.to_owned()), ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>())
+    };
+    let mut staff = segment("staff", "staff", [Some("l_80"), Some("l_81")]);
+    staff["segment"]["description"] = json!("whoever works here");
+    let mut staff = edit(staff);
+    staff.lists = vec![list("l_80", &["ada"]), list("l_81", &["eve", "mallory"])];
+    let mut near = segment("near", "pro", [None, None]);
+    near["segment"]["unit"] = json!("account");
+    near["segment"]["when"] = json!([
+        [{"attribute": "ip", "op": "in_network", "values": ["10.0.0.0/8", "2001:db8::/32"]},
+         {"attribute": "email", "op": "matches", "values": ["@example\\.(com|org)$"]}],
+        [{"attribute": "joined", "op": "before", "values": ["2026-01-01"]},
+         {"attribute": "roles", "op": "set_contains_any", "values": ["admin", "owner"]},
+         {"attribute": "app", "op": "version_caret", "values": ["2.1.0"]}]]);
+    let mut gated = gated(
+        "checkout",
+        "production",
+        Some(("banner", &["control", "treatment"])),
+        Some("staff"),
+        &served(split(500, 500)),
+    );
+    gated["setting"]["rules"][0]["when"] = json!([[{"segment": "staff"}, {"segment": "near", "not": true}], [{"attribute": "plan", "op": "is", "values": ["pro"]}]]);
+    let mut born = flag("prices", &["production", "staging"], &variant("off"));
+    born["flag"]["team"] = json!("payments");
+    born["flag"]["layer"] = json!("first-page");
+    born["flag"]["schema"] = json!({"type": "string", "maxLength": 1});
+    let mut worded =
+        variants("prices", &[("off", "+"), ("control", "c"), ("treatment", "t"), ("third", "z")]);
+    worded["variants"][3]["description"] = json!("a third way");
+    let mut by = edit(team("checkout", Some("payments")));
+    by.by = Actor::Key { id: "k_9d02".to_owned() };
+    vec![
+        staff,
+        edit(near),
+        edit(layer("first-page", &[])),
+        edit(layered("banner", Some("first-page"))),
+        edit(layer("first-page", &[(0, 2_500, "banner")])),
+        edit(born),
+        edit(layer("first-page", &[(0, 2_500, "banner"), (5_000, 10_000, "prices")])),
+        edit(holdout("all-year", 200, everything())),
+        edit(holdout("payments", 500, team_flags("payments"))),
+        edit(holdout("banners", 1_000, these(&["banner", "checkout"]))),
+        by,
+        edit(gated),
+        edit(schema("prices", Some(json!({"enum": ["-", "+", "c", "t", "z"]})))),
+        edit(worded),
+        edit(saved("staging", false, "cbor")),
+        edit(layered("banner", None)),
+        edit(team("checkout", None)),
+        edit(schema("prices", None)),
+        edit(archived(holdout("banners", 1_000, these(&["banner", "checkout"])))),
+        edit(archive("prices", true)),
+        edit(archived(layer("first-page", &[(5_000, 10_000, "prices")]))),
+    ]
 }

@@ -2,11 +2,12 @@
 #![allow(dead_code, unreachable_pub)]
 
 use bellwether_ledger::{Proposed, State};
-use bellwether_model::{Edit, Revision, Serve};
+use bellwether_model::{Edit, Experiment, Json, ListId, Revision, RolloutState, Serve, prerequisite};
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::shop;
+use super::world::{answer, people};
 
 /// One proposal. Its `expect` is the state's revision of so many changes ago, or none.
 pub fn proposal() -> impl Strategy<Value = (Proposed, Option<u64>)> {
@@ -28,7 +29,7 @@ pub fn proposal() -> impl Strategy<Value = (Proposed, Option<u64>)> {
     ];
     let rollout = (0_u16..=5, 0_u16..=5, prop::option::of(metric.clone()), state)
         .prop_map(|(c, t, guard, state)| shop::rollout(c * 1_000, t * 1_000, guard, state));
-    let edit = prop_oneof![
+    let older = prop_oneof![
         1 => environment.clone().prop_map(|e| shop::environment(e, e == "production")),
         4 => (flag.clone(), default.clone()).prop_map(|(f, d)| shop::flag(f, &["production", "staging"], &d)),
         1 => (flag.clone(), default.clone()).prop_map(|(f, d)| shop::flag(f, &["production"], &d)),
@@ -45,25 +46,137 @@ pub fn proposal() -> impl Strategy<Value = (Proposed, Option<u64>)> {
         1 => experiment.clone().prop_map(shop::stop),
         1 => (experiment, variant).prop_map(|(x, v)| shop::ship(x, v)),
     ];
+    let edit = prop_oneof![1 => older, 1 => engine()];
     let why = prop_oneof![4 => Just("because"), 1 => Just(" ")];
     (edit, why, prop::option::weighted(0.3, 0_u64..4)).prop_map(|(edit, why, ago)| {
         let mut proposed = shop::edit(edit);
         proposed.why = why.to_owned();
+        proposed.lists = lists(&proposed.edit);
         (proposed, ago)
     })
 }
 
-/// The world in which something can happen at all, then the storm.
+/// A new list wherever one is cited: one that is there already is refused by the ledger.
+fn lists(edit: &Edit) -> Vec<(ListId, Vec<String>)> {
+    let Edit::SegmentSaved { segment } = edit else { return vec![] };
+    let mut lists: Vec<ListId> = segment.lists().cloned().collect();
+    lists.dedup();
+    lists.into_iter().map(|id| (id, vec!["ada".to_owned()])).collect()
+}
+
+/// An edit of what came with segments, layers and holdouts.
+fn engine() -> impl Strategy<Value = Json> {
+    let flag = prop::sample::select(vec!["a", "b", "c"]);
+    let environment = prop::sample::select(vec!["production", "staging"]);
+    let some_segment = prop::sample::select(vec!["s", "r"]);
+    let some_layer = prop::sample::select(vec!["l", "k"]);
+    let plan = prop::sample::select(vec!["p", "q"]);
+    let list = || prop::option::weighted(0.3, prop::sample::select(vec!["l0", "l1", "l2", "l3", "l4", "l5"]));
+    let rarely = || prop::bool::weighted(0.2);
+    let maybe_archived = |edit: Json, archived: bool| if archived { shop::archived(edit) } else { edit };
+    let segment = (some_segment.clone(), plan, list(), list(), rarely())
+        .prop_map(move |(s, p, i, x, gone)| maybe_archived(shop::segment(s, p, [i, x]), gone));
+    let tenths = prop::collection::vec(prop::sample::select(vec!["", "", "a", "a", "b", "c"]), 10);
+    let layer =
+        (some_layer.clone(), tenths, rarely(), rarely()).prop_map(move |(l, tenths, gone, salted)| {
+            let owned: Vec<(u16, u16, &str)> = (0..10)
+                .zip(tenths)
+                .filter(|(_, flag)| !flag.is_empty())
+                .map(|(n, flag)| (n * 1_000, n * 1_000 + 1_000, flag))
+                .collect();
+            let mut edit = shop::layer(l, &owned);
+            if salted {
+                edit["layer"]["salt"] = json!("another");
+            }
+            maybe_archived(edit, gone)
+        });
+    let covers = prop_oneof![
+        Just(shop::everything()),
+        prop::sample::select(vec!["us", "them"]).prop_map(shop::team_flags),
+        prop::sample::subsequence(vec!["a", "b", "c"], 0..=3).prop_map(|flags| shop::these(&flags)),
+    ];
+    let part = (0_u16..=10).prop_map(|n| match n {
+        0 => shop::layer("l", &[]),
+        n => shop::layer("l", &[(0, n * 1_000, "a")]),
+    });
+    let holdout = (prop::sample::select(vec!["h", "g"]), 0_u16..=4, covers, rarely()).prop_map(
+        move |(h, share, covers, gone)| maybe_archived(shop::holdout(h, share * 500, covers), gone),
+    );
+    let needs = (flag.clone(), prop::sample::subsequence(vec!["off", "control", "treatment"], 0..=3));
+    let shares = (0_u16..=5, 0_u16..=5).prop_map(|(c, t)| shop::served(shop::split(c * 1_000, t * 1_000)));
+    let gated = (
+        flag.clone(),
+        environment.clone(),
+        prop::option::weighted(0.6, needs),
+        prop::option::weighted(0.5, some_segment),
+        shares,
+    )
+        .prop_map(|(f, e, needs, asks, default)| {
+            let needs = needs.as_ref().map(|(flag, variants)| (*flag, variants.as_slice()));
+            shop::gated(f, e, needs, asks, &default)
+        });
+    let keys = prop::sample::subsequence(vec!["off", "control", "treatment", "extra"], 1..=4);
+    let variants =
+        (flag.clone(), keys, prop::sample::select(vec!["c", "t", "cc"])).prop_map(|(f, keys, value)| {
+            let of = |key: &str| if key == "control" { value } else { "t" };
+            shop::variants(f, &keys.iter().map(|key| (*key, of(key))).collect::<Vec<_>>())
+        });
+    let schema = prop::option::of(0_u64..=2).prop_map(|most| most.map(|most| json!({"maxLength": most})));
+    let bucketing = prop::sample::select(vec!["utf8", "cbor"]);
+    let team = prop::option::of(prop::sample::select(vec!["us", "them"]));
+    prop_oneof![
+        3 => segment,
+        2 => layer,
+        2 => part,
+        3 => holdout,
+        6 => gated,
+        2 => variants,
+        2 => (flag.clone(), prop::option::of(some_layer)).prop_map(|(f, l)| shop::layered(f, l)),
+        2 => (flag.clone(), team).prop_map(|(f, t)| shop::team(f, t)),
+        1 => (flag, schema).prop_map(|(f, s)| shop::schema(f, s)),
+        1 => (environment, bucketing).prop_map(|(e, b)| shop::saved(e, e == "production", b)),
+    ]
+}
+
+/// The world in which something can happen at all, then the storm. In half of them an experiment runs, on
+/// a flag that asks for a segment, is in a layer and needs another flag.
 pub fn storm(most: usize) -> impl Strategy<Value = Vec<(Proposed, Option<u64>)>> {
-    let world = [
+    let split = || shop::served(shop::split(1_000, 1_000));
+    let bare = vec![
         shop::environment("production", true),
         shop::environment("staging", false),
         shop::metric("m", "p"),
-        shop::flag("a", &["production", "staging"], &shop::served(shop::split(1_000, 1_000))),
+        shop::flag("a", &["production", "staging"], &split()),
         shop::experiment("x", "a", "production", "m"),
     ];
-    let world: Vec<_> = world.into_iter().map(|e| (shop::edit(e), None)).collect();
-    prop::collection::vec(proposal(), 0..most).prop_map(move |storm| [world.clone(), storm].concat())
+    let wide = shop::served(shop::split(5_000, 4_000));
+    let rich = vec![
+        shop::segment("s", "p", [None, Some("l9")]),
+        shop::flag("b", &["production", "staging"], &wide),
+        shop::layer("l", &[]),
+        shop::layered("a", Some("l")),
+        shop::layer("l", &[(0, 6_000, "a")]),
+        shop::holdout("h", 500, shop::these(&["a"])),
+        shop::gated("b", "production", None, Some("s"), &wide),
+        shop::gated(
+            "a",
+            "production",
+            Some(("b", &["control"])),
+            Some("s"),
+            &shop::served(shop::split(3_000, 3_000)),
+        ),
+        shop::start("x"),
+    ];
+    let rich: Vec<Json> = [bare.clone(), rich].concat();
+    let world = prop_oneof![Just(bare), Just(rich)].prop_map(|world| {
+        let proposed = |edit| {
+            let mut proposed = shop::edit(edit);
+            proposed.lists = lists(&proposed.edit);
+            (proposed, None)
+        };
+        world.into_iter().map(proposed).collect::<Vec<_>>()
+    });
+    (world, prop::collection::vec(proposal(), 0..most)).prop_map(|(world, storm)| [world, storm].concat())
 }
 
 /// Based on the state of some changes ago.
@@ -77,6 +190,24 @@ pub fn sound(state: &State) -> Result<(), TestCaseError> {
     for flag in state.flags.values() {
         prop_assert!(flag.check().is_ok(), "{:?}", flag);
         prop_assert!(flag.settings.keys().all(|e| state.environments.contains_key(e)));
+        if !flag.archived {
+            served(state, flag)?;
+        }
+        let most = flag.schema.as_ref().and_then(|schema| schema["maxLength"].as_u64());
+        let longest = flag.variants.iter().filter_map(|v| v.value.as_str().map(str::len)).max();
+        prop_assert!(most.is_none_or(|most| longest.unwrap_or(0) as u64 <= most), "{flag:?}");
+    }
+    for environment in state.environments.keys() {
+        let circle = prerequisite::check(environment, state.flags.values().map(|flag| &flag.value));
+        prop_assert!(circle.is_ok(), "{circle:?}");
+    }
+    for layer in state.layers.values() {
+        let mut end = 0;
+        for range in layer.ranges() {
+            prop_assert!(end <= range.from && range.from < range.to && range.to <= 10_000, "{layer:?}");
+            prop_assert_eq!(state.flags[&range.flag].layer.as_ref(), Some(&layer.key));
+            end = range.to;
+        }
     }
     for experiment in state.experiments.values().filter(|e| e.running()) {
         let flag = &state.flags[&experiment.flag];
@@ -91,16 +222,71 @@ pub fn sound(state: &State) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// What a live flag names is there, and not archived.
+fn served(state: &State, flag: &bellwether_model::Flag) -> Result<(), TestCaseError> {
+    for (environment, setting) in &flag.settings {
+        let asked = setting.rules.iter().flat_map(|rule| rule.when.iter().flatten());
+        for segment in asked.filter_map(|condition| condition.segment()) {
+            prop_assert!(!state.segments[segment].archived, "{} asks for {segment}", flag.key);
+        }
+        for needed in &setting.prerequisites {
+            let parent = &state.flags[&needed.flag];
+            prop_assert!(!parent.archived && parent.settings.contains_key(environment));
+            prop_assert!(needed.variants.iter().all(|v| parent.variant(v).is_some()), "{:?}", needed);
+        }
+    }
+    if let Some(layer) = flag.layer.as_ref().map(|layer| &state.layers[layer]) {
+        prop_assert!(!layer.archived && layer.unit == flag.unit, "{} is in {layer:?}", flag.key);
+    }
+    Ok(())
+}
+
+/// What protects customers may take people out of an experiment: the off switch and a halt.
+fn protects(edit: &Edit) -> bool {
+    match edit {
+        Edit::FlagToggled { .. } => true,
+        Edit::RolloutSet { rollout, .. } => matches!(rollout.state, RolloutState::Halted { .. }),
+        _ => false,
+    }
+}
+
+/// Whoever takes part in a running experiment takes part in it after the edit, with the same variant and
+/// the same value; salts and units stay for ever.
+fn taken(before: &State, after: &State, edit: &Edit) -> Result<(), TestCaseError> {
+    for (key, was) in &before.layers {
+        prop_assert_eq!(was.salt(), after.layers[key].salt());
+    }
+    for (key, was) in &before.holdouts {
+        let now = &after.holdouts[key];
+        prop_assert_eq!((&was.salt, was.unit), (&now.salt, now.unit));
+    }
+    for (key, x) in
+        before.experiments.iter().filter(|(key, e)| e.running() && after.experiments[*key].running())
+    {
+        let arm = |variant| x.plan.arms.iter().any(|arm| arm.variant == variant);
+        for who in people() {
+            let get = |state| answer(state, &x.environment, &x.flag, who);
+            let Some((variant, true)) = get(before) else { continue };
+            if !arm(variant.clone()) || protects(edit) {
+                continue;
+            }
+            let value = |state: &State| state.flags[&x.flag].variant(&variant).map(|v| v.value.clone());
+            prop_assert_eq!(get(after), Some((variant.clone(), true)), "{:?} in {}: {:?}", who, key, edit);
+            prop_assert_eq!(value(before), value(after));
+        }
+    }
+    Ok(())
+}
+
 /// While an experiment runs, nobody who is enrolled gets another variant but by a halt.
 pub fn kept(before: &State, after: &State, edit: &Edit) -> Result<(), TestCaseError> {
-    let division = |state: &State, x: &bellwether_model::Experiment| match &state.flags[&x.flag].settings
-        [&x.environment]
-        .default
-    {
-        Serve::Variant { .. } => None,
-        Serve::Split { split } => Some(split.clone()),
-        Serve::Rollout { rollout } => Some(rollout.split.clone()),
-    };
+    taken(before, after, edit)?;
+    let division =
+        |state: &State, x: &Experiment| match &state.flags[&x.flag].settings[&x.environment].default {
+            Serve::Variant { .. } => None,
+            Serve::Split { split } => Some(split.clone()),
+            Serve::Rollout { rollout } => Some(rollout.split.clone()),
+        };
     for (key, was) in before.experiments.iter().filter(|(_, e)| e.running()) {
         let now = &after.experiments[key];
         if now.running() {
