@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Json;
 use crate::experiment::Experiment;
-use crate::flag::{Environment, Flag, Setting};
+use crate::flag::{Environment, Flag, Setting, Variant};
 use crate::holdout::Holdout;
 use crate::id::{
     EnvironmentKey, ExperimentKey, FlagKey, HoldoutKey, LayerKey, MetricKey, Revision, SegmentKey, Team,
@@ -124,7 +124,7 @@ pub enum Edit {
         /// The team, or none.
         team: Option<Team>,
     },
-    /// The layer that a flag belongs to.
+    /// The layer that a flag belongs to. A flag that leaves a layer gives up its part of it.
     FlagLayerSet {
         /// Which.
         flag: FlagKey,
@@ -137,6 +137,13 @@ pub enum Edit {
         flag: FlagKey,
         /// The schema, or none.
         schema: Option<Json>,
+    },
+    /// The variants of a flag: values and descriptions, and which there are. The kind stays.
+    FlagVariantsReplaced {
+        /// Which.
+        flag: FlagKey,
+        /// All of them, in order.
+        variants: Vec<Variant>,
     },
     /// Prerequisites, targets, rules, default and the off variant in one environment. `on` is kept as it
     /// is.
@@ -239,6 +246,7 @@ impl Edit {
             | Self::FlagTeamSet { flag, .. }
             | Self::FlagLayerSet { flag, .. }
             | Self::FlagSchemaSet { flag, .. }
+            | Self::FlagVariantsReplaced { flag, .. }
             | Self::RolloutSet { flag, .. } => Subject::Flag(flag.clone()),
             Self::SegmentSaved { segment } => Subject::Segment(segment.key.clone()),
             Self::LayerSaved { layer } => Subject::Layer(layer.key.clone()),
