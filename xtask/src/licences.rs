@@ -6,6 +6,7 @@ use crate::house::House;
 /// Licences that we accept. None of them asks anything of those who use Bellwether over a network.
 const ACCEPTED: &[&str] = &[
     "MIT",
+    "MIT-0",
     "Apache-2.0",
     "BSD-2-Clause",
     "BSD-3-Clause",
