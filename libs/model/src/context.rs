@@ -114,7 +114,7 @@ impl Group {
         const ONES: u64 = u64::from_le_bytes([1; 8]);
         // A byte is zero where the tags are the same. Taking one from it borrows, which sets its top bit;
         // that of a byte above may be set as well, so each that is set is looked at.
-        let differing = self.tags ^ (print >> 56) * ONES;
+        let differing = self.tags ^ ((print >> 56) * ONES);
         let mut same = differing.wrapping_sub(ONES) & !differing & (ONES << 7);
         while same != 0 {
             let at = same.trailing_zeros() as usize / 8;
