@@ -185,10 +185,13 @@ export function TargetingForm({ flag, environment, draft, rollout, refused, onCh
   );
 }
 
+/** A rule that is dragged, and over which half of which rule it is. */
+type Drag = { from: number; over: number | null; after: boolean };
+
 /** Rules change places by mouse and by keyboard; the keyboard stays with the rule that it moves. */
 function useOrder(draft: Draft, onChange: (rules: Draft["rules"]) => void) {
-  const [dragged, setDragged] = useState<number | null>(null);
-  const [over, setOver] = useState<{ at: number; after: boolean } | null>(null);
+  const drag = useRef<Drag | null>(null);
+  const [drawn, setDrawn] = useState<Drag | null>(null);
   const [said, setSaid] = useState("");
   const follow = useRef<{ rule: number; selector: string } | null>(null);
   useEffect(() => {
@@ -215,29 +218,32 @@ function useOrder(draft: Draft, onChange: (rules: Draft["rules"]) => void) {
     onChange(moved(draft.rules, from, to));
     setSaid(`Rule ${from + 1} is now rule ${to + 1} of ${draft.rules.length}`);
   };
-  const clear = () => {
-    setDragged(null);
-    setOver(null);
+  // What the events of one drag say to one another stands in a ref: they may come faster than the page is drawn.
+  const show = (to: Drag | null) => {
+    drag.current = to;
+    setDrawn(to);
   };
   return {
     said,
     move,
     drop: (i: number): "before" | "after" | undefined =>
-      dragged !== null && over?.at === i && dragged !== i ? (over.after ? "after" : "before") : undefined,
+      drawn?.over === i && drawn.from !== i ? (drawn.after ? "after" : "before") : undefined,
     drag: (what: "start" | "end" | "drop", i: number) => {
-      if (what === "start") return setDragged(i);
-      if (what === "drop" && dragged !== null && over) {
-        const slot = over.at + (over.after ? 1 : 0);
-        move(dragged, slot > dragged ? slot - 1 : slot);
+      const now = drag.current;
+      if (what === "start") return show({ from: i, over: null, after: false });
+      if (what === "drop" && now && now.over !== null) {
+        const slot = now.over + (now.after ? 1 : 0);
+        move(now.from, slot > now.from ? slot - 1 : slot);
       }
-      clear();
+      show(null);
     },
     over: (event: React.DragEvent, i: number) => {
-      if (dragged === null) return;
+      const now = drag.current;
+      if (now === null) return;
       event.preventDefault();
       const box = event.currentTarget.getBoundingClientRect();
       const after = event.clientY > box.top + box.height / 2;
-      if (over?.at !== i || over.after !== after) setOver({ at: i, after });
+      if (now.over !== i || now.after !== after) show({ ...now, over: i, after });
     },
   };
 }
