@@ -153,7 +153,7 @@ impl Subject {
 }
 
 /// How long this thread has run, in nanoseconds.
-fn processor_time() -> f64 {
+pub(crate) fn processor_time() -> f64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
 }

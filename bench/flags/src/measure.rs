@@ -1,10 +1,11 @@
 //! Bench of flags: many short rounds in which every engine has its turn, so that what else the
 //! machine does hits all of them alike. Time is the processor's, so that a turn in which the
-//! scheduler runs something else does not count it.
+//! scheduler runs something else does not count it. Before and after each turn a fixed piece of work
+//! tells whether the core was this program's own, or shared with a neighbour in the same silicon.
 
 use std::time::{Duration, Instant};
 
-use crate::engine::Subject;
+use crate::engine::{Subject, processor_time};
 use crate::scenario::Random;
 use crate::statistics::Spread;
 
@@ -13,6 +14,8 @@ pub(crate) struct Measured<'s> {
     pub(crate) subject: &'s Subject,
     /// Nanoseconds of one evaluation.
     pub(crate) time: Spread,
+    /// The same in those turns in which the core was quiet, and how many these are.
+    pub(crate) quiet: (Spread, usize),
     /// How many rounds it took part in.
     pub(crate) rounds: usize,
     /// Round by round; `NaN` where it sat out.
@@ -28,6 +31,7 @@ const BUDGET: f64 = 8e9;
 pub(crate) fn rounds(subjects: &[Subject], rounds: usize) -> Vec<Measured<'_>> {
     let turns: Vec<Turn> = subjects.iter().map(|subject| Turn::of(subject, rounds)).collect();
     let mut times: Vec<Vec<f64>> = vec![vec![f64::NAN; rounds]; subjects.len()];
+    let mut probes: Vec<Vec<f64>> = times.clone();
     let (mut random, mut order) = (Random(1), (0..subjects.len()).collect::<Vec<_>>());
     for round in 0..rounds {
         // Nobody always comes after the same other.
@@ -40,17 +44,42 @@ pub(crate) fn rounds(subjects: &[Subject], rounds: usize) -> Vec<Measured<'_>> {
                 continue;
             }
             subject.run(turn.start(round), turn.warm);
+            let before = probe();
             let time = subject.timed(turn.start(round + 1), turn.people);
-            if let Some(slot) = times.get_mut(who).and_then(|t| t.get_mut(round)) {
-                *slot = time;
+            let probed = before.max(probe());
+            for (all, value) in [(&mut times, time), (&mut probes, probed)] {
+                if let Some(slot) = all.get_mut(who).and_then(|t| t.get_mut(round)) {
+                    *slot = value;
+                }
             }
         }
     }
-    let measured = subjects.iter().zip(times).map(|(subject, by_round)| {
+    let best = probes.iter().flatten().copied().fold(f64::INFINITY, f64::min);
+    let measured = subjects.iter().zip(times).zip(probes).map(|((subject, by_round), probes)| {
         let taken: Vec<f64> = by_round.iter().copied().filter(|t| !t.is_nan()).collect();
-        Measured { subject, rounds: taken.len(), time: Spread::of(taken), by_round }
+        let quiet = by_round.iter().zip(&probes).filter(|(_, probe)| **probe <= best * QUIET);
+        let quiet: Vec<f64> = quiet.map(|(time, _)| *time).collect();
+        let quiet = (Spread::of(quiet.clone()), quiet.len());
+        Measured { subject, quiet, rounds: taken.len(), time: Spread::of(taken), by_round }
     });
     measured.collect()
+}
+
+/// A core is quiet while the probe takes at most this many times as long as at its best. With a busy
+/// neighbour it takes nearly twice as long.
+const QUIET: f64 = 1.1;
+
+/// How long a fixed piece of work takes that keeps all units of a core busy and touches no memory.
+fn probe() -> f64 {
+    let mut lanes = [1_u64, 2, 3, 4, 5, 6];
+    let began = processor_time();
+    for _ in 0..3_000 {
+        for lane in &mut lanes {
+            *lane = lane.rotate_left(5) ^ 0x9e37_79b9;
+        }
+        lanes = std::hint::black_box(lanes);
+    }
+    processor_time() - began
 }
 
 /// How an engine takes part.

@@ -19,13 +19,18 @@ const END: &str = "<!-- flags: end -->\n";
 pub(crate) fn section(scenario: &Scenario, measured: &[Measured<'_>]) -> String {
     let mut out = format!("### ({}) {}\n\n", scenario.name, scenario.title);
     out.push_str(
-        "| engine | version | ns, median | 10 % – 90 % | × ours | allocations | answers checked |\n",
+        "| engine | version | ns, quiet core | × ours | ns, all turns | 10 % – 90 % | allocations | answers checked |\n",
     );
-    out.push_str("|---|---|---:|---:|---:|---:|---:|\n");
+    out.push_str("|---|---|---:|---:|---:|---:|---:|---:|\n");
     let ours = measured.iter().find(|m| m.subject.name == OURS);
     for m in measured {
         let s = m.subject;
-        let times = ours.map_or(String::new(), |ours| number(m.time.median / ours.time.median));
+        let (quiet, times) = match (m.quiet, ours.map(|ours| ours.quiet)) {
+            ((quiet, many), Some((ours, _))) if many >= FEWEST => {
+                (format!("{} ({many})", number(quiet.median)), number(quiet.median / ours.median))
+            }
+            _ => Default::default(),
+        };
         let per = |n: u64| number(n as f64 / s.counted as f64);
         let (allocations, checked) = match s.checked {
             0 => (String::new(), String::new()),
@@ -46,7 +51,7 @@ pub(crate) fn section(scenario: &Scenario, measured: &[Measured<'_>]) -> String 
         };
         let _ = writeln!(
             out,
-            "| {} | {version} | {} | {} – {}{few} | {times} | {allocations} | {checked} |",
+            "| {} | {version} | {quiet} | {times} | {} | {} – {}{few} | {allocations} | {checked} |",
             s.name,
             number(m.time.median),
             number(m.time.low),
@@ -61,25 +66,33 @@ pub(crate) fn section(scenario: &Scenario, measured: &[Measured<'_>]) -> String 
 
 /// Ours against the fastest peer, round by round, and whether that is what we promise.
 fn comparison(scenario: &Scenario, ours: &Measured<'_>, measured: &[Measured<'_>]) -> String {
+    let (ours_quiet, turns) = ours.quiet;
     let peers = measured.iter().filter(|m| m.subject.name != OURS && m.subject.checked > 0);
-    let Some(peer) = peers.min_by(|a, b| a.time.median.total_cmp(&b.time.median)) else {
-        return String::new();
+    let peers = peers.filter(|m| m.quiet.1 >= FEWEST && turns >= FEWEST);
+    let Some(peer) = peers.min_by(|a, b| a.quiet.0.median.total_cmp(&b.quiet.0.median)) else {
+        return "The core was never quiet for long enough to say more.".into();
     };
+    let peer_quiet = peer.quiet.0;
     let pairs = peer.by_round.iter().zip(&ours.by_round).map(|(peer, ours)| peer / ours);
     let times = Spread::of(pairs.filter(|r| !r.is_nan()).collect());
+    let quiet_times = peer_quiet.median / ours_quiet.median;
     let mut out = format!(
-        "The fastest peer, {}, takes {:.2} times as long as ours (10 % – 90 % of rounds: {:.2} – {:.2}).",
+        "The fastest peer, {}, takes {quiet_times:.2} times as long as ours on a quiet core; over all rounds, \
+         whoever else worked, {:.2} times (10 % – 90 %: {:.2} – {:.2}).",
         peer.subject.name, times.median, times.low, times.high
     );
     let met = |met| if met { "met" } else { "**not met**" };
     if let Some(aim) = scenario.aim.times {
-        let _ = write!(out, " Aim: at least {aim} times, {}.", met(times.median >= aim));
+        let _ = write!(out, " Aim: at least {aim} times, {}.", met(quiet_times >= aim));
     }
     if let Some(aim) = scenario.aim.nanoseconds {
-        let _ = write!(out, " Aim: at most {aim} ns, {}.", met(ours.time.median <= aim));
+        let _ = write!(out, " Aim: at most {aim} ns, {}.", met(ours_quiet.median <= aim));
     }
     out
 }
+
+/// A median of fewer turns is none.
+const FEWEST: usize = 10;
 
 /// Three digits are enough.
 fn number(n: f64) -> String {

@@ -82,7 +82,38 @@ pub(crate) struct Attributes {
     pub(crate) email: String,
     pub(crate) platform: &'static str,
     pub(crate) seats: u32,
+    /// What no rule asks for.
+    pub(crate) others: Vec<(&'static str, String)>,
 }
+
+/// Names of what applications send besides. In a sorted map they stand before, between and behind those
+/// that rules ask for.
+const OTHERS: [&str; 24] = [
+    "accountId",
+    "ageGroup",
+    "appBuild",
+    "browser",
+    "campaign",
+    "city",
+    "currency",
+    "device",
+    "firstSeen",
+    "language",
+    "lastSeen",
+    "locale",
+    "model",
+    "network",
+    "orders",
+    "organization",
+    "os",
+    "osVersion",
+    "referrer",
+    "region",
+    "role",
+    "screen",
+    "timeZone",
+    "userAgent",
+];
 
 impl Rule {
     /// Whether the clauses pick this person; what is left is the half.
@@ -105,7 +136,7 @@ fn above_two(version: &str) -> bool {
 
 impl Scenario {
     /// In the order of the report.
-    pub(crate) const NAMES: [&'static str; 6] = ["a", "b", "b-near", "b-mixed", "c", "d"];
+    pub(crate) const NAMES: [&'static str; 7] = ["a", "b", "b-near", "b-mixed", "b-wide", "c", "d"];
 
     /// One of them.
     pub(crate) fn named(name: &'static str) -> Result<Self, Failure> {
@@ -146,6 +177,20 @@ impl Scenario {
                 people: people(1 << 10, |_| true),
                 order,
             },
+            "b-wide" => {
+                let mut people = people(1 << 10, |person| Rule::HalfOf(NORDIC).picks(person));
+                for attributes in people.iter_mut().filter_map(|person| person.attributes.as_mut()) {
+                    attributes.others = OTHERS.iter().zip(0..).map(|(name, n)| (*name, id(n))).collect();
+                }
+                Self {
+                    name,
+                    title: "the same with 1,024 contexts of 30 attributes, which are more than two megabytes",
+                    aim: Aim { nanoseconds: None, times: Some(5.0) },
+                    rules: plain(flag(Rule::HalfOf(NORDIC))),
+                    people,
+                    order,
+                }
+            }
             "c" => Self {
                 name,
                 title: "1,000 flags for one context, every other one with three clauses",
@@ -216,8 +261,9 @@ fn people(count: usize, takes: impl Fn(&Person) -> bool) -> Vec<Person> {
         let id = id(n);
         let email = format!("{id}@example.com");
         let seats = 1 + random.below(500);
-        let person =
-            Person { id, attributes: Some(Attributes { country, plan, version, email, platform, seats }) };
+        let others = Vec::new();
+        let attributes = Attributes { country, plan, version, email, platform, seats, others };
+        let person = Person { id, attributes: Some(attributes) };
         if takes(&person) {
             all.push(person);
         }

@@ -1,19 +1,19 @@
 //! Bench of flags: our engine, `libs/flags`.
 //!
 //! The whole evaluation is asked for: variant, value, reason and whether the unit is enrolled. The
-//! engine has no segments yet: a million ids are a list of individual targets.
+//! million ids are the list of those whom a segment includes.
 
 use std::sync::Arc;
 
-use bellwether_flags::{Evaluation, Ruleset};
-use bellwether_model::{Context, Flag, Revision};
+use bellwether_flags::{Evaluation, Ids, Ruleset, Source};
+use bellwether_model::{Context, Environment, Flag, ListId, Revision, Segment};
 use serde_json::{Map, Value, json};
 
 use crate::Failure;
 use crate::engine::Engine;
 use crate::scenario::{FlagSpec, Person, Rule, Rules};
 
-pub(super) struct Bellwether(Ruleset);
+pub(crate) struct Bellwether(Ruleset);
 
 impl Engine for Bellwether {
     const NAME: &'static str = super::OURS;
@@ -24,9 +24,14 @@ impl Engine for Bellwether {
     fn build(rules: &Rules) -> Result<Self, Failure> {
         let flags = rules.flags.iter().map(|spec| serde_json::from_value(flag(spec)));
         let flags = flags.collect::<Result<Vec<Flag>, _>>()?;
-        let members: Arc<[String]> = rules.members.clone().into();
-        let environment = "production".parse()?;
-        Ok(Self(Ruleset::compile(&environment, Revision(1), &flags, &|_| members.clone())?))
+        let environment: Environment =
+            serde_json::from_value(json!({"key": "production", "name": "Production"}))?;
+        let members: Segment =
+            serde_json::from_value(json!({"key": "members", "created": 0, "included": "members"}))?;
+        let ids = Arc::new(Ids::new(&rules.members));
+        let lists = |_: &ListId| ids.clone();
+        let source = Source { segments: vec![&members], lists: &lists, ..Source::of_flags(&flags) };
+        Ok(Self(Ruleset::compile(&environment, Revision(1), source)?))
     }
 
     fn context(&self, person: &Person) -> Result<Context, Failure> {
@@ -38,6 +43,7 @@ impl Engine for Bellwether {
             attributes.insert("email".into(), a.email.as_str().into());
             attributes.insert("platform".into(), a.platform.into());
             attributes.insert("seats".into(), a.seats.into());
+            attributes.extend(a.others.iter().map(|(name, value)| ((*name).into(), value.as_str().into())));
         }
         Ok(Context::new(Some(&person.id), attributes))
     }
@@ -62,22 +68,24 @@ fn flag(spec: &FlagSpec) -> Value {
         {"from": 0, "to": 5_000, "variant": "on"}, {"from": 5_000, "to": 10_000, "variant": "off"}]}});
     let off = json!({"serve": "variant", "variant": "off"});
     let clause = |attribute, op, values: &[&str]| json!({"attribute": attribute, "op": op, "values": values});
-    let (targets, rules, default) = match spec.rule {
-        Rule::Half => (json!([]), json!([]), half),
+    let (rules, default) = match spec.rule {
+        Rule::Half => (json!([]), half),
         Rule::HalfOf(countries) => {
             let clauses = json!([
                 clause("country", "is", &countries),
                 clause("plan", "is", &["pro"]),
                 clause("version", "version_greater", &["2.0.0"]),
             ]);
-            (json!([]), json!([{"when": [clauses], "serve": half}]), off)
+            (json!([{"when": [clauses], "serve": half}]), off)
         }
-        Rule::Members => (json!([{"variant": "on", "list": "members"}]), json!([]), off),
+        Rule::Members => {
+            let serve = json!({"serve": "variant", "variant": "on"});
+            (json!([{"when": [[{"segment": "members"}]], "serve": serve}]), off)
+        }
     };
     json!({
         "key": spec.key, "kind": "boolean", "created": 0,
         "variants": [{"key": "on", "value": true}, {"key": "off", "value": false}],
-        "settings": {"production":
-            {"on": true, "off": "off", "targets": targets, "rules": rules, "default": default}},
+        "settings": {"production": {"on": true, "off": "off", "rules": rules, "default": default}},
     })
 }

@@ -49,6 +49,9 @@ impl Engine for Eppo {
             set("email", a.email.as_str().into());
             set("platform", a.platform.into());
             set("seats", f64::from(a.seats).into());
+            for (name, value) in &a.others {
+                set(name, value.as_str().into());
+            }
         }
         Ok((person.id.as_str().into(), Arc::new(attributes)))
     }

@@ -45,6 +45,9 @@ impl Engine for Flagd {
                 .with_custom_field("email", a.email.as_str())
                 .with_custom_field("platform", a.platform)
                 .with_custom_field("seats", i64::from(a.seats));
+            for (name, value) in &a.others {
+                context = context.with_custom_field(*name, value.as_str());
+            }
         }
         Ok(context)
     }

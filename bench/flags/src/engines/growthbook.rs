@@ -41,6 +41,9 @@ impl Engine for Growthbook {
         if let Some(a) = &person.attributes {
             attributes = json!({"id": person.id, "country": a.country, "plan": a.plan, "version": a.version,
                 "email": a.email, "platform": a.platform, "seats": a.seats});
+            for (name, value) in &a.others {
+                attributes[*name] = value.as_str().into();
+            }
         }
         let attributes = GrowthBookAttribute::from(attributes).map_err(|e| format!("{e:?}"))?;
         Ok(Some(attributes))

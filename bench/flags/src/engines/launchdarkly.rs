@@ -59,6 +59,9 @@ impl<const SEGMENT: bool> Engine for LaunchDarkly<SEGMENT> {
             builder.set_string("country", a.country).set_string("plan", a.plan);
             builder.set_string("version", a.version.as_str()).set_string("email", a.email.as_str());
             builder.set_string("platform", a.platform).set_float("seats", f64::from(a.seats));
+            for (name, value) in &a.others {
+                builder.set_string(name, value.as_str());
+            }
         }
         Ok(builder.build()?)
     }

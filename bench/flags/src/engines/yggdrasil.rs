@@ -36,15 +36,15 @@ impl Engine for Yggdrasil {
     fn context(&self, person: &Person) -> Result<Context, Failure> {
         let properties = person.attributes.as_ref().map(|a| {
             let named = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-            [
+            let asked = [
                 named("country", a.country),
                 named("plan", a.plan),
                 named("version", &a.version),
                 named("email", &a.email),
                 named("platform", a.platform),
                 named("seats", &a.seats.to_string()),
-            ]
-            .into()
+            ];
+            asked.into_iter().chain(a.others.iter().map(|(name, value)| named(name, value))).collect()
         });
         Ok(Context { user_id: Some(person.id.clone()), properties, ..Context::default() })
     }
