@@ -60,7 +60,10 @@ pub fn export(ruleset: &Ruleset) -> Export {
             Err(reason) => left_out.push((flag.key.clone(), reason)),
         }
     }
-    let envelope = json!({"flags": {}, "metadata": {"flagSetId": ruleset.environment()}});
+    // Without a `scope` the Node provider gives its selector as one with every answer, and the selector may be
+    // a key.
+    let environment = ruleset.environment();
+    let envelope = json!({"flags": {}, "metadata": {"flagSetId": environment, "scope": environment}});
     let mut total = envelope.to_string().len() + said.iter().map(|(.., bytes)| bytes).sum::<usize>();
     // The largest go first: they are fewest.
     while total > LARGEST {
