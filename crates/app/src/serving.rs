@@ -253,6 +253,24 @@ impl App {
         self.targets(&id)
     }
 
+    /// The ids of a list that Amplitude's SDKs load by themselves, because the rules of the environment cite it
+    /// and are too short to hold it.
+    ///
+    /// # Errors
+    /// `not_found` when the rules served now do not cite it so.
+    pub fn cohort(&self, environment: &EnvironmentKey, list: &str) -> Result<Arc<[String]>, AppError> {
+        let served = self.served(environment)?;
+        let Some(id) = served.cohorts.get(&ListId(list.to_owned())) else {
+            let list: String = list.chars().take(60).collect();
+            return Err(AppError::not_found(
+                "cohort",
+                list,
+                "load the flags again: they name other cohorts now",
+            ));
+        };
+        Ok(self.ledger.list(id)?)
+    }
+
     /// One flag for one context; `None` when the environment has no such flag. What was answered is
     /// recorded as `track` says, later and without delaying the answer.
     ///

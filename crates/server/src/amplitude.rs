@@ -1,13 +1,14 @@
 //! Server: Amplitude Experiment's endpoints, for its remote, local and streaming SDKs.
 
 use axum::Router;
-use axum::extract::{RawQuery, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use bellwether_app::{AppError, Track};
+use bellwether_app::{AppError, Refusal, Track};
+use serde::Serialize;
 use serde_json::{Map, Value};
 use tower_http::cors::{AllowHeaders, AllowMethods, Any, CorsLayer};
 
@@ -25,6 +26,7 @@ pub(crate) fn routes() -> Router<House> {
         .route("/sdk/v2/vardata", get(vardata).post(vardata))
         .route("/sdk/v2/flags", get(flags))
         .route("/sdk/stream/v1/flags", get(flag_stream))
+        .route("/sdk/v1/cohort/{id}", get(cohort))
         .route("/status", get(|| async { "OK" }))
         // Inside of `cors`, which answers `OPTIONS`.
         .method_not_allowed_fallback(wrong_method)
@@ -123,4 +125,93 @@ async fn flag_stream(State(house): State<House>, headers: HeaderMap) -> Result<R
     Ok(stream::events(&house, grant.environment, key.actor, None, KEEP_ALIVE, move |served| {
         format!("data: {}\n\n", if rules { &served.amplitude } else { "[]" })
     }))
+}
+
+/// A list of ids in Amplitude's words.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Cohort<'a> {
+    cohort_id: &'a str,
+    /// The SDKs' word for users, who have no groups.
+    group_type: &'static str,
+    group_type_id: u8,
+    last_computed: i64,
+    last_modified: i64,
+    size: usize,
+    member_ids: &'a [String],
+}
+
+/// When every cohort was written, as far as SDKs can tell: a list never changes under its id, so whoever
+/// has a cohort has all of it.
+const WRITTEN: i64 = 1;
+
+/// What `Authorization: Basic` carries: SDKs send a pair of keys for cohorts, and the second is the secret.
+fn basic(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, encoded) = value.split_once(' ')?;
+    let pair =
+        String::from_utf8(decode(encoded.trim()).filter(|_| scheme.eq_ignore_ascii_case("basic"))?).ok()?;
+    pair.split_once(':').map(|(_, secret)| secret.to_owned())
+}
+
+async fn cohort(
+    State(house): State<House>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let (_, grant) = auth::sdk_or(&house, &headers, basic(&headers).as_deref()).await?;
+    if !grant.rules {
+        return Err(AppError::new(
+            Refusal::Forbidden,
+            "forbidden",
+            "a `client` key gets answers and no lists of users",
+            "set the `server` key of this environment as the secret key of the SDK's cohorts",
+        )
+        .into());
+    }
+    let query = api::pairs(query.as_deref().unwrap_or_default())?;
+    let sent = |name: &str| query.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
+    let number = |name: &str| match sent(name).map(|text| (text, text.parse::<u64>())) {
+        None => Ok(None),
+        Some((_, Ok(number))) => Ok(Some(number)),
+        Some((text, Err(_))) => {
+            let text: String = text.chars().take(60).collect();
+            Err(AppError::bad_input(format!("`{name}` is `{text}`, not a whole number"), "send a number"))
+        }
+    };
+    let (most, known) = (number("maxCohortSize")?, number("lastModified")?);
+    // As few at once as there are threads for parsing: a million ids take 30 MB.
+    let text = house
+        .parsing(move |house| {
+            let members = house.app.cohort(&grant.environment, &id)?;
+            if known.is_some() {
+                return Ok(None);
+            }
+            let size = members.len();
+            if most.is_some_and(|most| most < size as u64) {
+                return Err(AppError::new(
+                    Refusal::TooLarge,
+                    "too_large",
+                    format!("the cohort has {size} members"),
+                    format!("set `maxCohortSize` of the SDK's cohorts to {size} or more"),
+                ));
+            }
+            let cohort = Cohort {
+                cohort_id: &id,
+                group_type: "User",
+                group_type_id: 0,
+                last_computed: WRITTEN,
+                last_modified: WRITTEN,
+                size,
+                member_ids: &members,
+            };
+            let text = serde_json::to_vec(&cohort).map_err(|e| AppError::internal("write a cohort", e))?;
+            Ok(Some(text))
+        })
+        .await?;
+    Ok(match text {
+        None => StatusCode::NO_CONTENT.into_response(),
+        Some(text) => (StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], text).into_response(),
+    })
 }

@@ -80,8 +80,17 @@ async fn key(house: &House, secret: &str) -> Result<Grant, AppError> {
 /// An SDK's key, and which environment it opens: `Authorization: Bearer`, `Authorization: Api-Key` or
 /// `X-API-Key`.
 pub(crate) async fn sdk(house: &House, headers: &HeaderMap) -> Result<(Grant, SdkGrant), AppError> {
+    sdk_or(house, headers, None).await
+}
+
+/// The same, where the protocol has another place for a key, too.
+pub(crate) async fn sdk_or(
+    house: &House,
+    headers: &HeaderMap,
+    elsewhere: Option<&str>,
+) -> Result<(Grant, SdkGrant), AppError> {
     let secret = bearer(headers).or_else(|| headers.get("x-api-key").and_then(|v| v.to_str().ok()));
-    let Some(secret) = secret else {
+    let Some(secret) = secret.or(elsewhere) else {
         return Err(AppError::new(
             Refusal::Unauthenticated,
             "unauthenticated",

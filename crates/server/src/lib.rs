@@ -13,12 +13,14 @@ mod clock;
 mod committer;
 mod events;
 mod house;
+mod http2;
 mod listen;
 mod ofrep;
 mod page;
 mod problem;
 mod rules;
 mod stream;
+mod sync;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -65,7 +67,7 @@ pub async fn serve_within(
 ) -> std::io::Result<()> {
     let house = House::open(app, bell, clock, &limits);
     let maintenance = tokio::spawn(house::maintain(house.clone()));
-    let connections = listen::accept(listener, router(house.clone()), &limits, stop).await;
+    let connections = listen::accept(listener, router(house.clone()), &limits, house.closing(), stop).await;
     // Streams never end by themselves: tell them.
     house.close();
     // A client that sends nothing and hangs on shall not keep the rest from being made durable.
@@ -84,6 +86,7 @@ fn router(house: House) -> Router {
         .merge(amplitude::routes())
         .merge(events::routes())
         .merge(rules::routes())
+        .merge(sync::routes())
         .fallback(page::page)
         .layer(CatchPanicLayer::custom(problem::panicked))
         .layer(axum::middleware::from_fn(problem::request_id))

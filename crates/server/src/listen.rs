@@ -14,16 +14,20 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt;
 
 use crate::body::Room;
+use crate::http2::{self, Http2};
 
 /// How much a server takes at once, and how long it waits for it.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// Connections at once. Whoever comes past it waits in the system's queue until another goes.
     pub connections: usize,
+    /// Requests at once over all connections of HTTP/2, which carry many each: streams of flagd's providers.
+    /// Whoever comes past it is told so at once.
+    pub streams: usize,
     /// How long a connection may take until the headers of its next request are there. This is also how
     /// long one may be idle between two requests.
     pub header_time: Duration,
@@ -41,6 +45,7 @@ impl Default for Limits {
         Self {
             // A stream for each of 10,000 clients, and as many requests beside them.
             connections: 20_000,
+            streams: 20_000,
             // Proxies let an idle connection go after a minute, and must be the first to: who sends a request
             // into a connection that is being closed sees it fail.
             header_time: Duration::from_secs(75),
@@ -87,32 +92,50 @@ fn places(wanted: usize) -> usize {
     wanted
 }
 
-/// Takes connections until `stop` is done. What is returned ends those that are left.
+/// Takes connections until `stop` is done. What is returned ends those that are left; those that have said
+/// nothing yet end when `closing` is true.
 pub(crate) async fn accept(
     listener: TcpListener,
     router: Router,
     limits: &Limits,
+    closing: watch::Receiver<bool>,
     stop: impl Future<Output = ()>,
 ) -> GracefulShutdown {
     let connections = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(places(limits.connections)));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits.header_time);
+    let http2 = Http2::new(router.clone(), limits);
     let taking = async {
         // The place comes first: past the bound nobody is taken whom nobody would serve.
         while let Ok(place) = Arc::clone(&places).acquire_owned().await {
             let (stream, peer) = next(&listener).await;
-            let router = router.clone();
-            let service = service_fn(move |mut request: Request<Incoming>| {
-                request.extensions_mut().insert(ConnectInfo(peer));
-                router.clone().oneshot(request)
-            });
-            let served = connections.watch(http.serve_connection(TokioIo::new(stream), service));
+            let (router, http, http2) = (router.clone(), http.clone(), http2.clone());
+            let (watcher, mut closing) = (connections.watcher(), closing.clone());
+            let silence = limits.header_time;
             tokio::spawn(async move {
+                let _place = place;
+                let begun = tokio::select! {
+                    begun = tokio::time::timeout(silence, http2::begins(&stream)) => begun,
+                    _ = closing.wait_for(|closing| *closing) => return,
+                };
+                match begun {
+                    // On a place of its own: it is larger than what all others need.
+                    Ok(Ok(true)) => return Box::pin(http2.serve(stream, peer, watcher)).await,
+                    Ok(Ok(false)) => {}
+                    Ok(Err(_)) | Err(_) => {
+                        tracing::debug!(%peer, "a connection said nothing");
+                        return;
+                    }
+                }
+                let service = service_fn(move |mut request: Request<Incoming>| {
+                    request.extensions_mut().insert(ConnectInfo(peer));
+                    router.clone().oneshot(request)
+                });
+                let served = watcher.watch(http.serve_connection(TokioIo::new(stream), service));
                 if let Err(error) = served.await {
                     tracing::debug!(%peer, %error, "a connection broke");
                 }
-                drop(place);
             });
         }
     };
