@@ -1,6 +1,7 @@
 //! Server: Amplitude Experiment's endpoints, for its remote, local and streaming SDKs.
 
 use axum::Router;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -156,10 +157,15 @@ fn basic(headers: &HeaderMap) -> Option<String> {
 
 async fn cohort(
     State(house): State<House>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    let Ok(Path(id)) = id else {
+        return Err(
+            AppError::bad_input("the cohort's id is not UTF-8", "send the id that the flags name").into()
+        );
+    };
     let (_, grant) = auth::sdk_or(&house, &headers, basic(&headers).as_deref()).await?;
     if !grant.rules {
         return Err(AppError::new(

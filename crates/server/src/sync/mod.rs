@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
@@ -54,7 +55,7 @@ pub(crate) fn refusal(error: AppError) -> Response {
 
 async fn call(
     State(house): State<House>,
-    Path(method): Path<String>,
+    method: Result<Path<String>, PathRejection>,
     version: Version,
     headers: HeaderMap,
     body: Result<Whole, Problem>,
@@ -66,7 +67,9 @@ async fn call(
         );
         return (StatusCode::UNSUPPORTED_MEDIA_TYPE, axum::Json(Problem(error).body())).into_response();
     }
-    match answer(&house, &method, &headers, body).await {
+    // One that is not UTF-8 is no method either.
+    let method = method.as_ref().map_or("", |Path(method)| method.as_str());
+    match answer(&house, method, &headers, body).await {
         Ok(response) => response,
         Err(status) => status.into_response(),
     }

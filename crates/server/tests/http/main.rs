@@ -4,9 +4,11 @@
 mod access;
 mod bad_input;
 mod bounds;
+mod cohort;
 mod house;
 mod page;
 mod rules;
 mod sdk;
 mod storm;
 mod streams;
+mod sync;

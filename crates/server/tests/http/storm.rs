@@ -13,6 +13,8 @@ fn paths() -> Vec<String> {
         "/ofrep/v1/stream?token={flag}",
         "/sdk/v2/vardata",
         "/sdk/v2/flags",
+        "/sdk/v1/cohort/{flag}?maxCohortSize=1",
+        "/flagd.sync.v1.FlagSyncService/SyncFlags",
         "/2/httpapi",
         "/batch",
         "/config/{key}",
