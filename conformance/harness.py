@@ -34,17 +34,7 @@ class Server:
         self.environment = environment
         self.data = tempfile.TemporaryDirectory(prefix="bellwether-")
         self.log = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(
-            [BINARY, "serve", "--data", self.data.name, "--listen", "127.0.0.1:0", "--json"],
-            stdout=subprocess.PIPE,
-            stderr=self.log,
-            text=True,
-        )
-        line = self.process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"the server ended with {self.process.wait()} before it listened")
-        ready = json.loads(line)
-        self.url = ready["address"]
+        ready = self.open("127.0.0.1:0")
         self.headers = {}
         token = urllib.parse.parse_qs(urllib.parse.urlparse(ready["setup"]).query)["token"][0]
         person = {"token": token, "email": "ada@example.com", "name": "Ada", "password": "correct horse battery staple"}
@@ -58,6 +48,27 @@ class Server:
                 key["environment"] = environment
             self.keys[scope] = self.call("POST", "/api/keys", key)["secret"]
         self.headers = {"authorization": f"Bearer {self.keys['admin']}"}
+
+    def open(self, listen):
+        """Starts the process on its directory and waits until it listens."""
+        self.process = subprocess.Popen(
+            [BINARY, "serve", "--data", self.data.name, "--listen", listen, "--json"],
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            text=True,
+        )
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the server ended with {self.process.wait()} before it listened")
+        ready = json.loads(line)
+        self.url = ready["address"]
+        return ready
+
+    def kill(self):
+        """Ends the process as a loss of power does."""
+        self.process.kill()
+        self.process.wait(timeout=30)
+        self.process.stdout.close()
 
     def _send(self, method, path, body=None):
         data = None if body is None else json.dumps(body).encode()
