@@ -59,6 +59,10 @@ const KNOWLEDGE: &[Knowledge] = &[
     },
 ];
 
+/// Packages that ask for randomness only to seed their hash tables, as the tables of `std` do in every room:
+/// no answer depends on it, and the search does not go behind them.
+const SEEDED: &[&str] = &["ahash"];
+
 /// Words that the arrows enforce: what a room may not use it cannot know.
 const BY_ARROWS: &[&str] = &["flags", "events", "plans", "store", "queries", "trial", "HTTP", "projects"];
 
@@ -105,11 +109,15 @@ type Graph<'a> = HashMap<&'a PackageId, Vec<&'a PackageId>>;
 
 /// What each package is compiled with, tests and build scripts aside.
 fn graph(house: &House) -> Graph<'_> {
+    let packages = house.metadata.packages.iter();
+    let seeded: HashSet<&PackageId> =
+        packages.filter(|p| SEEDED.contains(&p.name.as_str())).map(|p| &p.id).collect();
     let nodes = house.metadata.resolve.iter().flat_map(|resolve| &resolve.nodes);
     nodes
         .map(|node| {
             let normal = node.deps.iter().filter(|dependency| {
-                dependency.dep_kinds.iter().any(|kind| kind.kind == DependencyKind::Normal)
+                !seeded.contains(&node.id)
+                    && dependency.dep_kinds.iter().any(|kind| kind.kind == DependencyKind::Normal)
             });
             (&node.id, normal.map(|dependency| &dependency.pkg).collect())
         })
