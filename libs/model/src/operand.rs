@@ -1,8 +1,8 @@
 //! Model: what the values of a clause look like: patterns, points in time, networks, versions. Each is
 //! parsed here once, so that what a person may save is what an evaluation can use.
 
-use std::cmp::Ordering;
 use core::net::{IpAddr, Ipv6Addr};
+use std::cmp::Ordering;
 
 use regex::{Regex, RegexBuilder};
 use regex_syntax::ast::{self, Ast};
