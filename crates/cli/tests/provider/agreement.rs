@@ -70,7 +70,7 @@ fn contexts(n: usize, id: String) -> (Value, EvaluationContext) {
     let (country, version) = (["FI", "SE", "DE"][n % 3], ["1.8.2", "2.0.1"][n % 2]);
     let tier = ["pro", "free", "team", "free"][n % 4];
     let mut sent = json!({
-        "country": country, "version": version, "plan": {"tier": tier}, "beta": n % 2 == 0, "age": n % 90,
+        "country": country, "version": version, "plan": {"tier": tier}, "beta": n.is_multiple_of(2), "age": n % 90,
     });
     let mut given = EvaluationContext::default()
         .with_custom_field("country", country)
@@ -78,11 +78,11 @@ fn contexts(n: usize, id: String) -> (Value, EvaluationContext) {
         .with_custom_field("plan", EvaluationContextFieldValue::new_struct(sent["plan"].clone()))
         .with_custom_field("beta", n.is_multiple_of(2))
         .with_custom_field("age", i64::try_from(n % 90).unwrap());
-    if n % 13 == 0 {
+    if n.is_multiple_of(13) {
         sent["email"] = json!("x@example.org");
         given.add_custom_field("email", "x@example.org");
     }
-    if n % 3 != 0 {
+    if !n.is_multiple_of(3) {
         sent["device_id"] = json!(format!("device-{n}"));
         given.add_custom_field("device_id", format!("device-{n}"));
     }
