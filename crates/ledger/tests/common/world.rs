@@ -114,7 +114,7 @@ impl Place<'_> {
     }
 
     fn listed(&self, list: &ListId) -> bool {
-        drawn((&list.0, self.who.id)) % 3 == 0
+        drawn((&list.0, self.who.id)).is_multiple_of(3)
     }
 
     fn position(&self, salt: &str) -> u16 {
