@@ -2,7 +2,9 @@
 
 /** What of an element and its surroundings can show that it has the focus. */
 const looks = (element) => {
-  const near = [element, element.parentElement, element.nextElementSibling, element.previousElementSibling];
+  const { parentElement: parent, nextElementSibling: next, previousElementSibling: previous } = element;
+  // The field of a list of values stands in the list, and that in the box that shows it.
+  const near = [element, parent, parent?.parentElement, next, previous];
   return near
     .filter(Boolean)
     .map((e) => {
