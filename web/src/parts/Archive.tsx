@@ -1,5 +1,5 @@
-//! Web: the way to archive something, and to bring it back.
-import { Button, Group } from "@mantine/core";
+//! Web: the way to archive something, to see what is archived, and to bring it back.
+import { Button, Group, Switch } from "@mantine/core";
 
 import { useMay } from "../shell/may";
 import { useChange } from "./Change";
@@ -42,5 +42,14 @@ export function Archive({ what, name, archived, about, barred, run }: Props) {
         {barred && !archived && <span className="dim">{barred}</span>}
       </Group>
     </Section>
+  );
+}
+
+/** Above a list: whether it shows what is archived, too. */
+export function WithArchived({ on, onChange }: { on: boolean; onChange: (on: boolean) => void }) {
+  return (
+    <div className="row" style={{ marginBottom: 12 }}>
+      <Switch size="xs" label="With archived" checked={on} onChange={(e) => onChange(e.currentTarget.checked)} />
+    </div>
   );
 }

@@ -1,5 +1,5 @@
 //! Web: all holdouts: shares of the population that are kept from what is new.
-import { Button, Switch } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { IconPlus } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
@@ -8,6 +8,7 @@ import type { JSX } from "react";
 import { holdouts } from "../api/queries";
 import type { Covers, HoldoutView } from "../api/types";
 import { plural, share } from "../lib/numbers";
+import { WithArchived } from "../parts/Archive";
 import { DataTable, type Column } from "../parts/DataTable";
 import { Page } from "../parts/Page";
 import { Population } from "../parts/Population";
@@ -100,17 +101,12 @@ export function HoldoutsScreen(): JSX.Element {
       <Loaded query={query}>
         {(list) => (
           <>
-            <div className="row" style={{ marginBottom: 12 }}>
-              <Switch
-                size="xs"
-                label="With archived"
-                checked={archived !== undefined}
-                onChange={(e) => {
-                  const on = e.currentTarget.checked;
-                  void navigate({ search: (old) => ({ ...old, archived: on ? "1" : undefined }), replace: true });
-                }}
-              />
-            </div>
+            <WithArchived
+              on={archived !== undefined}
+              onChange={(on) =>
+                void navigate({ search: (old) => ({ ...old, archived: on ? "1" : undefined }), replace: true })
+              }
+            />
             {list.length === 0 ? (
               <Empty
                 title="No holdouts yet"

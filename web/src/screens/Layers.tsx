@@ -1,5 +1,5 @@
 //! Web: all layers: the population divided among flags that must not meet in one person, a bar each.
-import { Button, Modal, Select, Switch, TextInput } from "@mantine/core";
+import { Button, Modal, Select, TextInput } from "@mantine/core";
 import { IconPlus } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
@@ -10,6 +10,7 @@ import { layers } from "../api/queries";
 import type { LayerView, Unit } from "../api/types";
 import { plural, share } from "../lib/numbers";
 import { UNITS, unitOf } from "../lib/units";
+import { WithArchived } from "../parts/Archive";
 import { useChange } from "../parts/Change";
 import { DataTable, type Column } from "../parts/DataTable";
 import { useFocusBack } from "../parts/focus";
@@ -111,17 +112,12 @@ export function LayersScreen(): JSX.Element {
       <Loaded query={query}>
         {(list) => (
           <>
-            <div className="row" style={{ marginBottom: 12 }}>
-              <Switch
-                size="xs"
-                label="With archived"
-                checked={archived !== undefined}
-                onChange={(e) => {
-                  const on = e.currentTarget.checked;
-                  void navigate({ search: (old) => ({ ...old, archived: on ? "1" : undefined }), replace: true });
-                }}
-              />
-            </div>
+            <WithArchived
+              on={archived !== undefined}
+              onChange={(on) =>
+                void navigate({ search: (old) => ({ ...old, archived: on ? "1" : undefined }), replace: true })
+              }
+            />
             {list.length === 0 ? (
               <Empty
                 title="No layers yet"

@@ -1,5 +1,5 @@
 //! Web: all segments, groups of users that rules ask for by name.
-import { Button, Switch } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { IconPlus } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
@@ -9,6 +9,7 @@ import { segments } from "../api/queries";
 import type { SegmentView } from "../api/types";
 import { groupsText } from "../lib/conditions";
 import { count, plural } from "../lib/numbers";
+import { WithArchived } from "../parts/Archive";
 import { DataTable, type Column } from "../parts/DataTable";
 import { Page } from "../parts/Page";
 import { Empty, Loaded } from "../parts/States";
@@ -101,17 +102,12 @@ export function SegmentsScreen(): JSX.Element {
       <Loaded query={query}>
         {(list) => (
           <>
-            <div className="row" style={{ marginBottom: 12 }}>
-              <Switch
-                size="xs"
-                label="With archived"
-                checked={archived !== undefined}
-                onChange={(e) => {
-                  const on = e.currentTarget.checked;
-                  void navigate({ search: (old) => ({ ...old, archived: on ? "1" : undefined }), replace: true });
-                }}
-              />
-            </div>
+            <WithArchived
+              on={archived !== undefined}
+              onChange={(on) =>
+                void navigate({ search: (old) => ({ ...old, archived: on ? "1" : undefined }), replace: true })
+              }
+            />
             {list.length === 0 ? (
               <Empty
                 title="No segments yet"
