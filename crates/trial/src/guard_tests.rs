@@ -22,6 +22,7 @@ fn rollout(margin: f64, epoch: u32) -> Rollout {
         split: Split::new("s", &[(key("new"), half), (key("old"), half)], None).unwrap(),
         candidate: new,
         control: old,
+        ramp: None,
         guard: Some(guard(margin)),
         state: RolloutState::Widening,
         started: Millis(0),

@@ -25,8 +25,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bellwether_model::{
-    Covers, Environment, EnvironmentKey, Flag, FlagKey, Holdout, Invalid, Layer, LayerKey, ListId, Millis,
-    Revision, Rollout, RolloutState, Segment, SegmentKey, Serve, Setting, VariantKey, rule::Condition,
+    Covers, Enrolment, Environment, EnvironmentKey, Flag, FlagKey, Holdout, Invalid, Layer, LayerKey, ListId,
+    Millis, Revision, Rollout, RolloutState, Segment, SegmentKey, Serve, Setting, VariantKey,
+    rule::Condition,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -269,6 +270,7 @@ fn plain(flag: &Flag, environment: &EnvironmentKey, setting: &Setting) -> Flag {
             targets: Vec::new(),
             rules: Vec::new(),
             default: Serve::Variant { variant: setting.off.clone() },
+            enrolment: Enrolment::default(),
         },
     };
     for rule in &mut setting.rules {
@@ -315,6 +317,7 @@ fn bare(serve: &Serve) -> Serve {
         control: rollout.control.clone(),
         split: rollout.split.clone(),
         guard: None,
+        ramp: None,
         state: RolloutState::Widening,
         started: Millis::default(),
         epoch: 0,

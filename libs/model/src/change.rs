@@ -5,16 +5,19 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Json;
+use crate::beta::Beta;
+use crate::enrolment::Enrolment;
 use crate::experiment::Experiment;
 use crate::flag::{Environment, Flag, Setting, Variant};
 use crate::holdout::Holdout;
 use crate::id::{
-    EnvironmentKey, ExperimentKey, FlagKey, HoldoutKey, LayerKey, MetricKey, Revision, SegmentKey, Team,
-    VariantKey,
+    BetaKey, EnvironmentKey, ExperimentKey, FlagKey, HoldoutKey, LayerKey, MetricKey, Revision, ScheduleKey,
+    SegmentKey, Team, VariantKey,
 };
 use crate::layer::Layer;
 use crate::metric::Metric;
 use crate::rollout::Rollout;
+use crate::schedule::Schedule;
 use crate::segment::Segment;
 use crate::split::Split;
 use crate::time::Millis;
@@ -55,6 +58,18 @@ pub enum Actor {
         /// Where.
         environment: EnvironmentKey,
     },
+    /// The ramp of a rollout, which takes its next step.
+    Ramp {
+        /// The flag that it widens.
+        flag: FlagKey,
+        /// Where.
+        environment: EnvironmentKey,
+    },
+    /// A scheduled change, whose time has come. The change that it makes also says that it was made.
+    Schedule {
+        /// Which.
+        schedule: ScheduleKey,
+    },
     /// Bellwether itself: the first environments, a fold of an older version.
     System,
 }
@@ -77,6 +92,10 @@ pub enum Subject {
     Layer(LayerKey),
     /// A holdout.
     Holdout(HoldoutKey),
+    /// A beta.
+    Beta(BetaKey),
+    /// A scheduled change.
+    Schedule(ScheduleKey),
 }
 
 /// What changed. The stored form carries a version; old forms are kept in a frozen corpus and must
@@ -180,6 +199,34 @@ pub enum Edit {
         /// The new state.
         rollout: Rollout,
     },
+    /// Who may come into the default's split, in one environment.
+    EnrolmentSet {
+        /// Which.
+        flag: FlagKey,
+        /// Where.
+        environment: EnvironmentKey,
+        /// The limits.
+        enrolment: Enrolment,
+    },
+    /// A beta, new or redefined. Where it is on stays as it is.
+    BetaSaved {
+        /// It, as a whole.
+        beta: Beta,
+    },
+    /// A beta is on or off in one environment.
+    BetaSwitched {
+        /// Which.
+        beta: BetaKey,
+        /// Where.
+        environment: EnvironmentKey,
+        /// The new state.
+        on: bool,
+    },
+    /// A scheduled change, new, or with what became of it.
+    ScheduleSaved {
+        /// It, as a whole.
+        schedule: Schedule,
+    },
     /// A segment of users, new or redefined.
     SegmentSaved {
         /// It, as a whole.
@@ -247,7 +294,11 @@ impl Edit {
             | Self::FlagLayerSet { flag, .. }
             | Self::FlagSchemaSet { flag, .. }
             | Self::FlagVariantsReplaced { flag, .. }
+            | Self::EnrolmentSet { flag, .. }
             | Self::RolloutSet { flag, .. } => Subject::Flag(flag.clone()),
+            Self::BetaSaved { beta } => Subject::Beta(beta.key.clone()),
+            Self::BetaSwitched { beta, .. } => Subject::Beta(beta.clone()),
+            Self::ScheduleSaved { schedule } => Subject::Schedule(schedule.key.clone()),
             Self::SegmentSaved { segment } => Subject::Segment(segment.key.clone()),
             Self::LayerSaved { layer } => Subject::Layer(layer.key.clone()),
             Self::HoldoutSaved { holdout } => Subject::Holdout(holdout.key.clone()),

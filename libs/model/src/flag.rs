@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Json;
+use crate::enrolment::Enrolment;
 use crate::id::{EnvironmentKey, FlagKey, Invalid, LayerKey, ListId, Team, VariantKey};
 use crate::prerequisite::Prerequisite;
 use crate::rollout::Rollout;
@@ -178,6 +179,9 @@ pub struct Setting {
     pub rules: Vec<Rule>,
     /// What everybody else gets.
     pub default: Serve,
+    /// Who may come into the default's split.
+    #[serde(default, skip_serializing_if = "Enrolment::is_open")]
+    pub enrolment: Enrolment,
 }
 
 /// Units that get a variant by name. The ids live in a list outside the log of changes.
@@ -305,6 +309,7 @@ impl Flag {
                 ));
             }
         }
+        self.within(setting)?;
         let mut weight = 0;
         for (i, rule) in setting.rules.iter().enumerate() {
             let n = i + 1;
@@ -312,17 +317,28 @@ impl Flag {
                 "" => format!("rule {n}"),
                 name => format!("rule {n} (`{name}`)"),
             };
-            if rule.when.is_empty() || rule.when.iter().any(Vec::is_empty) {
-                return Err(Invalid::new(
-                    format!("{} has an empty condition", at()),
-                    "give it at least one clause; to serve everybody use the default",
-                ));
-            }
-            for clause in rule.when.iter().flatten().filter_map(rule::Condition::clause) {
-                clause.check(&at)?;
-                weight += clause.weight();
-            }
+            weight += rule::asked(&rule.when, &at)?;
         }
         rule::weighs(weight, &format!("the rules of flag `{}`", self.key))
+    }
+
+    /// No more are enrolled by the default than its limit allows.
+    fn within(&self, setting: &Setting) -> Result<(), Invalid> {
+        let Some(most) = setting.enrolment.share else { return Ok(()) };
+        let enrolled = match &setting.default {
+            Serve::Variant { .. } => return Ok(()),
+            Serve::Split { split } => split.enrolled(),
+            Serve::Rollout { rollout } => rollout.share(),
+        };
+        if enrolled <= most {
+            return Ok(());
+        }
+        Err(Invalid::new(
+            format!(
+                "flag `{}` would reach `{enrolled}` of everybody, and at most `{most}` are allowed",
+                self.key
+            ),
+            "widen less, or raise the limit with `flag.enrolment` first",
+        ))
     }
 }

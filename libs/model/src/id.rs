@@ -133,6 +133,10 @@ keys! {
     LayerKey = "Key of a layer.";
     /// Names a holdout.
     HoldoutKey = "Key of a holdout.";
+    /// Names a beta, a group of flags that is switched as one.
+    BetaKey = "Key of a beta.";
+    /// Names a scheduled change.
+    ScheduleKey = "Key of a scheduled change.";
     /// Names a team, whose flags a holdout may cover.
     Team = "Key of a team.";
 }

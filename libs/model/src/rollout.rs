@@ -1,4 +1,5 @@
-//! Model: a rollout widens, is halted or is done, and may name a guard that watches it.
+//! Model: a rollout widens, is halted or is done. It may name a guard that watches it, and a ramp by which
+//! it widens by itself.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,9 @@ pub struct Rollout {
     /// What watches it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<Guard>,
+    /// The steps by which it widens by itself; without one it waits for somebody to widen it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ramp: Option<Ramp>,
     /// Where it stands.
     pub state: RolloutState,
     /// When it began.
@@ -50,6 +54,144 @@ pub enum RolloutState {
         /// Since when.
         at: Millis,
     },
+}
+
+/// A way from few to many: shares that rise, each held for a while.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Ramp {
+    /// The steps in order. Their shares rise; the last may be everybody, which finishes the rollout.
+    pub steps: Vec<Step>,
+    /// How many of them were taken; the first is taken when the rollout starts.
+    pub taken: usize,
+    /// When the next one comes.
+    pub pace: Pace,
+}
+
+/// A step of a ramp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// The candidate's share.
+    pub share: Share,
+    /// How long it is held before the next step; of the last one it means nothing.
+    #[serde(default)]
+    pub hold: Span,
+}
+
+/// When a ramp takes its next step. While its rollout is halted it takes none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "pace", rename_all = "snake_case")]
+pub enum Pace {
+    /// Not before this. A server that was away takes one step when it is back and holds it for its time.
+    Due {
+        /// The moment.
+        at: Millis,
+    },
+    /// Not before somebody resumes it.
+    Paused {
+        /// What was left of the hold.
+        left: Span,
+    },
+    /// There is none: every step was taken.
+    Ended,
+}
+
+impl Ramp {
+    /// The most steps.
+    pub const MOST: usize = 100;
+
+    /// A ramp whose first step is taken now.
+    ///
+    /// # Errors
+    /// When there are no steps or more than [`Ramp::MOST`], shares do not rise, or a step before the last is
+    /// not held at all.
+    pub fn begin(steps: Vec<Step>, now: Millis) -> Result<Self, Invalid> {
+        let mut ramp = Self { steps, taken: 0, pace: Pace::Ended };
+        ramp.check()?;
+        ramp.advance(now);
+        Ok(ramp)
+    }
+
+    /// Checks the steps.
+    ///
+    /// # Errors
+    /// As [`Ramp::begin`].
+    pub fn check(&self) -> Result<(), Invalid> {
+        if self.steps.is_empty() || self.steps.len() > Self::MOST {
+            return Err(Invalid::new(
+                format!("a ramp of `{}` steps", self.steps.len()),
+                format!("give it 1 to {} steps, such as 5%, 25% and 100%", Self::MOST),
+            ));
+        }
+        for (n, pair) in (1..).zip(self.steps.windows(2)) {
+            let [step, next] = pair else { continue };
+            if next.share <= step.share {
+                return Err(Invalid::new(
+                    format!("step {} is `{}`, which is not more than `{}`", n + 1, next.share, step.share),
+                    "each step of a ramp widens; to narrow a rollout use `rollout.widen` with a smaller share",
+                ));
+            }
+            if step.hold == Span(0) {
+                return Err(Invalid::new(
+                    format!("step {n} (`{}`) is held for no time", step.share),
+                    "hold it for some minutes, such as 600000, or leave it out",
+                ));
+            }
+        }
+        if self.taken > self.steps.len() {
+            return Err(Invalid::new(
+                format!("`{}` of `{}` steps were taken", self.taken, self.steps.len()),
+                "take as many steps as there are",
+            ));
+        }
+        Ok(())
+    }
+
+    /// The step that it stands on.
+    pub fn standing(&self) -> Option<Step> {
+        self.steps.get(self.taken.checked_sub(1)?).copied()
+    }
+
+    /// The step that comes next.
+    pub fn next(&self) -> Option<Step> {
+        self.steps.get(self.taken).copied()
+    }
+
+    /// The next step, if its time has come.
+    pub fn due(&self, now: Millis) -> Option<Step> {
+        match self.pace {
+            Pace::Due { at } if at <= now => self.next(),
+            _ => None,
+        }
+    }
+
+    /// Stands on the next step from now on.
+    pub fn advance(&mut self, now: Millis) {
+        self.taken = (self.taken + 1).min(self.steps.len());
+        self.hold(now);
+    }
+
+    /// Holds the step that it stands on for its whole time from now on.
+    pub fn hold(&mut self, now: Millis) {
+        self.pace = match (self.standing(), self.next()) {
+            (Some(step), Some(_)) => Pace::Due { at: now.plus(step.hold) },
+            _ => Pace::Ended,
+        };
+    }
+
+    /// Stops it where it stands. One that is paused or has ended stays as it is.
+    pub fn pause(&mut self, now: Millis) {
+        if let Pace::Due { at } = self.pace {
+            self.pace = Pace::Paused { left: at.since(now) };
+        }
+    }
+
+    /// Lets it go on with what was left of the hold.
+    pub fn resume(&mut self, now: Millis) {
+        if let Pace::Paused { left } = self.pace {
+            self.pace = Pace::Due { at: now.plus(left) };
+        }
+    }
 }
 
 /// What must not get worse while a rollout widens.

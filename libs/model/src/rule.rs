@@ -139,6 +139,32 @@ impl Clause {
     }
 }
 
+/// Checks groups of conditions that stand alone: there are some, none is empty, each clause can be asked, and
+/// together they are not too heavy.
+///
+/// # Errors
+/// The first thing that is wrong; `at` says where it stands.
+pub(crate) fn checked(when: &[Vec<Condition>], at: &dyn Fn() -> String) -> Result<(), Invalid> {
+    let weight = asked(when, at)?;
+    weighs(weight, &at())
+}
+
+/// The same without the bound: what the groups weigh.
+pub(crate) fn asked(when: &[Vec<Condition>], at: &dyn Fn() -> String) -> Result<usize, Invalid> {
+    if when.is_empty() || when.iter().any(Vec::is_empty) {
+        return Err(Invalid::new(
+            format!("{} has an empty condition", at()),
+            "give it at least one clause; to serve everybody use the default",
+        ));
+    }
+    let mut weight = 0;
+    for clause in when.iter().flatten().filter_map(Condition::clause) {
+        clause.check(at)?;
+        weight += clause.weight();
+    }
+    Ok(weight)
+}
+
 /// Refuses what weighs more than [`HEAVIEST`].
 pub(crate) fn weighs(bytes: usize, what: &str) -> Result<(), Invalid> {
     if bytes <= HEAVIEST {

@@ -161,6 +161,12 @@ impl Split {
         Share::basis_points(points).unwrap_or(Share::ALL)
     }
 
+    /// The share of those who are enrolled: all but the rest.
+    pub fn enrolled(&self) -> Share {
+        let rest = self.rest.as_ref().map_or(Share::NONE, |rest| self.share(rest));
+        Share::basis_points(ALL - rest.points()).unwrap_or(Share::ALL)
+    }
+
     /// Every variant with its share, in order of first position.
     pub fn shares(&self) -> Vec<(VariantKey, Share)> {
         let mut seen: Vec<(VariantKey, Share)> = Vec::new();
