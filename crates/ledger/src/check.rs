@@ -10,6 +10,7 @@ use bellwether_model::{
 use crate::error::{LedgerError, refused, unknown};
 use crate::state::State;
 
+mod betas;
 mod environments;
 mod experiments;
 mod flags;
@@ -18,6 +19,7 @@ mod layers;
 mod metrics;
 mod prerequisites;
 mod running;
+mod schedules;
 mod schema;
 mod segments;
 mod texts;
@@ -71,6 +73,9 @@ pub(crate) fn check(state: &State, proposed: &Proposed, at: Millis) -> Result<()
         Edit::SegmentSaved { segment } => segments::saved(state, segment)?,
         Edit::LayerSaved { layer } => layers::saved(state, layer)?,
         Edit::HoldoutSaved { holdout } => holdouts::saved(state, holdout)?,
+        Edit::BetaSaved { beta } => betas::saved(state, beta)?,
+        Edit::BetaSwitched { beta, environment, on } => betas::switched(state, beta, environment, *on)?,
+        Edit::ScheduleSaved { schedule } => schedules::saved(state, schedule, at)?,
         Edit::FlagCreated { flag } => flags::created(state, flag)?,
         Edit::MetricSaved { metric } => metrics::saved(state, metric)?,
         Edit::ExperimentSaved { experiment } => experiments::saved(state, experiment)?,
@@ -90,6 +95,7 @@ pub(crate) fn check(state: &State, proposed: &Proposed, at: Millis) -> Result<()
         | Edit::FlagLayerSet { flag, .. }
         | Edit::FlagSchemaSet { flag, .. }
         | Edit::FlagVariantsReplaced { flag, .. }
+        | Edit::EnrolmentSet { flag, .. }
         | Edit::RolloutSet { flag, .. } => flags::edited(state, flag, &proposed.edit, at)?,
     }
     reason(state, proposed)
@@ -160,7 +166,14 @@ fn reason(state: &State, proposed: &Proposed) -> Result<(), LedgerError> {
         Edit::FlagToggled { environment, .. }
         | Edit::TargetingReplaced { environment, .. }
         | Edit::SplitReshared { environment, .. }
+        | Edit::EnrolmentSet { environment, .. }
+        | Edit::BetaSwitched { environment, .. }
         | Edit::RolloutSet { environment, .. } => vec![environment],
+        Edit::ScheduleSaved { schedule } => vec![&schedule.environment],
+        // What it serves changes where it is on.
+        Edit::BetaSaved { beta } => {
+            state.betas.get(&beta.key).map(|was| was.on.iter().collect()).unwrap_or_default()
+        }
         Edit::ExperimentStarted { experiment, .. }
         | Edit::ExperimentStopped { experiment, .. }
         | Edit::ExperimentShipped { experiment, .. } => experiment_environment(experiment),

@@ -50,6 +50,10 @@ fn word(edit: &Edit) -> &'static str {
         Edit::LayerSaved { .. } => "layer_saved",
         Edit::HoldoutSaved { .. } => "holdout_saved",
         Edit::RolloutSet { .. } => "rollout_set",
+        Edit::EnrolmentSet { .. } => "enrolment_set",
+        Edit::BetaSaved { .. } => "beta_saved",
+        Edit::BetaSwitched { .. } => "beta_switched",
+        Edit::ScheduleSaved { .. } => "schedule_saved",
         Edit::MetricSaved { .. } => "metric_saved",
         Edit::ExperimentSaved { .. } => "experiment_saved",
         Edit::ExperimentStarted { .. } => "experiment_started",
@@ -58,7 +62,7 @@ fn word(edit: &Edit) -> &'static str {
     }
 }
 
-const KINDS: usize = 21;
+const KINDS: usize = 25;
 
 #[test]
 fn every_change_that_was_ever_stored_is_read_and_folded() {
@@ -116,7 +120,7 @@ fn a_change_that_cannot_be_read_says_why() {
 #[ignore = "run by hand when there is a new edit, or an edit's stored form gets a new version"]
 fn freeze() {
     let mut state = State::default();
-    for (i, proposed) in shop::history().into_iter().chain(shop::later()).enumerate() {
+    for (i, proposed) in shop::history().into_iter().chain(shop::later()).chain(shop::latest()).enumerate() {
         let at = Millis(shop::START.0 + 1_000 * i as i64);
         check(&state, &proposed, at).unwrap();
         let change = proposed.change(Revision(i as u64 + 1), at);

@@ -119,7 +119,7 @@ fn refold(
         match stored.decode() {
             Ok(change) => {
                 let expected: BTreeSet<String> =
-                    state.touched(&change.edit).iter().map(log::subject_text).collect();
+                    state.touched(&change.by, &change.edit).iter().map(log::subject_text).collect();
                 if touches(conn, revision)? != expected {
                     found(Fault::Index, "the index of what it touched does not agree with it".to_owned());
                 }

@@ -153,6 +153,8 @@ fn subject_words(subject: &Subject) -> String {
         Subject::Segment(key) => format!("segment `{key}`"),
         Subject::Layer(key) => format!("layer `{key}`"),
         Subject::Holdout(key) => format!("holdout `{key}`"),
+        Subject::Beta(key) => format!("beta `{key}`"),
+        Subject::Schedule(key) => format!("scheduled change `{key}`"),
     }
 }
 
@@ -161,6 +163,8 @@ fn actor_words(actor: &Actor) -> String {
         Actor::Person { id } => format!("person `{id}`"),
         Actor::Key { id } => format!("key `{id}`"),
         Actor::Guard { flag, environment } => format!("the guard of `{flag}` in `{environment}`"),
+        Actor::Ramp { flag, environment } => format!("the ramp of `{flag}` in `{environment}`"),
+        Actor::Schedule { schedule } => format!("the scheduled change `{schedule}`"),
         Actor::System => "bellwether itself".to_owned(),
     }
 }

@@ -73,7 +73,7 @@ impl Ledger {
         let tx = schema::write(&mut writer, "write the change")?;
         let (state, before) = self.newest(&tx)?;
         let (change, stored) = judge(&tx, &state, &proposed, now)?;
-        let touched = state.touched(&change.edit);
+        let touched = state.touched(&change.by, &change.edit);
         let digest = stored.digest(&before);
         log::append(&tx, &stored, &digest, &touched)?;
         write_lists(&tx, change.revision, &proposed.lists)?;

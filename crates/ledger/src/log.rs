@@ -215,5 +215,7 @@ pub(crate) fn subject_text(subject: &Subject) -> String {
         Subject::Segment(key) => format!("segment/{key}"),
         Subject::Layer(key) => format!("layer/{key}"),
         Subject::Holdout(key) => format!("holdout/{key}"),
+        Subject::Beta(key) => format!("beta/{key}"),
+        Subject::Schedule(key) => format!("schedule/{key}"),
     }
 }

@@ -6,9 +6,9 @@ use std::ops::Deref;
 
 use bellwether_model::experiment::ExperimentState;
 use bellwether_model::{
-    Actor, Change, Edit, Environment, EnvironmentKey, Experiment, ExperimentKey, Flag, FlagKey, Holdout,
-    HoldoutKey, Layer, LayerKey, Metric, MetricKey, Millis, Revision, Segment, SegmentKey, Serve, Share,
-    Split, Subject, Variant, VariantKey,
+    Actor, Beta, BetaKey, Change, Edit, Environment, EnvironmentKey, Experiment, ExperimentKey, Flag,
+    FlagKey, Holdout, HoldoutKey, Layer, LayerKey, Metric, MetricKey, Millis, Revision, Schedule,
+    ScheduleKey, ScheduleState, Segment, SegmentKey, Serve, Share, Split, Subject, Variant, VariantKey,
 };
 use serde::{Deserialize, Serialize};
 
@@ -64,13 +64,26 @@ pub struct State {
     /// Holdouts by key, archived ones included.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub holdouts: BTreeMap<HoldoutKey, Versioned<Holdout>>,
+    /// Betas by key, archived ones included.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub betas: BTreeMap<BetaKey, Versioned<Beta>>,
+    /// Scheduled changes by key, also those that were made or are not to be made any more.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub schedules: BTreeMap<ScheduleKey, Versioned<Schedule>>,
 }
 
 impl State {
-    /// Folds one change in. Total and without judgement; `false` says that the change found nothing
+    /// Folds one change in, and where a scheduled change has made it, that it did. Total and without judgement; `false` says that the change found nothing
     /// to act on (only a damaged log holds such a change) and only the revision moved.
     pub fn apply(&mut self, change: &Change) -> bool {
         self.revision = change.revision;
+        if let Actor::Schedule { schedule } = &change.by
+            && let Some(schedule) = self.schedules.get_mut(schedule)
+            && schedule.value.waiting()
+        {
+            schedule.touch(change);
+            schedule.value.state = ScheduleState::Done { at: change.at, revision: change.revision };
+        }
         match &change.edit {
             Edit::EnvironmentCreated { environment } | Edit::EnvironmentSaved { environment } => {
                 self.environments
@@ -101,7 +114,26 @@ impl State {
                 self.holdouts.insert(holdout.key.clone(), Versioned::new(holdout.clone(), change));
                 true
             }
+            Edit::BetaSaved { beta } => {
+                let on = self.betas.get(&beta.key).map(|was| was.on.clone()).unwrap_or_default();
+                let beta = Beta { on, ..beta.clone() };
+                self.betas.insert(beta.key.clone(), Versioned::new(beta, change));
+                true
+            }
+            Edit::BetaSwitched { beta, environment, on } => self.betas.get_mut(beta).is_some_and(|beta| {
+                beta.touch(change);
+                match on {
+                    true => beta.value.on.insert(environment.clone()),
+                    false => beta.value.on.remove(environment),
+                };
+                true
+            }),
+            Edit::ScheduleSaved { schedule } => {
+                self.schedules.insert(schedule.key.clone(), Versioned::new(schedule.clone(), change));
+                true
+            }
             Edit::FlagDescribed { flag, .. }
+            | Edit::EnrolmentSet { flag, .. }
             | Edit::FlagTeamSet { flag, .. }
             | Edit::FlagLayerSet { flag, .. }
             | Edit::FlagSchemaSet { flag, .. }
@@ -141,10 +173,16 @@ impl State {
         }
     }
 
-    /// What a change alters: its subject, the flag of an experiment that is shipped, and the layer that
-    /// a flag leaves.
-    pub(crate) fn touched(&self, edit: &Edit) -> Vec<Subject> {
+    /// What a change alters: its subject, the flag of an experiment that is shipped, the layer that a flag
+    /// leaves, and the scheduled change that made it.
+    pub(crate) fn touched(&self, by: &Actor, edit: &Edit) -> Vec<Subject> {
         let mut touched = vec![edit.subject()];
+        if let Actor::Schedule { schedule } = by
+            && self.schedules.get(schedule).is_some_and(|schedule| schedule.waiting())
+            && edit.subject() != Subject::Schedule(schedule.clone())
+        {
+            touched.push(Subject::Schedule(schedule.clone()));
+        }
         if let Edit::ExperimentShipped { experiment, .. } = edit {
             touched.extend(self.experiments.get(experiment).map(|e| Subject::Flag(e.flag.clone())));
         }
@@ -181,6 +219,8 @@ impl State {
             Subject::Segment(key) => of(self.segments.get(key)),
             Subject::Layer(key) => of(self.layers.get(key)),
             Subject::Holdout(key) => of(self.holdouts.get(key)),
+            Subject::Beta(key) => of(self.betas.get(key)),
+            Subject::Schedule(key) => of(self.schedules.get(key)),
         }
     }
 
@@ -253,8 +293,13 @@ pub(crate) fn amend(flag: &mut Flag, edit: &Edit, at: Millis) -> bool {
             let on = flag.settings.get(environment).is_some_and(|was| was.on);
             let mut setting = setting.clone();
             setting.on = on;
+            setting.enrolment =
+                flag.settings.get(environment).map(|was| was.enrolment.clone()).unwrap_or_default();
             flag.settings.insert(environment.clone(), setting);
             true
+        }
+        Edit::EnrolmentSet { environment, enrolment, .. } => {
+            flag.settings.get_mut(environment).map(|setting| setting.enrolment = enrolment.clone()).is_some()
         }
         Edit::RolloutSet { environment, rollout, .. } => flag
             .settings
@@ -283,6 +328,9 @@ pub(crate) fn amend(flag: &mut Flag, edit: &Edit, at: Millis) -> bool {
         | Edit::SegmentSaved { .. }
         | Edit::LayerSaved { .. }
         | Edit::HoldoutSaved { .. }
+        | Edit::BetaSaved { .. }
+        | Edit::BetaSwitched { .. }
+        | Edit::ScheduleSaved { .. }
         | Edit::FlagCreated { .. }
         | Edit::MetricSaved { .. }
         | Edit::ExperimentSaved { .. }
@@ -349,7 +397,7 @@ mod tests {
                 prop_assert_eq!(&state, &again);
                 sound(&state)?;
                 kept(&before, &state, &change.edit)?;
-                for subject in before.touched(&change.edit) {
+                for subject in before.touched(&change.by, &change.edit) {
                     prop_assert_eq!(state.newest(&subject).unwrap().0, change.revision);
                 }
             }

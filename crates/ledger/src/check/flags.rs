@@ -90,6 +90,9 @@ pub(super) fn edited(state: &State, key: &FlagKey, edit: &Edit, at: Millis) -> R
             let serve = Serve::Split { split: split.clone() };
             running::undisturbed(state, key, environment, Some(was), &serve)?;
         }
+        Edit::EnrolmentSet { environment, .. } => {
+            setting(state, flag, environment)?;
+        }
         Edit::RolloutSet { environment, rollout, .. } => {
             let was = &setting(state, flag, environment)?.default;
             rollout_set(state, rollout)?;
@@ -148,6 +151,9 @@ fn rollout_set(state: &State, rollout: &Rollout) -> Result<(), LedgerError> {
             format!("a rollout from `{0}` to `{0}` changes nothing", rollout.control),
             "name two variants",
         ));
+    }
+    if let Some(ramp) = &rollout.ramp {
+        ramp.check()?;
     }
     if let Some(guard) = &rollout.guard {
         guard.check()?;

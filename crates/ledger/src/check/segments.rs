@@ -34,14 +34,17 @@ pub(super) fn saved(state: &State, segment: &Segment) -> Result<(), LedgerError>
 
 /// Every segment that rules ask for is there.
 pub(super) fn named(state: &State, setting: &Setting) -> Result<(), LedgerError> {
-    for (n, key) in asked(setting) {
-        let segment = state.segments.get(key).ok_or_else(|| unknown("segment", key))?;
-        if segment.archived {
-            return Err(refused(
-                format!("segment `{key}`, which rule {n} asks for, is archived"),
-                "restore it first",
-            ));
-        }
+    asked(setting).try_for_each(|(n, key)| there(state, key, &format!("rule {n}")))
+}
+
+/// A segment that somebody asks for is there.
+pub(super) fn there(state: &State, key: &SegmentKey, who: &str) -> Result<(), LedgerError> {
+    let segment = state.segments.get(key).ok_or_else(|| unknown("segment", key))?;
+    if segment.archived {
+        return Err(refused(
+            format!("segment `{key}`, which {who} asks for, is archived"),
+            "restore it first",
+        ));
     }
     Ok(())
 }

@@ -26,6 +26,11 @@ pub(super) fn readable(proposed: &Proposed) -> Result<(), LedgerError> {
         }
         Edit::LayerSaved { layer } => name("the layer's name", &layer.name)?,
         Edit::HoldoutSaved { holdout } => name("the holdout's name", &holdout.name)?,
+        Edit::BetaSaved { beta } => {
+            name("the beta's name", &beta.name)?;
+            prose("the beta's description", &beta.description)?;
+        }
+        Edit::ScheduleSaved { schedule } => prose("the reason of the scheduled change", &schedule.why)?,
         Edit::FlagCreated { flag } => {
             name("the flag's name", &flag.name)?;
             prose("the flag's description", &flag.description)?;
@@ -53,6 +58,8 @@ pub(super) fn readable(proposed: &Proposed) -> Result<(), LedgerError> {
         | Edit::SplitReshared { .. }
         | Edit::FlagArchived { .. }
         | Edit::RolloutSet { .. }
+        | Edit::EnrolmentSet { .. }
+        | Edit::BetaSwitched { .. }
         | Edit::ExperimentStarted { .. }
         | Edit::ExperimentStopped { .. }
         | Edit::ExperimentShipped { .. } => {}

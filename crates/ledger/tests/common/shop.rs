@@ -323,3 +323,77 @@ pub fn later() -> Vec<Proposed> {
         edit(archived(layer("first-page", &[(5_000, 10_000, "prices")]))),
     ]
 }
+
+pub fn beta(key: &str, flags: &[(&str, &str)], segment: &str) -> Json {
+    let flags: serde_json::Map<String, Json> =
+        flags.iter().map(|(flag, variant)| ((*flag).to_owned(), json!(variant))).collect();
+    json!({"edit": "beta_saved", "beta": {"key": key, "name": key, "flags": flags, "created": START,
+        "audience": [[{"segment": segment}], [{"attribute": "beta", "op": "is", "values": ["yes"]}]]}})
+}
+
+pub fn switch(beta: &str, environment: &str, on: bool) -> Json {
+    json!({"edit": "beta_switched", "beta": beta, "environment": environment, "on": on})
+}
+
+pub fn enrolment(flag: &str, environment: &str, limits: Json) -> Json {
+    json!({"edit": "enrolment_set", "flag": flag, "environment": environment, "enrolment": limits})
+}
+
+/// A scheduled change in production, as it waits or with what became of it.
+pub fn schedule(key: &str, planned: &Json, state: Json) -> Json {
+    json!({"edit": "schedule_saved", "schedule": {"key": key, "environment": "production",
+        "planned": planned, "at": START.0 + 10_000_000, "by": {"actor": "person", "id": "p_4f1c"},
+        "why": "on Monday", "state": state}})
+}
+
+/// The rollout with a ramp that stands on its first step.
+pub fn ramped(mut rollout: Json, pace: Json) -> Json {
+    rollout["ramp"] = json!({"taken": 1, "pace": pace, "steps": [
+        {"share": 1_000, "hold": 600_000}, {"share": 5_000, "hold": 3_600_000}, {"share": 10_000, "hold": 0}]});
+    rollout
+}
+
+/// What happens in the shop last, when flags are ramped, limited, scheduled and shown to beta testers.
+pub fn latest() -> Vec<Proposed> {
+    let waiting = json!({"state": "waiting"});
+    let toggle = json!({"plan": "toggle", "flag": "checkout", "on": false});
+    let portions = json!([{"variant": "off", "share": 0}, {"variant": "control", "share": 5_000},
+        {"variant": "treatment", "share": 5_000}]);
+    let planned = [
+        json!({"plan": "reshare", "flag": "checkout", "shares": portions}),
+        json!({"plan": "widen", "flag": "banner", "share": 2_500}),
+        json!({"plan": "halt", "flag": "banner"}),
+        json!({"plan": "finish", "flag": "banner"}),
+        json!({"plan": "switch", "beta": "friends", "on": true}),
+    ];
+    let due = json!({"pace": "due", "at": START.0 + 600_000});
+    let widening = || rollout(1_000, 1_000, None, json!({"state": "widening"}));
+    let mut step = edit(set_rollout("banner", "production", ramped(widening(), due.clone())));
+    step.by = Actor::Ramp { flag: "banner".parse().unwrap(), environment: "production".parse().unwrap() };
+    let mut came = edit(self::toggle("checkout", "production", false));
+    came.by = Actor::Schedule { schedule: "monday".parse().unwrap() };
+    let mut latest = vec![
+        edit(beta("friends", &[("checkout", "treatment"), ("banner", "treatment")], "staff")),
+        edit(switch("friends", "production", true)),
+        edit(switch("friends", "production", false)),
+        edit(archived(beta("friends", &[("checkout", "treatment")], "staff"))),
+        edit(enrolment("checkout", "production", json!({"share": 5_000, "units": 10_000, "sticky": true}))),
+        edit(set_rollout("banner", "production", ramped(widening(), due))),
+        edit(set_rollout(
+            "banner",
+            "production",
+            ramped(widening(), json!({"pace": "paused", "left": 1_000})),
+        )),
+        step,
+        edit(schedule("monday", &toggle, waiting.clone())),
+        came,
+        edit(schedule("tuesday", &toggle, waiting.clone())),
+        edit(schedule("tuesday", &toggle, json!({"state": "cancelled", "at": START.0 + 1_000_000}))),
+    ];
+    for (n, planned) in planned.iter().enumerate() {
+        latest.push(edit(schedule(&format!("plan-{n}"), planned, waiting.clone())));
+    }
+    let refused = json!({"state": "refused", "at": START.0 + 11_000_000, "because": "no rollout"});
+    latest.push(edit(schedule("plan-1", &planned[1], refused)));
+    latest
+}
