@@ -132,7 +132,11 @@ impl App {
     pub fn revoked(&self, actor: &Actor) -> bool {
         match actor {
             Actor::Key { id } => self.known.read().keys.get(id).is_none_or(|(_, revoked)| *revoked),
-            Actor::Person { .. } | Actor::Guard { .. } | Actor::System => false,
+            Actor::Person { .. }
+            | Actor::Guard { .. }
+            | Actor::Ramp { .. }
+            | Actor::Schedule { .. }
+            | Actor::System => false,
         }
     }
 }

@@ -48,6 +48,12 @@ impl<'s> Sort<'s> {
                 "holdout.list",
                 Some("holdout.save"),
             ),
+            "beta" => sort(state.betas.keys().map(|k| k.as_str()).collect(), "beta.list", Some("beta.save")),
+            "scheduled change" => sort(
+                state.schedules.keys().map(|k| k.as_str()).collect(),
+                "schedule.list",
+                Some("schedule.create"),
+            ),
             _ => None,
         }
     }
@@ -159,6 +165,8 @@ impl App {
                     Subject::Segment(key) => ("segment", key.as_str()),
                     Subject::Layer(key) => ("layer", key.as_str()),
                     Subject::Holdout(key) => ("holdout", key.as_str()),
+                    Subject::Beta(key) => ("beta", key.as_str()),
+                    Subject::Schedule(key) => ("scheduled change", key.as_str()),
                 };
                 let message = format!(
                     "{what} `{key}` was changed by {} at {at}: it is at revision `{newest}`, and this edit \

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use bellwether_flags::Format;
 use bellwether_ledger::Versioned;
 use bellwether_model::{
-    Actor, Change, EnvironmentKey, Experiment, Flag, FlagKey, ListId, Metric, Millis, Revision, Rollout,
-    RolloutState, Serve, Setting, Share, Subject,
+    Actor, Change, EnvironmentKey, Experiment, Flag, FlagKey, ListId, Metric, Millis, Planned, Revision,
+    Rollout, RolloutState, Schedule, ScheduleState, Serve, Setting, Share, Subject,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -18,9 +18,9 @@ use crate::serving::Served;
 /// Who made a change, with the name that people know.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct ActorView {
-    /// `person`, `key`, `guard` or `system`.
+    /// `person`, `key`, `guard`, `ramp`, `schedule` or `system`.
     kind: &'static str,
-    /// A name: of the person, of the key, of the guarded flag.
+    /// A name: of the person, of the key, of the flag that is guarded or ramped, of the scheduled change.
     pub(crate) name: String,
 }
 
@@ -123,6 +123,10 @@ impl App {
                 ActorView { kind: "key", name: self.known.key(id).unwrap_or_else(|| id.clone()) }
             }
             Actor::Guard { flag, .. } => ActorView { kind: "guard", name: format!("the guard of {flag}") },
+            Actor::Ramp { flag, .. } => ActorView { kind: "ramp", name: format!("the ramp of {flag}") },
+            Actor::Schedule { schedule } => {
+                ActorView { kind: "schedule", name: format!("the scheduled change {schedule}") }
+            }
             Actor::System => ActorView { kind: "system", name: "Bellwether".to_owned() },
         }
     }
@@ -247,6 +251,22 @@ fn default(serve: &Serve, everybody: &str, of: &str) -> String {
     }
 }
 
+/// What is planned, in words that follow "to".
+pub(crate) fn planned(planned: &Planned) -> String {
+    let switch = |on: bool| if on { "on" } else { "off" };
+    match planned {
+        Planned::Toggle { flag, on } => format!("turn {flag} {}", switch(*on)),
+        Planned::Reshare { flag, shares } => {
+            let shares: Vec<_> = shares.iter().map(|s| format!("{} {}", s.variant, s.share)).collect();
+            format!("set the shares of {flag} to {}", shares.join(", "))
+        }
+        Planned::Widen { flag, share } => format!("set the rollout of {flag} to {share}"),
+        Planned::Halt { flag } => format!("halt the rollout of {flag}"),
+        Planned::Finish { flag } => format!("finish the rollout of {flag}"),
+        Planned::Switch { beta, on } => format!("turn beta {beta} {}", switch(*on)),
+    }
+}
+
 /// What a change did, in words that follow the name of whoever made it.
 fn said(change: &Change) -> String {
     use bellwether_model::Edit as E;
@@ -262,6 +282,27 @@ fn said(change: &Change) -> String {
         E::SegmentSaved { segment } => format!("saved segment {}", segment.key),
         E::LayerSaved { layer } => format!("saved layer {}", layer.key),
         E::HoldoutSaved { holdout } => format!("saved holdout {}", holdout.key),
+        E::BetaSaved { beta } => format!("saved beta {}", beta.key),
+        E::BetaSwitched { beta, environment, on } => {
+            format!("turned beta {beta} {} in {environment}", if *on { "on" } else { "off" })
+        }
+        E::ScheduleSaved { schedule } => {
+            let what = planned(&schedule.planned);
+            let Schedule { environment, .. } = schedule;
+            match &schedule.state {
+                ScheduleState::Waiting => format!("scheduled to {what} in {environment} at {}", schedule.at),
+                ScheduleState::Done { .. } => format!("did {what} in {environment}"),
+                ScheduleState::Refused { .. } => {
+                    format!("could not {what} in {environment}, as was scheduled")
+                }
+                ScheduleState::Cancelled { .. } => {
+                    format!("cancelled to {what} in {environment}, which was scheduled")
+                }
+            }
+        }
+        E::EnrolmentSet { flag, environment, .. } => {
+            format!("changed who may be enrolled by {flag} in {environment}")
+        }
         E::FlagCreated { flag } => format!("created flag {} with {} variants", flag.key, flag.variants.len()),
         E::FlagDescribed { flag, .. } => format!("changed the name or the description of flag {flag}"),
         E::FlagToggled { flag, environment, on } => {

@@ -2,7 +2,8 @@
 
 use bellwether_ledger::Page;
 use bellwether_model::{
-    ExperimentKey, FlagKey, HoldoutKey, LayerKey, MetricKey, Revision, SegmentKey, Subject,
+    BetaKey, ExperimentKey, FlagKey, HoldoutKey, LayerKey, MetricKey, Revision, ScheduleKey, SegmentKey,
+    Subject,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,10 @@ pub(crate) struct Input {
     layer: Option<LayerKey>,
     /// Only changes of this holdout.
     holdout: Option<HoldoutKey>,
+    /// Only changes of this beta.
+    beta: Option<BetaKey>,
+    /// Only changes of this scheduled change.
+    schedule: Option<ScheduleKey>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -62,6 +67,8 @@ impl Operation for List {
             input.segment.map(Subject::Segment),
             input.layer.map(Subject::Layer),
             input.holdout.map(Subject::Holdout),
+            input.beta.map(Subject::Beta),
+            input.schedule.map(Subject::Schedule),
         ]
         .into_iter()
         .flatten();
@@ -69,7 +76,7 @@ impl Operation for List {
         if things.next().is_some() {
             return Err(AppError::bad_input(
                 "the list can be of one thing",
-                "give one of `flag`, `experiment`, `metric`, `segment`, `layer` and `holdout`",
+                "give one of `flag`, `experiment`, `metric`, `segment`, `layer`, `holdout`, `beta` and `schedule`",
             ));
         }
         let limit = input.limit.unwrap_or(50).clamp(1, 500);

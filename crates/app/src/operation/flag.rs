@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use bellwether_model::flag::Kind;
 use bellwether_model::{
-    Edit, EnvironmentKey, Flag, FlagKey, Invalid, Json, Revision, Serve, Setting, Unit, Variant, VariantKey,
+    Edit, Enrolment, EnvironmentKey, Flag, FlagKey, Invalid, Json, Revision, Serve, Setting, Unit, Variant,
+    VariantKey,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -157,6 +158,7 @@ impl CreateInput {
             targets: Vec::new(),
             rules: Vec::new(),
             default: Serve::Variant { variant: default },
+            enrolment: Enrolment::default(),
         };
         Ok(Flag {
             name: self.name.unwrap_or_else(|| self.flag.to_string()),

@@ -2,7 +2,9 @@
 //! the page's palette are made from the [`REGISTRY`], and permission is asked in [`Entry::call`].
 
 mod belonging;
+mod beta;
 mod change;
+mod enrolment;
 mod environment;
 mod event;
 mod experiment;
@@ -16,7 +18,9 @@ mod key;
 mod layer;
 mod metric;
 mod preview;
+mod ramp;
 mod rollout;
+mod schedule;
 mod segment;
 mod serve;
 mod status;
@@ -269,12 +273,15 @@ pub const REGISTRY: &[Entry] = &[
     Entry::of::<belonging::SetVariants>(),
     Entry::of::<targeting::Replace>(),
     Entry::of::<targeting::Reshare>(),
+    Entry::of::<enrolment::Set>(),
     Entry::of::<explain::Explain>(),
     Entry::of::<preview::Preview>(),
     Entry::of::<rollout::Start>(),
     Entry::of::<rollout::Widen>(),
     Entry::of::<rollout::Halt>(),
     Entry::of::<rollout::Resume>(),
+    Entry::of::<ramp::Pause>(),
+    Entry::of::<ramp::SetRamp>(),
     Entry::of::<rollout::Finish>(),
     Entry::of::<rollout::Guard>(),
     Entry::of::<segment::List>(),
@@ -292,6 +299,14 @@ pub const REGISTRY: &[Entry] = &[
     Entry::of::<holdout::Get>(),
     Entry::of::<holdout::Save>(),
     Entry::of::<holdout::Archive>(),
+    Entry::of::<beta::List>(),
+    Entry::of::<beta::Get>(),
+    Entry::of::<beta::Save>(),
+    Entry::of::<beta::Switch>(),
+    Entry::of::<beta::Archive>(),
+    Entry::of::<schedule::List>(),
+    Entry::of::<schedule::Create>(),
+    Entry::of::<schedule::Cancel>(),
     Entry::of::<metric::List>(),
     Entry::of::<metric::Get>(),
     Entry::of::<metric::Save>(),

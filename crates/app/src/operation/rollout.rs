@@ -2,7 +2,8 @@
 
 use bellwether_model::rollout::{Guard as GuardPlan, RolloutState};
 use bellwether_model::{
-    Edit, EnvironmentKey, FlagKey, Revision, Rollout, Serve, Setting, Share, Split, VariantKey,
+    Edit, EnvironmentKey, FlagKey, Millis, Pace, Ramp, Revision, Rollout, Serve, Setting, Share, Split, Step,
+    VariantKey,
 };
 use bellwether_trial::guard::GuardVerdict;
 use schemars::JsonSchema;
@@ -40,6 +41,29 @@ fn shares(
     Ok(shares)
 }
 
+/// Gives the candidate a share. All of everybody finishes the rollout.
+///
+/// Arms in another ratio must not be pooled with what was before (Simpson's paradox): they begin a new epoch.
+pub(crate) fn widen(rollout: &mut Rollout, share: Share, now: Millis) -> Result<(), AppError> {
+    let rest = rollout.split.rest().filter(|rest| **rest != rollout.control).cloned();
+    if share == Share::ALL && rest.is_some() {
+        rollout.state = RolloutState::Done { at: now };
+        return Ok(());
+    }
+    let wanted = shares(&rollout.candidate, &rollout.control, rest.as_ref(), share)?;
+    let split = rollout.split.reshare(&wanted)?;
+    let ratio = |s: &Split| {
+        (u32::from(s.share(&rollout.candidate).points()), u32::from(s.share(&rollout.control).points()))
+    };
+    let ((a, b), (c, d)) = (ratio(&rollout.split), ratio(&split));
+    if a * d != b * c {
+        rollout.epoch += 1;
+        rollout.epoch_began = now;
+    }
+    rollout.split = split;
+    Ok(())
+}
+
 fn current(setting: &Setting, flag: &FlagKey) -> Result<Rollout, AppError> {
     match &setting.default {
         Serve::Rollout { rollout } => Ok(rollout.clone()),
@@ -68,8 +92,10 @@ pub(crate) struct StartInput {
     candidate: VariantKey,
     /// The variant that it replaces.
     control: VariantKey,
-    /// The candidate's share to begin with.
-    share: Share,
+    /// The candidate's share to begin with; the first step's where there are steps.
+    share: Option<Share>,
+    /// The steps by which it widens by itself, the first of which is taken now; none unless given.
+    steps: Option<Vec<Step>>,
     /// A third variant for those in neither arm: the control arm is then as large as the candidate's.
     rest: Option<VariantKey>,
     /// What watches it.
@@ -121,13 +147,32 @@ impl Operation for Start {
             Some(salt) => salt,
             None => app.salt(&input.flag)?,
         };
+        let steps = input.steps.filter(|steps| !steps.is_empty());
+        let share = match (input.share, steps.as_ref().and_then(|steps| steps.first())) {
+            (Some(share), Some(first)) if first.share != share => {
+                return Err(AppError::bad_input(
+                    format!("`share` is `{share}`, and the first of `steps` is `{}`", first.share),
+                    "leave `share` out: the first step says it",
+                ));
+            }
+            (Some(share), _) => share,
+            (None, Some(first)) => first.share,
+            (None, None) => {
+                return Err(AppError::bad_input(
+                    "this rollout has no share to begin with",
+                    "give `share` in basis points, such as 500 for 5%, or `steps`",
+                ));
+            }
+        };
         let rest = input.rest.as_ref();
-        let wanted = shares(&input.candidate, &input.control, rest, input.share)?;
+        let wanted = shares(&input.candidate, &input.control, rest, share)?;
+        let ramp = steps.map(|steps| Ramp::begin(steps, ctx.now)).transpose()?;
         let rollout = Rollout {
             split: Split::new(&salt, &wanted, rest.or(Some(&input.control)))?,
             candidate: input.candidate,
             control: input.control,
             guard: input.guard,
+            ramp,
             state: RolloutState::Widening,
             started: ctx.now,
             epoch: 0,
@@ -180,19 +225,9 @@ impl Operation for Widen {
                 "resume it, or start a new one",
             ));
         }
-        let rest = rollout.split.rest().filter(|rest| **rest != rollout.control).cloned();
-        let wanted = shares(&rollout.candidate, &rollout.control, rest.as_ref(), input.share)?;
-        let split = rollout.split.reshare(&wanted)?;
-        let ratio = |s: &Split| {
-            (u32::from(s.share(&rollout.candidate).points()), u32::from(s.share(&rollout.control).points()))
-        };
-        let ((a, b), (c, d)) = (ratio(&rollout.split), ratio(&split));
-        // Arms in another ratio must not be pooled with what was before (Simpson's paradox).
-        if a * d != b * c {
-            rollout.epoch += 1;
-            rollout.epoch_began = ctx.now;
-        }
-        rollout.split = split;
+        widen(&mut rollout, input.share, ctx.now)?;
+        // A share that is set by hand is not a step of the ramp.
+        rollout.ramp = None;
         let steering = Steering {
             flag: input.flag,
             environment: input.environment,
@@ -217,7 +252,22 @@ pub(crate) struct Steering {
     if_revision: Option<Revision>,
 }
 
-fn steer(
+impl Steering {
+    pub(crate) fn new(
+        flag: FlagKey,
+        environment: EnvironmentKey,
+        why: Option<String>,
+        if_revision: Option<Revision>,
+    ) -> Self {
+        Self { flag, environment, why, if_revision }
+    }
+
+    pub(crate) fn flag(&self) -> &FlagKey {
+        &self.flag
+    }
+}
+
+pub(crate) fn steer(
     app: &App,
     ctx: &Ctx,
     input: Steering,
@@ -263,8 +313,7 @@ pub(super) struct Resume;
 
 impl Operation for Resume {
     const NAME: &'static str = "rollout.resume";
-    const ABOUT: &'static str =
-        "Lets a halted rollout go on with the shares it had; its guard begins a new epoch.";
+    const ABOUT: &'static str = "Lets a halted rollout go on with the shares it had, where its guard begins a new epoch, or a ramp that was paused.";
     const ROUTE: (Method, &'static str) = (Method::Post, "/api/flags/{flag}/rollout/resume");
     const NEEDS: Permission = Permission::Edit;
     const CLASS: Class = Class::Write;
@@ -279,12 +328,22 @@ impl Operation for Resume {
                 rollout.state = RolloutState::Widening;
                 rollout.epoch += 1;
                 rollout.epoch_began = ctx.now;
+                // The step that it stands on is seen anew, and held for its whole time.
+                if let Some(ramp) = &mut rollout.ramp {
+                    ramp.hold(ctx.now);
+                }
                 Ok(())
             }
-            RolloutState::Widening | RolloutState::Done { .. } => Err(AppError::conflict(
-                format!("the rollout of `{flag}` is not halted"),
-                "only a halted rollout can be resumed",
-            )),
+            RolloutState::Widening | RolloutState::Done { .. } => match &mut rollout.ramp {
+                Some(ramp) if matches!(ramp.pace, Pace::Paused { .. }) => {
+                    ramp.resume(ctx.now);
+                    Ok(())
+                }
+                _ => Err(AppError::conflict(
+                    format!("the rollout of `{flag}` is neither halted nor paused"),
+                    "only a halted or a paused rollout can be resumed",
+                )),
+            },
         })
     }
 }

@@ -123,7 +123,8 @@ impl App {
         };
         let prerequisites = wanted.prerequisites.unwrap_or(old.prerequisites);
         let off = wanted.off.unwrap_or(old.off);
-        let setting = Setting { on: old.on, off, prerequisites, targets, rules, default };
+        let setting =
+            Setting { on: old.on, off, prerequisites, targets, rules, default, enrolment: old.enrolment };
         let edit = Edit::TargetingReplaced { flag: flag.clone(), environment: environment.clone(), setting };
         Ok((edit, lists))
     }

@@ -1,0 +1,56 @@
+//! App operations: who may come into the default's split of a flag, and for how long they keep what they
+//! got.
+
+use std::num::NonZeroU32;
+
+use bellwether_model::{Edit, Enrolment, EnvironmentKey, FlagKey, Revision, Share};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Class, Ctx, Effect, Method, Operation};
+use crate::App;
+use crate::access::Permission;
+use crate::error::AppError;
+use crate::view::FlagView;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SetInput {
+    /// The flag.
+    flag: FlagKey,
+    /// Where.
+    environment: EnvironmentKey,
+    /// The share of everybody that may be enrolled at most; no limit unless given.
+    share: Option<Share>,
+    /// How many units may be enrolled at most; no limit unless given. The server counts them, so that SDKs
+    /// that evaluate by themselves do not get the flag.
+    units: Option<NonZeroU32>,
+    /// Whether a unit keeps the variant that it got first, also when an anonymous visitor signs in; not
+    /// unless given. The server remembers it, so that SDKs that evaluate by themselves do not get the flag.
+    sticky: Option<bool>,
+    /// The reason; needed in production.
+    why: Option<String>,
+    /// The revision that the edit is of.
+    if_revision: Option<Revision>,
+}
+
+pub(super) struct Set;
+
+impl Operation for Set {
+    const NAME: &'static str = "flag.enrolment";
+    const ABOUT: &'static str = "Limits who may be enrolled by a flag's default, by share and by number, and whether they keep their variant.";
+    const ROUTE: (Method, &'static str) = (Method::Put, "/api/flags/{flag}/enrolment");
+    const NEEDS: Permission = Permission::Edit;
+    const CLASS: Class = Class::Write;
+    const EFFECT: Effect = Effect::Changes;
+    type Input = SetInput;
+    type Output = FlagView;
+
+    fn run(app: &App, ctx: &Ctx, input: SetInput) -> Result<FlagView, AppError> {
+        let SetInput { flag, environment, share, units, sticky, why, if_revision } = input;
+        let enrolment = Enrolment { share, units, sticky: sticky.unwrap_or(false) };
+        let edit = Edit::EnrolmentSet { flag: flag.clone(), environment, enrolment };
+        let after = app.edit(ctx, edit, why, if_revision, Vec::new())?;
+        app.flag_after(&after, &flag)
+    }
+}

@@ -1,0 +1,101 @@
+//! App operations: the ramp of a rollout, the steps by which it widens by itself.
+
+use bellwether_model::{EnvironmentKey, FlagKey, Pace, Ramp, Revision, Step};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::rollout::{Steering, steer};
+use super::{Class, Ctx, Effect, Method, Operation};
+use crate::App;
+use crate::access::Permission;
+use crate::error::AppError;
+use crate::view::FlagView;
+
+pub(super) struct Pause;
+
+impl Operation for Pause {
+    const NAME: &'static str = "rollout.pause";
+    const ABOUT: &'static str =
+        "Keeps a rollout from taking the next step of its ramp; everybody keeps what they have.";
+    const ROUTE: (Method, &'static str) = (Method::Post, "/api/flags/{flag}/rollout/pause");
+    const NEEDS: Permission = Permission::Edit;
+    const CLASS: Class = Class::Write;
+    const EFFECT: Effect = Effect::Changes;
+    type Input = Steering;
+    type Output = FlagView;
+
+    fn run(app: &App, ctx: &Ctx, input: Steering) -> Result<FlagView, AppError> {
+        let flag = input.flag().clone();
+        steer(app, ctx, input, |rollout| {
+            let widening = rollout.widening().is_some();
+            match rollout.ramp.as_mut().filter(|ramp| widening && matches!(ramp.pace, Pace::Due { .. })) {
+                Some(ramp) => {
+                    ramp.pause(ctx.now);
+                    Ok(())
+                }
+                None => Err(AppError::conflict(
+                    format!("the rollout of `{flag}` has no step to come"),
+                    "only a ramp that goes on can be paused; to take a rollout back, halt it",
+                )),
+            }
+        })
+    }
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RampInput {
+    /// The flag.
+    flag: FlagKey,
+    /// Where.
+    environment: EnvironmentKey,
+    /// The steps; the first is taken now and is not less than the share that there is. None take the ramp
+    /// away, and the share stays.
+    steps: Vec<Step>,
+    /// The reason; needed in production.
+    why: Option<String>,
+    /// The revision that the edit is of.
+    if_revision: Option<Revision>,
+}
+
+pub(super) struct SetRamp;
+
+impl Operation for SetRamp {
+    const NAME: &'static str = "rollout.ramp";
+    const ABOUT: &'static str =
+        "Gives a rollout that widens the steps by which it goes on by itself, or takes them away.";
+    const ROUTE: (Method, &'static str) = (Method::Put, "/api/flags/{flag}/rollout/ramp");
+    const NEEDS: Permission = Permission::Edit;
+    const CLASS: Class = Class::Write;
+    const EFFECT: Effect = Effect::Changes;
+    type Input = RampInput;
+    type Output = FlagView;
+
+    fn run(app: &App, ctx: &Ctx, input: RampInput) -> Result<FlagView, AppError> {
+        let RampInput { flag, environment, steps, why, if_revision } = input;
+        let steering = Steering::new(flag.clone(), environment, why, if_revision);
+        steer(app, ctx, steering, |rollout| {
+            if rollout.widening().is_none() {
+                return Err(AppError::conflict(
+                    format!("the rollout of `{flag}` is not widening"),
+                    "resume it, or start a new one",
+                ));
+            }
+            let Some(first) = steps.first() else {
+                rollout.ramp = None;
+                return Ok(());
+            };
+            let has = rollout.share();
+            if first.share < has {
+                return Err(AppError::bad_input(
+                    format!("the first step is `{}`, and the rollout is at `{has}`", first.share),
+                    "begin with the share that there is, or more; to narrow it use `rollout.widen` first",
+                ));
+            }
+            let (share, ramp) = (first.share, Ramp::begin(steps, ctx.now)?);
+            super::rollout::widen(rollout, share, ctx.now)?;
+            rollout.ramp = Some(ramp);
+            Ok(())
+        })
+    }
+}
