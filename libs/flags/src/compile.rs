@@ -117,23 +117,18 @@ impl<'a> Compiler<'a> {
         if setting.on {
             self.gates(flag, setting, &off, &outcome, &mut branches)?;
             for (index, rule) in (0..).zip(&setting.rules) {
-                branches.push(Branch {
-                    part: Part::Rule(index),
-                    name: match &*rule.name {
-                        "" => format!("rule {}", index + 1).into(),
-                        name => name.into(),
-                    },
-                    when: self.rule(flag, rule)?,
-                    serves: self.serves(&rule.serve, &outcome)?,
-                });
+                let number = format!("rule {}", index + 1);
+                let name = if rule.name.is_empty() { &number } else { &rule.name };
+                let (when, serves) = (self.rule(flag, rule)?, self.serves(&rule.serve, false, &outcome)?);
+                branches.push(Branch::new(Part::Rule(index), name, when, serves));
             }
         }
         let (part, name, serves) = match (setting.on, branches.is_empty()) {
             (false, _) => (Part::Off, "off", Serves::One(off.clone())),
-            (true, true) => (Part::Everybody, "default", self.serves(&setting.default, &outcome)?),
-            (true, false) => (Part::Default, "default", self.serves(&setting.default, &outcome)?),
+            (true, true) => (Part::Everybody, "default", self.serves(&setting.default, true, &outcome)?),
+            (true, false) => (Part::Default, "default", self.serves(&setting.default, true, &outcome)?),
         };
-        let otherwise = Branch { part, name: name.into(), when: When::Always, serves };
+        let otherwise = Branch::new(part, name, When::Always, serves);
         Ok(Compiled {
             key: flag.key.clone(),
             kind: flag.kind,
@@ -162,29 +157,18 @@ impl<'a> Compiler<'a> {
                 at: self.places.get(&needed.flag).copied(),
                 variants: needed.variants.clone().into(),
             };
-            branches.push(Branch {
-                part: Part::Prerequisite(needed.flag.clone()),
-                name: "prerequisite".into(),
-                when: When::Unmet(parent),
-                serves: off(),
-            });
+            let part = Part::Prerequisite(needed.flag.clone());
+            branches.push(Branch::new(part, "prerequisite", When::Unmet(parent), off()));
         }
         for target in &setting.targets {
-            branches.push(Branch {
-                part: Part::Target,
-                name: "target".into(),
-                when: When::Listed { ids: self.list(&target.list), list: target.list.clone() },
-                serves: Serves::One(outcome(&target.variant)?),
-            });
+            let when = When::Listed { ids: self.list(&target.list), list: target.list.clone() };
+            let serves = Serves::One(outcome(&target.variant)?);
+            branches.push(Branch::new(Part::Target, "target", when, serves));
         }
         for (holdout, gate) in self.holdouts.iter().filter(|(holdout, _)| holdout.covers(flag)) {
             self.etag.feed(&(&holdout.key, holdout.unit, &holdout.salt, holdout.share));
-            branches.push(Branch {
-                part: Part::Holdout(holdout.key.clone()),
-                name: "holdout".into(),
-                when: When::Within(gate.clone()),
-                serves: off(),
-            });
+            let part = Part::Holdout(holdout.key.clone());
+            branches.push(Branch::new(part, "holdout", When::Within(gate.clone()), off()));
         }
         if let Some(key) = &flag.layer {
             let layer = self.layers.get(key).ok_or_else(|| {
@@ -197,12 +181,8 @@ impl<'a> Compiler<'a> {
             let spans: Vec<Span> = own.filter_map(|range| Span::new(range.from, range.to)).collect();
             let points: Vec<_> = spans.iter().map(|span| span.points).collect();
             self.etag.feed(&(key, layer.unit, layer.salt(), points));
-            branches.push(Branch {
-                part: Part::Layer(key.clone()),
-                name: "layer".into(),
-                when: When::Outside(gate(self.environment, layer.unit, layer.salt(), spans)),
-                serves: off(),
-            });
+            let when = When::Outside(gate(self.environment, layer.unit, layer.salt(), spans));
+            branches.push(Branch::new(Part::Layer(key.clone()), "layer", when, off()));
         }
         Ok(())
     }
@@ -260,9 +240,13 @@ impl<'a> Compiler<'a> {
         ids
     }
 
+    /// What a serve is. `compares` is false of a rule's: a rule picks whom it divides, so its shares are
+    /// not the default's, and pooling the two would show the difference between whom they pick as an
+    /// effect.
     fn serves(
         &self,
         serve: &Serve,
+        compares: bool,
         outcome: &dyn Fn(&VariantKey) -> Result<Arc<Outcome>, Invalid>,
     ) -> Result<Serves, Invalid> {
         let split: &Split = match serve {
@@ -276,7 +260,9 @@ impl<'a> Compiler<'a> {
         let arms = arms_of(serve)
             .into_iter()
             .flatten()
-            .map(|(key, to, enrolled)| Ok(Arm { to, end: threshold(to), outcome: outcome(key)?, enrolled }));
+            .map(|(key, to, enrolled)| {
+                Ok(Arm { to, end: threshold(to), outcome: outcome(key)?, enrolled: enrolled && compares })
+            });
         Ok(Serves::Split {
             salted: Salted::new(self.environment.bucketing, split.salt()),
             arms: arms.collect::<Result<_, Invalid>>()?,

@@ -41,7 +41,7 @@ pub struct Evaluation<'r> {
     /// Its value.
     pub value: &'r Json,
     /// Why.
-    pub reason: Reason,
+    pub reason: &'r Reason,
     /// Whether the default's split enrolled the unit: it has an arm and is not part of the split's rest, or
     /// it has either side of a rollout that widens. Only then does an exposure count.
     pub enrolled: bool,
@@ -59,7 +59,7 @@ impl Evaluation<'_> {
             When::Outside(gate) => gate.unit,
             _ => self.compiled.unit,
         };
-        (self.reason == Reason::NoUnit).then_some(needed)
+        (*self.reason == Reason::NoUnit).then_some(needed)
     }
 }
 
@@ -107,6 +107,22 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Why a part of a setting serves what it serves, where the unit has what it needs.
+    pub(crate) fn of(part: &Part, serves: &Serves) -> Self {
+        match (part, serves) {
+            (Part::Off, _) => Self::Off,
+            (Part::Prerequisite(flag), _) => Self::Prerequisite { flag: flag.clone() },
+            (Part::Target, _) => Self::Target,
+            (Part::Holdout(holdout), _) => Self::Holdout { holdout: holdout.clone() },
+            (Part::Layer(layer), _) => Self::Layer { layer: layer.clone() },
+            (Part::Rule(index), Serves::One(_)) => Self::Rule { index: *index },
+            (Part::Rule(index), Serves::Split { .. }) => Self::RuleSplit { index: *index },
+            (Part::Everybody, Serves::One(_)) => Self::Static,
+            (Part::Default, Serves::One(_)) => Self::Default,
+            (Part::Everybody | Part::Default, Serves::Split { .. }) => Self::Split,
+        }
+    }
+
     /// The word that OpenFeature and OFREP have for it.
     pub fn ofrep(&self) -> &'static str {
         match self {
@@ -172,7 +188,7 @@ pub(crate) struct Decision<'r> {
     compiled: &'r Compiled,
     branch: &'r Branch,
     pub(crate) outcome: &'r Outcome,
-    pub(crate) reason: Reason,
+    pub(crate) reason: &'r Reason,
     enrolled: bool,
 }
 
@@ -236,34 +252,19 @@ impl Compiled {
         });
         let Some(arm) = arm.flatten() else {
             visitor.split(self.unit, salted.salt(), arms, None);
-            return decision(&self.off, Reason::NoUnit, false);
+            return decision(&self.off, &Reason::NoUnit, false);
         };
-        let reason = match branch.part {
-            Part::Rule(index) => Reason::RuleSplit { index },
-            _ => Reason::Split,
-        };
-        // A rule picks whom it divides: its shares are not the default's, and pooling the two would show
-        // the difference between whom they pick as an effect.
-        decision(&arm.outcome, reason, arm.enrolled && branch.compares())
+        decision(&arm.outcome, &branch.reason, arm.enrolled)
     }
 }
 
 impl Branch {
     /// Why it serves its one variant.
     #[inline]
-    fn reason(&self, context: &Context) -> Reason {
-        match &self.part {
-            Part::Off => Reason::Off,
-            Part::Prerequisite(flag) => Reason::Prerequisite { flag: flag.clone() },
-            Part::Target => Reason::Target,
-            Part::Holdout(holdout) => Reason::Holdout { holdout: holdout.clone() },
-            Part::Layer(layer) => match &self.when {
-                When::Outside(gate) if gate.id.with_id(context, |_| ()).is_none() => Reason::NoUnit,
-                _ => Reason::Layer { layer: layer.clone() },
-            },
-            Part::Rule(index) => Reason::Rule { index: *index },
-            Part::Everybody => Reason::Static,
-            Part::Default => Reason::Default,
+    fn reason(&self, context: &Context) -> &Reason {
+        match &self.when {
+            When::Outside(gate) if gate.id.with_id(context, |_| ()).is_none() => &Reason::NoUnit,
+            _ => &self.reason,
         }
     }
 }

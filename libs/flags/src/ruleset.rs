@@ -13,7 +13,7 @@ use bellwether_model::{
 
 use crate::bucket::Salted;
 use crate::compile::Compiler;
-use crate::evaluate::{Evaluation, Silent};
+use crate::evaluate::{Evaluation, Reason, Silent};
 use crate::explain::{self, Explanation};
 use crate::ids::Ids;
 use crate::test::{Place, Test};
@@ -117,6 +117,8 @@ pub(crate) struct Branch {
     pub(crate) name: Box<str>,
     pub(crate) when: When,
     pub(crate) serves: Serves,
+    /// Why it serves what it serves, where the unit has what it needs.
+    pub(crate) reason: Reason,
 }
 
 /// Which part of the setting a branch is.
@@ -135,6 +137,11 @@ pub(crate) enum Part {
 }
 
 impl Branch {
+    pub(crate) fn new(part: Part, name: &str, when: When, serves: Serves) -> Self {
+        let reason = Reason::of(&part, &serves);
+        Self { part, name: name.into(), when, serves, reason }
+    }
+
     /// Whether its variants are compared: those of the default are, a rule's are not.
     pub(crate) fn compares(&self) -> bool {
         matches!(self.serves, Serves::Split { .. }) && matches!(self.part, Part::Everybody | Part::Default)
@@ -228,7 +235,7 @@ pub(crate) struct Arm {
     /// The first position after it.
     pub(crate) end: u32,
     pub(crate) outcome: Arc<Outcome>,
-    /// Whether those in it take part in what the split is for.
+    /// Whether those in it take part in what the flag compares: a part of the default's split may.
     pub(crate) enrolled: bool,
 }
 

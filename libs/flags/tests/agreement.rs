@@ -222,7 +222,7 @@ proptest! {
         let answer = rules.evaluate("f", &context).unwrap();
         let reported = amplitude::variant(&answer)["metadata"]["trackExposure"] != false;
         // Without a unit there is nobody whom a report could be joined with.
-        prop_assert_eq!(answer.enrolled, reported && answer.reason != Reason::NoUnit, "{:?}", answer);
+        prop_assert_eq!(answer.enrolled, reported && *answer.reason != Reason::NoUnit, "{:?}", answer);
         // Rules and targets pick whom they serve: only the default compares.
         let defaults = matches!(answer.reason, Reason::Split);
         prop_assert!(!answer.enrolled || defaults, "{:?}", answer);
@@ -234,7 +234,7 @@ proptest! {
         let context = amplitude::context(user.as_object().unwrap());
         let answer = rules.evaluate("f", &context).unwrap();
         let why = rules.explain("f", &context).unwrap();
-        prop_assert_eq!((&why.variant, &why.value, &why.reason), (answer.variant, answer.value, &answer.reason));
+        prop_assert_eq!((&why.variant, &why.value, &why.reason), (answer.variant, answer.value, answer.reason));
         prop_assert_eq!(why.enrolled, answer.enrolled);
         prop_assert!(!answer.enrolled || answer.reason.ofrep() == "SPLIT");
         // Exactly the last segment matched, and it names what was served.

@@ -57,7 +57,7 @@ fn every_reason() {
         |flag: &Value, key: Option<&str>, attributes: Value, variant: &str, reason, ofrep: &str, enrolled| {
             let rules = compile(flag);
             let answer = rules.evaluate("checkout", &context(key, &attributes)).unwrap();
-            assert_eq!((answer.variant.as_str(), &answer.reason), (variant, &reason));
+            assert_eq!((answer.variant.as_str(), answer.reason), (variant, &reason));
             assert_eq!((answer.reason.ofrep(), answer.enrolled), (ofrep, enrolled));
         };
     let flag = checkout();
@@ -123,7 +123,7 @@ fn a_rules_own_split_is_not_compared() {
     let answer =
         |attributes: Value| rules.evaluate("checkout", &context(Some("user-14"), &attributes)).unwrap();
     let (ruled, rest) = (answer(json!({"version": "1.9"})), answer(json!({})));
-    assert_eq!((ruled.variant, ruled.reason), (rest.variant, Reason::RuleSplit { index: 1 }));
+    assert_eq!((ruled.variant, ruled.reason), (rest.variant, &Reason::RuleSplit { index: 1 }));
     assert_eq!((ruled.enrolled, rest.enrolled), (false, true));
     let segments = &amplitude::export(&rules).flags[0]["segments"];
     let reported: Vec<_> = segments

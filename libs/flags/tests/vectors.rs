@@ -151,7 +151,7 @@ fn rulesets() {
             let found: BTreeMap<String, Answer> = rules
                 .evaluate_all(&context(&case.context))
                 .map(|a| {
-                    let reason = serde_json::to_value(&a.reason).unwrap();
+                    let reason = serde_json::to_value(a.reason).unwrap();
                     (
                         a.flag.to_string(),
                         Answer { variant: a.variant.to_string(), reason, enrolled: a.enrolled },

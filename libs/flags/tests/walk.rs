@@ -23,7 +23,7 @@ fn agrees(world: &World, rules: &Ruleset, user: &Value) -> Result<(), TestCaseEr
     let context = context(user);
     for flag in &world.flags {
         let answer = rules.evaluate(flag.key.as_str(), &context);
-        let answer = answer.map(|a| (a.variant.to_string(), serde_json::to_value(&a.reason).unwrap()));
+        let answer = answer.map(|a| (a.variant.to_string(), serde_json::to_value(a.reason).unwrap()));
         prop_assert_eq!(answer, naive::answer(world, flag.key.as_str(), &context), "{} {}", flag.key, user);
     }
     Ok(())
@@ -73,7 +73,7 @@ proptest! {
         let context = context(&user);
         for answer in rules.evaluate_all(&context) {
             let why = rules.explain(answer.flag.as_str(), &context).unwrap();
-            prop_assert_eq!((&why.variant, &why.value, &why.reason), (answer.variant, answer.value, &answer.reason));
+            prop_assert_eq!((&why.variant, &why.value, &why.reason), (answer.variant, answer.value, answer.reason));
             prop_assert_eq!(why.enrolled, answer.enrolled);
             prop_assert!(!answer.enrolled || matches!(answer.reason, Reason::Split));
             // Exactly the last part decided.
@@ -175,7 +175,7 @@ fn shares_are_as_planned_and_independent() {
         let out = answers.iter().filter(|a| matches!(a.reason, Reason::Holdout { .. })).count();
         assert!(out == 0 || out == 3, "held from {out} flags of three");
         held += u32::from(out == 3);
-        let splits: Vec<bool> = answers.iter().map(|a| a.reason == Reason::Split).collect();
+        let splits: Vec<bool> = answers.iter().map(|a| *a.reason == Reason::Split).collect();
         assert!(!(splits[0] && splits[1]), "two flags of a layer meet");
         for flag in 0..3 {
             on[flag] += u32::from(answers[flag].variant.as_str() == "on");

@@ -71,7 +71,7 @@ impl Provider {
         Ok(ResolutionDetails {
             value,
             variant: Some(answer.variant.to_string()),
-            reason: Some(reason(&answer.reason)),
+            reason: Some(reason(answer.reason)),
             flag_metadata: None,
         })
     }
