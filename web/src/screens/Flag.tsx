@@ -6,8 +6,9 @@ import { useQuery } from "@tanstack/react-query";
 import { useParams, useSearch } from "@tanstack/react-router";
 import type { JSX } from "react";
 
-import { flag as flagQuery } from "../api/queries";
+import { flag as flagQuery, schedules } from "../api/queries";
 import type { Environment, FlagView } from "../api/types";
+import { sorted } from "../lib/planned";
 import { servedText } from "../lib/serve";
 import { ago } from "../lib/time";
 import { ChangeLog } from "../parts/ChangeLog";
@@ -17,16 +18,20 @@ import { Badge, Note } from "../parts/Words";
 import { useEnvironment } from "../shell/environment";
 import { useMay } from "../shell/may";
 import { typing } from "../shell/shortcuts";
+import { EnrolmentTab } from "./flag/Enrolment";
 import { RolloutTab } from "./flag/Rollout";
 import { SettingsTab } from "./flag/About";
 import { TargetingTab } from "./flag/Targeting";
 import { TryTab } from "./flag/Try";
 import { NoSuch } from "./Missing";
+import { Scheduled } from "./Scheduled";
 import { useToggle } from "./toggle";
 
 const TABS = [
   { key: "targeting", label: "Targeting" },
   { key: "rollout", label: "Rollout" },
+  { key: "schedule", label: "Schedule" },
+  { key: "enrolment", label: "Enrolment" },
   { key: "try", label: "Try it" },
   { key: "about", label: "Settings" },
   { key: "changes", label: "Changes" },
@@ -38,6 +43,10 @@ export function FlagScreen(): JSX.Element {
   const { here } = useEnvironment();
   const query = useQuery(flagQuery(key));
   const view = query.data;
+  const waiting = sorted(useQuery(schedules(here.key, key)).data ?? [], { flag: key }).waiting;
+  const tabs = TABS.map((t) =>
+    t.key === "schedule" && waiting.length > 0 ? { ...t, label: `Schedule (${waiting.length})` } : t,
+  );
   const open = TABS.find((t) => t.key === tab)?.key ?? "targeting";
   if (absent(query)) return <NoSuch what="flag" name={key} error={query.error} />;
   return (
@@ -54,11 +63,12 @@ export function FlagScreen(): JSX.Element {
         view ? (
           <>
             {stands(view, here)} Changed {ago(view.changed)} by {view.changed_by.name}.
+            {waiting[0] && ` Scheduled: ${waiting[0].sentence}, ${ago(waiting[0].schedule.at)}.`}
           </>
         ) : undefined
       }
       actions={view ? <Actions view={view} /> : undefined}
-      tabs={{ all: TABS, open, label: `Views of ${key}` }}
+      tabs={{ all: tabs, open, label: `Views of ${key}` }}
     >
       <Loaded query={query}>
         {(v) => {
@@ -87,6 +97,15 @@ export function FlagScreen(): JSX.Element {
               )}
               {open === "rollout" ? (
                 <RolloutTab view={v} setting={setting} here={here} />
+              ) : open === "schedule" ? (
+                <Scheduled
+                  key={here.key}
+                  of={{ flag: key, setting }}
+                  variants={v.flag.variants.map((one) => one.key)}
+                  here={here}
+                />
+              ) : open === "enrolment" ? (
+                <EnrolmentTab view={v} setting={setting} here={here} />
               ) : open === "try" ? (
                 <TryTab view={v} here={here} />
               ) : (

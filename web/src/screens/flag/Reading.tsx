@@ -2,19 +2,22 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 
-import { holdouts, layer } from "../../api/queries";
-import type { FlagView, Serve, Setting } from "../../api/types";
+import { betas, holdouts, layer } from "../../api/queries";
+import type { Environment, FlagView, Serve, Setting } from "../../api/types";
 import { groupsText } from "../../lib/conditions";
 import { plural, share } from "../../lib/numbers";
 import { draftOf, serveText } from "../../lib/serve";
 import { Section } from "../../parts/Page";
 import { Badge, ShareBar } from "../../parts/Words";
 
-export function Reading({ view, setting }: { view: FlagView; setting: Setting }) {
+type Props = { view: FlagView; setting: Setting; here: Environment };
+
+export function Reading({ view, setting, here }: Props) {
   const variants = view.flag.variants.map((v) => v.key);
   const draft = draftOf(view, setting);
   const { flag } = view;
   const covering = (useQuery(holdouts()).data ?? []).filter((v) => v.flags.includes(flag.key));
+  const shown = (useQuery(betas()).data ?? []).filter((v) => v.beta.flags[flag.key] !== undefined);
   const inside = useQuery({ ...layer(flag.layer ?? ""), enabled: flag.layer != null }).data;
   return (
     <>
@@ -66,6 +69,20 @@ export function Reading({ view, setting }: { view: FlagView; setting: Setting })
             </div>
           </li>
         )}
+        {shown.map(({ beta: b }) => (
+          <li key={`b ${b.key}`}>
+            <span className={b.on?.includes(here.key) ? undefined : "dim"}>
+              Beta{" "}
+              <Link to="/betas/$beta" params={{ beta: b.key }}>
+                {b.name || b.key}
+              </Link>{" "}
+              {b.on?.includes(here.key)
+                ? "gives its audience"
+                : `is off in ${here.name}; on, it gives its audience`}{" "}
+            </span>
+            <Badge tone={b.on?.includes(here.key) ? "accent" : "off"}>{b.flags[flag.key]}</Badge>
+          </li>
+        ))}
         {draft.rules.map((rule, i) => (
           <li key={`r${i}`}>
             <div>
