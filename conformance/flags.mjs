@@ -33,14 +33,14 @@ export async function offer(server) {
 /** Rules that are nearly 4 MB for flagd's providers: ten flags for three segments of 9,000 people each. */
 export async function large(server) {
   const segments = ['one', 'two', 'three'];
-  for (const [i, segment] of segments.entries()) {
-    await server.put(`/api/segments/${segment}`, {});
-    const add = Array.from({ length: 9_000 }, (_, n) => `user-${(i * 9_000 + n).toString().padStart(6, '0')}`);
-    await server.post(`/api/segments/${segment}/ids`, { list: 'included', add });
-  }
+  for (const segment of segments) await server.put(`/api/segments/${segment}`, {});
   const rules = segments.map((segment) => ({ name: segment, when: [[{ segment }]], serve: { serve: 'variant', variant: 'on' } }));
   for (let n = 0; n < 10; n++) {
     await make(server, { create: { flag: `large-${n}` }, target: { rules, default: { serve: 'variant', variant: 'off' } } });
+  }
+  for (const [i, segment] of segments.entries()) {
+    const add = Array.from({ length: 9_000 }, (_, n) => `user-${(i * 9_000 + n).toString().padStart(6, '0')}`);
+    await server.post(`/api/segments/${segment}/ids`, { list: 'included', add });
   }
 }
 

@@ -37,11 +37,12 @@ def offer(server):
 def large(server):
     """Rules that are nearly 4 MB for flagd's providers: ten flags for three segments of 9,000 people each."""
     why, segments = {"why": "the proofs"}, ["one", "two", "three"]
-    for i, segment in enumerate(segments):
-        ids = [f"user-{i * 9_000 + n:06}" for n in range(9_000)]
+    for segment in segments:
         server.call("PUT", f"/api/segments/{segment}", why)
-        server.call("POST", f"/api/segments/{segment}/ids", {"list": "included", "add": ids, **why})
     on, off = ({"serve": "variant", "variant": variant} for variant in ("on", "off"))
     rules = [{"name": segment, "when": [[{"segment": segment}]], "serve": on} for segment in segments]
     for n in range(10):
         make(server, {"flag": f"large-{n}"}, {"rules": rules, "default": off})
+    for i, segment in enumerate(segments):
+        ids = [f"user-{i * 9_000 + n:06}" for n in range(9_000)]
+        server.call("POST", f"/api/segments/{segment}/ids", {"list": "included", "add": ids, **why})
