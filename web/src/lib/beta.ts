@@ -8,6 +8,13 @@ export function isOn({ beta }: BetaView, environment: string): boolean {
   return !beta.archived && (beta.on ?? []).includes(environment);
 }
 
+/** The names of the betas that are on in an environment and hold a flag. */
+export function holding(list: BetaView[], flag: string, environment: string): string[] {
+  return list
+    .filter((v) => isOn(v, environment) && v.beta.flags[flag] !== undefined)
+    .map((v) => v.beta.name || v.beta.key);
+}
+
 /** Those of its flags that are off in an environment, so that nobody sees them. */
 export function darkIn(view: BetaView, environment: string): string[] {
   return view.dark[environment] ?? [];

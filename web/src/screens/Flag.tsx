@@ -6,8 +6,9 @@ import { useQuery } from "@tanstack/react-query";
 import { useParams, useSearch } from "@tanstack/react-router";
 import type { JSX } from "react";
 
-import { flag as flagQuery, schedules } from "../api/queries";
+import { betas, flag as flagQuery, schedules } from "../api/queries";
 import type { Environment, FlagView } from "../api/types";
+import { holding } from "../lib/beta";
 import { sorted } from "../lib/planned";
 import { servedText } from "../lib/serve";
 import { ago } from "../lib/time";
@@ -44,6 +45,7 @@ export function FlagScreen(): JSX.Element {
   const query = useQuery(flagQuery(key));
   const view = query.data;
   const waiting = sorted(useQuery(schedules(here.key, key)).data ?? [], { flag: key }).waiting;
+  const shown = holding(useQuery(betas()).data ?? [], key, here.key);
   const tabs = TABS.map((t) =>
     t.key === "schedule" && waiting.length > 0 ? { ...t, label: `Schedule (${waiting.length})` } : t,
   );
@@ -62,7 +64,7 @@ export function FlagScreen(): JSX.Element {
       state={
         view ? (
           <>
-            {stands(view, here)} Changed {ago(view.changed)} by {view.changed_by.name}.
+            {stands(view, here, shown)} Changed {ago(view.changed)} by {view.changed_by.name}.
             {waiting[0] && ` Scheduled: ${waiting[0].sentence}, ${ago(waiting[0].schedule.at)}.`}
           </>
         ) : undefined
@@ -120,10 +122,12 @@ export function FlagScreen(): JSX.Element {
 }
 
 /** Where a flag stands in an environment, as a sentence. */
-function stands({ flag }: FlagView, here: Environment): string {
+function stands({ flag }: FlagView, here: Environment, betas: string[]): string {
   const setting = flag.settings[here.key];
   if (flag.archived) return "Archived: programs get the default in their code.";
-  return setting ? `${setting.on ? "On" : "Off"} in ${here.name}: ${servedText(setting)}.` : `Not in ${here.name}.`;
+  return setting
+    ? `${setting.on ? "On" : "Off"} in ${here.name}: ${servedText(setting, setting.on, betas)}.`
+    : `Not in ${here.name}.`;
 }
 
 function Actions({ view }: { view: FlagView }) {

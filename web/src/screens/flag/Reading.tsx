@@ -4,6 +4,7 @@ import { Link } from "@tanstack/react-router";
 
 import { betas, holdouts, layer } from "../../api/queries";
 import type { Environment, FlagView, Serve, Setting } from "../../api/types";
+import { isOn } from "../../lib/beta";
 import { groupsText } from "../../lib/conditions";
 import { plural, share } from "../../lib/numbers";
 import { draftOf, serveText } from "../../lib/serve";
@@ -17,7 +18,7 @@ export function Reading({ view, setting, here }: Props) {
   const draft = draftOf(view, setting);
   const { flag } = view;
   const covering = (useQuery(holdouts()).data ?? []).filter((v) => v.flags.includes(flag.key));
-  const shown = (useQuery(betas()).data ?? []).filter((v) => v.beta.flags[flag.key] !== undefined);
+  const inBeta = (useQuery(betas()).data ?? []).filter((v) => v.beta.flags[flag.key] !== undefined);
   const inside = useQuery({ ...layer(flag.layer ?? ""), enabled: flag.layer != null }).data;
   return (
     <>
@@ -69,20 +70,21 @@ export function Reading({ view, setting, here }: Props) {
             </div>
           </li>
         )}
-        {shown.map(({ beta: b }) => (
-          <li key={`b ${b.key}`}>
-            <span className={b.on?.includes(here.key) ? undefined : "dim"}>
-              Beta{" "}
-              <Link to="/betas/$beta" params={{ beta: b.key }}>
-                {b.name || b.key}
-              </Link>{" "}
-              {b.on?.includes(here.key)
-                ? "gives its audience"
-                : `is off in ${here.name}; on, it gives its audience`}{" "}
-            </span>
-            <Badge tone={b.on?.includes(here.key) ? "accent" : "off"}>{b.flags[flag.key]}</Badge>
-          </li>
-        ))}
+        {inBeta.map((v) => {
+          const [b, on] = [v.beta, isOn(v, here.key)];
+          return (
+            <li key={`b ${b.key}`}>
+              <span className={on ? undefined : "dim"}>
+                Beta{" "}
+                <Link to="/betas/$beta" params={{ beta: b.key }}>
+                  {b.name || b.key}
+                </Link>{" "}
+                {on ? "gives its audience" : `is off in ${here.name}; on, it gives its audience`}{" "}
+              </span>
+              <Badge tone={on ? "accent" : "off"}>{b.flags[flag.key]}</Badge>
+            </li>
+          );
+        })}
         {draft.rules.map((rule, i) => (
           <li key={`r${i}`}>
             <div>
@@ -94,7 +96,10 @@ export function Reading({ view, setting, here }: Props) {
         ))}
         <li>
           <div>
-            {draft.targets.length + draft.rules.length > 0 ? "Everybody else" : "Everybody"} gets{" "}
+            {draft.targets.length + draft.rules.length > 0 || inBeta.some((v) => isOn(v, here.key))
+              ? "Everybody else"
+              : "Everybody"}{" "}
+            gets{" "}
             {setting.default.serve === "variant" ? (
               <Badge tone="accent">{setting.default.variant}</Badge>
             ) : setting.default.serve === "split" ? (
