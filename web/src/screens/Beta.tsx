@@ -171,7 +171,7 @@ function Dark({ view, environment }: { view: BetaView; environment: Environment 
                   variant="default"
                   disabled={!may.allowed}
                   title={may.allowed ? undefined : may.reason}
-                  aria-label={`Turn ${key} on in ${environment.name}`}
+                  aria-label={`Turn on ${key} in ${environment.name}`}
                   onClick={() => void toggle.ask(flag, environment)}
                 >
                   Turn on
