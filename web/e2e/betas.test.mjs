@@ -140,8 +140,15 @@ describe("betas", { concurrency: 1 }, () => {
     await option("matches the pattern").click();
     await box("Values of condition 1 of the audience").fill("(");
     await page.keyboard.press("Enter");
-    await page.getByRole("group", { name: "Group 1 of the audience" }).getByText(/pattern/i).first().waitFor();
-    await page.getByText(/regex|pattern/i).first().waitFor();
+    await page
+      .getByRole("group", { name: "Group 1 of the audience" })
+      .getByText(/pattern/i)
+      .first()
+      .waitFor();
+    await page
+      .getByText(/regex|pattern/i)
+      .first()
+      .waitFor();
     await at.clean("beta-refused");
     assert.equal(await at.button("Review and save").isDisabled(), true);
   });

@@ -147,6 +147,14 @@ it.each<[string, Rollout["ramp"], Rollout["state"], boolean, ScheduleView[], str
     ["1 5000 widened", "2 0 turned off", "3 0 finished"],
   ],
   [
+    "what is over takes no share",
+    null,
+    { state: "done", at: 0 },
+    true,
+    [plan(1, { plan: "widen", flag: "f", share: 500 }), plan(2, { plan: "finish", flag: "f" }), plan(3, halt)],
+    ["3 0 halted"],
+  ],
+  [
     "plans alone",
     null,
     { state: "widening" },

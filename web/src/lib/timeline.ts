@@ -104,12 +104,15 @@ export function future(rollout: Rollout, on: boolean, plans: ScheduleView[], now
     if (planned.plan === "widen")
       coming.push({ at, share: planned.share, event: planned.share < has ? "narrowed" : "widened", schedule: key });
   }
-  let [share, lit, ramped] = [has, on, true];
+  let [share, lit, ramped, widening] = [has, on, true, state.state === "widening"];
   return coming
     .sort((a, b) => a.at - b.at)
     .flatMap((next): Future[] => {
       if (next.schedule === undefined && !ramped) return [];
+      // What is over can be halted, and neither set to another share nor finished: such a plan will be refused.
+      if (!widening && next.share !== undefined && next.event !== "halted") return [];
       if (next.schedule !== undefined && next.share !== undefined) ramped = false;
+      if (next.event === "halted" || next.event === "finished") widening = false;
       share = next.share ?? share;
       lit = next.on ?? lit;
       const one = { at: next.at, share: lit ? share : 0, event: next.event };

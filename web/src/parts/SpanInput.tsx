@@ -1,7 +1,6 @@
-//! Web: the field for a length of time, written `10m`, `2h` or `1d`; what it comes to stands beside it.
+//! Web: the field for a length of time, written `10m`, `2h` or `1d 12h`.
 import { TextInput, type TextInputProps } from "@mantine/core";
 
-import { duration } from "../lib/numbers";
 import { readSpan, writeSpan } from "../lib/span";
 
 type Props = Omit<TextInputProps, "value" | "onChange"> & { value: string; onChange: (text: string) => void };
@@ -16,8 +15,6 @@ export function SpanInput({ value, onChange, error, ...props }: Props) {
       {...props}
       value={value}
       error={error ?? (ms === null || ms === 0 ? "Write a time such as 10m, 2h or 1d" : undefined)}
-      rightSection={ms ? <span className="dim">{duration(ms)}</span> : null}
-      rightSectionWidth={ms ? 24 + duration(ms).length * 7 : 0}
       onChange={(e) => onChange(e.currentTarget.value)}
       // As it is read back, so that `90m` and `1h 30m` are seen to be the same.
       onBlur={(e) => {

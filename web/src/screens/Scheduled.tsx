@@ -162,12 +162,12 @@ function Became({ view: { schedule } }: { view: ScheduleView }) {
   const about = "flag" in planned ? { flag: planned.flag } : { beta: planned.beta };
   if (state.state === "done")
     return (
-      <>
+      <span className="became">
         <Badge tone="good">done</Badge> <When at={state.at} /> at revision{" "}
         <Link to="/changes" search={{ ...about, before: String(state.revision + 1) }}>
           r{state.revision}
         </Link>
-      </>
+      </span>
     );
   if (state.state === "cancelled")
     return (

@@ -2,7 +2,7 @@
 import { ActionIcon, Button, Group, NumberInput } from "@mantine/core";
 import { IconPlus, IconX } from "@tabler/icons-react";
 
-import { duration } from "../../lib/numbers";
+import { writeSpan } from "../../lib/span";
 import { lasts, PRESETS, sameRows, stepsOf, wrongStep, type StepRow } from "../../lib/steps";
 import { capital } from "../../lib/spoken";
 import { SpanInput } from "../../parts/SpanInput";
@@ -99,7 +99,7 @@ export function StepRows({ rows, onChange, least = 0 }: Props) {
           ? ""
           : rows.length === 1
             ? "One share: it stays until somebody widens it."
-            : `From the first step to the last in ${duration(lasts(stepsOf(rows)))}. A guard that sees harm halts it before.`}
+            : `From the first step to the last in ${writeSpan(lasts(stepsOf(rows)))}. A guard that sees harm halts it before.`}
       </p>
     </div>
   );

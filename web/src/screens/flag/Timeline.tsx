@@ -69,13 +69,16 @@ function markOf({ event, by }: { event: Event; by?: Past["by"] }): string | unde
 }
 
 type DrawnProps = { done: Past[]; coming: Future[]; now: number; flag: string; rollout: Rollout };
-type Row = (Past & { coming?: false }) | (Future & { coming: true });
+type Row = (Past & { coming: false }) | (Future & { coming: true });
 
 function Drawn({ done, coming, now, flag, rollout }: DrawnProps) {
   const picture = useRef<Picture>(null);
   const { state, ramp } = rollout;
   const paused = ramp?.pace.pace === "paused" && state.state === "widening" ? ramp.pace.left : undefined;
-  const rows: Row[] = [...coming.map((c) => ({ ...c, coming: true as const })).reverse(), ...[...done].reverse()];
+  const rows: Row[] = [
+    ...coming.map((c) => ({ ...c, coming: true as const })).reverse(),
+    ...done.map((d) => ({ ...d, coming: false as const })).reverse(),
+  ];
   // The chart is drawn anew when a step comes or a minute has passed, not with every look at the clock.
   const minute = Math.floor(now / 60_000);
   const said = JSON.stringify([done, coming.map((c) => [c.event, c.share, c.schedule])]);
