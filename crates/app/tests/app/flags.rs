@@ -103,7 +103,7 @@ fn refusals_say_what_to_do_and_change_nothing() {
     check(
         "change.list",
         json!({"flag": "f", "metric": "m"}),
-        "400 the list can be of one thing\nhint: give one of `flag`, `experiment`, `metric`, `segment`, `layer` and `holdout`",
+        "400 the list can be of one thing\nhint: give one of `flag`, `experiment`, `metric`, `segment`, `layer`, `holdout`, `beta` and `schedule`",
     );
     assert_eq!(house.revision(), before);
     assert_eq!(house.did("flag.list", json!({})), flags);
