@@ -53,7 +53,7 @@ pub(crate) async fn section(asked: &Asked) -> Result<String, Failure> {
     let connected = began.elapsed();
     let idle = server.process.memory()?.0;
 
-    let mut changes = Changes::default();
+    let mut changes = Changes::begin(&server.process)?;
     let mut on = true;
     for _ in 0..asked.toggles {
         tokio::time::sleep(REST).await;
@@ -62,6 +62,7 @@ pub(crate) async fn section(asked: &Asked) -> Result<String, Failure> {
         let (sent, answered) = server.toggle(&SWITCHED, on).await?;
         changes.add(&watch.delays(sent).await?, answered);
     }
+    let processors = changes.processors(&server.process)?;
     let (told, most) = server.process.memory()?;
 
     let requests: Vec<Vec<u8>> = (0..asked.clients).map(ask).collect();
@@ -80,7 +81,7 @@ pub(crate) async fn section(asked: &Asked) -> Result<String, Failure> {
     let mut out = format!(
         "### {clients} clients of the event stream\n\n\
          From the moment in which the request to switch one of {FLAGS} flags is sent; {} times.\n\n\
-         | | median | 99 % | most |\n|---|---:|---:|---:|\n{}\n\n\
+         | | median | 99 % | most |\n|---|---:|---:|---:|\n{}\n\n{processors}\n\n\
          | memory of the server, MB resident | |\n|---|---:|\n",
         asked.toggles,
         changes.rows().join("\n"),

@@ -37,7 +37,7 @@ pub(crate) async fn section(asked: &Asked) -> Result<String, Failure> {
     while bytes < BYTES {
         server.make(&Flag(flags)).await?;
         flags += 1;
-        bytes = Stream::open(address, &key).await?.next().await?.len();
+        bytes = Stream::open(address, &key).await?.next(<[u8]>::len).await?;
     }
 
     let mut alone = Vec::new();
@@ -60,7 +60,7 @@ pub(crate) async fn section(asked: &Asked) -> Result<String, Failure> {
         among.push(first(address, &key).await?);
     }
 
-    let mut changes = Changes::default();
+    let mut changes = Changes::begin(&server.process)?;
     let mut during = Vec::new();
     for n in 0..asked.toggles {
         tokio::time::sleep(REST).await;
@@ -74,6 +74,7 @@ pub(crate) async fn section(asked: &Asked) -> Result<String, Failure> {
         changes.add(&watch.delays(sent).await?, answered);
         during.push(newcomer.await??);
     }
+    let processors = changes.processors(&server.process)?;
     let (after, most) = server.process.memory()?;
 
     let streams = report::whole(watch.clients() as f64);
@@ -101,6 +102,7 @@ pub(crate) async fn section(asked: &Asked) -> Result<String, Failure> {
             took.most()
         ));
     }
+    out.push_str(&format!("\n{processors}\n"));
     out.push_str("\n| memory of the server, MB resident | |\n|---|---:|\n");
     for (when, megabytes) in [
         ("before anybody connected", before),
@@ -123,7 +125,7 @@ pub(crate) async fn section(asked: &Asked) -> Result<String, Failure> {
 
 /// What all are told: after a change all the same, and something new.
 #[derive(Clone, Default)]
-struct Told(Rc<RefCell<Option<(Bytes, bool)>>>);
+struct Told(Rc<RefCell<Option<(Vec<u8>, bool)>>>);
 
 impl Told {
     fn expect(&self) {
@@ -132,15 +134,15 @@ impl Told {
         }
     }
 
-    fn hear(&self, message: Bytes) -> Result<(), Failure> {
+    fn hear(&self, message: &[u8]) -> Result<(), Failure> {
         let mut told = self.0.borrow_mut();
         match &*told {
-            Some((known, old)) if *old == (*known == message) => {
+            Some((known, old)) if *old == (known == message) => {
                 Err("a client was told something else".into())
             }
             Some((_, false)) => Ok(()),
             _ => {
-                *told = Some((message, false));
+                *told = Some((message.to_owned(), false));
                 Ok(())
             }
         }
@@ -150,18 +152,15 @@ impl Told {
 /// Connects, waits for the first message and listens from then on.
 async fn connect(address: SocketAddr, key: &str, watch: Watch, told: Told) -> Result<(), Failure> {
     let mut stream = Stream::open(address, key).await?;
-    told.hear(stream.next().await?)?;
+    stream.next(|message| told.hear(message)).await??;
     let client = watch.join();
     tokio::task::spawn_local(async move {
         loop {
-            let heard = match stream.next().await {
-                Ok(message) => {
-                    watch.told(client);
-                    told.hear(message)
-                }
-                Err(ended) => Err(ended),
-            };
-            if let Err(failure) = heard {
+            let heard = stream.next(|message| {
+                watch.told(client);
+                told.hear(message)
+            });
+            if let Err(failure) = heard.await.flatten() {
                 return watch.failed(&failure);
             }
         }
@@ -172,7 +171,7 @@ async fn connect(address: SocketAddr, key: &str, watch: Watch, told: Told) -> Re
 /// How long somebody who comes waits for the first message, in ms, connecting included.
 async fn first(address: SocketAddr, key: &str) -> Result<f64, Failure> {
     let began = Instant::now();
-    Stream::open(address, key).await?.next().await?;
+    Stream::open(address, key).await?.next(|_| ()).await?;
     Ok(milliseconds(began.elapsed()))
 }
 
@@ -206,15 +205,15 @@ impl Stream {
         Ok(Self { body: response.into_body(), came: Vec::new(), connection })
     }
 
-    /// The next message, without its frame.
-    async fn next(&mut self) -> Result<Bytes, Failure> {
+    /// Waits for the next message, and looks at it without its frame.
+    async fn next<T>(&mut self, look: impl FnOnce(&[u8]) -> T) -> Result<T, Failure> {
         loop {
             if let Some((&[_, a, b, c, d], rest)) = self.came.split_first_chunk::<5>() {
                 let length = u32::from_be_bytes([a, b, c, d]) as usize;
                 if let Some(message) = rest.get(..length) {
-                    let message = Bytes::copy_from_slice(message);
+                    let seen = look(message);
                     self.came.drain(..5 + length);
-                    return Ok(message);
+                    return Ok(seen);
                 }
             }
             let Some(data) = self.body.data().await else {

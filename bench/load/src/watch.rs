@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use crate::Failure;
+use crate::servers::{Process, processor};
 use crate::statistics::Sorted;
 
 /// How long a change may take until the bench gives up.
@@ -101,8 +102,9 @@ pub(crate) fn milliseconds(span: Duration) -> f64 {
 }
 
 /// What many changes took, in ms.
-#[derive(Default)]
 pub(crate) struct Changes {
+    /// What server and generator had used of their processors before the first.
+    used: (Duration, Duration),
     last: Vec<f64>,
     most: Vec<f64>,
     half: Vec<f64>,
@@ -110,6 +112,22 @@ pub(crate) struct Changes {
 }
 
 impl Changes {
+    /// Begins, with what the server and this process have used of their processors.
+    pub(crate) fn begin(server: &Process) -> Result<Self, Failure> {
+        let used = (server.processor()?, processor("self")?);
+        Ok(Self { used, last: Vec::new(), most: Vec::new(), half: Vec::new(), answered: Vec::new() })
+    }
+
+    /// What a change took of processors, said to a person.
+    pub(crate) fn processors(&self, server: &Process) -> Result<String, Failure> {
+        let changes = self.last.len() as f64;
+        let server = milliseconds(server.processor()? - self.used.0) / changes;
+        let clients = milliseconds(processor("self")? - self.used.1) / changes;
+        Ok(format!(
+            "A change takes {server:.0} ms of the server's processors and {clients:.0} ms of the clients'."
+        ))
+    }
+
     /// Adds one change: when each client was told, and when who made it was answered.
     pub(crate) fn add(&mut self, delays: &Sorted, answered: Duration) {
         self.last.push(delays.most());
