@@ -86,7 +86,7 @@ fn what_does_not_hold_together_is_refused() {
         save(json!({"flags": {"three": "on"}})),
         save(json!({"flags": {}})),
         save(json!({"audience": []})),
-        save(json!({"audience": [[{"segment": "nobody"}]]})),
+        house.refused("beta.save", json!({"beta": "friends", "audience": [[{"segment": "nobody"}]]})),
         save(json!({})),
         house.refused("beta.save", json!({"beta": "new"})),
         house.refused("beta.switch", json!({"beta": "friends", "environment": "production", "on": true})),
@@ -99,14 +99,38 @@ fn what_does_not_hold_together_is_refused() {
             json!({"flag": "one", "why": "x", "variants": [{"key": "off", "value": false}]}),
         ),
     ];
-    insta::assert_snapshot!(said.join("\n"), @"");
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    400 flag `one` has no variant `maybe`
+    hint: use one of `on`, `off`
+    404 there is no flag `three`
+    hint: use `one` or `two`
+    400 beta `other` has no flags
+    hint: name the flags that it switches, each with the variant for the audience
+    400 the audience of beta `other` has an empty condition
+    hint: say who takes part, such as a segment of those who signed up
+    404 there is no segment `nobody`
+    hint: there is none yet; make one with `segment.save`
+    400 flag `one` is in beta `friends` already
+    hint: take it out there first: a flag is in one beta at most
+    400 the new beta `new` has no `flags`
+    hint: give `flags`, such as `{"new-checkout": "on"}`
+    400 a change in `production` needs a reason, because customers are served from it
+    hint: say in `why` what this is for
+    404 there is no beta `friend`
+    hint: did you mean `friends`? `beta.list` shows what there is
+    400 variant `on` of flag `one` is used by beta `friends`
+    hint: keep it, or let another variant take its place there first
+    "#);
 }
 
 #[test]
 fn a_running_experiment_keeps_its_people() {
     let house = House::new();
     house.split_flag("exp", 5_000);
-    house.did("metric.save", json!({"metric": "signup", "event": "signup"}));
+    house.did(
+        "metric.save",
+        json!({"metric": "signup", "event": "signup", "measure": {"measure": "conversion"}}),
+    );
     house.did(
         "beta.save",
         json!({"beta": "friends", "flags": {"exp": "on"}, "why": "test",
@@ -118,5 +142,9 @@ fn a_running_experiment_keeps_its_people() {
         "metric": "signup", "control": "off", "days": 14}),
     );
     house.did("experiment.start", json!({"experiment": "e", "why": "test"}));
-    insta::assert_snapshot!(house.refused("beta.switch", switch(true)), @"");
+    insta::assert_snapshot!(house.refused("beta.switch", switch(true)), @r"
+    400 beta `friends` would change who takes part in experiment `e`, which runs on flag `exp` in `production`
+    hint: stop the experiment first, or leave the flag out of the beta
+    ");
+    house.did("beta.switch", switch(false));
 }
