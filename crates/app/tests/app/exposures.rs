@@ -4,7 +4,7 @@ use bellwether_app::Track;
 use bellwether_model::Context;
 use serde_json::json;
 
-use crate::house::{DAY, HOUR, House, production, user};
+use crate::house::{DAY, HOUR, House, user};
 
 fn exposures(house: &House) -> Vec<(String, String, String)> {
     let mut found: Vec<_> = house

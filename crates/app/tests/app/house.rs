@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bellwether_app::{
-    App, AppError, Cancel, Ctx, Endpoint, Entropy, Grant, Outcome, Progress, Settings, Setup, Track,
+    App, AppError, Cancel, Ctx, Endpoint, Entropy, Grant, Outcome, Progress, Served, Settings, Setup, Track,
     amplitude_context, find,
 };
 use bellwether_model::{Context, EnvironmentKey, Json, Millis};
