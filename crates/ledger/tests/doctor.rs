@@ -120,6 +120,38 @@ fn missing_lists_and_guards_are_named() {
 }
 
 #[test]
+fn lists_that_are_not_as_they_were_written_are_named() {
+    let world = world();
+    let ledger = world.open();
+    let few = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
+    let base = bellwether_model::ListId("l_77".into());
+    let members = ledger.prepare_edit(&base, few(&["eve"]), few(&["ada"]), shop::START).unwrap();
+    let mut edited = shop::edit(shop::segment("s", "p", [Some("edited"), None]));
+    edited.lists = vec![(bellwether_model::ListId("edited".into()), members)];
+    live(&ledger, vec![edited]);
+    let _left = ledger.prepare((0..3_000).map(|n| n.to_string()).collect(), shop::START).unwrap();
+    drop(ledger);
+    let check = |sql: &str| {
+        let copy = world.copy();
+        copy.tamper(sql);
+        format!("-- {sql}\n{}\n", look(&copy))
+    };
+    let said = [
+        check("update list_series set state = state"),
+        check("update list_series set state = 'writing'"),
+        check("delete from lists where id = 'l_77'"),
+        check("update list_members set since = 5 where member = 'eve'"),
+        check("update list_members set until = 2 where member = 'ada'"),
+        check(
+            "insert into list_members select series, member, 1, null, 1 from list_members where member = 'grace'",
+        ),
+        check("update list_members set position = 3 where member = 'eve'"),
+        check("delete from list_members where member = 'grace'"),
+    ];
+    insta::assert_snapshot!(said.join("\n"), @"");
+}
+
+#[test]
 fn the_lists_of_segments_are_looked_for() {
     let world = world();
     let ledger = world.open();

@@ -57,8 +57,12 @@ pub(super) fn readable(proposed: &Proposed) -> Result<(), LedgerError> {
         | Edit::ExperimentStopped { .. }
         | Edit::ExperimentShipped { .. } => {}
     }
-    let mut ids = proposed.lists.iter().flat_map(|(_, ids)| ids);
-    ids.try_for_each(|id| short("the id of a target", id, ID))
+    let mut ids = proposed.lists.iter().flat_map(|(_, members)| members.brought());
+    ids.try_for_each(|id| member(id))
+}
+
+pub(super) fn member(id: &str) -> Result<(), LedgerError> {
+    short("the id of a target", id, ID)
 }
 
 fn variants(variants: &[Variant]) -> Result<(), LedgerError> {
