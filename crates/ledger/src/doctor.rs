@@ -254,10 +254,9 @@ fn series(conn: &Connection, findings: &mut Vec<Finding>) -> Result<(), LedgerEr
         ),
         (
             "select l.id from lists l where l.version = 0 and exists
-             (select 1 from list_members m
-              left join lists s on s.series = m.series and s.version = m.since
-              left join lists u on u.series = m.series and u.version = m.until
-              where m.series = l.series and (s.id is null or (m.until is not null and u.id is null)))",
+             (select distinct since from list_members where series = l.series
+              union select distinct until from list_members where series = l.series and until is not null
+              except select version from lists where series = l.series)",
             "has a member since or until a list that is not there",
         ),
         (

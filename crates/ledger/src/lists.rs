@@ -26,7 +26,7 @@ pub(crate) const BATCH: usize = 2_000;
 const BATCH_BYTES: usize = 256 << 10;
 
 /// The most ids by which a list may differ from another one to be stored as a difference. Ids lie in
-/// the order of their text, so that an id costs a page; this many cost as much as a batch or two.
+/// the order of their text, so that an id costs a page; this many cost as much as some batches.
 const FEW: usize = 500;
 
 /// A series is begun anew when so many more members have gone from it than are left.

@@ -297,14 +297,18 @@ mod tests {
         let mut rows = conn
             .prepare(
                 "select l.id || ' of ' || l.revision || ', ' || s.state || ' since ' || s.began || ', '
-                 || s.written || ':' || coalesce((select group_concat(member, ' ') from
+                 || s.written || ':' || coalesce((select group_concat(member, '') from
                  (select ' ' || member as member from list_members m
                   where m.series = l.series and since = 0 and until is null order by position)), '')
                  from lists l join list_series s on s.series = l.series where l.version = 0 order by l.id",
             )
             .unwrap();
         let rows: Vec<String> = rows.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
-        insta::assert_snapshot!(rows.join("\n"), @"");
+        insta::assert_snapshot!(rows.join("\n"), @r"
+        few of 1, whole since 70, 3: b a
+        many of 2, whole since 80, 4: x b a
+        none of 1, whole since 70, 0:
+        ");
         let broken: i64 =
             conn.query_row("select count(*) from pragma_foreign_key_check", [], |row| row.get(0)).unwrap();
         assert_eq!(broken, 0);
