@@ -137,7 +137,7 @@ fn lists(proposed: &Proposed) -> Result<(), LedgerError> {
 }
 
 /// Whether an id can be on a list that is written before the change that cites it.
-pub(crate) fn member(id: &String) -> Result<(), LedgerError> {
+pub(crate) fn member(id: &str) -> Result<(), LedgerError> {
     if id.is_empty() {
         return Err(refused("a list has an empty id in it", "name each user or device by its id"));
     }

@@ -4,7 +4,7 @@
 use std::sync::{Arc, MutexGuard};
 
 use bellwether_flags::Ids;
-use bellwether_ledger::{LedgerError, Members};
+use bellwether_ledger::{LedgerError, Members, Proposed};
 use bellwether_model::{Edit, ListId, Revision, Segment, SegmentKey};
 use rustc_hash::FxHashSet;
 use schemars::JsonSchema;
@@ -267,10 +267,15 @@ impl App {
         prepare: impl FnOnce() -> Result<Members, LedgerError>,
     ) -> Result<Becomes, AppError> {
         let list = ListId(self.random_id()?);
+        self.would(ctx, &self.outlined(ctx, place, &list)?)?;
+        Ok(Becomes::New(Brought { list, members: prepare()?, ids: Arc::new(ids) }))
+    }
+
+    /// The change that puts a new list there, but for who is on it.
+    fn outlined(&self, ctx: &Ctx, place: &Place, list: &ListId) -> Result<Proposed, AppError> {
         let edit = place.edit(self, Some(list.clone()))?;
         let brought = vec![(list.clone(), Vec::new().into())];
-        self.would(ctx, &proposed(ctx, edit, place.why.clone(), place.if_revision, brought))?;
-        Ok(Becomes::New(Brought { list, members: prepare()?, ids: Arc::new(ids) }))
+        Ok(proposed(ctx, edit, place.why.clone(), place.if_revision, brought))
     }
 
     /// Makes the change, or says what would be; `editing` is held until then.
@@ -281,10 +286,13 @@ impl App {
         becomes: Becomes,
         editing: MutexGuard<'_, ()>,
     ) -> Result<SegmentView, AppError> {
-        let (list, lists) = match becomes {
-            Becomes::Same => (place.known(self)?, Vec::new()),
-            Becomes::Empty => (None, Vec::new()),
-            Becomes::Rehearsed { list, texts } => (Some(list.clone()), vec![(list, texts)]),
+        let list = match becomes {
+            Becomes::Same => place.known(self)?,
+            Becomes::Empty => None,
+            Becomes::Rehearsed { list, texts } => {
+                let state = self.would(ctx, &self.outlined(ctx, place, &list)?)?;
+                return self.segment_seen(&state, &place.segment, &[(list, texts)]);
+            }
             Becomes::New(new) => {
                 let edit = place.edit(self, Some(new.list.clone()))?;
                 self.cite(ctx, edit, place.why.clone(), place.if_revision, vec![new], editing)?;
@@ -292,8 +300,8 @@ impl App {
             }
         };
         let edit = place.edit(self, list)?;
-        let After { state, lists } = self.edit(ctx, edit, place.why.clone(), place.if_revision, lists)?;
-        self.segment_seen(&state, &place.segment, &lists)
+        let After { state, .. } = self.edit(ctx, edit, place.why.clone(), place.if_revision, Vec::new())?;
+        self.segment_seen(&state, &place.segment, &[])
     }
 }
 

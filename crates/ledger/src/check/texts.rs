@@ -94,7 +94,7 @@ fn prose(what: &str, text: &str) -> Result<(), LedgerError> {
 }
 
 fn short(what: &str, text: &str, most: usize) -> Result<(), LedgerError> {
-    if text.chars().nth(most).is_some() {
+    if text.len() > most && text.chars().nth(most).is_some() {
         return Err(refused(
             format!("{what} is longer than `{most}` characters"),
             "say it shorter, and keep the rest elsewhere",
