@@ -58,7 +58,7 @@ export function StepRows({ rows, onChange, least = 0 }: Props) {
             <ActionIcon
               variant="subtle"
               color="gray"
-              size={36}
+              size={32}
               disabled={rows.length <= 1}
               aria-label={`Remove step ${i + 1}`}
               onClick={() => onChange(rows.filter((_, j) => j !== i))}
