@@ -2,7 +2,7 @@
 //! after each change, from which every door reads without a lock.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use bellwether_flags::{Document, Evaluation, Ids, Ruleset, Source, amplitude, flagd};
 use bellwether_ledger::State;
@@ -12,6 +12,7 @@ use rustc_hash::FxHashSet;
 
 use crate::App;
 use crate::access::digest;
+use crate::enrolment::Registers;
 use crate::error::{AppError, Refusal};
 use crate::exposure::Track;
 
@@ -44,12 +45,16 @@ pub struct Served {
     /// What compares each flag's variants now: an experiment since its start, a rollout since its epoch
     /// began. Exposures count anew for each.
     pub(crate) trials: BTreeMap<FlagKey, String>,
+    /// Flags that our own provider does not get, and why.
+    pub(crate) provider_left_out: Vec<(FlagKey, String)>,
+    /// Who was enrolled by the flags that remember it.
+    pub(crate) registers: Registers,
 }
 
 impl Served {
     /// What SDKs see of a ruleset. What is the same as `before` is shared with it.
     fn new(
-        ruleset: Ruleset,
+        (ruleset, registers): (Ruleset, Registers),
         rules: Document,
         tag: String,
         trials: BTreeMap<FlagKey, String>,
@@ -78,6 +83,8 @@ impl Served {
                 .take(32)
                 .collect(),
             apart: rules.apart().cloned().collect(),
+            provider_left_out: rules.left_out().to_vec(),
+            registers,
             amplitude: text.into(),
             left_out: amplitude.left_out,
             cohorts: amplitude.cohorts.into_iter().collect(),
@@ -164,11 +171,23 @@ fn trials(state: &State, environment: &EnvironmentKey) -> BTreeMap<FlagKey, Stri
     trials
 }
 
+impl Published {
+    /// What each environment serves.
+    pub(crate) fn environments(&self) -> impl Iterator<Item = (&EnvironmentKey, &Arc<Served>)> {
+        self.environments.iter()
+    }
+}
+
 impl App {
+    /// Held while what is served is exchanged.
+    pub(crate) fn publishing(&self) -> MutexGuard<'_, ()> {
+        self.publishing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Compiles the newest state for every environment and swaps it in.
     pub(crate) fn publish(&self, now: Millis) -> Result<(), AppError> {
         // One at a time, and always of the newest state: a slow compile cannot undo a newer one.
-        let _one = self.publishing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let _one = self.publishing();
         let state = self.ledger.state();
         let before = self.served.load_full();
         if before.revision == state.revision && state.revision != Revision(0) {
@@ -191,7 +210,9 @@ impl App {
                 Some(served) => Arc::clone(served),
                 None => {
                     let rules = Document::of(&environment.value, state.revision, &source)?;
-                    Arc::new(Served::new(ruleset, rules, tag, trials, old.map(|old| &**old), now)?)
+                    let old = old.map(|old| &**old);
+                    let registers = self.registers(&state, key, old, &ruleset, now)?;
+                    Arc::new(Served::new((ruleset, registers), rules, tag, trials, old, now)?)
                 }
             };
             environments.insert(key.clone(), served);
@@ -285,7 +306,10 @@ impl App {
         now: Millis,
     ) -> Result<Option<Answer>, AppError> {
         let served = self.served(environment)?;
-        let Some(evaluation) = served.ruleset.evaluate(flag, context) else { return Ok(None) };
+        let memory = served.recall(self, true);
+        let Some(evaluation) = served.ruleset.evaluate_with(flag, context, &memory) else {
+            return Ok(None);
+        };
         self.record(&served, &evaluation, context, track, now);
         Ok(Some(Answer::of(&evaluation)))
     }
@@ -303,13 +327,16 @@ impl App {
         now: Millis,
     ) -> Result<Vec<Answer>, AppError> {
         let served = self.served(environment)?;
+        let memory = served.recall(self, true);
         let mut answers = Vec::new();
         let only: Option<FxHashSet<&str>> = only.map(|keys| keys.iter().map(String::as_str).collect());
         for key in served.ruleset.keys() {
             if only.as_ref().is_some_and(|only| !only.contains(key.as_str())) {
                 continue;
             }
-            let Some(evaluation) = served.ruleset.evaluate(key.as_str(), context) else { continue };
+            let Some(evaluation) = served.ruleset.evaluate_with(key.as_str(), context, &memory) else {
+                continue;
+            };
             for track in tracks {
                 self.record(&served, &evaluation, context, *track, now);
             }

@@ -9,7 +9,8 @@
 //! - The state is a pure fold of the log. What is checked is checked when a change is *proposed*; a
 //!   stored change is never judged again, so that a stricter program still opens an older log.
 //! - The log holds no personal data. Targets, people, sessions and keys live in rewritable tables
-//!   beside it, written in the same transaction; a change cites them by a random id.
+//!   beside it, written in the same transaction; a change cites them by a random id. Who was enrolled by a
+//!   flag lies there, too, by keyed fingerprints, and is written whenever there is something new.
 //!
 //! It knows no clock: `now` is an argument.
 //!
@@ -41,6 +42,7 @@ mod check;
 #[cfg(test)]
 mod corpus;
 mod doctor;
+mod enrolments;
 mod error;
 mod ledger;
 mod log;
@@ -60,6 +62,7 @@ mod world;
 
 pub use check::Proposed;
 pub use doctor::{Fault, Finding, Report};
+pub use enrolments::{Enrolled, Enrolment, Enrolments, Standing};
 pub use error::LedgerError;
 pub use ledger::{Ledger, Page};
 pub use people::{ApiKey, NewKey, NewPerson, People, Person, Role, Scope, Session};

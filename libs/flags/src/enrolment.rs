@@ -55,6 +55,11 @@ impl<'r> Division<'r> {
         self.enrolling.most
     }
 
+    /// Whether somebody who is not known yet is placed by their device.
+    pub fn by_device(&self) -> bool {
+        self.enrolling.device.is_some()
+    }
+
     /// The arm at a place.
     fn at(&self, hash: u32) -> Option<(usize, &'r Arm)> {
         let position = Bucket { hash }.position();
@@ -220,17 +225,6 @@ pub enum Entry {
     },
 }
 
-/// Somebody who was seen with a variant, as events tell of it.
-#[derive(Debug, Clone, Copy)]
-pub struct Sighting<'a> {
-    /// The id of the unit, and its fingerprint.
-    pub unit: Option<(&'a str, u64)>,
-    /// The id of the device, and its fingerprint.
-    pub device: Option<(&'a str, u64)>,
-    /// The variant's key.
-    pub variant: &'a str,
-}
-
 /// What is to be noted.
 #[derive(Debug, Default)]
 struct Notes {
@@ -257,30 +251,30 @@ impl Register {
         Some(standing)
     }
 
-    /// Takes in somebody who was seen with a variant. The first that units hold wins; they come in whatever
-    /// the limit, because they are in.
-    pub fn sight(&mut self, division: Division<'_>, seen: Sighting<'_>) {
-        let sticky = division.enrolling.sticky;
-        let by_user = division.enrolling.device.is_some();
-        let device = seen.device.filter(|(_, print)| by_user && !self.owners.contains_key(print));
-        let Some((id, print)) = seen.unit.or(device) else { return };
-        let arm = division.of(seen.variant);
+    /// Takes in somebody who was given a variant, as events tell of it. They come in whatever the limit,
+    /// because they are in; who holds a variant already keeps it.
+    pub fn sight(&mut self, division: Division<'_>, (id, print): (&str, u64), variant: &str) {
+        let arm = division.of(variant);
         let was = self.places.get(&print).copied();
-        let mut notes = Notes::default();
         let holds = was.is_some_and(|place| self.held_in(division, place).is_some());
-        if !holds
-            && if arm.is_some() { self.held() < Self::MOST } else { sticky && was.is_none() && self.room() }
-        {
+        let fits = match arm {
+            Some(_) => self.held() < Self::MOST,
+            None => division.enrolling.sticky && was.is_none() && self.room(),
+        };
+        if fits && !holds && !self.owners.contains_key(&print) {
             let place = was.unwrap_or_else(|| Place::at(division.salted.bucket(id).hash));
-            notes.place = Some((print, Place { holds: NOTHING, ..place }, arm));
+            let place = Some((print, Place { holds: NOTHING, ..place }, arm));
+            self.note(Notes { place, owner: None }, division);
         }
-        if let (Some(_), Some((_, device))) = (seen.unit, device)
-            && (was.is_some() || notes.place.is_some())
-            && (self.room() || self.places.contains_key(&device))
-        {
-            notes.owner = Some((device, print));
+    }
+
+    /// Takes in that a user was the first to be seen on a device. One who is not remembered owns none.
+    pub fn own(&mut self, division: Division<'_>, device: u64, user: u64) {
+        let new = division.by_device() && !self.owners.contains_key(&device);
+        let fits = self.room() || self.places.contains_key(&device);
+        if new && fits && self.places.contains_key(&user) {
+            self.note(Notes { place: None, owner: Some((device, user)) }, division);
         }
-        self.note(notes, division);
     }
 
     /// How many hold a variant that the split has: those whom a limit counts.

@@ -102,7 +102,7 @@ pub enum Step {
         how: How,
         /// Whose place the unit has.
         origin: Origin,
-        /// The id of the device by which it was placed, or which it was asked of.
+        /// The id of the device whose place it is, or whose user's.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         device: Option<String>,
         /// How many were enrolled when it was asked.
@@ -390,18 +390,23 @@ impl Visitor for Record<'_> {
     }
 
     fn stands(&mut self, asked: &Asked<'_>, standing: Standing) {
+        let bucket = Bucket { hash: standing.hash };
+        let named = [asked.unit, asked.device];
+        // By whose id it stands there: it may be that of a device that is not asked of.
+        let of = named.iter().flatten().find(|(_, own)| *own == bucket);
         if standing.how != How::Kept {
-            // The device, where it is the device's place.
-            let bucket = Bucket { hash: standing.hash };
-            let named = [asked.unit, asked.device];
-            let of = named.iter().flatten().find(|(_, own)| *own == bucket);
             let placed = of.or(named.iter().flatten().next()).map(|(id, _)| (*id, bucket));
             self.split(asked.by(), asked.salt(), asked.division.arms, placed);
         }
+        let device = match standing.origin {
+            Origin::Own => None,
+            Origin::Device => asked.device().filter(|device| of.is_some_and(|(id, _)| id == device)),
+            Origin::Owner => asked.device(),
+        };
         self.steps.push(Step::Enrolment {
             how: standing.how,
             origin: standing.origin,
-            device: asked.device().map(str::to_owned),
+            device: device.map(str::to_owned),
             enrolled: standing.enrolled,
             most: asked.division.most(),
         });

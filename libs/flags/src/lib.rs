@@ -69,9 +69,7 @@ mod words;
 
 pub use bucket::{Bucket, bucket, threshold};
 pub use document::Document;
-pub use enrolment::{
-    Asked, Division, Entry, How, Line, Memory, Origin, Prints, Register, Sighting, Standing,
-};
+pub use enrolment::{Asked, Division, Entry, How, Line, Memory, Origin, Prints, Register, Standing};
 pub use evaluate::{Evaluation, Membership, Reason};
 pub use explain::{Bucketed, ClauseStep, ConditionStep, Explanation, Placed, SegmentStep, Step, Stretch};
 pub use format::{Format, formats};
