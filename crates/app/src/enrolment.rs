@@ -24,7 +24,7 @@ use sha2::{Digest, Sha256};
 use crate::App;
 use crate::error::AppError;
 use crate::intake::names_nobody;
-use crate::serving::Served;
+use crate::serving::{Published, Served};
 
 /// Units that are written at once; a second brings more only to the very busy.
 const AT_ONCE: usize = 10_000;
@@ -411,6 +411,21 @@ impl App {
         let registers = served.environments().flat_map(|(_, served)| served.registers.0.values());
         let failed = registers.filter_map(|kept| self.store_register(kept, now).err()).last();
         Ok(failed.map_or(Ok(()), Err)?)
+    }
+
+    /// Stores what the memories have noted that are not asked any more.
+    pub(crate) fn store_left(&self, before: &Published, now: Millis) {
+        let served = self.served.load();
+        let kept: Vec<*const Kept> = served
+            .environments()
+            .flat_map(|(_, served)| served.registers.0.values().map(Arc::as_ptr))
+            .collect();
+        let left = before.environments().flat_map(|(_, served)| served.registers.0.values());
+        for left in left.filter(|left| !kept.contains(&Arc::as_ptr(left))) {
+            if let Err(error) = self.store_register(left, now) {
+                tracing::error!(%error, "who was enrolled in the last second is not stored");
+            }
+        }
     }
 
     fn store_register(&self, kept: &Kept, now: Millis) -> Result<(), LedgerError> {

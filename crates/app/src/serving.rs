@@ -218,6 +218,8 @@ impl App {
             environments.insert(key.clone(), served);
         }
         self.served.store(Arc::new(Published { revision: state.revision, environments, lists }));
+        // What is not served now may be again.
+        self.store_left(&before, now);
         Ok(())
     }
 
