@@ -5,6 +5,7 @@
 //! days; and that a change is only ever made through the ledger. The doors themselves are in `server`.
 
 mod access;
+mod enrolment;
 mod entropy;
 mod error;
 mod exposure;
@@ -75,6 +76,7 @@ pub struct App {
     served: ArcSwap<serving::Published>,
     publishing: Mutex<()>,
     exposures: exposure::Queue,
+    enrolments: enrolment::Enrolments,
     known: known::Known,
     throttle: throttle::Throttle,
     hashing: Mutex<()>,
@@ -113,6 +115,7 @@ impl App {
             served: ArcSwap::from_pointee(serving::Published::default()),
             publishing: Mutex::new(()),
             exposures: exposure::Queue::default(),
+            enrolments: enrolment::Enrolments::new(ledger.enrolments().secret(&entropy.text(43)?)?),
             known: known::Known::load(&ledger.people())?,
             throttle: throttle::Throttle::default(),
             hashing: Mutex::default(),
@@ -149,6 +152,8 @@ impl App {
             }
         }
         app.publish(now)?;
+        // Before anybody is answered: who was enrolled before a crash stays so.
+        app.catch_up(now)?;
         Ok((app, recovery))
     }
 
@@ -188,16 +193,30 @@ impl App {
         self.store.outcome(waiting)
     }
 
-    /// A bounded round of maintenance: seals events into parts and lets the guards look, at most
-    /// once a minute.
+    /// A bounded round of maintenance: seals events into parts, stores who was enrolled, and lets the guards
+    /// look, at most once a minute.
     ///
     /// # Errors
     /// When events or the ledger cannot be read or written; the next round tries again.
     pub fn step(&self, now: Millis) -> Result<Stepped, AppError> {
         // Guards first: a disk that cannot be sealed to must not keep them from looking.
         let halted = self.watch(now)?;
+        // One that fails keeps the other from nothing.
+        let remembered = self.remember(now);
         let sealed = self.store.step(now)?.sealed;
+        remembered?;
         Ok(Stepped { halted, sealed })
+    }
+
+    /// Stores who was enrolled since this was last done, which [`App::step`] does, too: for whoever stops.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written, or events not be read; the next round tries again.
+    pub fn remember(&self, now: Millis) -> Result<(), AppError> {
+        let caught_up = self.catch_up(now);
+        self.store_enrolled(now)?;
+        caught_up?;
+        self.sweep_enrolled(now)
     }
 
     /// A short name of parts: the same parts have the same name, others have others.

@@ -309,6 +309,7 @@ impl Flag {
                 ));
             }
         }
+        setting.enrolment.check()?;
         self.within(setting)?;
         let mut weight = 0;
         for (i, rule) in setting.rules.iter().enumerate() {
