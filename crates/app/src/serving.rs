@@ -200,6 +200,18 @@ impl App {
         Ok(())
     }
 
+    /// Shows the ids of a list that a change is about to cite, so that publishing it reads and builds
+    /// nothing. Whoever calls this holds [`App::editing`] until the change is made; the next change
+    /// forgets what is not cited.
+    pub(crate) fn foresee(&self, id: ListId, ids: Arc<Ids>) {
+        let _one = self.publishing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let before = self.served.load_full();
+        let (revision, environments) = (before.revision, before.environments.clone());
+        let mut lists = before.lists.clone();
+        lists.insert(id, ids);
+        self.served.store(Arc::new(Published { revision, environments, lists }));
+    }
+
     fn read_list(&self, before: &Published, id: &ListId) -> Option<Arc<Ids>> {
         if let Some(known) = before.lists.get(id) {
             return Some(Arc::clone(known));

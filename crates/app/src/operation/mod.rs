@@ -2,6 +2,7 @@
 //! the page's palette are made from the [`REGISTRY`], and permission is asked in [`Entry::call`].
 
 mod belonging;
+mod brought;
 mod change;
 mod environment;
 mod event;
@@ -91,6 +92,8 @@ pub enum Class {
     Instant,
     /// Writes to the ledger; one at a time.
     Write,
+    /// Writes much to the ledger beside others; the change itself is one at a time.
+    Bulk,
     /// Reads events or the log, from memory or disk.
     Scan,
 }
