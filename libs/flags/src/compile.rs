@@ -257,12 +257,9 @@ impl<'a> Compiler<'a> {
                 None => &rollout.split,
             },
         };
-        let arms = arms_of(serve)
-            .into_iter()
-            .flatten()
-            .map(|(key, to, enrolled)| {
-                Ok(Arm { to, end: threshold(to), outcome: outcome(key)?, enrolled: enrolled && compares })
-            });
+        let arms = arms_of(serve).into_iter().flatten().map(|(key, to, enrolled)| {
+            Ok(Arm { to, end: threshold(to), outcome: outcome(key)?, enrolled: enrolled && compares })
+        });
         Ok(Serves::Split {
             salted: Salted::new(self.environment.bucketing, split.salt()),
             arms: arms.collect::<Result<_, Invalid>>()?,

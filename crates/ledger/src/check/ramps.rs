@@ -19,7 +19,8 @@ pub(super) fn steps(
     let stepped = match (was.and_then(due), edit) {
         (Some((step, mut ramp)), Edit::RolloutSet { flag: of, environment: place, rollout }) => {
             ramp.advance(at);
-            (of, place, rollout.share(), rollout.ramp.as_ref()) == (flag, environment, step.share, Some(&ramp))
+            (of, place, rollout.share(), rollout.ramp.as_ref())
+                == (flag, environment, step.share, Some(&ramp))
                 && was.is_some_and(|was| arms(was) == arms(rollout))
         }
         _ => false,

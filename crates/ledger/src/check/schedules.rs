@@ -41,10 +41,7 @@ pub(super) fn saved(state: &State, schedule: &Schedule, by: &Actor, at: Millis) 
     if same && over {
         return Ok(());
     }
-    Err(refused(
-        format!("scheduled change `{key}` cannot be altered"),
-        "cancel it and make another one",
-    ))
+    Err(refused(format!("scheduled change `{key}` cannot be altered"), "cancel it and make another one"))
 }
 
 /// Whether what is planned names what is there.
@@ -74,7 +71,8 @@ pub(super) fn comes(state: &State, key: &ScheduleKey, edit: &Edit, at: Millis) -
             "let it wait, or make the change in your own name",
         ));
     }
-    if is_planned(schedule, edit) || matches!(edit, Edit::ScheduleSaved { schedule } if schedule.key == *key) {
+    if is_planned(schedule, edit) || matches!(edit, Edit::ScheduleSaved { schedule } if schedule.key == *key)
+    {
         return Ok(());
     }
     Err(refused(

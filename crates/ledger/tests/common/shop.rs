@@ -354,8 +354,7 @@ pub fn by_schedule(mut proposed: Proposed, schedule: &str) -> Proposed {
 
 /// By the ramp of a flag.
 pub fn by_ramp(mut proposed: Proposed, flag: &str, environment: &str) -> Proposed {
-    proposed.by =
-        Actor::Ramp { flag: flag.parse().unwrap(), environment: environment.parse().unwrap() };
+    proposed.by = Actor::Ramp { flag: flag.parse().unwrap(), environment: environment.parse().unwrap() };
     proposed
 }
 

@@ -182,14 +182,15 @@ fn timed() -> impl Strategy<Value = Proposed> {
         1 => Just(json!({"pace": "ended"})),
     ];
     // A rollout and a ramp that mostly agree.
-    let ramped = (0_u16..=2, 0_u64..=3, 0_u16..=7, pace, state).prop_map(|(control, taken, share, pace, state)| {
-        let standing = match taken {
-            _ if share == 7 => 3_000,
-            0 | 1 => 1_000,
-            _ => 5_000,
-        };
-        shop::ramped(shop::rollout(control * 1_000, standing, None, state), taken, pace)
-    });
+    let ramped =
+        (0_u16..=2, 0_u64..=3, 0_u16..=7, pace, state).prop_map(|(control, taken, share, pace, state)| {
+            let standing = match taken {
+                _ if share == 7 => 3_000,
+                0 | 1 => 1_000,
+                _ => 5_000,
+            };
+            shop::ramped(shop::rollout(control * 1_000, standing, None, state), taken, pace)
+        });
     let set = (flag.clone(), environment.clone(), ramped)
         .prop_map(|(f, e, r)| shop::edit(shop::set_rollout(f, e, r)));
     let step = (flag, environment).prop_map(|(f, e)| {
@@ -204,12 +205,11 @@ fn timed() -> impl Strategy<Value = Proposed> {
         json!({"state": "refused", "at": 5, "because": "nothing to widen"}),
         json!({"state": "done", "at": 5, "revision": 1}),
     ]);
-    let schedule = (key(), prop::sample::select(plans()), due_at(), saved, prop::bool::weighted(0.3)).prop_map(
-        |(key, (plan, _), after, state, itself)| {
+    let schedule = (key(), prop::sample::select(plans()), due_at(), saved, prop::bool::weighted(0.3))
+        .prop_map(|(key, (plan, _), after, state, itself)| {
             let proposed = shop::edit(shop::schedule(key, &plan, after, state));
             if itself { shop::by_schedule(proposed, key) } else { proposed }
-        },
-    );
+        });
     let made = (key(), prop::sample::select(plans()))
         .prop_map(|(key, (_, edit))| shop::by_schedule(shop::edit(edit), key));
     prop_oneof![3 => set, 3 => step, 3 => schedule, 3 => made]
@@ -281,9 +281,10 @@ pub fn storm(most: usize) -> impl Strategy<Value = Vec<(Proposed, Option<u64>)>>
     ];
     let keys = ["s1", "s2", "s3", "s4", "s5", "s6", "s7"];
     let planned = keys.iter().zip([40, 15, 25, 20_000, 30, 35, 16_000]).zip(plans());
-    steered.extend(planned.map(|((key, after), (plan, _))| {
-        shop::schedule(key, &plan, after, json!({"state": "waiting"}))
-    }));
+    steered.extend(
+        planned
+            .map(|((key, after), (plan, _))| shop::schedule(key, &plan, after, json!({"state": "waiting"}))),
+    );
     steered.insert(0, shop::segment("s", "p", [None, None]));
     let steered: Vec<Json> = [bare.clone(), steered].concat();
     let world = prop_oneof![Just(bare), Just(rich), Just(steered)].prop_map(|world| {
