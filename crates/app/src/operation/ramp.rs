@@ -93,6 +93,7 @@ impl Operation for SetRamp {
                 ));
             }
             let (share, ramp) = (first.share, Ramp::begin(steps, ctx.now)?);
+            super::rollout::climbs(rollout, &ramp.steps, ctx.now)?;
             super::rollout::widen(rollout, share, ctx.now)?;
             rollout.ramp = Some(ramp);
             Ok(())
