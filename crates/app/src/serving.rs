@@ -137,6 +137,7 @@ pub(crate) fn source<'a>(state: &'a State, lists: &'a dyn Fn(&ListId) -> Arc<Ids
         segments: state.segments.values().map(|segment| &segment.value).collect(),
         layers: state.layers.values().map(|layer| &layer.value).collect(),
         holdouts: state.holdouts.values().map(|holdout| &holdout.value).collect(),
+        betas: state.betas.values().map(|beta| &beta.value).collect(),
         lists,
     }
 }

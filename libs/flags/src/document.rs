@@ -25,8 +25,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bellwether_model::{
-    Covers, Enrolment, Environment, EnvironmentKey, Flag, FlagKey, Holdout, Invalid, Layer, LayerKey, ListId,
-    Millis, Revision, Rollout, RolloutState, Segment, SegmentKey, Serve, Setting, VariantKey,
+    Beta, Covers, Enrolment, Environment, EnvironmentKey, Flag, FlagKey, Holdout, Invalid, Layer, LayerKey,
+    ListId, Millis, Revision, Rollout, RolloutState, Segment, SegmentKey, Serve, Setting, VariantKey,
     rule::Condition,
 };
 use serde::{Deserialize, Serialize};
@@ -48,6 +48,8 @@ pub struct Document {
     layers: Vec<Layer>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     holdouts: Vec<Holdout>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    betas: Vec<Beta>,
     /// The lists that are cited, where they are short.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     lists: BTreeMap<ListId, Vec<String>>,
@@ -66,7 +68,7 @@ struct Version {
 
 impl Document {
     /// The version of the form. It changes when a reader of the version before could misunderstand.
-    pub const VERSION: u32 = 1;
+    pub const VERSION: u32 = 2;
 
     /// The most bytes that are read.
     pub const MOST_BYTES: usize = 64 << 20;
@@ -85,9 +87,16 @@ impl Document {
         let live = source.flags.iter().filter(|flag| !flag.archived);
         let served: Vec<(&Flag, &Setting)> =
             live.filter_map(|flag| Some((*flag, flag.settings.get(key)?))).collect();
-        let flags: Vec<Flag> = served.iter().map(|(flag, setting)| plain(flag, key, setting)).collect();
+        let betas = |flag: &Flag| source.betas.iter().find_map(|beta| beta.serves(flag, key)).cloned();
+        let flags: Vec<Flag> =
+            served.iter().map(|(flag, setting)| plain(flag, key, setting, betas(flag))).collect();
 
-        let asked: BTreeSet<&SegmentKey> = conditions(&flags).filter_map(Condition::segment).collect();
+        let live: BTreeSet<&FlagKey> = served.iter().filter(|(_, s)| s.on).map(|(f, _)| &f.key).collect();
+        let betas: Vec<Beta> = source.betas.iter().filter_map(|beta| shown(beta, key, &live)).collect();
+
+        let audiences = betas.iter().flat_map(|beta| beta.audience.iter().flatten());
+        let asked = conditions(&flags).chain(audiences).filter_map(Condition::segment);
+        let asked: BTreeSet<&SegmentKey> = asked.collect();
         let segments: Vec<Segment> = source
             .segments
             .iter()
@@ -110,7 +119,6 @@ impl Document {
         let named = source.layers.iter().filter_map(|layer| Some((layer, members.get(&layer.key)?)));
         let layers = named.map(|(layer, members)| part(layer, members)).collect::<Result<_, _>>()?;
 
-        let live: BTreeSet<&FlagKey> = served.iter().filter(|(_, s)| s.on).map(|(f, _)| &f.key).collect();
         let covered = |holdout: &Holdout| -> BTreeSet<FlagKey> {
             let flags = served.iter().map(|(flag, _)| *flag);
             let covered = flags.filter(|flag| live.contains(&flag.key) && holdout.covers(flag));
@@ -136,6 +144,7 @@ impl Document {
             segments,
             layers,
             holdouts,
+            betas,
             lists: BTreeMap::new(),
             apart: BTreeSet::new(),
             trials: BTreeMap::new(),
@@ -224,7 +233,7 @@ impl Document {
             };
             let ids = ids.ok_or_else(|| {
                 Invalid::new(
-                    format!("the list `{}` is cited and is not there", shown(&id.0)),
+                    format!("the list `{}` is cited and is not there", excerpt(&id.0)),
                     "get the lists that the document names apart, and then compile it",
                 )
             })?;
@@ -237,6 +246,7 @@ impl Document {
             segments: self.segments.iter().collect(),
             layers: self.layers.iter().collect(),
             holdouts: self.holdouts.iter().collect(),
+            betas: self.betas.iter().collect(),
             lists: &resolve,
         };
         Ruleset::compile(&self.environment, self.revision, source)
@@ -250,7 +260,28 @@ impl Document {
     }
 }
 
-fn shown(text: &str) -> String {
+/// A beta that is on, with what an answer needs of it: those of its flags that are on.
+fn shown(beta: &Beta, environment: &EnvironmentKey, live: &BTreeSet<&FlagKey>) -> Option<Beta> {
+    let flags: BTreeMap<FlagKey, VariantKey> = beta
+        .flags
+        .iter()
+        .filter(|(flag, _)| live.contains(flag))
+        .map(|(flag, variant)| (flag.clone(), variant.clone()))
+        .collect();
+    let on = !beta.archived && beta.on.contains(environment) && !flags.is_empty();
+    on.then(|| Beta {
+        key: beta.key.clone(),
+        name: String::new(),
+        description: String::new(),
+        flags,
+        audience: beta.audience.clone(),
+        on: BTreeSet::from([environment.clone()]),
+        created: Millis::default(),
+        archived: false,
+    })
+}
+
+fn excerpt(text: &str) -> String {
     text.chars().take(60).collect()
 }
 
@@ -260,7 +291,9 @@ fn conditions(flags: &[Flag]) -> impl Iterator<Item = &Condition> {
 }
 
 /// A flag with what one environment serves of it.
-fn plain(flag: &Flag, environment: &EnvironmentKey, setting: &Setting) -> Flag {
+///
+/// `beta` is the variant that a beta serves of it.
+fn plain(flag: &Flag, environment: &EnvironmentKey, setting: &Setting, beta: Option<VariantKey>) -> Flag {
     let mut setting = match setting.on {
         true => setting.clone(),
         false => Setting {
@@ -283,6 +316,7 @@ fn plain(flag: &Flag, environment: &EnvironmentKey, setting: &Setting) -> Flag {
         let mut served: BTreeSet<&VariantKey> = serves.flat_map(Serve::variants).collect();
         served.extend(setting.targets.iter().map(|target| &target.variant));
         served.insert(&setting.off);
+        served.extend(beta.iter().filter(|_| setting.on));
         let kept = flag.variants.iter().filter(|variant| served.contains(&variant.key)).cloned();
         kept.map(|mut variant| {
             variant.description.clear();

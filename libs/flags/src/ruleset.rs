@@ -7,8 +7,9 @@ use std::sync::Arc;
 use bellwether_model::fingerprint::fingerprint;
 use bellwether_model::flag::Kind;
 use bellwether_model::{
-    Bucketing, Clause, Context, Environment, EnvironmentKey, Flag, FlagKey, Holdout, HoldoutKey, Invalid,
-    Json, Layer, LayerKey, ListId, Revision, Segment, SegmentKey, Unit, VariantKey, prerequisite,
+    Beta, BetaKey, Bucketing, Clause, Context, Environment, EnvironmentKey, Flag, FlagKey, Holdout,
+    HoldoutKey, Invalid, Json, Layer, LayerKey, ListId, Revision, Segment, SegmentKey, Unit, VariantKey,
+    prerequisite,
 };
 
 use crate::bucket::Salted;
@@ -47,6 +48,8 @@ pub struct Source<'a> {
     pub layers: Vec<&'a Layer>,
     /// All holdouts.
     pub holdouts: Vec<&'a Holdout>,
+    /// All betas; those that are off or archived may be among them.
+    pub betas: Vec<&'a Beta>,
     /// Resolves the lists that targets and segments cite. Keep the [`Ids`] of a list and give the same
     /// ones again: building them is what takes time.
     pub lists: &'a dyn Fn(&ListId) -> Arc<Ids>,
@@ -59,12 +62,13 @@ impl fmt::Debug for Source<'_> {
             .field("segments", &self.segments)
             .field("layers", &self.layers)
             .field("holdouts", &self.holdouts)
+            .field("betas", &self.betas)
             .finish_non_exhaustive()
     }
 }
 
 impl<'a> Source<'a> {
-    /// Flags alone: no segments, layers, holdouts or lists.
+    /// Flags alone: no segments, layers, holdouts, betas or lists.
     ///
     /// A rule that names a segment, or a flag a layer, does not compile then; a list is empty.
     pub fn of_flags(flags: impl IntoIterator<Item = &'a Flag>) -> Self {
@@ -73,6 +77,7 @@ impl<'a> Source<'a> {
             segments: Vec::new(),
             layers: Vec::new(),
             holdouts: Vec::new(),
+            betas: Vec::new(),
             lists: &nobody,
         }
     }
@@ -129,6 +134,7 @@ pub(crate) enum Part {
     Target,
     Holdout(HoldoutKey),
     Layer(LayerKey),
+    Beta(BetaKey),
     Rule(u32),
     /// Everybody's share of a flag that has nothing else.
     Everybody,

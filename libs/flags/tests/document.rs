@@ -23,6 +23,7 @@ fn document(world: &World, revision: u64) -> Document {
         segments: world.segments.iter().collect(),
         layers: world.layers.iter().collect(),
         holdouts: world.holdouts.iter().collect(),
+        betas: world.betas.iter().collect(),
         lists: &lists,
     };
     Document::of(&world.environment, Revision(revision), &source).unwrap()

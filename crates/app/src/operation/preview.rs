@@ -226,10 +226,10 @@ fn count<K: PartialEq>(of: &mut Vec<(K, usize)>, key: K) {
 }
 
 impl Tally {
-    fn count(&mut self, now: (&VariantKey, Reason), then: (&VariantKey, Reason)) {
+    fn count(&mut self, now: (&VariantKey, &Reason), then: (&VariantKey, &Reason)) {
         count(&mut self.pairs, (now.0.clone(), then.0.clone()));
-        count(&mut self.now, (now.0.clone(), now.1));
-        count(&mut self.then, (then.0.clone(), then.1));
+        count(&mut self.now, (now.0.clone(), now.1.clone()));
+        count(&mut self.then, (then.0.clone(), then.1.clone()));
     }
 
     fn previewed(self, order: impl Iterator<Item = VariantKey>, users: usize, events: usize) -> Previewed {

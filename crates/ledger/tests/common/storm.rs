@@ -124,11 +124,24 @@ fn engine() -> impl Strategy<Value = Json> {
             let of = |key: &str| if key == "control" { value } else { "t" };
             shop::variants(f, &keys.iter().map(|key| (*key, of(key))).collect::<Vec<_>>())
         });
+    let beta = prop::sample::select(vec!["e", "f"]);
+    let shown = prop::sample::subsequence(vec!["a", "b", "c"], 0..=2);
+    let what = (prop::sample::select(vec!["off", "control", "treatment", "extra"]), rarely());
+    let betas = (beta.clone(), shown, what, prop::sample::select(vec!["s", "r"])).prop_map(
+        move |(key, flags, (variant, gone), segment)| {
+            let flags: Vec<_> = flags.into_iter().map(|flag| (flag, variant)).collect();
+            maybe_archived(shop::beta(key, &flags, segment), gone)
+        },
+    );
+    let switched =
+        (beta, environment.clone(), any::<bool>()).prop_map(|(key, e, on)| shop::switch(key, e, on));
     let schema = prop::option::of(0_u64..=2).prop_map(|most| most.map(|most| json!({"maxLength": most})));
     let bucketing = prop::sample::select(vec!["utf8", "cbor"]);
     let team = prop::option::of(prop::sample::select(vec!["us", "them"]));
     prop_oneof![
         3 => segment,
+        2 => betas,
+        3 => switched,
         2 => layer,
         2 => part,
         3 => holdout,
@@ -269,6 +282,8 @@ pub fn storm(most: usize) -> impl Strategy<Value = Vec<(Proposed, Option<u64>)>>
             Some("s"),
             &shop::served(shop::split(3_000, 3_000)),
         ),
+        shop::beta("e", &[("a", "treatment"), ("b", "control")], "s"),
+        shop::switch("e", "production", true),
         shop::start("x"),
     ];
     let rich: Vec<Json> = [bare.clone(), rich].concat();
@@ -346,6 +361,16 @@ pub fn sound(state: &State) -> Result<(), TestCaseError> {
         let circle = prerequisite::check(environment, state.flags.values().map(|flag| &flag.value));
         prop_assert!(circle.is_ok(), "{circle:?}");
     }
+    for beta in state.betas.values().filter(|beta| !beta.archived) {
+        for (flag, variant) in &beta.flags {
+            prop_assert!(state.flags[flag].variant(variant).is_some(), "{beta:?}");
+            let others = state.betas.values().filter(|b| !b.archived && b.flags.contains_key(flag));
+            prop_assert_eq!(others.count(), 1, "{}", flag);
+        }
+        for segment in beta.audience.iter().flatten().filter_map(|condition| condition.segment()) {
+            prop_assert!(!state.segments[segment].archived, "{} asks for {segment}", beta.key);
+        }
+    }
     for layer in state.layers.values() {
         let mut end = 0;
         for range in layer.ranges() {
@@ -386,10 +411,12 @@ fn served(state: &State, flag: &bellwether_model::Flag) -> Result<(), TestCaseEr
     Ok(())
 }
 
-/// What protects customers may take people out of an experiment: the off switch and a halt.
+/// What protects customers may take people out of an experiment: an off switch and a halt.
 fn protects(edit: &Edit) -> bool {
     match edit {
         Edit::FlagToggled { .. } => true,
+        Edit::BetaSwitched { on, .. } => !on,
+        Edit::BetaSaved { beta } => beta.archived,
         Edit::RolloutSet { rollout, .. } => matches!(rollout.state, RolloutState::Halted { .. }),
         _ => false,
     }
