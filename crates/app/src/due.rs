@@ -120,12 +120,11 @@ impl App {
         let because: String = e.message.chars().take(REASON).collect();
         let what = planned(&schedule.planned);
         tracing::warn!(schedule = %key, %what, %because, "a scheduled change was refused");
-        let why = format!("could not {what}, as was scheduled: {because}");
-        let state = ScheduleState::Refused { at: now, because };
+        let state = ScheduleState::Refused { at: now, because: because.clone() };
         self.propose(
             Proposed {
                 by: ctx.grant.actor,
-                why,
+                why: because,
                 edit: Edit::ScheduleSaved { schedule: Schedule { state, ..schedule } },
                 expect: None,
                 lists: Vec::new(),
@@ -237,7 +236,8 @@ fn ours(error: &AppError) -> bool {
 
 /// The scheduled changes whose time has come: by their times, then by their keys.
 fn scheduled(state: &State, now: Millis) -> Vec<ScheduleKey> {
-    let waiting = state.schedules.values().filter(|schedule| schedule.waiting() && schedule.at <= now);
+    let schedules = state.schedules.values().map(|schedule| &schedule.value);
+    let waiting = schedules.filter(|schedule| schedule.waiting() && schedule.at <= now);
     let mut due: Vec<_> = waiting.map(|schedule| (schedule.at, schedule.key.clone())).collect();
     due.sort();
     due.into_iter().map(|(_, key)| key).collect()

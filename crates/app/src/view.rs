@@ -313,11 +313,11 @@ fn turned(change: &Change, rollout: &Rollout) -> (String, String) {
         RolloutState::Widening => {}
     }
     match ramp.as_ref().map(|ramp| (ramp, ramp.pace)) {
-        Some((_, Pace::Paused { .. })) => ("paused".to_owned(), format!(" at {candidate} to {to}")),
+        Some((_, Pace::Paused { .. })) => ("paused".to_owned(), format!(" at {to}")),
         Some((ramp, Pace::Due { at })) => {
             let whole = ramp.standing().is_some_and(|step| at == change.at.plus(step.hold));
             if ramp.taken > 1 || !whole {
-                ("resumed".to_owned(), format!(" at {candidate} to {to}"))
+                ("resumed".to_owned(), format!(" at {to}"))
             } else {
                 (
                     "set".to_owned(),

@@ -26,10 +26,15 @@ impl Operation for Pause {
 
     fn run(app: &App, ctx: &Ctx, input: Steering) -> Result<FlagView, AppError> {
         let flag = input.flag().clone();
+        let on = app.setting(&flag, input.environment())?.on;
         steer(app, ctx, input, |rollout| {
             let widening = rollout.widening().is_some();
             match rollout.ramp.as_mut().filter(|ramp| widening && matches!(ramp.pace, Pace::Due { .. })) {
                 Some(ramp) => {
+                    // While the flag is off nobody sees the step: all of it is left.
+                    if !on {
+                        ramp.hold(ctx.now);
+                    }
                     ramp.pause(ctx.now);
                     Ok(())
                 }

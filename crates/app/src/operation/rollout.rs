@@ -295,6 +295,10 @@ impl Steering {
     pub(crate) fn flag(&self) -> &FlagKey {
         &self.flag
     }
+
+    pub(crate) fn environment(&self) -> &EnvironmentKey {
+        &self.environment
+    }
 }
 
 pub(crate) fn steer(

@@ -1,7 +1,7 @@
 //! Ledger: a scheduled change waits until it is made, refused or cancelled, and then stays as it is. It is
 //! made once, by itself, and is what was planned.
 
-use bellwether_model::{Planned, Schedule, ScheduleKey, ScheduleState};
+use bellwether_model::{Planned, Portion, Schedule, ScheduleKey, ScheduleState};
 
 use super::*;
 
@@ -52,6 +52,9 @@ fn possible(state: &State, schedule: &Schedule) -> Result<(), LedgerError> {
             return Err(archived(flag));
         }
         setting(state, found, &schedule.environment)?;
+        if let Planned::Reshare { shares, .. } = &schedule.planned {
+            divides(found, shares)?;
+        }
     }
     if let Some(key) = schedule.planned.beta() {
         let beta = state.betas.get(key).ok_or_else(|| unknown("beta", key))?;
@@ -60,10 +63,24 @@ fn possible(state: &State, schedule: &Schedule) -> Result<(), LedgerError> {
     Ok(())
 }
 
+/// Whether shares could be those of a split of this flag.
+fn divides(flag: &Flag, shares: &[Portion]) -> Result<(), LedgerError> {
+    if let Some(strange) = shares.iter().find(|of| flag.variant(&of.variant).is_none()) {
+        let has: Vec<_> = flag.variants.iter().map(|v| format!("`{}`", v.key)).collect();
+        return Err(refused(
+            format!("flag `{}` has no variant `{}`", flag.key, strange.variant),
+            format!("use one of {}", has.join(", ")),
+        ));
+    }
+    let shares: Vec<_> = shares.iter().map(|of| (of.variant.clone(), of.share)).collect();
+    Split::new("any", &shares, None)?;
+    Ok(())
+}
+
 /// Whether a scheduled change may make this edit now: it waits, its time has come, and this is what was
 /// planned, or says why that cannot be.
 pub(super) fn comes(state: &State, key: &ScheduleKey, edit: &Edit, at: Millis) -> Result<(), LedgerError> {
-    let schedule = state.schedules.get(key).ok_or_else(|| unknown("scheduled change", key))?;
+    let schedule = &state.schedules.get(key).ok_or_else(|| unknown("scheduled change", key))?.value;
     waits(schedule)?;
     if at < schedule.at {
         return Err(refused(

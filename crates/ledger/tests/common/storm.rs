@@ -476,7 +476,7 @@ fn timely(before: &State, after: &State, change: &Change) -> Result<(), TestCase
             ScheduleState::Waiting => prop_assert!(!itself),
             ScheduleState::Cancelled { .. } => prop_assert!(!itself),
             ScheduleState::Done { .. } | ScheduleState::Refused { .. } => {
-                prop_assert!(itself && was.at <= change.at, "{:?} by {:?}", now, change);
+                prop_assert!(itself && was.value.at <= change.at, "{:?} by {:?}", now, change);
             }
         }
     }

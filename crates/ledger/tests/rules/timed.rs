@@ -208,7 +208,8 @@ fn a_scheduled_change_is_made_once_in_its_time_and_as_planned() {
     hint: cancel it and make another one
     ");
     insta::assert_snapshot!(said_at(after(19_999), world(), [made()]), @r"
-    ok
+    scheduled change `s` is for `2026-02-02T02:40:20Z`
+    hint: let it wait, or make the change in your own name
     ");
     // Whatever became of it, that was it.
     let mut ends = vec![edit(over("cancelled"))];
