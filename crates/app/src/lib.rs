@@ -26,6 +26,7 @@ use arc_swap::ArcSwap;
 use bellwether_ledger::{Ledger, Proposed};
 use bellwether_model::{Actor, Edit, Environment, Millis, Seq, Span};
 use bellwether_store::{Settings as StoreSettings, Store, Ticket};
+use sha2::{Digest, Sha256};
 
 /// An Amplitude user as a context.
 pub use bellwether_flags::amplitude::context as amplitude_context;
@@ -210,9 +211,14 @@ impl App {
         due.map(|()| stepped)
     }
 
-    /// A short name of a text: the same text has the same name, others have others.
-    pub fn name_of(&self, text: &str) -> String {
-        access::digest(text).chars().take(32).collect()
+    /// A short name of parts: the same parts have the same name, others have others.
+    pub fn name_of(&self, parts: &[&[u8]]) -> String {
+        let mut hash = Sha256::new();
+        for part in parts {
+            hash.update(part.len().to_le_bytes());
+            hash.update(part);
+        }
+        hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// A random id for something that is cited in the ledger.

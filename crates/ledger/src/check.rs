@@ -8,6 +8,7 @@ use bellwether_model::{
 };
 
 use crate::error::{LedgerError, refused, unknown};
+use crate::lists::Members;
 use crate::state::State;
 
 mod betas;
@@ -40,7 +41,7 @@ pub struct Proposed {
     pub expect: Option<Revision>,
     /// Lists of ids that the edit cites and that are new. A list is written once: a change of its
     /// members is a new list under a new id, so that an old revision still means what it meant.
-    pub lists: Vec<(ListId, Vec<String>)>,
+    pub lists: Vec<(ListId, Members)>,
 }
 
 impl Proposed {
@@ -137,7 +138,7 @@ fn lists(proposed: &Proposed) -> Result<(), LedgerError> {
                 "send each list once, with the edit whose targets cite it",
             ));
         }
-        if members.iter().any(String::is_empty) {
+        if members.brought().iter().any(String::is_empty) {
             return Err(refused(
                 format!("list `{}` has an empty id in it", id.0),
                 "name each user or device by its id",
@@ -145,6 +146,14 @@ fn lists(proposed: &Proposed) -> Result<(), LedgerError> {
         }
     }
     Ok(())
+}
+
+/// Whether an id can be on a list that is written before the change that cites it.
+pub(crate) fn member(id: &str) -> Result<(), LedgerError> {
+    if id.is_empty() {
+        return Err(refused("a list has an empty id in it", "name each user or device by its id"));
+    }
+    texts::member(id)
 }
 
 /// A reason is given where customers are served.

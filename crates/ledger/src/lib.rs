@@ -8,8 +8,9 @@
 //!   database itself refuses it, and a chain of digests shows it where somebody did it by hand.
 //! - The state is a pure fold of the log. What is checked is checked when a change is *proposed*; a
 //!   stored change is never judged again, so that a stricter program still opens an older log.
-//! - The log holds no personal data. Targets, people, sessions and keys live in rewritable tables
-//!   beside it, written in the same transaction; a change cites them by a random id.
+//! - The log holds no personal data. Lists of ids, people, sessions and keys live in rewritable tables
+//!   beside it; a change cites them by a random id. A list is written in the transaction of its change, or
+//!   whole before it: nobody waits for a million ids.
 //!
 //! It knows no clock: `now` is an argument.
 //!
@@ -43,6 +44,7 @@ mod corpus;
 mod doctor;
 mod error;
 mod ledger;
+mod lists;
 mod log;
 mod people;
 mod schema;
@@ -62,5 +64,6 @@ pub use check::Proposed;
 pub use doctor::{Fault, Finding, Report};
 pub use error::LedgerError;
 pub use ledger::{Ledger, Page};
+pub use lists::Members;
 pub use people::{ApiKey, NewKey, NewPerson, People, Person, Role, Scope, Session};
 pub use state::{State, Versioned};

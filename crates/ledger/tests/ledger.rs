@@ -236,14 +236,14 @@ fn lists_are_written_once_with_the_change_that_cites_them() {
     let ledger = place.open();
     live(&ledger, shop::history());
     let id = |text: &str| ListId(text.to_owned());
+    let texts = |of: &[&str]| of.iter().map(|m| (*m).to_owned()).collect::<Vec<_>>();
     assert_eq!(*ledger.list(&id("l_77")).unwrap(), ["ada".to_owned(), "grace".to_owned()]);
 
     let cites = |list: &str, lists: &[(&str, &[&str])]| {
         let mut edit = shop::targeting("checkout", "staging", &shop::variant("off"));
         edit["setting"]["targets"] = serde_json::json!([{"variant": "control", "list": list}]);
         let mut edit = shop::edit(edit);
-        edit.lists =
-            lists.iter().map(|(l, of)| (id(l), of.iter().map(|m| (*m).to_owned()).collect())).collect();
+        edit.lists = lists.iter().map(|(l, of)| (id(l), texts(of).into())).collect();
         step(&ledger, edit).map(|_| ())
     };
     assert_eq!(cites("l_77", &[]), Ok(()), "a list can be cited again");

@@ -192,7 +192,8 @@ fn what_people_write_is_bounded_and_shows_as_it_is() {
         shop::edit(json!({"edit": "flag_described", "flag": "f", "name": name, "description": description}))
     };
     let [target, mut rule] = diverting("staging");
-    let ids = |id: String| Proposed { lists: vec![(ListId("l".to_owned()), vec![id])], ..target.clone() };
+    let ids =
+        |id: String| Proposed { lists: vec![(ListId("l".to_owned()), vec![id].into())], ..target.clone() };
     let because =
         |why: &str| Proposed { why: why.to_owned(), ..shop::edit(shop::toggle("f", "staging", true)) };
     let Edit::TargetingReplaced { setting, .. } = &mut rule.edit else { panic!() };
@@ -279,7 +280,7 @@ fn diverting(environment: &str) -> [Proposed; 2] {
     rule["setting"]["rules"] = json!([{"name": "staff", "serve": shop::variant("treatment"),
         "when": [[{"attribute": "email", "op": "ends_with", "values": ["@example.com"]}]]}]);
     let mut target = shop::edit(target);
-    target.lists = vec![(ListId("l".to_owned()), vec!["ada".to_owned()])];
+    target.lists = vec![(ListId("l".to_owned()), vec!["ada".to_owned()].into())];
     [target, shop::edit(rule)]
 }
 

@@ -207,9 +207,10 @@ impl Document {
             )
         };
         let Version { version } = serde_json::from_slice(bytes).map_err(unreadable)?;
-        if version != Self::VERSION {
+        // An older one says less, and nothing otherwise.
+        if !(1..=Self::VERSION).contains(&version) {
             return Err(Invalid::new(
-                format!("the rules are of version `{version}`, and this reads version {}", Self::VERSION),
+                format!("the rules are of version `{version}`, and this reads up to `{}`", Self::VERSION),
                 "update this library to the version of the server",
             ));
         }

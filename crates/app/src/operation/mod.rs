@@ -3,6 +3,7 @@
 
 mod belonging;
 mod beta;
+mod brought;
 mod change;
 mod enrolment;
 mod environment;
@@ -97,6 +98,8 @@ pub enum Class {
     Instant,
     /// Writes to the ledger; one at a time.
     Write,
+    /// Writes much to the ledger beside others; the change itself is one at a time.
+    Bulk,
     /// Reads events or the log, from memory or disk.
     Scan,
 }

@@ -1,14 +1,13 @@
 //! App operations: what another setting would do to real people, before anybody gets it.
 
 use bellwether_flags::{Reason, Ruleset};
-use bellwether_ledger::{Proposed, State};
 use bellwether_model::{Context, EnvironmentKey, Event, FlagKey, Json, Prerequisite, Properties, VariantKey};
 use bellwether_query::{QueryError, properties};
 use rustc_hash::FxHashMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::serve::{RuleInput, ServeInput, TargetInput};
+use super::serve::{RuleInput, ServeInput, TargetInput, proposed};
 use super::targeting::Wanted;
 use super::{Class, Ctx, Effect, Method, Operation};
 use crate::App;
@@ -145,18 +144,15 @@ impl App {
         on: Option<bool>,
     ) -> Result<Ruleset, AppError> {
         let (edit, lists) = self.retarget(flag, environment, wanted)?;
-        let proposed =
-            Proposed { by: ctx.grant.actor.clone(), why: "a preview".to_owned(), edit, expect: None, lists };
-        let change = self.ledger.try_apply(&proposed, ctx.now).map_err(|e| self.refused(e))?;
-        let mut state = State::clone(&self.ledger.state());
-        state.apply(&change);
+        let brought = lists.iter().map(|(list, ids)| (list.clone(), ids.clone().into())).collect();
+        let mut state = self.would(ctx, &proposed(ctx, edit, Some("a preview".to_owned()), None, brought))?;
         if let Some(on) = on {
             let setting = state.flags.get_mut(flag).and_then(|flag| flag.value.settings.get_mut(environment));
             setting.into_iter().for_each(|setting| setting.on = on);
         }
         let of =
             state.environments.get(environment).ok_or_else(|| self.unknown("environment", environment))?;
-        self.compile(&state, &of.value, &proposed.lists)
+        self.compile(&state, &of.value, &lists)
     }
 
     /// The newest events in which somebody did something, or else those that say what somebody was given.

@@ -210,7 +210,7 @@ pub fn history() -> Vec<Proposed> {
                 {"attribute": "app", "op": "version_greater_or_equal", "values": ["2.10"]}],
                 [{"attribute": "email", "op": "ends_with", "values": ["@example.com"]}]]}],
             "default": served(split(500, 500))}}));
-    targeted.lists = vec![(ListId("l_77".to_owned()), vec!["ada".to_owned(), "grace".to_owned()])];
+    targeted.lists = vec![(ListId("l_77".to_owned()), vec!["ada".to_owned(), "grace".to_owned()].into())];
     let mut sum = metric("revenue", "purchase");
     sum["metric"]["measure"] = json!({"measure": "sum", "property": "price"});
     sum["metric"]["only"] = json!([{"property": "user.plan", "op": "is_not", "values": ["(none)"]}]);
@@ -268,7 +268,7 @@ pub fn history() -> Vec<Proposed> {
 /// them.
 pub fn later() -> Vec<Proposed> {
     let list = |id: &str, ids: &[&str]| {
-        (ListId(id.to_owned()), ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>())
+        (ListId(id.to_owned()), ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>().into())
     };
     let mut staff = segment("staff", "staff", [Some("l_80"), Some("l_81")]);
     staff["segment"]["description"] = json!("whoever works here");

@@ -1,7 +1,7 @@
 //! Ledger, tests: proposals at random over a small world, so that many meet and many are refused.
 #![allow(dead_code, unreachable_pub)]
 
-use bellwether_ledger::{Proposed, State};
+use bellwether_ledger::{Members, Proposed, State};
 use bellwether_model::{
     Actor, Change, Edit, EnvironmentKey, Experiment, FlagKey, Json, ListId, Millis, Revision, Rollout,
     RolloutState, Schedule, ScheduleState, Serve, Share, VariantKey, prerequisite,
@@ -60,11 +60,11 @@ pub fn proposal() -> impl Strategy<Value = (Proposed, Option<u64>)> {
 }
 
 /// A new list wherever one is cited: one that is there already is refused by the ledger.
-fn lists(edit: &Edit) -> Vec<(ListId, Vec<String>)> {
+fn lists(edit: &Edit) -> Vec<(ListId, Members)> {
     let Edit::SegmentSaved { segment } = edit else { return vec![] };
     let mut lists: Vec<ListId> = segment.lists().cloned().collect();
     lists.dedup();
-    lists.into_iter().map(|id| (id, vec!["ada".to_owned()])).collect()
+    lists.into_iter().map(|id| (id, vec!["ada".to_owned()].into())).collect()
 }
 
 /// An edit of what came with segments, layers and holdouts.

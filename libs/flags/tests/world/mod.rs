@@ -267,7 +267,8 @@ fn betas(clause: BoxedStrategy<Value>) -> impl Strategy<Value = Vec<Value>> {
         select(&VARIANTS[..]),
         select(vec![json!([]), json!(["test"]), json!(["test", "other"]), json!(["other"])]),
         prop::bool::weighted(0.2),
-    );
+    )
+        .boxed();
     let beta = move |key: &'static str, flags: &'static [&'static str]| {
         beta.clone().prop_map(move |(audience, variant, on, archived)| {
             let flags: BTreeMap<_, _> = flags.iter().map(|flag| (flag, variant)).collect();
