@@ -18,6 +18,8 @@ mod intake;
 mod lists;
 mod population;
 mod previews;
+mod ramps;
 mod restart;
 mod rollouts;
+mod schedules;
 mod schema;
