@@ -8,7 +8,7 @@ use bellwether_app::Track;
 use bellwether_model::Json;
 use serde_json::json;
 
-use crate::house::{DAY, HOUR, House, MINUTE, production, user};
+use crate::house::{DAY, HOUR, House, MINUTE, user};
 
 /// What somebody gets, by user and device, and the word for why.
 fn told(house: &House, user_id: Option<&str>, device: Option<&str>) -> (String, &'static str) {
