@@ -8,7 +8,7 @@ page := $(shell git ls-files web | grep -v '^web/e2e/')
 proofs := $(sort $(wildcard conformance/*.test.mjs))
 node_test := node --test --test-concurrency=1 --test-reporter=spec
 
-.PHONY: demo test proof lint prepare suites clean-suites
+.PHONY: demo test proof lint prepare flagd-rust suites clean-suites
 
 ## Builds everything and opens the product on http://127.0.0.1:8080. More is said to it by ARGS, such as
 ## `make demo ARGS='--listen 127.0.0.1:8081'`; what is kept in target/demo starts at once.
@@ -38,10 +38,15 @@ clean-suites:
 prepare:
 	@.ci/prepare
 
+## The official flagd provider for Rust, for its proof; a workspace of its own.
+flagd-rust:
+	cargo build --manifest-path conformance/flagd-rust/Cargo.toml --target-dir target/flagd-rust --locked
+
 # The first suite builds the binary with the features that the tests need too, so that nothing is
 # compiled twice.
 suites: prepare web/dist/index.html
 	@.ci/suite build cargo build --workspace --all-targets
+	@.ci/suite flagd-rust $(MAKE) --no-print-directory flagd-rust
 	@.ci/suite rust cargo test --workspace --no-fail-fast
 	@.ci/suite web-unit npm run --prefix web --silent test -- --dir src
 	@.ci/suite web-e2e npm run --prefix web --silent e2e

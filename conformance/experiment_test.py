@@ -3,18 +3,12 @@ and the exposures that local evaluation sends."""
 
 import unittest
 
-from amplitude_experiment import (
-    LocalEvaluationClient,
-    LocalEvaluationConfig,
-    RemoteEvaluationClient,
-    RemoteEvaluationConfig,
-    User,
-)
-from amplitude_experiment.exposure import ExposureConfig
+from amplitude_experiment import RemoteEvaluationClient, RemoteEvaluationConfig, User
 from amplitude_experiment.local.evaluate_options import EvaluateOptions
 
 import flags
 from harness import Proof
+from sdk import amplitude_local, stop_amplitude
 
 
 class AmplitudeExperiment(Proof):
@@ -25,22 +19,9 @@ class AmplitudeExperiment(Proof):
         super().setUpClass()
         flags.every_kind(cls.server)
 
-    def local(self, scope="server", streaming=False):
-        config = LocalEvaluationConfig(
-            server_url=self.server.url,
-            stream_server_url=self.server.url,
-            stream_updates=streaming,
-            flag_config_polling_interval_millis=60_000,
-            exposure_config=ExposureConfig(
-                api_key=self.server.keys[scope],
-                server_url=f"{self.server.url}/2/httpapi",
-                flush_interval_millis=50,
-            ),
-        )
-        client = LocalEvaluationClient(self.server.keys[scope], config)
-        client.start()
-        self.addCleanup(client.exposure_service.amplitude.shutdown)
-        self.addCleanup(client.stop)
+    def local(self, **options):
+        client = amplitude_local(self.server, **options)
+        self.addCleanup(stop_amplitude, client)
         return client
 
     def remote(self, scope="client"):
@@ -64,7 +45,7 @@ class AmplitudeExperiment(Proof):
 
     def test_a_client_key_gets_answers_and_no_rules(self):
         self.assertIn("new-checkout", self.remote("client").fetch_v2(User(user_id="user-1")))
-        local = self.local("client")
+        local = self.local(scope="client")
         self.assertEqual(local.evaluate_v2(User(user_id="user-1")), {})
 
     def test_a_change_arrives_over_the_stream(self):

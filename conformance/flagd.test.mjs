@@ -1,86 +1,15 @@
 //! Conformance: the official flagd provider for Node, which loads the rules over `flagd.sync.v1` and evaluates
-//! in its own process: it agrees with the server on every user, behaves as its documentation says, and goes on
-//! answering while the server is away.
+//! in its own process: it behaves as its documentation says, and goes on answering while the server is away. That it
+//! agrees with the server on every user is in offer.test.mjs.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { once } from 'node:events';
 import test, { describe } from 'node:test';
-import { FlagdProvider } from '@openfeature/flagd-provider';
-import { OpenFeature, ProviderEvents } from '@openfeature/server-sdk';
-import { booleanFlag, everyKind, make } from './flags.mjs';
-import { Server, atEnd, count, fact, inParallel, serving, until } from './harness.mjs';
-
-const calls = JSON.parse(readFileSync(new URL('./flagd.json', import.meta.url)));
-let domains = 0;
-
-/** The flag `offer`: a prerequisite, a holdout, a layer, a segment and a split in three. */
-async function offer(server) {
-  for (const { method, path, body } of calls) {
-    const here = body.environment ? { ...body, environment: server.environment } : body;
-    await server.call(method, path, { why: 'the proofs', ...here });
-  }
-}
-
-/**
- * What the documentation asks for, but for a retry that does not wait two minutes, and for a deadline that a
- * machine keeps on which tests and compilers run beside each other.
- */
-function provider(server, options = {}) {
-  const { hostname, port } = new URL(server.url);
-  return new FlagdProvider({
-    resolverType: 'in-process',
-    host: hostname,
-    port: Number(port),
-    selector: `flagSetId=${server.keys.server}`,
-    deadlineMs: 10_000,
-    retryBackoffMs: 50,
-    retryBackoffMaxMs: 200,
-    ...options,
-  });
-}
-
-/** A client of a provider that is ready. */
-async function connected(t, server, options) {
-  const domain = `flagd-${++domains}`;
-  const of = provider(server, options);
-  atEnd(t, () => of.onClose());
-  await OpenFeature.setProviderAndWait(domain, of);
-  return OpenFeature.getClient(domain);
-}
-
-const users = count(100_000);
-const user = (i) => ({
-  targetingKey: i % 2 === 0 ? `user-${i}` : `${i.toString(16).padStart(8, '0')}-33b7-4b22-b0bd-9fec66ba1d7d`,
-  country: ['DE', 'JP', 'FR'][i % 3],
-});
-
-test(`the provider and the server agree on ${users} users`, async (t) => {
-  const server = await Server.start(t);
-  await offer(server);
-  const client = await connected(t, server);
-  const got = {};
-  let differences = 0;
-  await inParallel(Array(users).keys(), 16, async (i) => {
-    const context = user(i);
-    const { flags } = await server.ask('/ofrep/v1/evaluate/flags', { context });
-    const there = Object.fromEntries(flags.map(({ key, variant, value }) => [key, [variant, value]]));
-    const one = await client.getStringDetails('offer', 'default', context);
-    const other = await client.getBooleanDetails('gate', false, context);
-    for (const { flagKey, variant, value } of [one, other]) {
-      if (there[flagKey][0] !== variant || there[flagKey][1] !== value) differences += 1;
-    }
-    got[one.variant] = (got[one.variant] ?? 0) + 1;
-  });
-  assert.equal(differences, 0);
-  // Everybody is divided: two thirds are in the segment, and of these 80% have the prerequisite, 95% are not
-  // held and 70% are in the layer.
-  const inside = (2 / 3) * 0.8 * 0.95 * 0.7;
-  for (const [variant, share] of Object.entries({ a: 0.1 * inside, b: 0.3 * inside, c: 0.6 * inside, off: 1 - inside })) {
-    const spread = 5 * Math.sqrt(share * (1 - share) * users);
-    assert.ok(Math.abs(got[variant] - share * users) <= spread, `${variant}: ${JSON.stringify(got)}`);
-  }
-  fact('flagd', `Node in-process provider: ${2 * users} answers on ${users} users compared with OFREP, ${differences} differ`);
-});
+import { Client, Metadata, credentials } from '@grpc/grpc-js';
+import { ProviderEvents } from '@openfeature/server-sdk';
+import { booleanFlag, everyKind, large, make } from './flags.mjs';
+import { Server, fact, serving, until } from './harness.mjs';
+import { flagdInProcess, flagdProvider } from './sdk.mjs';
 
 describe('what a provider is told', () => {
   const suite = serving();
@@ -88,7 +17,7 @@ describe('what a provider is told', () => {
   test('values, variants and reasons', async (t) => {
     const { server } = suite;
     await everyKind(server);
-    const client = await connected(t, server);
+    const client = await flagdInProcess(t, server);
     const at = (country) => ({ targetingKey: 'user-1', country });
     const check = async (kind, flag, context, expected) => {
       const { value, variant, reason, errorCode } = await client[`get${kind}Details`](flag, { Boolean: true, String: 'x', Number: -1, Object: {} }[kind], context);
@@ -109,7 +38,7 @@ describe('what a provider is told', () => {
   test('whose flags they are, and never the key', async (t) => {
     const { server } = suite;
     await booleanFlag(server, 'told');
-    const client = await connected(t, server);
+    const client = await flagdInProcess(t, server);
     const details = await client.getBooleanDetails('told', false, { targetingKey: 'user-1' });
     assert.deepEqual(details.flagMetadata, { flagSetId: server.environment, scope: server.environment });
   });
@@ -117,7 +46,7 @@ describe('what a provider is told', () => {
   test('every change, with the flags that changed', async (t) => {
     const { server } = suite;
     await booleanFlag(server, 'switched');
-    const client = await connected(t, server);
+    const client = await flagdInProcess(t, server);
     const changes = [];
     client.addHandler(ProviderEvents.ConfigurationChanged, (event) => changes.push(event.flagsChanged));
     for (const on of [false, true]) {
@@ -141,17 +70,56 @@ describe('what a provider is told', () => {
     const { server } = suite;
     const strangers = { 'nobody': undefined, 'a name': 'flagSetId=production', 'a stranger': 'bws_stranger', 'a `client` key': server.keys.client };
     for (const [who, selector] of Object.entries(strangers)) {
-      const refused = provider(server, { selector, fatalStatusCodes: ['UNAUTHENTICATED', 'PERMISSION_DENIED'] });
+      const refused = flagdProvider(server, { selector, fatalStatusCodes: ['UNAUTHENTICATED', 'PERMISSION_DENIED'] });
       await assert.rejects(refused.initialize({}), /UNAUTHENTICATED|PERMISSION_DENIED/, who);
       await refused.onClose();
     }
   });
 });
 
+/** The bytes of the first message of a stream, and after how many milliseconds it was there. */
+async function firstMessage(server) {
+  const began = performance.now();
+  const line = new Client(new URL(server.url).host, credentials.createInsecure());
+  const selector = new Metadata();
+  selector.set('flagd-selector', `flagSetId=${server.keys.server}`);
+  const asIs = (bytes) => bytes;
+  const stream = line.makeServerStreamRequest('/flagd.sync.v1.FlagSyncService/SyncFlags', asIs, asIs, Buffer.alloc(0), selector);
+  const [message] = await once(stream, 'data');
+  const took = performance.now() - began;
+  stream.on('error', () => {});
+  stream.cancel();
+  line.close();
+  return { bytes: message.length, took };
+}
+
+/** What connects first: a machine on which others work is a slow client, whatever the server does. */
+async function firstOfTen(connect) {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await connect();
+    } catch (error) {
+      if (attempt === 10) throw error;
+    }
+  }
+}
+
+test('nearly 4 MB of rules come within the deadline that the provider has by itself', async (t) => {
+  const server = await Server.start(t);
+  await large(server);
+  const { bytes, took } = await firstMessage(server);
+  assert.ok(bytes > 3.5e6 && bytes < 4 << 20, `${bytes} bytes`);
+  fact('flagd', `the first message, ${(bytes / 1e6).toFixed(1)} MB, was there ${took.toFixed(0)} ms after the client began to connect`);
+  // The provider for Node has it for the connection alone; that for Python for the rules, too, see flagd_test.py.
+  const client = await firstOfTen(() => flagdInProcess(t, server, { deadlineMs: 500 }));
+  const who = async (targetingKey) => (await client.getBooleanDetails('large-9', false, { targetingKey })).variant;
+  assert.deepEqual([await who('user-026999'), await who('user-027000')], ['on', 'off']);
+});
+
 test('it goes on while the server is away, and catches up', async (t) => {
   const server = await Server.start(t);
   await booleanFlag(server, 'kept');
-  const client = await connected(t, server);
+  const client = await flagdInProcess(t, server);
   const heard = [];
   for (const event of [ProviderEvents.Stale, ProviderEvents.Error, ProviderEvents.Ready]) {
     client.addHandler(event, () => heard.push(event));

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-DEFINITIONS = json.loads((Path(__file__).parent / "flags.json").read_text())
+DEFINITIONS, CALLS = (json.loads((Path(__file__).parent / file).read_text()) for file in ("flags.json", "offer.json"))
 EVERY_KIND = [definition["create"]["flag"] for definition in DEFINITIONS]
 
 
@@ -23,3 +23,26 @@ def every_kind(server):
     """One flag of each kind and each reason."""
     for definition in DEFINITIONS:
         make(server, **definition)
+
+
+def offer(server):
+    """`gate`, and `offer` with all that a flag can have: a prerequisite, a holdout, a layer, a segment and a split in three."""
+    for call in CALLS:
+        body = {"why": "the proofs", **call["body"]}
+        if "environment" in body:
+            body["environment"] = server.environment
+        server.call(call["method"], call["path"], body)
+
+
+def large(server):
+    """Rules that are nearly 4 MB for flagd's providers: ten flags for three segments of 9,000 people each."""
+    why, segments = {"why": "the proofs"}, ["one", "two", "three"]
+    for segment in segments:
+        server.call("PUT", f"/api/segments/{segment}", why)
+    on, off = ({"serve": "variant", "variant": variant} for variant in ("on", "off"))
+    rules = [{"name": segment, "when": [[{"segment": segment}]], "serve": on} for segment in segments]
+    for n in range(10):
+        make(server, {"flag": f"large-{n}"}, {"rules": rules, "default": off})
+    for i, segment in enumerate(segments):
+        ids = [f"user-{i * 9_000 + n:06}" for n in range(9_000)]
+        server.call("POST", f"/api/segments/{segment}/ids", {"list": "included", "add": ids, **why})

@@ -3,13 +3,13 @@
 import unittest
 
 from openfeature import api
-from openfeature.contrib.provider.ofrep import OFREPProvider
 from openfeature.evaluation_context import EvaluationContext
 from openfeature.exception import ErrorCode
 from openfeature.flag_evaluation import Reason
 
 import flags
 from harness import Proof
+from sdk import ofrep_provider
 
 
 class Ofrep(Proof):
@@ -20,13 +20,8 @@ class Ofrep(Proof):
         super().setUpClass()
         flags.every_kind(cls.server)
         cls.addClassCleanup(api.clear_providers)
-        api.set_provider(cls.provider("server"), "server")
-        api.set_provider(cls.provider("client"), "client")
-
-    @classmethod
-    def provider(cls, scope):
-        key = cls.server.keys[scope]
-        return OFREPProvider(cls.server.url, headers_factory=lambda: {"Authorization": f"Bearer {key}"})
+        api.set_provider(ofrep_provider(cls.server, "server"), "server")
+        api.set_provider(ofrep_provider(cls.server, "client"), "client")
 
     def check(self, details, value, variant, reason):
         self.assertEqual((details.value, details.variant, details.reason), (value, variant, reason), details)

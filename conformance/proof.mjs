@@ -18,6 +18,7 @@ const facts = read('target/proof/facts.jsonl').split('\n').filter(Boolean).map((
 const about = {
   rust: 'All unit, property and golden tests of the Rust rooms, and the tidy test.',
   build: 'Everything builds.',
+  'flagd-rust': 'The official flagd provider for Rust builds.',
   'web-unit': 'Pure logic of the pages.',
   'web-e2e': 'The pages in a real headless Chromium: log in, toggle, see the experiment.',
   'sdk-node': 'The official Node and web SDKs against the real binary.',
@@ -28,6 +29,8 @@ const npm = Object.entries(JSON.parse(read('conformance/package.json')).devDepen
   .filter(([name]) => /^@(amplitude|openfeature)\//.test(name))
   .map(([name, version]) => `${name} ${version}`);
 const pip = read('conformance/requirements.txt').split('\n').filter((l) => /^(amplitude|openfeature)/.test(l)).map((l) => l.replace('==', ' '));
+
+const crates = [...read('conformance/flagd-rust/Cargo.toml').matchAll(/^(open-feature\S*) = .*?"=([\d.]+)"/gm)].map(([, name, version]) => `${name} ${version}`);
 
 const dirty = run('git', 'status', '--porcelain', '--untracked-files=no').split('\n').filter((l) => l && !l.endsWith('docs/proof.md'));
 const sum = (column) => suites.reduce((total, row) => total + Number(row[column]), 0);
@@ -53,7 +56,7 @@ ${table(['', ''], [
 
 ${table(['suite', 'passed', 'failed', 'seconds', 'what'], suites.map(([name, passed, failed, seconds]) => [name, passed, failed, seconds, about[name] ?? '']))}
 
-SDKs, unmodified: ${[...npm, ...pip].join(', ')}.
+SDKs, unmodified: ${[...npm, ...pip, ...crates].join(', ')}.
 
 ## What came out
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bellwether_flags::{Ids, Ruleset, Source, amplitude, flagd};
-use bellwether_model::{Context, Environment, Flag, Holdout, Json, Layer, ListId, Revision, Segment};
+use bellwether_model::{Beta, Context, Environment, Flag, Holdout, Json, Layer, ListId, Revision, Segment};
 use libfuzzer_sys::{Corpus, fuzz_target};
 use serde::Deserialize;
 
@@ -21,6 +21,8 @@ struct World {
     #[serde(default)]
     holdouts: Vec<Holdout>,
     #[serde(default)]
+    betas: Vec<Beta>,
+    #[serde(default)]
     lists: BTreeMap<ListId, Vec<String>>,
     #[serde(default)]
     context: serde_json::Map<String, Json>,
@@ -34,6 +36,7 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
         segments: world.segments.iter().collect(),
         layers: world.layers.iter().collect(),
         holdouts: world.holdouts.iter().collect(),
+        betas: world.betas.iter().collect(),
         lists: &lists,
     };
     let Ok(rules) = Ruleset::compile(&world.environment, Revision(1), source) else { return Corpus::Keep };
@@ -45,7 +48,7 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
         let explained = rules.explain(flag.key.as_str(), &context);
         assert_eq!(answer.is_some(), explained.is_some());
         if let (Some(answer), Some(explained)) = (answer, explained) {
-            assert_eq!((answer.variant, &answer.reason), (&explained.variant, &explained.reason));
+            assert_eq!((answer.variant, answer.reason), (&explained.variant, &explained.reason));
         }
     }
     let exported = amplitude::export(&rules);

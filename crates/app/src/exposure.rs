@@ -2,7 +2,7 @@
 //! variant and day, and become events like any SDK's.
 
 use std::collections::HashSet;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -71,13 +71,32 @@ impl Queue {
         self.dropped.fetch_add(u64::try_from(n).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    fn first_today(&self, key: u64, now: Millis) -> bool {
+    /// Those that are the first of their key today, `room` of them at most, and how many more there were:
+    /// these are not remembered.
+    fn first_today<T>(
+        &self,
+        all: Vec<T>,
+        key: impl Fn(&T) -> u64,
+        room: usize,
+        now: Millis,
+    ) -> (Vec<T>, usize) {
         let day = now.0.div_euclid(86_400_000);
         let mut seen = lock(&self.seen);
         if seen.day != day || seen.keys.len() >= MOST_SEEN {
             *seen = Seen { day, keys: HashSet::default() };
         }
-        seen.keys.insert(key)
+        let (mut first, mut left_out) = (Vec::new(), 0);
+        for one in all {
+            match seen.keys.contains(&key(&one)) {
+                true => {}
+                false if first.len() == room => left_out += 1,
+                false => {
+                    seen.keys.insert(key(&one));
+                    first.push(one);
+                }
+            }
+        }
+        (first, left_out)
     }
 
     /// Hands waiting exposures to the store, until it is full. Those that found no room go on waiting, and
@@ -128,41 +147,57 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Whose exposures those of a context are; `None` where intake takes no event of such an id, so that nothing
+/// could ever be joined with them.
+fn who(context: &Context) -> Option<Who> {
+    let device = context.text("device_id").map(std::borrow::Cow::into_owned);
+    let refused = |id: &str| id.chars().nth(LONGEST).is_some() || names_nobody(id);
+    if context.key().is_some_and(refused) || device.as_deref().is_some_and(refused) {
+        return None;
+    }
+    Who::new(context.key().map(str::to_owned), device)
+}
+
 impl App {
-    pub(crate) fn record(
+    /// Records evaluations of one context. Nobody was compared with whom no split enrolled.
+    pub(crate) fn record<'e>(
         &self,
         served: &Served,
-        evaluation: &Evaluation<'_>,
         context: &Context,
-        track: Track,
         now: Millis,
+        evaluated: impl IntoIterator<Item = (&'e Evaluation<'e>, Track)>,
     ) {
-        // Nobody was compared with whom no split enrolled.
-        if track == Track::Nothing || !evaluation.enrolled {
+        let counts =
+            |(evaluation, track): &(&Evaluation<'_>, Track)| *track != Track::Nothing && evaluation.enrolled;
+        let mut evaluated = evaluated.into_iter().filter(counts).peekable();
+        if evaluated.peek().is_none() {
             return;
         }
-        let device = context.text("device_id").map(std::borrow::Cow::into_owned);
-        // Intake takes no event of such an id, so nothing could ever be joined with its exposure.
-        let refused = |id: &str| id.chars().nth(LONGEST).is_some() || names_nobody(id);
-        if context.key().is_some_and(refused) || device.as_deref().is_some_and(refused) {
-            return;
-        }
-        let Some(who) = Who::new(context.key().map(str::to_owned), device) else { return };
-        let (flag, variant) = (evaluation.flag.as_str(), evaluation.variant.as_str());
-        let environment = served.ruleset.environment();
-        let trial = served.trials.get(flag).map_or("", String::as_str);
-        let exposed = track == Track::Exposure;
-        let key = self.exposures.hasher.hash_one((environment.as_str(), flag, variant, trial, &who, exposed));
+        let Some(who) = who(context) else { return };
+        let trial = |flag: &str| served.trials.get(flag).map_or("", String::as_str);
+        // What all of them have in common is hashed once.
+        let mut common = self.exposures.hasher.build_hasher();
+        (served.ruleset.environment().as_str(), &who).hash(&mut common);
+        let keyed: Vec<_> = evaluated
+            .map(|(evaluation, track)| {
+                let (flag, variant) = (evaluation.flag.as_str(), evaluation.variant.as_str());
+                let mut hasher = common.clone();
+                (flag, variant, trial(flag), track == Track::Exposure).hash(&mut hasher);
+                (hasher.finish(), flag, variant, track)
+            })
+            .collect();
         // Asked first: what finds no room is not remembered as recorded, and may come again.
-        if lock(&self.exposures.waiting).len() >= MOST_WAITING {
-            self.exposures.drop_some(1);
+        let room = MOST_WAITING.saturating_sub(lock(&self.exposures.waiting).len());
+        let (new, left_out) = self.exposures.first_today(keyed, |(key, ..)| *key, room, now);
+        self.exposures.drop_some(left_out);
+        if new.is_empty() {
             return;
         }
-        if !self.exposures.first_today(key, now) {
-            return;
-        }
-        let event = exposure(served, flag, variant, trial, who, track, now);
-        lock(&self.exposures.waiting).push(event);
+        let events = new.into_iter().map(|(_, flag, variant, track)| {
+            exposure(served, flag, variant, trial(flag), who.clone(), track, now)
+        });
+        let events: Vec<Event> = events.collect();
+        lock(&self.exposures.waiting).extend(events);
     }
 }
 

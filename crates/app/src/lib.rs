@@ -5,6 +5,7 @@
 //! days; and that a change is only ever made through the ledger. The doors themselves are in `server`.
 
 mod access;
+mod due;
 mod enrolment;
 mod entropy;
 mod error;
@@ -26,6 +27,7 @@ use arc_swap::ArcSwap;
 use bellwether_ledger::{Ledger, Proposed};
 use bellwether_model::{Actor, Edit, Environment, Millis, Seq, Span};
 use bellwether_store::{Settings as StoreSettings, Store, Ticket};
+use sha2::{Digest, Sha256};
 
 /// An Amplitude user as a context.
 pub use bellwether_flags::amplitude::context as amplitude_context;
@@ -81,6 +83,7 @@ pub struct App {
     hashing: Mutex<()>,
     editing: Mutex<()>,
     guards: Mutex<guard::Watch>,
+    waits: Mutex<due::Waits>,
     decoy: String,
     stream: token::StreamSecret,
 }
@@ -90,6 +93,12 @@ pub struct App {
 pub struct Stepped {
     /// Rollouts that their guard halted.
     pub halted: Vec<Halted>,
+    /// Scheduled changes that were made.
+    pub made: u64,
+    /// Scheduled changes that what was there did not allow.
+    pub refused: u64,
+    /// Steps of ramps that were taken.
+    pub taken: u64,
     /// Events that were sealed into a part.
     pub sealed: u64,
 }
@@ -120,6 +129,7 @@ impl App {
             hashing: Mutex::default(),
             editing: Mutex::default(),
             guards: Mutex::default(),
+            waits: Mutex::default(),
             // A hash of nothing anybody knows: an unknown address is checked against it.
             decoy: access::hash_password(&entropy.text(32)?)?,
             stream: token::StreamSecret::open(&data, &entropy)?,
@@ -192,19 +202,20 @@ impl App {
         self.store.outcome(waiting)
     }
 
-    /// A bounded round of maintenance: seals events into parts, stores who was enrolled, and lets the guards
-    /// look, at most once a minute.
+    /// A bounded round of maintenance: lets the guards look, at most once a minute, makes the scheduled
+    /// changes and takes the steps of ramps that are due, stores who was enrolled, and seals events into
+    /// parts.
     ///
     /// # Errors
     /// When events or the ledger cannot be read or written; the next round tries again.
     pub fn step(&self, now: Millis) -> Result<Stepped, AppError> {
-        // Guards first: a disk that cannot be sealed to must not keep them from looking.
-        let halted = self.watch(now)?;
-        // One that fails keeps the other from nothing.
+        // Guards first: what they halt takes no step. A disk that cannot be sealed to must keep nothing
+        // from happening, and what could not be changed or stored must not keep the others from it.
+        let mut stepped = Stepped { halted: self.watch(now)?, ..Stepped::default() };
+        let due = self.take_due(now, &mut stepped);
         let remembered = self.remember(now);
-        let sealed = self.store.step(now)?.sealed;
-        remembered?;
-        Ok(Stepped { halted, sealed })
+        stepped.sealed = self.store.step(now)?.sealed;
+        due.and(remembered).map(|()| stepped)
     }
 
     /// Stores who was enrolled since this was last done, which [`App::step`] does, too: for whoever stops.
@@ -218,9 +229,14 @@ impl App {
         self.sweep_enrolled(now)
     }
 
-    /// A short name of a text: the same text has the same name, others have others.
-    pub fn name_of(&self, text: &str) -> String {
-        access::digest(text).chars().take(32).collect()
+    /// A short name of parts: the same parts have the same name, others have others.
+    pub fn name_of(&self, parts: &[&[u8]]) -> String {
+        let mut hash = Sha256::new();
+        for part in parts {
+            hash.update(part.len().to_le_bytes());
+            hash.update(part);
+        }
+        hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// A random id for something that is cited in the ledger.

@@ -107,33 +107,37 @@ pub(crate) struct Published {
     lists: BTreeMap<ListId, Arc<Ids>>,
 }
 
-/// One flag's answer, owned.
+/// One flag's answer, as it stands in what is served: nothing is copied.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct Answer<'s> {
     /// The flag.
-    pub flag: String,
+    pub flag: &'s str,
     /// The variant's key.
-    pub variant: String,
+    pub variant: &'s str,
     /// Its value.
-    pub value: Json,
+    pub value: &'s Json,
     /// The reason, in OFREP's words.
     pub reason: &'static str,
-    /// The answer in Amplitude's form.
-    pub amplitude: Json,
     /// The id that a split needed and the context does not have; then the variant is the off variant.
     pub lacks: Option<Unit>,
+    evaluation: Evaluation<'s>,
 }
 
-impl Answer {
-    fn of(evaluation: &Evaluation<'_>) -> Self {
+impl<'s> Answer<'s> {
+    fn of(evaluation: Evaluation<'s>) -> Self {
         Self {
-            flag: evaluation.flag.to_string(),
-            variant: evaluation.variant.to_string(),
-            value: evaluation.value.clone(),
+            flag: evaluation.flag.as_str(),
+            variant: evaluation.variant.as_str(),
+            value: evaluation.value,
             reason: evaluation.reason.ofrep(),
-            amplitude: amplitude::variant(evaluation),
             lacks: evaluation.lacks(),
+            evaluation,
         }
+    }
+
+    /// The answer in Amplitude's form.
+    pub fn amplitude(&self) -> Json {
+        amplitude::variant(&self.evaluation)
     }
 }
 
@@ -144,6 +148,7 @@ pub(crate) fn source<'a>(state: &'a State, lists: &'a dyn Fn(&ListId) -> Arc<Ids
         segments: state.segments.values().map(|segment| &segment.value).collect(),
         layers: state.layers.values().map(|layer| &layer.value).collect(),
         holdouts: state.holdouts.values().map(|holdout| &holdout.value).collect(),
+        betas: state.betas.values().map(|beta| &beta.value).collect(),
         lists,
     }
 }
@@ -223,6 +228,18 @@ impl App {
         Ok(())
     }
 
+    /// Shows the ids of a list that a change is about to cite, so that publishing it reads and builds
+    /// nothing. Whoever calls this holds [`App::editing`] until the change is made; the next change
+    /// forgets what is not cited.
+    pub(crate) fn foresee(&self, id: ListId, ids: Arc<Ids>) {
+        let _one = self.publishing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let before = self.served.load_full();
+        let (revision, environments) = (before.revision, before.environments.clone());
+        let mut lists = before.lists.clone();
+        lists.insert(id, ids);
+        self.served.store(Arc::new(Published { revision, environments, lists }));
+    }
+
     fn read_list(&self, before: &Published, id: &ListId) -> Option<Arc<Ids>> {
         if let Some(known) = before.lists.get(id) {
             return Some(Arc::clone(known));
@@ -296,55 +313,37 @@ impl App {
 
     /// One flag for one context; `None` when the environment has no such flag. What was answered is
     /// recorded as `track` says, later and without delaying the answer.
-    ///
-    /// # Errors
-    /// `not_found` when there is no such environment.
-    pub fn evaluate(
+    pub fn evaluate<'s>(
         &self,
-        environment: &EnvironmentKey,
+        served: &'s Served,
         flag: &str,
         context: &Context,
         track: Track,
         now: Millis,
-    ) -> Result<Option<Answer>, AppError> {
-        let served = self.served(environment)?;
+    ) -> Option<Answer<'s>> {
         let memory = served.recall(self, true);
-        let Some(evaluation) = served.ruleset.evaluate_with(flag, context, &memory) else {
-            return Ok(None);
-        };
-        self.record(&served, &evaluation, context, track, now);
-        Ok(Some(Answer::of(&evaluation)))
+        let evaluation = served.ruleset.evaluate_with(flag, context, &memory)?;
+        self.record(served, context, now, [(&evaluation, track)]);
+        Some(Answer::of(evaluation))
     }
 
     /// Every flag for one context, in the order of their keys; `only` keeps those named.
-    ///
-    /// # Errors
-    /// `not_found` when there is no such environment.
-    pub fn evaluate_all(
+    pub fn evaluate_all<'s>(
         &self,
-        environment: &EnvironmentKey,
+        served: &'s Served,
         only: Option<&[String]>,
         context: &Context,
         tracks: &[Track],
         now: Millis,
-    ) -> Result<Vec<Answer>, AppError> {
-        let served = self.served(environment)?;
-        let memory = served.recall(self, true);
-        let mut answers = Vec::new();
+    ) -> Vec<Answer<'s>> {
         let only: Option<FxHashSet<&str>> = only.map(|keys| keys.iter().map(String::as_str).collect());
-        for key in served.ruleset.keys() {
-            if only.as_ref().is_some_and(|only| !only.contains(key.as_str())) {
-                continue;
-            }
-            let Some(evaluation) = served.ruleset.evaluate_with(key.as_str(), context, &memory) else {
-                continue;
-            };
-            for track in tracks {
-                self.record(&served, &evaluation, context, *track, now);
-            }
-            answers.push(Answer::of(&evaluation));
-        }
-        Ok(answers)
+        let asked = |flag: &FlagKey| only.as_ref().is_none_or(|only| only.contains(flag.as_str()));
+        let memory = served.recall(self, true);
+        let answers: Vec<Answer<'s>> =
+            served.ruleset.evaluate_all_with(context, &memory, asked).map(Answer::of).collect();
+        let each = answers.iter().flat_map(|a| tracks.iter().map(|track| (&a.evaluation, *track)));
+        self.record(served, context, now, each);
+        answers
     }
 }
 

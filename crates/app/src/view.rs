@@ -6,8 +6,8 @@ use std::num::NonZeroU32;
 use bellwether_flags::Format;
 use bellwether_ledger::Versioned;
 use bellwether_model::{
-    Actor, Change, EnvironmentKey, Experiment, Flag, FlagKey, ListId, Metric, Millis, Planned, Revision,
-    Rollout, RolloutState, Schedule, ScheduleState, Serve, Setting, Share, Subject,
+    Actor, Change, EnvironmentKey, Experiment, Flag, FlagKey, ListId, Metric, Millis, Pace, Planned, Ramp,
+    Revision, Rollout, RolloutState, Schedule, ScheduleState, Serve, Setting, Share, Subject,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -22,7 +22,7 @@ use crate::serving::Served;
 pub(crate) struct ActorView {
     /// `person`, `key`, `guard`, `ramp`, `schedule` or `system`.
     kind: &'static str,
-    /// A name: of the person, of the key, of the flag that is guarded or ramped, of the scheduled change.
+    /// A name: of the person, of the key, of the flag that is guarded or ramped, of whoever planned it.
     pub(crate) name: String,
 }
 
@@ -39,6 +39,8 @@ pub(crate) struct FlagView {
     pub(crate) changed_by: ActorView,
     /// One sentence per environment, such as ``off: everybody gets `old` ``.
     pub(crate) states: BTreeMap<EnvironmentKey, String>,
+    /// Why a step of a ramp that is due is not taken, by environment; absent where none is late.
+    pub(crate) waiting: BTreeMap<EnvironmentKey, String>,
     /// The ids behind the settings' target lists.
     pub(crate) targets: BTreeMap<String, Vec<String>>,
     /// Why Amplitude's SDKs, evaluating by themselves, are not given this flag, by environment; absent
@@ -192,7 +194,10 @@ impl App {
             Actor::Guard { flag, .. } => ActorView { kind: "guard", name: format!("the guard of {flag}") },
             Actor::Ramp { flag, .. } => ActorView { kind: "ramp", name: format!("the ramp of {flag}") },
             Actor::Schedule { schedule } => {
-                ActorView { kind: "schedule", name: format!("the scheduled change {schedule}") }
+                let by =
+                    self.ledger.state().schedules.get(schedule).map(|s| self.actor_view(&s.value.by).name);
+                let name = by.map_or_else(|| "a schedule".to_owned(), |by| format!("a schedule of {by}"));
+                ActorView { kind: "schedule", name }
             }
             Actor::System => ActorView { kind: "system", name: "Bellwether".to_owned() },
         }
@@ -229,12 +234,21 @@ impl App {
             }
             formats.insert(environment.clone(), carried);
         }
+        let waiting: BTreeMap<EnvironmentKey, String> = settings
+            .keys()
+            .filter_map(|environment| Some((environment.clone(), self.waits_because(flag, environment)?)))
+            .collect();
+        let states = settings.iter().map(|(environment, setting)| {
+            let late = waiting.get(environment).map(String::as_str);
+            (environment.clone(), sentence(&flag.value, setting, late))
+        });
         Ok(FlagView {
-            states: settings.iter().map(|(e, s)| (e.clone(), sentence(&flag.value, s))).collect(),
+            states: states.collect(),
             flag: flag.value.clone(),
             revision: flag.revision,
             changed: flag.at,
             changed_by: self.actor_view(&flag.by),
+            waiting,
             targets,
             left_out,
             formats,
@@ -272,8 +286,8 @@ impl App {
     }
 }
 
-/// How one environment serves a flag, in words.
-fn sentence(flag: &Flag, setting: &Setting) -> String {
+/// How one environment serves a flag, in words; `late` is why a step of its ramp is not taken.
+fn sentence(flag: &Flag, setting: &Setting, late: Option<&str>) -> String {
     if flag.archived {
         return "archived: served to nobody".to_owned();
     }
@@ -286,16 +300,16 @@ fn sentence(flag: &Flag, setting: &Setting) -> String {
         .map(|(what, n)| format!("{n} {what}{}", if n == 1 { "" } else { "s" }))
         .collect();
     if first.is_empty() {
-        return format!("on: {}", default(&setting.default, "everybody", ""));
+        return format!("on: {}", default(&setting.default, "everybody", "", late));
     }
     let one = setting.targets.len() + setting.rules.len() == 1;
     let decide = if one { "decides" } else { "decide" };
-    let rest = default(&setting.default, "everybody else", " of the others");
+    let rest = default(&setting.default, "everybody else", " of the others", late);
     format!("on: {} {decide} first, then {rest}", first.join(" and "))
 }
 
 /// What those get for whom no target and no rule decides.
-fn default(serve: &Serve, everybody: &str, of: &str) -> String {
+fn default(serve: &Serve, everybody: &str, of: &str, late: Option<&str>) -> String {
     match serve {
         Serve::Variant { variant } => format!("{everybody} gets `{variant}`"),
         Serve::Split { split } => {
@@ -312,7 +326,8 @@ fn default(serve: &Serve, everybody: &str, of: &str) -> String {
             match &rollout.state {
                 RolloutState::Widening => {
                     let watched = if rollout.guard.is_some() { "guarded rollout" } else { "rollout" };
-                    format!("a {watched} gives `{candidate}` to {}{of} so far", rollout.share())
+                    let goes_on = rollout.ramp.as_ref().map_or_else(String::new, |ramp| goes_on(ramp, late));
+                    format!("a {watched} gives `{candidate}` to {}{of} so far{goes_on}", rollout.share())
                 }
                 RolloutState::Halted { .. } => {
                     format!("{everybody} gets `{control}`, because the rollout of `{candidate}` is halted")
@@ -320,6 +335,16 @@ fn default(serve: &Serve, everybody: &str, of: &str) -> String {
                 RolloutState::Done { .. } => format!("{everybody} gets `{candidate}`, which is rolled out"),
             }
         }
+    }
+}
+
+/// When a ramp takes its next step, in words that follow where it stands.
+fn goes_on(ramp: &Ramp, late: Option<&str>) -> String {
+    match (ramp.next(), ramp.pace, late) {
+        (Some(next), Pace::Due { at }, None) => format!("; {} follows at {at}", next.share),
+        (Some(next), Pace::Due { .. }, Some(why)) => format!("; {} is due and waits: {why}", next.share),
+        (Some(next), Pace::Paused { .. }, _) => format!("; it is paused before {}", next.share),
+        (None, ..) | (_, Pace::Ended, _) => String::new(),
     }
 }
 
@@ -336,6 +361,43 @@ pub(crate) fn planned(planned: &Planned) -> String {
         Planned::Halt { flag } => format!("halt the rollout of {flag}"),
         Planned::Finish { flag } => format!("finish the rollout of {flag}"),
         Planned::Switch { beta, on } => format!("turn beta {beta} {}", switch(*on)),
+    }
+}
+
+/// What a change did to a rollout: the words before its name, and those after.
+///
+/// The log holds what a rollout became, not what it was, so that this is read from what it became: whose
+/// ramp waits for less than the hold of its step was paused before.
+fn turned(change: &Change, rollout: &Rollout) -> (String, String) {
+    let Rollout { candidate, ramp, .. } = rollout;
+    let to = rollout.share();
+    if let (Actor::Ramp { .. }, Some(ramp)) = (&change.by, ramp) {
+        let step = format!("took step {} of {} of", ramp.taken, ramp.steps.len());
+        return (step, format!(": {candidate} to {to}"));
+    }
+    match &rollout.state {
+        RolloutState::Halted { .. } => return ("halted".to_owned(), String::new()),
+        RolloutState::Done { .. } => return ("finished".to_owned(), String::new()),
+        RolloutState::Widening if rollout.started == change.at => {
+            let steps = ramp.as_ref().map(|ramp| format!(", the first of {} steps", ramp.steps.len()));
+            return ("started".to_owned(), format!(": {candidate} to {to}{}", steps.unwrap_or_default()));
+        }
+        RolloutState::Widening => {}
+    }
+    match ramp.as_ref().map(|ramp| (ramp, ramp.pace)) {
+        Some((_, Pace::Paused { .. })) => ("paused".to_owned(), format!(" at {to}")),
+        Some((ramp, Pace::Due { at })) => {
+            let whole = ramp.standing().is_some_and(|step| at == change.at.plus(step.hold));
+            if ramp.taken > 1 || !whole {
+                ("resumed".to_owned(), format!(" at {to}"))
+            } else {
+                (
+                    "set".to_owned(),
+                    format!(" to {candidate} for {to}, the first of {} steps", ramp.steps.len()),
+                )
+            }
+        }
+        Some((_, Pace::Ended)) | None => ("set".to_owned(), format!(" to {candidate} for {to}")),
     }
 }
 
@@ -390,20 +452,10 @@ fn said(change: &Change) -> String {
         E::FlagArchived { flag, archived } => {
             format!("{} flag {flag}", if *archived { "archived" } else { "restored" })
         }
-        E::RolloutSet { flag, environment, rollout } => match &rollout.state {
-            RolloutState::Widening if rollout.started == change.at => format!(
-                "started the rollout of {flag} in {environment}: {} to {}",
-                rollout.candidate,
-                rollout.share()
-            ),
-            RolloutState::Widening => format!(
-                "set the rollout of {flag} in {environment} to {} for {}",
-                rollout.candidate,
-                rollout.share()
-            ),
-            RolloutState::Halted { .. } => format!("halted the rollout of {flag} in {environment}"),
-            RolloutState::Done { .. } => format!("finished the rollout of {flag} in {environment}"),
-        },
+        E::RolloutSet { flag, environment, rollout } => {
+            let turn = turned(change, rollout);
+            format!("{} the rollout of {flag} in {environment}{}", turn.0, turn.1)
+        }
         E::MetricSaved { metric } => format!("saved metric {}", metric.key),
         E::ExperimentSaved { experiment } => format!("planned experiment {}", experiment.key),
         E::ExperimentStarted { experiment, .. } => format!("started experiment {experiment}"),

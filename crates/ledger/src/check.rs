@@ -8,6 +8,7 @@ use bellwether_model::{
 };
 
 use crate::error::{LedgerError, refused, unknown};
+use crate::lists::Members;
 use crate::state::State;
 
 mod betas;
@@ -18,6 +19,7 @@ mod holdouts;
 mod layers;
 mod metrics;
 mod prerequisites;
+mod ramps;
 mod running;
 mod schedules;
 mod schema;
@@ -39,7 +41,7 @@ pub struct Proposed {
     pub expect: Option<Revision>,
     /// Lists of ids that the edit cites and that are new. A list is written once: a change of its
     /// members is a new list under a new id, so that an old revision still means what it meant.
-    pub lists: Vec<(ListId, Vec<String>)>,
+    pub lists: Vec<(ListId, Members)>,
 }
 
 impl Proposed {
@@ -67,6 +69,11 @@ pub(crate) fn check(state: &State, proposed: &Proposed, at: Millis) -> Result<()
     fresh(state, proposed)?;
     lists(proposed)?;
     texts::readable(proposed)?;
+    match &proposed.by {
+        Actor::Schedule { schedule } => schedules::comes(state, schedule, &proposed.edit, at)?,
+        Actor::Ramp { flag, environment } => ramps::steps(state, flag, environment, &proposed.edit, at)?,
+        Actor::Person { .. } | Actor::Key { .. } | Actor::Guard { .. } | Actor::System => {}
+    }
     match &proposed.edit {
         Edit::EnvironmentCreated { environment } => environments::created(state, environment)?,
         Edit::EnvironmentSaved { environment } => environments::saved(state, environment)?,
@@ -75,7 +82,7 @@ pub(crate) fn check(state: &State, proposed: &Proposed, at: Millis) -> Result<()
         Edit::HoldoutSaved { holdout } => holdouts::saved(state, holdout)?,
         Edit::BetaSaved { beta } => betas::saved(state, beta)?,
         Edit::BetaSwitched { beta, environment, on } => betas::switched(state, beta, environment, *on)?,
-        Edit::ScheduleSaved { schedule } => schedules::saved(state, schedule, at)?,
+        Edit::ScheduleSaved { schedule } => schedules::saved(state, schedule, &proposed.by, at)?,
         Edit::FlagCreated { flag } => flags::created(state, flag)?,
         Edit::MetricSaved { metric } => metrics::saved(state, metric)?,
         Edit::ExperimentSaved { experiment } => experiments::saved(state, experiment)?,
@@ -131,7 +138,7 @@ fn lists(proposed: &Proposed) -> Result<(), LedgerError> {
                 "send each list once, with the edit whose targets cite it",
             ));
         }
-        if members.iter().any(String::is_empty) {
+        if members.brought().iter().any(String::is_empty) {
             return Err(refused(
                 format!("list `{}` has an empty id in it", id.0),
                 "name each user or device by its id",
@@ -139,6 +146,14 @@ fn lists(proposed: &Proposed) -> Result<(), LedgerError> {
         }
     }
     Ok(())
+}
+
+/// Whether an id can be on a list that is written before the change that cites it.
+pub(crate) fn member(id: &str) -> Result<(), LedgerError> {
+    if id.is_empty() {
+        return Err(refused("a list has an empty id in it", "name each user or device by its id"));
+    }
+    texts::member(id)
 }
 
 /// A reason is given where customers are served.

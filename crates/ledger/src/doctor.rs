@@ -61,7 +61,7 @@ pub enum Fault {
     Snapshot,
     /// The index of what changes touched does not agree with the log.
     Index,
-    /// A list that a flag or a segment cites is not there.
+    /// A list that a flag or a segment cites is not there, or not as it was written.
     List,
     /// The triggers that keep the log as it is are not there.
     Unguarded,
@@ -87,6 +87,10 @@ pub(crate) fn look(path: &Path) -> Result<Report, LedgerError> {
     let snapshots = snapshot::all(&conn, Revision(u64::MAX))?;
     let (state, changes) = refold(&conn, &snapshots, &mut findings)?;
     lists(&conn, &state, &mut findings)?;
+    // Before its second version the schema had no series.
+    if schema::ours(&conn)? > 1 {
+        series(&conn, &mut findings)?;
+    }
     Ok(Report { revision: state.revision, changes, snapshots: snapshots.len() as u64, findings })
 }
 
@@ -228,6 +232,52 @@ fn lists(conn: &Connection, state: &State, findings: &mut Vec<Finding>) -> Resul
                 fault: Fault::List,
                 detail: format!("segment `{}` cites list `{}`, which is not there", segment.key, list.0),
             });
+        }
+    }
+    Ok(())
+}
+
+/// Every list is whole, and who is on it since when and until when is something that lists can say.
+/// What no list is of waits for being swept and is no damage.
+fn series(conn: &Connection, findings: &mut Vec<Finding>) -> Result<(), LedgerError> {
+    let doing = LedgerError::storage("read the lists");
+    for (sql, what) in [
+        (
+            "select l.id from lists l left join list_series s on s.series = l.series
+             where s.state is not 'whole'",
+            "is not whole",
+        ),
+        (
+            "select l.id from lists l where l.version > 0
+             and not exists (select 1 from lists b where b.series = l.series and b.version = l.version - 1)",
+            "is made of a list that is not there",
+        ),
+        (
+            "select l.id from lists l where l.version = 0 and exists
+             (select distinct since from list_members where series = l.series
+              union select distinct until from list_members where series = l.series and until is not null
+              except select version from lists where series = l.series)",
+            "has a member since or until a list that is not there",
+        ),
+        (
+            "select l.id from lists l where l.version = 0 and exists
+             (select 1 from list_members m join list_members n
+              on n.series = m.series and n.member = m.member and n.since > m.since
+              where m.series = l.series and coalesce(m.until > n.since, true))",
+            "has a member twice",
+        ),
+        (
+            "select l.id from lists l join list_series s on s.series = l.series
+             where l.version = 0 and exists (select 1 from list_members m
+             where m.series = l.series and (m.position < 0 or m.position >= s.written))",
+            "has a member at a place that was never written",
+        ),
+    ] {
+        let mut statement = conn.prepare(sql).map_err(&doing)?;
+        let rows = statement.query_map([], |row| row.get::<_, String>(0)).map_err(&doing)?;
+        for list in rows {
+            let detail = format!("list `{}` {what}", list.map_err(&doing)?);
+            findings.push(Finding { revision: None, fault: Fault::List, detail });
         }
     }
     Ok(())

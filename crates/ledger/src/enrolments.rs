@@ -2,13 +2,11 @@
 //! they hold no id, only fingerprints that whoever keeps the secret makes of ids, and what becomes
 //! superfluous is taken out.
 
-use std::sync::Mutex;
-
 use bellwether_model::{EnvironmentKey, FlagKey, Millis, VariantKey};
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{OptionalExtension, Row};
 
 use crate::error::LedgerError;
-use crate::ledger::lock;
+use crate::ledger::{Turns, lock};
 use crate::schema;
 
 /// The memory of one flag in one environment under one salt. Another salt is another memory.
@@ -53,15 +51,15 @@ pub enum Standing {
 /// The tables of a [`Ledger`](crate::Ledger) that hold who was enrolled. All methods answer
 /// [`LedgerError::Storage`] when the database cannot be read or written.
 pub struct Enrolments<'l> {
-    writer: &'l Mutex<Connection>,
-    reader: &'l Mutex<Connection>,
+    writer: &'l Turns,
+    reader: &'l Turns,
 }
 
 const READING: &str = "read who is enrolled";
 const WRITING: &str = "write who is enrolled";
 
 impl<'l> Enrolments<'l> {
-    pub(crate) fn new(writer: &'l Mutex<Connection>, reader: &'l Mutex<Connection>) -> Self {
+    pub(crate) fn new(writer: &'l Turns, reader: &'l Turns) -> Self {
         Self { writer, reader }
     }
 

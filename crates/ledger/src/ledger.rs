@@ -1,11 +1,12 @@
 //! Ledger: the door. One writer behind a lock, one immutable state behind an atomic swap.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use bellwether_model::{Change, ListId, Millis, Revision, Subject};
-use rusqlite::{Connection, OptionalExtension};
+use bellwether_model::{Change, Millis, Revision, Subject};
+use parking_lot::{FairMutex, FairMutexGuard};
+use rusqlite::Connection;
 
 use crate::check::{Proposed, check};
 use crate::doctor::{self, Report};
@@ -14,7 +15,7 @@ use crate::error::{LedgerError, refused, unknown};
 use crate::log::{self, Digest, Stored, damaged};
 use crate::people::People;
 use crate::state::State;
-use crate::{schema, snapshot};
+use crate::{lists, schema, snapshot};
 
 /// The log of changes and what it has brought about.
 ///
@@ -23,10 +24,14 @@ use crate::{schema, snapshot};
 pub struct Ledger {
     // Dropped before the writer: the last connection to close folds SQLite's write-ahead log into the
     // file, and a reader may not.
-    reader: Mutex<Connection>,
-    writer: Mutex<Connection>,
+    pub(crate) reader: Turns,
+    pub(crate) writer: Turns,
     state: ArcSwap<State>,
 }
+
+/// A connection that is given in the order in which it was asked for: who writes or reads a long list asks
+/// for it again and again, and must not be faster each time than all who wait.
+pub(crate) type Turns = FairMutex<Connection>;
 
 /// A stretch of the log, newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,7 +46,8 @@ pub struct Page {
 
 impl Ledger {
     /// Opens a ledger, or makes one where there is none (the folder must exist), and folds the newest
-    /// snapshot and the log's tail.
+    /// snapshot and the log's tail. Lists that no change cites are swept: whoever writes one on the same
+    /// file at this moment is told so, and sends it again.
     ///
     /// # Errors
     /// [`LedgerError::Storage`] if the file cannot be read or written or is not a ledger;
@@ -51,11 +57,13 @@ impl Ledger {
         let reader = schema::open_reader(path)?;
         let (mut state, mut digest) = snapshot::start(&writer, Revision(u64::MAX))?;
         fold(&writer, &mut state, &mut digest, Revision(u64::MAX))?;
-        Ok(Self {
-            writer: Mutex::new(writer),
-            reader: Mutex::new(reader),
+        let ledger = Self {
+            writer: FairMutex::new(writer),
+            reader: FairMutex::new(reader),
             state: ArcSwap::from_pointee(state),
-        })
+        };
+        ledger.sweep(None, &mut || {})?;
+        Ok(ledger)
     }
 
     /// The state as of the newest change that this ledger has made or seen.
@@ -77,7 +85,9 @@ impl Ledger {
         let touched = state.touched(&change.by, &change.edit);
         let digest = stored.digest(&before);
         log::append(&tx, &stored, &digest, &touched)?;
-        write_lists(&tx, change.revision, &proposed.lists)?;
+        for (id, members) in &proposed.lists {
+            lists::bring(&tx, change.revision, now, id, members)?;
+        }
         let mut next = State::clone(&state);
         if !next.apply(&change) {
             return Err(refused("this edit would change nothing", "look at the state of what it is about"));
@@ -119,24 +129,6 @@ impl Ledger {
         let (mut state, mut digest) = snapshot::start(&reader, revision)?;
         fold(&reader, &mut state, &mut digest, revision)?;
         if state.revision == revision { Ok(state) } else { Err(unknown("revision", revision)) }
-    }
-
-    /// The ids of a list, in the order in which they were given. Those that have been forgotten are
-    /// not in it any more.
-    ///
-    /// # Errors
-    /// [`LedgerError::Unknown`] if no change has brought this list, [`LedgerError::Storage`].
-    pub fn list(&self, id: &ListId) -> Result<Arc<[String]>, LedgerError> {
-        let reader = lock(&self.reader);
-        if !list_exists(&reader, id)? {
-            return Err(unknown("list", &id.0));
-        }
-        let doing = LedgerError::storage("read a list");
-        let mut statement = reader
-            .prepare_cached("select member from list_members where list = ?1 order by position")
-            .map_err(&doing)?;
-        let members = statement.query_map([&id.0], |row| row.get(0)).map_err(&doing)?;
-        members.collect::<Result<Vec<_>, _>>().map(Into::into).map_err(&doing)
     }
 
     /// Looks at everything in a ledger's file without altering it: that the database is sound, that
@@ -208,16 +200,11 @@ fn judge(
     now: Millis,
 ) -> Result<(Change, Stored), LedgerError> {
     check(state, proposed, now)?;
-    for (id, _) in &proposed.lists {
-        if list_exists(conn, id)? {
-            return Err(refused(
-                format!("list `{}` exists already", id.0),
-                "a list is written once: send the members under a new id",
-            ));
-        }
+    for (id, members) in &proposed.lists {
+        lists::check(conn, id, members)?;
     }
     for id in proposed.cited() {
-        if !proposed.lists.iter().any(|(new, _)| new == id) && !list_exists(conn, id)? {
+        if !proposed.lists.iter().any(|(new, _)| new == id) && !lists::exists(conn, id)? {
             return Err(unknown("list", &id.0));
         }
     }
@@ -226,33 +213,7 @@ fn judge(
     Ok((change, stored))
 }
 
-fn list_exists(conn: &Connection, id: &ListId) -> Result<bool, LedgerError> {
-    conn.prepare_cached("select 1 from lists where id = ?1")
-        .and_then(|mut s| s.query_row([&id.0], |_| Ok(())).optional())
-        .map(|found| found.is_some())
-        .map_err(LedgerError::storage("read a list"))
-}
-
-fn write_lists(
-    conn: &Connection,
-    revision: Revision,
-    lists: &[(ListId, Vec<String>)],
-) -> Result<(), LedgerError> {
-    let doing = LedgerError::storage("write a list");
-    for (id, members) in lists {
-        conn.execute("insert into lists (id, revision) values (?, ?)", (&id.0, log::number(revision)))
-            .map_err(&doing)?;
-        let mut insert = conn
-            .prepare_cached("insert into list_members (list, position, member) values (?, ?, ?)")
-            .map_err(&doing)?;
-        for (position, member) in (0_i64..).zip(members) {
-            insert.execute((&id.0, position, member)).map_err(&doing)?;
-        }
-    }
-    Ok(())
-}
-
 /// A connection, also after a panic elsewhere: its transaction was rolled back when it was dropped.
-pub(crate) fn lock(conn: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
-    conn.lock().unwrap_or_else(PoisonError::into_inner)
+pub(crate) fn lock(conn: &Turns) -> FairMutexGuard<'_, Connection> {
+    conn.lock()
 }

@@ -8,9 +8,10 @@
 //!   database itself refuses it, and a chain of digests shows it where somebody did it by hand.
 //! - The state is a pure fold of the log. What is checked is checked when a change is *proposed*; a
 //!   stored change is never judged again, so that a stricter program still opens an older log.
-//! - The log holds no personal data. Targets, people, sessions and keys live in rewritable tables
-//!   beside it, written in the same transaction; a change cites them by a random id. Who was enrolled by a
-//!   flag lies there, too, by keyed fingerprints, and is written whenever there is something new.
+//! - The log holds no personal data. Lists of ids, people, sessions and keys live in rewritable tables
+//!   beside it; a change cites them by a random id. A list is written in the transaction of its change, or
+//!   whole before it: nobody waits for a million ids. Who was enrolled by a flag lies there, too, by keyed
+//!   fingerprints, and is written whenever there is something new.
 //!
 //! It knows no clock: `now` is an argument.
 //!
@@ -45,6 +46,7 @@ mod doctor;
 mod enrolments;
 mod error;
 mod ledger;
+mod lists;
 mod log;
 mod people;
 mod schema;
@@ -65,5 +67,6 @@ pub use doctor::{Fault, Finding, Report};
 pub use enrolments::{Enrolled, Enrolment, Enrolments, Standing};
 pub use error::LedgerError;
 pub use ledger::{Ledger, Page};
+pub use lists::Members;
 pub use people::{ApiKey, NewKey, NewPerson, People, Person, Role, Scope, Session};
 pub use state::{State, Versioned};

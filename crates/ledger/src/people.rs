@@ -3,14 +3,13 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Mutex;
 
 use bellwether_model::{Actor, EnvironmentKey, Invalid, Millis};
-use rusqlite::{Connection, OptionalExtension, Row, ToSql};
+use rusqlite::{OptionalExtension, Row, ToSql};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{LedgerError, refused, unknown};
-use crate::ledger::lock;
+use crate::ledger::{Turns, lock};
 
 macro_rules! words {
     ($($(#[$doc:meta])* $name:ident ($what:literal, $hint:literal) {
@@ -148,15 +147,15 @@ pub struct NewKey<'a> {
 /// The rewritable tables of a [`Ledger`](crate::Ledger). All methods answer
 /// [`LedgerError::Storage`] when the database cannot be read or written.
 pub struct People<'l> {
-    writer: &'l Mutex<Connection>,
-    reader: &'l Mutex<Connection>,
+    writer: &'l Turns,
+    reader: &'l Turns,
 }
 
 const PERSON: &str = "select id, email, name, role, password_hash, created from people";
 const KEY: &str = "select id, name, scope, environment, created_by, created, revoked from api_keys";
 
 impl<'l> People<'l> {
-    pub(crate) fn new(writer: &'l Mutex<Connection>, reader: &'l Mutex<Connection>) -> Self {
+    pub(crate) fn new(writer: &'l Turns, reader: &'l Turns) -> Self {
         Self { writer, reader }
     }
 

@@ -12,8 +12,9 @@ const APPLICATION: i32 = 0x4257_4c47;
 
 /// Every version of the schema is one step from the one before; a step that has been released is
 /// never edited. `user_version` counts the steps taken.
-const MIGRATIONS: &[&str] = &[
-    "
+const MIGRATIONS: &[&str] = &[FIRST, SERIES, ENROLMENTS];
+
+const FIRST: &str = "
     create table changes (
         revision integer primary key check (revision > 0),
         at integer not null,
@@ -95,8 +96,59 @@ const MIGRATIONS: &[&str] = &[
         token_hash text not null,
         created integer not null
     ) strict;
-",
-    "
+";
+
+/// Lists that came from one another share their members: see `lists.rs`.
+const SERIES: &str = "
+    create table list_series (
+        series integer primary key autoincrement,
+        state text not null check (state in ('writing', 'whole', 'going')),
+        -- When, in milliseconds; what no list is of is swept some time after.
+        began integer not null,
+        -- How many members were ever written, which is the position of the next; how many have gone.
+        written integer not null default 0,
+        ended integer not null default 0
+    ) strict;
+
+    create table new_lists (
+        id text primary key,
+        revision integer not null references changes (revision),
+        series integer not null references list_series (series),
+        version integer not null check (version >= 0),
+        unique (series, version)
+    ) strict, without rowid;
+
+    -- A member is on the lists of its series from the version `since` on, and from `until` on no more.
+    create table new_members (
+        series integer not null references list_series (series),
+        member text not null,
+        since integer not null,
+        until integer check (until > since),
+        position integer not null,
+        primary key (series, member, since)
+    ) strict, without rowid;
+
+    insert into list_series (series, state, began, written)
+    select row_number() over (order by l.revision, l.id), 'whole', c.at,
+        coalesce((select max(position) + 1 from list_members where list = l.id), 0)
+    from lists l join changes c on c.revision = l.revision;
+
+    insert into new_lists
+    select id, revision, row_number() over (order by revision, id), 0 from lists order by id;
+
+    insert into new_members (series, member, since, position)
+    select l.series, m.member, 0, min(m.position)
+    from list_members m join new_lists l on l.id = m.list
+    group by l.series, m.member order by l.series, m.member;
+
+    drop table list_members;
+    drop table lists;
+    alter table new_lists rename to lists;
+    alter table new_members rename to list_members;
+";
+
+/// Who was enrolled by flags that remember it: see `enrolments.rs`.
+const ENROLMENTS: &str = "
     -- Who was enrolled by flags that remember it: rewritable, and never named in the log. There is no id in
     -- it: a unit is 64 bits of a keyed hash, and the key is here so that it goes where the rows go.
     create table enrolment_secret (
@@ -125,8 +177,7 @@ const MIGRATIONS: &[&str] = &[
         primary key (enrolment, unit),
         check ((owner is null) <> (hash is null))
     ) strict, without rowid;
-",
-];
+";
 
 /// Opens the file for writing, creates or migrates it where that is needed.
 pub(crate) fn open_writer(path: &Path) -> Result<Connection, LedgerError> {
@@ -198,7 +249,7 @@ fn create(path: &Path) -> Result<(), LedgerError> {
 }
 
 /// The schema version of a file that is empty or ours.
-fn ours(conn: &Connection) -> Result<usize, LedgerError> {
+pub(crate) fn ours(conn: &Connection) -> Result<usize, LedgerError> {
     let doing = LedgerError::storage("open its file");
     let pragma = |name: &str| conn.query_row(&format!("pragma {name}"), [], |row| row.get::<_, i64>(0));
     let version = pragma("user_version").map_err(&doing)?;
@@ -257,6 +308,42 @@ mod tests {
         let newer = open_writer(&path).unwrap_err();
         assert!(newer.message().contains("newer Bellwether"), "{newer}");
         assert!(open_reader(&path).unwrap_err().message().contains("newer Bellwether"));
+    }
+
+    #[test]
+    fn lists_of_the_first_version_are_what_they_were() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("l.sqlite");
+        create(&path).unwrap();
+        let mut conn = Connection::open(&path).unwrap();
+        conn.execute_batch("pragma foreign_keys = on").unwrap();
+        migrate(&mut conn, &[FIRST]).unwrap();
+        conn.execute_batch(
+            "insert into changes values (1, 70, '', '', '', zeroblob(32)), (2, 80, '', '', '', zeroblob(32));
+             insert into lists values ('many', 2), ('few', 1), ('none', 1);
+             insert into list_members values ('few', 0, 'b'), ('few', 1, 'a'), ('few', 2, 'b'),
+                ('many', 0, 'x'), ('many', 1, 'b'), ('many', 3, 'a');",
+        )
+        .unwrap();
+        migrate(&mut conn, MIGRATIONS).unwrap();
+        let mut rows = conn
+            .prepare(
+                "select l.id || ' of ' || l.revision || ', ' || s.state || ' since ' || s.began || ', '
+                 || s.written || ':' || coalesce((select group_concat(member, '') from
+                 (select ' ' || member as member from list_members m
+                  where m.series = l.series and since = 0 and until is null order by position)), '')
+                 from lists l join list_series s on s.series = l.series where l.version = 0 order by l.id",
+            )
+            .unwrap();
+        let rows: Vec<String> = rows.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        insta::assert_snapshot!(rows.join("\n"), @r"
+        few of 1, whole since 70, 3: b a
+        many of 2, whole since 80, 4: x b a
+        none of 1, whole since 70, 0:
+        ");
+        let broken: i64 =
+            conn.query_row("select count(*) from pragma_foreign_key_check", [], |row| row.get(0)).unwrap();
+        assert_eq!(broken, 0);
     }
 
     #[test]

@@ -8,8 +8,8 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use bellwether_ledger::{Ledger, State};
-use bellwether_model::Revision;
+use bellwether_ledger::{Ledger, Members, State};
+use bellwether_model::{ListId, Revision};
 use common::{Place, live, shop, step};
 use proptest::prelude::*;
 
@@ -67,6 +67,76 @@ fn what_was_acknowledged_is_there_after_a_kill() {
     }
 }
 
+/// How many ids the lists of the test below have: some transactions' worth.
+const MANY: usize = 9_000;
+
+/// Writes long lists until it is killed, edits each by a few, and says of each that it is cited.
+#[test]
+#[ignore = "the child of the test below"]
+fn lists_until_killed() {
+    let Some(path) = std::env::var_os(LEDGER) else { return };
+    let ledger = Ledger::open(&PathBuf::from(path)).unwrap();
+    if ledger.state().revision == Revision(0) {
+        live(&ledger, vec![shop::edit(shop::environment("staging", false))]);
+    }
+    let cite = |list: String, members: Members| {
+        let mut proposed = shop::edit(shop::segment("s", "p", [Some(&list), None]));
+        proposed.lists = vec![(ListId(list.clone()), members)];
+        let change = step(&ledger, proposed).unwrap();
+        println!("\ncited {list} at {}", change.revision);
+        ListId(list)
+    };
+    loop {
+        let n = ledger.state().revision;
+        println!("\nwriting {n}");
+        let whole = (0..MANY).map(|id| format!("{n}-{id}")).collect();
+        let base = cite(format!("whole-{n}"), ledger.prepare(whole, shop::START).unwrap());
+        let (added, removed) = (vec!["ada".to_owned(), "eve".to_owned()], vec![format!("{n}-0")]);
+        let edited = ledger.prepare_edit(&base, added, removed, shop::START).unwrap();
+        cite(format!("edited-{n}"), edited);
+    }
+}
+
+#[test]
+fn a_list_is_whole_or_not_there_after_a_kill() {
+    let place = Place::new();
+    for round in 0..8_usize {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["lists_until_killed", "--exact", "--ignored", "--nocapture"])
+            .env(LEDGER, place.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let said = |line: &String| line.starts_with("cited ") || line.starts_with("writing ");
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let said: Vec<String> = lines.filter(said).take(1 + 2 * round).collect();
+        child.kill().unwrap();
+        child.wait().unwrap();
+
+        assert_eq!(Ledger::doctor(&place.path()).unwrap().findings, []);
+        let ledger = place.open();
+        let left = "select count(*) from list_series where series not in (select series from lists)";
+        let left: i64 = place.hands().query_row(left, [], |row| row.get(0)).unwrap();
+        assert_eq!(left, 0, "round {round}");
+        for line in said.iter().filter_map(|line| line.strip_prefix("cited ")) {
+            let (list, revision) = line.split_once(" at ").unwrap();
+            let then = ledger.state_at(Revision(revision.parse().unwrap())).unwrap();
+            assert_eq!(then.segments["s"].included, Some(ListId(list.to_owned())));
+        }
+        let conn = place.hands();
+        let mut lists = conn.prepare("select id from lists").unwrap();
+        for list in lists.query_map([], |row| row.get::<_, String>(0)).unwrap().map(Result::unwrap) {
+            let ids = ledger.list(&ListId(list.clone())).unwrap();
+            let (kind, n) = list.split_once('-').unwrap();
+            if kind == "whole" {
+                assert!(ids.len() == MANY && ids[MANY - 1] == format!("{n}-{}", MANY - 1), "{list}");
+            } else {
+                assert!(ids.len() == MANY + 1 && ids[0] == format!("{n}-1") && ids[MANY] == "eve", "{list}");
+            }
+        }
+    }
+}
+
 #[test]
 fn what_was_not_committed_is_not_there() {
     let place = Place::new();
@@ -80,7 +150,7 @@ fn what_was_not_committed_is_not_there() {
     )
     .unwrap();
     let big = "x".repeat(200_000);
-    conn.execute("insert into lists values (?1, 31)", [&big]).unwrap();
+    conn.execute("insert into lists values (?1, 31, 1, 9)", [&big]).unwrap();
     let copy = place.copy();
     assert_eq!(Ledger::doctor(&copy.path()).unwrap().findings, []);
     let again = copy.open();

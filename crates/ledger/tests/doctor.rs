@@ -112,10 +112,75 @@ fn missing_lists_and_guards_are_named() {
     conn.execute_batch("pragma foreign_keys = off; drop trigger changes_stay; delete from lists").unwrap();
     // The list was cited until the experiment shipped, and its targets still are.
     insta::assert_snapshot!(look(&world), @r"
-    Database: a row of table `list_members` cites a row that is not there
     Unguarded: trigger `changes_stay` is not there, so the log can be altered
     List: change `17`: flag `checkout` in `production` cites list `l_77`, which is not there
     opens at 30
+    ");
+}
+
+#[test]
+fn lists_that_are_not_as_they_were_written_are_named() {
+    let world = world();
+    let ledger = world.open();
+    let few = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
+    let base = bellwether_model::ListId("l_77".into());
+    let members = ledger.prepare_edit(&base, few(&["eve"]), few(&["ada"]), shop::START).unwrap();
+    let mut edited = shop::edit(shop::segment("s", "p", [Some("edited"), None]));
+    edited.lists = vec![(bellwether_model::ListId("edited".into()), members)];
+    live(&ledger, vec![edited]);
+    let _left = ledger.prepare((0..3_000).map(|n| n.to_string()).collect(), shop::START).unwrap();
+    drop(ledger);
+    let check = |sql: &str| {
+        let copy = world.copy();
+        copy.tamper(sql);
+        format!("-- {sql}\n{}\n", look(&copy))
+    };
+    let said = [
+        check("update list_series set state = state"),
+        check("update list_series set state = 'writing'"),
+        check("delete from lists where id = 'l_77'"),
+        check("update list_members set since = 5 where member = 'eve'"),
+        check("update list_members set until = 2 where member = 'ada'"),
+        check(
+            "insert into list_members select series, member, 1, null, 1 from list_members where member = 'grace'",
+        ),
+        check("update list_members set position = 3 where member = 'eve'"),
+        check("delete from list_members where member = 'grace'"),
+    ];
+    insta::assert_snapshot!(said.join("\n"), @r"
+    -- update list_series set state = state
+    healthy
+    opens at 31
+
+    -- update list_series set state = 'writing'
+    List: list `l_77` is not whole
+    List: list `edited` is not whole
+    opens at 31
+
+    -- delete from lists where id = 'l_77'
+    List: change `17`: flag `checkout` in `production` cites list `l_77`, which is not there
+    List: list `edited` is made of a list that is not there
+    opens at 31
+
+    -- update list_members set since = 5 where member = 'eve'
+    List: list `l_77` has a member since or until a list that is not there
+    opens at 31
+
+    -- update list_members set until = 2 where member = 'ada'
+    List: list `l_77` has a member since or until a list that is not there
+    opens at 31
+
+    -- insert into list_members select series, member, 1, null, 1 from list_members where member = 'grace'
+    List: list `l_77` has a member twice
+    opens at 31
+
+    -- update list_members set position = 3 where member = 'eve'
+    List: list `l_77` has a member at a place that was never written
+    opens at 31
+
+    -- delete from list_members where member = 'grace'
+    healthy
+    opens at 31
     ");
 }
 
@@ -124,6 +189,7 @@ fn the_lists_of_segments_are_looked_for() {
     let world = world();
     let ledger = world.open();
     live(&ledger, shop::later());
+    live(&ledger, shop::latest());
     drop(ledger);
     assert!(Ledger::doctor(&world.path()).unwrap().healthy());
     let conn = world.hands();
@@ -133,7 +199,7 @@ fn the_lists_of_segments_are_looked_for() {
     .unwrap();
     insta::assert_snapshot!(look(&world), @r"
     List: change `31`: segment `staff` cites list `l_81`, which is not there
-    opens at 51
+    opens at 70
     ");
 }
 

@@ -32,8 +32,9 @@ proptest! {
         let ledger = place.open();
         let mut then = vec![State::default()];
         for (proposed, ago) in storm {
-            let proposed = storm::based(proposed, ago, &ledger.state());
-            let dry = ledger.try_apply(&proposed, Millis(7)).map(|c| (c.revision, c.edit));
+            let at = common::next(&ledger);
+            let proposed = storm::based(proposed, ago, &ledger.state(), at);
+            let dry = ledger.try_apply(&proposed, at).map(|c| (c.revision, c.edit));
             let newest = ledger.changes(&page(None, 1, None)).unwrap();
             let wet = step(&ledger, proposed);
             prop_assert_eq!(&dry, &wet.clone().map(|c| (c.revision, c.edit)));
@@ -235,14 +236,14 @@ fn lists_are_written_once_with_the_change_that_cites_them() {
     let ledger = place.open();
     live(&ledger, shop::history());
     let id = |text: &str| ListId(text.to_owned());
+    let texts = |of: &[&str]| of.iter().map(|m| (*m).to_owned()).collect::<Vec<_>>();
     assert_eq!(*ledger.list(&id("l_77")).unwrap(), ["ada".to_owned(), "grace".to_owned()]);
 
     let cites = |list: &str, lists: &[(&str, &[&str])]| {
         let mut edit = shop::targeting("checkout", "staging", &shop::variant("off"));
         edit["setting"]["targets"] = serde_json::json!([{"variant": "control", "list": list}]);
         let mut edit = shop::edit(edit);
-        edit.lists =
-            lists.iter().map(|(l, of)| (id(l), of.iter().map(|m| (*m).to_owned()).collect())).collect();
+        edit.lists = lists.iter().map(|(l, of)| (id(l), texts(of).into())).collect();
         step(&ledger, edit).map(|_| ())
     };
     assert_eq!(cites("l_77", &[]), Ok(()), "a list can be cited again");

@@ -8,6 +8,8 @@ mod engine;
 mod experiments;
 #[path = "rules/people_of.rs"]
 mod people_of;
+#[path = "rules/timed.rs"]
+mod timed;
 #[path = "rules/variants.rs"]
 mod variants;
 
@@ -36,16 +38,21 @@ fn world(place: &Place) -> Ledger {
 
 /// Makes the first edits, then says what is answered to each of the others on its own.
 fn said(before: &[Json], asked: impl IntoIterator<Item = Proposed>) -> String {
+    said_at(Millis(0), before.iter().cloned().map(shop::edit).collect(), asked)
+}
+
+/// The same for what is asked at a time.
+fn said_at(at: Millis, before: Vec<Proposed>, asked: impl IntoIterator<Item = Proposed>) -> String {
     let place = Place::new();
     let ledger = world(&place);
-    live(&ledger, before.iter().cloned().map(shop::edit).collect());
+    live(&ledger, before);
     let state = ledger.state();
     let mut said = String::new();
     for proposed in asked {
-        match ledger.try_apply(&proposed, Millis(0)) {
+        match ledger.try_apply(&proposed, at) {
             Ok(_) => said.push_str("ok\n"),
             Err(error) => {
-                assert_eq!(ledger.apply(proposed, Millis(0)).unwrap_err(), error);
+                assert_eq!(ledger.apply(proposed, at).unwrap_err(), error);
                 assert_eq!(ledger.state(), state, "{error} and yet the state moved");
                 said.push_str(&format!("{error}\n"));
             }
@@ -185,7 +192,8 @@ fn what_people_write_is_bounded_and_shows_as_it_is() {
         shop::edit(json!({"edit": "flag_described", "flag": "f", "name": name, "description": description}))
     };
     let [target, mut rule] = diverting("staging");
-    let ids = |id: String| Proposed { lists: vec![(ListId("l".to_owned()), vec![id])], ..target.clone() };
+    let ids =
+        |id: String| Proposed { lists: vec![(ListId("l".to_owned()), vec![id].into())], ..target.clone() };
     let because =
         |why: &str| Proposed { why: why.to_owned(), ..shop::edit(shop::toggle("f", "staging", true)) };
     let Edit::TargetingReplaced { setting, .. } = &mut rule.edit else { panic!() };
@@ -272,7 +280,7 @@ fn diverting(environment: &str) -> [Proposed; 2] {
     rule["setting"]["rules"] = json!([{"name": "staff", "serve": shop::variant("treatment"),
         "when": [[{"attribute": "email", "op": "ends_with", "values": ["@example.com"]}]]}]);
     let mut target = shop::edit(target);
-    target.lists = vec![(ListId("l".to_owned()), vec!["ada".to_owned()])];
+    target.lists = vec![(ListId("l".to_owned()), vec!["ada".to_owned()].into())];
     [target, shop::edit(rule)]
 }
 

@@ -105,9 +105,9 @@ async fn vardata(
         tracks.push(Track::Exposure);
     }
     let context = bellwether_app::amplitude_context(&user);
-    let answers =
-        house.app.evaluate_all(&grant.environment, only.as_deref(), &context, &tracks, house.clock.now())?;
-    let answers: Map<String, Value> = answers.into_iter().map(|a| (a.flag, a.amplitude)).collect();
+    let served = house.app.served(&grant.environment)?;
+    let answers = house.app.evaluate_all(&served, only.as_deref(), &context, &tracks, house.clock.now());
+    let answers: Map<String, Value> = answers.iter().map(|a| (a.flag.to_owned(), a.amplitude())).collect();
     Ok(axum::Json(answers).into_response())
 }
 

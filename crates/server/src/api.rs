@@ -136,7 +136,7 @@ async fn handle(
     let stops = Stops(cancel);
     let output = match entry.class {
         Class::Instant => entry.call(&house.app, &ctx, input)?,
-        Class::Write | Class::Scan => {
+        Class::Write | Class::Bulk | Class::Scan => {
             house.blocking(move |house| entry.call(&house.app, &ctx, input)).await?
         }
     };

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use bellwether_app::{Answer, AppError, Refusal, Track};
 use bellwether_model::{Context, Unit};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tower_http::cors::{AllowHeaders, AllowMethods, Any, CorsLayer};
 
@@ -134,23 +135,26 @@ fn shown_text(text: &str) -> String {
     text.chars().take(60).collect()
 }
 
-/// What a flag is answered with. Where a split has nobody to place there is no answer: the SDK then uses
-/// the value in its code, and says why.
-fn answered(answer: Answer) -> Result<Value, Failure> {
-    let Some(unit) = answer.lacks else {
-        return Ok(json!({
-            "key": answer.flag, "value": answer.value, "variant": answer.variant, "reason": answer.reason,
-        }));
-    };
+/// What a flag is answered with.
+#[derive(Serialize)]
+struct Answered<'s> {
+    key: &'s str,
+    reason: &'static str,
+    value: &'s Value,
+    variant: &'s str,
+}
+
+/// Where a split has nobody to place there is no answer: the SDK then uses the value in its code, and says why.
+fn answered<'s>(answer: &Answer<'s>) -> Result<Answered<'s>, Failure> {
+    let Answer { flag: key, variant, value, reason, lacks, .. } = *answer;
+    let Some(unit) = lacks else { return Ok(Answered { key, reason, value, variant }) };
     let (code, field) = match unit {
         Unit::User => ("TARGETING_KEY_MISSING", "targetingKey"),
         unit => ("INVALID_CONTEXT", unit.attribute()),
     };
-    let details = format!(
-        "flag `{}` divides by `{field}`, which the context does not have; send it as text",
-        answer.flag
-    );
-    Err(Failure::new(StatusCode::BAD_REQUEST, code, details).about(&answer.flag))
+    let details =
+        format!("flag `{key}` divides by `{field}`, which the context does not have; send it as text");
+    Err(Failure::new(StatusCode::BAD_REQUEST, code, details).about(key))
 }
 
 /// Names the flag that was asked for, if one was. A key that is not UTF-8 is named as it stands in the address.
@@ -184,9 +188,9 @@ async fn single(
     let about = |failure: Failure| failure.about(&key);
     let (_, grant) = auth::sdk(&house, &headers).await.map_err(Failure::of).map_err(about)?;
     let context = context(body).map_err(about)?;
-    let answer = house.app.evaluate(&grant.environment, &key, &context, Track::Exposure, house.clock.now());
-    match answer.map_err(Failure::of).map_err(about)? {
-        Some(answer) => Ok(axum::Json(answered(answer)?).into_response()),
+    let served = house.app.served(&grant.environment).map_err(Failure::of).map_err(about)?;
+    match house.app.evaluate(&served, &key, &context, Track::Exposure, house.clock.now()) {
+        Some(answer) => Ok(axum::Json(answered(&answer)?).into_response()),
         None => {
             let details = format!(
                 "there is no flag `{}` in environment `{}`; see the list of flags for its spelling",
@@ -205,23 +209,20 @@ async fn bulk(
 ) -> Result<Response, Failure> {
     let (key, grant) = auth::sdk(&house, &headers).await.map_err(Failure::of)?;
     let context = context(body)?;
-    // Read before the answers: if something changes in between, the stream says so at once.
-    let known = house.app.served(&grant.environment).map_err(Failure::of)?.tag.clone();
-    let answers = house
-        .app
-        .evaluate_all(&grant.environment, None, &context, &[Track::Assignment], house.clock.now())
-        .map_err(Failure::of)?;
-    let flags: Vec<Value> =
-        answers.into_iter().map(|a| answered(a).unwrap_or_else(|failure| failure.body.into())).collect();
+    let served = house.app.served(&grant.environment).map_err(Failure::of)?;
+    let answers = house.app.evaluate_all(&served, None, &context, &[Track::Assignment], house.clock.now());
     let token = house.app.stream_token(&key).map_err(Failure::of)?;
-    let tag = tag(&house, &token, &context, &flags).map_err(Failure::of)?;
+    // What the answers are of: if something changes before the client listens, the stream says so at once.
+    let uri = format!("/ofrep/v1/stream?token={token}&knows={}", served.tag);
+    let streams = [json!({"type": "sse", "endpoint": {"requestUri": uri}, "inactivityDelaySec": 120})];
+    let (body, flags) =
+        written(&streams, &answers).map_err(|e| Failure::of(AppError::internal("write the answer", e)))?;
+    let tag = tag(&house, &token, &context, body.get(flags..).unwrap_or_default()).map_err(Failure::of)?;
     let asked = headers.get(header::IF_NONE_MATCH).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let mut response = if asked.split(',').any(|one| one.trim().trim_start_matches("W/") == tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        let uri = format!("/ofrep/v1/stream?token={token}&knows={known}");
-        let streams = json!([{"type": "sse", "endpoint": {"requestUri": uri}, "inactivityDelaySec": 120}]);
-        axum::Json(json!({"flags": flags, "eventStreams": streams})).into_response()
+        ([(header::CONTENT_TYPE, "application/json")], body).into_response()
     };
     if let Ok(value) = HeaderValue::from_str(&tag) {
         response.headers_mut().insert(header::ETAG, value);
@@ -229,12 +230,31 @@ async fn bulk(
     Ok(response)
 }
 
+/// A bulk answer as it is sent, and where in it the flags begin: 350 of them are 30 kB, which are written once.
+fn written(streams: &[Value], answers: &[Answer<'_>]) -> serde_json::Result<(Vec<u8>, usize)> {
+    let mut body = Vec::with_capacity(256 + 128 * answers.len());
+    body.extend_from_slice(b"{\"eventStreams\":");
+    serde_json::to_writer(&mut body, streams)?;
+    body.extend_from_slice(b",\"flags\":[");
+    let flags = body.len();
+    for answer in answers {
+        if body.len() > flags {
+            body.push(b',');
+        }
+        match answered(answer) {
+            Ok(answered) => serde_json::to_writer(&mut body, &answered)?,
+            Err(failure) => serde_json::to_writer(&mut body, &failure.body)?,
+        }
+    }
+    body.extend_from_slice(b"]}");
+    Ok((body, flags))
+}
+
 /// Names an answer: to this key, of this context, with these results. The same tag is the same answer, its
 /// stream included: who comes with a new key does not keep the stream of the old one.
-fn tag(house: &House, token: &str, context: &Context, flags: &[Value]) -> Result<String, AppError> {
-    let text = serde_json::to_string(&(token, context, flags))
-        .map_err(|e| AppError::internal("write the answer", e))?;
-    Ok(format!("\"{}\"", house.app.name_of(&text)))
+fn tag(house: &House, token: &str, context: &Context, flags: &[u8]) -> Result<String, AppError> {
+    let context = serde_json::to_vec(context).map_err(|e| AppError::internal("write the answer", e))?;
+    Ok(format!("\"{}\"", house.app.name_of(&[token.as_bytes(), &context, flags])))
 }
 
 /// What the client knows is in the stream's address, and after a reconnect in `Last-Event-ID`: a change

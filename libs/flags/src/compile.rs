@@ -6,8 +6,8 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use bellwether_model::{
-    Clause, Enrolment, Environment, EnvironmentKey, Flag, FlagKey, Holdout, Invalid, Layer, LayerKey, ListId,
-    Rule, Segment, SegmentKey, Serve, Setting, Split, Unit, VariantKey, rule,
+    Beta, BetaKey, Clause, Enrolment, Environment, EnvironmentKey, Flag, FlagKey, Holdout, Invalid, Layer,
+    LayerKey, ListId, Segment, SegmentKey, Serve, Setting, Split, Unit, VariantKey, rule,
 };
 use rustc_hash::FxHashMap;
 
@@ -27,6 +27,7 @@ pub(crate) struct Compiler<'a> {
     definitions: BTreeMap<&'a SegmentKey, &'a Segment>,
     layers: BTreeMap<&'a LayerKey, &'a Layer>,
     holdouts: Vec<(&'a Holdout, Arc<Gate>)>,
+    betas: BTreeMap<&'a BetaKey, &'a Beta>,
     lists: &'a dyn Fn(&ListId) -> Arc<Ids>,
     segments: BTreeMap<SegmentKey, Arc<Members>>,
     etag: Fnv1a,
@@ -75,11 +76,18 @@ impl<'a> Compiler<'a> {
             let spans = Span::new(0, holdout.share.points()).into_iter().collect();
             holdouts.push((holdout, gate(environment, holdout.unit, &holdout.salt, spans)));
         }
+        let mut betas = BTreeMap::new();
+        for beta in &source.betas {
+            beta.check()?;
+            if betas.insert(&beta.key, *beta).is_some() {
+                return Err(twice("beta", &beta.key));
+            }
+        }
         let mut etag = Fnv1a::new();
         etag.feed(&(key, environment.bucketing));
         let segments = BTreeMap::new();
         let lists = source.lists;
-        Ok(Self { environment, flags, places, definitions, layers, holdouts, lists, segments, etag })
+        Ok(Self { environment, flags, places, definitions, layers, holdouts, betas, lists, segments, etag })
     }
 
     pub(crate) fn compile(mut self) -> Result<Output, Invalid> {
@@ -117,10 +125,19 @@ impl<'a> Compiler<'a> {
         let mut branches = Vec::new();
         if setting.on {
             self.gates(flag, setting, &off, &outcome, &mut branches)?;
+            let environment = &self.environment.key;
+            let shown = self.betas.values().find_map(|beta| Some((*beta, beta.serves(flag, environment)?)));
+            if let Some((beta, variant)) = shown {
+                self.etag.feed(&(&beta.key, variant, &beta.audience));
+                let when = self.any(&beta.audience, &|| format!("the audience of beta `{}`", beta.key))?;
+                let serves = Serves::One(outcome(variant)?);
+                branches.push(Branch::new(Part::Beta(beta.key.clone()), "beta", when, serves));
+            }
             for (index, rule) in (0..).zip(&setting.rules) {
                 let number = format!("rule {}", index + 1);
                 let name = if rule.name.is_empty() { &number } else { &rule.name };
-                let (when, serves) = (self.rule(flag, rule)?, self.serves(&rule.serve, false, &outcome)?);
+                let at = || format!("flag `{}`, rule `{}`", flag.key, rule.name);
+                let (when, serves) = (self.any(&rule.when, &at)?, self.serves(&rule.serve, false, &outcome)?);
                 branches.push(Branch::new(Part::Rule(index), name, when, serves));
             }
         }
@@ -190,18 +207,18 @@ impl<'a> Compiler<'a> {
         Ok(())
     }
 
-    fn rule(&mut self, flag: &Flag, rule: &Rule) -> Result<When, Invalid> {
-        let mut groups = Vec::with_capacity(rule.when.len());
-        for group in &rule.when {
+    /// Groups of conditions; `at` says where they stand.
+    fn any(&mut self, when: &[Vec<rule::Condition>], at: &dyn Fn() -> String) -> Result<When, Invalid> {
+        let mut groups = Vec::with_capacity(when.len());
+        for group in when {
             let mut conditions = Vec::with_capacity(group.len());
             for condition in group {
                 conditions.push(match condition {
                     rule::Condition::Clause(clause) => Condition::Clause(tested(clause)?),
                     rule::Condition::Segment { segment, not } => {
-                        let members = self.segment(segment).map_err(|e| {
-                            let at = format!("flag `{}`, rule `{}`: {}", flag.key, rule.name, e.message);
-                            Invalid::new(at, e.hint)
-                        })?;
+                        let members = self
+                            .segment(segment)
+                            .map_err(|e| Invalid::new(format!("{}: {}", at(), e.message), e.hint))?;
                         Condition::Segment { members, not: *not }
                     }
                 });

@@ -25,9 +25,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bellwether_model::{
-    Covers, Enrolment, Environment, EnvironmentKey, Flag, FlagKey, Holdout, Invalid, Layer, LayerKey, ListId,
-    Millis, Prerequisite, Revision, Rollout, RolloutState, Segment, SegmentKey, Serve, Setting, VariantKey,
-    rule::Condition,
+    Beta, Covers, Enrolment, Environment, EnvironmentKey, Flag, FlagKey, Holdout, Invalid, Layer, LayerKey,
+    ListId, Millis, Prerequisite, Revision, Rollout, RolloutState, Segment, SegmentKey, Serve, Setting,
+    VariantKey, rule::Condition,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -49,6 +49,8 @@ pub struct Document {
     layers: Vec<Layer>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     holdouts: Vec<Holdout>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    betas: Vec<Beta>,
     /// The lists that are cited, where they are short.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     lists: BTreeMap<ListId, Vec<String>>,
@@ -69,7 +71,7 @@ struct Version {
 
 impl Document {
     /// The version of the form. It changes when a reader of the version before could misunderstand.
-    pub const VERSION: u32 = 1;
+    pub const VERSION: u32 = 2;
 
     /// The most bytes that are read.
     pub const MOST_BYTES: usize = 64 << 20;
@@ -89,9 +91,16 @@ impl Document {
         let mut served: Vec<(&Flag, &Setting)> =
             live.filter_map(|flag| Some((*flag, flag.settings.get(key)?))).collect();
         let left_out = left_out(&mut served);
-        let flags: Vec<Flag> = served.iter().map(|(flag, setting)| plain(flag, key, setting)).collect();
+        let betas = |flag: &Flag| source.betas.iter().find_map(|beta| beta.serves(flag, key)).cloned();
+        let flags: Vec<Flag> =
+            served.iter().map(|(flag, setting)| plain(flag, key, setting, betas(flag))).collect();
 
-        let asked: BTreeSet<&SegmentKey> = conditions(&flags).filter_map(Condition::segment).collect();
+        let live: BTreeSet<&FlagKey> = served.iter().filter(|(_, s)| s.on).map(|(f, _)| &f.key).collect();
+        let betas: Vec<Beta> = source.betas.iter().filter_map(|beta| shown(beta, key, &live)).collect();
+
+        let audiences = betas.iter().flat_map(|beta| beta.audience.iter().flatten());
+        let asked = conditions(&flags).chain(audiences).filter_map(Condition::segment);
+        let asked: BTreeSet<&SegmentKey> = asked.collect();
         let segments: Vec<Segment> = source
             .segments
             .iter()
@@ -114,7 +123,6 @@ impl Document {
         let named = source.layers.iter().filter_map(|layer| Some((layer, members.get(&layer.key)?)));
         let layers = named.map(|(layer, members)| part(layer, members)).collect::<Result<_, _>>()?;
 
-        let live: BTreeSet<&FlagKey> = served.iter().filter(|(_, s)| s.on).map(|(f, _)| &f.key).collect();
         let covered = |holdout: &Holdout| -> BTreeSet<FlagKey> {
             let flags = served.iter().map(|(flag, _)| *flag);
             let covered = flags.filter(|flag| live.contains(&flag.key) && holdout.covers(flag));
@@ -140,6 +148,7 @@ impl Document {
             segments,
             layers,
             holdouts,
+            betas,
             lists: BTreeMap::new(),
             apart: BTreeSet::new(),
             trials: BTreeMap::new(),
@@ -208,9 +217,10 @@ impl Document {
             )
         };
         let Version { version } = serde_json::from_slice(bytes).map_err(unreadable)?;
-        if version != Self::VERSION {
+        // An older one says less, and nothing otherwise.
+        if !(1..=Self::VERSION).contains(&version) {
             return Err(Invalid::new(
-                format!("the rules are of version `{version}`, and this reads version {}", Self::VERSION),
+                format!("the rules are of version `{version}`, and this reads up to `{}`", Self::VERSION),
                 "update this library to the version of the server",
             ));
         }
@@ -234,7 +244,7 @@ impl Document {
             };
             let ids = ids.ok_or_else(|| {
                 Invalid::new(
-                    format!("the list `{}` is cited and is not there", shown(&id.0)),
+                    format!("the list `{}` is cited and is not there", excerpt(&id.0)),
                     "get the lists that the document names apart, and then compile it",
                 )
             })?;
@@ -247,6 +257,7 @@ impl Document {
             segments: self.segments.iter().collect(),
             layers: self.layers.iter().collect(),
             holdouts: self.holdouts.iter().collect(),
+            betas: self.betas.iter().collect(),
             lists: &resolve,
         };
         Ruleset::compile(&self.environment, self.revision, source)
@@ -258,6 +269,27 @@ impl Document {
         let targets = settings.flat_map(|setting| &setting.targets).map(|target| &target.list);
         targets.chain(self.segments.iter().flat_map(Segment::lists))
     }
+}
+
+/// A beta that is on, with what an answer needs of it: those of its flags that are on.
+fn shown(beta: &Beta, environment: &EnvironmentKey, live: &BTreeSet<&FlagKey>) -> Option<Beta> {
+    let flags: BTreeMap<FlagKey, VariantKey> = beta
+        .flags
+        .iter()
+        .filter(|(flag, _)| live.contains(flag))
+        .map(|(flag, variant)| (flag.clone(), variant.clone()))
+        .collect();
+    let on = !beta.archived && beta.on.contains(environment) && !flags.is_empty();
+    on.then(|| Beta {
+        key: beta.key.clone(),
+        name: String::new(),
+        description: String::new(),
+        flags,
+        audience: beta.audience.clone(),
+        on: BTreeSet::from([environment.clone()]),
+        created: Millis::default(),
+        archived: false,
+    })
 }
 
 /// Takes out the flags that need a memory, and what needs those.
@@ -285,7 +317,7 @@ fn left_out(served: &mut Vec<(&Flag, &Setting)>) -> Vec<(FlagKey, String)> {
     }
 }
 
-fn shown(text: &str) -> String {
+fn excerpt(text: &str) -> String {
     text.chars().take(60).collect()
 }
 
@@ -295,7 +327,9 @@ fn conditions(flags: &[Flag]) -> impl Iterator<Item = &Condition> {
 }
 
 /// A flag with what one environment serves of it.
-fn plain(flag: &Flag, environment: &EnvironmentKey, setting: &Setting) -> Flag {
+///
+/// `beta` is the variant that a beta serves of it.
+fn plain(flag: &Flag, environment: &EnvironmentKey, setting: &Setting, beta: Option<VariantKey>) -> Flag {
     let mut setting = match setting.on {
         true => setting.clone(),
         false => Setting {
@@ -319,6 +353,7 @@ fn plain(flag: &Flag, environment: &EnvironmentKey, setting: &Setting) -> Flag {
         let mut served: BTreeSet<&VariantKey> = serves.flat_map(Serve::variants).collect();
         served.extend(setting.targets.iter().map(|target| &target.variant));
         served.insert(&setting.off);
+        served.extend(beta.iter().filter(|_| setting.on));
         let kept = flag.variants.iter().filter(|variant| served.contains(&variant.key)).cloned();
         kept.map(|mut variant| {
             variant.description.clear();

@@ -22,7 +22,7 @@
 //! 90 for finding the flag; 40 for handing out the answer. What would take them away is one form of code
 //! for each form of rule, and is not worth it.
 
-use bellwether_model::{Context, FlagKey, HoldoutKey, Json, LayerKey, Revision, Unit, VariantKey};
+use bellwether_model::{BetaKey, Context, FlagKey, HoldoutKey, Json, LayerKey, Revision, Unit, VariantKey};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -88,6 +88,11 @@ pub enum Reason {
         /// Which layer.
         layer: LayerKey,
     },
+    /// Whoever is in the audience of a beta gets its variant.
+    Beta {
+        /// Which beta.
+        beta: BetaKey,
+    },
     /// A rule matched and serves one variant.
     Rule {
         /// Which one, from 0.
@@ -121,6 +126,7 @@ impl Reason {
             (Part::Target, _) => Self::Target,
             (Part::Holdout(holdout), _) => Self::Holdout { holdout: holdout.clone() },
             (Part::Layer(layer), _) => Self::Layer { layer: layer.clone() },
+            (Part::Beta(beta), _) => Self::Beta { beta: beta.clone() },
             (Part::Rule(index), Serves::One(_)) => Self::Rule { index: *index },
             (Part::Rule(index), Serves::Split { .. }) => Self::RuleSplit { index: *index },
             (Part::Everybody, Serves::One(_)) => Self::Static,
@@ -133,7 +139,7 @@ impl Reason {
     pub fn ofrep(&self) -> &'static str {
         match self {
             Self::Off => "DISABLED",
-            Self::Target | Self::Rule { .. } => "TARGETING_MATCH",
+            Self::Target | Self::Beta { .. } | Self::Rule { .. } => "TARGETING_MATCH",
             Self::RuleSplit { .. } | Self::Split | Self::Kept | Self::Holdout { .. } | Self::Layer { .. } => {
                 "SPLIT"
             }

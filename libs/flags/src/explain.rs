@@ -2,7 +2,8 @@
 //! serialisable, so that a door can show it. What was not looked at is not in it.
 
 use bellwether_model::{
-    Context, EnvironmentKey, FlagKey, HoldoutKey, Json, LayerKey, Op, Revision, SegmentKey, Unit, VariantKey,
+    BetaKey, Context, EnvironmentKey, FlagKey, HoldoutKey, Json, LayerKey, Op, Revision, SegmentKey, Unit,
+    VariantKey,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -79,6 +80,15 @@ pub enum Step {
         place: Placed,
         /// Whether the unit is in the flag's part.
         inside: bool,
+    },
+    /// The audience of a beta that holds the flag and is on.
+    Beta {
+        /// Its key.
+        beta: BetaKey,
+        /// Whether the context is in the audience.
+        matched: bool,
+        /// The groups that were tested, as those of a rule.
+        groups: Vec<Vec<ConditionStep>>,
     },
     /// A rule.
     Rule {
@@ -245,10 +255,10 @@ impl<'m> Record<'m> {
         }
     }
 
-    /// The groups that are being tested: of the segment that is being asked, or else of the rule.
+    /// The groups that are being tested: of the segment that is being asked, or else of the rule or the beta.
     fn groups(&mut self) -> Option<&mut Vec<Vec<ConditionStep>>> {
         match self.steps.last_mut() {
-            Some(Step::Rule { groups, .. }) => Some(groups),
+            Some(Step::Rule { groups, .. } | Step::Beta { groups, .. }) => Some(groups),
             _ => None,
         }
     }
@@ -285,6 +295,7 @@ impl Visitor for Record<'_> {
                 Step::Holdout { holdout: holdout.clone(), place: unplaced(), held: false }
             }
             (Part::Layer(layer), _) => Step::Layer { layer: layer.clone(), place: unplaced(), inside: false },
+            (Part::Beta(beta), _) => Step::Beta { beta: beta.clone(), matched: false, groups: Vec::new() },
             (Part::Rule(index), _) => Step::Rule {
                 index: *index,
                 name: branch.name.to_string(),
@@ -361,7 +372,9 @@ impl Visitor for Record<'_> {
 
     fn leave(&mut self, decides: bool) {
         match self.steps.last_mut() {
-            Some(Step::Target { matched, .. } | Step::Rule { matched, .. }) => *matched = decides,
+            Some(Step::Target { matched, .. } | Step::Beta { matched, .. } | Step::Rule { matched, .. }) => {
+                *matched = decides;
+            }
             Some(Step::Prerequisite { met, .. }) => *met = !decides,
             Some(Step::Holdout { held, .. }) => *held = decides,
             Some(Step::Layer { inside, .. }) => *inside = !decides,

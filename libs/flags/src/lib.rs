@@ -19,9 +19,10 @@
 //!    without an id it is not held.
 //! 6. A unit outside the flag's part of its layer gets `off` ([`Reason::Layer`]); without an id it is
 //!    outside ([`Reason::NoUnit`]).
-//! 7. The first rule decides of whose groups one holds as a whole ([`Reason::Rule`],
+//! 7. The audience of a beta that holds the flag and is on gets the beta's variant ([`Reason::Beta`]).
+//! 8. The first rule decides of whose groups one holds as a whole ([`Reason::Rule`],
 //!    [`Reason::RuleSplit`]).
-//! 8. The default decides ([`Reason::Split`], [`Reason::Default`], [`Reason::Static`]).
+//! 9. The default decides ([`Reason::Split`], [`Reason::Default`], [`Reason::Static`]).
 //!
 //! A split without an id to place serves `off` ([`Reason::NoUnit`]).
 //!

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use bellwether_model::fingerprint::fingerprint;
 use bellwether_model::flag::Kind;
 use bellwether_model::{
-    Bucketing, Clause, Context, Environment, EnvironmentKey, Flag, FlagKey, Holdout, HoldoutKey, Invalid,
-    Json, Layer, LayerKey, ListId, Revision, Segment, SegmentKey, Unit, VariantKey, prerequisite,
+    Beta, BetaKey, Bucketing, Clause, Context, Environment, EnvironmentKey, Flag, FlagKey, Holdout,
+    HoldoutKey, Invalid, Json, Layer, LayerKey, ListId, Revision, Segment, SegmentKey, Unit, VariantKey,
+    prerequisite,
 };
 
 use crate::bucket::Salted;
@@ -48,6 +49,8 @@ pub struct Source<'a> {
     pub layers: Vec<&'a Layer>,
     /// All holdouts.
     pub holdouts: Vec<&'a Holdout>,
+    /// All betas; those that are off or archived may be among them.
+    pub betas: Vec<&'a Beta>,
     /// Resolves the lists that targets and segments cite. Keep the [`Ids`] of a list and give the same
     /// ones again: building them is what takes time.
     pub lists: &'a dyn Fn(&ListId) -> Arc<Ids>,
@@ -60,12 +63,13 @@ impl fmt::Debug for Source<'_> {
             .field("segments", &self.segments)
             .field("layers", &self.layers)
             .field("holdouts", &self.holdouts)
+            .field("betas", &self.betas)
             .finish_non_exhaustive()
     }
 }
 
 impl<'a> Source<'a> {
-    /// Flags alone: no segments, layers, holdouts or lists.
+    /// Flags alone: no segments, layers, holdouts, betas or lists.
     ///
     /// A rule that names a segment, or a flag a layer, does not compile then; a list is empty.
     pub fn of_flags(flags: impl IntoIterator<Item = &'a Flag>) -> Self {
@@ -74,6 +78,7 @@ impl<'a> Source<'a> {
             segments: Vec::new(),
             layers: Vec::new(),
             holdouts: Vec::new(),
+            betas: Vec::new(),
             lists: &nobody,
         }
     }
@@ -144,6 +149,7 @@ pub(crate) enum Part {
     Target,
     Holdout(HoldoutKey),
     Layer(LayerKey),
+    Beta(BetaKey),
     Rule(u32),
     /// Everybody's share of a flag that has nothing else.
     Everybody,
@@ -332,6 +338,18 @@ impl Ruleset {
     ) -> Option<Evaluation<'_>> {
         let flag = self.flag(flag)?;
         Some(flag.decide(self, context, &mut Recalling(memory)).at(self.revision))
+    }
+
+    /// What `context` gets of the flags that are asked for, in the order of their keys, as by
+    /// [`Ruleset::evaluate_with`]. Nobody is enrolled by a flag that is not asked for.
+    pub fn evaluate_all_with(
+        &self,
+        context: &Context,
+        memory: &dyn Memory,
+        asked: impl Fn(&FlagKey) -> bool,
+    ) -> impl Iterator<Item = Evaluation<'_>> {
+        let flags = self.flags.iter().filter(move |flag| asked(&flag.key));
+        flags.map(move |flag| flag.decide(self, context, &mut Recalling(memory)).at(self.revision))
     }
 
     /// The same as [`Ruleset::evaluate`], with every step that led there.

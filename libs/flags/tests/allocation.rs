@@ -149,6 +149,7 @@ fn world() -> Ruleset {
         segments: segments.iter().collect(),
         layers: vec![&layer],
         holdouts: vec![&holdout],
+        betas: Vec::new(),
         lists: &lists,
     };
     Ruleset::compile(&environment, Revision(1), source).unwrap()

@@ -23,6 +23,7 @@ fn document(world: &World, revision: u64) -> Document {
         segments: world.segments.iter().collect(),
         layers: world.layers.iter().collect(),
         holdouts: world.holdouts.iter().collect(),
+        betas: world.betas.iter().collect(),
         lists: &lists,
     };
     Document::of(&world.environment, Revision(revision), &source).unwrap()
@@ -138,6 +139,16 @@ fn world_with_secrets() -> World {
             "covers": {"covers": "team", "team": "secret-team"}}),
         json!({"key": "secret-holdout", "salt": "h", "share": 500, "covers": {"covers": "flags", "flags": ["secret-flag"]}}),
     ];
+    let beta = |key: &str, on: &[&str], archived: bool| {
+        json!({"key": key, "name": "secret", "description": "secret", "created": 77_777, "on": on,
+            "flags": {"widening": "on", "secret-flag": "on", "off": "secret-variant"},
+            "audience": if key == "b" { clause.clone() } else { secret.clone() }, "archived": archived})
+    };
+    let betas = [
+        beta("b", &["test", "secret-environment"], false),
+        beta("secret-beta", &["secret-environment"], false),
+        beta("secret-past", &["test"], true),
+    ];
     let read = |value: &Value| serde_json::from_value(value.clone()).unwrap();
     let mut environment = environment("utf8");
     environment.name = "secret".to_owned();
@@ -147,6 +158,7 @@ fn world_with_secrets() -> World {
         segments: segments.iter().map(|s| serde_json::from_value(s.clone()).unwrap()).collect(),
         layers: vec![serde_json::from_value(layer).unwrap()],
         holdouts: holdouts.iter().map(|h| serde_json::from_value(h.clone()).unwrap()).collect(),
+        betas: betas.iter().map(|b| serde_json::from_value(b.clone()).unwrap()).collect(),
         lists: [("l", vec!["u-1".to_owned()]), ("secret-list", vec!["secret-user".to_owned()])]
             .map(|(id, ids)| (ListId(id.to_owned()), ids))
             .into(),
@@ -199,13 +211,13 @@ fn what_is_no_document_is_refused_with_a_reason() {
     };
     let with = |field: &str, value: Value| {
         let mut document =
-            json!({"version": 1, "environment": {"key": "e", "name": "e"}, "revision": 1, "flags": []});
+            json!({"version": 2, "environment": {"key": "e", "name": "e"}, "revision": 1, "flags": []});
         document[field] = value;
         document.to_string()
     };
     check("", "not a document of rules");
     check("[]", "not a document of rules");
-    check(&with("version", json!(2)), "of version `2`, and this reads version 1");
+    check(&with("version", json!(3)), "of version `3`, and this reads up to `2`");
     check(&with("environment", json!({"key": "e e", "name": "e"})), "`e e` is not a key");
     let flag = |rules: Value| {
         json!([{"key": "f", "kind": "boolean", "created": 0, "variants": [{"key": "on", "value": true}],

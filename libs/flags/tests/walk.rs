@@ -78,12 +78,14 @@ proptest! {
             prop_assert!(!answer.enrolled || matches!(answer.reason, Reason::Split));
             // Exactly the last part decided.
             let decided: Vec<bool> = why.steps.iter().filter_map(|step| match step {
-                Step::Target { matched, .. } | Step::Rule { matched, .. } => Some(*matched),
+                Step::Target { matched, .. } | Step::Beta { matched, .. } | Step::Rule { matched, .. } => {
+                    Some(*matched)
+                }
                 Step::Prerequisite { met, .. } => Some(!*met),
                 Step::Holdout { held, .. } => Some(*held),
                 Step::Layer { inside, .. } => Some(!*inside),
                 Step::Off | Step::Default => Some(true),
-                Step::Bucket(_) => None,
+                Step::Bucket(_) | Step::Enrolment { .. } => None,
             }).collect();
             let (last, before) = decided.split_last().unwrap();
             prop_assert!(*last && !before.contains(&true), "{:?}", why);
@@ -100,6 +102,7 @@ proptest! {
         turned.segments.reverse();
         turned.layers.reverse();
         turned.holdouts.reverse();
+        turned.betas.reverse();
         let (one, other) = (world.compile(1), turned.compile(2));
         prop_assert_eq!(one.etag(), other.etag());
         let context = context(&user);
@@ -110,7 +113,7 @@ proptest! {
         prop_assert_eq!(answers(&one), answers(&other));
         let single: Vec<_> = one.keys().map(|key| {
             let a = one.evaluate(key.as_str(), &context).unwrap();
-            (a.flag.to_string(), a.variant.to_string(), a.reason)
+            (a.flag.to_string(), a.variant.to_string(), a.reason.clone())
         }).collect();
         prop_assert_eq!(answers(&one), single);
     }

@@ -59,6 +59,12 @@ impl Beta {
                 "name the flags that it switches, each with the variant for the audience",
             ));
         }
+        if self.audience.is_empty() || self.audience.iter().any(Vec::is_empty) {
+            return Err(Invalid::new(
+                format!("the audience of beta `{}` has an empty condition", self.key),
+                "say who takes part, such as a segment of those who signed up",
+            ));
+        }
         checked(&self.audience, &|| format!("the audience of beta `{}`", self.key))
     }
 }

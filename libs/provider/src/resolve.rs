@@ -35,11 +35,11 @@ impl Provider {
         given: &EvaluationContext,
     ) -> EvaluationResult<ResolutionDetails<T>> {
         let Some(rules) = self.0.shelf.rules() else {
-            let message = match self.0.shelf.standing() {
-                Standing::Refused => "the server refuses this provider; see its log",
-                _ => "the server has not answered yet",
+            let message = match self.0.shelf.failure() {
+                Some(why) => format!("there are no rules yet: {why}"),
+                None => "there are no rules yet".to_owned(),
             };
-            return Err(error(EvaluationErrorCode::ProviderNotReady, message.to_owned()));
+            return Err(error(EvaluationErrorCode::ProviderNotReady, message));
         };
         let context = context(given)?;
         let Some(answer) = rules.ruleset.evaluate(flag, &context) else {

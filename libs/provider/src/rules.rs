@@ -46,18 +46,29 @@ pub(crate) struct Rules {
 pub(crate) struct Shelf {
     rules: ArcSwapOption<Rules>,
     standing: AtomicU8,
+    /// Why the server gave none when it was last asked in vain.
+    failure: ArcSwapOption<String>,
     /// Tells the revision of the rules at each change.
     pub(crate) told: watch::Sender<Option<Revision>>,
 }
 
 impl Shelf {
     pub(crate) fn new() -> Self {
-        let rules = ArcSwapOption::empty();
-        Self { rules, standing: AtomicU8::new(Standing::None as u8), told: watch::Sender::new(None) }
+        Self {
+            rules: ArcSwapOption::empty(),
+            standing: AtomicU8::new(Standing::None as u8),
+            failure: ArcSwapOption::empty(),
+            told: watch::Sender::new(None),
+        }
     }
 
     pub(crate) fn rules(&self) -> Option<Arc<Rules>> {
         self.rules.load_full()
+    }
+
+    /// Why there are no rules yet.
+    pub(crate) fn failure(&self) -> Option<Arc<String>> {
+        self.failure.load_full()
     }
 
     pub(crate) fn standing(&self) -> Standing {
@@ -72,6 +83,7 @@ impl Shelf {
 
     /// The server did not answer, or refused.
     fn broke_off(&self, failure: &Failure) {
+        self.failure.store(Some(Arc::new(failure.to_string())));
         self.stand(match (self.rules.load().is_some(), failure) {
             (true, _) => Standing::Stale,
             (false, Failure::Refused { .. }) => Standing::Refused,

@@ -4,6 +4,75 @@
  */
 
 export interface paths {
+    "/api/betas": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the betas: their flags, their audience and where they are on. */
+        get: operations["beta.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/betas/{beta}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows a beta: its flags, its audience and where it is on. */
+        get: operations["beta.get"];
+        /** Makes a beta or changes it. A new one is off everywhere. What is left out stays. */
+        put: operations["beta.save"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/betas/{beta}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Archives a beta, so that it is shown to nobody any more, or restores it. */
+        post: operations["beta.archive"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/betas/{beta}/switch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Turns a beta on or off in one environment: all of its flags at once, for its audience. */
+        post: operations["beta.switch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/changes": {
         parameters: {
             query?: never;
@@ -262,6 +331,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/flags/{flag}/enrolment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Limits who may be enrolled by a flag's default, by share and by number, and whether they keep their variant. */
+        put: operations["flag.enrolment"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/flags/{flag}/explain": {
         parameters: {
             query?: never;
@@ -381,6 +467,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/flags/{flag}/rollout/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Keeps a rollout from taking the next step of its ramp; everybody keeps what they have. */
+        post: operations["rollout.pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/flags/{flag}/rollout/ramp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Gives a rollout that widens the steps by which it goes on by itself, or takes them away. */
+        put: operations["rollout.ramp"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/flags/{flag}/rollout/resume": {
         parameters: {
             query?: never;
@@ -390,7 +510,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Lets a halted rollout go on with the shares it had; its guard begins a new epoch. */
+        /** Lets a halted rollout go on with the shares it had, where its guard begins a new epoch, or a ramp that was paused. */
         post: operations["rollout.resume"];
         delete?: never;
         options?: never;
@@ -725,6 +845,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the scheduled changes that wait, and what became of those that do not. */
+        get: operations["schedule.list"];
+        put?: never;
+        /** Plans a change for a time to come. It is made then to what is there then, or refused with the reason. */
+        post: operations["schedule.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/schedules/{schedule}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes back a scheduled change that waits. */
+        post: operations["schedule.cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/segments": {
         parameters: {
             query?: never;
@@ -836,13 +991,25 @@ export interface components {
             flag: string;
         } | {
             /** @constant */
+            actor: "ramp";
+            /** @description Where. */
+            environment: string;
+            /** @description The flag that it widens. */
+            flag: string;
+        } | {
+            /** @constant */
+            actor: "schedule";
+            /** @description Which. */
+            schedule: string;
+        } | {
+            /** @constant */
             actor: "system";
         };
         /** @description Who made a change, with the name that people know. */
         ActorView: {
-            /** @description `person`, `key`, `guard` or `system`. */
+            /** @description `person`, `key`, `guard`, `ramp`, `schedule` or `system`. */
             kind: string;
-            /** @description A name: of the person, of the key, of the guarded flag. */
+            /** @description A name: of the person, of the key, of the flag that is guarded or ramped, of the scheduled change. */
             name: string;
         };
         AllotInput: {
@@ -919,6 +1086,16 @@ export interface components {
             /** @description The reason; needed where there is a production environment. */
             why?: string | null;
         };
+        ArchiveInput5: {
+            /** @description `false` restores it; `true` unless given. */
+            archived?: boolean | null;
+            /** @description The beta. */
+            beta: string;
+            /** @description The revision that the edit is of. */
+            if_revision?: components["schemas"]["Revision"] | null;
+            /** @description The reason; needed where the beta is on in production. */
+            why?: string | null;
+        };
         /** @description One variant of an experiment and the share that it should get. */
         Arm: {
             /** @description Its share of the population. Shares of arms need not add up to 100%: the rest is not enrolled. */
@@ -945,10 +1122,71 @@ export interface components {
             /** @description The variant. */
             variant: string;
         };
+        /**
+         * @description A group of flags with an audience. Where it is on, whoever is in the audience gets the named variant
+         *     of each of its flags, before any rule of the flag is asked. A flag that is off stays off, and targets,
+         *     holdouts and layers come first.
+         */
+        Beta: {
+            /** @description An archived beta is shown to nobody. */
+            archived?: boolean;
+            /** @description Who takes part: any of these groups must hold; a group holds when all its conditions do. Never empty. */
+            audience: components["schemas"]["Condition"][][];
+            /**
+             * @description When it was created.
+             * @default 0
+             */
+            created: components["schemas"]["Millis"];
+            /** @description What it is for. */
+            description?: string;
+            /** @description What its audience gets of each flag. A flag is in one beta at most. */
+            flags: {
+                [key: string]: string;
+            };
+            /** @description Its key. */
+            key: string;
+            /**
+             * @description What people call it.
+             * @default
+             */
+            name: string;
+            /** @description Where it is on. */
+            on?: string[];
+        };
+        /** @description A beta with its newest revision. */
+        BetaView: {
+            /** @description The beta. */
+            beta: components["schemas"]["Beta"];
+            /** @description When it last changed. */
+            changed: components["schemas"]["Millis"];
+            /** @description Who changed it. */
+            changed_by: components["schemas"]["ActorView"];
+            /**
+             * @description By environment, those of its flags that are off there or have no setting: nobody sees them, in the
+             *     audience or not.
+             */
+            dark: {
+                [key: string]: string[];
+            };
+            /** @description Send it as `if_revision` with an edit. */
+            revision: components["schemas"]["Revision"];
+        };
+        Betas: {
+            /** @description In order of their keys. */
+            betas: components["schemas"]["BetaView"][];
+        };
         /** @description Which way is good. */
         Better: "higher" | "lower";
         /** @description Which bytes of `salt/unit` are hashed. A change of it draws everybody anew. */
         Bucketing: "utf8" | "cbor";
+        CancelInput: {
+            /** @description The revision that the edit is of. */
+            if_revision?: components["schemas"]["Revision"] | null;
+            /** @description The scheduled change. */
+            schedule: string;
+            /** @description The reason; needed in production. */
+            why?: string | null;
+        };
         /** @description Whether a format carries a flag. It does so exactly, or not at all. */
         Carried: {
             /** @description Whether the flag is in it. */
@@ -1145,6 +1383,16 @@ export interface components {
             why?: string | null;
         };
         CreateInput2: {
+            /** @description When, in milliseconds since 1970. */
+            at: components["schemas"]["Millis"];
+            /** @description Where. */
+            environment: string;
+            /** @description What is to be done, such as `{"plan": "toggle", "flag": "checkout", "on": true}`. */
+            planned: components["schemas"]["Planned"];
+            /** @description The reason, which the change will have as well; needed in production. */
+            why?: string | null;
+        };
+        CreateInput3: {
             /**
              * Format: double
              * @description How often a difference that is not there may be called one; 0.05 unless given.
@@ -1187,7 +1435,7 @@ export interface components {
             /** @description The reason. */
             why?: string | null;
         };
-        CreateInput3: {
+        CreateInput4: {
             /** @description The environment it belongs to: needed for `client` and `server`, not for `admin`. */
             environment?: string | null;
             /** @description What people will call it. */
@@ -1340,6 +1588,34 @@ export interface components {
             rollout: components["schemas"]["Rollout"];
         } | {
             /** @constant */
+            edit: "enrolment_set";
+            /** @description The limits. */
+            enrolment: components["schemas"]["Enrolment"];
+            /** @description Where. */
+            environment: string;
+            /** @description Which. */
+            flag: string;
+        } | {
+            /** @description It, as a whole. */
+            beta: components["schemas"]["Beta"];
+            /** @constant */
+            edit: "beta_saved";
+        } | {
+            /** @description Which. */
+            beta: string;
+            /** @constant */
+            edit: "beta_switched";
+            /** @description Where. */
+            environment: string;
+            /** @description The new state. */
+            on: boolean;
+        } | {
+            /** @constant */
+            edit: "schedule_saved";
+            /** @description It, as a whole. */
+            schedule: components["schemas"]["Schedule"];
+        } | {
+            /** @constant */
             edit: "segment_saved";
             /** @description It, as a whole. */
             segment: components["schemas"]["Segment"];
@@ -1386,6 +1662,51 @@ export interface components {
             experiment: string;
             /** @description What everybody gets. */
             variant: string;
+        };
+        /** @description How many are enrolled by a flag that counts or remembers them. */
+        EnrolledView: {
+            /** @description Whether nobody else comes in. */
+            closed: boolean;
+            /**
+             * Format: uint32
+             * @description How many there may be at most; absent where there is no limit.
+             */
+            most?: number | null;
+            /**
+             * Format: uint32
+             * @description How many there are beyond the limit.
+             */
+            over: number;
+            /** @description The same in words. */
+            sentence: string;
+            /**
+             * Format: uint32
+             * @description Units that hold a variant: of a split all but its rest, of a rollout those with the candidate.
+             */
+            units: number;
+        };
+        /**
+         * @description The limits of a default that divides. The default one limits nothing.
+         *
+         *     `units` and `sticky` need a memory of who was enrolled. Only a server has one, so that formats for SDKs
+         *     that evaluate by themselves leave such a flag out.
+         */
+        Enrolment: {
+            /** @description The share of everybody that may be enrolled at most. A split or a rollout beyond it is refused. */
+            share?: number | null;
+            /**
+             * @description Whether a unit that was enrolled keeps its variant over changes of shares, and an anonymous visitor
+             *     keeps theirs when they sign in: of a flag that divides by the user, who is not known yet is placed by
+             *     their device.
+             */
+            sticky?: boolean;
+            /**
+             * Format: uint32
+             * @description How many units may be enrolled at most: of a split all but its rest, of a rollout those who got the
+             *     candidate. Once there are as many, enrolment is closed: whoever is enrolled stays with their variant,
+             *     everybody else gets the split's rest or the control, and `off` where there is neither.
+             */
+            units?: number | null;
         };
         /** @description Where flags are served and events are kept apart: production, staging. */
         Environment: {
@@ -1578,6 +1899,10 @@ export interface components {
             changed: components["schemas"]["Millis"];
             /** @description Who changed it. */
             changed_by: components["schemas"]["ActorView"];
+            /** @description By environment, how many are enrolled, where the flag counts or remembers them. */
+            enrolled: {
+                [key: string]: components["schemas"]["EnrolledView"];
+            };
             /** @description The flag. */
             flag: components["schemas"]["Flag"];
             /**
@@ -1612,7 +1937,7 @@ export interface components {
             revision: components["schemas"]["Revision"];
         };
         /** @description A way by which a flag reaches somebody who evaluates it. */
-        Format: "answer" | "amplitude" | "flagd";
+        Format: "answer" | "provider" | "amplitude" | "flagd";
         GetInput: {
             /** @description The flag. */
             flag: string;
@@ -1630,10 +1955,14 @@ export interface components {
             holdout: string;
         };
         GetInput5: {
+            /** @description The beta. */
+            beta: string;
+        };
+        GetInput6: {
             /** @description The metric. */
             metric: string;
         };
-        GetInput6: {
+        GetInput7: {
             /** @description The experiment. */
             experiment: string;
         };
@@ -1804,6 +2133,8 @@ export interface components {
         Input: {
             /** @description Only changes before this revision: the `next` of the page before. */
             before?: components["schemas"]["Revision"] | null;
+            /** @description Only changes of this beta. */
+            beta?: string | null;
             /** @description Only changes of this experiment. */
             experiment?: string | null;
             /** @description Only changes of this flag. */
@@ -1819,6 +2150,8 @@ export interface components {
             limit?: number | null;
             /** @description Only changes of this metric. */
             metric?: string | null;
+            /** @description Only changes of this scheduled change. */
+            schedule?: string | null;
             /** @description Only changes of this segment. */
             segment?: string | null;
         };
@@ -1994,6 +2327,18 @@ export interface components {
             /** @description Also archived holdouts. */
             archived?: boolean | null;
         };
+        ListInput5: {
+            /** @description Also archived betas. */
+            archived?: boolean | null;
+        };
+        ListInput6: {
+            /** @description Only those of this environment. */
+            environment?: string | null;
+            /** @description Only those of this flag. */
+            flag?: string | null;
+            /** @description Also those that were made, were refused or are cancelled. */
+            over?: boolean | null;
+        };
         /** @description The ids of a list. */
         Listed: {
             /**
@@ -2137,6 +2482,21 @@ export interface components {
             /** @description Send it as `before` for the next page; absent on the last. */
             next?: components["schemas"]["Revision"] | null;
         };
+        /** @description When a ramp takes its next step. While its rollout is halted it takes none. */
+        Pace: {
+            /** @description The moment. */
+            at: components["schemas"]["Millis"];
+            /** @constant */
+            pace: "due";
+        } | {
+            /** @description What was left of the hold. */
+            left: components["schemas"]["Span"];
+            /** @constant */
+            pace: "paused";
+        } | {
+            /** @constant */
+            pace: "ended";
+        };
         /** @description What a flag has of a layer. */
         Part: {
             /** @description The flag. */
@@ -2165,6 +2525,53 @@ export interface components {
             horizon: components["schemas"]["Horizon"];
             /** @description The metric that decides. */
             metric: string;
+        };
+        /** @description What can be planned. */
+        Planned: {
+            /** @description Which. */
+            flag: string;
+            /** @description The new state. */
+            on: boolean;
+            /** @constant */
+            plan: "toggle";
+        } | {
+            /** @description Which. */
+            flag: string;
+            /** @constant */
+            plan: "reshare";
+            /** @description They add up to 10000. */
+            shares: components["schemas"]["Portion"][];
+        } | {
+            /** @description Which. */
+            flag: string;
+            /** @constant */
+            plan: "widen";
+            /** @description The candidate's share. */
+            share: number;
+        } | {
+            /** @description Which. */
+            flag: string;
+            /** @constant */
+            plan: "halt";
+        } | {
+            /** @description Which. */
+            flag: string;
+            /** @constant */
+            plan: "finish";
+        } | {
+            /** @description Which. */
+            beta: string;
+            /** @description The new state. */
+            on: boolean;
+            /** @constant */
+            plan: "switch";
+        };
+        /** @description A variant and its share. */
+        Portion: {
+            /** @description Its share. */
+            share: number;
+            /** @description The variant. */
+            variant: string;
         };
         /**
          * @description A flag that must serve one of these variants to the same context. A flag that is unknown in the
@@ -2270,6 +2677,33 @@ export interface components {
             /** @description Its name, as filters and breakdowns take it: plain for the event's, `user.` for the user's. */
             property: string;
         };
+        /** @description A way from few to many: shares that rise, each held for a while. */
+        Ramp: {
+            /** @description When the next one comes. */
+            pace: components["schemas"]["Pace"];
+            /** @description The steps in order. Their shares rise; the last may be everybody, which finishes the rollout. */
+            steps: components["schemas"]["Step"][];
+            /**
+             * Format: uint
+             * @description How many of them were taken; the first is taken when the rollout starts.
+             */
+            taken: number;
+        };
+        RampInput: {
+            /** @description Where. */
+            environment: string;
+            /** @description The flag. */
+            flag: string;
+            /** @description The revision that the edit is of. */
+            if_revision?: components["schemas"]["Revision"] | null;
+            /**
+             * @description The steps; the first is taken now and is not less than the share that there is. None take the ramp
+             *     away, and the share stays.
+             */
+            steps: components["schemas"]["Step"][];
+            /** @description The reason; needed in production. */
+            why?: string | null;
+        };
         /** @description A stretch of the population, from `from` up to but not including `to`, in basis points. */
         Range: {
             /**
@@ -2309,6 +2743,11 @@ export interface components {
             layer: string;
         } | {
             /** @constant */
+            because: "beta";
+            /** @description Which beta. */
+            beta: string;
+        } | {
+            /** @constant */
             because: "rule";
             /**
              * Format: uint32
@@ -2326,6 +2765,12 @@ export interface components {
         } | {
             /** @constant */
             because: "split";
+        } | {
+            /** @constant */
+            because: "kept";
+        } | {
+            /** @constant */
+            because: "closed";
         } | {
             /** @constant */
             because: "static";
@@ -2440,6 +2885,8 @@ export interface components {
             epoch_began: components["schemas"]["Millis"];
             /** @description What watches it. */
             guard?: components["schemas"]["Guard"] | null;
+            /** @description The steps by which it widens by itself; without one it waits for somebody to widen it. */
+            ramp?: components["schemas"]["Ramp"] | null;
             /** @description Who gets which while it widens. */
             split: components["schemas"]["Split"];
             /** @description When it began. */
@@ -2572,6 +3019,24 @@ export interface components {
             why?: string | null;
         };
         SaveInput5: {
+            /** @description Who takes part, groups of conditions as in a rule; as it is unless given, and needed for a new one. */
+            audience?: components["schemas"]["Condition"][][] | null;
+            /** @description Its key. */
+            beta: string;
+            /** @description What it is for; as it is unless given. */
+            description?: string | null;
+            /** @description What its audience gets of each flag; as it is unless given, and needed for a new one. */
+            flags?: {
+                [key: string]: string;
+            } | null;
+            /** @description The revision that the edit is of. */
+            if_revision?: components["schemas"]["Revision"] | null;
+            /** @description What people call it; as it is unless given, of a new one the key. */
+            name?: string | null;
+            /** @description The reason; needed where the beta is on in production. */
+            why?: string | null;
+        };
+        SaveInput6: {
             /**
              * @description Which way is good.
              * @default higher
@@ -2599,6 +3064,62 @@ export interface components {
             only: components["schemas"]["Filter"][];
             /** @description The reason. */
             why?: string | null;
+        };
+        /** @description A change that is to be made at a time. */
+        Schedule: {
+            /** @description Not before this; a server that was away then does it when it is back. */
+            at: components["schemas"]["Millis"];
+            /** @description Who planned it. */
+            by: components["schemas"]["Actor"];
+            /** @description Where. */
+            environment: string;
+            /** @description Its key. */
+            key: string;
+            /** @description What is to be done. */
+            planned: components["schemas"]["Planned"];
+            /** @description What became of it. */
+            state: components["schemas"]["ScheduleState"];
+            /** @description The reason that the change will have. */
+            why: string;
+        };
+        /** @description What became of a scheduled change; it is never in two states, and leaves none but the first. */
+        ScheduleState: {
+            /** @constant */
+            state: "waiting";
+        } | {
+            /** @description When. */
+            at: components["schemas"]["Millis"];
+            /** @description The change that it became. */
+            revision: components["schemas"]["Revision"];
+            /** @constant */
+            state: "done";
+        } | {
+            /** @description When. */
+            at: components["schemas"]["Millis"];
+            /** @description The sentence that says why. */
+            because: string;
+            /** @constant */
+            state: "refused";
+        } | {
+            /** @description When. */
+            at: components["schemas"]["Millis"];
+            /** @constant */
+            state: "cancelled";
+        };
+        /** @description A scheduled change with its newest revision. */
+        ScheduleView: {
+            /** @description Who planned it. */
+            planned_by: components["schemas"]["ActorView"];
+            /** @description Send it as `if_revision` with an edit. */
+            revision: components["schemas"]["Revision"];
+            /** @description The scheduled change. */
+            schedule: components["schemas"]["Schedule"];
+            /** @description What is planned, such as `turn checkout on`. */
+            sentence: string;
+        };
+        Schedules: {
+            /** @description In order of their times. */
+            schedules: components["schemas"]["ScheduleView"][];
         };
         SchemaInput: {
             /** @description The flag. */
@@ -2772,6 +3293,30 @@ export interface components {
             /** @constant */
             serve: "rollout";
         };
+        SetInput: {
+            /** @description Where. */
+            environment: string;
+            /** @description The flag. */
+            flag: string;
+            /** @description The revision that the edit is of. */
+            if_revision?: components["schemas"]["Revision"] | null;
+            /** @description The share of everybody that may be enrolled at most; no limit unless given. */
+            share?: number | null;
+            /**
+             * @description Whether a unit keeps the variant that it got first, also when an anonymous visitor signs in; not
+             *     unless given. The server remembers it, so that SDKs that evaluate by themselves do not get the flag.
+             */
+            sticky?: boolean | null;
+            /**
+             * Format: uint32
+             * @description How many units may be enrolled at most, 1000000 at the most; no limit unless given. Of a rollout those
+             *     with the candidate count. The server counts them, so that SDKs that evaluate by themselves do not get
+             *     the flag.
+             */
+            units?: number | null;
+            /** @description The reason; needed in production. */
+            why?: string | null;
+        };
         /**
          * @description How one environment serves a flag. Order: off, prerequisites, targets, holdouts, layer, rules,
          *     default.
@@ -2779,6 +3324,8 @@ export interface components {
         Setting: {
             /** @description What everybody else gets. */
             default: components["schemas"]["Serve"];
+            /** @description Who may come into the default's split. */
+            enrolment?: components["schemas"]["Enrolment"];
             /**
              * @description The variant while off, where a prerequisite is not met, for those held out or outside the flag's
              *     part of its layer, and for whom a split has no unit id.
@@ -2859,8 +3406,10 @@ export interface components {
             rest?: string | null;
             /** @description The salt of the split; a new one unless given. */
             salt?: string | null;
-            /** @description The candidate's share to begin with. */
-            share: number;
+            /** @description The candidate's share to begin with; the first step's where there are steps. */
+            share?: number | null;
+            /** @description The steps by which it widens by itself, the first of which is taken now; none unless given. */
+            steps?: components["schemas"]["Step"][] | null;
             /** @description The reason; needed in production. */
             why?: string | null;
         };
@@ -2914,6 +3463,16 @@ export interface components {
             if_revision?: components["schemas"]["Revision"] | null;
             /** @description The reason; needed in production. */
             why?: string | null;
+        };
+        /** @description A step of a ramp. */
+        Step: {
+            /**
+             * @description How long it is held before the next step; of the last one it means nothing.
+             * @default 0
+             */
+            hold: components["schemas"]["Span"];
+            /** @description The candidate's share. */
+            share: number;
         };
         StopInput: {
             /** @description The experiment. */
@@ -2974,6 +3533,28 @@ export interface components {
             key: string;
             /** @constant */
             subject: "holdout";
+        } | {
+            /** @description Key of a beta. */
+            key: string;
+            /** @constant */
+            subject: "beta";
+        } | {
+            /** @description Key of a scheduled change. */
+            key: string;
+            /** @constant */
+            subject: "schedule";
+        };
+        SwitchInput: {
+            /** @description The beta. */
+            beta: string;
+            /** @description Where. */
+            environment: string;
+            /** @description The revision that the edit is of. */
+            if_revision?: components["schemas"]["Revision"] | null;
+            /** @description The new state. */
+            on: boolean;
+            /** @description The reason; needed in production. */
+            why?: string | null;
         };
         /** @description Units that get a variant by name. The ids live in a list outside the log of changes. */
         Target: {
@@ -3125,11 +3706,405 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    "beta.list": {
+        parameters: {
+            query?: {
+                /** @description Also archived betas. */
+                archived?: boolean | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Betas"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "beta.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The beta. */
+                beta: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BetaView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "beta.save": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description Its key. */
+                beta: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Who takes part, groups of conditions as in a rule; as it is unless given, and needed for a new one. */
+                    audience?: components["schemas"]["Condition"][][] | null;
+                    /** @description What it is for; as it is unless given. */
+                    description?: string | null;
+                    /** @description What its audience gets of each flag; as it is unless given, and needed for a new one. */
+                    flags?: {
+                        [key: string]: string;
+                    } | null;
+                    /** @description The revision that the edit is of. */
+                    if_revision?: components["schemas"]["Revision"] | null;
+                    /** @description What people call it; as it is unless given, of a new one the key. */
+                    name?: string | null;
+                    /** @description The reason; needed where the beta is on in production. */
+                    why?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BetaView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "beta.archive": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The beta. */
+                beta: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description `false` restores it; `true` unless given. */
+                    archived?: boolean | null;
+                    /** @description The revision that the edit is of. */
+                    if_revision?: components["schemas"]["Revision"] | null;
+                    /** @description The reason; needed where the beta is on in production. */
+                    why?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BetaView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "beta.switch": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The beta. */
+                beta: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Where. */
+                    environment: string;
+                    /** @description The revision that the edit is of. */
+                    if_revision?: components["schemas"]["Revision"] | null;
+                    /** @description The new state. */
+                    on: boolean;
+                    /** @description The reason; needed in production. */
+                    why?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BetaView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     "change.list": {
         parameters: {
             query?: {
                 /** @description Only changes before this revision: the `next` of the page before. */
                 before?: components["schemas"]["Revision"] | null;
+                /** @description Only changes of this beta. */
+                beta?: string | null;
                 /** @description Only changes of this experiment. */
                 experiment?: string | null;
                 /** @description Only changes of this flag. */
@@ -3142,6 +4117,8 @@ export interface operations {
                 limit?: number | null;
                 /** @description Only changes of this metric. */
                 metric?: string | null;
+                /** @description Only changes of this scheduled change. */
+                schedule?: string | null;
                 /** @description Only changes of this segment. */
                 segment?: string | null;
             };
@@ -4530,6 +5507,102 @@ export interface operations {
             };
         };
     };
+    "flag.enrolment": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The flag. */
+                flag: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Where. */
+                    environment: string;
+                    /** @description The revision that the edit is of. */
+                    if_revision?: components["schemas"]["Revision"] | null;
+                    /** @description The share of everybody that may be enrolled at most; no limit unless given. */
+                    share?: number | null;
+                    /**
+                     * @description Whether a unit keeps the variant that it got first, also when an anonymous visitor signs in; not
+                     *     unless given. The server remembers it, so that SDKs that evaluate by themselves do not get the flag.
+                     */
+                    sticky?: boolean | null;
+                    /**
+                     * Format: uint32
+                     * @description How many units may be enrolled at most, 1000000 at the most; no limit unless given. Of a rollout those
+                     *     with the candidate count. The server counts them, so that SDKs that evaluate by themselves do not get
+                     *     the flag.
+                     */
+                    units?: number | null;
+                    /** @description The reason; needed in production. */
+                    why?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     "flag.explain": {
         parameters: {
             query?: never;
@@ -4892,8 +5965,10 @@ export interface operations {
                     rest?: string | null;
                     /** @description The salt of the split; a new one unless given. */
                     salt?: string | null;
-                    /** @description The candidate's share to begin with. */
-                    share: number;
+                    /** @description The candidate's share to begin with; the first step's where there are steps. */
+                    share?: number | null;
+                    /** @description The steps by which it widens by itself, the first of which is taken now; none unless given. */
+                    steps?: components["schemas"]["Step"][] | null;
                     /** @description The reason; needed in production. */
                     why?: string | null;
                 };
@@ -5058,6 +6133,175 @@ export interface operations {
                     environment: string;
                     /** @description The revision that the edit is of. */
                     if_revision?: components["schemas"]["Revision"] | null;
+                    /** @description The reason; needed in production. */
+                    why?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "rollout.pause": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The flag. */
+                flag: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Where. */
+                    environment: string;
+                    /** @description The revision that the edit is of. */
+                    if_revision?: components["schemas"]["Revision"] | null;
+                    /** @description The reason; needed in production. */
+                    why?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "rollout.ramp": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The flag. */
+                flag: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Where. */
+                    environment: string;
+                    /** @description The revision that the edit is of. */
+                    if_revision?: components["schemas"]["Revision"] | null;
+                    /**
+                     * @description The steps; the first is taken now and is not less than the share that there is. None take the ramp
+                     *     away, and the share stays.
+                     */
+                    steps: components["schemas"]["Step"][];
                     /** @description The reason; needed in production. */
                     why?: string | null;
                 };
@@ -7003,6 +8247,239 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Answer"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "schedule.list": {
+        parameters: {
+            query?: {
+                /** @description Only those of this environment. */
+                environment?: string | null;
+                /** @description Only those of this flag. */
+                flag?: string | null;
+                /** @description Also those that were made, were refused or are cancelled. */
+                over?: boolean | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedules"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "schedule.create": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description When, in milliseconds since 1970. */
+                    at: components["schemas"]["Millis"];
+                    /** @description Where. */
+                    environment: string;
+                    /** @description What is to be done, such as `{"plan": "toggle", "flag": "checkout", "on": true}`. */
+                    planned: components["schemas"]["Planned"];
+                    /** @description The reason, which the change will have as well; needed in production. */
+                    why?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "schedule.cancel": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The scheduled change. */
+                schedule: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The revision that the edit is of. */
+                    if_revision?: components["schemas"]["Revision"] | null;
+                    /** @description The reason; needed in production. */
+                    why?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleView"];
                 };
             };
             /** @description The input is not what it should be. */

@@ -154,6 +154,7 @@ fn because(explanation: &Explanation) -> String {
         Reason::Target => Some(format!("it is one of the targets of `{}`", explanation.variant)),
         Reason::Holdout { .. } => last(&held),
         Reason::Layer { .. } => last(&outside),
+        Reason::Beta { .. } => last(&shown),
         Reason::Rule { .. } => last(&rule),
         Reason::RuleSplit { .. } => {
             last(&rule).zip(bucket()).map(|(rule, stands)| format!("{rule}, and {stands}"))
@@ -236,8 +237,18 @@ fn rule(step: &Step) -> Option<String> {
     } else {
         format!(" (`{name}`)")
     };
+    Some(format!("rule {number}{name} matches: {}", holding(groups)))
+}
+
+fn shown(step: &Step) -> Option<String> {
+    let Step::Beta { beta, matched: true, groups } = step else { return None };
+    Some(format!("it is in the audience of beta `{beta}`: {}", holding(groups)))
+}
+
+/// The group that held, which is the last that was tested.
+fn holding(groups: &[Vec<ConditionStep>]) -> String {
     let held: Vec<String> = groups.last().into_iter().flatten().map(condition).collect();
-    Some(format!("rule {number}{name} matches: {}", held.join(" and ")))
+    held.join(" and ")
 }
 
 fn condition(step: &ConditionStep) -> String {

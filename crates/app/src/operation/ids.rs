@@ -1,13 +1,19 @@
 //! App operations: the lists of ids of a segment, changed by a few or put in whole, up to a million. A
-//! list is never altered: a change writes a new one, so that an old revision still means what it meant.
+//! list is never altered: a change brings a new one, so that an old revision still means what it meant.
 
-use bellwether_model::{ListId, Revision, Segment, SegmentKey};
+use std::sync::{Arc, MutexGuard};
+
+use bellwether_flags::Ids;
+use bellwether_ledger::{LedgerError, Members, Proposed};
+use bellwether_model::{Edit, ListId, Revision, Segment, SegmentKey};
 use rustc_hash::FxHashSet;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::brought::Brought;
 use super::input::shortened;
 use super::segment::SegmentView;
+use super::serve::{After, proposed};
 use super::{Class, Ctx, Effect, Method, Operation};
 use crate::App;
 use crate::access::Permission;
@@ -70,32 +76,41 @@ impl Operation for Amend {
         "Puts ids on a list of a segment and takes others off it; `segment.upload` replaces a whole list.";
     const ROUTE: (Method, &'static str) = (Method::Post, "/api/segments/{segment}/ids");
     const NEEDS: Permission = Permission::Edit;
-    const CLASS: Class = Class::Write;
+    const CLASS: Class = Class::Bulk;
     const EFFECT: Effect = Effect::Changes;
     type Input = IdsInput;
     type Output = SegmentView;
 
     fn run(app: &App, ctx: &Ctx, input: IdsInput) -> Result<SegmentView, AppError> {
-        for (field, ids) in [("add", &input.add), ("remove", &input.remove)] {
+        let IdsInput { segment, list, add, remove, why, if_revision } = input;
+        for (field, ids) in [("add", &add), ("remove", &remove)] {
             for (index, id) in ids.iter().enumerate() {
                 readable(id).map_err(|wrong| wrong.at(format!("in `{field}[{index}]`")))?;
             }
         }
-        let removed: FxHashSet<&str> = input.remove.iter().map(String::as_str).collect();
-        if let Some(both) = input.add.iter().find(|id| removed.contains(id.as_str())) {
+        let (add, remove) =
+            (distinct(add.iter().map(String::as_str))?, distinct(remove.iter().map(String::as_str))?);
+        let removed: FxHashSet<&String> = remove.iter().collect();
+        if let Some(both) = add.iter().find(|id| removed.contains(id)) {
             return Err(AppError::bad_input(
                 format!("`{}` is to be added and to be removed", shortened(both)),
                 "name it once",
             ));
         }
-        let segment = app.segment(&input.segment)?;
-        let known = match input.list.of(&segment) {
-            Some(list) => app.targets(list)?,
-            None => std::sync::Arc::from([]),
-        };
-        let kept = known.iter().filter(|id| !removed.contains(id.as_str()));
-        let ids = distinct(kept.chain(&input.add).map(|id| id.as_str()))?;
-        app.save_ids(ctx, segment, input.list, ids, &known, input.why, input.if_revision)
+        let place = Place { segment, list, why, if_revision };
+        loop {
+            let known = place.known(app)?;
+            let becomes = app.amended(ctx, &place, known.as_ref(), &add, &remove)?;
+            let editing = app.editing();
+            if place.known(app)? == known {
+                return app.put(ctx, &place, becomes, editing);
+            }
+            // Somebody was faster, and the edit is of the list that they have made.
+            drop(editing);
+            if let Becomes::New(unused) = becomes {
+                app.give_back(vec![unused]);
+            }
+        }
     }
 }
 
@@ -121,46 +136,172 @@ impl Operation for Upload {
     const ABOUT: &'static str = "Replaces a list of a segment by the ids of a text, one a line, a million at most; taken whole or not at all.";
     const ROUTE: (Method, &'static str) = (Method::Put, "/api/segments/{segment}/ids");
     const NEEDS: Permission = Permission::Edit;
-    const CLASS: Class = Class::Write;
+    const CLASS: Class = Class::Bulk;
     const EFFECT: Effect = Effect::Changes;
     const TEXT: Option<&'static str> = Some("ids");
     type Input = UploadInput;
     type Output = SegmentView;
 
     fn run(app: &App, ctx: &Ctx, input: UploadInput) -> Result<SegmentView, AppError> {
-        let segment = app.segment(&input.segment)?;
-        let ids = distinct(lines(&input.ids)?)?;
-        let known = match input.list.of(&segment) {
-            Some(list) => app.targets(list)?,
-            None => std::sync::Arc::from([]),
-        };
-        app.save_ids(ctx, segment, input.list, ids, &known, input.why, input.if_revision)
+        let UploadInput { segment, list, ids, why, if_revision } = input;
+        let ids = distinct(lines(&ids)?)?;
+        let place = Place { segment, list, why, if_revision };
+        loop {
+            let known = place.known(app)?;
+            if !app.says(known.as_ref(), &ids)? {
+                break;
+            }
+            let editing = app.editing();
+            if place.known(app)? == known {
+                return app.put(ctx, &place, Becomes::Same, editing);
+            }
+        }
+        let becomes = app.replaced(ctx, &place, ids)?;
+        app.put(ctx, &place, becomes, app.editing())
     }
 }
 
+/// A list of a segment, and how it is to be changed.
+struct Place {
+    segment: SegmentKey,
+    list: Which,
+    why: Option<String>,
+    if_revision: Option<Revision>,
+}
+
+impl Place {
+    /// The list that is there now.
+    fn known(&self, app: &App) -> Result<Option<ListId>, AppError> {
+        Ok(self.list.of(&app.segment(&self.segment)?).clone())
+    }
+
+    /// The edit that puts a list there.
+    fn edit(&self, app: &App, list: Option<ListId>) -> Result<Edit, AppError> {
+        let mut segment = app.segment(&self.segment)?;
+        self.list.set(&mut segment, list);
+        Ok(Edit::SegmentSaved { segment })
+    }
+}
+
+/// What becomes of a list.
+enum Becomes {
+    /// It stays: who says again what is there changes nothing, and the list is not written again.
+    Same,
+    /// Nobody is on it.
+    Empty,
+    /// It is another one.
+    New(Brought),
+    /// It would be another one.
+    Rehearsed { list: ListId, texts: Vec<String> },
+}
+
 impl App {
-    #[allow(clippy::too_many_arguments)]
-    fn save_ids(
+    /// Whether these are the ids of a list, in their order.
+    fn says(&self, list: Option<&ListId>, ids: &[String]) -> Result<bool, AppError> {
+        match list {
+            None => Ok(ids.is_empty()),
+            Some(list) => Ok(self.ids(list)?.len() == ids.len() && *self.targets(list)? == *ids),
+        }
+    }
+
+    /// What becomes of a list in whose place others are put.
+    fn replaced(&self, ctx: &Ctx, place: &Place, texts: Vec<String>) -> Result<Becomes, AppError> {
+        if texts.is_empty() {
+            return Ok(Becomes::Empty);
+        }
+        if ctx.dry_run {
+            return Ok(Becomes::Rehearsed { list: ListId(self.random_id()?), texts });
+        }
+        let ids = Ids::new(&texts);
+        self.renewed(ctx, place, ids, || self.ledger.prepare(texts, ctx.now))
+    }
+
+    /// What becomes of a list to which some are added and from which others are taken.
+    fn amended(
         &self,
         ctx: &Ctx,
-        mut segment: Segment,
-        list: Which,
-        ids: Vec<String>,
-        known: &[String],
-        why: Option<String>,
-        if_revision: Option<Revision>,
+        place: &Place,
+        known: Option<&ListId>,
+        add: &[String],
+        remove: &[String],
+    ) -> Result<Becomes, AppError> {
+        let Some(known) = known else {
+            return if add.is_empty() { Ok(Becomes::Same) } else { self.replaced(ctx, place, add.to_vec()) };
+        };
+        let only = |ids: &[String], on: bool| -> Result<Vec<String>, AppError> {
+            let listed = self.ledger.listed(known, ids)?;
+            Ok(ids.iter().zip(listed).filter(|(_, listed)| *listed == on).map(|(id, _)| id.clone()).collect())
+        };
+        let (add, remove) = (only(add, false)?, only(remove, true)?);
+        if add.is_empty() && remove.is_empty() {
+            return Ok(Becomes::Same);
+        }
+        let before = self.ids(known)?;
+        if (before.len() + add.len()).saturating_sub(remove.len()) > MOST {
+            return Err(too_many());
+        }
+        let texts = || -> Result<Vec<String>, AppError> {
+            let gone: FxHashSet<&String> = remove.iter().collect();
+            let known = self.targets(known)?;
+            Ok(known.iter().filter(|id| !gone.contains(id)).chain(&add).cloned().collect())
+        };
+        if ctx.dry_run {
+            return self.replaced(ctx, place, texts()?);
+        }
+        let ids = match before.edited(&add, &remove) {
+            Some(ids) => ids,
+            None => Ids::new(texts()?),
+        };
+        if ids.is_empty() {
+            return Ok(Becomes::Empty);
+        }
+        self.renewed(ctx, place, ids, || self.ledger.prepare_edit(known, add, remove, ctx.now))
+    }
+
+    /// A new list. What would be refused is refused before anything is written.
+    fn renewed(
+        &self,
+        ctx: &Ctx,
+        place: &Place,
+        ids: Ids,
+        prepare: impl FnOnce() -> Result<Members, LedgerError>,
+    ) -> Result<Becomes, AppError> {
+        let list = ListId(self.random_id()?);
+        self.would(ctx, &self.outlined(ctx, place, &list)?)?;
+        Ok(Becomes::New(Brought { list, members: prepare()?, ids: Arc::new(ids) }))
+    }
+
+    /// The change that puts a new list there, but for who is on it.
+    fn outlined(&self, ctx: &Ctx, place: &Place, list: &ListId) -> Result<Proposed, AppError> {
+        let edit = place.edit(self, Some(list.clone()))?;
+        let brought = vec![(list.clone(), Vec::new().into())];
+        Ok(proposed(ctx, edit, place.why.clone(), place.if_revision, brought))
+    }
+
+    /// Makes the change, or says what would be; `editing` is held until then.
+    fn put(
+        &self,
+        ctx: &Ctx,
+        place: &Place,
+        becomes: Becomes,
+        editing: MutexGuard<'_, ()>,
     ) -> Result<SegmentView, AppError> {
-        if ids == known {
-            // Who says again what is there changes nothing, and the list is not written again.
-            return self.save_segment(ctx, segment, why, if_revision, Vec::new());
-        }
-        let mut lists = Vec::new();
-        let cited = if ids.is_empty() { None } else { Some(ListId(self.random_id()?)) };
-        if let Some(cited) = &cited {
-            lists.push((cited.clone(), ids));
-        }
-        list.set(&mut segment, cited);
-        self.save_segment(ctx, segment, why, if_revision, lists)
+        let list = match becomes {
+            Becomes::Same => place.known(self)?,
+            Becomes::Empty => None,
+            Becomes::Rehearsed { list, texts } => {
+                let state = self.would(ctx, &self.outlined(ctx, place, &list)?)?;
+                return self.segment_seen(&state, &place.segment, &[(list, texts)]);
+            }
+            Becomes::New(new) => {
+                let edit = place.edit(self, Some(new.list.clone()))?;
+                self.cite(ctx, edit, place.why.clone(), place.if_revision, vec![new], editing)?;
+                return self.segment_seen(&self.ledger.state(), &place.segment, &[]);
+            }
+        };
+        let edit = place.edit(self, list)?;
+        let After { state, .. } = self.edit(ctx, edit, place.why.clone(), place.if_revision, Vec::new())?;
+        self.segment_seen(&state, &place.segment, &[])
     }
 }
 
@@ -217,15 +358,23 @@ fn distinct<'i>(ids: impl Iterator<Item = &'i str>) -> Result<Vec<String>, AppEr
     for id in ids {
         if seen.insert(id) {
             if kept.len() == MOST {
-                return Err(AppError::new(
-                    Refusal::TooLarge,
-                    "too_large",
-                    format!("a list has at most `{MOST}` ids"),
-                    "divide them among several segments, or say by a rule who is meant",
-                ));
+                return Err(too_many());
             }
             kept.push(id.to_owned());
         }
     }
     Ok(kept)
 }
+
+fn too_many() -> AppError {
+    AppError::new(
+        Refusal::TooLarge,
+        "too_large",
+        format!("a list has at most `{MOST}` ids"),
+        "divide them among several segments, or say by a rule who is meant",
+    )
+}
+
+#[cfg(test)]
+#[path = "ids_tests.rs"]
+mod tests;

@@ -3,6 +3,7 @@
 
 mod belonging;
 mod beta;
+mod brought;
 mod change;
 mod enrolment;
 mod environment;
@@ -39,6 +40,8 @@ use crate::error::AppError;
 use crate::names::made_key;
 
 pub use input::{Argument, arguments, from_text, openapi, plain_text};
+pub(crate) use rollout::widen;
+pub(crate) use schedule::perform;
 
 /// What an operation runs with.
 #[derive(Debug, Clone)]
@@ -95,6 +98,8 @@ pub enum Class {
     Instant,
     /// Writes to the ledger; one at a time.
     Write,
+    /// Writes much to the ledger beside others; the change itself is one at a time.
+    Bulk,
     /// Reads events or the log, from memory or disk.
     Scan,
 }

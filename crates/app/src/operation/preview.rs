@@ -1,14 +1,13 @@
 //! App operations: what another setting would do to real people, before anybody gets it.
 
 use bellwether_flags::{Reason, Ruleset};
-use bellwether_ledger::{Proposed, State};
 use bellwether_model::{Context, EnvironmentKey, Event, FlagKey, Json, Prerequisite, Properties, VariantKey};
 use bellwether_query::{QueryError, properties};
 use rustc_hash::FxHashMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::serve::{RuleInput, ServeInput, TargetInput};
+use super::serve::{RuleInput, ServeInput, TargetInput, proposed};
 use super::targeting::Wanted;
 use super::{Class, Ctx, Effect, Method, Operation};
 use crate::App;
@@ -127,7 +126,7 @@ impl Operation for Preview {
             let then = then.evaluate_with(flag.as_str(), context, &memory);
             let unknown = || app.unknown("flag", &flag);
             let (now, then) = (now.ok_or_else(unknown)?, then.ok_or_else(unknown)?);
-            tally.count((now.variant, now.reason.clone()), (then.variant, then.reason.clone()));
+            tally.count((now.variant, now.reason), (then.variant, then.reason));
         }
         let order = app.flag(&flag)?.value.variants.into_iter().map(|variant| variant.key);
         Ok(tally.previewed(order, people.len(), events.len()))
@@ -146,18 +145,15 @@ impl App {
         on: Option<bool>,
     ) -> Result<Ruleset, AppError> {
         let (edit, lists) = self.retarget(flag, environment, wanted)?;
-        let proposed =
-            Proposed { by: ctx.grant.actor.clone(), why: "a preview".to_owned(), edit, expect: None, lists };
-        let change = self.ledger.try_apply(&proposed, ctx.now).map_err(|e| self.refused(e))?;
-        let mut state = State::clone(&self.ledger.state());
-        state.apply(&change);
+        let brought = lists.iter().map(|(list, ids)| (list.clone(), ids.clone().into())).collect();
+        let mut state = self.would(ctx, &proposed(ctx, edit, Some("a preview".to_owned()), None, brought))?;
         if let Some(on) = on {
             let setting = state.flags.get_mut(flag).and_then(|flag| flag.value.settings.get_mut(environment));
             setting.into_iter().for_each(|setting| setting.on = on);
         }
         let of =
             state.environments.get(environment).ok_or_else(|| self.unknown("environment", environment))?;
-        self.compile(&state, &of.value, &proposed.lists)
+        self.compile(&state, &of.value, &lists)
     }
 
     /// The newest events in which somebody did something, or else those that say what somebody was given.
@@ -227,10 +223,10 @@ fn count<K: PartialEq>(of: &mut Vec<(K, usize)>, key: K) {
 }
 
 impl Tally {
-    fn count(&mut self, now: (&VariantKey, Reason), then: (&VariantKey, Reason)) {
+    fn count(&mut self, now: (&VariantKey, &Reason), then: (&VariantKey, &Reason)) {
         count(&mut self.pairs, (now.0.clone(), then.0.clone()));
-        count(&mut self.now, (now.0.clone(), now.1));
-        count(&mut self.then, (then.0.clone(), then.1));
+        count(&mut self.now, (now.0.clone(), now.1.clone()));
+        count(&mut self.then, (then.0.clone(), then.1.clone()));
     }
 
     fn previewed(self, order: impl Iterator<Item = VariantKey>, users: usize, events: usize) -> Previewed {

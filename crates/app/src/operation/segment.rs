@@ -8,7 +8,6 @@ use bellwether_model::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::serve::After;
 use super::{Class, Ctx, Effect, Method, Operation};
 use crate::App;
 use crate::access::Permission;
@@ -183,7 +182,7 @@ impl Operation for Save {
         segment.name = input.name.unwrap_or(segment.name);
         segment.description = input.description.unwrap_or(segment.description);
         segment.when = input.when.unwrap_or(segment.when);
-        app.save_segment(ctx, segment, input.why, input.if_revision, Vec::new())
+        app.save_segment(ctx, segment, input.why, input.if_revision)
     }
 }
 
@@ -215,7 +214,7 @@ impl Operation for Archive {
     fn run(app: &App, ctx: &Ctx, input: ArchiveInput) -> Result<SegmentView, AppError> {
         let archived = input.archived.unwrap_or(true);
         let segment = Segment { archived, ..app.segment(&input.segment)? };
-        app.save_segment(ctx, segment, input.why, input.if_revision, Vec::new())
+        app.save_segment(ctx, segment, input.why, input.if_revision)
     }
 }
 
@@ -226,20 +225,28 @@ impl App {
         known.ok_or_else(|| self.unknown("segment", key))
     }
 
-    /// Proposes a segment with the lists that it newly cites.
+    /// Proposes a segment.
     pub(super) fn save_segment(
         &self,
         ctx: &Ctx,
         segment: Segment,
         why: Option<String>,
         if_revision: Option<Revision>,
-        lists: Vec<(ListId, Vec<String>)>,
     ) -> Result<SegmentView, AppError> {
         let key = segment.key.clone();
-        let After { state, lists } =
-            self.edit(ctx, Edit::SegmentSaved { segment }, why, if_revision, lists)?;
-        let saved = state.segments.get(&key).ok_or_else(|| self.unknown("segment", &key))?;
-        self.segment_view(&state, saved, &lists, SHOWN)
+        let after = self.edit(ctx, Edit::SegmentSaved { segment }, why, if_revision, Vec::new())?;
+        self.segment_seen(&after.state, &key, &after.lists)
+    }
+
+    /// A segment as an edit left it, or would have.
+    pub(super) fn segment_seen(
+        &self,
+        state: &State,
+        key: &SegmentKey,
+        fresh: &[(ListId, Vec<String>)],
+    ) -> Result<SegmentView, AppError> {
+        let saved = state.segments.get(key).ok_or_else(|| self.unknown("segment", key))?;
+        self.segment_view(state, saved, fresh, SHOWN)
     }
 
     /// A segment with at most so many ids of each list; `fresh` are lists that a rehearsal has not stored.

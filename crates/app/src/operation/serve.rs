@@ -1,8 +1,7 @@
 //! App operations: what people write when they say who gets what. They give shares; the split keeps
 //! its ranges.
 
-use bellwether_ledger::Proposed;
-use bellwether_ledger::State;
+use bellwether_ledger::{Members, Proposed, State};
 use bellwether_model::{
     Condition, Edit, EnvironmentKey, FlagKey, ListId, Revision, Serve, Setting, Share, Split, VariantKey,
 };
@@ -77,6 +76,18 @@ pub(crate) struct After {
     pub(crate) lists: Vec<(ListId, Vec<String>)>,
 }
 
+/// An edit in the name of who asks.
+pub(crate) fn proposed(
+    ctx: &Ctx,
+    edit: Edit,
+    why: Option<String>,
+    if_revision: Option<Revision>,
+    lists: Vec<(ListId, Members)>,
+) -> Proposed {
+    let why = why.unwrap_or_default().trim().to_owned();
+    Proposed { by: ctx.grant.actor.clone(), why, edit, expect: if_revision, lists }
+}
+
 /// The shares in the form that the model takes.
 pub(crate) fn shares(of: &[ShareInput]) -> Vec<(VariantKey, Share)> {
     of.iter().map(|s| (s.variant.clone(), s.share)).collect()
@@ -141,20 +152,21 @@ impl App {
         if_revision: Option<Revision>,
         lists: Vec<(ListId, Vec<String>)>,
     ) -> Result<After, AppError> {
-        let proposed = Proposed {
-            by: ctx.grant.actor.clone(),
-            why: why.unwrap_or_default().trim().to_owned(),
-            edit,
-            expect: if_revision,
-            lists,
-        };
         if ctx.dry_run {
-            let change = self.ledger.try_apply(&proposed, ctx.now).map_err(|e| self.refused(e))?;
-            let mut state = State::clone(&self.ledger.state());
-            state.apply(&change);
-            return Ok(After { state: Arc::new(state), lists: proposed.lists });
+            let brought = lists.iter().map(|(list, ids)| (list.clone(), ids.clone().into())).collect();
+            let state = self.would(ctx, &proposed(ctx, edit, why, if_revision, brought))?;
+            return Ok(After { state: Arc::new(state), lists });
         }
-        self.propose(proposed, ctx.now)?;
+        let brought = lists.into_iter().map(|(list, ids)| (list, ids.into())).collect();
+        self.propose(proposed(ctx, edit, why, if_revision, brought), ctx.now)?;
         Ok(After { state: self.ledger.state(), lists: Vec::new() })
+    }
+
+    /// The state that would be; what would be refused is refused in the same words.
+    pub(crate) fn would(&self, ctx: &Ctx, proposed: &Proposed) -> Result<State, AppError> {
+        let change = self.ledger.try_apply(proposed, ctx.now).map_err(|e| self.refused(e))?;
+        let mut state = State::clone(&self.ledger.state());
+        state.apply(&change);
+        Ok(state)
     }
 }

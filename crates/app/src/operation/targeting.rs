@@ -43,7 +43,7 @@ impl Operation for Replace {
     const ABOUT: &'static str = "Says who gets what in one environment: prerequisites, targets, rules, default. What is left out stays.";
     const ROUTE: (Method, &'static str) = (Method::Put, "/api/flags/{flag}/targeting");
     const NEEDS: Permission = Permission::Edit;
-    const CLASS: Class = Class::Write;
+    const CLASS: Class = Class::Bulk;
     const EFFECT: Effect = Effect::Changes;
     type Input = ReplaceInput;
     type Output = FlagView;
@@ -52,13 +52,29 @@ impl Operation for Replace {
         let ReplaceInput { flag, environment, off, prerequisites, targets, rules, default, why, if_revision } =
             input;
         let wanted = Wanted { off, prerequisites, targets, rules, default };
-        let (edit, lists) = app.retarget(&flag, &environment, wanted)?;
-        let after = app.edit(ctx, edit, why, if_revision, lists)?;
-        app.flag_after(&after, &flag)
+        if ctx.dry_run {
+            let (edit, lists) = app.retarget(&flag, &environment, wanted)?;
+            let after = app.edit(ctx, edit, why, if_revision, lists)?;
+            return app.flag_after(&after, &flag);
+        }
+        loop {
+            let known = app.flag(&flag)?.revision;
+            let (edit, lists) = app.retarget(&flag, &environment, wanted.clone())?;
+            let brought = app.bring(lists, ctx.now)?;
+            let editing = app.editing();
+            if app.flag(&flag)?.revision == known {
+                app.cite(ctx, edit, why, if_revision, brought, editing)?;
+                return app.flag_view(&app.flag(&flag)?, &[]);
+            }
+            // Somebody was faster, and what stays is what they have left.
+            drop(editing);
+            app.give_back(brought);
+        }
     }
 }
 
 /// What is to be otherwise in a setting; the rest stays.
+#[derive(Clone)]
 pub(super) struct Wanted {
     pub(super) off: Option<VariantKey>,
     pub(super) prerequisites: Option<Vec<Prerequisite>>,
@@ -134,15 +150,15 @@ impl App {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReshareInput {
     /// The flag.
-    flag: FlagKey,
+    pub(super) flag: FlagKey,
     /// Where.
-    environment: EnvironmentKey,
+    pub(super) environment: EnvironmentKey,
     /// The new shares; they add up to 10000.
-    shares: Vec<ShareInput>,
+    pub(super) shares: Vec<ShareInput>,
     /// The reason; needed in production.
-    why: Option<String>,
+    pub(super) why: Option<String>,
     /// The revision that the edit is of.
-    if_revision: Option<Revision>,
+    pub(super) if_revision: Option<Revision>,
 }
 
 pub(super) struct Reshare;

@@ -8,7 +8,7 @@ use bellwether_app::Track;
 use bellwether_model::Json;
 use serde_json::json;
 
-use crate::house::{DAY, HOUR, House, MINUTE, production, user};
+use crate::house::{DAY, HOUR, House, MINUTE, user};
 
 /// What somebody gets, by user and device, and the word for why.
 fn told(house: &House, user_id: Option<&str>, device: Option<&str>) -> (String, &'static str) {
@@ -17,8 +17,9 @@ fn told(house: &House, user_id: Option<&str>, device: Option<&str>) -> (String, 
 
 fn tracked(house: &House, id: Option<&str>, device: Option<&str>, track: Track) -> (String, &'static str) {
     let context = user(json!({"user_id": id, "device_id": device}));
-    let answer = house.app.evaluate(&production(), "f", &context, track, house.now).unwrap().unwrap();
-    (answer.variant, answer.reason)
+    let served = house.served();
+    let answer = house.app.evaluate(&served, "f", &context, track, house.now).unwrap();
+    (answer.variant.to_owned(), answer.reason)
 }
 
 fn limit(house: &House, mut limits: Json) -> Json {
@@ -148,9 +149,9 @@ fn a_limit_is_kept_to_the_unit_however_many_ask_at_once() {
         // Each user is asked for by two threads at about the same time, bulk and single.
         for n in from..from + 1_500 {
             let context = user(json!({"user_id": format!("user-{n}")}));
-            let one = house.app.evaluate(&production(), "f", &context, Track::Nothing, house.now);
-            let all = house.app.evaluate_all(&production(), None, &context, &[], house.now).unwrap();
-            let one = one.unwrap().unwrap();
+            let served = house.served();
+            let one = house.app.evaluate(&served, "f", &context, Track::Nothing, house.now).unwrap();
+            let all = house.app.evaluate_all(&served, None, &context, &[], house.now);
             assert_eq!(one.variant, all[0].variant, "user-{n}");
             inside.fetch_add(usize::from(one.variant != "off"), Ordering::Relaxed);
         }

@@ -30,7 +30,8 @@ fn a_flag_is_made_switched_archived_and_restored() {
     house.did("flag.archive", json!({"flag": "f", "why": "done"}));
     let context = crate::house::user(json!({"user_id": "user-1"}));
     let track = bellwether_app::Track::Nothing;
-    let answer = house.app.evaluate(&crate::house::production(), "f", &context, track, house.now).unwrap();
+    let served = house.served();
+    let answer = house.app.evaluate(&served, "f", &context, track, house.now);
     assert!(answer.is_none(), "an archived flag is served to nobody");
     assert_eq!(house.did("flag.list", json!({}))["flags"], json!([]));
     house.did("flag.archive", json!({"flag": "f", "archived": false, "why": "needed again"}));
@@ -103,7 +104,7 @@ fn refusals_say_what_to_do_and_change_nothing() {
     check(
         "change.list",
         json!({"flag": "f", "metric": "m"}),
-        "400 the list can be of one thing\nhint: give one of `flag`, `experiment`, `metric`, `segment`, `layer` and `holdout`",
+        "400 the list can be of one thing\nhint: give one of `flag`, `experiment`, `metric`, `segment`, `layer`, `holdout`, `beta` and `schedule`",
     );
     assert_eq!(house.revision(), before);
     assert_eq!(house.did("flag.list", json!({})), flags);
@@ -306,9 +307,9 @@ fn who_is_divided_by_a_rule_is_not_compared_with_the_others() {
     let both = [bellwether_app::Track::Assignment, bellwether_app::Track::Exposure];
     for (who, plan) in [("user-1", "pro"), ("user-2", "free")] {
         let context = crate::house::user(json!({"user_id": who, "user_properties": {"plan": plan}}));
-        let answers =
-            house.app.evaluate_all(&crate::house::production(), None, &context, &both, house.now).unwrap();
-        assert_eq!((answers[0].variant.as_str(), answers[0].reason), ("on", "SPLIT"), "{who}");
+        let served = house.served();
+        let answers = house.app.evaluate_all(&served, None, &context, &both, house.now);
+        assert_eq!((answers[0].variant, answers[0].reason), ("on", "SPLIT"), "{who}");
     }
     let events = house.events();
     let mut recorded: Vec<_> = events.iter().map(|e| (e["event"].as_str().unwrap(), &e["who"])).collect();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bellwether_app::{
-    App, AppError, Cancel, Ctx, Endpoint, Entropy, Grant, Outcome, Progress, Settings, Setup, Track,
+    App, AppError, Cancel, Ctx, Endpoint, Entropy, Grant, Outcome, Progress, Served, Settings, Setup, Track,
     amplitude_context, find,
 };
 use bellwether_model::{Context, EnvironmentKey, Json, Millis};
@@ -138,6 +138,11 @@ impl House {
         }
     }
 
+    /// What production serves now.
+    pub(crate) fn served(&self) -> Arc<Served> {
+        self.app.served(&production()).unwrap()
+    }
+
     /// What a user gets of a flag in production, recorded as an exposure.
     pub(crate) fn shown(&self, flag: &str, user: &str) -> String {
         self.answer(flag, user, Track::Exposure)
@@ -154,8 +159,8 @@ impl House {
 
     fn answer(&self, flag: &str, user: &str, track: Track) -> String {
         let context = Context::new(Some(user), serde_json::Map::new());
-        let answer = self.app.evaluate(&production(), flag, &context, track, self.now).unwrap();
-        answer.unwrap().variant
+        let served = self.served();
+        self.app.evaluate(&served, flag, &context, track, self.now).unwrap().variant.to_owned()
     }
 
     /// A flag `on`/`off` in production that splits `on` against `off` by basis points.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod access;
+mod betas;
 mod enrolment;
 mod events;
 mod experiments;
@@ -17,6 +18,8 @@ mod intake;
 mod lists;
 mod population;
 mod previews;
+mod ramps;
 mod restart;
 mod rollouts;
+mod schedules;
 mod schema;

@@ -31,8 +31,8 @@ fn paying() -> Json {
 
 fn gets(house: &House, flag: &str, who: Json) -> String {
     let track = bellwether_app::Track::Nothing;
-    let answer = house.app.evaluate(&crate::house::production(), flag, &user(who), track, house.now).unwrap();
-    answer.unwrap().variant
+    let served = house.served();
+    house.app.evaluate(&served, flag, &user(who), track, house.now).unwrap().variant.to_owned()
 }
 
 #[test]

@@ -78,6 +78,8 @@ fn a_provider_may_come_before_its_server() {
         let provider = Provider::connect(house.settings()).await.unwrap();
         assert_eq!((variant(&provider, "f").as_str(), provider.revision()), ("PROVIDER_NOT_READY", None));
         assert_eq!(provider.status(), ProviderStatus::NotReady);
+        let said = provider.resolve_bool_value("f", &user("u")).await.unwrap_err().message.unwrap();
+        assert!(said.starts_with("there are no rules yet: the server cannot be reached: "), "{said}");
         house.serve();
         provider.ready().await;
         assert_eq!(variant(&provider, "f"), "A STATIC");

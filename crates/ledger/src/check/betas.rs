@@ -1,4 +1,5 @@
-//! Ledger: a beta holds together with the flags that it switches.
+//! Ledger: a beta holds together with the flags that it switches, and takes nobody out of a running
+//! experiment.
 
 use bellwether_model::{Beta, BetaKey, Condition};
 
@@ -31,19 +32,29 @@ pub(super) fn saved(state: &State, beta: &Beta) -> Result<(), LedgerError> {
         }
     }
     let mut asked = beta.audience.iter().flatten().filter_map(Condition::segment);
-    asked.try_for_each(|segment| segments::there(state, segment, &format!("the audience of beta `{key}`")))
+    asked
+        .try_for_each(|segment| segments::there(state, segment, &format!("the audience of beta `{key}`")))?;
+    // Where it is on is not for this edit to say.
+    let on = was.map(|was| was.on.clone()).unwrap_or_default();
+    running::unshown(state, was, &Beta { on, ..beta.clone() })
 }
 
 pub(super) fn switched(
     state: &State,
     key: &BetaKey,
     environment: &EnvironmentKey,
-    _on: bool,
+    on: bool,
 ) -> Result<(), LedgerError> {
     environment_exists(state, environment)?;
     let beta = state.betas.get(key).ok_or_else(|| unknown("beta", key))?;
     if beta.archived {
         return Err(refused(format!("beta `{key}` is archived"), "restore it first"));
     }
-    Ok(())
+    let mut next = beta.value.clone();
+    if on {
+        next.on.insert(environment.clone());
+    } else {
+        next.on.remove(environment);
+    }
+    running::unshown(state, Some(&beta.value), &next)
 }

@@ -89,6 +89,9 @@ pub(super) fn edited(state: &State, key: &FlagKey, edit: &Edit, at: Millis) -> R
             }
             let serve = Serve::Split { split: split.clone() };
             running::undisturbed(state, key, environment, Some(was), &serve)?;
+            if let Serve::Rollout { rollout } = &setting(state, &next, environment)?.default {
+                rollout.check_ramp()?;
+            }
         }
         Edit::EnrolmentSet { environment, enrolment, .. } => {
             let was = &setting(state, flag, environment)?.enrolment;
@@ -153,9 +156,7 @@ fn rollout_set(state: &State, rollout: &Rollout) -> Result<(), LedgerError> {
             "name two variants",
         ));
     }
-    if let Some(ramp) = &rollout.ramp {
-        ramp.check()?;
-    }
+    rollout.check_ramp()?;
     if let Some(guard) = &rollout.guard {
         guard.check()?;
         if !state.metrics.contains_key(&guard.metric) {

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeSet;
 
-use bellwether_model::{Enrolment, Holdout, Layer, Segment};
+use bellwether_model::{Beta, Condition, Enrolment, Holdout, Layer, Segment};
 
 use super::*;
 
@@ -237,13 +237,41 @@ pub(super) fn same_segment(state: &State, segment: &Segment) -> Result<(), Ledge
     for trial in trials(state) {
         let environment = &trial.experiment.environment;
         let asking = trial.flags.iter().find(|key| {
-            state.flags.get(**key).and_then(|flag| flag.settings.get(environment)).is_some_and(asks)
+            let flag = state.flags.get(**key);
+            let shown = |beta: &Beta| {
+                let mut asked = beta.audience.iter().flatten().filter_map(Condition::segment);
+                flag.is_some_and(|flag| beta.serves(flag, environment).is_some())
+                    && asked.any(|key| *key == segment.key)
+            };
+            flag.and_then(|flag| flag.settings.get(environment)).is_some_and(asks)
+                || state.betas.values().any(|beta| shown(beta))
         });
         if let Some(flag) = asking {
             return Err(refused(
                 format!("segment `{}` decides who takes part in {}", segment.key, trial.said(flag)),
                 "stop the experiment first, or make another segment",
             ));
+        }
+    }
+    Ok(())
+}
+
+/// A beta takes nobody out of a running experiment, and lets none in by name. It may be turned off, or
+/// archived, at any time: that is how a beta that harms is taken back.
+pub(super) fn unshown(state: &State, was: Option<&Beta>, next: &Beta) -> Result<(), LedgerError> {
+    for trial in trials(state) {
+        for flag in trial.flags.iter().filter_map(|key| state.flags.get(*key)) {
+            let environment = &trial.experiment.environment;
+            let Some(served) = next.serves(flag, environment) else { continue };
+            let same = was.is_some_and(|was| {
+                was.serves(flag, environment) == Some(served) && was.audience == next.audience
+            });
+            if !same {
+                return Err(refused(
+                    format!("beta `{}` would change who takes part in {}", next.key, trial.said(&flag.key)),
+                    "stop the experiment first, or leave the flag out of the beta",
+                ));
+            }
         }
     }
     Ok(())

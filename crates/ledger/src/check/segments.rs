@@ -1,7 +1,7 @@
 //! Ledger: a segment of users is there for every rule that asks for it, and stays what it was for those
 //! that decide who takes part in a running experiment.
 
-use bellwether_model::{Segment, SegmentKey};
+use bellwether_model::{Beta, Condition, Segment, SegmentKey};
 
 use super::*;
 
@@ -21,6 +21,18 @@ pub(super) fn saved(state: &State, segment: &Segment) -> Result<(), LedgerError>
                 segment.key
             ),
             "take it out of the rules first",
+        ));
+    }
+    let shown = |beta: &Beta| {
+        let mut asked = beta.audience.iter().flatten().filter_map(Condition::segment);
+        !beta.archived && asked.any(|key| *key == segment.key)
+    };
+    if segment.archived
+        && let Some(beta) = state.betas.values().find(|beta| shown(beta))
+    {
+        return Err(refused(
+            format!("segment `{}` is asked for by the audience of beta `{}`", segment.key, beta.value.key),
+            "take it out of the audience first",
         ));
     }
     let same = |was: &Segment| {

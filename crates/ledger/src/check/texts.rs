@@ -64,8 +64,12 @@ pub(super) fn readable(proposed: &Proposed) -> Result<(), LedgerError> {
         | Edit::ExperimentStopped { .. }
         | Edit::ExperimentShipped { .. } => {}
     }
-    let mut ids = proposed.lists.iter().flat_map(|(_, ids)| ids);
-    ids.try_for_each(|id| short("the id of a target", id, ID))
+    let mut ids = proposed.lists.iter().flat_map(|(_, members)| members.brought());
+    ids.try_for_each(|id| member(id))
+}
+
+pub(super) fn member(id: &str) -> Result<(), LedgerError> {
+    short("the id of a target", id, ID)
 }
 
 fn variants(variants: &[Variant]) -> Result<(), LedgerError> {
@@ -97,7 +101,7 @@ fn prose(what: &str, text: &str) -> Result<(), LedgerError> {
 }
 
 fn short(what: &str, text: &str, most: usize) -> Result<(), LedgerError> {
-    if text.chars().nth(most).is_some() {
+    if text.len() > most && text.chars().nth(most).is_some() {
         return Err(refused(
             format!("{what} is longer than `{most}` characters"),
             "say it shorter, and keep the rest elsewhere",

@@ -43,7 +43,7 @@ pub(super) fn replaced(state: &State, flag: &Flag, next: &[Variant]) -> Result<(
 }
 
 /// Where a variant is named: by the flag itself, by one that needs it, by an experiment that has not
-/// ended.
+/// ended, by a beta.
 fn used(state: &State, flag: &Flag, variant: &VariantKey) -> Option<String> {
     let own = flag.settings.iter().find_map(|(environment, setting)| {
         place(setting, variant).map(|place| format!("{place} in `{environment}`"))
@@ -64,7 +64,12 @@ fn used(state: &State, flag: &Flag, variant: &VariantKey) -> Option<String> {
             (!ended && e.flag == flag.key && arms()).then(|| format!("experiment `{}`", e.key))
         })
     };
-    own.or_else(needed).or_else(compared)
+    let shown = || {
+        let mut betas = state.betas.values().filter(|beta| !beta.archived);
+        let beta = betas.find(|beta| beta.flags.get(&flag.key) == Some(variant))?;
+        Some(format!("beta `{}`", beta.value.key))
+    };
+    own.or_else(needed).or_else(compared).or_else(shown)
 }
 
 /// Where in a setting a variant is named.

@@ -67,6 +67,15 @@ impl Place<'_> {
                 return off;
             }
         }
+        let holds = |group: &Vec<Condition>| group.iter().all(|condition| self.holds(condition));
+        for beta in self.state.betas.values().filter(|beta| !beta.archived) {
+            if let Some(variant) = beta.flags.get(key)
+                && beta.on.contains(self.environment)
+                && beta.audience.iter().any(holds)
+            {
+                return Some((variant.clone(), false));
+            }
+        }
         Some(self.served(setting))
     }
 

@@ -1,6 +1,6 @@
 //! Ledger, tests: which variants a flag may lose or change, and the schema of its values.
 
-use bellwether_ledger::Proposed;
+use bellwether_ledger::{Members, Proposed};
 use bellwether_model::{Json, ListId, Serve};
 use serde_json::json;
 
@@ -110,9 +110,9 @@ fn a_variant_that_somebody_may_get_is_not_taken_away() {
 type Value<'a> = &'a dyn Fn(&mut Json);
 
 /// A list for each that the edit cites.
-fn proposed_lists(proposed: &Proposed) -> Vec<(ListId, Vec<String>)> {
+fn proposed_lists(proposed: &Proposed) -> Vec<(ListId, Members)> {
     let bellwether_model::Edit::TargetingReplaced { setting, .. } = &proposed.edit else { return vec![] };
-    setting.targets.iter().map(|target| (target.list.clone(), vec!["ada".to_owned()])).collect()
+    setting.targets.iter().map(|target| (target.list.clone(), vec!["ada".to_owned()].into())).collect()
 }
 
 #[test]

@@ -3,7 +3,7 @@
 #![allow(dead_code)]
 
 use bellwether_model::{
-    Bucketing, Clause, Condition, Context, Covers, Flag, Op, Segment, Serve, Setting, Split, Unit,
+    Beta, Bucketing, Clause, Condition, Context, Covers, Flag, Op, Segment, Serve, Setting, Split, Unit,
 };
 use serde_json::{Value, json};
 
@@ -57,14 +57,22 @@ fn decide(world: &World, flag: &Flag, setting: &Setting, context: &Context) -> (
             return off(json!({"because": "layer", "layer": key}));
         }
     }
+    let holds = |condition: &Condition| match condition {
+        Condition::Clause(clause) => holds(clause, context),
+        Condition::Segment { segment, not } => {
+            let segment = world.segments.iter().find(|s| s.key == *segment).unwrap();
+            member(world, segment, context) != *not
+        }
+    };
+    let shown =
+        |b: &&Beta| !b.archived && b.on.contains(&world.environment.key) && b.flags.contains_key(&flag.key);
+    let beta = world.betas.iter().find(shown);
+    if let Some(beta) = beta
+        && beta.audience.iter().any(|group| group.iter().all(holds))
+    {
+        return (beta.flags[&flag.key].to_string(), json!({"because": "beta", "beta": beta.key}));
+    }
     for (index, rule) in setting.rules.iter().enumerate() {
-        let holds = |condition: &Condition| match condition {
-            Condition::Clause(clause) => holds(clause, context),
-            Condition::Segment { segment, not } => {
-                let segment = world.segments.iter().find(|s| s.key == *segment).unwrap();
-                member(world, segment, context) != *not
-            }
-        };
         if rule.when.iter().any(|group| group.iter().all(holds)) {
             return match serve(world, flag, &rule.serve, context) {
                 None => off(json!({"because": "no_unit"})),
@@ -78,6 +86,7 @@ fn decide(world: &World, flag: &Flag, setting: &Setting, context: &Context) -> (
         && setting.targets.is_empty()
         && setting.rules.is_empty()
         && flag.layer.is_none()
+        && beta.is_none()
         && !covered;
     match serve(world, flag, &setting.default, context) {
         None => off(json!({"because": "no_unit"})),

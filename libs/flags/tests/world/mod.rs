@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use bellwether_flags::{Ids, Ruleset, Source};
 use bellwether_model::{
-    Environment, Flag, FlagKey, Holdout, Layer, ListId, Revision, Segment, Share, Split, Unit, VariantKey,
+    Beta, Environment, Flag, FlagKey, Holdout, Layer, ListId, Revision, Segment, Share, Split, Unit,
+    VariantKey,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -87,6 +88,7 @@ pub(crate) struct World {
     pub(crate) segments: Vec<Segment>,
     pub(crate) layers: Vec<Layer>,
     pub(crate) holdouts: Vec<Holdout>,
+    pub(crate) betas: Vec<Beta>,
     pub(crate) lists: BTreeMap<ListId, Vec<String>>,
 }
 
@@ -100,6 +102,7 @@ impl World {
             segments: self.segments.iter().collect(),
             layers: self.layers.iter().collect(),
             holdouts: self.holdouts.iter().collect(),
+            betas: self.betas.iter().collect(),
             lists: &lists,
         };
         Ruleset::compile(&self.environment, Revision(revision), source).unwrap()
@@ -257,6 +260,24 @@ fn holdout(key: &'static str) -> impl Strategy<Value = Value> {
     )
 }
 
+/// Two betas that share no flag.
+fn betas(clause: BoxedStrategy<Value>) -> impl Strategy<Value = Vec<Value>> {
+    let beta = (
+        prop::collection::vec(prop::collection::vec(condition(clause), 1..3), 1..3),
+        select(&VARIANTS[..]),
+        select(vec![json!([]), json!(["test"]), json!(["test", "other"]), json!(["other"])]),
+        prop::bool::weighted(0.2),
+    )
+        .boxed();
+    let beta = move |key: &'static str, flags: &'static [&'static str]| {
+        beta.clone().prop_map(move |(audience, variant, on, archived)| {
+            let flags: BTreeMap<_, _> = flags.iter().map(|flag| (flag, variant)).collect();
+            json!({"key": key, "flags": flags, "audience": audience, "on": on, "archived": archived})
+        })
+    };
+    (beta("b0", &["f0", "f2"]), beta("b1", &["f1"])).prop_map(|(one, other)| vec![one, other])
+}
+
 pub(crate) fn ids() -> impl Strategy<Value = Vec<String>> {
     prop::collection::vec(word(), 0..4)
 }
@@ -272,16 +293,18 @@ pub(crate) fn world_of(
     clause: BoxedStrategy<Value>,
 ) -> impl Strategy<Value = World> {
     let flags = (0..4).map(|at| flag(at, clause.clone()).boxed()).collect::<Vec<_>>();
-    let segments = (segment("s0", clause.clone()), segment("s1", clause));
+    let segments = (segment("s0", clause.clone()), segment("s1", clause.clone()));
+    let betas = prop_oneof![Just(vec![]), betas(clause)];
     let holdouts = prop::sample::subsequence(vec![0, 1], 0..=2)
         .prop_flat_map(|at| at.into_iter().map(|i| holdout(["h0", "h1"][i]).boxed()).collect::<Vec<_>>());
-    (flags, segments, (layer("l0"), layer("l1")), holdouts, (ids(), ids())).prop_map(
-        move |(flags, (s0, s1), (l0, l1), holdouts, (i0, i1))| World {
+    (flags, segments, (layer("l0"), layer("l1")), (holdouts, betas), (ids(), ids())).prop_map(
+        move |(flags, (s0, s1), (l0, l1), (holdouts, betas), (i0, i1))| World {
             environment: environment(bucketing),
             flags: flags.into_iter().map(|f| serde_json::from_value(f).unwrap()).collect(),
             segments: [s0, s1].into_iter().map(|s| serde_json::from_value(s).unwrap()).collect(),
             layers: vec![l0, l1],
             holdouts: holdouts.into_iter().map(|h| serde_json::from_value(h).unwrap()).collect(),
+            betas: betas.into_iter().map(|b| serde_json::from_value(b).unwrap()).collect(),
             lists: [("i0", i0), ("i1", i1)].map(|(k, v)| (ListId(k.to_owned()), v)).into(),
         },
     )
