@@ -234,8 +234,13 @@ fn a_limited_rollout_can_be_halted_and_resumed() {
     assert_eq!(enrolled(&house)["units"], 3);
     rollout("rollout.resume", json!({}));
     assert_eq!(got(), first);
-    rollout("rollout.widen", json!({"share": 10_000}));
+    rollout("rollout.widen", json!({"share": 9_999}));
     assert_eq!(got(), first, "wider, and as many");
+    let everybody = json!({"flag": "f", "environment": "production", "why": "test"});
+    assert_eq!(
+        house.refused("rollout.finish", everybody),
+        "400 flag `f` would reach everybody, and at most `3` units are allowed\nhint: widen to less than everybody, or lift the limit with `flag.enrolment` first"
+    );
     limit(&house, json!({"units": 100}));
     assert_eq!(got().len(), 100);
 }
