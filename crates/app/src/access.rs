@@ -3,7 +3,7 @@
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, PasswordHasher, PasswordVerifier};
 use bellwether_ledger::{ApiKey, NewPerson, Person, Role, Scope};
-use bellwether_model::{Actor, EnvironmentKey, Millis, Span};
+use bellwether_model::{Actor, EnvironmentKey, Millis, ScheduleKey, Span};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -87,6 +87,11 @@ impl Grant {
     pub(crate) fn of_key(key: ApiKey) -> Self {
         let ApiKey { id, scope, environment, .. } = key;
         Self { actor: Actor::Key { id }, level: Level::Key(scope, environment) }
+    }
+
+    /// What a scheduled change does was allowed to whoever planned it.
+    pub(crate) fn schedule(schedule: ScheduleKey) -> Self {
+        Self { actor: Actor::Schedule { schedule }, level: Level::Role(Role::Editor) }
     }
 
     pub(crate) fn person(id: String, role: Role) -> Self {

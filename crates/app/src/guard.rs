@@ -87,7 +87,8 @@ impl App {
             .collect()
     }
 
-    fn guard_once(
+    /// Judges once, and halts the rollout where harm is shown.
+    pub(crate) fn guard_once(
         &self,
         flag: &FlagKey,
         environment: &EnvironmentKey,

@@ -5,6 +5,8 @@
 //! days; and that a change is only ever made through the ledger. The doors themselves are in `server`.
 
 mod access;
+mod due;
+mod enrolment;
 mod entropy;
 mod error;
 mod exposure;
@@ -75,11 +77,13 @@ pub struct App {
     served: ArcSwap<serving::Published>,
     publishing: Mutex<()>,
     exposures: exposure::Queue,
+    enrolments: enrolment::Enrolments,
     known: known::Known,
     throttle: throttle::Throttle,
     hashing: Mutex<()>,
     editing: Mutex<()>,
     guards: Mutex<guard::Watch>,
+    waits: Mutex<due::Waits>,
     decoy: String,
     stream: token::StreamSecret,
 }
@@ -89,6 +93,12 @@ pub struct App {
 pub struct Stepped {
     /// Rollouts that their guard halted.
     pub halted: Vec<Halted>,
+    /// Scheduled changes that were made.
+    pub made: u64,
+    /// Scheduled changes that what was there did not allow.
+    pub refused: u64,
+    /// Steps of ramps that were taken.
+    pub taken: u64,
     /// Events that were sealed into a part.
     pub sealed: u64,
 }
@@ -113,11 +123,13 @@ impl App {
             served: ArcSwap::from_pointee(serving::Published::default()),
             publishing: Mutex::new(()),
             exposures: exposure::Queue::default(),
+            enrolments: enrolment::Enrolments::new(ledger.enrolments().secret(&entropy.text(43)?)?),
             known: known::Known::load(&ledger.people())?,
             throttle: throttle::Throttle::default(),
             hashing: Mutex::default(),
             editing: Mutex::default(),
             guards: Mutex::default(),
+            waits: Mutex::default(),
             // A hash of nothing anybody knows: an unknown address is checked against it.
             decoy: access::hash_password(&entropy.text(32)?)?,
             stream: token::StreamSecret::open(&data, &entropy)?,
@@ -149,6 +161,8 @@ impl App {
             }
         }
         app.publish(now)?;
+        // Before anybody is answered: who was enrolled before a crash stays so.
+        app.catch_up(now)?;
         Ok((app, recovery))
     }
 
@@ -188,16 +202,31 @@ impl App {
         self.store.outcome(waiting)
     }
 
-    /// A bounded round of maintenance: seals events into parts and lets the guards look, at most
-    /// once a minute.
+    /// A bounded round of maintenance: lets the guards look, at most once a minute, makes the scheduled
+    /// changes and takes the steps of ramps that are due, stores who was enrolled, and seals events into
+    /// parts.
     ///
     /// # Errors
     /// When events or the ledger cannot be read or written; the next round tries again.
     pub fn step(&self, now: Millis) -> Result<Stepped, AppError> {
-        // Guards first: a disk that cannot be sealed to must not keep them from looking.
-        let halted = self.watch(now)?;
-        let sealed = self.store.step(now)?.sealed;
-        Ok(Stepped { halted, sealed })
+        // Guards first: what they halt takes no step. A disk that cannot be sealed to must keep nothing
+        // from happening, and what could not be changed or stored must not keep the others from it.
+        let mut stepped = Stepped { halted: self.watch(now)?, ..Stepped::default() };
+        let due = self.take_due(now, &mut stepped);
+        let remembered = self.remember(now);
+        stepped.sealed = self.store.step(now)?.sealed;
+        due.and(remembered).map(|()| stepped)
+    }
+
+    /// Stores who was enrolled since this was last done, which [`App::step`] does, too: for whoever stops.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written, or events not be read; the next round tries again.
+    pub fn remember(&self, now: Millis) -> Result<(), AppError> {
+        let caught_up = self.catch_up(now);
+        self.store_enrolled(now)?;
+        caught_up?;
+        self.sweep_enrolled(now)
     }
 
     /// A short name of parts: the same parts have the same name, others have others.

@@ -1,17 +1,19 @@
 //! App: how the things of the ledger look from outside, with people's names and sentences of state.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use bellwether_flags::Format;
 use bellwether_ledger::Versioned;
 use bellwether_model::{
-    Actor, Change, EnvironmentKey, Experiment, Flag, FlagKey, ListId, Metric, Millis, Planned, Revision,
-    Rollout, RolloutState, Schedule, ScheduleState, Serve, Setting, Share, Subject,
+    Actor, Change, EnvironmentKey, Experiment, Flag, FlagKey, ListId, Metric, Millis, Pace, Planned, Ramp,
+    Revision, Rollout, RolloutState, Schedule, ScheduleState, Serve, Setting, Share, Subject,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::App;
+use crate::enrolment::Count;
 use crate::error::AppError;
 use crate::serving::Served;
 
@@ -20,7 +22,7 @@ use crate::serving::Served;
 pub(crate) struct ActorView {
     /// `person`, `key`, `guard`, `ramp`, `schedule` or `system`.
     kind: &'static str,
-    /// A name: of the person, of the key, of the flag that is guarded or ramped, of the scheduled change.
+    /// A name: of the person, of the key, of the flag that is guarded or ramped, of whoever planned it.
     pub(crate) name: String,
 }
 
@@ -37,6 +39,8 @@ pub(crate) struct FlagView {
     pub(crate) changed_by: ActorView,
     /// One sentence per environment, such as ``off: everybody gets `old` ``.
     pub(crate) states: BTreeMap<EnvironmentKey, String>,
+    /// Why a step of a ramp that is due is not taken, by environment; absent where none is late.
+    pub(crate) waiting: BTreeMap<EnvironmentKey, String>,
     /// The ids behind the settings' target lists.
     pub(crate) targets: BTreeMap<String, Vec<String>>,
     /// Why Amplitude's SDKs, evaluating by themselves, are not given this flag, by environment; absent
@@ -45,6 +49,66 @@ pub(crate) struct FlagView {
     /// By environment, which formats for SDKs that evaluate by themselves carry this flag as it is served
     /// now. Whoever asks the server gets every flag.
     pub(crate) formats: BTreeMap<EnvironmentKey, Vec<Carried>>,
+    /// By environment, how many are enrolled, where the flag counts or remembers them.
+    pub(crate) enrolled: BTreeMap<EnvironmentKey, EnrolledView>,
+}
+
+/// How many are enrolled by a flag that counts or remembers them.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct EnrolledView {
+    /// Units that hold a variant: of a split all but its rest, of a rollout those with the candidate.
+    units: u32,
+    /// How many there may be at most; absent where there is no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    most: Option<u32>,
+    /// Whether nobody else comes in.
+    closed: bool,
+    /// How many there are beyond the limit.
+    over: u32,
+    /// The same in words.
+    sentence: String,
+}
+
+impl EnrolledView {
+    fn new(count: Count, most: Option<u32>) -> Self {
+        let Count { units, full } = count;
+        let closed = most.is_some_and(|most| units >= most || full);
+        let over = most.map_or(0, |most| units.saturating_sub(most));
+        let mut sentence = match most {
+            Some(most) => format!("{} of {} are enrolled", grouped(units), grouped(most)),
+            None => format!("{} are enrolled", grouped(units)),
+        };
+        if closed {
+            sentence.push_str(", and enrolment is closed");
+        }
+        if over > 0 {
+            sentence.push_str(&format!(
+                "; {} more than the limit, because they were enrolled before it was set, by SDKs that had not \
+                 heard of it, or just before a crash",
+                grouped(over)
+            ));
+        }
+        if full {
+            sentence.push_str(match most {
+                Some(_) => "; no more can be remembered",
+                None => "; no more can be remembered, so that newcomers are placed by their id alone",
+            });
+        }
+        Self { units, most, closed, over, sentence }
+    }
+}
+
+/// `10,003`.
+pub(crate) fn grouped(n: u32) -> String {
+    let digits = n.to_string();
+    let mut grouped = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
 }
 
 /// Whether a format carries a flag. It does so exactly, or not at all.
@@ -61,7 +125,12 @@ pub(crate) struct Carried {
 
 impl Carried {
     fn all(served: &Served, flag: &FlagKey) -> Vec<Self> {
-        [(Format::Amplitude, &served.left_out), (Format::Flagd, &served.flagd_left_out)]
+        let formats = [
+            (Format::Amplitude, &served.left_out),
+            (Format::Flagd, &served.flagd_left_out),
+            (Format::Provider, &served.provider_left_out),
+        ];
+        formats
             .into_iter()
             .map(|(format, left_out)| {
                 let why = left_out.iter().find(|(key, _)| key == flag).map(|(_, why)| why.clone());
@@ -125,7 +194,10 @@ impl App {
             Actor::Guard { flag, .. } => ActorView { kind: "guard", name: format!("the guard of {flag}") },
             Actor::Ramp { flag, .. } => ActorView { kind: "ramp", name: format!("the ramp of {flag}") },
             Actor::Schedule { schedule } => {
-                ActorView { kind: "schedule", name: format!("the scheduled change {schedule}") }
+                let by =
+                    self.ledger.state().schedules.get(schedule).map(|s| self.actor_view(&s.value.by).name);
+                let name = by.map_or_else(|| "a schedule".to_owned(), |by| format!("a schedule of {by}"));
+                ActorView { kind: "schedule", name }
             }
             Actor::System => ActorView { kind: "system", name: "Bellwether".to_owned() },
         }
@@ -148,9 +220,13 @@ impl App {
                 Ok((id.0.clone(), ids))
             })
             .collect::<Result<_, AppError>>()?;
-        let (mut left_out, mut formats) = (BTreeMap::new(), BTreeMap::new());
-        for environment in settings.keys().filter(|_| !flag.value.archived) {
+        let (mut left_out, mut formats, mut enrolled) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        for (environment, setting) in settings.iter().filter(|_| !flag.value.archived) {
             let Ok(served) = self.served(environment) else { continue };
+            if let Some(count) = served.enrolled(&flag.value.key) {
+                let most = setting.enrolment.units.map(NonZeroU32::get);
+                enrolled.insert(environment.clone(), EnrolledView::new(count, most));
+            }
             let carried = Carried::all(&served, &flag.value.key);
             let amplitude = carried.iter().find(|carried| carried.format == Format::Amplitude);
             if let Some(why) = amplitude.and_then(|carried| carried.why.clone()) {
@@ -158,15 +234,25 @@ impl App {
             }
             formats.insert(environment.clone(), carried);
         }
+        let waiting: BTreeMap<EnvironmentKey, String> = settings
+            .keys()
+            .filter_map(|environment| Some((environment.clone(), self.waits_because(flag, environment)?)))
+            .collect();
+        let states = settings.iter().map(|(environment, setting)| {
+            let late = waiting.get(environment).map(String::as_str);
+            (environment.clone(), sentence(&flag.value, setting, late))
+        });
         Ok(FlagView {
-            states: settings.iter().map(|(e, s)| (e.clone(), sentence(&flag.value, s))).collect(),
+            states: states.collect(),
             flag: flag.value.clone(),
             revision: flag.revision,
             changed: flag.at,
             changed_by: self.actor_view(&flag.by),
+            waiting,
             targets,
             left_out,
             formats,
+            enrolled,
         })
     }
 
@@ -200,8 +286,8 @@ impl App {
     }
 }
 
-/// How one environment serves a flag, in words.
-fn sentence(flag: &Flag, setting: &Setting) -> String {
+/// How one environment serves a flag, in words; `late` is why a step of its ramp is not taken.
+fn sentence(flag: &Flag, setting: &Setting, late: Option<&str>) -> String {
     if flag.archived {
         return "archived: served to nobody".to_owned();
     }
@@ -214,16 +300,16 @@ fn sentence(flag: &Flag, setting: &Setting) -> String {
         .map(|(what, n)| format!("{n} {what}{}", if n == 1 { "" } else { "s" }))
         .collect();
     if first.is_empty() {
-        return format!("on: {}", default(&setting.default, "everybody", ""));
+        return format!("on: {}", default(&setting.default, "everybody", "", late));
     }
     let one = setting.targets.len() + setting.rules.len() == 1;
     let decide = if one { "decides" } else { "decide" };
-    let rest = default(&setting.default, "everybody else", " of the others");
+    let rest = default(&setting.default, "everybody else", " of the others", late);
     format!("on: {} {decide} first, then {rest}", first.join(" and "))
 }
 
 /// What those get for whom no target and no rule decides.
-fn default(serve: &Serve, everybody: &str, of: &str) -> String {
+fn default(serve: &Serve, everybody: &str, of: &str, late: Option<&str>) -> String {
     match serve {
         Serve::Variant { variant } => format!("{everybody} gets `{variant}`"),
         Serve::Split { split } => {
@@ -240,7 +326,8 @@ fn default(serve: &Serve, everybody: &str, of: &str) -> String {
             match &rollout.state {
                 RolloutState::Widening => {
                     let watched = if rollout.guard.is_some() { "guarded rollout" } else { "rollout" };
-                    format!("a {watched} gives `{candidate}` to {}{of} so far", rollout.share())
+                    let goes_on = rollout.ramp.as_ref().map_or_else(String::new, |ramp| goes_on(ramp, late));
+                    format!("a {watched} gives `{candidate}` to {}{of} so far{goes_on}", rollout.share())
                 }
                 RolloutState::Halted { .. } => {
                     format!("{everybody} gets `{control}`, because the rollout of `{candidate}` is halted")
@@ -248,6 +335,16 @@ fn default(serve: &Serve, everybody: &str, of: &str) -> String {
                 RolloutState::Done { .. } => format!("{everybody} gets `{candidate}`, which is rolled out"),
             }
         }
+    }
+}
+
+/// When a ramp takes its next step, in words that follow where it stands.
+fn goes_on(ramp: &Ramp, late: Option<&str>) -> String {
+    match (ramp.next(), ramp.pace, late) {
+        (Some(next), Pace::Due { at }, None) => format!("; {} follows at {at}", next.share),
+        (Some(next), Pace::Due { .. }, Some(why)) => format!("; {} is due and waits: {why}", next.share),
+        (Some(next), Pace::Paused { .. }, _) => format!("; it is paused before {}", next.share),
+        (None, ..) | (_, Pace::Ended, _) => String::new(),
     }
 }
 
@@ -264,6 +361,43 @@ pub(crate) fn planned(planned: &Planned) -> String {
         Planned::Halt { flag } => format!("halt the rollout of {flag}"),
         Planned::Finish { flag } => format!("finish the rollout of {flag}"),
         Planned::Switch { beta, on } => format!("turn beta {beta} {}", switch(*on)),
+    }
+}
+
+/// What a change did to a rollout: the words before its name, and those after.
+///
+/// The log holds what a rollout became, not what it was, so that this is read from what it became: whose
+/// ramp waits for less than the hold of its step was paused before.
+fn turned(change: &Change, rollout: &Rollout) -> (String, String) {
+    let Rollout { candidate, ramp, .. } = rollout;
+    let to = rollout.share();
+    if let (Actor::Ramp { .. }, Some(ramp)) = (&change.by, ramp) {
+        let step = format!("took step {} of {} of", ramp.taken, ramp.steps.len());
+        return (step, format!(": {candidate} to {to}"));
+    }
+    match &rollout.state {
+        RolloutState::Halted { .. } => return ("halted".to_owned(), String::new()),
+        RolloutState::Done { .. } => return ("finished".to_owned(), String::new()),
+        RolloutState::Widening if rollout.started == change.at => {
+            let steps = ramp.as_ref().map(|ramp| format!(", the first of {} steps", ramp.steps.len()));
+            return ("started".to_owned(), format!(": {candidate} to {to}{}", steps.unwrap_or_default()));
+        }
+        RolloutState::Widening => {}
+    }
+    match ramp.as_ref().map(|ramp| (ramp, ramp.pace)) {
+        Some((_, Pace::Paused { .. })) => ("paused".to_owned(), format!(" at {to}")),
+        Some((ramp, Pace::Due { at })) => {
+            let whole = ramp.standing().is_some_and(|step| at == change.at.plus(step.hold));
+            if ramp.taken > 1 || !whole {
+                ("resumed".to_owned(), format!(" at {to}"))
+            } else {
+                (
+                    "set".to_owned(),
+                    format!(" to {candidate} for {to}, the first of {} steps", ramp.steps.len()),
+                )
+            }
+        }
+        Some((_, Pace::Ended)) | None => ("set".to_owned(), format!(" to {candidate} for {to}")),
     }
 }
 
@@ -318,20 +452,10 @@ fn said(change: &Change) -> String {
         E::FlagArchived { flag, archived } => {
             format!("{} flag {flag}", if *archived { "archived" } else { "restored" })
         }
-        E::RolloutSet { flag, environment, rollout } => match &rollout.state {
-            RolloutState::Widening if rollout.started == change.at => format!(
-                "started the rollout of {flag} in {environment}: {} to {}",
-                rollout.candidate,
-                rollout.share()
-            ),
-            RolloutState::Widening => format!(
-                "set the rollout of {flag} in {environment} to {} for {}",
-                rollout.candidate,
-                rollout.share()
-            ),
-            RolloutState::Halted { .. } => format!("halted the rollout of {flag} in {environment}"),
-            RolloutState::Done { .. } => format!("finished the rollout of {flag} in {environment}"),
-        },
+        E::RolloutSet { flag, environment, rollout } => {
+            let turn = turned(change, rollout);
+            format!("{} the rollout of {flag} in {environment}{}", turn.0, turn.1)
+        }
         E::MetricSaved { metric } => format!("saved metric {}", metric.key),
         E::ExperimentSaved { experiment } => format!("planned experiment {}", experiment.key),
         E::ExperimentStarted { experiment, .. } => format!("started experiment {experiment}"),

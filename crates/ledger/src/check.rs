@@ -19,6 +19,7 @@ mod holdouts;
 mod layers;
 mod metrics;
 mod prerequisites;
+mod ramps;
 mod running;
 mod schedules;
 mod schema;
@@ -68,6 +69,11 @@ pub(crate) fn check(state: &State, proposed: &Proposed, at: Millis) -> Result<()
     fresh(state, proposed)?;
     lists(proposed)?;
     texts::readable(proposed)?;
+    match &proposed.by {
+        Actor::Schedule { schedule } => schedules::comes(state, schedule, &proposed.edit, at)?,
+        Actor::Ramp { flag, environment } => ramps::steps(state, flag, environment, &proposed.edit, at)?,
+        Actor::Person { .. } | Actor::Key { .. } | Actor::Guard { .. } | Actor::System => {}
+    }
     match &proposed.edit {
         Edit::EnvironmentCreated { environment } => environments::created(state, environment)?,
         Edit::EnvironmentSaved { environment } => environments::saved(state, environment)?,
@@ -76,7 +82,7 @@ pub(crate) fn check(state: &State, proposed: &Proposed, at: Millis) -> Result<()
         Edit::HoldoutSaved { holdout } => holdouts::saved(state, holdout)?,
         Edit::BetaSaved { beta } => betas::saved(state, beta)?,
         Edit::BetaSwitched { beta, environment, on } => betas::switched(state, beta, environment, *on)?,
-        Edit::ScheduleSaved { schedule } => schedules::saved(state, schedule, at)?,
+        Edit::ScheduleSaved { schedule } => schedules::saved(state, schedule, &proposed.by, at)?,
         Edit::FlagCreated { flag } => flags::created(state, flag)?,
         Edit::MetricSaved { metric } => metrics::saved(state, metric)?,
         Edit::ExperimentSaved { experiment } => experiments::saved(state, experiment)?,

@@ -73,8 +73,9 @@ pub struct State {
 }
 
 impl State {
-    /// Folds one change in, and where a scheduled change has made it, that it did. Total and without judgement; `false` says that the change found nothing
-    /// to act on (only a damaged log holds such a change) and only the revision moved.
+    /// Folds one change in, and where a scheduled change has made it, that it did. Total and without
+    /// judgement; `false` says that the change found nothing to act on (only a damaged log holds such a
+    /// change) and only the revision moved.
     pub fn apply(&mut self, change: &Change) -> bool {
         self.revision = change.revision;
         if let Actor::Schedule { schedule } = &change.by
@@ -266,7 +267,11 @@ pub(crate) fn amend(flag: &mut Flag, edit: &Edit, at: Millis) -> bool {
             true
         }
         Edit::FlagArchived { archived, .. } => {
+            let back = flag.archived && !archived;
             flag.archived = *archived;
+            if back {
+                flag.settings.values_mut().for_each(|setting| seen_anew(&mut setting.default, at));
+            }
             true
         }
         Edit::FlagTeamSet { team, .. } => {
@@ -286,7 +291,12 @@ pub(crate) fn amend(flag: &mut Flag, edit: &Edit, at: Millis) -> bool {
             true
         }
         Edit::FlagToggled { environment, on, .. } => {
-            flag.settings.get_mut(environment).map(|setting| setting.on = *on).is_some()
+            let Some(setting) = flag.settings.get_mut(environment) else { return false };
+            if *on && !setting.on {
+                seen_anew(&mut setting.default, at);
+            }
+            setting.on = *on;
+            true
         }
         Edit::TargetingReplaced { environment, setting, .. } => {
             // Where the flag was not served it was not on: a first setting starts off.
@@ -354,9 +364,20 @@ fn revalue(flag: &mut Flag, variants: &[Variant], at: Millis) {
         {
             rollout.epoch = rollout.epoch.saturating_add(1);
             rollout.epoch_began = at;
+            seen_anew(&mut setting.default, at);
         }
     }
     flag.variants = variants.to_vec();
+}
+
+/// Nobody saw the candidate while its flag was off or archived, or saw another value: the step of a ramp is
+/// held for its whole time from here on.
+fn seen_anew(serve: &mut Serve, at: Millis) {
+    if let Serve::Rollout { rollout } = serve
+        && let Some(ramp) = &mut rollout.ramp
+    {
+        ramp.hold_anew(at);
+    }
 }
 
 /// Whether two variants have the same proportion to each other in both splits.
@@ -386,7 +407,7 @@ mod tests {
             let (mut state, mut again) = (State::default(), State::default());
             for (i, (proposed, ago)) in storm.into_iter().enumerate() {
                 let at = Millis(crate::shop::START.0 + i as i64);
-                let proposed = based(proposed, ago, &state);
+                let proposed = based(proposed, ago, &state, at);
                 if check(&state, &proposed, at).is_err() {
                     continue;
                 }
@@ -396,7 +417,7 @@ mod tests {
                 again.apply(&Stored::encode(&change).unwrap().decode().unwrap());
                 prop_assert_eq!(&state, &again);
                 sound(&state)?;
-                kept(&before, &state, &change.edit)?;
+                kept(&before, &state, &change)?;
                 for subject in before.touched(&change.by, &change.edit) {
                     prop_assert_eq!(state.newest(&subject).unwrap().0, change.revision);
                 }

@@ -189,6 +189,7 @@ fn the_lists_of_segments_are_looked_for() {
     let world = world();
     let ledger = world.open();
     live(&ledger, shop::later());
+    live(&ledger, shop::latest());
     drop(ledger);
     assert!(Ledger::doctor(&world.path()).unwrap().healthy());
     let conn = world.hands();
@@ -198,7 +199,7 @@ fn the_lists_of_segments_are_looked_for() {
     .unwrap();
     insta::assert_snapshot!(look(&world), @r"
     List: change `31`: segment `staff` cites list `l_81`, which is not there
-    opens at 51
+    opens at 70
     ");
 }
 

@@ -32,8 +32,9 @@ proptest! {
         let ledger = place.open();
         let mut then = vec![State::default()];
         for (proposed, ago) in storm {
-            let proposed = storm::based(proposed, ago, &ledger.state());
-            let dry = ledger.try_apply(&proposed, Millis(7)).map(|c| (c.revision, c.edit));
+            let at = common::next(&ledger);
+            let proposed = storm::based(proposed, ago, &ledger.state(), at);
+            let dry = ledger.try_apply(&proposed, at).map(|c| (c.revision, c.edit));
             let newest = ledger.changes(&page(None, 1, None)).unwrap();
             let wet = step(&ledger, proposed);
             prop_assert_eq!(&dry, &wet.clone().map(|c| (c.revision, c.edit)));

@@ -8,6 +8,8 @@ mod engine;
 mod experiments;
 #[path = "rules/people_of.rs"]
 mod people_of;
+#[path = "rules/timed.rs"]
+mod timed;
 #[path = "rules/variants.rs"]
 mod variants;
 
@@ -36,16 +38,21 @@ fn world(place: &Place) -> Ledger {
 
 /// Makes the first edits, then says what is answered to each of the others on its own.
 fn said(before: &[Json], asked: impl IntoIterator<Item = Proposed>) -> String {
+    said_at(Millis(0), before.iter().cloned().map(shop::edit).collect(), asked)
+}
+
+/// The same for what is asked at a time.
+fn said_at(at: Millis, before: Vec<Proposed>, asked: impl IntoIterator<Item = Proposed>) -> String {
     let place = Place::new();
     let ledger = world(&place);
-    live(&ledger, before.iter().cloned().map(shop::edit).collect());
+    live(&ledger, before);
     let state = ledger.state();
     let mut said = String::new();
     for proposed in asked {
-        match ledger.try_apply(&proposed, Millis(0)) {
+        match ledger.try_apply(&proposed, at) {
             Ok(_) => said.push_str("ok\n"),
             Err(error) => {
-                assert_eq!(ledger.apply(proposed, Millis(0)).unwrap_err(), error);
+                assert_eq!(ledger.apply(proposed, at).unwrap_err(), error);
                 assert_eq!(ledger.state(), state, "{error} and yet the state moved");
                 said.push_str(&format!("{error}\n"));
             }

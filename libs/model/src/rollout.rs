@@ -106,45 +106,32 @@ impl Ramp {
     /// When there are no steps or more than [`Ramp::MOST`], shares do not rise, or a step before the last is
     /// not held at all.
     pub fn begin(steps: Vec<Step>, now: Millis) -> Result<Self, Invalid> {
-        let mut ramp = Self { steps, taken: 0, pace: Pace::Ended };
-        ramp.check()?;
-        ramp.advance(now);
+        rise(&steps)?;
+        let mut ramp = Self { steps, taken: 1, pace: Pace::Ended };
+        ramp.hold(now);
         Ok(ramp)
     }
 
-    /// Checks the steps.
+    /// Checks what the type alone cannot say.
     ///
     /// # Errors
-    /// As [`Ramp::begin`].
+    /// As [`Ramp::begin`]; and when it stands on no step, waits for one that there is not, or has ended
+    /// before the last.
     pub fn check(&self) -> Result<(), Invalid> {
-        if self.steps.is_empty() || self.steps.len() > Self::MOST {
-            return Err(Invalid::new(
-                format!("a ramp of `{}` steps", self.steps.len()),
-                format!("give it 1 to {} steps, such as 5%, 25% and 100%", Self::MOST),
-            ));
-        }
-        for (n, pair) in (1..).zip(self.steps.windows(2)) {
-            let [step, next] = pair else { continue };
-            if next.share <= step.share {
-                return Err(Invalid::new(
-                    format!("step {} is `{}`, which is not more than `{}`", n + 1, next.share, step.share),
-                    "each step of a ramp widens; to narrow a rollout use `rollout.widen` with a smaller share",
-                ));
-            }
-            if step.hold == Span(0) {
-                return Err(Invalid::new(
-                    format!("step {n} (`{}`) is held for no time", step.share),
-                    "hold it for some minutes, such as 600000, or leave it out",
-                ));
-            }
-        }
-        if self.taken > self.steps.len() {
+        rise(&self.steps)?;
+        if self.standing().is_none() {
             return Err(Invalid::new(
                 format!("`{}` of `{}` steps were taken", self.taken, self.steps.len()),
-                "take as many steps as there are",
+                "take the first at least, and as many as there are",
             ));
         }
-        Ok(())
+        match (self.next(), self.pace) {
+            (Some(_), Pace::Ended) | (None, Pace::Due { .. } | Pace::Paused { .. }) => Err(Invalid::new(
+                format!("a ramp that took `{}` of `{}` steps has another pace", self.taken, self.steps.len()),
+                "it has `ended` when the last step was taken, and is `due` or `paused` before",
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// The step that it stands on.
@@ -171,12 +158,29 @@ impl Ramp {
         self.hold(now);
     }
 
-    /// Holds the step that it stands on for its whole time from now on.
+    /// Holds the step that it stands on for its whole time from now on, also if it was paused.
     pub fn hold(&mut self, now: Millis) {
         self.pace = match (self.standing(), self.next()) {
             (Some(step), Some(_)) => Pace::Due { at: now.plus(step.hold) },
             _ => Pace::Ended,
         };
+    }
+
+    /// Holds the step anew, because nobody saw it for a while or saw something else. One that is paused stays
+    /// paused.
+    pub fn hold_anew(&mut self, now: Millis) {
+        if let Pace::Due { .. } = self.pace {
+            self.hold(now);
+        }
+    }
+
+    /// Stands on the step of this share from now on; `false` if there is none.
+    #[must_use]
+    pub fn stand_on(&mut self, share: Share, now: Millis) -> bool {
+        let Some(place) = self.steps.iter().position(|step| step.share == share) else { return false };
+        self.taken = place + 1;
+        self.hold(now);
+        true
     }
 
     /// Stops it where it stands. One that is paused or has ended stays as it is.
@@ -192,6 +196,32 @@ impl Ramp {
             self.pace = Pace::Due { at: now.plus(left) };
         }
     }
+}
+
+/// Whether the shares of steps rise, and each is held but the last.
+fn rise(steps: &[Step]) -> Result<(), Invalid> {
+    if steps.is_empty() || steps.len() > Ramp::MOST {
+        return Err(Invalid::new(
+            format!("a ramp of `{}` steps", steps.len()),
+            format!("give it 1 to {} steps, such as 5%, 25% and 100%", Ramp::MOST),
+        ));
+    }
+    for (n, pair) in (1..).zip(steps.windows(2)) {
+        let [step, next] = pair else { continue };
+        if next.share <= step.share {
+            return Err(Invalid::new(
+                format!("step {} is `{}`, which is not more than `{}`", n + 1, next.share, step.share),
+                "each step of a ramp widens; to narrow a rollout use `rollout.widen` with a smaller share",
+            ));
+        }
+        if step.hold == Span(0) {
+            return Err(Invalid::new(
+                format!("step {n} (`{}`) is held for no time", step.share),
+                "hold it for some minutes, such as 600000, or leave it out",
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// What must not get worse while a rollout widens.
@@ -253,6 +283,28 @@ impl Rollout {
         matches!(self.state, RolloutState::Widening).then_some(&self.split)
     }
 
+    /// The step of its ramp whose time has come; none unless it widens.
+    pub fn due(&self, now: Millis) -> Option<Step> {
+        self.widening()?;
+        self.ramp.as_ref()?.due(now)
+    }
+
+    /// Checks that its ramp holds together, and that it stands on the step that the ramp stands on.
+    ///
+    /// # Errors
+    /// As [`Ramp::check`]; and when it widens and its share is not the step's.
+    pub fn check_ramp(&self) -> Result<(), Invalid> {
+        let Some(ramp) = &self.ramp else { return Ok(()) };
+        ramp.check()?;
+        match ramp.standing() {
+            Some(step) if self.widening().is_some() && step.share != self.share() => Err(Invalid::new(
+                format!("the rollout is at `{}`, and its ramp at `{}`", self.share(), step.share),
+                "give both the same share, or take the ramp away",
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// The one variant that everybody has, when the rollout is not widening.
     pub fn settled(&self) -> Option<&VariantKey> {
         match self.state {
@@ -269,5 +321,76 @@ impl Rollout {
             RolloutState::Halted { .. } => Share::NONE,
             RolloutState::Done { .. } => Share::ALL,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn steps(of: &[(u16, u64)]) -> Vec<Step> {
+        of.iter()
+            .map(|(share, minutes)| Step {
+                share: Share::basis_points(*share).unwrap(),
+                hold: Span::MINUTE.times(*minutes),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn steps_rise_and_are_held() {
+        let check = |of: &[(u16, u64)]| {
+            let e = Ramp::begin(steps(of), Millis(0)).unwrap_err();
+            format!("{}\nhint: {}\n", e.message, e.hint)
+        };
+        let many: Vec<(u16, u64)> = (1..=101).map(|n| (n, 1)).collect();
+        let said = [check(&[]), check(&many), check(&[(500, 1), (500, 1)]), check(&[(500, 0), (600, 1)])];
+        insta::assert_snapshot!(said.join(""), @r"
+        a ramp of `0` steps
+        hint: give it 1 to 100 steps, such as 5%, 25% and 100%
+        a ramp of `101` steps
+        hint: give it 1 to 100 steps, such as 5%, 25% and 100%
+        step 2 is `5%`, which is not more than `5%`
+        hint: each step of a ramp widens; to narrow a rollout use `rollout.widen` with a smaller share
+        step 1 (`5%`) is held for no time
+        hint: hold it for some minutes, such as 600000, or leave it out
+        ");
+        assert!(Ramp::begin(steps(&[(500, 1), (10_000, 0)]), Millis(0)).is_ok());
+    }
+
+    #[test]
+    fn a_ramp_that_does_not_stand_on_a_step_is_none() {
+        let ramp = Ramp::begin(steps(&[(500, 1), (2_500, 2), (10_000, 0)]), Millis(0)).unwrap();
+        ramp.check().unwrap();
+        let due = Pace::Due { at: Millis(9) };
+        for (taken, pace) in [(0, due), (4, Pace::Ended), (3, due), (2, Pace::Ended)] {
+            assert!(Ramp { taken, pace, ..ramp.clone() }.check().is_err(), "{taken} {pace:?}");
+        }
+        for (taken, pace) in [(1, due), (2, Pace::Paused { left: Span(0) }), (3, Pace::Ended)] {
+            assert!(Ramp { taken, pace, ..ramp.clone() }.check().is_ok(), "{taken} {pace:?}");
+        }
+    }
+
+    #[test]
+    fn a_pause_keeps_what_was_left_and_a_step_can_be_held_anew() {
+        let minute = |n: i64| Millis(n * 60_000);
+        let mut ramp = Ramp::begin(steps(&[(500, 10), (2_500, 20), (10_000, 0)]), minute(0)).unwrap();
+        assert_eq!((ramp.due(minute(9)), ramp.due(minute(10))), (None, ramp.next()));
+        ramp.pause(minute(4));
+        assert_eq!(ramp.due(minute(1_000)), None);
+        ramp.hold_anew(minute(50));
+        assert_eq!(ramp.pace, Pace::Paused { left: Span::MINUTE.times(6) }, "it stays paused");
+        ramp.resume(minute(100));
+        assert_eq!(ramp.pace, Pace::Due { at: minute(106) });
+        ramp.hold_anew(minute(103));
+        assert_eq!(ramp.pace, Pace::Due { at: minute(113) });
+        ramp.advance(minute(500));
+        assert_eq!(ramp.pace, Pace::Due { at: minute(520) }, "its whole time, however late it was taken");
+        ramp.advance(minute(600));
+        assert_eq!((ramp.pace, ramp.next()), (Pace::Ended, None));
+        assert!(ramp.stand_on(Share::basis_points(2_500).unwrap(), minute(700)));
+        assert_eq!((ramp.taken, ramp.pace), (2, Pace::Due { at: minute(720) }));
+        assert!(!ramp.stand_on(Share::basis_points(2_600).unwrap(), minute(700)));
     }
 }

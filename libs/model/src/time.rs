@@ -66,6 +66,30 @@ impl fmt::Display for Millis {
     }
 }
 
+impl fmt::Display for Span {
+    /// In words, the largest unit first: `1 day 2 hours`. What is nothing is left out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut left = self.0;
+        let mut between = "";
+        for (unit, word) in [
+            (Self::DAY, "day"),
+            (Self::HOUR, "hour"),
+            (Self::MINUTE, "minute"),
+            (Self::SECOND, "second"),
+            (Self(1), "ms"),
+        ] {
+            let n = left / unit.0;
+            left %= unit.0;
+            if n > 0 {
+                let plural = if n == 1 || word == "ms" { "" } else { "s" };
+                write!(f, "{between}{n} {word}{plural}")?;
+                between = " ";
+            }
+        }
+        if self.0 == 0 { f.write_str("0 ms") } else { Ok(()) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +98,19 @@ mod tests {
     fn a_time_reads_as_a_date() {
         assert_eq!(Millis(1_771_622_898_000).to_string(), "2026-02-20T21:28:18Z");
         assert_eq!(Millis(i64::MAX).to_string(), "9223372036854775807 ms");
+    }
+
+    #[test]
+    fn a_span_reads_as_words() {
+        for (span, said) in [
+            (Span(0), "0 ms"),
+            (Span(999), "999 ms"),
+            (Span::HOUR, "1 hour"),
+            (Span::MINUTE.times(90), "1 hour 30 minutes"),
+            (Span(Span::DAY.times(2).0 + 1_001), "2 days 1 second 1 ms"),
+        ] {
+            assert_eq!(span.to_string(), said);
+        }
     }
 
     #[test]

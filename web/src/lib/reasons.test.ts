@@ -11,5 +11,6 @@ it.each([
   [{ because: "holdout", holdout: "all" }, "Holdout all keeps it out."],
   [{ because: "layer", layer: "home" }, "It is outside this flag's part of layer home."],
   [{ because: "beta", beta: "spring" }, "It is in the audience of beta spring."],
+  [{ because: "kept" }, "It keeps what it got before."],
   [{ because: "something_new" }, "something new"],
 ])("%o", (reason, said) => expect(because(reason as Reason)).toBe(said));

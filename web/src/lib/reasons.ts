@@ -22,6 +22,10 @@ export function because(reason: Reason): string {
       return `By the split of rule ${reason.index + 1}.`;
     case "split":
       return "By the split of the default.";
+    case "kept":
+      return "It keeps what it got before.";
+    case "closed":
+      return "Enrolment is closed.";
     case "static":
       return "Everybody gets it.";
     case "default":

@@ -162,15 +162,15 @@ impl Operation for Save {
 #[serde(deny_unknown_fields)]
 pub(crate) struct SwitchInput {
     /// The beta.
-    beta: BetaKey,
+    pub(super) beta: BetaKey,
     /// Where.
-    environment: EnvironmentKey,
+    pub(super) environment: EnvironmentKey,
     /// The new state.
-    on: bool,
+    pub(super) on: bool,
     /// The reason; needed in production.
-    why: Option<String>,
+    pub(super) why: Option<String>,
     /// The revision that the edit is of.
-    if_revision: Option<Revision>,
+    pub(super) if_revision: Option<Revision>,
 }
 
 pub(super) struct Switch;

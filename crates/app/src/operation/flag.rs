@@ -221,15 +221,15 @@ impl Operation for Describe {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ToggleInput {
     /// The flag.
-    flag: FlagKey,
+    pub(super) flag: FlagKey,
     /// Where.
-    environment: EnvironmentKey,
+    pub(super) environment: EnvironmentKey,
     /// The new state.
-    on: bool,
+    pub(super) on: bool,
     /// The reason; needed in production.
-    why: Option<String>,
+    pub(super) why: Option<String>,
     /// The revision that the edit is of.
-    if_revision: Option<Revision>,
+    pub(super) if_revision: Option<Revision>,
 }
 
 pub(super) struct Toggle;

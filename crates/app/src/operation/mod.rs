@@ -40,6 +40,8 @@ use crate::error::AppError;
 use crate::names::made_key;
 
 pub use input::{Argument, arguments, from_text, openapi, plain_text};
+pub(crate) use rollout::widen;
+pub(crate) use schedule::perform;
 
 /// What an operation runs with.
 #[derive(Debug, Clone)]

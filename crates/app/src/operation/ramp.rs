@@ -26,10 +26,15 @@ impl Operation for Pause {
 
     fn run(app: &App, ctx: &Ctx, input: Steering) -> Result<FlagView, AppError> {
         let flag = input.flag().clone();
+        let on = app.setting(&flag, input.environment())?.on;
         steer(app, ctx, input, |rollout| {
             let widening = rollout.widening().is_some();
             match rollout.ramp.as_mut().filter(|ramp| widening && matches!(ramp.pace, Pace::Due { .. })) {
                 Some(ramp) => {
+                    // While the flag is off nobody sees the step: all of it is left.
+                    if !on {
+                        ramp.hold(ctx.now);
+                    }
                     ramp.pause(ctx.now);
                     Ok(())
                 }
@@ -93,6 +98,7 @@ impl Operation for SetRamp {
                 ));
             }
             let (share, ramp) = (first.share, Ramp::begin(steps, ctx.now)?);
+            super::rollout::climbs(rollout, &ramp.steps, ctx.now)?;
             super::rollout::widen(rollout, share, ctx.now)?;
             rollout.ramp = Some(ramp);
             Ok(())

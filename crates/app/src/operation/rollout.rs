@@ -2,8 +2,8 @@
 
 use bellwether_model::rollout::{Guard as GuardPlan, RolloutState};
 use bellwether_model::{
-    Edit, EnvironmentKey, FlagKey, Millis, Pace, Ramp, Revision, Rollout, Serve, Setting, Share, Split, Step,
-    VariantKey,
+    Edit, EnvironmentKey, FlagKey, Millis, Pace, Planned, Ramp, Revision, Rollout, Serve, Setting, Share,
+    Split, Step, VariantKey,
 };
 use bellwether_trial::guard::GuardVerdict;
 use schemars::JsonSchema;
@@ -45,11 +45,11 @@ fn shares(
 ///
 /// Arms in another ratio must not be pooled with what was before (Simpson's paradox): they begin a new epoch.
 pub(crate) fn widen(rollout: &mut Rollout, share: Share, now: Millis) -> Result<(), AppError> {
-    let rest = rollout.split.rest().filter(|rest| **rest != rollout.control).cloned();
-    if share == Share::ALL && rest.is_some() {
+    if share == Share::ALL {
         rollout.state = RolloutState::Done { at: now };
         return Ok(());
     }
+    let rest = rollout.split.rest().filter(|rest| **rest != rollout.control).cloned();
     let wanted = shares(&rollout.candidate, &rollout.control, rest.as_ref(), share)?;
     let split = rollout.split.reshare(&wanted)?;
     let ratio = |s: &Split| {
@@ -64,6 +64,12 @@ pub(crate) fn widen(rollout: &mut Rollout, share: Share, now: Millis) -> Result<
     Ok(())
 }
 
+/// Whether the rollout can be widened to each of these, one after the other.
+pub(crate) fn climbs(rollout: &Rollout, steps: &[Step], now: Millis) -> Result<(), AppError> {
+    let mut rollout = rollout.clone();
+    steps.iter().try_for_each(|step| widen(&mut rollout, step.share, now))
+}
+
 fn current(setting: &Setting, flag: &FlagKey) -> Result<Rollout, AppError> {
     match &setting.default {
         Serve::Rollout { rollout } => Ok(rollout.clone()),
@@ -72,6 +78,24 @@ fn current(setting: &Setting, flag: &FlagKey) -> Result<Rollout, AppError> {
             "begin one with `rollout.start`",
         )),
     }
+}
+
+/// Whether a rollout was brought by somebody else to where a plan would bring it, so that there is nothing to
+/// do but to say so.
+pub(super) fn is_so(
+    app: &App,
+    flag: &FlagKey,
+    environment: &EnvironmentKey,
+    planned: &Planned,
+) -> Result<bool, AppError> {
+    let Serve::Rollout { rollout } = app.setting(flag, environment)?.default else { return Ok(false) };
+    Ok(match (planned, rollout.state) {
+        (Planned::Halt { .. }, RolloutState::Halted { .. })
+        | (Planned::Finish { .. } | Planned::Widen { share: Share::ALL, .. }, RolloutState::Done { .. }) => {
+            true
+        }
+        _ => false,
+    })
 }
 
 fn set(app: &App, ctx: &Ctx, edit: Steering, rollout: Rollout) -> Result<FlagView, AppError> {
@@ -167,17 +191,23 @@ impl Operation for Start {
         let rest = input.rest.as_ref();
         let wanted = shares(&input.candidate, &input.control, rest, share)?;
         let ramp = steps.map(|steps| Ramp::begin(steps, ctx.now)).transpose()?;
-        let rollout = Rollout {
+        let mut rollout = Rollout {
             split: Split::new(&salt, &wanted, rest.or(Some(&input.control)))?,
             candidate: input.candidate,
             control: input.control,
             guard: input.guard,
-            ramp,
+            ramp: None,
             state: RolloutState::Widening,
             started: ctx.now,
             epoch: 0,
             epoch_began: ctx.now,
         };
+        if let Some(ramp) = ramp {
+            climbs(&rollout, &ramp.steps, ctx.now)?;
+            // A first step of everybody finishes it.
+            widen(&mut rollout, share, ctx.now)?;
+            rollout.ramp = Some(ramp);
+        }
         let steering = Steering {
             flag: input.flag,
             environment: input.environment,
@@ -192,15 +222,15 @@ impl Operation for Start {
 #[serde(deny_unknown_fields)]
 pub(crate) struct WidenInput {
     /// The flag.
-    flag: FlagKey,
+    pub(super) flag: FlagKey,
     /// Where.
-    environment: EnvironmentKey,
+    pub(super) environment: EnvironmentKey,
     /// The candidate's new share.
-    share: Share,
+    pub(super) share: Share,
     /// The reason; needed in production.
-    why: Option<String>,
+    pub(super) why: Option<String>,
     /// The revision that the edit is of.
-    if_revision: Option<Revision>,
+    pub(super) if_revision: Option<Revision>,
 }
 
 pub(super) struct Widen;
@@ -265,6 +295,10 @@ impl Steering {
     pub(crate) fn flag(&self) -> &FlagKey {
         &self.flag
     }
+
+    pub(crate) fn environment(&self) -> &EnvironmentKey {
+        &self.environment
+    }
 }
 
 pub(crate) fn steer(
@@ -328,9 +362,13 @@ impl Operation for Resume {
                 rollout.state = RolloutState::Widening;
                 rollout.epoch += 1;
                 rollout.epoch_began = ctx.now;
-                // The step that it stands on is seen anew, and held for its whole time.
-                if let Some(ramp) = &mut rollout.ramp {
-                    ramp.hold(ctx.now);
+                // The step that it stands on is seen anew, and held for its whole time. One that was done
+                // stands again where it was before everybody got the candidate.
+                let share = rollout.share();
+                if let Some(ramp) = &mut rollout.ramp
+                    && !ramp.stand_on(share, ctx.now)
+                {
+                    rollout.ramp = None;
                 }
                 Ok(())
             }

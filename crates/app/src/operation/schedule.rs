@@ -7,8 +7,9 @@ use bellwether_model::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::serve::After;
-use super::{Class, Ctx, Effect, Method, Operation};
+use super::rollout::{self, Steering};
+use super::serve::{After, ShareInput};
+use super::{Class, Ctx, Effect, Method, Operation, beta, flag, targeting};
 use crate::App;
 use crate::access::Permission;
 use crate::error::AppError;
@@ -140,6 +141,40 @@ impl Operation for Cancel {
         let known = known.ok_or_else(|| app.unknown("scheduled change", &input.schedule))?;
         let schedule = Schedule { state: ScheduleState::Cancelled { at: ctx.now }, ..known };
         app.edit_schedule(ctx, schedule, input.why, input.if_revision)
+    }
+}
+
+/// Does what is planned, by the operations that people use, in the name of the grant.
+pub(crate) fn perform(app: &App, ctx: &Ctx, schedule: &Schedule) -> Result<(), AppError> {
+    let Schedule { environment, planned, why, .. } = schedule.clone();
+    let (why, if_revision) = (Some(why), None);
+    let steering = |flag: &FlagKey| Steering::new(flag.clone(), environment.clone(), why.clone(), None);
+    if let Some(flag) = planned.flag()
+        && rollout::is_so(app, flag, &environment, &planned)?
+    {
+        return rollout::steer(app, ctx, steering(flag), |_| Ok(())).map(drop);
+    }
+    match planned {
+        Planned::Toggle { flag, on } => {
+            flag::Toggle::run(app, ctx, flag::ToggleInput { flag, environment, on, why, if_revision })
+                .map(drop)
+        }
+        Planned::Reshare { flag, shares } => {
+            let shares = shares.into_iter().map(|of| ShareInput { variant: of.variant, share: of.share });
+            let shares = shares.collect();
+            let input = targeting::ReshareInput { flag, environment, shares, why, if_revision };
+            targeting::Reshare::run(app, ctx, input).map(drop)
+        }
+        Planned::Widen { flag, share } => {
+            let input = rollout::WidenInput { flag, environment, share, why, if_revision };
+            rollout::Widen::run(app, ctx, input).map(drop)
+        }
+        Planned::Halt { flag } => rollout::Halt::run(app, ctx, steering(&flag)).map(drop),
+        Planned::Finish { flag } => rollout::Finish::run(app, ctx, steering(&flag)).map(drop),
+        Planned::Switch { beta, on } => {
+            beta::Switch::run(app, ctx, beta::SwitchInput { beta, environment, on, why, if_revision })
+                .map(drop)
+        }
     }
 }
 

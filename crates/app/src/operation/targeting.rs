@@ -150,15 +150,15 @@ impl App {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReshareInput {
     /// The flag.
-    flag: FlagKey,
+    pub(super) flag: FlagKey,
     /// Where.
-    environment: EnvironmentKey,
+    pub(super) environment: EnvironmentKey,
     /// The new shares; they add up to 10000.
-    shares: Vec<ShareInput>,
+    pub(super) shares: Vec<ShareInput>,
     /// The reason; needed in production.
-    why: Option<String>,
+    pub(super) why: Option<String>,
     /// The revision that the edit is of.
-    if_revision: Option<Revision>,
+    pub(super) if_revision: Option<Revision>,
 }
 
 pub(super) struct Reshare;

@@ -4,6 +4,7 @@
 
 mod access;
 mod betas;
+mod enrolment;
 mod events;
 mod experiments;
 mod explained;
@@ -17,6 +18,8 @@ mod intake;
 mod lists;
 mod population;
 mod previews;
+mod ramps;
 mod restart;
 mod rollouts;
+mod schedules;
 mod schema;

@@ -110,7 +110,7 @@ fn a_step_that_does_not_follow_is_refused() {
     check(
         "rollout.resume",
         json!({}),
-        "409 the rollout of `f` is not halted\nhint: only a halted rollout can be resumed",
+        "409 the rollout of `f` is neither halted nor paused\nhint: only a halted or a paused rollout can be resumed",
     );
     check(
         "flag.reshare",

@@ -89,9 +89,13 @@ pub(super) fn edited(state: &State, key: &FlagKey, edit: &Edit, at: Millis) -> R
             }
             let serve = Serve::Split { split: split.clone() };
             running::undisturbed(state, key, environment, Some(was), &serve)?;
+            if let Serve::Rollout { rollout } = &setting(state, &next, environment)?.default {
+                rollout.check_ramp()?;
+            }
         }
-        Edit::EnrolmentSet { environment, .. } => {
-            setting(state, flag, environment)?;
+        Edit::EnrolmentSet { environment, enrolment, .. } => {
+            let was = &setting(state, flag, environment)?.enrolment;
+            running::same_memory(state, key, environment, was, enrolment)?;
         }
         Edit::RolloutSet { environment, rollout, .. } => {
             let was = &setting(state, flag, environment)?.default;
@@ -152,9 +156,7 @@ fn rollout_set(state: &State, rollout: &Rollout) -> Result<(), LedgerError> {
             "name two variants",
         ));
     }
-    if let Some(ramp) = &rollout.ramp {
-        ramp.check()?;
-    }
+    rollout.check_ramp()?;
     if let Some(guard) = &rollout.guard {
         guard.check()?;
         if !state.metrics.contains_key(&guard.metric) {

@@ -69,6 +69,10 @@ pub fn live(ledger: &Ledger, proposed: Vec<Proposed>) -> Vec<Change> {
 
 /// Makes one change at a time that follows from its revision.
 pub fn step(ledger: &Ledger, proposed: Proposed) -> Result<Change, LedgerError> {
-    let at = shop::START.0 + 1_000 * i64::try_from(ledger.state().revision.0).unwrap();
-    ledger.apply(proposed, Millis(at))
+    ledger.apply(proposed, next(ledger))
+}
+
+/// The time of the next change.
+pub fn next(ledger: &Ledger) -> Millis {
+    Millis(shop::START.0 + 1_000 * i64::try_from(ledger.state().revision.0).unwrap())
 }

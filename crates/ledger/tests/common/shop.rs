@@ -339,18 +339,35 @@ pub fn enrolment(flag: &str, environment: &str, limits: Json) -> Json {
     json!({"edit": "enrolment_set", "flag": flag, "environment": environment, "enrolment": limits})
 }
 
-/// A scheduled change in production, as it waits or with what became of it.
-pub fn schedule(key: &str, planned: &Json, state: Json) -> Json {
+/// A scheduled change in production, so long after the beginning, as it waits or with what became of it.
+pub fn schedule(key: &str, planned: &Json, after: i64, state: Json) -> Json {
     json!({"edit": "schedule_saved", "schedule": {"key": key, "environment": "production",
-        "planned": planned, "at": START.0 + 10_000_000, "by": {"actor": "person", "id": "p_4f1c"},
+        "planned": planned, "at": START.0 + after, "by": {"actor": "person", "id": "p_4f1c"},
         "why": "on Monday", "state": state}})
 }
 
-/// The rollout with a ramp that stands on its first step.
-pub fn ramped(mut rollout: Json, pace: Json) -> Json {
-    rollout["ramp"] = json!({"taken": 1, "pace": pace, "steps": [
+/// By the scheduled change itself.
+pub fn by_schedule(mut proposed: Proposed, schedule: &str) -> Proposed {
+    proposed.by = Actor::Schedule { schedule: schedule.parse().unwrap() };
+    proposed
+}
+
+/// By the ramp of a flag.
+pub fn by_ramp(mut proposed: Proposed, flag: &str, environment: &str) -> Proposed {
+    proposed.by = Actor::Ramp { flag: flag.parse().unwrap(), environment: environment.parse().unwrap() };
+    proposed
+}
+
+/// The rollout with a ramp of 10%, 50% and everybody that has taken so many steps.
+pub fn ramped(mut rollout: Json, taken: u64, pace: Json) -> Json {
+    rollout["ramp"] = json!({"taken": taken, "pace": pace, "steps": [
         {"share": 1_000, "hold": 600_000}, {"share": 5_000, "hold": 3_600_000}, {"share": 10_000, "hold": 0}]});
     rollout
+}
+
+/// Its next step is due so long after the beginning.
+pub fn due(after: i64) -> Json {
+    json!({"pace": "due", "at": START.0 + after})
 }
 
 /// What happens in the shop last, when flags are ramped, limited, scheduled and shown to beta testers.
@@ -366,34 +383,34 @@ pub fn latest() -> Vec<Proposed> {
         json!({"plan": "finish", "flag": "banner"}),
         json!({"plan": "switch", "beta": "friends", "on": true}),
     ];
-    let due = json!({"pace": "due", "at": START.0 + 600_000});
-    let widening = || rollout(1_000, 1_000, None, json!({"state": "widening"}));
-    let mut step = edit(set_rollout("banner", "production", ramped(widening(), due.clone())));
-    step.by = Actor::Ramp { flag: "banner".parse().unwrap(), environment: "production".parse().unwrap() };
-    let mut came = edit(self::toggle("checkout", "production", false));
-    came.by = Actor::Schedule { schedule: "monday".parse().unwrap() };
+    let ramped = |treatment, taken, pace| {
+        let widening = rollout(1_000, treatment, None, json!({"state": "widening"}));
+        edit(set_rollout("banner", "production", ramped(widening, taken, pace)))
+    };
     let mut latest = vec![
         edit(beta("friends", &[("checkout", "treatment"), ("banner", "treatment")], "staff")),
         edit(switch("friends", "production", true)),
         edit(switch("friends", "production", false)),
-        edit(archived(beta("friends", &[("checkout", "treatment")], "staff"))),
+        edit(beta("friends", &[("checkout", "treatment")], "staff")),
         edit(enrolment("checkout", "production", json!({"share": 5_000, "units": 10_000, "sticky": true}))),
-        edit(set_rollout("banner", "production", ramped(widening(), due))),
-        edit(set_rollout(
-            "banner",
-            "production",
-            ramped(widening(), json!({"pace": "paused", "left": 1_000})),
+        ramped(1_000, 1, json!({"pace": "paused", "left": 1_000})),
+        ramped(1_000, 1, due(57_000)),
+        by_ramp(ramped(5_000, 2, due(3_658_000)), "banner", "production"),
+        edit(schedule("monday", &toggle, 59_500, waiting.clone())),
+        by_schedule(edit(self::toggle("checkout", "production", false)), "monday"),
+        edit(schedule("tuesday", &toggle, 10_000_000, waiting.clone())),
+        edit(schedule(
+            "tuesday",
+            &toggle,
+            10_000_000,
+            json!({"state": "cancelled", "at": START.0 + 1_000_000}),
         )),
-        step,
-        edit(schedule("monday", &toggle, waiting.clone())),
-        came,
-        edit(schedule("tuesday", &toggle, waiting.clone())),
-        edit(schedule("tuesday", &toggle, json!({"state": "cancelled", "at": START.0 + 1_000_000}))),
     ];
     for (n, planned) in planned.iter().enumerate() {
-        latest.push(edit(schedule(&format!("plan-{n}"), planned, waiting.clone())));
+        latest.push(edit(schedule(&format!("plan-{n}"), planned, 67_500, waiting.clone())));
     }
-    let refused = json!({"state": "refused", "at": START.0 + 11_000_000, "because": "no rollout"});
-    latest.push(edit(schedule("plan-1", &planned[1], refused)));
+    let refused = json!({"state": "refused", "at": START.0 + 68_000, "because": "no rollout"});
+    latest.push(by_schedule(edit(schedule("plan-1", &planned[1], 67_500, refused)), "plan-1"));
+    latest.push(edit(archived(beta("friends", &[("checkout", "treatment")], "staff"))));
     latest
 }

@@ -2,7 +2,10 @@
 #![allow(dead_code, unreachable_pub)]
 
 use bellwether_ledger::{Members, Proposed, State};
-use bellwether_model::{Edit, Experiment, Json, ListId, Revision, RolloutState, Serve, prerequisite};
+use bellwether_model::{
+    Actor, Change, Edit, EnvironmentKey, Experiment, FlagKey, Json, ListId, Millis, Revision, Rollout,
+    RolloutState, Schedule, ScheduleState, Serve, Share, VariantKey, prerequisite,
+};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -46,10 +49,10 @@ pub fn proposal() -> impl Strategy<Value = (Proposed, Option<u64>)> {
         1 => experiment.clone().prop_map(shop::stop),
         1 => (experiment, variant).prop_map(|(x, v)| shop::ship(x, v)),
     ];
-    let edit = prop_oneof![1 => older, 1 => engine()];
+    let edit = prop_oneof![1 => older, 1 => engine()].prop_map(shop::edit);
+    let edit = prop_oneof![4 => edit, 1 => timed()];
     let why = prop_oneof![4 => Just("because"), 1 => Just(" ")];
-    (edit, why, prop::option::weighted(0.3, 0_u64..4)).prop_map(|(edit, why, ago)| {
-        let mut proposed = shop::edit(edit);
+    (edit, why, prop::option::weighted(0.3, 0_u64..4)).prop_map(|(mut proposed, why, ago)| {
         proposed.why = why.to_owned();
         proposed.lists = lists(&proposed.edit);
         (proposed, ago)
@@ -151,8 +154,109 @@ fn engine() -> impl Strategy<Value = Json> {
     ]
 }
 
-/// The world in which something can happen at all, then the storm. In half of them an experiment runs, on
-/// a flag that asks for a segment, is in a layer and needs another flag.
+/// When something is due: soon in storms of a change a millisecond, and in those of a change a second.
+fn due_at() -> impl Strategy<Value = i64> {
+    prop::sample::select(vec![10, 20, 40, 8_000, 15_000, 30_000, 10_000_000])
+}
+
+/// What can be planned, and the edit that it becomes where all is as it was planned for.
+fn plans() -> Vec<(Json, Json)> {
+    let done = json!({"state": "done", "at": 6});
+    let halted = json!({"state": "halted", "at": 5, "because": "as was planned"});
+    let portions = json!([{"variant": "off", "share": 4_000}, {"variant": "control", "share": 3_000},
+        {"variant": "treatment", "share": 3_000}]);
+    let rollout = |state: &Json| shop::rollout(2_000, 2_000, None, state.clone());
+    let set = |flag, rollout| shop::set_rollout(flag, "production", rollout);
+    vec![
+        (json!({"plan": "toggle", "flag": "a", "on": false}), shop::toggle("a", "production", false)),
+        (json!({"plan": "toggle", "flag": "b", "on": true}), shop::toggle("b", "production", true)),
+        (
+            json!({"plan": "reshare", "flag": "a", "shares": portions}),
+            shop::reshare("a", "production", shop::split(3_000, 3_000)),
+        ),
+        (
+            json!({"plan": "widen", "flag": "b", "share": 2_000}),
+            set("b", rollout(&json!({"state": "widening"}))),
+        ),
+        (json!({"plan": "halt", "flag": "a"}), set("a", rollout(&halted))),
+        (json!({"plan": "finish", "flag": "b"}), set("b", rollout(&done))),
+        (json!({"plan": "switch", "beta": "q", "on": true}), shop::switch("q", "production", true)),
+    ]
+}
+
+/// What came with ramps and scheduled changes, also in their own names.
+fn timed() -> impl Strategy<Value = Proposed> {
+    let flag = prop::sample::select(vec!["a", "b", "c"]);
+    let environment = prop::sample::select(vec!["production", "production", "staging"]);
+    let state = prop::sample::select(vec![json!({"state": "widening"}), json!({"state": "done", "at": 6})]);
+    let pace = prop_oneof![
+        3 => due_at().prop_map(shop::due),
+        1 => Just(json!({"pace": "paused", "left": 7})),
+        1 => Just(json!({"pace": "ended"})),
+    ];
+    // A rollout and a ramp that mostly agree.
+    let ramped =
+        (0_u16..=2, 0_u64..=3, 0_u16..=7, pace, state).prop_map(|(control, taken, share, pace, state)| {
+            let standing = match taken {
+                _ if share == 7 => 3_000,
+                0 | 1 => 1_000,
+                _ => 5_000,
+            };
+            shop::ramped(shop::rollout(control * 1_000, standing, None, state), taken, pace)
+        });
+    let set = (flag.clone(), environment.clone(), ramped)
+        .prop_map(|(f, e, r)| shop::edit(shop::set_rollout(f, e, r)));
+    let step = (flag, environment).prop_map(|(f, e)| {
+        let halted = shop::rollout(1_000, 1_000, None, json!({"state": "halted", "at": 5, "because": "-"}));
+        shop::by_ramp(shop::edit(shop::set_rollout(f, e, halted)), f, e)
+    });
+    let key = || prop::sample::select(vec!["s1", "s2", "s3", "s4", "s5", "s6", "s7"]);
+    let saved = prop::sample::select(vec![
+        json!({"state": "waiting"}),
+        json!({"state": "waiting"}),
+        json!({"state": "cancelled", "at": 5}),
+        json!({"state": "refused", "at": 5, "because": "nothing to widen"}),
+        json!({"state": "done", "at": 5, "revision": 1}),
+    ]);
+    let schedule = (key(), prop::sample::select(plans()), due_at(), saved, prop::bool::weighted(0.3))
+        .prop_map(|(key, (plan, _), after, state, itself)| {
+            let proposed = shop::edit(shop::schedule(key, &plan, after, state));
+            if itself { shop::by_schedule(proposed, key) } else { proposed }
+        });
+    let made = (key(), prop::sample::select(plans()))
+        .prop_map(|(key, (_, edit))| shop::by_schedule(shop::edit(edit), key));
+    prop_oneof![3 => set, 3 => step, 3 => schedule, 3 => made]
+}
+
+/// The step of a ramp as it is taken: the arms stay, and the candidate's grows into the control and the rest.
+fn stepped(rollout: &Rollout, at: Millis) -> Option<Rollout> {
+    let mut next = rollout.clone();
+    let share = next.ramp.as_ref()?.next()?.share;
+    next.ramp.as_mut()?.advance(at);
+    if share == Share::ALL {
+        next.state = RolloutState::Done { at };
+        return Some(next);
+    }
+    let points = |variant: &VariantKey| rollout.split.share(variant).points();
+    let control = points(&rollout.control).min(10_000 - share.points());
+    let rest = 10_000 - share.points() - control;
+    let of = |points| Share::basis_points(points).ok();
+    let shares =
+        [(&rollout.candidate, share), (&rollout.control, of(control)?), (rollout.split.rest()?, of(rest)?)];
+    next.split = rollout.split.reshare(&shares.map(|(variant, share)| (variant.clone(), share))).ok()?;
+    Some(next)
+}
+
+fn rollout<'s>(state: &'s State, flag: &FlagKey, environment: &EnvironmentKey) -> Option<&'s Rollout> {
+    match &state.flags.get(flag)?.settings.get(environment)?.default {
+        Serve::Rollout { rollout } => Some(rollout),
+        Serve::Variant { .. } | Serve::Split { .. } => None,
+    }
+}
+
+/// The world in which something can happen at all, then the storm. In some of them an experiment runs, on
+/// a flag that asks for a segment, is in a layer and needs another flag; in some a ramp is due and changes
+/// are scheduled.
 pub fn storm(most: usize) -> impl Strategy<Value = Vec<(Proposed, Option<u64>)>> {
     let split = || shop::served(shop::split(1_000, 1_000));
     let bare = vec![
@@ -183,7 +287,22 @@ pub fn storm(most: usize) -> impl Strategy<Value = Vec<(Proposed, Option<u64>)>>
         shop::start("x"),
     ];
     let rich: Vec<Json> = [bare.clone(), rich].concat();
-    let world = prop_oneof![Just(bare), Just(rich)].prop_map(|world| {
+    let widening = || shop::rollout(1_000, 1_000, None, json!({"state": "widening"}));
+    let mut steered = vec![
+        shop::flag("b", &["production"], &split()),
+        shop::beta("q", &[("b", "treatment")], "s"),
+        shop::set_rollout("a", "production", shop::ramped(widening(), 1, shop::due(12))),
+        shop::set_rollout("b", "production", shop::ramped(widening(), 1, shop::due(15))),
+    ];
+    let keys = ["s1", "s2", "s3", "s4", "s5", "s6", "s7"];
+    let planned = keys.iter().zip([40, 15, 25, 20_000, 30, 35, 16_000]).zip(plans());
+    steered.extend(
+        planned
+            .map(|((key, after), (plan, _))| shop::schedule(key, &plan, after, json!({"state": "waiting"}))),
+    );
+    steered.insert(0, shop::segment("s", "p", [None, None]));
+    let steered: Vec<Json> = [bare.clone(), steered].concat();
+    let world = prop_oneof![Just(bare), Just(rich), Just(steered)].prop_map(|world| {
         let proposed = |edit| {
             let mut proposed = shop::edit(edit);
             proposed.lists = lists(&proposed.edit);
@@ -194,8 +313,29 @@ pub fn storm(most: usize) -> impl Strategy<Value = Vec<(Proposed, Option<u64>)>>
     (world, prop::collection::vec(proposal(), 0..most)).prop_map(|(world, storm)| [world, storm].concat())
 }
 
-/// Based on the state of some changes ago.
-pub fn based(mut proposed: Proposed, ago: Option<u64>, state: &State) -> Proposed {
+/// Based on the state of some changes ago. A ramp proposes the step that comes next, due or not; a scheduled
+/// change mostly what was planned, and becomes something of what is there.
+pub fn based(mut proposed: Proposed, ago: Option<u64>, state: &State, at: Millis) -> Proposed {
+    if let (Actor::Ramp { flag, environment }, Edit::RolloutSet { rollout: next, .. }) =
+        (&proposed.by, &mut proposed.edit)
+        && let Some(stepped) = rollout(state, flag, environment).and_then(|was| stepped(was, at))
+    {
+        *next = stepped;
+    }
+    if let Edit::ScheduleSaved { schedule } = &mut proposed.edit
+        && let Some(known) = state.schedules.get(&schedule.key)
+        && !schedule.waiting()
+    {
+        *schedule = Schedule { state: schedule.state.clone(), ..known.value.clone() };
+    } else if let Actor::Schedule { schedule } = &proposed.by
+        && let Some(known) = state.schedules.get(schedule)
+        && ago.is_none()
+        && !matches!(proposed.edit, Edit::ScheduleSaved { .. })
+    {
+        let planned = json!(known.planned);
+        let as_planned = plans().into_iter().find(|(plan, _)| *plan == planned);
+        proposed.edit = as_planned.map_or(proposed.edit, |(_, edit)| shop::edit(edit).edit);
+    }
     proposed.expect = ago.map(|ago| Revision(state.revision.0.saturating_sub(ago)));
     proposed
 }
@@ -211,6 +351,11 @@ pub fn sound(state: &State) -> Result<(), TestCaseError> {
         let most = flag.schema.as_ref().and_then(|schema| schema["maxLength"].as_u64());
         let longest = flag.variants.iter().filter_map(|v| v.value.as_str().map(str::len)).max();
         prop_assert!(most.is_none_or(|most| longest.unwrap_or(0) as u64 <= most), "{flag:?}");
+        for setting in flag.settings.values() {
+            if let Serve::Rollout { rollout } = &setting.default {
+                prop_assert!(rollout.check_ramp().is_ok(), "{:?}", rollout);
+            }
+        }
     }
     for environment in state.environments.keys() {
         let circle = prerequisite::check(environment, state.flags.values().map(|flag| &flag.value));
@@ -305,8 +450,43 @@ fn taken(before: &State, after: &State, edit: &Edit) -> Result<(), TestCaseError
     Ok(())
 }
 
+/// A ramp only rises, to its next step when that is due, and takes the candidate from nobody. What is over
+/// of the scheduled changes stays as it is, and what was made is made in its time.
+fn timely(before: &State, after: &State, change: &Change) -> Result<(), TestCaseError> {
+    if let Actor::Ramp { flag, environment } = &change.by {
+        let (was, now) = (rollout(before, flag, environment), rollout(after, flag, environment));
+        let (Some(was), Some(now)) = (was, now) else { return Err(TestCaseError::fail("no rollout")) };
+        prop_assert!(before.flags[flag].settings[environment].on, "{flag} is off");
+        prop_assert_eq!(was.due(change.at).map(|step| step.share), Some(now.share()), "{:?}", was);
+        let has = |rollout: &Rollout| -> Vec<u16> {
+            let own = rollout.split.ranges().iter().filter(|r| r.variant == rollout.candidate);
+            own.flat_map(|r| r.from..r.to).collect()
+        };
+        let keep = has(now);
+        prop_assert!(now.widening().is_none() || has(was).iter().all(|at| keep.contains(at)));
+        prop_assert_eq!(now.due(change.at), None, "it holds the step");
+    }
+    for (key, was) in before.schedules.iter().filter(|(_, schedule)| !schedule.waiting()) {
+        prop_assert_eq!(was, &after.schedules[key]);
+    }
+    for (key, was) in before.schedules.iter().filter(|(_, schedule)| schedule.waiting()) {
+        let now = &after.schedules[key];
+        let itself = Actor::Schedule { schedule: key.clone() } == change.by;
+        match now.state {
+            ScheduleState::Waiting => prop_assert!(!itself),
+            ScheduleState::Cancelled { .. } => prop_assert!(!itself),
+            ScheduleState::Done { .. } | ScheduleState::Refused { .. } => {
+                prop_assert!(itself && was.value.at <= change.at, "{:?} by {:?}", now, change);
+            }
+        }
+    }
+    Ok(())
+}
+
 /// While an experiment runs, nobody who is enrolled gets another variant but by a halt.
-pub fn kept(before: &State, after: &State, edit: &Edit) -> Result<(), TestCaseError> {
+pub fn kept(before: &State, after: &State, change: &Change) -> Result<(), TestCaseError> {
+    let edit = &change.edit;
+    timely(before, after, change)?;
     taken(before, after, edit)?;
     let division =
         |state: &State, x: &Experiment| match &state.flags[&x.flag].settings[&x.environment].default {
