@@ -29,7 +29,7 @@ export async function walk(page, most = 60) {
         element.getAttribute("aria-label") ?? element.labels?.[0]?.innerText ?? element.textContent?.trim() ?? "";
       const said = `${element.tagName.toLowerCase()} ${name.slice(0, 60)}`;
       // A date field has stops of its own, and would begin again.
-      if (element.type === "date") return { said, seen: true };
+      if (element.type?.startsWith("date")) return { said, seen: true };
       const focused = looks(element);
       element.blur();
       const without = looks(element);

@@ -1,4 +1,4 @@
-//! Web tests: the states of the screens of segments, layers and holdouts: failed, slow, refused, and by keyboard alone.
+//! Web tests: the states of the screens of the flag engine: failed, slow, and by keyboard alone.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
@@ -14,9 +14,16 @@ const SCREENS = [
   ["/layers/home", "**/api/layers/home", "Give a flag a part"],
   ["/holdouts", "**/api/holdouts?**", "New holdout"],
   ["/holdouts/all", "**/api/holdouts/all", "Archive holdout"],
+  ["/betas", "**/api/betas?**", "New beta"],
+  ["/betas/spring", "**/api/betas/spring", "Archive beta"],
+  ["/betas/spring?tab=schedule", "**/api/schedules?**", "Monday 09:00"],
+  ["/flags/price-badge?tab=rollout", "**/api/changes?**", "Halt"],
+  ["/flags/price-badge?tab=schedule", "**/api/schedules?**", "Monday 09:00"],
+  ["/flags/price-badge?tab=enrolment", "**/api/flags/price-badge", "Kill switch"],
+  ["/settings?tab=environments", "**/api/environments", "New key"],
 ];
 
-describe("states of the screens of the population", { concurrency: 1 }, () => {
+describe("states of the screens of the flag engine", { concurrency: 1 }, () => {
   before(async () => {
     at = await house();
     page = at.page;
@@ -29,6 +36,21 @@ describe("states of the screens of the population", { concurrency: 1 }, () => {
     await at.program.ask("PUT", "/api/layers/home", { why });
     await at.program.ask("PUT", "/api/flags/hero-banner/layer", { layer: "home", why });
     await at.program.ask("POST", "/api/layers/home/shares", { flag: "hero-banner", share: 4000, why });
+    await at.program.ask("PUT", "/api/betas/spring", {
+      flags: { "search-ranking": "on" },
+      audience: [[{ segment: "staff" }]],
+      why,
+    });
+    await at.program.ask("POST", "/api/flags/price-badge/rollout", {
+      environment: "production",
+      candidate: "on",
+      control: "off",
+      steps: [
+        { share: 500, hold: 86_400_000 },
+        { share: 10_000, hold: 0 },
+      ],
+      why,
+    });
     await at.program.ask("PUT", "/api/holdouts/all", { share: 500, covers: { covers: "everything" }, why });
   });
   after(() => at?.close());
