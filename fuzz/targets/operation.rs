@@ -1,11 +1,12 @@
-//! Fuzz: every operation of the registry, with whatever comes as its input. It is done or refused, and never
-//! the answer is that we failed; a dry run changes nothing.
+//! Fuzz: every operation of the registry, with whatever comes as its input: a byte that says whether the run is
+//! dry, the operation's name, a space, and the input as JSON. It is done or refused, and never the answer is that
+//! we failed; a dry run changes nothing.
 #![no_main]
 #![allow(unreachable_pub, dead_code)]
 
 use std::sync::{LazyLock, Mutex};
 
-use bellwether_app::{Cancel, Ctx, REGISTRY, Progress, Refusal};
+use bellwether_app::{Cancel, Ctx, Progress, Refusal, find};
 use libfuzzer_sys::{Corpus, fuzz_target};
 
 #[path = "../../crates/server/tests/http/house.rs"]
@@ -19,9 +20,11 @@ const INPUTS: u32 = 5_000;
 static HOUSE: LazyLock<Mutex<(u32, Server)>> = LazyLock::new(|| Mutex::new((0, Server::start())));
 
 fuzz_target!(|bytes: &[u8]| -> Corpus {
-    let [which, dry, input @ ..] = bytes else { return Corpus::Reject };
-    let Ok(input) = serde_json::from_slice(input) else { return Corpus::Reject };
-    let Some(operation) = REGISTRY.get(usize::from(*which) % REGISTRY.len()) else {
+    let Some((dry, rest)) = bytes.split_first() else { return Corpus::Reject };
+    let Some((name, input)) = std::str::from_utf8(rest).ok().and_then(|text| text.split_once(' ')) else {
+        return Corpus::Reject;
+    };
+    let (Some(operation), Ok(input)) = (find(name), serde_json::from_str(input)) else {
         return Corpus::Reject;
     };
     let mut house = HOUSE.lock().expect("no input has made it panic");

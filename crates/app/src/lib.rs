@@ -6,6 +6,7 @@
 
 mod access;
 mod due;
+mod enrolment;
 mod entropy;
 mod error;
 mod exposure;
@@ -76,6 +77,7 @@ pub struct App {
     served: ArcSwap<serving::Published>,
     publishing: Mutex<()>,
     exposures: exposure::Queue,
+    enrolments: enrolment::Enrolments,
     known: known::Known,
     throttle: throttle::Throttle,
     hashing: Mutex<()>,
@@ -121,6 +123,7 @@ impl App {
             served: ArcSwap::from_pointee(serving::Published::default()),
             publishing: Mutex::new(()),
             exposures: exposure::Queue::default(),
+            enrolments: enrolment::Enrolments::new(ledger.enrolments().secret(&entropy.text(43)?)?),
             known: known::Known::load(&ledger.people())?,
             throttle: throttle::Throttle::default(),
             hashing: Mutex::default(),
@@ -158,6 +161,8 @@ impl App {
             }
         }
         app.publish(now)?;
+        // Before anybody is answered: who was enrolled before a crash stays so.
+        app.catch_up(now)?;
         Ok((app, recovery))
     }
 
@@ -198,17 +203,30 @@ impl App {
     }
 
     /// A bounded round of maintenance: lets the guards look, at most once a minute, makes the scheduled
-    /// changes and takes the steps of ramps that are due, and seals events into parts.
+    /// changes and takes the steps of ramps that are due, stores who was enrolled, and seals events into
+    /// parts.
     ///
     /// # Errors
     /// When events or the ledger cannot be read or written; the next round tries again.
     pub fn step(&self, now: Millis) -> Result<Stepped, AppError> {
         // Guards first: what they halt takes no step. A disk that cannot be sealed to must keep nothing
-        // from happening, and what could not be changed must not keep events from being sealed.
+        // from happening, and what could not be changed or stored must not keep the others from it.
         let mut stepped = Stepped { halted: self.watch(now)?, ..Stepped::default() };
         let due = self.take_due(now, &mut stepped);
+        let remembered = self.remember(now);
         stepped.sealed = self.store.step(now)?.sealed;
-        due.map(|()| stepped)
+        due.and(remembered).map(|()| stepped)
+    }
+
+    /// Stores who was enrolled since this was last done, which [`App::step`] does, too: for whoever stops.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written, or events not be read; the next round tries again.
+    pub fn remember(&self, now: Millis) -> Result<(), AppError> {
+        let caught_up = self.catch_up(now);
+        self.store_enrolled(now)?;
+        caught_up?;
+        self.sweep_enrolled(now)
     }
 
     /// A short name of parts: the same parts have the same name, others have others.

@@ -2,7 +2,7 @@
 //! after each change, from which every door reads without a lock.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use bellwether_flags::{Document, Evaluation, Ids, Ruleset, Source, amplitude, flagd};
 use bellwether_ledger::State;
@@ -12,6 +12,7 @@ use rustc_hash::FxHashSet;
 
 use crate::App;
 use crate::access::digest;
+use crate::enrolment::Registers;
 use crate::error::{AppError, Refusal};
 use crate::exposure::Track;
 
@@ -44,12 +45,16 @@ pub struct Served {
     /// What compares each flag's variants now: an experiment since its start, a rollout since its epoch
     /// began. Exposures count anew for each.
     pub(crate) trials: BTreeMap<FlagKey, String>,
+    /// Flags that our own provider does not get, and why.
+    pub(crate) provider_left_out: Vec<(FlagKey, String)>,
+    /// Who was enrolled by the flags that remember it.
+    pub(crate) registers: Registers,
 }
 
 impl Served {
     /// What SDKs see of a ruleset. What is the same as `before` is shared with it.
     fn new(
-        ruleset: Ruleset,
+        (ruleset, registers): (Ruleset, Registers),
         rules: Document,
         tag: String,
         trials: BTreeMap<FlagKey, String>,
@@ -78,6 +83,8 @@ impl Served {
                 .take(32)
                 .collect(),
             apart: rules.apart().cloned().collect(),
+            provider_left_out: rules.left_out().to_vec(),
+            registers,
             amplitude: text.into(),
             left_out: amplitude.left_out,
             cohorts: amplitude.cohorts.into_iter().collect(),
@@ -169,11 +176,23 @@ fn trials(state: &State, environment: &EnvironmentKey) -> BTreeMap<FlagKey, Stri
     trials
 }
 
+impl Published {
+    /// What each environment serves.
+    pub(crate) fn environments(&self) -> impl Iterator<Item = (&EnvironmentKey, &Arc<Served>)> {
+        self.environments.iter()
+    }
+}
+
 impl App {
+    /// Held while what is served is exchanged.
+    pub(crate) fn publishing(&self) -> MutexGuard<'_, ()> {
+        self.publishing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Compiles the newest state for every environment and swaps it in.
     pub(crate) fn publish(&self, now: Millis) -> Result<(), AppError> {
         // One at a time, and always of the newest state: a slow compile cannot undo a newer one.
-        let _one = self.publishing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let _one = self.publishing();
         let state = self.ledger.state();
         let before = self.served.load_full();
         if before.revision == state.revision && state.revision != Revision(0) {
@@ -196,12 +215,16 @@ impl App {
                 Some(served) => Arc::clone(served),
                 None => {
                     let rules = Document::of(&environment.value, state.revision, &source)?;
-                    Arc::new(Served::new(ruleset, rules, tag, trials, old.map(|old| &**old), now)?)
+                    let old = old.map(|old| &**old);
+                    let registers = self.registers(&state, key, old, &ruleset, now)?;
+                    Arc::new(Served::new((ruleset, registers), rules, tag, trials, old, now)?)
                 }
             };
             environments.insert(key.clone(), served);
         }
         self.served.store(Arc::new(Published { revision: state.revision, environments, lists }));
+        // What is not served now may be again.
+        self.store_left(&before, now);
         Ok(())
     }
 
@@ -298,7 +321,8 @@ impl App {
         track: Track,
         now: Millis,
     ) -> Option<Answer<'s>> {
-        let evaluation = served.ruleset.evaluate(flag, context)?;
+        let memory = served.recall(self, true);
+        let evaluation = served.ruleset.evaluate_with(flag, context, &memory)?;
         self.record(served, context, now, [(&evaluation, track)]);
         Some(Answer::of(evaluation))
     }
@@ -313,9 +337,10 @@ impl App {
         now: Millis,
     ) -> Vec<Answer<'s>> {
         let only: Option<FxHashSet<&str>> = only.map(|keys| keys.iter().map(String::as_str).collect());
-        let asked = |e: &Evaluation<'_>| only.as_ref().is_none_or(|only| only.contains(e.flag.as_str()));
-        let answers = served.ruleset.evaluate_all(context).filter(asked).map(Answer::of);
-        let answers: Vec<Answer<'s>> = answers.collect();
+        let asked = |flag: &FlagKey| only.as_ref().is_none_or(|only| only.contains(flag.as_str()));
+        let memory = served.recall(self, true);
+        let answers: Vec<Answer<'s>> =
+            served.ruleset.evaluate_all_with(context, &memory, asked).map(Answer::of).collect();
         let each = answers.iter().flat_map(|a| tracks.iter().map(|track| (&a.evaluation, *track)));
         self.record(served, context, now, each);
         answers

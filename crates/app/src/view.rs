@@ -1,6 +1,7 @@
 //! App: how the things of the ledger look from outside, with people's names and sentences of state.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use bellwether_flags::Format;
 use bellwether_ledger::Versioned;
@@ -12,6 +13,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::App;
+use crate::enrolment::Count;
 use crate::error::AppError;
 use crate::serving::Served;
 
@@ -47,6 +49,66 @@ pub(crate) struct FlagView {
     /// By environment, which formats for SDKs that evaluate by themselves carry this flag as it is served
     /// now. Whoever asks the server gets every flag.
     pub(crate) formats: BTreeMap<EnvironmentKey, Vec<Carried>>,
+    /// By environment, how many are enrolled, where the flag counts or remembers them.
+    pub(crate) enrolled: BTreeMap<EnvironmentKey, EnrolledView>,
+}
+
+/// How many are enrolled by a flag that counts or remembers them.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct EnrolledView {
+    /// Units that hold a variant: of a split all but its rest, of a rollout those with the candidate.
+    units: u32,
+    /// How many there may be at most; absent where there is no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    most: Option<u32>,
+    /// Whether nobody else comes in.
+    closed: bool,
+    /// How many there are beyond the limit.
+    over: u32,
+    /// The same in words.
+    sentence: String,
+}
+
+impl EnrolledView {
+    fn new(count: Count, most: Option<u32>) -> Self {
+        let Count { units, full } = count;
+        let closed = most.is_some_and(|most| units >= most || full);
+        let over = most.map_or(0, |most| units.saturating_sub(most));
+        let mut sentence = match most {
+            Some(most) => format!("{} of {} are enrolled", grouped(units), grouped(most)),
+            None => format!("{} are enrolled", grouped(units)),
+        };
+        if closed {
+            sentence.push_str(", and enrolment is closed");
+        }
+        if over > 0 {
+            sentence.push_str(&format!(
+                "; {} more than the limit, because they were enrolled before it was set, by SDKs that had not \
+                 heard of it, or just before a crash",
+                grouped(over)
+            ));
+        }
+        if full {
+            sentence.push_str(match most {
+                Some(_) => "; no more can be remembered",
+                None => "; no more can be remembered, so that newcomers are placed by their id alone",
+            });
+        }
+        Self { units, most, closed, over, sentence }
+    }
+}
+
+/// `10,003`.
+pub(crate) fn grouped(n: u32) -> String {
+    let digits = n.to_string();
+    let mut grouped = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
 }
 
 /// Whether a format carries a flag. It does so exactly, or not at all.
@@ -63,7 +125,12 @@ pub(crate) struct Carried {
 
 impl Carried {
     fn all(served: &Served, flag: &FlagKey) -> Vec<Self> {
-        [(Format::Amplitude, &served.left_out), (Format::Flagd, &served.flagd_left_out)]
+        let formats = [
+            (Format::Amplitude, &served.left_out),
+            (Format::Flagd, &served.flagd_left_out),
+            (Format::Provider, &served.provider_left_out),
+        ];
+        formats
             .into_iter()
             .map(|(format, left_out)| {
                 let why = left_out.iter().find(|(key, _)| key == flag).map(|(_, why)| why.clone());
@@ -153,9 +220,13 @@ impl App {
                 Ok((id.0.clone(), ids))
             })
             .collect::<Result<_, AppError>>()?;
-        let (mut left_out, mut formats) = (BTreeMap::new(), BTreeMap::new());
-        for environment in settings.keys().filter(|_| !flag.value.archived) {
+        let (mut left_out, mut formats, mut enrolled) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        for (environment, setting) in settings.iter().filter(|_| !flag.value.archived) {
             let Ok(served) = self.served(environment) else { continue };
+            if let Some(count) = served.enrolled(&flag.value.key) {
+                let most = setting.enrolment.units.map(NonZeroU32::get);
+                enrolled.insert(environment.clone(), EnrolledView::new(count, most));
+            }
             let carried = Carried::all(&served, &flag.value.key);
             let amplitude = carried.iter().find(|carried| carried.format == Format::Amplitude);
             if let Some(why) = amplitude.and_then(|carried| carried.why.clone()) {
@@ -181,6 +252,7 @@ impl App {
             targets,
             left_out,
             formats,
+            enrolled,
         })
     }
 

@@ -10,6 +10,7 @@ use rusqlite::Connection;
 
 use crate::check::{Proposed, check};
 use crate::doctor::{self, Report};
+use crate::enrolments::Enrolments;
 use crate::error::{LedgerError, refused, unknown};
 use crate::log::{self, Digest, Stored, damaged};
 use crate::people::People;
@@ -144,6 +145,11 @@ impl Ledger {
     /// People, sessions, API keys and setup links: the rewritable tables beside the log.
     pub fn people(&self) -> People<'_> {
         People::new(&self.writer, &self.reader)
+    }
+
+    /// Who was enrolled by flags that remember it.
+    pub fn enrolments(&self) -> Enrolments<'_> {
+        Enrolments::new(&self.writer, &self.reader)
     }
 
     /// The newest state on disk and the digest of the log there, inside the writer's transaction. It

@@ -10,7 +10,8 @@
 //!   stored change is never judged again, so that a stricter program still opens an older log.
 //! - The log holds no personal data. Lists of ids, people, sessions and keys live in rewritable tables
 //!   beside it; a change cites them by a random id. A list is written in the transaction of its change, or
-//!   whole before it: nobody waits for a million ids.
+//!   whole before it: nobody waits for a million ids. Who was enrolled by a flag lies there, too, by keyed
+//!   fingerprints, and is written whenever there is something new.
 //!
 //! It knows no clock: `now` is an argument.
 //!
@@ -42,6 +43,7 @@ mod check;
 #[cfg(test)]
 mod corpus;
 mod doctor;
+mod enrolments;
 mod error;
 mod ledger;
 mod lists;
@@ -62,6 +64,7 @@ mod world;
 
 pub use check::Proposed;
 pub use doctor::{Fault, Finding, Report};
+pub use enrolments::{Enrolled, Enrolment, Enrolments, Standing};
 pub use error::LedgerError;
 pub use ledger::{Ledger, Page};
 pub use lists::Members;

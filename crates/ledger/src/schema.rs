@@ -12,7 +12,7 @@ const APPLICATION: i32 = 0x4257_4c47;
 
 /// Every version of the schema is one step from the one before; a step that has been released is
 /// never edited. `user_version` counts the steps taken.
-const MIGRATIONS: &[&str] = &[FIRST, SERIES];
+const MIGRATIONS: &[&str] = &[FIRST, SERIES, ENROLMENTS];
 
 const FIRST: &str = "
     create table changes (
@@ -145,6 +145,38 @@ const SERIES: &str = "
     drop table lists;
     alter table new_lists rename to lists;
     alter table new_members rename to list_members;
+";
+
+/// Who was enrolled by flags that remember it: see `enrolments.rs`.
+const ENROLMENTS: &str = "
+    -- Who was enrolled by flags that remember it: rewritable, and never named in the log. There is no id in
+    -- it: a unit is 64 bits of a keyed hash, and the key is here so that it goes where the rows go.
+    create table enrolment_secret (
+        only_one integer primary key check (only_one = 1),
+        secret text not null
+    ) strict;
+
+    create table enrolments (
+        id integer primary key,
+        environment text not null,
+        flag text not null,
+        salt text not null,
+        made integer not null,
+        seen integer,
+        unique (environment, flag, salt)
+    ) strict;
+
+    create table enrolled_units (
+        enrolment integer not null references enrolments (id),
+        unit integer not null,
+        -- The user whose device it is; else it has a place of its own.
+        owner integer,
+        hash integer,
+        holds text,
+        inherited integer not null,
+        primary key (enrolment, unit),
+        check ((owner is null) <> (hash is null))
+    ) strict, without rowid;
 ";
 
 /// Opens the file for writing, creates or migrates it where that is needed.

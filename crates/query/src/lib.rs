@@ -8,6 +8,7 @@
 //! It knows no files, no plans and no clock: `now` is an argument.
 
 pub mod catalogue;
+pub mod enrolled;
 pub mod evidence;
 pub mod properties;
 pub mod segmentation;

@@ -105,6 +105,9 @@ impl House {
     /// Makes what waits durable and ends the committing thread.
     pub(crate) fn settle(&self) {
         self.committer.stop();
+        if let Err(e) = self.app.remember(self.clock.now()) {
+            tracing::error!(cause = e.cause, "who was enrolled in the last second is not stored");
+        }
     }
 }
 

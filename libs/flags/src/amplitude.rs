@@ -11,8 +11,8 @@ use bellwether_model::{
 use serde_json::{Map, json};
 
 use crate::bucket::threshold;
-use crate::evaluate::Evaluation;
-use crate::format::{Amplitude, amplitude};
+use crate::evaluate::{Evaluation, Reason};
+use crate::format::{Amplitude, REMEMBERED, amplitude};
 use crate::ids::Ids;
 use crate::javascript;
 use crate::pattern;
@@ -111,6 +111,10 @@ pub fn variant(evaluation: &Evaluation<'_>) -> Json {
     metadata.extend(branch_metadata(evaluation.branch));
     let mut variant = variant_json(evaluation.compiled.kind, evaluation.outcome);
     metadata.extend(variant_metadata(evaluation.outcome));
+    if *evaluation.reason == Reason::Closed {
+        // Nothing is compared for who comes too late, though others may be compared by the same variant.
+        metadata.insert("trackExposure".to_owned(), false.into());
+    }
     variant.insert("metadata".to_owned(), metadata.into());
     variant.into()
 }
@@ -162,6 +166,9 @@ fn flag_json(
     segments: &BTreeMap<&SegmentKey, Result<Said, String>>,
     revision: Revision,
 ) -> Result<Said, String> {
+    if flag.division().is_some() {
+        return Err(REMEMBERED.to_owned());
+    }
     let (mut helpers, mut cohorts) = (BTreeMap::new(), BTreeSet::new());
     let mut dependencies: BTreeSet<String> = flag.parents().map(ToString::to_string).collect();
     let mut branches = Vec::with_capacity(flag.branches.len() + 1);

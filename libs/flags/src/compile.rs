@@ -2,19 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use bellwether_model::{
-    Beta, BetaKey, Clause, Environment, EnvironmentKey, Flag, FlagKey, Holdout, Invalid, Layer, LayerKey,
-    ListId, Segment, SegmentKey, Serve, Setting, Split, Unit, VariantKey, rule,
+    Beta, BetaKey, Clause, Enrolment, Environment, EnvironmentKey, Flag, FlagKey, Holdout, Invalid, Layer,
+    LayerKey, ListId, Segment, SegmentKey, Serve, Setting, Split, Unit, VariantKey, rule,
 };
 use rustc_hash::FxHashMap;
 
 use crate::bucket::{Salted, threshold};
 use crate::ids::Ids;
 use crate::ruleset::{
-    Arm, Branch, Compiled, Condition, Gate, Members, Outcome, Parent, Part, Serves, Source, Span, Tested,
-    When,
+    Arm, Branch, Compiled, Condition, Enrolling, Gate, Members, Outcome, Parent, Part, Serves, Source, Span,
+    Tested, When,
 };
 use crate::test::{Place, Test};
 
@@ -107,8 +108,8 @@ impl<'a> Compiler<'a> {
             .variants
             .iter()
             .map(|variant| {
-                let arms = || default().into_iter().flatten().filter(|(key, ..)| *key == &variant.key);
-                let rest_only = arms().next().is_some() && arms().all(|(.., enrolled)| !enrolled);
+                let arms = || default().into_iter().flatten().filter(|owned| *owned.variant == variant.key);
+                let rest_only = arms().next().is_some() && arms().all(|owned| !owned.enrolled);
                 Arc::new(Outcome { key: variant.key.clone(), value: variant.value.clone(), rest_only })
             })
             .collect();
@@ -145,8 +146,10 @@ impl<'a> Compiler<'a> {
             (true, true) => (Part::Everybody, "default", self.serves(&setting.default, true, &outcome)?),
             (true, false) => (Part::Default, "default", self.serves(&setting.default, true, &outcome)?),
         };
+        let enrolling = enrolling(flag.unit, setting, &serves, &off, &outcome)?;
         let otherwise = Branch::new(part, name, When::Always, serves);
         Ok(Compiled {
+            enrolling,
             key: flag.key.clone(),
             kind: flag.kind,
             unit: flag.unit,
@@ -274,8 +277,9 @@ impl<'a> Compiler<'a> {
                 None => &rollout.split,
             },
         };
-        let arms = arms_of(serve).into_iter().flatten().map(|(key, to, enrolled)| {
-            Ok(Arm { to, end: threshold(to), outcome: outcome(key)?, enrolled: enrolled && compares })
+        let arms = arms_of(serve).into_iter().flatten().map(|Owned { variant, to, enrolled, held }| {
+            let (enrolled, held) = (enrolled && compares, held && compares);
+            Ok(Arm { to, end: threshold(to), outcome: outcome(variant)?, enrolled, held })
         });
         Ok(Serves::Split {
             salted: Salted::new(self.environment.bucketing, split.salt()),
@@ -305,18 +309,55 @@ fn twice(what: &str, key: &dyn std::fmt::Display) -> Invalid {
     Invalid::new(format!("there are two {what}s `{key}`"), format!("give each {what} a key of its own"))
 }
 
-/// The ranges by which it divides, if it does: the owner, where the range ends, and whether those in
-/// it are enrolled. A split does not enroll its rest; a rollout compares its candidate with its
-/// control, so it enrolls both.
-fn arms_of(serve: &Serve) -> Option<impl Iterator<Item = (&VariantKey, u16, bool)>> {
+/// What a flag asks a memory by, where it needs one: its enrolment is counted or sticky, and its default
+/// divides.
+fn enrolling(
+    unit: Unit,
+    setting: &Setting,
+    serves: &Serves,
+    off: &Arc<Outcome>,
+    outcome: &dyn Fn(&VariantKey) -> Result<Arc<Outcome>, Invalid>,
+) -> Result<Option<Box<Enrolling>>, Invalid> {
+    let Enrolment { units, sticky, .. } = setting.enrolment;
+    if !setting.enrolment.remembers() || !matches!(serves, Serves::Split { .. }) {
+        return Ok(None);
+    }
+    Ok(Some(Box::new(Enrolling {
+        most: units.map(NonZeroU32::get),
+        sticky,
+        device: (sticky && unit == Unit::User).then(|| Place::unit(Unit::Device)),
+        shut: match setting.default.split().and_then(Split::rest) {
+            Some(rest) => outcome(rest)?,
+            None => off.clone(),
+        },
+    })))
+}
+
+/// A range of what divides.
+struct Owned<'s> {
+    variant: &'s VariantKey,
+    /// Where it ends.
+    to: u16,
+    /// Whether those in it are enrolled. A split does not enroll its rest; a rollout compares its candidate
+    /// with its control, so it enrolls both.
+    enrolled: bool,
+    /// Whether a memory keeps and counts them: see [`Arm::held`].
+    held: bool,
+}
+
+/// The ranges by which it divides, if it does.
+fn arms_of(serve: &Serve) -> Option<impl Iterator<Item = Owned<'_>>> {
     let split = serve.split()?;
-    let rollout = matches!(serve, Serve::Rollout { .. });
-    Some(
-        split
-            .ranges()
-            .iter()
-            .map(move |range| (&range.variant, range.to, rollout || split.rest() != Some(&range.variant))),
-    )
+    let candidate = match serve {
+        Serve::Rollout { rollout } => Some(&rollout.candidate),
+        Serve::Variant { .. } | Serve::Split { .. } => None,
+    };
+    Some(split.ranges().iter().map(move |range| {
+        let variant = &range.variant;
+        let enrolled = candidate.is_some() || split.rest() != Some(variant);
+        let held = candidate.map_or(enrolled, |candidate| candidate == variant);
+        Owned { variant, to: range.to, enrolled, held }
+    }))
 }
 
 /// FNV-1a, 64 bits: a hash that is the same on every machine and in every version of ours.

@@ -3,7 +3,7 @@
 //!
 //! It says what an answer needs and nothing else: no other environment's settings, no names,
 //! descriptions, owners or times, no variant that cannot be served, and of a flag that is off only what
-//! it serves.
+//! it serves. A flag whose answers need the server's memory is not in it, nor what needs that flag.
 //!
 //! ```
 //! use bellwether_flags::{Document, Ruleset, Source};
@@ -26,12 +26,13 @@ use std::sync::Arc;
 
 use bellwether_model::{
     Beta, Covers, Enrolment, Environment, EnvironmentKey, Flag, FlagKey, Holdout, Invalid, Layer, LayerKey,
-    ListId, Millis, Revision, Rollout, RolloutState, Segment, SegmentKey, Serve, Setting, VariantKey,
-    rule::Condition,
+    ListId, Millis, Prerequisite, Revision, Rollout, RolloutState, Segment, SegmentKey, Serve, Setting,
+    VariantKey, rule::Condition,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::format::REMEMBERED;
 use crate::ids::Ids;
 use crate::ruleset::{Ruleset, Source};
 
@@ -58,6 +59,8 @@ pub struct Document {
     apart: BTreeSet<ListId>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     trials: BTreeMap<FlagKey, String>,
+    #[serde(skip)]
+    left_out: Vec<(FlagKey, String)>,
 }
 
 /// What is read of a document first: another version means other things by the same words.
@@ -85,8 +88,9 @@ impl Document {
     pub fn of(environment: &Environment, revision: Revision, source: &Source<'_>) -> Result<Self, Invalid> {
         let key = &environment.key;
         let live = source.flags.iter().filter(|flag| !flag.archived);
-        let served: Vec<(&Flag, &Setting)> =
+        let mut served: Vec<(&Flag, &Setting)> =
             live.filter_map(|flag| Some((*flag, flag.settings.get(key)?))).collect();
+        let left_out = left_out(&mut served);
         let betas = |flag: &Flag| source.betas.iter().find_map(|beta| beta.serves(flag, key)).cloned();
         let flags: Vec<Flag> =
             served.iter().map(|(flag, setting)| plain(flag, key, setting, betas(flag))).collect();
@@ -148,6 +152,7 @@ impl Document {
             lists: BTreeMap::new(),
             apart: BTreeSet::new(),
             trials: BTreeMap::new(),
+            left_out,
         };
         let cited: BTreeSet<ListId> = document.cited().cloned().collect();
         for id in cited {
@@ -173,6 +178,11 @@ impl Document {
     /// What compares a flag's variants now, if anything does.
     pub fn trials(&self) -> &BTreeMap<FlagKey, String> {
         &self.trials
+    }
+
+    /// Flags that are not in it, each with the reason. A document that was read does not know them.
+    pub fn left_out(&self) -> &[(FlagKey, String)] {
+        &self.left_out
     }
 
     /// The lists that [`Document::compile`] asks for, because they are too long to stand in the document.
@@ -282,6 +292,31 @@ fn shown(beta: &Beta, environment: &EnvironmentKey, live: &BTreeSet<&FlagKey>) -
     })
 }
 
+/// Takes out the flags that need a memory, and what needs those.
+fn left_out(served: &mut Vec<(&Flag, &Setting)>) -> Vec<(FlagKey, String)> {
+    let mut left_out: Vec<(FlagKey, String)> = Vec::new();
+    loop {
+        let why = |(_, setting): &(&Flag, &Setting)| {
+            let lost = |needed: &&Prerequisite| left_out.iter().any(|(key, _)| *key == needed.flag);
+            if !setting.on {
+                None
+            } else if setting.enrolment.remembers() && setting.default.split().is_some() {
+                Some(REMEMBERED.to_owned())
+            } else {
+                let lost = setting.prerequisites.iter().find(lost)?;
+                Some(format!("it needs flag `{}`, which is left out", lost.flag))
+            }
+        };
+        let found: Vec<_> = served.iter().filter_map(|of| Some((of.0.key.clone(), why(of)?))).collect();
+        if found.is_empty() {
+            left_out.sort_by(|a, b| a.0.cmp(&b.0));
+            return left_out;
+        }
+        served.retain(|(flag, _)| found.iter().all(|(key, _)| *key != flag.key));
+        left_out.extend(found);
+    }
+}
+
 fn excerpt(text: &str) -> String {
     text.chars().take(60).collect()
 }
@@ -312,6 +347,7 @@ fn plain(flag: &Flag, environment: &EnvironmentKey, setting: &Setting, beta: Opt
         rule.serve = bare(&rule.serve);
     }
     setting.default = bare(&setting.default);
+    setting.enrolment = Enrolment::default();
     let variants = {
         let serves = setting.rules.iter().map(|rule| &rule.serve).chain([&setting.default]);
         let mut served: BTreeSet<&VariantKey> = serves.flat_map(Serve::variants).collect();

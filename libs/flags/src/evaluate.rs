@@ -27,9 +27,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::bucket::Bucket;
+use crate::enrolment::{Asked, How, Memory, Standing};
 use crate::ruleset::{
     Arm, Branch, Compiled, Condition, Gate, Members, Outcome, Parent, Part, Ruleset, Serves, Tested, When,
 };
+use crate::test::Place;
 
 /// What somebody gets of a flag.
 #[derive(Debug, Clone)]
@@ -103,6 +105,10 @@ pub enum Reason {
     },
     /// The default divides.
     Split,
+    /// The default divides, and the unit keeps what it got before.
+    Kept,
+    /// The default divides, and the unit comes too late: as many are enrolled as may be.
+    Closed,
     /// Everybody gets it: there is nothing else in the setting.
     Static,
     /// Nothing else took it, and the default serves one variant.
@@ -134,9 +140,11 @@ impl Reason {
         match self {
             Self::Off => "DISABLED",
             Self::Target | Self::Beta { .. } | Self::Rule { .. } => "TARGETING_MATCH",
-            Self::RuleSplit { .. } | Self::Split | Self::Holdout { .. } | Self::Layer { .. } => "SPLIT",
+            Self::RuleSplit { .. } | Self::Split | Self::Kept | Self::Holdout { .. } | Self::Layer { .. } => {
+                "SPLIT"
+            }
             Self::Static => "STATIC",
-            Self::Default | Self::NoUnit | Self::Prerequisite { .. } => "DEFAULT",
+            Self::Default | Self::Closed | Self::NoUnit | Self::Prerequisite { .. } => "DEFAULT",
         }
     }
 }
@@ -162,8 +170,12 @@ impl Membership {
     }
 }
 
-/// Watches an evaluation. By default it sees nothing.
+/// Goes along with an evaluation. By default it remembers nothing and sees nothing.
 pub(crate) trait Visitor {
+    /// What remembers who was enrolled.
+    fn memory(&self) -> Option<&dyn Memory> {
+        None
+    }
     /// A branch is looked at.
     fn enter(&mut self, _branch: &Branch) {}
     /// A prerequisite was asked.
@@ -182,12 +194,23 @@ pub(crate) trait Visitor {
     fn leave(&mut self, _matched: bool) {}
     /// A split placed a unit, or had none.
     fn split(&mut self, _unit: Unit, _salt: &str, _arms: &[Arm], _placed: Option<(&str, Bucket)>) {}
+    /// A memory has said how a unit stands.
+    fn stands(&mut self, _asked: &Asked<'_>, _standing: Standing) {}
 }
 
 /// Sees nothing and costs nothing.
 pub(crate) struct Silent;
 
 impl Visitor for Silent {}
+
+/// Sees nothing, and remembers.
+pub(crate) struct Recalling<'m>(pub(crate) &'m dyn Memory);
+
+impl Visitor for Recalling<'_> {
+    fn memory(&self) -> Option<&dyn Memory> {
+        Some(self.0)
+    }
+}
 
 /// A decision before it knows its revision.
 pub(crate) struct Decision<'r> {
@@ -249,6 +272,12 @@ impl Compiled {
             Serves::One(outcome) => return decision(outcome, branch.reason(context), false),
             Serves::Split { salted, arms } => (salted, arms),
         };
+        if visitor.memory().is_some()
+            && branch.compares()
+            && let Some(decision) = self.recall(branch, context, visitor)
+        {
+            return decision;
+        }
         let arm = self.id.with_id(context, |id| {
             let bucket = salted.bucket(id);
             visitor.split(self.unit, salted.salt(), arms, Some((id, bucket)));
@@ -261,6 +290,37 @@ impl Compiled {
             return decision(&self.off, &Reason::NoUnit, false);
         };
         decision(&arm.outcome, &branch.reason, arm.enrolled)
+    }
+
+    /// What a unit gets of the default by what is remembered of it; `None` where nothing is.
+    #[inline(never)]
+    fn recall<'r, V: Visitor>(
+        &'r self,
+        branch: &'r Branch,
+        context: &Context,
+        visitor: &mut V,
+    ) -> Option<Decision<'r>> {
+        let division = self.division()?;
+        let placed = |place: &Place| place.with_id(context, |id| (id.to_owned(), division.salted.bucket(id)));
+        let unit = placed(&self.id);
+        let device = division.enrolling.device.as_ref().and_then(placed);
+        let asked = Asked {
+            flag: &self.key,
+            by: self.unit,
+            division,
+            unit: unit.as_ref().map(|(id, bucket)| (id.as_str(), *bucket)),
+            device: device.as_ref().map(|(id, bucket)| (id.as_str(), *bucket)),
+        };
+        let standing = visitor.memory()?.stand(&asked)?;
+        let arm = standing.arm.and_then(|arm| division.arms.get(arm));
+        let (outcome, reason, enrolled) = match (standing.how, arm) {
+            (How::Kept, Some(arm)) => (&arm.outcome, &Reason::Kept, arm.enrolled),
+            (How::Enrolled | How::Placed, Some(arm)) => (&arm.outcome, &branch.reason, arm.enrolled),
+            (How::Closed, _) => (&division.enrolling.shut, &Reason::Closed, false),
+            (How::Kept | How::Enrolled | How::Placed, None) => return None,
+        };
+        visitor.stands(&asked, standing);
+        Some(Decision { compiled: self, branch, outcome, reason, enrolled })
     }
 }
 
@@ -303,7 +363,10 @@ impl Parent {
     #[inline(never)]
     fn met<V: Visitor>(&self, rules: &Ruleset, context: &Context, visitor: &mut V) -> bool {
         let flag = self.at.and_then(|at| rules.flags().get(at));
-        let answer = flag.map(|flag| flag.decide(rules, context, &mut Silent));
+        let answer = flag.map(|flag| match visitor.memory() {
+            None => flag.decide(rules, context, &mut Silent),
+            Some(memory) => flag.decide(rules, context, &mut Recalling(memory)),
+        });
         visitor.parent(self, answer.as_ref());
         answer.is_some_and(|answer| self.variants.contains(&answer.outcome.key))
     }

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::bucket::Bucket;
+use crate::enrolment::{Asked, How, Memory, Origin, Standing};
 use crate::evaluate::{Decision, Evaluation, Membership, Reason, Visitor};
 use crate::ruleset::{Arm, Branch, Gate, Members, Parent, Part, Serves, Tested};
 use crate::test::Seen;
@@ -105,6 +106,21 @@ pub enum Step {
     Default,
     /// A split placed the unit.
     Bucket(Bucketed),
+    /// A memory was asked how the unit stands to the default's split.
+    Enrolment {
+        /// What it said.
+        how: How,
+        /// Whose place the unit has.
+        origin: Origin,
+        /// The id of the device whose place it is, or whose user's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        device: Option<String>,
+        /// How many were enrolled when it was asked.
+        enrolled: u32,
+        /// How many may be at most.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        most: Option<u32>,
+    },
 }
 
 /// A condition that was tested.
@@ -209,14 +225,18 @@ pub struct Stretch {
 }
 
 /// Records what an evaluation does.
-#[derive(Default)]
-pub(crate) struct Record {
+pub(crate) struct Record<'m> {
+    memory: &'m dyn Memory,
     steps: Vec<Step>,
     /// The segment that is being asked.
     asked: Option<SegmentStep>,
 }
 
-impl Record {
+impl<'m> Record<'m> {
+    pub(crate) fn new(memory: &'m dyn Memory) -> Self {
+        Self { memory, steps: Vec::new(), asked: None }
+    }
+
     pub(crate) fn explain(
         self,
         environment: &EnvironmentKey,
@@ -234,9 +254,7 @@ impl Record {
             steps: self.steps,
         }
     }
-}
 
-impl Record {
     /// The groups that are being tested: of the segment that is being asked, or else of the rule or the beta.
     fn groups(&mut self) -> Option<&mut Vec<Vec<ConditionStep>>> {
         match self.steps.last_mut() {
@@ -246,7 +264,11 @@ impl Record {
     }
 }
 
-impl Visitor for Record {
+impl Visitor for Record<'_> {
+    fn memory(&self) -> Option<&dyn Memory> {
+        Some(self.memory)
+    }
+
     fn enter(&mut self, branch: &Branch) {
         let unplaced = || Placed {
             unit: Unit::default(),
@@ -356,7 +378,7 @@ impl Visitor for Record {
             Some(Step::Prerequisite { met, .. }) => *met = !decides,
             Some(Step::Holdout { held, .. }) => *held = decides,
             Some(Step::Layer { inside, .. }) => *inside = !decides,
-            Some(Step::Off | Step::Default | Step::Bucket(_)) | None => {}
+            Some(Step::Off | Step::Default | Step::Bucket(_) | Step::Enrolment { .. }) | None => {}
         }
     }
 
@@ -378,5 +400,28 @@ impl Visitor for Record {
             percent: placed.map(|(_, bucket)| bucket.percent()),
             ranges,
         }));
+    }
+
+    fn stands(&mut self, asked: &Asked<'_>, standing: Standing) {
+        let bucket = Bucket { hash: standing.hash };
+        let named = [asked.unit, asked.device];
+        // By whose id it stands there: it may be that of a device that is not asked of.
+        let of = named.iter().flatten().find(|(_, own)| *own == bucket);
+        if standing.how != How::Kept {
+            let placed = of.or(named.iter().flatten().next()).map(|(id, _)| (*id, bucket));
+            self.split(asked.by(), asked.salt(), asked.division.arms, placed);
+        }
+        let device = match standing.origin {
+            Origin::Own => None,
+            Origin::Device => asked.device().filter(|device| of.is_some_and(|(id, _)| id == device)),
+            Origin::Owner => asked.device(),
+        };
+        self.steps.push(Step::Enrolment {
+            how: standing.how,
+            origin: standing.origin,
+            device: device.map(str::to_owned),
+            enrolled: standing.enrolled,
+            most: asked.division.most(),
+        });
     }
 }

@@ -23,6 +23,7 @@ use bellwether_model::{FlagKey, Json, ListId, Unit};
 use serde_json::{Map, json};
 
 use crate::bucket::{Salted, threshold};
+use crate::format::REMEMBERED;
 use crate::ids::Ids;
 use crate::ruleset::{
     Arm, Branch, Compiled, Condition, Gate, Members, Outcome, Ruleset, Serves, Tested, When,
@@ -110,6 +111,9 @@ fn flag_json(ruleset: &Ruleset, flag: &Compiled) -> Result<Json, String> {
 
 /// The rule by which a flag is decided.
 fn decision(ruleset: &Ruleset, flag: &Compiled, leftover: Json) -> Result<Json, String> {
+    if flag.division().is_some() {
+        return Err(REMEMBERED.to_owned());
+    }
     let mut steps = Vec::with_capacity(flag.branches.len() * 2 + 1);
     for branch in &flag.branches {
         match when(ruleset, flag, branch)? {

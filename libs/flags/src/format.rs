@@ -9,8 +9,10 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
-    /// We evaluate and send the answer: OFREP, Amplitude's vardata, and our own provider.
+    /// We evaluate and send the answer: OFREP and Amplitude's vardata.
     Answer,
+    /// Our own provider evaluates our rules (see [`Document`](crate::Document)).
+    Provider,
     /// The Amplitude Experiment SDKs evaluate our export (see [`amplitude`](crate::amplitude)).
     Amplitude,
     /// The flagd providers evaluate our export (see [`flagd`](crate::flagd)).
@@ -21,12 +23,16 @@ pub enum Format {
 /// that is found when it is exported.
 pub fn formats(op: Op) -> &'static [Format] {
     match (amplitude(op).is_some(), flagd(op)) {
-        (true, true) => &[Format::Answer, Format::Amplitude, Format::Flagd],
-        (true, false) => &[Format::Answer, Format::Amplitude],
-        (false, true) => &[Format::Answer, Format::Flagd],
-        (false, false) => &[Format::Answer],
+        (true, true) => &[Format::Answer, Format::Provider, Format::Amplitude, Format::Flagd],
+        (true, false) => &[Format::Answer, Format::Provider, Format::Amplitude],
+        (false, true) => &[Format::Answer, Format::Provider, Format::Flagd],
+        (false, false) => &[Format::Answer, Format::Provider],
     }
 }
+
+/// Why a flag that needs a memory is in no format: whoever evaluates by themselves has none.
+pub(crate) const REMEMBERED: &str =
+    "its enrolment is counted or sticky, and only the server remembers who was enrolled";
 
 /// Whether JSONLogic with flagd's operators has a form for it. It has no letters in any case, no
 /// patterns, no calendar and no networks.

@@ -26,6 +26,10 @@
 //!
 //! A split without an id to place serves `off` ([`Reason::NoUnit`]).
 //!
+//! Where the default divides and the flag's enrolment is counted or sticky, a [`Memory`] says who keeps what
+//! they had ([`Reason::Kept`]) and who comes too late ([`Reason::Closed`]). Only [`Ruleset::evaluate_with`]
+//! asks one, and formats for SDKs that evaluate by themselves leave such a flag out.
+//!
 //! ```
 //! use bellwether_flags::{Ruleset, Source};
 //! use bellwether_model::{Context, Environment, Flag, Revision};
@@ -51,6 +55,7 @@ pub mod amplitude;
 mod bucket;
 mod compile;
 mod document;
+mod enrolment;
 mod evaluate;
 mod explain;
 pub mod flagd;
@@ -65,6 +70,7 @@ mod words;
 
 pub use bucket::{Bucket, bucket, threshold};
 pub use document::Document;
+pub use enrolment::{Asked, Division, Entry, How, Line, Memory, Origin, Prints, Register, Standing};
 pub use evaluate::{Evaluation, Membership, Reason};
 pub use explain::{Bucketed, ClauseStep, ConditionStep, Explanation, Placed, SegmentStep, Step, Stretch};
 pub use format::{Format, formats};

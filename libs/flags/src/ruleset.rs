@@ -14,7 +14,8 @@ use bellwether_model::{
 
 use crate::bucket::Salted;
 use crate::compile::Compiler;
-use crate::evaluate::{Evaluation, Reason, Silent};
+use crate::enrolment::{Division, Memory};
+use crate::evaluate::{Evaluation, Reason, Recalling, Silent};
 use crate::explain::{self, Explanation};
 use crate::ids::Ids;
 use crate::test::{Place, Test};
@@ -104,6 +105,20 @@ pub(crate) struct Compiled {
     pub(crate) branches: Box<[Branch]>,
     /// What decides for everybody else.
     pub(crate) otherwise: Branch,
+    /// What a memory is asked where `otherwise` divides, if the flag needs one.
+    pub(crate) enrolling: Option<Box<Enrolling>>,
+}
+
+/// The limits of a default that divides and needs a memory.
+#[derive(Debug)]
+pub(crate) struct Enrolling {
+    /// How many units may hold a variant at most.
+    pub(crate) most: Option<u32>,
+    pub(crate) sticky: bool,
+    /// Where the id of the device stands by which somebody is placed who is not known yet.
+    pub(crate) device: Option<Place>,
+    /// What those get who come too late.
+    pub(crate) shut: Arc<Outcome>,
 }
 
 /// A variant as it is served.
@@ -243,6 +258,9 @@ pub(crate) struct Arm {
     pub(crate) outcome: Arc<Outcome>,
     /// Whether those in it take part in what the flag compares: a part of the default's split may.
     pub(crate) enrolled: bool,
+    /// Whether it is what a memory keeps and counts: of a split what it enrolls, of a rollout the candidate,
+    /// since widening is to move those who have the control.
+    pub(crate) held: bool,
 }
 
 impl Ruleset {
@@ -309,12 +327,48 @@ impl Ruleset {
         self.flags.iter().map(move |flag| flag.decide(self, context, &mut Silent).at(self.revision))
     }
 
+    /// The same as [`Ruleset::evaluate`] for whoever remembers who was enrolled: a flag whose enrolment is
+    /// counted or sticky asks `memory` where its default divides, and so does one that is a prerequisite. It
+    /// may allocate.
+    pub fn evaluate_with(
+        &self,
+        flag: &str,
+        context: &Context,
+        memory: &dyn Memory,
+    ) -> Option<Evaluation<'_>> {
+        let flag = self.flag(flag)?;
+        Some(flag.decide(self, context, &mut Recalling(memory)).at(self.revision))
+    }
+
+    /// What `context` gets of the flags that are asked for, in the order of their keys, as by
+    /// [`Ruleset::evaluate_with`]. Nobody is enrolled by a flag that is not asked for.
+    pub fn evaluate_all_with(
+        &self,
+        context: &Context,
+        memory: &dyn Memory,
+        asked: impl Fn(&FlagKey) -> bool,
+    ) -> impl Iterator<Item = Evaluation<'_>> {
+        let flags = self.flags.iter().filter(move |flag| asked(&flag.key));
+        flags.map(move |flag| flag.decide(self, context, &mut Recalling(memory)).at(self.revision))
+    }
+
     /// The same as [`Ruleset::evaluate`], with every step that led there.
     pub fn explain(&self, flag: &str, context: &Context) -> Option<Explanation> {
+        self.explain_with(flag, context, &())
+    }
+
+    /// The same as [`Ruleset::evaluate_with`], with every step that led there.
+    pub fn explain_with(&self, flag: &str, context: &Context, memory: &dyn Memory) -> Option<Explanation> {
         let flag = self.flag(flag)?;
-        let mut record = explain::Record::default();
+        let mut record = explain::Record::new(memory);
         let evaluation = flag.decide(self, context, &mut record).at(self.revision);
         Some(record.explain(&self.environment, self.revision, &evaluation))
+    }
+
+    /// What a memory of a flag goes by; `None` where the flag does not ask one: its enrolment is neither
+    /// counted nor sticky, or its default does not divide now.
+    pub fn division(&self, flag: &str) -> Option<Division<'_>> {
+        self.flag(flag).and_then(Compiled::division)
     }
 
     pub(crate) fn flags(&self) -> &[Compiled] {
@@ -373,6 +427,15 @@ impl Compiled {
     /// All its branches in order, the last of which always holds.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Branch> {
         self.branches.iter().chain([&self.otherwise])
+    }
+
+    /// What a memory goes by, if the flag asks one.
+    #[inline]
+    pub(crate) fn division(&self) -> Option<Division<'_>> {
+        match (&self.enrolling, &self.otherwise.serves) {
+            (Some(enrolling), Serves::Split { salted, arms }) => Some(Division { salted, arms, enrolling }),
+            _ => None,
+        }
     }
 
     /// Whether any part of it divides the population.

@@ -85,7 +85,7 @@ proptest! {
                 Step::Holdout { held, .. } => Some(*held),
                 Step::Layer { inside, .. } => Some(!*inside),
                 Step::Off | Step::Default => Some(true),
-                Step::Bucket(_) => None,
+                Step::Bucket(_) | Step::Enrolment { .. } => None,
             }).collect();
             let (last, before) = decided.split_last().unwrap();
             prop_assert!(*last && !before.contains(&true), "{:?}", why);

@@ -10,7 +10,7 @@ use crate::Json;
 use crate::enrolment::Enrolment;
 use crate::id::{EnvironmentKey, FlagKey, Invalid, LayerKey, ListId, Team, VariantKey};
 use crate::prerequisite::Prerequisite;
-use crate::rollout::Rollout;
+use crate::rollout::{Rollout, RolloutState};
 use crate::rule::{self, Rule};
 use crate::split::Split;
 use crate::time::Millis;
@@ -309,6 +309,7 @@ impl Flag {
                 ));
             }
         }
+        setting.enrolment.check()?;
         self.within(setting)?;
         let mut weight = 0;
         for (i, rule) in setting.rules.iter().enumerate() {
@@ -324,6 +325,14 @@ impl Flag {
 
     /// No more are enrolled by the default than its limit allows.
     fn within(&self, setting: &Setting) -> Result<(), Invalid> {
+        if let (Serve::Rollout { rollout }, Some(units)) = (&setting.default, setting.enrolment.units)
+            && matches!(rollout.state, RolloutState::Done { .. })
+        {
+            return Err(Invalid::new(
+                format!("flag `{}` would reach everybody, and at most `{units}` units are allowed", self.key),
+                "widen to less than everybody, or lift the limit with `flag.enrolment` first",
+            ));
+        }
         let Some(most) = setting.enrolment.share else { return Ok(()) };
         let enrolled = match &setting.default {
             Serve::Variant { .. } => return Ok(()),

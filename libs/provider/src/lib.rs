@@ -60,6 +60,7 @@
 //! |---|---|
 //! | no rules came yet | `PROVIDER_NOT_READY` |
 //! | there is no such flag in the environment | `FLAG_NOT_FOUND` |
+//! | its enrolment is counted or sticky, or it needs a flag like that: only the server remembers who was enrolled | `FLAG_NOT_FOUND` |
 //! | the variant's value is of another type | `TYPE_MISMATCH` |
 //! | a split or a layer needs the user's id, and there is none | `TARGETING_KEY_MISSING` |
 //! | the same of another unit's id | `INVALID_CONTEXT` |

@@ -139,6 +139,15 @@ export type Step =
       position?: number;
       percent?: number;
       ranges: { variant: string; from: number; to: number; chosen: boolean }[];
+    }
+  | {
+      step: "enrolment";
+      how: "kept" | "enrolled" | "placed" | "closed";
+      /** Whose place the unit has: its own, that of a device before its user signed in, or that of the device's user. */
+      origin: "own" | "device" | "owner";
+      device?: string;
+      enrolled: number;
+      most?: number;
     };
 export type ClauseStep = Clause & { found?: unknown; matched: boolean };
 export type SegmentStep = InSegment & {

@@ -1663,6 +1663,28 @@ export interface components {
             /** @description What everybody gets. */
             variant: string;
         };
+        /** @description How many are enrolled by a flag that counts or remembers them. */
+        EnrolledView: {
+            /** @description Whether nobody else comes in. */
+            closed: boolean;
+            /**
+             * Format: uint32
+             * @description How many there may be at most; absent where there is no limit.
+             */
+            most?: number | null;
+            /**
+             * Format: uint32
+             * @description How many there are beyond the limit.
+             */
+            over: number;
+            /** @description The same in words. */
+            sentence: string;
+            /**
+             * Format: uint32
+             * @description Units that hold a variant: of a split all but its rest, of a rollout those with the candidate.
+             */
+            units: number;
+        };
         /**
          * @description The limits of a default that divides. The default one limits nothing.
          *
@@ -1673,14 +1695,16 @@ export interface components {
             /** @description The share of everybody that may be enrolled at most. A split or a rollout beyond it is refused. */
             share?: number | null;
             /**
-             * @description Whether a unit keeps the variant that it got first, over changes of shares, and an anonymous visitor
-             *     keeps theirs when they sign in.
+             * @description Whether a unit that was enrolled keeps its variant over changes of shares, and an anonymous visitor
+             *     keeps theirs when they sign in: of a flag that divides by the user, who is not known yet is placed by
+             *     their device.
              */
             sticky?: boolean;
             /**
              * Format: uint32
-             * @description How many units may be enrolled at most. Once there are as many, enrolment is closed: whoever is
-             *     enrolled stays with their variant, everybody else is served as if they were not in the split.
+             * @description How many units may be enrolled at most: of a split all but its rest, of a rollout those who got the
+             *     candidate. Once there are as many, enrolment is closed: whoever is enrolled stays with their variant,
+             *     everybody else gets the split's rest or the control, and `off` where there is neither.
              */
             units?: number | null;
         };
@@ -1875,6 +1899,10 @@ export interface components {
             changed: components["schemas"]["Millis"];
             /** @description Who changed it. */
             changed_by: components["schemas"]["ActorView"];
+            /** @description By environment, how many are enrolled, where the flag counts or remembers them. */
+            enrolled: {
+                [key: string]: components["schemas"]["EnrolledView"];
+            };
             /** @description The flag. */
             flag: components["schemas"]["Flag"];
             /**
@@ -1909,7 +1937,7 @@ export interface components {
             revision: components["schemas"]["Revision"];
         };
         /** @description A way by which a flag reaches somebody who evaluates it. */
-        Format: "answer" | "amplitude" | "flagd";
+        Format: "answer" | "provider" | "amplitude" | "flagd";
         GetInput: {
             /** @description The flag. */
             flag: string;
@@ -2739,6 +2767,12 @@ export interface components {
             because: "split";
         } | {
             /** @constant */
+            because: "kept";
+        } | {
+            /** @constant */
+            because: "closed";
+        } | {
+            /** @constant */
             because: "static";
         } | {
             /** @constant */
@@ -3275,8 +3309,9 @@ export interface components {
             sticky?: boolean | null;
             /**
              * Format: uint32
-             * @description How many units may be enrolled at most; no limit unless given. The server counts them, so that SDKs
-             *     that evaluate by themselves do not get the flag.
+             * @description How many units may be enrolled at most, 1000000 at the most; no limit unless given. Of a rollout those
+             *     with the candidate count. The server counts them, so that SDKs that evaluate by themselves do not get
+             *     the flag.
              */
             units?: number | null;
             /** @description The reason; needed in production. */
@@ -5501,8 +5536,9 @@ export interface operations {
                     sticky?: boolean | null;
                     /**
                      * Format: uint32
-                     * @description How many units may be enrolled at most; no limit unless given. The server counts them, so that SDKs
-                     *     that evaluate by themselves do not get the flag.
+                     * @description How many units may be enrolled at most, 1000000 at the most; no limit unless given. Of a rollout those
+                     *     with the candidate count. The server counts them, so that SDKs that evaluate by themselves do not get
+                     *     the flag.
                      */
                     units?: number | null;
                     /** @description The reason; needed in production. */

@@ -9,5 +9,6 @@ it.each([
   [{ because: "prerequisite", flag: "checkout" }, "checkout does not serve what this flag needs."],
   [{ because: "holdout", holdout: "all" }, "Holdout all keeps it out."],
   [{ because: "layer", layer: "home" }, "It is outside this flag's part of layer home."],
+  [{ because: "kept" }, "It keeps what it got before."],
   [{ because: "something_new" }, "something new"],
 ])("%o", (reason, said) => expect(because(reason)).toBe(said));

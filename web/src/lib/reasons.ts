@@ -21,6 +21,10 @@ export function because({ because: word, flag, holdout, layer, index }: Reason):
       return `By the split of ${rule}.`;
     case "split":
       return "By the split of the default.";
+    case "kept":
+      return "It keeps what it got before.";
+    case "closed":
+      return "Enrolment is closed.";
     case "static":
       return "Everybody gets it.";
     case "default":

@@ -22,9 +22,10 @@ pub(crate) struct SetInput {
     environment: EnvironmentKey,
     /// The share of everybody that may be enrolled at most; no limit unless given.
     share: Option<Share>,
-    /// How many units may be enrolled at most; no limit unless given. The server counts them, so that SDKs
-    /// that evaluate by themselves do not get the flag.
-    units: Option<NonZeroU32>,
+    /// How many units may be enrolled at most, 1000000 at the most; no limit unless given. Of a rollout those
+    /// with the candidate count. The server counts them, so that SDKs that evaluate by themselves do not get
+    /// the flag.
+    units: Option<u32>,
     /// Whether a unit keeps the variant that it got first, also when an anonymous visitor signs in; not
     /// unless given. The server remembers it, so that SDKs that evaluate by themselves do not get the flag.
     sticky: Option<bool>,
@@ -41,16 +42,35 @@ impl Operation for Set {
     const ABOUT: &'static str = "Limits who may be enrolled by a flag's default, by share and by number, and whether they keep their variant.";
     const ROUTE: (Method, &'static str) = (Method::Put, "/api/flags/{flag}/enrolment");
     const NEEDS: Permission = Permission::Edit;
-    const CLASS: Class = Class::Write;
+    // It reads what is recorded before it writes, and nobody else who writes waits for that.
+    const CLASS: Class = Class::Scan;
     const EFFECT: Effect = Effect::Changes;
     type Input = SetInput;
     type Output = FlagView;
 
     fn run(app: &App, ctx: &Ctx, input: SetInput) -> Result<FlagView, AppError> {
         let SetInput { flag, environment, share, units, sticky, why, if_revision } = input;
+        let units = units.map(|units| NonZeroU32::new(units).ok_or_else(nobody)).transpose()?;
         let enrolment = Enrolment { share, units, sticky: sticky.unwrap_or(false) };
-        let edit = Edit::EnrolmentSet { flag: flag.clone(), environment, enrolment };
-        let after = app.edit(ctx, edit, why, if_revision, Vec::new())?;
+        let remembers = enrolment.remembers();
+        if remembers && !ctx.dry_run {
+            app.prepare_register(&environment, &flag, ctx.now, &|| ctx.stop())?;
+        }
+        let edit = Edit::EnrolmentSet { flag: flag.clone(), environment: environment.clone(), enrolment };
+        let after = {
+            let _editing = app.editing();
+            app.edit(ctx, edit, why, if_revision, Vec::new())?
+        };
+        if !remembers && !ctx.dry_run {
+            app.forget_enrolled(&environment, &flag)?;
+        }
         app.flag_after(&after, &flag)
     }
+}
+
+fn nobody() -> AppError {
+    AppError::bad_input(
+        "in `units`: a limit of `0` lets nobody in",
+        "turn the flag off, or leave `units` out for no limit",
+    )
 }

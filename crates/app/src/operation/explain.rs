@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bellwether_flags::{
-    Bucketed, ConditionStep, Explanation, Ids, Placed, Reason, Ruleset, SegmentStep, Step,
+    Bucketed, ConditionStep, Explanation, How, Ids, Origin, Placed, Reason, Ruleset, SegmentStep, Step,
 };
 use bellwether_ledger::State;
 use bellwether_model::{Context, Environment, EnvironmentKey, FlagKey, Json, ListId, Properties, Revision};
@@ -15,6 +15,7 @@ use super::{Class, Ctx, Effect, Method, Operation};
 use crate::App;
 use crate::access::Permission;
 use crate::error::AppError;
+use crate::view::grouped;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -70,7 +71,8 @@ impl Operation for Explain {
         let now = app.ledger.state();
         let Some(revision) = revision else {
             let served = app.served(&environment)?;
-            let explanation = served.ruleset.explain(flag.as_str(), &context);
+            let memory = served.recall(app, false);
+            let explanation = served.ruleset.explain_with(flag.as_str(), &context, &memory);
             let explanation = explanation.ok_or_else(|| app.unanswered(&now, &flag, &environment))?;
             return Ok(Explained {
                 sentence: sentence(&explanation),
@@ -85,7 +87,11 @@ impl Operation for Explain {
         let ruleset = app.compile(&then, &place.value, &[])?;
         let explanation = ruleset.explain(flag.as_str(), &context);
         let explanation = explanation.ok_or_else(|| app.unanswered(&then, &flag, &environment))?;
-        Ok(Explained { sentence: sentence(&explanation), explanation, revision })
+        let mut sentence = sentence(&explanation);
+        if ruleset.division(flag.as_str()).is_some() {
+            sentence.push_str("; who was enrolled then is not known, and not taken into account");
+        }
+        Ok(Explained { sentence, explanation, revision })
     }
 }
 
@@ -153,10 +159,8 @@ fn because(explanation: &Explanation) -> String {
         Reason::RuleSplit { .. } => {
             last(&rule).zip(bucket()).map(|(rule, stands)| format!("{rule}, and {stands}"))
         }
-        Reason::Split => bucket().map(|stands| match only(explanation) {
-            true => stands,
-            false => format!("nothing before the default decides, and {stands}"),
-        }),
+        Reason::Split => bucket().map(|stands| by_default(explanation, stands)),
+        Reason::Kept | Reason::Closed => last(&enrolment).map(|stands| by_default(explanation, stands)),
         Reason::Static => Some("everybody gets it".to_owned()),
         Reason::Default => Some("nothing before the default decides".to_owned()),
         Reason::NoUnit => last(&nobody),
@@ -165,9 +169,30 @@ fn because(explanation: &Explanation) -> String {
     said.unwrap_or_else(|| "of its setting".to_owned())
 }
 
-/// Whether nothing but the default was looked at.
-fn only(explanation: &Explanation) -> bool {
-    explanation.steps.iter().all(|step| matches!(step, Step::Default | Step::Bucket(_)))
+/// What the default does, and that nothing before it decides, if there is anything.
+fn by_default(explanation: &Explanation, does: String) -> String {
+    let default = |step: &Step| matches!(step, Step::Default | Step::Bucket(_) | Step::Enrolment { .. });
+    match explanation.steps.iter().all(default) {
+        true => does,
+        false => format!("nothing before the default decides, and {does}"),
+    }
+}
+
+/// What it keeps, or that it comes too late.
+fn enrolment(step: &Step) -> Option<String> {
+    let Step::Enrolment { how, origin, device, enrolled, most } = step else { return None };
+    let device = device.as_deref().map(shortened);
+    Some(match (how, origin, device) {
+        (How::Closed, ..) => {
+            format!("enrolment is closed: {} of {} are enrolled", grouped(*enrolled), grouped((*most)?))
+        }
+        (_, Origin::Device, Some(device)) => {
+            format!("it keeps what device `{device}` got before signing in")
+        }
+        (_, Origin::Device, None) => "it keeps what it got before signing in".to_owned(),
+        (_, Origin::Owner, Some(device)) => format!("device `{device}` keeps what its user has"),
+        (_, Origin::Owner | Origin::Own, _) => "it was enrolled before and keeps its variant".to_owned(),
+    })
 }
 
 fn unmet(step: &Step) -> Option<String> {

@@ -119,10 +119,11 @@ impl Operation for Preview {
         }
         let most = limit.unwrap_or(USUAL).clamp(1, MOST);
         let people = people(&events, usize::try_from(most).unwrap_or(usize::MAX));
+        let memory = served.recall(app, false);
         let mut tally = Tally::default();
         for context in &people {
-            let (now, then) =
-                (served.ruleset.evaluate(flag.as_str(), context), then.evaluate(flag.as_str(), context));
+            let now = served.ruleset.evaluate_with(flag.as_str(), context, &memory);
+            let then = then.evaluate_with(flag.as_str(), context, &memory);
             let unknown = || app.unknown("flag", &flag);
             let (now, then) = (now.ok_or_else(unknown)?, then.ok_or_else(unknown)?);
             tally.count((now.variant, now.reason), (then.variant, then.reason));

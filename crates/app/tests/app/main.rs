@@ -4,6 +4,7 @@
 
 mod access;
 mod betas;
+mod enrolment;
 mod events;
 mod experiments;
 mod explained;

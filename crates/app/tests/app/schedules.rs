@@ -192,10 +192,10 @@ fn what_is_there_then_may_refuse_it_and_keeps_nothing_else_from_happening() {
     a schedule of Ada could not halt the rollout of f in production, as was scheduled: flag `f` has no rollout here
     ");
     insta::assert_snapshot!(said.join("\n"), @r"
-    400 scheduled change `UnYvxlFj20vv` is over
+    400 scheduled change `5C07AfWXKJDt` is over
     hint: look at what became of it; make another one for another change
     404 there is no scheduled change `nothing`
-    hint: use `UnYvxlFj20vv`, `aBYrSUkymXov`, `pyJU9WfVIOCE`, `rmtXomVgyRpZ`, `tRedSL2rLTnG` or `v3Bi8nDgdkqU`
+    hint: use `5C07AfWXKJDt`, `UnYvxlFj20vv`, `aBYrSUkymXov`, `pyJU9WfVIOCE`, `tRedSL2rLTnG` or `v3Bi8nDgdkqU`
     ");
 }
 

@@ -93,8 +93,9 @@ pub(super) fn edited(state: &State, key: &FlagKey, edit: &Edit, at: Millis) -> R
                 rollout.check_ramp()?;
             }
         }
-        Edit::EnrolmentSet { environment, .. } => {
-            setting(state, flag, environment)?;
+        Edit::EnrolmentSet { environment, enrolment, .. } => {
+            let was = &setting(state, flag, environment)?.enrolment;
+            running::same_memory(state, key, environment, was, enrolment)?;
         }
         Edit::RolloutSet { environment, rollout, .. } => {
             let was = &setting(state, flag, environment)?.default;

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeSet;
 
-use bellwether_model::{Beta, Condition, Holdout, Layer, Segment};
+use bellwether_model::{Beta, Condition, Enrolment, Holdout, Layer, Segment};
 
 use super::*;
 
@@ -121,6 +121,40 @@ pub(super) fn undiverted(
 
 fn same_way(was: &Setting, next: &Setting) -> bool {
     was.prerequisites == next.prerequisites && was.targets == next.targets && was.rules == next.rules
+}
+
+/// A running experiment keeps what is remembered of those who take part. Enrolment may be limited while it
+/// runs, which closes it to those who come later; it may be opened, and it may begin to be sticky, which lets
+/// visitors in who are not signed in. Of a flag that the experiment needs, nothing of it may change: who is
+/// let through there is not recorded, and could not be let through again.
+pub(super) fn same_memory(
+    state: &State,
+    flag: &FlagKey,
+    environment: &EnvironmentKey,
+    was: &Enrolment,
+    next: &Enrolment,
+) -> Result<(), LedgerError> {
+    let asks = |trial: &Trial<'_>| trial.experiment.environment == *environment && trial.flags.contains(flag);
+    for trial in trials(state).filter(asks) {
+        if trial.of(flag) {
+            let (lost, keep) = match (was.sticky && !next.sticky, was.remembers() && !next.remembers()) {
+                (true, _) => ("visitors who are not signed in would lose their variant", "keep it sticky"),
+                (_, true) => ("who was enrolled could get another variant", "change the limit but keep one"),
+                _ => continue,
+            };
+            return Err(refused(
+                format!("{lost} in {}", trial.said(flag)),
+                format!("{keep}, or stop the experiment first"),
+            ));
+        }
+        if was.units != next.units || was.sticky != next.sticky {
+            return Err(refused(
+                format!("this would change who takes part in {}", trial.said(flag)),
+                "change the limit by share only, or stop the experiment first",
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// A flag that a running experiment needs may serve the variants that it needs to more people, and to

@@ -72,6 +72,44 @@ fn a_running_experiment_is_not_disturbed() {
     ");
 }
 
+/// Closing enrolment takes nobody out. Forgetting who is enrolled would, and so would anything about a flag
+/// that the experiment needs.
+#[test]
+fn what_is_remembered_of_a_running_experiment_stays() {
+    let set = |limits| shop::enrolment("f", "production", limits);
+    let said = said(
+        &[set(json!({"units": 100, "sticky": true})), shop::start("x")],
+        all([
+            set(json!({"units": 100})),
+            set(json!({})),
+            // Fewer, more, or as many as like to come.
+            set(json!({"units": 1, "sticky": true})),
+            set(json!({"units": 1_000, "sticky": true, "share": 10_000})),
+            set(json!({"sticky": true})),
+            shop::enrolment("f", "staging", json!({})),
+        ]),
+    );
+    insta::assert_snapshot!(said, @r"
+    visitors who are not signed in would lose their variant in experiment `x`, which runs on flag `f` in `production`
+    hint: keep it sticky, or stop the experiment first
+    visitors who are not signed in would lose their variant in experiment `x`, which runs on flag `f` in `production`
+    hint: keep it sticky, or stop the experiment first
+    ok
+    ok
+    ok
+    ok
+    ");
+    let said = self::said(
+        &[set(json!({"units": 100})), shop::start("x")],
+        all([set(json!({"sticky": true})), set(json!({}))]),
+    );
+    insta::assert_snapshot!(said, @r"
+    ok
+    who was enrolled could get another variant in experiment `x`, which runs on flag `f` in `production`
+    hint: change the limit but keep one, or stop the experiment first
+    ");
+}
+
 #[test]
 fn nobody_is_diverted_from_a_running_experiment() {
     let off = shop::toggle("f", "production", false);

@@ -139,6 +139,7 @@ fn what_an_experiment_needs_lets_nobody_out() {
         p(Some("partners"), &resalted),
         p(Some("partners"), &shop::variant("control")),
         shop::reshare("p", "production", shop::split(0, 2_499)),
+        shop::enrolment("p", "production", json!({"units": 5})),
         shop::gated("f", "production", None, Some("staff"), &shop::served(shop::split(1_000, 1_000))),
         // More people, everybody, elsewhere, and what protects customers.
         p(Some("partners"), &share(2_501)),
@@ -148,6 +149,7 @@ fn what_an_experiment_needs_lets_nobody_out() {
         shop::set_rollout("p", "production", rollout(2_500, "done")),
         shop::set_rollout("p", "production", rollout(2_500, "halted")),
         shop::toggle("p", "production", false),
+        shop::enrolment("p", "production", json!({"share": 5_000})),
         shop::targeting("p", "staging", &shop::variant("off")),
     ])), @r"
     this would change who takes part in experiment `x` in `production`, whose flag `f` needs flag `p`
@@ -164,8 +166,11 @@ fn what_an_experiment_needs_lets_nobody_out() {
     hint: stop the experiment first; the flag can be turned off at any time
     this would take people out of experiment `x` in `production`, whose flag `f` needs flag `p`
     hint: stop the experiment first; the flag can be turned off at any time
+    this would change who takes part in experiment `x` in `production`, whose flag `f` needs flag `p`
+    hint: change the limit by share only, or stop the experiment first
     this would change who takes part in experiment `x` while it runs
     hint: keep prerequisites, targets and rules as they are, or stop the experiment first
+    ok
     ok
     ok
     ok

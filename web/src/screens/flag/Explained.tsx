@@ -4,7 +4,7 @@ import type { ReactNode } from "react";
 
 import type { ClauseStep, ConditionStep, Explanation, FlagView, Placed, SegmentStep, Step } from "../../api/types";
 import { clauseText, isSegment } from "../../lib/conditions";
-import { share } from "../../lib/numbers";
+import { count, share } from "../../lib/numbers";
 import { because } from "../../lib/reasons";
 import { capital } from "../../lib/spoken";
 import { Section } from "../../parts/Page";
@@ -153,8 +153,31 @@ function StepText({ step, view }: { step: Step; view: FlagView }) {
         </>
       );
     }
+    case "enrolment":
+      return (
+        <Passed decided={step.how === "kept" || step.how === "closed"}>
+          {HOW[step.how]}
+          {ORIGIN[step.origin]}
+          {step.most === undefined
+            ? `. ${count(step.enrolled)} are enrolled.`
+            : `. ${count(step.enrolled)} of ${count(step.most)} are enrolled.`}
+        </Passed>
+      );
   }
 }
+
+type Enrolment = Extract<Step, { step: "enrolment" }>;
+const HOW: Record<Enrolment["how"], string> = {
+  kept: "It was enrolled before and keeps its variant",
+  enrolled: "It is enrolled from now on",
+  placed: "It is not one of those who are counted and kept",
+  closed: "It comes too late: enrolment is closed",
+};
+const ORIGIN: Record<Enrolment["origin"], string> = {
+  own: "",
+  device: ", from before signing in",
+  owner: ", which is that of the device's user",
+};
 
 /** Where a unit stands in a part of the population. */
 function Position({ place, said }: { place: Placed; said: string }) {

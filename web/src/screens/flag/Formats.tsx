@@ -7,7 +7,11 @@ import { Said } from "../../parts/States";
 import { Badge } from "../../parts/Words";
 import { useEnvironment } from "../../shell/environment";
 
-const NAMES: Record<string, string> = { amplitude: "Amplitude SDKs", flagd: "flagd providers" };
+const NAMES: Record<string, string> = {
+  amplitude: "Amplitude SDKs",
+  flagd: "flagd providers",
+  provider: "Bellwether's provider for Rust",
+};
 
 export function Formats({ view }: { view: FlagView }) {
   const { all } = useEnvironment();
