@@ -8,6 +8,7 @@ import "@mantine/spotlight/styles.css";
 import "./app.css";
 import "./shell/shell.css";
 import "./parts/words.css";
+import "./parts/steering.css";
 import "./parts/table.css";
 import "./parts/change.css";
 import "./parts/charts.css";

@@ -13,6 +13,8 @@ import { cache } from "./api/cache";
 import type { About } from "./api/queries";
 import { me } from "./api/session";
 import { parseSearch, stringifySearch, text, type Search } from "./lib/search";
+import { BetaScreen, NewBetaScreen } from "./screens/Beta";
+import { BetasScreen } from "./screens/Betas";
 import { ChangesScreen } from "./screens/Changes";
 import { EventsScreen } from "./screens/Events";
 import { ExperimentScreen } from "./screens/Experiment";
@@ -134,6 +136,19 @@ const holdout = createRoute({
   component: HoldoutScreen,
   validateSearch: listed,
 });
+const betas = createRoute({
+  getParentRoute: () => shell,
+  path: "/betas",
+  component: BetasScreen,
+  validateSearch: kept,
+});
+const newBeta = createRoute({ getParentRoute: () => shell, path: "/betas/new", component: NewBetaScreen });
+const beta = createRoute({
+  getParentRoute: () => shell,
+  path: "/betas/$beta",
+  component: BetaScreen,
+  validateSearch: listed,
+});
 const experiments = createRoute({
   getParentRoute: () => shell,
   path: "/experiments",
@@ -193,6 +208,7 @@ const changes = createRoute({
     segment: text(s["segment"]),
     layer: text(s["layer"]),
     holdout: text(s["holdout"]),
+    beta: text(s["beta"]),
     before: text(s["before"]),
   }),
 });
@@ -222,6 +238,9 @@ const tree = root.addChildren([
     holdouts,
     newHoldout,
     holdout,
+    betas,
+    newBeta,
+    beta,
     experiments,
     newExperiment,
     experiment,

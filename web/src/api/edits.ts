@@ -1,90 +1,102 @@
 //! Web: what the page changes. Each edit carries the reason and the revision that was shown.
-import type { Draft } from "../lib/serve";
 import { api, ask, call } from "./client";
-import type {
-  Body,
-  Clause,
-  Covers,
-  Explanation,
-  FlagView,
-  HoldoutView,
-  LayerView,
-  PreviewAnswer,
-  SegmentView,
-  Unit,
-} from "./types";
+import type { Body, Explanation, SegmentView } from "./types";
+import type { paths } from "./schema";
 
 /** Reason and the revision that the page showed. */
 type Because = { why: string; if_revision?: number };
+/** What a door takes, with its reason. */
+type Edit<P extends keyof paths, M extends keyof paths[P]> = Body<P, M> & Because;
 
-const part = encodeURIComponent;
-const at = (flag: string) => ({ path: { flag } });
+const of = (flag: string) => ({ path: { flag } });
+const rehearsed = { query: { dry_run: true } };
 
 export const edit = {
-  createFlag: (body: Omit<Body<"/api/flags", "post">, "unit"> & { unit: Unit }) =>
-    call<FlagView>("POST", "/api/flags", body),
-  describeFlag: (flag: string, body: { name: string; description: string } & Because) =>
-    ask(api.PATCH("/api/flags/{flag}", { params: at(flag), body })),
-  toggle: (flag: string, body: { environment: string; on: boolean } & Because) =>
-    ask(api.POST("/api/flags/{flag}/toggle", { params: at(flag), body })),
-  archive: (flag: string, body: { archived: boolean } & Because) =>
-    ask(api.POST("/api/flags/{flag}/archive", { params: at(flag), body })),
-  target: (flag: string, body: Partial<Draft> & { environment: string } & Because) =>
-    call<FlagView>("PUT", `/api/flags/${part(flag)}/targeting`, body),
+  createFlag: (body: Body<"/api/flags", "post">) => ask(api.POST("/api/flags", { body })),
+  describeFlag: (flag: string, body: Edit<"/api/flags/{flag}", "patch">) =>
+    ask(api.PATCH("/api/flags/{flag}", { params: of(flag), body })),
+  toggle: (flag: string, body: Edit<"/api/flags/{flag}/toggle", "post">) =>
+    ask(api.POST("/api/flags/{flag}/toggle", { params: of(flag), body })),
+  archive: (flag: string, body: Edit<"/api/flags/{flag}/archive", "post">) =>
+    ask(api.POST("/api/flags/{flag}/archive", { params: of(flag), body })),
+  target: (flag: string, body: Edit<"/api/flags/{flag}/targeting", "put">) =>
+    ask(api.PUT("/api/flags/{flag}/targeting", { params: of(flag), body })),
   /** Checks what `target` would do and changes nothing. */
-  rehearseTarget: (flag: string, body: Partial<Draft> & { environment: string } & Because) =>
-    call<FlagView>("PUT", `/api/flags/${part(flag)}/targeting?dry_run=true`, body),
-  preview: (flag: string, body: Partial<Draft> & { environment: string; on?: boolean }) =>
-    call<PreviewAnswer>("POST", `/api/flags/${part(flag)}/preview`, body),
-  team: (flag: string, body: { team: string | null } & Because) =>
-    call<FlagView>("PUT", `/api/flags/${part(flag)}/team`, body),
-  layer: (flag: string, body: { layer: string | null } & Because) =>
-    call<FlagView>("PUT", `/api/flags/${part(flag)}/layer`, body),
-  schema: (flag: string, body: { schema: unknown } & Because) =>
-    call<FlagView>("PUT", `/api/flags/${part(flag)}/schema`, body),
-  variants: (flag: string, body: { variants: { key: string; value: unknown; description?: string }[] } & Because) =>
-    call<FlagView>("PUT", `/api/flags/${part(flag)}/variants`, body),
-  saveSegment: (
-    segment: string,
-    body: { name?: string; description?: string; when?: Clause[][]; unit?: Unit } & Because,
-  ) => call<SegmentView>("PUT", `/api/segments/${part(segment)}`, body),
+  rehearseTarget: (flag: string, body: Edit<"/api/flags/{flag}/targeting", "put">) =>
+    ask(api.PUT("/api/flags/{flag}/targeting", { params: { ...of(flag), ...rehearsed }, body })),
+  preview: (flag: string, body: Body<"/api/flags/{flag}/preview", "post">) =>
+    ask(api.POST("/api/flags/{flag}/preview", { params: of(flag), body })),
+  team: (flag: string, body: Edit<"/api/flags/{flag}/team", "put">) =>
+    ask(api.PUT("/api/flags/{flag}/team", { params: of(flag), body })),
+  layer: (flag: string, body: Edit<"/api/flags/{flag}/layer", "put">) =>
+    ask(api.PUT("/api/flags/{flag}/layer", { params: of(flag), body })),
+  schema: (flag: string, body: Edit<"/api/flags/{flag}/schema", "put">) =>
+    ask(api.PUT("/api/flags/{flag}/schema", { params: of(flag), body })),
+  variants: (flag: string, body: Edit<"/api/flags/{flag}/variants", "put">) =>
+    ask(api.PUT("/api/flags/{flag}/variants", { params: of(flag), body })),
+  /** Who may come into the default's split; limits that are left out are none. */
+  enrolment: (flag: string, body: Edit<"/api/flags/{flag}/enrolment", "put">) =>
+    ask(api.PUT("/api/flags/{flag}/enrolment", { params: of(flag), body })),
+  saveSegment: (segment: string, body: Edit<"/api/segments/{segment}", "put">) =>
+    ask(api.PUT("/api/segments/{segment}", { params: { path: { segment } }, body })),
   /** Checks what `saveSegment` would do and changes nothing. */
-  rehearseSegment: (segment: string, body: { name: string; when: Clause[][]; unit: Unit } & Because) =>
-    call<SegmentView>("PUT", `/api/segments/${part(segment)}?dry_run=true`, body),
-  segmentIds: (segment: string, body: { list: "included" | "excluded"; add?: string[]; remove?: string[] } & Because) =>
-    call<SegmentView>("POST", `/api/segments/${part(segment)}/ids`, body),
+  rehearseSegment: (segment: string, body: Edit<"/api/segments/{segment}", "put">) =>
+    ask(api.PUT("/api/segments/{segment}", { params: { path: { segment }, ...rehearsed }, body })),
+  segmentIds: (segment: string, body: Edit<"/api/segments/{segment}/ids", "post">) =>
+    ask(api.POST("/api/segments/{segment}/ids", { params: { path: { segment } }, body })),
   /** Replaces a list by a text, one id a line, sent as it is. */
   uploadIds: (segment: string, list: "included" | "excluded", text: Blob, { why, if_revision }: Because) => {
     const query = new URLSearchParams({ list, why, ...(if_revision ? { if_revision: String(if_revision) } : {}) });
-    return call<SegmentView>("PUT", `/api/segments/${part(segment)}/ids?${query}`, text);
+    return call<SegmentView>("PUT", `/api/segments/${encodeURIComponent(segment)}/ids?${query}`, text);
   },
-  archiveSegment: (segment: string, body: { archived: boolean } & Because) =>
-    call<SegmentView>("POST", `/api/segments/${part(segment)}/archive`, body),
-  saveLayer: (layer: string, body: { name?: string; unit?: Unit } & Because) =>
-    call<LayerView>("PUT", `/api/layers/${part(layer)}`, body),
-  allot: (layer: string, body: { flag: string; share: number } & Because) =>
-    call<LayerView>("POST", `/api/layers/${part(layer)}/shares`, body),
-  archiveLayer: (layer: string, body: { archived: boolean } & Because) =>
-    call<LayerView>("POST", `/api/layers/${part(layer)}/archive`, body),
-  saveHoldout: (holdout: string, body: { name?: string; unit?: Unit; share?: number; covers?: Covers } & Because) =>
-    call<HoldoutView>("PUT", `/api/holdouts/${part(holdout)}`, body),
-  archiveHoldout: (holdout: string, body: { archived: boolean } & Because) =>
-    call<HoldoutView>("POST", `/api/holdouts/${part(holdout)}/archive`, body),
-  startRollout: (flag: string, body: Body<"/api/flags/{flag}/rollout", "post">) =>
-    ask(api.POST("/api/flags/{flag}/rollout", { params: at(flag), body })),
-  widen: (flag: string, body: { environment: string; share: number } & Because) =>
-    ask(api.POST("/api/flags/{flag}/rollout/widen", { params: at(flag), body })),
-  halt: (flag: string, body: { environment: string } & Because) =>
-    ask(api.POST("/api/flags/{flag}/rollout/halt", { params: at(flag), body })),
-  resume: (flag: string, body: { environment: string } & Because) =>
-    ask(api.POST("/api/flags/{flag}/rollout/resume", { params: at(flag), body })),
-  finish: (flag: string, body: { environment: string } & Because) =>
-    ask(api.POST("/api/flags/{flag}/rollout/finish", { params: at(flag), body })),
-  explain: (
-    flag: string,
-    body: { environment: string; context: Record<string, unknown>; revision?: number },
-  ): Promise<{ sentence: string; explanation: Explanation; revision: number }> =>
-    call("POST", `/api/flags/${part(flag)}/explain`, body),
+  archiveSegment: (segment: string, body: Edit<"/api/segments/{segment}/archive", "post">) =>
+    ask(api.POST("/api/segments/{segment}/archive", { params: { path: { segment } }, body })),
+  saveLayer: (layer: string, body: Edit<"/api/layers/{layer}", "put">) =>
+    ask(api.PUT("/api/layers/{layer}", { params: { path: { layer } }, body })),
+  allot: (layer: string, body: Edit<"/api/layers/{layer}/shares", "post">) =>
+    ask(api.POST("/api/layers/{layer}/shares", { params: { path: { layer } }, body })),
+  archiveLayer: (layer: string, body: Edit<"/api/layers/{layer}/archive", "post">) =>
+    ask(api.POST("/api/layers/{layer}/archive", { params: { path: { layer } }, body })),
+  saveHoldout: (holdout: string, body: Edit<"/api/holdouts/{holdout}", "put">) =>
+    ask(api.PUT("/api/holdouts/{holdout}", { params: { path: { holdout } }, body })),
+  archiveHoldout: (holdout: string, body: Edit<"/api/holdouts/{holdout}/archive", "post">) =>
+    ask(api.POST("/api/holdouts/{holdout}/archive", { params: { path: { holdout } }, body })),
+  saveBeta: (beta: string, body: Edit<"/api/betas/{beta}", "put">) =>
+    ask(api.PUT("/api/betas/{beta}", { params: { path: { beta } }, body })),
+  /** Checks what `saveBeta` would do and changes nothing. */
+  rehearseBeta: (beta: string, body: Edit<"/api/betas/{beta}", "put">) =>
+    ask(api.PUT("/api/betas/{beta}", { params: { path: { beta }, ...rehearsed }, body })),
+  switchBeta: (beta: string, body: Edit<"/api/betas/{beta}/switch", "post">) =>
+    ask(api.POST("/api/betas/{beta}/switch", { params: { path: { beta } }, body })),
+  archiveBeta: (beta: string, body: Edit<"/api/betas/{beta}/archive", "post">) =>
+    ask(api.POST("/api/betas/{beta}/archive", { params: { path: { beta } }, body })),
+  startRollout: (flag: string, body: Edit<"/api/flags/{flag}/rollout", "post">) =>
+    ask(api.POST("/api/flags/{flag}/rollout", { params: of(flag), body })),
+  widen: (flag: string, body: Edit<"/api/flags/{flag}/rollout/widen", "post">) =>
+    ask(api.POST("/api/flags/{flag}/rollout/widen", { params: of(flag), body })),
+  /** Gives a rollout that widens steps from now on; none take the ramp away. */
+  ramp: (flag: string, body: Edit<"/api/flags/{flag}/rollout/ramp", "put">) =>
+    ask(api.PUT("/api/flags/{flag}/rollout/ramp", { params: of(flag), body })),
+  pause: (flag: string, body: Edit<"/api/flags/{flag}/rollout/pause", "post">) =>
+    ask(api.POST("/api/flags/{flag}/rollout/pause", { params: of(flag), body })),
+  halt: (flag: string, body: Edit<"/api/flags/{flag}/rollout/halt", "post">) =>
+    ask(api.POST("/api/flags/{flag}/rollout/halt", { params: of(flag), body })),
+  resume: (flag: string, body: Edit<"/api/flags/{flag}/rollout/resume", "post">) =>
+    ask(api.POST("/api/flags/{flag}/rollout/resume", { params: of(flag), body })),
+  finish: (flag: string, body: Edit<"/api/flags/{flag}/rollout/finish", "post">) =>
+    ask(api.POST("/api/flags/{flag}/rollout/finish", { params: of(flag), body })),
+  /** Plans a change; a schedule is made once and never altered. */
+  schedule: (body: Body<"/api/schedules", "post">) => ask(api.POST("/api/schedules", { body })),
+  cancelSchedule: (schedule: string, body: Edit<"/api/schedules/{schedule}/cancel", "post">) =>
+    ask(api.POST("/api/schedules/{schedule}/cancel", { params: { path: { schedule } }, body })),
+  explain: (flag: string, body: Body<"/api/flags/{flag}/explain", "post">) =>
+    ask(api.POST("/api/flags/{flag}/explain", { params: of(flag), body })).then((answer) => ({
+      ...answer,
+      explanation: answer.explanation as Explanation,
+    })),
+  /** Changes an environment; what is left out stays. */
+  saveEnvironment: (environment: string, body: Edit<"/api/environments/{environment}", "put">) =>
+    ask(api.PUT("/api/environments/{environment}", { params: { path: { environment } }, body })),
   saveMetric: (metric: string, body: Body<"/api/metrics/{metric}", "put">) =>
     ask(api.PUT("/api/metrics/{metric}", { params: { path: { metric } }, body })),
   createExperiment: (body: Body<"/api/experiments", "post">) => ask(api.POST("/api/experiments", { body })),

@@ -2,8 +2,8 @@
 import { keepPreviousData, queryOptions } from "@tanstack/react-query";
 
 import { serverTime } from "../lib/time";
-import { api, ask, call } from "./client";
-import type { FlagView, GuardView, HoldoutView, LayerView, Segmentation, SegmentationAsk, SegmentView } from "./types";
+import { api, ask } from "./client";
+import type { GuardView, Segmentation, SegmentationAsk } from "./types";
 
 const LIVE = 5_000;
 
@@ -17,16 +17,14 @@ export const flags = (archived = false) =>
   queryOptions({
     queryKey: ["flags", archived],
     refetchInterval: LIVE,
-    queryFn: () =>
-      ask(api.GET("/api/flags", { params: { query: { archived } } })).then((r) => r.flags as unknown as FlagView[]),
+    queryFn: () => ask(api.GET("/api/flags", { params: { query: { archived } } })).then((r) => r.flags),
   });
 
 export const flag = (key: string) =>
   queryOptions({
     queryKey: ["flag", key],
     refetchInterval: LIVE,
-    queryFn: () =>
-      ask(api.GET("/api/flags/{flag}", { params: { path: { flag: key } } })).then((v) => v as unknown as FlagView),
+    queryFn: () => ask(api.GET("/api/flags/{flag}", { params: { path: { flag: key } } })),
   });
 
 export const guard = (key: string, environment: string) =>
@@ -40,39 +38,60 @@ export const guard = (key: string, environment: string) =>
 export const segments = (archived = false) =>
   queryOptions({
     queryKey: ["segments", archived],
-    queryFn: () =>
-      call<{ segments: SegmentView[] }>("GET", `/api/segments?archived=${archived}`).then((r) => r.segments),
+    queryFn: () => ask(api.GET("/api/segments", { params: { query: { archived } } })).then((r) => r.segments),
   });
 
 export const segment = (key: string) =>
   queryOptions({
     queryKey: ["segment", key],
-    queryFn: () => call<SegmentView>("GET", `/api/segments/${encodeURIComponent(key)}`),
+    queryFn: () => ask(api.GET("/api/segments/{segment}", { params: { path: { segment: key } } })),
   });
 
 export const layers = (archived = false) =>
   queryOptions({
     queryKey: ["layers", archived],
-    queryFn: () => call<{ layers: LayerView[] }>("GET", `/api/layers?archived=${archived}`).then((r) => r.layers),
+    queryFn: () => ask(api.GET("/api/layers", { params: { query: { archived } } })).then((r) => r.layers),
   });
 
 export const layer = (key: string) =>
   queryOptions({
     queryKey: ["layer", key],
-    queryFn: () => call<LayerView>("GET", `/api/layers/${encodeURIComponent(key)}`),
+    queryFn: () => ask(api.GET("/api/layers/{layer}", { params: { path: { layer: key } } })),
   });
 
 export const holdouts = (archived = false) =>
   queryOptions({
     queryKey: ["holdouts", archived],
-    queryFn: () =>
-      call<{ holdouts: HoldoutView[] }>("GET", `/api/holdouts?archived=${archived}`).then((r) => r.holdouts),
+    queryFn: () => ask(api.GET("/api/holdouts", { params: { query: { archived } } })).then((r) => r.holdouts),
   });
 
 export const holdout = (key: string) =>
   queryOptions({
     queryKey: ["holdout", key],
-    queryFn: () => call<HoldoutView>("GET", `/api/holdouts/${encodeURIComponent(key)}`),
+    queryFn: () => ask(api.GET("/api/holdouts/{holdout}", { params: { path: { holdout: key } } })),
+  });
+
+export const betas = (archived = false) =>
+  queryOptions({
+    queryKey: ["betas", archived],
+    refetchInterval: LIVE,
+    queryFn: () => ask(api.GET("/api/betas", { params: { query: { archived } } })).then((r) => r.betas),
+  });
+
+export const beta = (key: string) =>
+  queryOptions({
+    queryKey: ["beta", key],
+    refetchInterval: LIVE,
+    queryFn: () => ask(api.GET("/api/betas/{beta}", { params: { path: { beta: key } } })),
+  });
+
+/** The scheduled changes of an environment, of one flag or of all; also those that are over. */
+export const schedules = (environment: string, flag?: string) =>
+  queryOptions({
+    queryKey: ["schedules", environment, flag ?? null],
+    refetchInterval: LIVE,
+    queryFn: () =>
+      ask(api.GET("/api/schedules", { params: { query: { environment, flag, over: true } } })).then((r) => r.schedules),
   });
 
 export const metrics = queryOptions({
@@ -107,6 +126,7 @@ export type About = {
   segment?: string;
   layer?: string;
   holdout?: string;
+  beta?: string;
 };
 
 export const changes = (about: About, before?: number, limit = 50) =>

@@ -1,14 +1,55 @@
-//! Web: the words of the API, by short names. All are generated from the OpenAPI document.
+//! Web: the words of the API, by short names, generated from the OpenAPI document. Names that it makes unique by a
+//! number (`ListInput2`) may change with any operation, so those are named by the door that uses them.
 import type { components, paths } from "./schema";
 
 type S = components["schemas"];
 export type Environment = S["Environment"];
-export type Serve = S["Serve"];
-export type Split = S["Split"];
-export type Rollout = S["Rollout"];
+export type Bucketing = S["Bucketing"];
+export type Unit = S["Unit"];
+
+/** A test of an attribute, by the word of the API. */
+export type Op = S["Op"];
+export type Clause = S["Clause"];
+export type Condition = S["Condition"];
+/** Whether somebody is in a segment, or is not. */
+export type InSegment = Exclude<Condition, Clause>;
+
 export type Kind = S["Kind"];
+export type Flag = S["Flag"];
+export type FlagView = S["FlagView"];
+export type Setting = S["Setting"];
+export type Prerequisite = S["Prerequisite"];
+export type RuleInput = S["RuleInput"];
+export type Serve = S["Serve"];
 export type ServeInput = S["ServeInput"];
 export type TargetInput = S["TargetInput"];
+export type Split = S["Split"];
+/** Why a variant was served, in short. */
+export type Reason = S["Reason"];
+export type Enrolment = S["Enrolment"];
+/** How many units a flag has enrolled in an environment, of how many, and how many came in while it was being closed. */
+export type Enrolled = { units: number; most?: number | null; closed?: boolean; over?: number };
+
+export type Rollout = S["Rollout"];
+export type Ramp = S["Ramp"];
+/** A share of a ramp and how long it is held. */
+export type RampStep = Ramp["steps"][number];
+export type Schedule = S["Schedule"];
+export type ScheduleView = S["ScheduleView"];
+/** What a scheduled change does. */
+export type Planned = S["Planned"];
+
+export type SegmentView = S["SegmentView"];
+/** The ids of a list: how many, and the first of them. */
+export type Listed = S["Listed"];
+export type LayerView = S["LayerView"];
+/** A stretch of a layer, in basis points. */
+export type Owned = LayerView["layer"]["ranges"][number];
+export type HoldoutView = S["HoldoutView"];
+export type Covers = S["Covers"];
+export type Beta = S["Beta"];
+export type BetaView = S["BetaView"];
+
 export type Metric = S["Metric"];
 export type Measure = S["Measure"];
 export type MetricView = S["MetricView"];
@@ -17,7 +58,7 @@ export type ExperimentView = S["ExperimentView"];
 export type ChangeView = S["ChangeView"];
 export type KeyView = S["KeyView"];
 
-export * from "./engine";
+export type * from "./explanation";
 
 /** What a door answers. */
 export type Answer<P extends keyof paths, M extends keyof paths[P]> = paths[P][M] extends {
@@ -32,6 +73,8 @@ export type Body<P extends keyof paths, M extends keyof paths[P]> = paths[P][M] 
   ? T
   : never;
 
+/** What a draft would do to the most recent users. */
+export type PreviewAnswer = Answer<"/api/flags/{flag}/preview", "post">;
 export type SegmentationAsk = Body<"/api/query/segmentation", "post">;
 /** What makes an answer mean less than it says. A server that has none to give leaves the list out. */
 export type Warning = S["Warning"];

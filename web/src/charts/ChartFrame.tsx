@@ -16,12 +16,14 @@ type Props = {
   /** How the table shows a number; files keep it exact. */
   shown?: (value: number, column: number) => string;
   picture?: RefObject<Picture | null>;
+  /** The table, where words need more care than one column per value. */
+  twin?: ReactNode;
   /** Whether the table is open without being asked for. */
   open?: boolean;
   children: ReactNode;
 };
 
-export function ChartFrame({ title, file, head, rows, shown = String, picture, open = false, children }: Props) {
+export function ChartFrame({ title, file, head, rows, shown = String, picture, twin, open = false, children }: Props) {
   const [table, setTable] = useState(open);
   const frame = useRef<HTMLDivElement>(null);
   const columns: Column<Cell[]>[] = head.map((name, i) => ({
@@ -94,12 +96,14 @@ export function ChartFrame({ title, file, head, rows, shown = String, picture, o
       {children}
       {table && (
         <div style={{ marginTop: 16 }}>
-          <DataTable
-            label={`${file}, as a table`}
-            columns={columns}
-            rows={rows}
-            id={(row) => row.map(String).join("\u0001")}
-          />
+          {twin ?? (
+            <DataTable
+              label={`${file}, as a table`}
+              columns={columns}
+              rows={rows}
+              id={(row) => row.map(String).join("\u0001")}
+            />
+          )}
         </div>
       )}
     </div>

@@ -1,17 +1,16 @@
 //! Web: values by day as lines, drawn by ECharts; loaded when a page first draws one. Ends are labelled where
 //! there is room, the last day is dashed while it is not over, and changes are marked on the time axis. Arrow keys read out the days.
-import { useComputedColorScheme } from "@mantine/core";
-import { useEffect, useImperativeHandle, useRef, useState, type Ref } from "react";
+import { useCallback, type Ref } from "react";
 
 import { count, short } from "../lib/numbers";
 import { dateLabel } from "../lib/time";
 import { SERIES } from "../theme";
-import { init, type EChartsType, type Option } from "./echarts";
+import { Canvas, safe, tooltip, type Look, type Picture } from "./Canvas";
+import type { Option } from "./echarts";
 import { named, type Mark } from "./marks";
 
 /** One line: a value per date. */
 export type Line = { name: string; values: number[] };
-export type Picture = { png: () => Blob | null };
 
 type Props = {
   label: string;
@@ -25,94 +24,33 @@ type Props = {
   ref?: Ref<Picture>;
 };
 
-export default function Lines({ label, unit, dates, lines, marks = [], partial, height = 340, ref }: Props) {
-  const box = useRef<HTMLDivElement>(null);
-  const chart = useRef<EChartsType | null>(null);
-  const scheme = useComputedColorScheme("light");
-  const [at, setAt] = useState<number | null>(null);
-  const [width, setWidth] = useState(0);
+const NONE: Mark[] = [];
 
-  useImperativeHandle(
-    ref,
-    () => ({
-      png: () => {
-        const url = chart.current?.getDataURL({
-          type: "png",
-          pixelRatio: 2,
-          backgroundColor: scheme === "dark" ? "#151514" : "#ffffff",
-        });
-        const bytes = url ? Uint8Array.from(atob(url.slice(url.indexOf(",") + 1)), (c) => c.charCodeAt(0)) : null;
-        return bytes && new Blob([bytes], { type: "image/png" });
-      },
-    }),
-    [scheme],
-  );
-
-  useEffect(() => {
-    if (!box.current) return;
-    const made = init(box.current, undefined, { renderer: "canvas" });
-    chart.current = made;
-    const resize = new ResizeObserver(([entry]) => {
-      made.resize();
-      setWidth(Math.round(entry?.contentRect.width ?? 0));
-    });
-    resize.observe(box.current);
-    return () => {
-      resize.disconnect();
-      made.dispose();
-      chart.current = null;
-    };
-  }, []);
-
-  useEffect(() => {
-    const wide = width || box.current?.clientWidth || 900;
-    chart.current?.setOption(option({ unit, dates, lines, marks, partial, scheme, width: wide }), { notMerge: true });
-  }, [unit, dates, lines, marks, partial, scheme, width]);
-
-  const read = (index: number) => {
-    const next = Math.max(0, Math.min(dates.length - 1, index));
-    setAt(next);
-    chart.current?.dispatchAction({ type: "showTip", seriesIndex: 0, dataIndex: next });
-  };
-  const spoken =
-    at === null
-      ? ""
-      : `${dateLabel(dates[at] ?? "")}: ${lines.map((l) => `${l.name} ${count(l.values[at] ?? 0)}`).join(", ")}`;
+export default function Lines({ label, unit, dates, lines, marks = NONE, partial, height = 340, ref }: Props) {
   return (
-    <div>
-      <div
-        className="chart"
-        ref={box}
-        style={{ height }}
-        tabIndex={0}
-        role="application"
-        aria-roledescription="chart"
-        aria-label={`${label}. ${lines.length} lines over ${dates.length} days. Arrow keys read the days.`}
-        onKeyDown={(e) => {
-          if (e.key === "ArrowRight") read((at ?? -1) + 1);
-          else if (e.key === "ArrowLeft") read((at ?? dates.length) - 1);
-          else if (e.key === "Home") read(0);
-          else if (e.key === "End") read(dates.length - 1);
-          else return;
-          e.preventDefault();
-        }}
-      />
-      <div className="sr" role="status">
-        {spoken}
-      </div>
-    </div>
+    <Canvas
+      ref={ref}
+      height={height}
+      label={`${label}. ${lines.length} lines over ${dates.length} days. Arrow keys read the days.`}
+      draw={useCallback(
+        (look: Look) => option({ unit, dates, lines, marks, partial }, look),
+        [unit, dates, lines, marks, partial],
+      )}
+      stops={dates.length}
+      read={(at) =>
+        `${dateLabel(dates[at] ?? "")}: ${lines.map((l) => `${l.name} ${count(l.values[at] ?? 0)}`).join(", ")}`
+      }
+      point={(dataIndex) => ({ seriesIndex: 0, dataIndex })}
+    />
   );
 }
 
 type Drawn = Required<Pick<Props, "unit" | "dates" | "lines" | "marks">> & {
   partial?: string | null;
-  scheme: "light" | "dark";
-  width: number;
 };
 
-function option({ unit, dates, lines, marks, partial, scheme, width }: Drawn): Option {
-  const [ink, dim, line, ground] =
-    scheme === "dark" ? ["#e8e8e5", "#a2a29d", "#2a2a28", "#1e1e1c"] : ["#1c1c1a", "#63635e", "#e6e6e2", "#ffffff"];
+function option({ unit, dates, lines, marks, partial }: Drawn, look: Look): Option {
+  const { scheme, ink, dim, line, width } = look;
   const open = partial ? dates.indexOf(partial) : -1;
   const cut = open >= 0 ? open : dates.length;
   const palette = SERIES[scheme];
@@ -158,13 +96,8 @@ function option({ unit, dates, lines, marks, partial, scheme, width }: Drawn): O
       containLabel: true,
     },
     tooltip: {
+      ...tooltip(look),
       trigger: "axis",
-      confine: true,
-      backgroundColor: ground,
-      borderColor: line,
-      textStyle: { color: ink, fontSize: 13 },
-      extraCssText: "box-shadow:none;border-radius:6px",
-      axisPointer: { lineStyle: { color: dim, type: "solid", width: 1 } },
       formatter: (given: unknown) => {
         const list = (Array.isArray(given) ? given : [given]) as { dataIndex: number }[];
         const day = list[0]?.dataIndex ?? 0;
@@ -227,8 +160,4 @@ function lineOf(marks: Mark[], dates: string[], dim: string, width: number) {
 
 function clip(text: string, most = 22): string {
   return text.length > most ? `${text.slice(0, most - 1)}…` : text;
-}
-
-function safe(text: string): string {
-  return text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
 }

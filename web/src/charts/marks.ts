@@ -19,17 +19,36 @@ const clip = (text: string) => (text.length > MOST ? `${text.slice(0, MOST - 1)}
  */
 export function named(marks: Mark[], dates: string[], width: number): Named[] {
   const step = width / Math.max(1, dates.length - 1);
-  const lines = [...new Set(marks.map((m) => m.date))]
-    .map((date) => ({ date, at: dates.indexOf(date) * step, here: marks.filter((m) => m.date === date) }))
-    .filter((line) => dates.includes(line.date))
-    .sort((a, b) => a.at - b.at);
-  const groups: { lines: typeof lines; text: string }[] = [];
-  const textOf = (members: typeof lines) => {
-    const all = members.flatMap((m) => m.here);
-    return all.length === 1 ? clip(all[0]?.text ?? "") : `${all.length} changes`;
+  const days = [...new Set(marks.map((m) => m.date))]
+    .filter((date) => dates.includes(date))
+    .map((date) => ({
+      date,
+      at: dates.indexOf(date) * step,
+      texts: marks.filter((m) => m.date === date).map((m) => m.text),
+    }));
+  return spread(days, width, "changes").map(({ line, label, align }) => ({ date: line.date, label, align }));
+}
+
+/** A line across an axis, `at` px from its beginning, and what is to be written over it. */
+type Placed = { at: number; texts: string[] };
+
+/**
+ * Names lines so that no two names overlap, from left to right. Lines that stand too near share one name over the
+ * first of them, which counts what they are: `3 changes`.
+ */
+export function spread<L extends Placed>(
+  given: L[],
+  width: number,
+  what: string,
+): { line: L; label: Named["label"]; align: Named["align"] }[] {
+  const lines = [...given].sort((a, b) => a.at - b.at);
+  const groups: { lines: L[]; text: string }[] = [];
+  const textOf = (members: L[]) => {
+    const all = members.flatMap((m) => m.texts);
+    return all.length === 1 ? clip(all[0] ?? "") : `${all.length} ${what}`;
   };
   /** Where a group's name begins and ends. */
-  const extent = (group: { lines: typeof lines; text: string }) => {
+  const extent = (group: { lines: L[]; text: string }) => {
     const at = group.lines[0]?.at ?? 0;
     const wide = group.text.length * CHARACTER;
     const align: Named["align"] = at - wide / 2 < 0 ? "left" : at + wide / 2 > width ? "right" : "center";
@@ -46,10 +65,6 @@ export function named(marks: Mark[], dates: string[], width: number): Named[] {
     groups.push(group);
   }
   return groups.flatMap((group) =>
-    group.lines.map((line, i) => ({
-      date: line.date,
-      label: i === 0 ? group.text : null,
-      align: extent(group).align,
-    })),
+    group.lines.map((line, i) => ({ line, label: i === 0 ? group.text : null, align: extent(group).align })),
   );
 }

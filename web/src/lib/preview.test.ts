@@ -5,6 +5,7 @@ import { counted, movesText, previewText } from "./preview";
 
 it("has a row for every variant, and for one that the flag no longer has", () => {
   const answer = {
+    events: 240,
     users: 10,
     moved: 3,
     variants: [
@@ -12,6 +13,7 @@ it("has a row for every variant, and for one that the flag no longer has", () =>
       { variant: "gone", now: 1, then: 0 },
     ],
     moves: [{ from: "off", to: "on", users: 3 }],
+    now_because: [],
     then_because: [],
   };
   expect(movesText(answer)).toEqual(["3 from off to on"]);

@@ -1,6 +1,7 @@
 //! Web: reasons as sentences.
 import { expect, it } from "vitest";
 
+import type { Reason } from "../api/types";
 import { because } from "./reasons";
 
 it.each([
@@ -9,6 +10,7 @@ it.each([
   [{ because: "prerequisite", flag: "checkout" }, "checkout does not serve what this flag needs."],
   [{ because: "holdout", holdout: "all" }, "Holdout all keeps it out."],
   [{ because: "layer", layer: "home" }, "It is outside this flag's part of layer home."],
+  [{ because: "beta", beta: "spring" }, "It is in the audience of beta spring."],
   [{ because: "kept" }, "It keeps what it got before."],
   [{ because: "something_new" }, "something new"],
-])("%o", (reason, said) => expect(because(reason)).toBe(said));
+])("%o", (reason, said) => expect(because(reason as Reason)).toBe(said));

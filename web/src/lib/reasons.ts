@@ -2,23 +2,24 @@
 import type { Reason } from "../api/types";
 
 /** A reason as a sentence. */
-export function because({ because: word, flag, holdout, layer, index }: Reason): string {
-  const rule = index === undefined ? "a rule" : `rule ${index + 1}`;
-  switch (word) {
+export function because(reason: Reason): string {
+  switch (reason.because) {
     case "off":
       return "The flag is off.";
     case "prerequisite":
-      return `${flag} does not serve what this flag needs.`;
+      return `${reason.flag} does not serve what this flag needs.`;
     case "target":
       return "It is listed by its id.";
     case "holdout":
-      return `Holdout ${holdout} keeps it out.`;
+      return `Holdout ${reason.holdout} keeps it out.`;
     case "layer":
-      return `It is outside this flag's part of layer ${layer}.`;
+      return `It is outside this flag's part of layer ${reason.layer}.`;
+    case "beta":
+      return `It is in the audience of beta ${reason.beta}.`;
     case "rule":
-      return `${rule[0]!.toUpperCase()}${rule.slice(1)} matches.`;
+      return `Rule ${reason.index + 1} matches.`;
     case "rule_split":
-      return `By the split of ${rule}.`;
+      return `By the split of rule ${reason.index + 1}.`;
     case "split":
       return "By the split of the default.";
     case "kept":
@@ -32,6 +33,7 @@ export function because({ because: word, flag, holdout, layer, index }: Reason):
     case "no_unit":
       return "The context has no id to divide by.";
     default:
-      return word.replaceAll("_", " ");
+      // A tab that is older than the server meets words that it does not know.
+      return (reason as { because: string }).because.replaceAll("_", " ");
   }
 }

@@ -153,16 +153,18 @@ export function widening({ default: serve }: Setting): { candidate: string; shar
   return { candidate, share: sharesOf(split).find((s) => s.variant === candidate)?.share ?? 0 };
 }
 
-/** Who gets what, in one sentence: as it is, or as it would be if the flag were `on` or off. */
-export function servedText(setting: Setting, on = setting.on): string {
+/** Who gets what, in one sentence: as it is, or as it would be if the flag were `on` or off. `betas` are those that give
+ * its audience a variant of the flag before the rules. */
+export function servedText(setting: Setting, on = setting.on, betas: string[] = []): string {
   if (!on) return `everybody gets ${quoted(setting.off)}`;
   const ids = (setting.targets ?? []).length;
   const rules = (setting.rules ?? []).length;
   const first = [
     ids > 0 ? `${ids === 1 ? "1 list" : `${ids} lists`} of single ids` : "",
+    betas.length > 0 ? `beta ${betas.join(", ")}` : "",
     rules > 0 ? (rules === 1 ? "1 rule" : `${rules} rules`) : "",
   ].filter(Boolean);
   return first.length > 0
-    ? `${first.join(" and ")} first, then ${fallback(setting.default, "everybody else")}`
+    ? `${first.length > 2 ? `${first.slice(0, -1).join(", ")} and ${first.at(-1)}` : first.join(" and ")} first, then ${fallback(setting.default, "everybody else")}`
     : fallback(setting.default, "everybody");
 }

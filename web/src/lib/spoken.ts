@@ -13,6 +13,8 @@ const PLACES: Record<string, string> = {
   segments: "the list of segments",
   layers: "the list of layers",
   holdouts: "the list of holdouts",
+  betas: "the list of betas",
+  schedules: "the scheduled changes",
   environments: "the environments in the bar above",
   keys: "the keys in the settings",
   events: "the list of events",

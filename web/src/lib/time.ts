@@ -97,6 +97,29 @@ export function moment(ms: number, to = now()): string {
   return `${date.format(ms)}, ${clock.format(ms)} ${ZONE}`;
 }
 
+/** A moment as a field for date and time has it, in `ZONE`: `2026-03-03T14:00`. */
+export function fieldOf(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 16);
+}
+
+/** The moment that a field for date and time says, in `ZONE`; `null` while it is not filled. */
+export function momentOf(field: string): number | null {
+  const at = Date.parse(`${field}Z`);
+  return Number.isNaN(at) ? null : at;
+}
+
+const there = new Intl.DateTimeFormat("en-GB", {
+  weekday: "short",
+  hour: "2-digit",
+  minute: "2-digit",
+  timeZoneName: "short",
+});
+
+/** A moment by the clock of this browser, `Tue 15:00 CET`; `null` where that is the clock of the page. */
+export function hereText(ms: number): string | null {
+  return HERE === ZONE || new Date(ms).getTimezoneOffset() === 0 ? null : there.format(ms);
+}
+
 /** A moment to the second, with the zone. */
 export function exact(ms: number): string {
   return `${exactly.format(ms)} ${ZONE}`;

@@ -1,6 +1,15 @@
 //! Web: the log of changes, of one thing or of all: who, what, when and why, with what the edit says.
 import { ActionIcon, Button, Tooltip } from "@mantine/core";
-import { IconChevronDown, IconChevronRight, IconKey, IconRobot, IconShieldCheck, IconUser } from "@tabler/icons-react";
+import {
+  IconCalendarTime,
+  IconChevronDown,
+  IconChevronRight,
+  IconKey,
+  IconRobot,
+  IconShieldCheck,
+  IconStairsUp,
+  IconUser,
+} from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
@@ -16,6 +25,8 @@ const ICONS: Record<string, typeof IconUser> = {
   person: IconUser,
   key: IconKey,
   guard: IconShieldCheck,
+  ramp: IconStairsUp,
+  schedule: IconCalendarTime,
   system: IconRobot,
 };
 

@@ -2,7 +2,7 @@
 //! arrow keys move between rows, and long tables draw only what is seen.
 import { IconArrowDown, IconArrowUp } from "@tabler/icons-react";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
+import { useEffect, useMemo, useRef, useState, type KeyboardEvent, type ReactNode, type RefObject } from "react";
 
 /** A column; with `sort` its head is a button. */
 export type Column<T> = {
@@ -48,6 +48,7 @@ export function DataTable<T>({ label, columns, rows, id, onOpen, order: first }:
     estimateSize: () => ROW,
     overscan: 12,
   });
+  const scrolls = useScrolls(wrap) || many;
   const items = virtual.getVirtualItems();
   const [start, end] = many ? [items[0]?.index ?? 0, (items[items.length - 1]?.index ?? -1) + 1] : [0, sorted.length];
   const above = many ? (items[0]?.start ?? 0) : 0;
@@ -70,9 +71,9 @@ export function DataTable<T>({ label, columns, rows, id, onOpen, order: first }:
     <div
       className="table-wrap"
       ref={wrap}
-      tabIndex={many ? 0 : undefined}
-      role={many ? "region" : undefined}
-      aria-label={many ? label : undefined}
+      tabIndex={scrolls ? 0 : undefined}
+      role={scrolls ? "region" : undefined}
+      aria-label={scrolls ? label : undefined}
     >
       <table className="table" aria-label={label} aria-rowcount={sorted.length + 1}>
         <thead>
@@ -129,6 +130,23 @@ export function DataTable<T>({ label, columns, rows, id, onOpen, order: first }:
       </table>
     </div>
   );
+}
+
+/** Whether there is more of it than is seen: the keyboard must be able to scroll it. */
+function useScrolls(box: RefObject<HTMLDivElement | null>): boolean {
+  const [scrolls, setScrolls] = useState(false);
+  useEffect(() => {
+    const { current } = box;
+    const table = current?.firstElementChild;
+    if (!current || !table) return;
+    const look = new ResizeObserver(() =>
+      setScrolls(current.scrollHeight > current.clientHeight + 1 || current.scrollWidth > current.clientWidth + 1),
+    );
+    look.observe(current);
+    look.observe(table);
+    return () => look.disconnect();
+  }, [box]);
+  return scrolls;
 }
 
 function compare(a: string | number | null, b: string | number | null): number {

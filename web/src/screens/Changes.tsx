@@ -4,7 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import type { JSX } from "react";
 
-import { experiments, flags, holdouts, layers, metrics, segments, type About } from "../api/queries";
+import { betas, experiments, flags, holdouts, layers, metrics, segments, type About } from "../api/queries";
 import { ChangeLog } from "../parts/ChangeLog";
 import { Page } from "../parts/Page";
 
@@ -17,6 +17,7 @@ export function ChangesScreen(): JSX.Element {
     ["segment", "Segments", useQuery(segments(true)).data?.map((v) => v.segment.key)],
     ["layer", "Layers", useQuery(layers(true)).data?.map((v) => v.layer.key)],
     ["holdout", "Holdouts", useQuery(holdouts(true)).data?.map((v) => v.holdout.key)],
+    ["beta", "Betas", useQuery(betas(true)).data?.map((v) => v.beta.key)],
     ["experiment", "Experiments", useQuery(experiments).data?.map((v) => v.experiment.key)],
     ["metric", "Metrics", useQuery(metrics).data?.map((v) => v.metric.key)],
   ];
@@ -35,7 +36,7 @@ export function ChangesScreen(): JSX.Element {
   return (
     <Page
       title="Changes"
-      state="Who changed what, when and why. The log is only added to; guards write to it like people do."
+      state="Who changed what, when and why. The log is only added to; guards, ramps and scheduled changes write to it like people do."
     >
       <div className="row" style={{ marginBottom: 16 }}>
         <Select

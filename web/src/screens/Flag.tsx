@@ -6,8 +6,10 @@ import { useQuery } from "@tanstack/react-query";
 import { useParams, useSearch } from "@tanstack/react-router";
 import type { JSX } from "react";
 
-import { flag as flagQuery } from "../api/queries";
+import { betas, flag as flagQuery, schedules } from "../api/queries";
 import type { Environment, FlagView } from "../api/types";
+import { holding } from "../lib/beta";
+import { sorted } from "../lib/planned";
 import { servedText } from "../lib/serve";
 import { ago } from "../lib/time";
 import { ChangeLog } from "../parts/ChangeLog";
@@ -17,16 +19,20 @@ import { Badge, Note } from "../parts/Words";
 import { useEnvironment } from "../shell/environment";
 import { useMay } from "../shell/may";
 import { typing } from "../shell/shortcuts";
+import { EnrolmentTab } from "./flag/Enrolment";
 import { RolloutTab } from "./flag/Rollout";
 import { SettingsTab } from "./flag/About";
 import { TargetingTab } from "./flag/Targeting";
 import { TryTab } from "./flag/Try";
 import { NoSuch } from "./Missing";
+import { Scheduled } from "./Scheduled";
 import { useToggle } from "./toggle";
 
 const TABS = [
   { key: "targeting", label: "Targeting" },
   { key: "rollout", label: "Rollout" },
+  { key: "schedule", label: "Schedule" },
+  { key: "enrolment", label: "Enrolment" },
   { key: "try", label: "Try it" },
   { key: "about", label: "Settings" },
   { key: "changes", label: "Changes" },
@@ -38,6 +44,11 @@ export function FlagScreen(): JSX.Element {
   const { here } = useEnvironment();
   const query = useQuery(flagQuery(key));
   const view = query.data;
+  const waiting = sorted(useQuery(schedules(here.key, key)).data ?? [], { flag: key }).waiting;
+  const shown = holding(useQuery(betas()).data ?? [], key, here.key);
+  const tabs = TABS.map((t) =>
+    t.key === "schedule" && waiting.length > 0 ? { ...t, label: `Schedule (${waiting.length})` } : t,
+  );
   const open = TABS.find((t) => t.key === tab)?.key ?? "targeting";
   if (absent(query)) return <NoSuch what="flag" name={key} error={query.error} />;
   return (
@@ -53,12 +64,13 @@ export function FlagScreen(): JSX.Element {
       state={
         view ? (
           <>
-            {stands(view, here)} Changed {ago(view.changed)} by {view.changed_by.name}.
+            {stands(view, here, shown)} Changed {ago(view.changed)} by {view.changed_by.name}.
+            {waiting[0] && ` Scheduled: ${waiting[0].sentence}, ${ago(waiting[0].schedule.at)}.`}
           </>
         ) : undefined
       }
       actions={view ? <Actions view={view} /> : undefined}
-      tabs={{ all: TABS, open, label: `Views of ${key}` }}
+      tabs={{ all: tabs, open, label: `Views of ${key}` }}
     >
       <Loaded query={query}>
         {(v) => {
@@ -87,6 +99,15 @@ export function FlagScreen(): JSX.Element {
               )}
               {open === "rollout" ? (
                 <RolloutTab view={v} setting={setting} here={here} />
+              ) : open === "schedule" ? (
+                <Scheduled
+                  key={here.key}
+                  of={{ flag: key, setting }}
+                  variants={v.flag.variants.map((one) => one.key)}
+                  here={here}
+                />
+              ) : open === "enrolment" ? (
+                <EnrolmentTab view={v} setting={setting} here={here} />
               ) : open === "try" ? (
                 <TryTab view={v} here={here} />
               ) : (
@@ -101,10 +122,12 @@ export function FlagScreen(): JSX.Element {
 }
 
 /** Where a flag stands in an environment, as a sentence. */
-function stands({ flag }: FlagView, here: Environment): string {
+function stands({ flag }: FlagView, here: Environment, betas: string[]): string {
   const setting = flag.settings[here.key];
   if (flag.archived) return "Archived: programs get the default in their code.";
-  return setting ? `${setting.on ? "On" : "Off"} in ${here.name}: ${servedText(setting)}.` : `Not in ${here.name}.`;
+  return setting
+    ? `${setting.on ? "On" : "Off"} in ${here.name}: ${servedText(setting, setting.on, betas)}.`
+    : `Not in ${here.name}.`;
 }
 
 function Actions({ view }: { view: FlagView }) {

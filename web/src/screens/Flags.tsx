@@ -6,8 +6,9 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useMemo, type JSX } from "react";
 
-import { environments, flags } from "../api/queries";
-import type { FlagView } from "../api/types";
+import { betas, environments, flags } from "../api/queries";
+import type { BetaView, FlagView } from "../api/types";
+import { holding } from "../lib/beta";
 import { plural } from "../lib/numbers";
 import { servedText } from "../lib/serve";
 import { capital } from "../lib/spoken";
@@ -25,6 +26,7 @@ export function FlagsScreen(): JSX.Element {
   const navigate = useNavigate({ from: "/flags" });
   const query = useQuery(flags(archived !== undefined));
   const all = useQuery(environments).data ?? [];
+  const known = useQuery(betas()).data;
   const toggle = useToggle();
   const may = useMay("editor");
   const others = all.filter((e) => e.key !== here.key);
@@ -69,7 +71,7 @@ export function FlagsScreen(): JSX.Element {
               {v.flag.name || v.flag.key}
             </Link>
             {v.flag.name && v.flag.name !== v.flag.key && <span className="mono dim beside">{v.flag.key}</span>}
-            <div className="under">{stateOf(v, here.key)}</div>
+            <div className="under">{stateOf(v, here.key, known)}</div>
           </>
         ),
       },
@@ -108,7 +110,7 @@ export function FlagsScreen(): JSX.Element {
         ),
       },
     ],
-    [here, others, may, toggle],
+    [here, others, may, toggle, known],
   );
 
   return (
@@ -129,7 +131,7 @@ export function FlagsScreen(): JSX.Element {
         {(list) => {
           const words = q.toLowerCase().split(/\s+/).filter(Boolean);
           const shown = list.filter((v) => {
-            const hay = [v.flag.key, v.flag.name, v.flag.description ?? "", stateOf(v, here.key)]
+            const hay = [v.flag.key, v.flag.name, v.flag.description ?? "", stateOf(v, here.key, known)]
               .join(" ")
               .toLowerCase();
             return words.every((w) => hay.includes(w));
@@ -183,9 +185,9 @@ export function FlagsScreen(): JSX.Element {
   );
 }
 
-function stateOf({ flag }: FlagView, environment: string): string {
+function stateOf({ flag }: FlagView, environment: string, all: BetaView[] = []): string {
   const setting = flag.settings[environment];
-  return setting ? capital(servedText(setting)) : "";
+  return setting ? capital(servedText(setting, setting.on, holding(all, flag.key, environment))) : "";
 }
 
 function NoFlags() {

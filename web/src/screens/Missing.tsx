@@ -28,6 +28,7 @@ const KINDS = {
   segment: { label: "Segments", to: "/segments", gone: "Segments are archived, never deleted" },
   layer: { label: "Layers", to: "/layers", gone: "Layers are archived, never deleted" },
   holdout: { label: "Holdouts", to: "/holdouts", gone: "Holdouts are archived, never deleted" },
+  beta: { label: "Betas", to: "/betas", gone: "Betas are archived, never deleted" },
   metric: { label: "Metrics", to: "/metrics", gone: "Metrics are never deleted" },
 } as const;
 

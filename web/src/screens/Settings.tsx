@@ -1,4 +1,4 @@
-//! Web: API keys, and how Bellwether itself is. A secret is shown once, inside what one does with it.
+//! Web: API keys, the environments, and how Bellwether itself is. A secret is shown once, inside what one does with it.
 import { Button, Group, Modal, Select, Stack, Tabs, TextInput } from "@mantine/core";
 import { IconPlus } from "@tabler/icons-react";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
@@ -18,20 +18,23 @@ import { Empty, Failed, Loaded } from "../parts/States";
 import { Badge, Note, Snippet, When } from "../parts/Words";
 import { useEnvironment } from "../shell/environment";
 import { useMay } from "../shell/may";
+import { Environments } from "./settings/Environments";
 
 const TABS = [
   { key: "keys", label: "API keys" },
+  { key: "environments", label: "Environments" },
   { key: "status", label: "Status" },
 ];
 
 export function SettingsScreen(): JSX.Element {
   const { tab } = useSearch({ from: "/inside/settings" });
+  const open = TABS.find((t) => t.key === tab)?.key ?? "keys";
   const [making, setMaking] = useState(false);
   const may = useMay("admin");
   return (
     <Page
       title="Settings"
-      state="Keys for SDKs and programs, and how this server is doing."
+      state="Keys for SDKs and programs, the environments, and how this server is doing."
       actions={
         <Button
           leftSection={<IconPlus size={16} aria-hidden />}
@@ -42,9 +45,9 @@ export function SettingsScreen(): JSX.Element {
           New key
         </Button>
       }
-      tabs={{ all: TABS, open: tab === "status" ? "status" : "keys", label: "Views of settings" }}
+      tabs={{ all: TABS, open, label: "Views of settings" }}
     >
-      {tab === "status" ? <Status /> : <Keys />}
+      {open === "status" ? <Status /> : open === "environments" ? <Environments /> : <Keys />}
       {making && <NewKey close={() => setMaking(false)} />}
     </Page>
   );

@@ -11,6 +11,7 @@ import {
   IconRuler2,
   IconScale,
   IconSearch,
+  IconTestPipe,
   IconUsersGroup,
   type Icon,
 } from "@tabler/icons-react";
@@ -18,7 +19,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
 import { useMemo, useRef } from "react";
 
-import { experiments, flag as flagQuery, flags, holdouts, layers, metrics, segments } from "../api/queries";
+import { betas, experiments, flag as flagQuery, flags, holdouts, layers, metrics, segments } from "../api/queries";
 import { useToggle } from "../screens/toggle";
 import { useEnvironment } from "./environment";
 import { useKeysHelp } from "./Keys";
@@ -35,6 +36,7 @@ export function Palette() {
     segments: useQuery(segments()).data,
     layers: useQuery(layers()).data,
     holdouts: useQuery(holdouts()).data,
+    betas: useQuery(betas()).data,
   };
   // The flag whose page is open, and its kill switch where it is on.
   const { flag: at } = useParams({ strict: false });
@@ -97,6 +99,12 @@ export function Palette() {
             label: "New holdout",
             leftSection: icon(IconPlus),
             onClick: () => void navigate({ to: "/holdouts/new" }),
+          },
+          {
+            id: "new-beta",
+            label: "New beta",
+            leftSection: icon(IconPlus),
+            onClick: () => void navigate({ to: "/betas/new" }),
           },
           { id: "keys", label: "Keys", description: "also by ?", leftSection: icon(IconKeyboard), onClick: help },
           ...all
@@ -163,6 +171,17 @@ export function Palette() {
         })),
       },
       {
+        group: "Betas",
+        actions: (known.betas ?? []).map(({ beta: b }) => ({
+          id: `beta-${b.key}`,
+          label: b.name || b.key,
+          description: "beta",
+          keywords: [b.key],
+          leftSection: icon(IconTestPipe),
+          onClick: () => void navigate({ to: "/betas/$beta", params: { beta: b.key } }),
+        })),
+      },
+      {
         group: "Experiments",
         actions: (known.experiments ?? []).map(({ experiment: e }) => ({
           id: `experiment-${e.key}`,
@@ -192,6 +211,7 @@ export function Palette() {
     known.segments,
     known.layers,
     known.holdouts,
+    known.betas,
     known.experiments,
     known.metrics,
     navigate,

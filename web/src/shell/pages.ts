@@ -10,6 +10,7 @@ import {
   IconScale,
   IconSettings,
   IconStack2,
+  IconTestPipe,
   IconUsersGroup,
   type Icon,
 } from "@tabler/icons-react";
@@ -22,6 +23,7 @@ export type Place = {
     | "/segments"
     | "/layers"
     | "/holdouts"
+    | "/betas"
     | "/experiments"
     | "/metrics"
     | "/explore"
@@ -38,6 +40,7 @@ export const PLACES: Place[] = [
   { to: "/segments", label: "Segments", icon: IconUsersGroup },
   { to: "/layers", label: "Layers", icon: IconLayoutColumns },
   { to: "/holdouts", label: "Holdouts", icon: IconHandStop },
+  { to: "/betas", label: "Betas", icon: IconTestPipe },
   { to: "/experiments", label: "Experiments", icon: IconScale },
   { to: "/metrics", label: "Metrics", icon: IconRuler2 },
   { to: "/explore", label: "Explore", icon: IconChartLine },

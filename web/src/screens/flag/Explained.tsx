@@ -106,6 +106,19 @@ function StepText({ step, view }: { step: Step; view: FlagView }) {
       );
     case "default":
       return <>No target and no rule took it: the default decides.</>;
+    case "beta":
+      return (
+        <>
+          <span className={step.matched ? undefined : "dim"}>
+            {step.matched ? "In" : "Not in"} the audience of beta{" "}
+            <Link to="/betas/$beta" params={{ beta: step.beta }}>
+              {step.beta}
+            </Link>
+            :
+          </span>
+          <Groups groups={step.groups} />
+        </>
+      );
     case "rule":
       return (
         <>
@@ -116,18 +129,7 @@ function StepText({ step, view }: { step: Step; view: FlagView }) {
           ) : (
             <span className="dim">Rule {step.name} does not match:</span>
           )}
-          {step.groups.map((group, g) => (
-            <div key={g}>
-              {g > 0 && <div className="dim or">or</div>}
-              <ul className="plain">
-                {group.map((condition, c) => (
-                  <li key={c}>
-                    <ConditionText condition={condition} />
-                  </li>
-                ))}
-              </ul>
-            </div>
-          ))}
+          <Groups groups={step.groups} />
         </>
       );
     case "bucket": {
@@ -164,6 +166,21 @@ function StepText({ step, view }: { step: Step; view: FlagView }) {
         </Passed>
       );
   }
+}
+
+function Groups({ groups }: { groups: ConditionStep[][] }) {
+  return groups.map((group, g) => (
+    <div key={g}>
+      {g > 0 && <div className="dim or">or</div>}
+      <ul className="plain">
+        {group.map((condition, c) => (
+          <li key={c}>
+            <ConditionText condition={condition} />
+          </li>
+        ))}
+      </ul>
+    </div>
+  ));
 }
 
 type Enrolment = Extract<Step, { step: "enrolment" }>;

@@ -2,19 +2,23 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 
-import { holdouts, layer } from "../../api/queries";
-import type { FlagView, Serve, Setting } from "../../api/types";
+import { betas, holdouts, layer } from "../../api/queries";
+import type { Environment, FlagView, Serve, Setting } from "../../api/types";
+import { isOn } from "../../lib/beta";
 import { groupsText } from "../../lib/conditions";
 import { plural, share } from "../../lib/numbers";
 import { draftOf, serveText } from "../../lib/serve";
 import { Section } from "../../parts/Page";
 import { Badge, ShareBar } from "../../parts/Words";
 
-export function Reading({ view, setting }: { view: FlagView; setting: Setting }) {
+type Props = { view: FlagView; setting: Setting; here: Environment };
+
+export function Reading({ view, setting, here }: Props) {
   const variants = view.flag.variants.map((v) => v.key);
   const draft = draftOf(view, setting);
   const { flag } = view;
   const covering = (useQuery(holdouts()).data ?? []).filter((v) => v.flags.includes(flag.key));
+  const inBeta = (useQuery(betas()).data ?? []).filter((v) => v.beta.flags[flag.key] !== undefined);
   const inside = useQuery({ ...layer(flag.layer ?? ""), enabled: flag.layer != null }).data;
   return (
     <>
@@ -66,6 +70,21 @@ export function Reading({ view, setting }: { view: FlagView; setting: Setting })
             </div>
           </li>
         )}
+        {inBeta.map((v) => {
+          const [b, on] = [v.beta, isOn(v, here.key)];
+          return (
+            <li key={`b ${b.key}`}>
+              <span className={on ? undefined : "dim"}>
+                Beta{" "}
+                <Link to="/betas/$beta" params={{ beta: b.key }}>
+                  {b.name || b.key}
+                </Link>{" "}
+                {on ? "gives its audience" : `is off in ${here.name}; on, it gives its audience`}{" "}
+              </span>
+              <Badge tone={on ? "accent" : "off"}>{b.flags[flag.key]}</Badge>
+            </li>
+          );
+        })}
         {draft.rules.map((rule, i) => (
           <li key={`r${i}`}>
             <div>
@@ -77,7 +96,10 @@ export function Reading({ view, setting }: { view: FlagView; setting: Setting })
         ))}
         <li>
           <div>
-            {draft.targets.length + draft.rules.length > 0 ? "Everybody else" : "Everybody"} gets{" "}
+            {draft.targets.length + draft.rules.length > 0 || inBeta.some((v) => isOn(v, here.key))
+              ? "Everybody else"
+              : "Everybody"}{" "}
+            gets{" "}
             {setting.default.serve === "variant" ? (
               <Badge tone="accent">{setting.default.variant}</Badge>
             ) : setting.default.serve === "split" ? (

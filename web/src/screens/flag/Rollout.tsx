@@ -1,20 +1,25 @@
-//! Web: a candidate on its way from nobody to everybody, and what watches it.
-import { Button, Group, NumberInput, Select } from "@mantine/core";
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+//! Web: a candidate on its way from nobody to everybody: where it stands, what comes next, and how it is steered.
+import { Button, Group, NumberInput } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
 import { edit } from "../../api/edits";
-import { flag as flagQuery, metrics } from "../../api/queries";
+import { schedules } from "../../api/queries";
 import type { Environment, FlagView, Rollout, Setting } from "../../api/types";
 import { share } from "../../lib/numbers";
-import { ago } from "../../lib/time";
-import { servedText } from "../../lib/serve";
-import { useChange, type Intent } from "../../parts/Change";
+import { writeSpan } from "../../lib/span";
+import { rowsOf, stepsOf, stepsText, wrongStep } from "../../lib/steps";
+import { ago, now as clock } from "../../lib/time";
+import { future, shareOf } from "../../lib/timeline";
 import { Section } from "../../parts/Page";
-import { Empty, Said } from "../../parts/States";
-import { ShareBar, Verdict } from "../../parts/Words";
+import { Said } from "../../parts/States";
+import { Note, ShareBar, Verdict } from "../../parts/Words";
 import { useMay } from "../../shell/may";
 import { Watched } from "./Guard";
+import { StartRollout } from "./StartRollout";
+import { StepRows } from "./StepRows";
+import { useSteer } from "./steer";
+import { Timeline } from "./Timeline";
 
 type Props = { view: FlagView; setting: Setting; here: Environment };
 
@@ -22,7 +27,7 @@ export function RolloutTab(props: Props) {
   const { setting } = props;
   const serves = setting.default;
   const [again, setAgain] = useState(false);
-  if (serves.serve !== "rollout") return <Start {...props} />;
+  if (serves.serve !== "rollout") return <StartRollout {...props} />;
   const over = serves.rollout.state.state !== "widening";
   return (
     <>
@@ -32,43 +37,30 @@ export function RolloutTab(props: Props) {
           Start another rollout
         </Button>
       )}
-      {over && again && <Start {...props} />}
+      {over && again && <StartRollout {...props} />}
     </>
   );
 }
 
-/** A change of this flag here, with what a stale one is compared with. */
-function useSteer({ view, here }: Pick<Props, "view" | "here">) {
-  const { change } = useChange();
-  const client = useQueryClient();
-  return (intent: Omit<Intent, "quick" | "shown" | "newest">) =>
-    change({
-      ...intent,
-      quick: !here.production && Boolean(intent.why),
-      shown: view.flag.settings[here.key],
-      newest: () =>
-        client.fetchQuery({ ...flagQuery(view.flag.key), staleTime: 0 }).then((v) => v.flag.settings[here.key]),
-    });
-}
+const SHARES = [1, 5, 10, 25, 50, 100];
 
-function points(rollout: Rollout, variant: string): number {
-  return rollout.split.ranges.filter((r) => r.variant === variant).reduce((n, r) => n + r.to - r.from, 0);
+/** What comes next by itself, as a sentence; `null` where somebody has to act. */
+function nextText({ ramp, state }: Rollout): string | null {
+  const next = ramp?.steps[ramp.taken];
+  if (!ramp || !next || state.state !== "widening") return null;
+  if (ramp.pace.pace === "paused")
+    return `Paused: ${share(next.share)} would come ${writeSpan(ramp.pace.left)} after it is resumed.`;
+  return ramp.pace.pace === "due" ? `${share(next.share)} is expected ${ago(ramp.pace.at)}.` : null;
 }
-
-const STEPS = [1, 5, 10, 25, 50, 100];
 
 function Running({ view, setting, here, rollout }: Props & { rollout: Rollout }) {
-  const key = view.flag.key;
-  const may = useMay("editor");
-  const steer = useSteer({ view, here });
-  const { candidate, control, state } = rollout;
-  const now = points(rollout, candidate);
-  const paired = rollout.split.rest != null && rollout.split.rest !== control;
-  const [next, setNext] = useState<number>(STEPS.find((s) => s * 100 > now) ?? 100);
-  const most = paired ? 50 : 100;
-  const base = { environment: here.key };
-  const automatic = (word: string) => (here.production ? "" : `${word} in the page`);
+  const { candidate, control, state, ramp } = rollout;
+  const [stepping, setStepping] = useState(false);
+  const plans = useQuery(schedules(here.key, view.flag.key)).data ?? [];
   const halted = state.state === "halted";
+  const has = rollout.split.ranges.filter((r) => r.variant === candidate).reduce((n, r) => n + r.to - r.from, 0);
+  const next = nextText(rollout);
+  const ends = future(rollout, setting.on, plans, clock()).at(-1);
   return (
     <>
       <Section
@@ -79,7 +71,7 @@ function Running({ view, setting, here, rollout }: Props & { rollout: Rollout })
         }
         about={
           state.state === "widening"
-            ? `${share(now)} get “${candidate}” since ${ago(rollout.epoch_began)}; the rollout began ${ago(rollout.started)}.`
+            ? `${share(has)} get “${candidate}” since ${ago(rollout.epoch_began)}; the rollout began ${ago(rollout.started)}.`
             : halted
               ? `Halted ${ago(state.at)}: “${control}” is served instead.`
               : `Finished ${ago(state.at)}: “${candidate}” is served instead.`
@@ -94,9 +86,22 @@ function Running({ view, setting, here, rollout }: Props & { rollout: Rollout })
             </Verdict>
           </div>
         )}
+        {state.state === "widening" && ramp?.pace.pace === "paused" && (
+          <div style={{ marginBottom: 16 }}>
+            <Verdict label="Pause" tone="warn" say="The ramp is paused">
+              <p className="dim">{next ?? "No step is to come."} Everybody keeps what they have.</p>
+            </Verdict>
+          </div>
+        )}
         {!setting.on && (
           <p>
             <b>The flag is off:</b> nobody is in the rollout until it is turned on.
+          </p>
+        )}
+        {next && ramp?.pace.pace === "due" && (
+          <p className="next">
+            {next}
+            {ends && ends.event === "finished" && ends.share === 10_000 && ` Everybody is expected ${ago(ends.at)}.`}
           </p>
         )}
         {state.state === "done" ? null : (
@@ -109,108 +114,13 @@ function Running({ view, setting, here, rollout }: Props & { rollout: Rollout })
             />
           </div>
         )}
-        <Group gap="xs" mt="md" align="flex-end">
-          {state.state === "widening" && (
-            <>
-              <NumberInput
-                label="Candidate's next share"
-                suffix="%"
-                min={0.01}
-                max={most}
-                decimalScale={2}
-                w={170}
-                value={next}
-                onChange={(v) => setNext(Number(v) || 0)}
-              />
-              <Button
-                disabled={!may.allowed || next <= 0 || next > most || next * 100 === now}
-                onClick={() =>
-                  void steer({
-                    title: `${next * 100 > now ? "Widen" : "Narrow"} “${candidate}” to ${next}% in ${here.name}?`,
-                    confirm: `Set to ${next}%`,
-                    why: automatic("widened"),
-                    moves: (
-                      <p style={{ margin: 0 }}>
-                        {share(now)} now, {next}% then.{" "}
-                        {next * 100 > now
-                          ? "Whoever has it keeps it."
-                          : `Some who have ${candidate} go back to ${control}.`}
-                      </p>
-                    ),
-                    run: (why) =>
-                      edit.widen(key, { ...base, share: Math.round(next * 100), why, if_revision: view.revision }),
-                    undo: (why) => edit.widen(key, { ...base, share: now, why }),
-                    done: `“${candidate}” is at ${next}% in ${here.name}`,
-                  })
-                }
-              >
-                {next * 100 >= now ? "Widen" : "Narrow"}
-              </Button>
-              <Button
-                variant="default"
-                disabled={!may.allowed}
-                onClick={() =>
-                  void steer({
-                    title: `Give “${candidate}” to everybody in ${here.name}?`,
-                    confirm: "Finish",
-                    why: automatic("finished"),
-                    moves: <p style={{ margin: 0 }}>The guard stops watching.</p>,
-                    run: (why) => edit.finish(key, { ...base, why, if_revision: view.revision }),
-                    done: `“${candidate}” is served to everybody in ${here.name}`,
-                  })
-                }
-              >
-                Finish
-              </Button>
-              <Button
-                variant="default"
-                disabled={!may.allowed}
-                onClick={() =>
-                  void steer({
-                    title: `Halt the rollout of “${candidate}” in ${here.name}?`,
-                    confirm: "Halt",
-                    danger: true,
-                    why: automatic("halted"),
-                    moves: (
-                      <p style={{ margin: 0 }}>
-                        {share(now)} go back to <b>{control}</b> at once.
-                      </p>
-                    ),
-                    run: (why) => edit.halt(key, { ...base, why, if_revision: view.revision }),
-                    undo: (why) => edit.resume(key, { ...base, why }),
-                    done: `The rollout of “${candidate}” is halted in ${here.name}`,
-                  })
-                }
-              >
-                Halt
-              </Button>
-            </>
-          )}
-          {halted && (
-            <Button
-              variant="default"
-              disabled={!may.allowed}
-              onClick={() =>
-                void steer({
-                  title: `Resume the rollout of “${candidate}” in ${here.name}?`,
-                  confirm: "Resume",
-                  why: automatic("resumed"),
-                  moves: (
-                    <p style={{ margin: 0 }}>
-                      {share(now)} get <b>{candidate}</b> again; the guard starts anew.
-                    </p>
-                  ),
-                  run: (why) => edit.resume(key, { ...base, why, if_revision: view.revision }),
-                  undo: (why) => edit.halt(key, { ...base, why }),
-                  done: `The rollout of “${candidate}” goes on in ${here.name}`,
-                })
-              }
-            >
-              Resume
-            </Button>
-          )}
-        </Group>
+        {stepping && state.state === "widening" ? (
+          <Steps {...{ view, setting, here, rollout }} close={() => setStepping(false)} />
+        ) : (
+          <Actions {...{ view, setting, here, rollout }} has={has} step={() => setStepping(true)} />
+        )}
       </Section>
+      <Timeline view={view} setting={setting} here={here} rollout={rollout} />
       {rollout.guard ? (
         <Watched view={view} here={here} state={state.state} />
       ) : (
@@ -225,141 +135,256 @@ function Running({ view, setting, here, rollout }: Props & { rollout: Rollout })
   );
 }
 
-function Start({ view, setting, here }: Props) {
+type SteerProps = Props & { rollout: Rollout };
+
+function Actions({ view, here, rollout, has, step }: SteerProps & { has: number; step: () => void }) {
   const key = view.flag.key;
-  const variants = view.flag.variants.map((v) => v.key);
   const may = useMay("editor");
   const steer = useSteer({ view, here });
-  const all = useQuery(metrics).data ?? [];
-  const [candidate, setCandidate] = useState(variants.find((v) => v !== setting.off) ?? variants[0] ?? "");
-  const [control, setControl] = useState(setting.off);
-  const [percent, setPercent] = useState(5);
-  const [metric, setMetric] = useState<string | null>(null);
-  const [margin, setMargin] = useState(1);
-  const [minutes, setMinutes] = useState(10);
-  const watched = all.find((m) => m.metric.key === metric)?.metric;
-  const conversion = watched?.measure.measure === "conversion";
-  if (variants.length < 2)
+  const { candidate, control, state, ramp } = rollout;
+  const paired = rollout.split.rest != null && rollout.split.rest !== control;
+  const most = paired ? 50 : 100;
+  const [wanted, setWanted] = useState<number>(SHARES.find((s) => s * 100 > has) ?? 100);
+  const base = { environment: here.key };
+  const automatic = (word: string) => (here.production ? "" : `${word} in the page`);
+  const barred = { disabled: !may.allowed, title: may.allowed ? undefined : may.reason };
+  const dropped = ramp && ramp.pace.pace !== "ended" && state.state === "widening";
+  const paused = ramp?.pace.pace === "paused";
+  const run = { ...base, if_revision: view.revision };
+  if (state.state === "done") return null;
+  if (state.state === "halted")
     return (
-      <Empty title="Nothing to roll out" why="A rollout replaces one variant by another; this flag has only one." />
+      <Group gap="xs" mt="md">
+        <Button
+          variant="default"
+          {...barred}
+          onClick={() =>
+            void steer({
+              title: `Resume the rollout of “${candidate}” in ${here.name}?`,
+              confirm: "Resume",
+              why: automatic("resumed"),
+              moves: (
+                <p style={{ margin: 0 }}>
+                  {share(has)} get <b>{candidate}</b> again; the guard starts anew
+                  {dropped ? ", and the step is held for its whole time" : ""}.
+                </p>
+              ),
+              run: (why) => edit.resume(key, { ...run, why }),
+              undo: (why) => edit.halt(key, { ...base, why }),
+              done: `The rollout of “${candidate}” goes on in ${here.name}`,
+            })
+          }
+        >
+          Resume
+        </Button>
+      </Group>
     );
-  const guard = metric
-    ? { metric, alpha: 0.05, margin: conversion ? margin / 100 : margin, window: minutes * 60_000 }
-    : null;
-  const begin = () =>
-    steer({
-      title: `Roll “${candidate}” out to ${percent}% in ${here.name}?`,
-      confirm: "Start the rollout",
-      why: here.production ? "" : "rolled out in the page",
-      moves: (
-        <div>
-          <p style={{ margin: "0 0 8px" }}>
-            {percent}% get <b>{candidate}</b>, everybody else <b>{control}</b>. Now {servedText(setting)}.
-          </p>
-          <p style={{ margin: 0 }}>
-            {guard ? (
-              <>
-                A guard halts it when <b>{watched?.name}</b> is shown to be worse by more than{" "}
-                {conversion ? `${margin} points` : margin}.
-              </>
-            ) : (
-              "No guard watches it."
-            )}
-          </p>
-        </div>
-      ),
-      run: (why) =>
-        edit.startRollout(key, {
-          environment: here.key,
-          candidate,
-          control,
-          share: Math.round(percent * 100),
-          guard,
-          why,
-          if_revision: view.revision,
-        }),
-      done: `“${candidate}” is rolling out at ${percent}% in ${here.name}`,
-    });
   return (
-    <Section
-      title="Start a rollout"
-      about={`The default in ${here.name} becomes a rollout: a candidate that widens step by step and can be halted. Rules and single ids stay before it.`}
-    >
-      <form
-        className="form"
-        onSubmit={(e) => {
-          e.preventDefault();
-          void begin();
-        }}
-      >
-        <div className="fields">
-          <Select
-            label="Candidate"
-            data={variants}
-            value={candidate}
-            allowDeselect={false}
-            onChange={(v) => setCandidate(v ?? candidate)}
-          />
-          <Select
-            label="Instead of"
-            data={variants}
-            value={control}
-            allowDeselect={false}
-            onChange={(v) => setControl(v ?? control)}
-            error={control === candidate ? "Name another variant than the candidate" : undefined}
-          />
-          <NumberInput
-            label="Share to begin with"
-            suffix="%"
-            min={0.01}
-            max={100}
-            decimalScale={2}
-            value={percent}
-            onChange={(v) => setPercent(Number(v) || 0)}
-          />
-        </div>
-        <Select
-          label="Guard metric"
-          description="What must not get worse. The guard halts the rollout by itself."
-          clearable
-          clearButtonProps={{ "aria-label": "No guard" }}
-          placeholder={all.length ? "No guard" : "Define a metric first"}
-          disabled={all.length === 0}
-          data={all.map((m) => ({ value: m.metric.key, label: m.metric.name }))}
-          value={metric}
-          onChange={setMetric}
+    <div className="steering">
+      <Group gap="xs" align="flex-end">
+        <NumberInput
+          label="Candidate's next share"
+          suffix="%"
+          min={0.01}
+          max={most}
+          decimalScale={2}
+          w={170}
+          value={wanted}
+          onChange={(v) => setWanted(Number(v) || 0)}
         />
-        {watched && (
-          <div className="fields">
-            <NumberInput
-              label={conversion ? "Tolerated harm, in points" : "Tolerated harm"}
-              description={
-                watched.better === "lower" ? "how much higher is still fine" : "how much lower is still fine"
-              }
-              min={0}
-              step={0.5}
-              value={margin}
-              onChange={(v) => setMargin(Number(v) || 0)}
-            />
-            <NumberInput
-              label="Watch each person for, minutes"
-              description="after the first exposure"
-              min={1}
-              value={minutes}
-              onChange={(v) => setMinutes(Number(v) || 1)}
-            />
-          </div>
-        )}
-        <Group>
+        <Button
+          {...barred}
+          disabled={!may.allowed || wanted <= 0 || wanted > most || wanted * 100 === has}
+          onClick={() =>
+            void steer({
+              title: `${wanted * 100 > has ? "Widen" : "Narrow"} “${candidate}” to ${wanted}% in ${here.name}?`,
+              confirm: `Set to ${wanted}%`,
+              why: automatic(wanted * 100 > has ? "widened" : "narrowed"),
+              moves: (
+                <>
+                  <p style={{ margin: 0 }}>
+                    {share(has)} now, {wanted}% then.{" "}
+                    {wanted * 100 > has
+                      ? "Whoever has it keeps it."
+                      : `Some who have ${candidate} go back to ${control}.`}
+                  </p>
+                  {dropped && (
+                    <div style={{ marginTop: 8 }}>
+                      <Note tone="warn">
+                        <p>A share that is set by hand ends the ramp: its other steps do not come.</p>
+                      </Note>
+                    </div>
+                  )}
+                </>
+              ),
+              run: (why) => edit.widen(key, { ...run, share: Math.round(wanted * 100), why }),
+              undo: dropped ? undefined : (why) => edit.widen(key, { ...base, share: has, why }),
+              done: `“${candidate}” is at ${wanted}% in ${here.name}`,
+            })
+          }
+        >
+          {wanted * 100 >= has ? "Widen" : "Narrow"}
+        </Button>
+      </Group>
+      <Group gap="xs">
+        {paused ? (
           <Button
-            type="submit"
-            disabled={!may.allowed || candidate === control || percent <= 0}
-            title={may.allowed ? undefined : may.reason}
+            variant="default"
+            {...barred}
+            onClick={() =>
+              void steer({
+                title: `Let the ramp of “${candidate}” go on in ${here.name}?`,
+                confirm: "Resume",
+                why: automatic("resumed"),
+                moves: <p style={{ margin: 0 }}>What was left of the hold is waited for, then the next step comes.</p>,
+                run: (why) => edit.resume(key, { ...run, why }),
+                undo: (why) => edit.pause(key, { ...base, why }),
+                done: `The ramp of “${candidate}” goes on in ${here.name}`,
+              })
+            }
           >
-            Start the rollout
+            Resume
           </Button>
-        </Group>
-      </form>
-    </Section>
+        ) : (
+          dropped && (
+            <Button
+              variant="default"
+              {...barred}
+              onClick={() =>
+                void steer({
+                  title: `Pause the ramp of “${candidate}” in ${here.name}?`,
+                  confirm: "Pause",
+                  why: automatic("paused"),
+                  moves: (
+                    <p style={{ margin: 0 }}>
+                      It stays at {share(has)}: everybody keeps what they have until it is resumed.
+                    </p>
+                  ),
+                  run: (why) => edit.pause(key, { ...run, why }),
+                  undo: (why) => edit.resume(key, { ...base, why }),
+                  done: `The ramp of “${candidate}” is paused in ${here.name}`,
+                })
+              }
+            >
+              Pause
+            </Button>
+          )
+        )}
+        {!paired && has < 10_000 && (
+          <Button variant="default" {...barred} onClick={step}>
+            {dropped ? "Change the steps" : "Widen by steps"}
+          </Button>
+        )}
+        <Button
+          variant="default"
+          {...barred}
+          onClick={() =>
+            void steer({
+              title: `Give “${candidate}” to everybody in ${here.name}?`,
+              confirm: "Finish",
+              why: automatic("finished"),
+              moves: (
+                <p style={{ margin: 0 }}>
+                  {share(has)} now, everybody then. {rollout.guard ? "The guard stops watching." : ""}
+                </p>
+              ),
+              run: (why) => edit.finish(key, { ...run, why }),
+              done: `“${candidate}” is served to everybody in ${here.name}`,
+            })
+          }
+        >
+          Finish
+        </Button>
+        <Button
+          variant="default"
+          {...barred}
+          onClick={() =>
+            void steer({
+              title: `Halt the rollout of “${candidate}” in ${here.name}?`,
+              confirm: "Halt",
+              danger: true,
+              why: automatic("halted"),
+              moves: (
+                <p style={{ margin: 0 }}>
+                  {share(has)} go back to <b>{control}</b> at once.
+                </p>
+              ),
+              run: (why) => edit.halt(key, { ...run, why }),
+              undo: (why) => edit.resume(key, { ...base, why }),
+              done: `The rollout of “${candidate}” is halted in ${here.name}`,
+            })
+          }
+        >
+          Halt
+        </Button>
+      </Group>
+    </div>
+  );
+}
+
+/** The form for the steps from now on. */
+function Steps({ view, here, rollout, close }: SteerProps & { close: () => void }) {
+  const key = view.flag.key;
+  const steer = useSteer({ view, here });
+  const has = shareOf(rollout);
+  const { ramp, candidate } = rollout;
+  const left = ramp && ramp.pace.pace !== "ended" ? ramp.steps.slice(Math.max(0, ramp.taken - 1)) : [];
+  const [rows, setRows] = useState(
+    left.length > 1
+      ? rowsOf(left)
+      : [
+          { percent: has / 100, hold: "1d" },
+          { percent: 100, hold: "" },
+        ],
+  );
+  const steps = stepsOf(rows);
+  const base = { environment: here.key };
+  const save = async (to: typeof steps) => {
+    const made = await steer({
+      title:
+        to.length > 0 ? `Widen “${candidate}” by these steps in ${here.name}?` : `Take the steps away in ${here.name}?`,
+      confirm: to.length > 0 ? "Set the steps" : "Take them away",
+      why: here.production ? "" : "changed the steps in the page",
+      moves: (
+        <p style={{ margin: 0 }}>
+          {to.length > 0
+            ? `From now: ${stepsText(to)}. Whoever has it keeps it.`
+            : `It stays at ${share(has)} until somebody widens it.`}
+        </p>
+      ),
+      run: (why) => edit.ramp(key, { ...base, steps: to, why, if_revision: view.revision }),
+      undo:
+        left.length > 1 && (to[0]?.share ?? has) === has
+          ? (why) => edit.ramp(key, { ...base, steps: left, why })
+          : undefined,
+      done:
+        to.length > 0 ? `“${candidate}” widens by new steps in ${here.name}` : `“${candidate}” has no steps any more`,
+    });
+    if (made) close();
+  };
+  return (
+    <form
+      className="form steps-form"
+      aria-label="Steps of the rollout"
+      onSubmit={(e) => {
+        e.preventDefault();
+        void save(steps);
+      }}
+    >
+      <StepRows rows={rows} onChange={setRows} least={has} />
+      <Group gap="xs">
+        <Button type="submit" disabled={wrongStep(rows, has) !== null || rows.length < 2}>
+          {here.production ? "Review and set" : "Set the steps"}
+        </Button>
+        {left.length > 1 && (
+          <Button variant="default" onClick={() => void save([])}>
+            Take the steps away
+          </Button>
+        )}
+        <Button variant="default" onClick={close}>
+          Discard
+        </Button>
+      </Group>
+    </form>
   );
 }

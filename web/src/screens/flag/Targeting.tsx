@@ -43,7 +43,7 @@ export function TargetingTab({ view, setting, here }: Props) {
           Edit targeting
         </Button>
       </div>
-      <Reading view={view} setting={setting} />
+      <Reading view={view} setting={setting} here={here} />
     </>
   );
 }

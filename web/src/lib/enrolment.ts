@@ -1,0 +1,29 @@
+//! Web: the limits of enrolment, as they are read and as the API takes them.
+import type { Enrolled, Enrolment, FlagView } from "../api/types";
+import { plural, share } from "./numbers";
+
+/** Whether somebody has to remember who was enrolled. */
+export function remembers({ units, sticky }: Enrolment): boolean {
+  return units != null || Boolean(sticky);
+}
+
+/** Limits as the API takes them: those that are none are left out. */
+export function asEdit({ share, units, sticky }: Enrolment) {
+  return { ...(share != null ? { share } : {}), ...(units != null ? { units } : {}), ...(sticky ? { sticky } : {}) };
+}
+
+/** Limits as they are read: `at most 5% of everybody and 10 000 users, who keep their variant`. */
+export function limitsText(limits: Enrolment, unit: string): string {
+  const most = [
+    limits.share != null ? `${share(limits.share)} of everybody` : "",
+    limits.units != null ? plural(limits.units, unit) : "",
+  ].filter(Boolean);
+  const keep = limits.sticky ? "whoever is enrolled keeps their variant" : "";
+  if (most.length === 0) return keep ? `no limit, and ${keep}` : "no limit";
+  return `at most ${most.join(" and ")}${keep ? `, and ${keep}` : ""}`;
+}
+
+/** How full the enrolment of a flag is; absent where nobody has to be counted. */
+export function enrolledOf(view: FlagView, environment: string): Enrolled | undefined {
+  return (view as { enrolled?: Record<string, Enrolled> }).enrolled?.[environment];
+}

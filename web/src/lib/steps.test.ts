@@ -1,0 +1,35 @@
+//! Web: steps are checked and written as the API takes them.
+import { expect, it } from "vitest";
+
+import { lasts, PRESETS, rowsOf, sameRows, stepsOf, stepsText, wrongStep, type StepRow } from "./steps";
+
+const row = (percent: number, hold = "1d"): StepRow => ({ percent, hold });
+
+it.each([
+  [[row(5)], 0, null],
+  [[row(5, "nonsense")], 0, null],
+  [[row(0)], 0, "0 share: a share is more than 0% and at most 100%"],
+  [[row(101)], 0, "0 share: a share is more than 0% and at most 100%"],
+  [[row(5)], 1_000, "0 share: the rollout is at 10% already"],
+  [[row(10)], 1_000, null],
+  [[row(10), row(10)], 0, "1 share: it widens to more than the 10% before it"],
+  [[row(10, "10"), row(20)], 0, "0 hold: write a time such as 10m, 2h or 1d"],
+  [[row(10, "0m"), row(20)], 0, "0 hold: it is held for some time"],
+])("%o of at least %d", (rows, least, said) => {
+  const wrong = wrongStep(rows, least);
+  expect(wrong && `${wrong.row} ${wrong.part}: ${wrong.said}`).toBe(said);
+});
+
+it("has presets that can be taken, and reads what it writes", () => {
+  for (const { rows } of PRESETS) {
+    expect(wrongStep(rows)).toBe(null);
+    expect(sameRows(rowsOf(stepsOf(rows)), rows)).toBe(true);
+  }
+});
+
+it("says steps and how long they take", () => {
+  const steps = stepsOf([row(1), row(10, "12h"), row(100, "")]);
+  expect(stepsText(steps)).toBe("1% for 1d, 10% for 12h, then 100%");
+  expect(lasts(steps)).toBe(36 * 3_600_000);
+  expect(stepsText(stepsOf([row(5)]))).toBe("5%");
+});
