@@ -5,22 +5,24 @@ use std::io;
 use std::sync::Arc;
 
 use bellwether_model::{
-    Clause, Environment, EnvironmentKey, Flag, FlagKey, Holdout, Invalid, Layer, LayerKey, ListId, Rule,
-    Segment, SegmentKey, Serve, Setting, Split, Unit, VariantKey, rule,
+    Clause, Environment, EnvironmentKey, Flag, FlagKey, Holdout, Invalid, Layer, LayerKey, ListId, Revision,
+    Rule, Segment, SegmentKey, Serve, Setting, Split, Unit, VariantKey, rule, split,
 };
 use rustc_hash::FxHashMap;
 
 use crate::bucket::{Salted, threshold};
 use crate::ids::Ids;
+use crate::keys::Spelling;
 use crate::ruleset::{
-    Arm, Branch, Compiled, Condition, Gate, Members, Outcome, Parent, Part, Serves, Source, Span, Tested,
-    When,
+    Arm, Branch, Compiled, Condition, Division, Gate, Groups, Members, Outcome, Parent, Part, Serves, Source,
+    Span, Tested, When, Whole,
 };
 use crate::test::{Place, Test};
 
 /// Flags on their way into a ruleset.
 pub(crate) struct Compiler<'a> {
     environment: &'a Environment,
+    revision: Revision,
     flags: Vec<(&'a Flag, &'a Setting)>,
     places: FxHashMap<FlagKey, usize>,
     definitions: BTreeMap<&'a SegmentKey, &'a Segment>,
@@ -39,7 +41,11 @@ pub(crate) struct Output {
 }
 
 impl<'a> Compiler<'a> {
-    pub(crate) fn new(environment: &'a Environment, source: &Source<'a>) -> Result<Self, Invalid> {
+    pub(crate) fn new(
+        environment: &'a Environment,
+        revision: Revision,
+        source: &Source<'a>,
+    ) -> Result<Self, Invalid> {
         let key: &EnvironmentKey = &environment.key;
         let live = source.flags.iter().filter(|flag| !flag.archived);
         let mut flags: Vec<(&Flag, &Setting)> =
@@ -78,7 +84,7 @@ impl<'a> Compiler<'a> {
         etag.feed(&(key, environment.bucketing));
         let segments = BTreeMap::new();
         let lists = source.lists;
-        Ok(Self { environment, flags, places, definitions, layers, holdouts, lists, segments, etag })
+        Ok(Self { environment, revision, flags, places, definitions, layers, holdouts, lists, segments, etag })
     }
 
     pub(crate) fn compile(mut self) -> Result<Output, Invalid> {
@@ -99,8 +105,8 @@ impl<'a> Compiler<'a> {
             .variants
             .iter()
             .map(|variant| {
-                let arms = || default().into_iter().flatten().filter(|(key, ..)| *key == &variant.key);
-                let rest_only = arms().next().is_some() && arms().all(|(.., enrolled)| !enrolled);
+                let arms = || default().into_iter().flatten().filter(|(range, _)| range.variant == variant.key);
+                let rest_only = arms().next().is_some() && arms().all(|(_, enrolled)| !enrolled);
                 Arc::new(Outcome { key: variant.key.clone(), value: variant.value.clone(), rest_only })
             })
             .collect();
@@ -130,9 +136,11 @@ impl<'a> Compiler<'a> {
         };
         let otherwise = Branch::new(part, name, When::Always, serves);
         Ok(Compiled {
+            spelling: Spelling::of(flag.key.as_str()),
             key: flag.key.clone(),
             kind: flag.kind,
             unit: flag.unit,
+            revision: self.revision,
             id: Place::unit(flag.unit),
             off,
             branches: branches.into(),
@@ -158,10 +166,10 @@ impl<'a> Compiler<'a> {
                 variants: needed.variants.clone().into(),
             };
             let part = Part::Prerequisite(needed.flag.clone());
-            branches.push(Branch::new(part, "prerequisite", When::Unmet(parent), off()));
+            branches.push(Branch::new(part, "prerequisite", When::Unmet(Box::new(parent)), off()));
         }
         for target in &setting.targets {
-            let when = When::Listed { ids: self.list(&target.list), list: target.list.clone() };
+            let when = When::Listed { ids: self.list(&target.list), list: Box::new(target.list.clone()) };
             let serves = Serves::One(outcome(&target.variant)?);
             branches.push(Branch::new(Part::Target, "target", when, serves));
         }
@@ -188,7 +196,7 @@ impl<'a> Compiler<'a> {
     }
 
     fn rule(&mut self, flag: &Flag, rule: &Rule) -> Result<When, Invalid> {
-        let mut groups = Vec::with_capacity(rule.when.len());
+        let mut groups: Vec<Box<[Condition]>> = Vec::with_capacity(rule.when.len());
         for group in &rule.when {
             let mut conditions = Vec::with_capacity(group.len());
             for condition in group {
@@ -205,7 +213,12 @@ impl<'a> Compiler<'a> {
             }
             groups.push(conditions.into());
         }
-        Ok(When::Any(groups.into()))
+        let empty = || {
+            // `Flag::check` says so first.
+            let message = format!("flag `{}`, rule `{}` has an empty condition", flag.key, rule.name);
+            Invalid::new(message, "give it at least one clause or segment")
+        };
+        Groups::new(groups).map(When::Any).ok_or_else(empty)
     }
 
     fn segment(&mut self, key: &SegmentKey) -> Result<Arc<Members>, Invalid> {
@@ -257,16 +270,19 @@ impl<'a> Compiler<'a> {
                 None => &rollout.split,
             },
         };
-        let arms = arms_of(serve)
-            .into_iter()
-            .flatten()
-            .map(|(key, to, enrolled)| {
-                Ok(Arm { to, end: threshold(to), outcome: outcome(key)?, enrolled: enrolled && compares })
-            });
-        Ok(Serves::Split {
+        let arms = arms_of(serve).into_iter().flatten().map(|(range, enrolled)| {
+            Ok(Arm {
+                to: range.to,
+                // A position is a hundredth of the hash. No range begins where the last one ends.
+                begin: threshold(range.from).saturating_mul(100),
+                outcome: outcome(&range.variant)?,
+                enrolled: enrolled && compares,
+            })
+        });
+        Ok(Serves::Split(Division {
             salted: Salted::new(self.environment.bucketing, split.salt()),
             arms: arms.collect::<Result<_, Invalid>>()?,
-        })
+        }))
     }
 }
 
@@ -284,25 +300,23 @@ fn gate(environment: &Environment, unit: Unit, salt: &str, spans: Vec<Span>) -> 
 
 fn tested(clause: &Clause) -> Result<Tested, Invalid> {
     let test = Test::new(clause.op, &clause.values)?;
-    Ok(Tested { place: Place::new(&clause.attribute), test, source: Box::new(clause.clone()) })
+    Ok(Tested {
+        place: Place::new(&clause.attribute),
+        quick: test.quick(),
+        whole: Box::new(Whole { test, source: clause.clone() }),
+    })
 }
 
 fn twice(what: &str, key: &dyn std::fmt::Display) -> Invalid {
     Invalid::new(format!("there are two {what}s `{key}`"), format!("give each {what} a key of its own"))
 }
 
-/// The ranges by which it divides, if it does: the owner, where the range ends, and whether those in
-/// it are enrolled. A split does not enroll its rest; a rollout compares its candidate with its
-/// control, so it enrolls both.
-fn arms_of(serve: &Serve) -> Option<impl Iterator<Item = (&VariantKey, u16, bool)>> {
+/// The ranges by which it divides, if it does, and whether those in each are enrolled. A split does not
+/// enroll its rest; a rollout compares its candidate with its control, so it enrolls both.
+fn arms_of(serve: &Serve) -> Option<impl Iterator<Item = (&split::Range, bool)>> {
     let split = serve.split()?;
     let rollout = matches!(serve, Serve::Rollout { .. });
-    Some(
-        split
-            .ranges()
-            .iter()
-            .map(move |range| (&range.variant, range.to, rollout || split.rest() != Some(&range.variant))),
-    )
+    Some(split.ranges().iter().map(move |range| (range, rollout || split.rest() != Some(&range.variant))))
 }
 
 /// FNV-1a, 64 bits: a hash that is the same on every machine and in every version of ours.

@@ -110,7 +110,7 @@ proptest! {
         prop_assert_eq!(answers(&one), answers(&other));
         let single: Vec<_> = one.keys().map(|key| {
             let a = one.evaluate(key.as_str(), &context).unwrap();
-            (a.flag.to_string(), a.variant.to_string(), a.reason)
+            (a.flag.to_string(), a.variant.to_string(), a.reason.clone())
         }).collect();
         prop_assert_eq!(answers(&one), single);
     }
