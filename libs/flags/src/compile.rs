@@ -84,7 +84,18 @@ impl<'a> Compiler<'a> {
         etag.feed(&(key, environment.bucketing));
         let segments = BTreeMap::new();
         let lists = source.lists;
-        Ok(Self { environment, revision, flags, places, definitions, layers, holdouts, lists, segments, etag })
+        Ok(Self {
+            environment,
+            revision,
+            flags,
+            places,
+            definitions,
+            layers,
+            holdouts,
+            lists,
+            segments,
+            etag,
+        })
     }
 
     pub(crate) fn compile(mut self) -> Result<Output, Invalid> {
@@ -105,7 +116,8 @@ impl<'a> Compiler<'a> {
             .variants
             .iter()
             .map(|variant| {
-                let arms = || default().into_iter().flatten().filter(|(range, _)| range.variant == variant.key);
+                let arms =
+                    || default().into_iter().flatten().filter(|(range, _)| range.variant == variant.key);
                 let rest_only = arms().next().is_some() && arms().all(|(_, enrolled)| !enrolled);
                 Arc::new(Outcome { key: variant.key.clone(), value: variant.value.clone(), rest_only })
             })

@@ -31,7 +31,8 @@ use serde::{Deserialize, Serialize};
 use crate::bucket::Bucket;
 use crate::ids::Ids;
 use crate::ruleset::{
-    Arm, Branch, Compiled, Condition, Division, Gate, Groups, Members, Outcome, Parent, Part, Ruleset, Serves, Tested, When,
+    Arm, Branch, Compiled, Condition, Division, Gate, Groups, Members, Outcome, Parent, Part, Ruleset,
+    Serves, Tested, When,
 };
 use crate::test::Place;
 
@@ -186,7 +187,8 @@ pub(crate) struct Silent;
 impl Visitor for Silent {}
 
 impl Compiled {
-    #[inline]
+    // Not inlined: so it has all registers, and what hashing waits for is in none of the stack's.
+    #[inline(never)]
     pub(crate) fn decide<'r, V: Visitor>(
         &'r self,
         rules: &'r Ruleset,

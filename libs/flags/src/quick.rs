@@ -52,3 +52,51 @@ impl Quick {
         Some(holds != *not)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::test::{Seen, Test};
+    use bellwether_model::Op;
+    use proptest::prelude::*;
+
+    const OPS: [Op; 6] =
+        [Op::Is, Op::IsNot, Op::VersionLess, Op::VersionLessOrEqual, Op::VersionGreater, Op::VersionGreaterOrEqual];
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        /// Texts of all lengths about 7 and 15 bytes, and versions.
+        #[test]
+        fn a_glance_says_what_a_look_says(
+            op in prop::sample::select(&OPS[..]),
+            values in prop::collection::vec("[a\0]{0,3}|[ab]{6,9}|a{14,16}|true|[12]\\.[01](\\.[01])?(-a)?", 1..6),
+            text in "[a\0]{0,3}|[ab]{6,9}|a{14,16}|True|\\[\"a\"\\]|[12]\\.[01](\\.[01])?(-a)?",
+        ) {
+            let test = Test::new(op, &values).unwrap();
+            for text in values.iter().chain([&text]) {
+                if let Some(said) = test.quick().holds(&Glance::of(text)) {
+                    prop_assert_eq!(said, test.holds(Some(Seen::Text(text))), "{:?} {:?}", text, test.quick());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_form_has_its_clauses() {
+        let quick = |op, values: &[&str]| {
+            let values: Vec<String> = values.iter().map(|v| (*v).to_owned()).collect();
+            Test::new(op, &values).unwrap().quick()
+        };
+        assert!(matches!(quick(Op::Is, &["FI"]), Quick::Word { not: false, .. }));
+        assert!(matches!(quick(Op::IsNot, &["more than 7"]), Quick::Word { not: true, .. }));
+        assert!(matches!(quick(Op::Is, &["FI", "SE"]), Quick::Three { .. }));
+        assert!(matches!(quick(Op::Is, &["FI", "more than 7"]), Quick::Words { .. }));
+        assert!(matches!(quick(Op::Is, &["FI", "SE", "NO", "DK"]), Quick::Words { .. }));
+        assert!(matches!(quick(Op::Is, &["FI", "true"]), Quick::Nothing));
+        assert!(matches!(quick(Op::VersionGreater, &["2.0"]), Quick::Releases { .. }));
+        assert!(matches!(quick(Op::VersionGreater, &["2.0-a"]), Quick::Nothing));
+        assert!(matches!(quick(Op::Contains, &["a"]), Quick::Nothing));
+    }
+}

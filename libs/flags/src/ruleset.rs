@@ -378,14 +378,26 @@ impl Ruleset {
     #[inline]
     fn flag(&self, key: &str) -> Option<&Compiled> {
         let spelling = Spelling::of(key);
-        let is = |flag: &&Compiled| {
-            flag.spelling == spelling && (spelling.is_whole() || flag.key.as_str() == key)
-        };
-        self.keys.places(spelling).find_map(|place| self.flags.get(place).filter(is))
+        let place = self.keys.places(spelling).next()?;
+        let flag = self.flags.get(place).filter(|flag| flag.is(spelling, key));
+        flag.or_else(|| self.flag_behind(spelling, key))
+    }
+
+    /// The flag, where another one is at the first place.
+    #[cold]
+    fn flag_behind(&self, spelling: Spelling, key: &str) -> Option<&Compiled> {
+        let mut flags = self.keys.places(spelling).skip(1).filter_map(|place| self.flags.get(place));
+        flags.find(|flag| flag.is(spelling, key))
     }
 }
 
 impl Compiled {
+    /// Whether its key is this one.
+    #[inline]
+    fn is(&self, spelling: Spelling, key: &str) -> bool {
+        self.spelling == spelling && (spelling.is_whole() || self.key.as_str() == key)
+    }
+
     /// All its branches in order, the last of which always holds.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Branch> {
         self.branches.iter().chain([&self.otherwise])
@@ -394,5 +406,21 @@ impl Compiled {
     /// Whether any part of it divides the population.
     pub(crate) fn splits(&self) -> bool {
         self.all().any(|b| matches!(b.serves, Serves::Split(_)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::mem::offset_of;
+
+    /// In cache lines of 64 bytes: one for a condition, one for what is read of a branch, and the second of
+    /// a flag begins with its default.
+    #[test]
+    fn what_is_read_lies_together() {
+        assert_eq!((size_of::<Condition>(), size_of::<Tested>()), (64, 64));
+        assert_eq!((offset_of!(Branch, serves), size_of::<When>()), (32, 32));
+        assert_eq!(offset_of!(Compiled, otherwise), 64);
+        assert_eq!(size_of::<Salted>() + offset_of!(Division, salted), 48, "the last 16 are the salt's text");
     }
 }

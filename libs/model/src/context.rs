@@ -225,9 +225,7 @@ impl Context {
         let first = [(self.first.tags, &self.first.slots)].into_iter();
         let others = self.others.iter().flat_map(|others| others.groups());
         let mut groups = first.chain(others).zip(self.attributes.chunks(8));
-        let found = groups.find_map(|((tags, slots), attributes)| {
-            attributes.get(tags.find(slots, print)?.0)
-        });
+        let found = groups.find_map(|((tags, slots), attributes)| attributes.get(tags.find(slots, print)?.0));
         found.map(|(_, value)| value)
     }
 
