@@ -3,9 +3,7 @@
 
 use bellwether_flags::Division;
 use bellwether_ledger::Page;
-use bellwether_model::{
-    Change, Edit, EnvironmentKey, FlagKey, Millis, Revision, Serve, Span, Split, Subject, Unit,
-};
+use bellwether_model::{Change, Edit, EnvironmentKey, FlagKey, Millis, Revision, Serve, Span, Subject, Unit};
 use bellwether_query::enrolled::{self, Given};
 use rustc_hash::FxHashMap;
 
