@@ -59,12 +59,16 @@ describe("environments", { concurrency: 1 }, () => {
   });
 
   test("another bucketing says whom it draws anew, and asks for the reason", async () => {
-    await at.program.ask("POST", "/api/flags/hero-banner/rollout", {
+    await at.program.ask("PUT", "/api/flags/hero-banner/targeting", {
       environment: "production",
-      candidate: "on",
-      control: "off",
-      share: 5000,
       why: "half",
+      default: {
+        serve: "split",
+        shares: [
+          { variant: "on", share: 5000 },
+          { variant: "off", share: 5000 },
+        ],
+      },
     });
     await page.reload();
     await form("production").getByText("CBOR").click();
@@ -93,6 +97,25 @@ describe("environments", { concurrency: 1 }, () => {
     const log = page.getByRole("list", { name: "Changes, newest first" });
     await log.getByText("changed environment production").first().waitFor();
     await log.getByText("our services are in Rust").waitFor();
+  });
+
+  test("it is refused before it is asked for while a rollout widens there", async () => {
+    await at.program.ask("POST", "/api/flags/price-badge/rollout", {
+      environment: "production",
+      candidate: "on",
+      control: "off",
+      share: 500,
+      why: "a start",
+    });
+    await at.visit("/settings?tab=environments");
+    await form("production").getByText("UTF-8").click();
+    await form("production")
+      .getByRole("alert")
+      .getByText(/the rollout of flag price-badge is widening/)
+      .waitFor();
+    assert.equal(await form("production").getByRole("button", { name: "Review and save" }).isDisabled(), true);
+    await at.clean("environments-refused");
+    await form("production").getByRole("button", { name: "Discard" }).click();
   });
 
   test("a name that the server refuses stays, with the reason", async () => {

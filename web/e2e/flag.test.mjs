@@ -176,15 +176,17 @@ describe("what a flag is", { concurrency: 1 }, () => {
     const full = async (route) => {
       const response = await route.fetch();
       const answer = await response.json();
-      answer.enrolled = { production: { units: 10012, most: 10000, closed: true, over: 12 } };
+      const sentence =
+        "10,012 of 10,000 are enrolled, and enrolment is closed; 12 more than the limit, because they were enrolled before it was set";
+      answer.enrolled = { production: { units: 10012, most: 10000, closed: true, over: 12, sentence } };
       await route.fulfill({ response, json: answer });
     };
     await page.route("**/api/flags/hero-banner", full);
     try {
       await at.visit("/flags/hero-banner?tab=enrolment");
       const filled = page.getByRole("region", { name: "Enrolled" });
-      await filled.getByText(/10.012 of 10.000 users enrolled: enrolment is closed/).waitFor();
-      await filled.getByText(/12 users came in over the limit while it was being closed/).waitFor();
+      await filled.getByText("10,012 of 10,000 are enrolled, and enrolment is closed").waitFor();
+      await filled.getByText("12 more than the limit").waitFor();
       await at.clean("enrolment-closed");
     } finally {
       await page.unroute("**/api/flags/hero-banner", full);

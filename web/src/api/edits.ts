@@ -97,6 +97,9 @@ export const edit = {
   /** Changes an environment; what is left out stays. */
   saveEnvironment: (environment: string, body: Edit<"/api/environments/{environment}", "put">) =>
     ask(api.PUT("/api/environments/{environment}", { params: { path: { environment } }, body })),
+  /** Checks what `saveEnvironment` would do and changes nothing. */
+  rehearseEnvironment: (environment: string, body: Edit<"/api/environments/{environment}", "put">) =>
+    ask(api.PUT("/api/environments/{environment}", { params: { path: { environment }, ...rehearsed }, body })),
   saveMetric: (metric: string, body: Body<"/api/metrics/{metric}", "put">) =>
     ask(api.PUT("/api/metrics/{metric}", { params: { path: { metric } }, body })),
   createExperiment: (body: Body<"/api/experiments", "post">) => ask(api.POST("/api/experiments", { body })),

@@ -27,8 +27,8 @@ export type Split = S["Split"];
 /** Why a variant was served, in short. */
 export type Reason = S["Reason"];
 export type Enrolment = S["Enrolment"];
-/** How many units a flag has enrolled in an environment, of how many, and how many came in while it was being closed. */
-export type Enrolled = { units: number; most?: number | null; closed?: boolean; over?: number };
+/** How many units a flag has enrolled in an environment, of how many. */
+export type Enrolled = S["EnrolledView"];
 
 export type Rollout = S["Rollout"];
 export type Ramp = S["Ramp"];

@@ -1,5 +1,5 @@
 //! Web: the limits of enrolment, as they are read and as the API takes them.
-import type { Enrolled, Enrolment, FlagView } from "../api/types";
+import type { Enrolment } from "../api/types";
 import { plural, share } from "./numbers";
 
 /** Whether somebody has to remember who was enrolled. */
@@ -21,9 +21,4 @@ export function limitsText(limits: Enrolment, unit: string): string {
   const keep = limits.sticky ? "whoever is enrolled keeps their variant" : "";
   if (most.length === 0) return keep ? `no limit, and ${keep}` : "no limit";
   return `at most ${most.join(" and ")}${keep ? `, and ${keep}` : ""}`;
-}
-
-/** How full the enrolment of a flag is; absent where nobody has to be counted. */
-export function enrolledOf(view: FlagView, environment: string): Enrolled | undefined {
-  return (view as { enrolled?: Record<string, Enrolled> }).enrolled?.[environment];
 }

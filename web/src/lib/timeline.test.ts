@@ -120,7 +120,15 @@ it.each<[string, Rollout["ramp"], Rollout["state"], boolean, ScheduleView[], str
     [],
     ["0.5 5000 widened", "2.5 10000 finished"],
   ],
-  ["a flag that is off serves nobody", due(2, BEGAN + HOUR), { state: "widening" }, false, [], ["1 0 finished"]],
+  ["a ramp stands still while the flag is off", due(2, BEGAN + HOUR), { state: "widening" }, false, [], []],
+  [
+    "it is held anew once the flag is on",
+    due(2, BEGAN + HOUR),
+    { state: "widening" },
+    false,
+    [plan(5, { plan: "toggle", flag: "f", on: true })],
+    ["5 1000 turned on", "7 10000 finished"],
+  ],
   ["a halted one stands", due(1, BEGAN + HOUR), { state: "halted", at: 0, because: "" }, true, [], []],
   [
     "a paused one would go on from now",
@@ -139,12 +147,12 @@ it.each<[string, Rollout["ramp"], Rollout["state"], boolean, ScheduleView[], str
     ["1 5000 widened", "2 0 halted"],
   ],
   [
-    "a plan that turns the flag off does not",
+    "a plan that turns the flag off lets it stand",
     due(1, BEGAN + HOUR),
     { state: "widening" },
     true,
     [plan(2, { plan: "toggle", flag: "f", on: false })],
-    ["1 5000 widened", "2 0 turned off", "3 0 finished"],
+    ["1 5000 widened", "2 0 turned off"],
   ],
   [
     "what is over takes no share",

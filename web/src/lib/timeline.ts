@@ -1,6 +1,6 @@
 //! Web: the way of a rollout. What became of the candidate's share, read from the log of changes, and what its ramp
 //! and the scheduled changes will make of it if nobody steps in.
-import type { ChangeView, Rollout, ScheduleView } from "../api/types";
+import type { ChangeView, FlagView, Rollout, ScheduleView } from "../api/types";
 
 /** What happened to a rollout, or is expected to. */
 export type Event =
@@ -22,6 +22,11 @@ export type Moment = { at: number; share: number; event: Event };
 export type Past = Moment & { revision: number; by: ChangeView["by"]; why: string };
 /** What is expected: a step of the ramp, or a scheduled change with its key. */
 export type Future = Moment & { schedule?: string };
+
+/** Why a step that is due is not taken; `undefined` where none is late. */
+export function lateBecause(view: FlagView, environment: string): string | undefined {
+  return (view as { waiting?: Record<string, string> }).waiting?.[environment];
+}
 
 /** The candidate's share of the population as a rollout stands, in basis points. */
 export function shareOf({ state, split, candidate }: Rollout): number {
@@ -79,43 +84,53 @@ function of(edit: ChangeView["change"]["edit"], environment: string, rollout: Ro
 }
 
 /**
- * What is expected from `now` on, in order: the steps of the ramp, which end where a plan halts, finishes or sets the
- * share, and the plans. Of a ramp that is paused it is what would be if it were resumed now.
+ * What is expected from `now` on, in order: the steps of the ramp, and what is planned. A ramp ends where a plan halts,
+ * finishes or sets the share; while the flag is off it stands still, and the step is held anew once it is on. Of a ramp
+ * that is paused it is what would be if it were resumed now.
  */
 export function future(rollout: Rollout, on: boolean, plans: ScheduleView[], now: number): Future[] {
   const { ramp, state } = rollout;
-  const coming: { at: number; share?: number; on?: boolean; event: Event; schedule?: string }[] = [];
-  if (ramp && state.state === "widening" && ramp.pace.pace !== "ended") {
-    let at = ramp.pace.pace === "due" ? Math.max(now, ramp.pace.at) : now + ramp.pace.left;
-    for (const step of ramp.steps.slice(ramp.taken)) {
-      coming.push({ at, share: step.share, event: step.share === 10_000 ? "finished" : "widened" });
-      at += step.hold;
-    }
+  const coming = plans
+    .filter((p) => p.schedule.state.state === "waiting")
+    .sort((a, b) => a.schedule.at - b.schedule.at);
+  const steps = ramp?.steps.slice(ramp.taken) ?? [];
+  let [share, lit, widening] = [shareOf(rollout), on, state.state === "widening"];
+  let held = ramp?.steps[ramp.taken - 1]?.hold ?? 0;
+  let due =
+    !ramp || ramp.pace.pace === "ended" ? Infinity : ramp.pace.pace === "due" ? ramp.pace.at : now + ramp.pace.left;
+  const found: Future[] = [];
+  const push = (at: number, event: Event, schedule?: string) =>
+    found.push({ at: Math.max(now, at), share: lit ? share : 0, event, ...(schedule ? { schedule } : {}) });
+  for (;;) {
+    const step = widening && lit ? steps[0] : undefined;
+    const plan = coming[0]?.schedule;
+    // What somebody planned for that moment is there when the ramp looks.
+    if (plan && !(step && due < plan.at)) {
+      coming.shift();
+      const { planned, key } = plan;
+      if (planned.plan === "toggle" && planned.on !== lit) {
+        lit = planned.on;
+        if (lit && due !== Infinity) due = plan.at + held;
+        push(plan.at, lit ? "turned on" : "turned off", key);
+      } else if (planned.plan === "halt" && (widening || share > 0)) {
+        [share, widening] = [0, false];
+        push(plan.at, "halted", key);
+      } else if (widening && (planned.plan === "finish" || (planned.plan === "widen" && planned.share === 10_000))) {
+        [share, widening] = [10_000, false];
+        push(plan.at, "finished", key);
+      } else if (widening && planned.plan === "widen") {
+        const event = planned.share < share ? "narrowed" : "widened";
+        share = planned.share;
+        steps.length = 0;
+        push(plan.at, event, key);
+      }
+    } else if (step) {
+      steps.shift();
+      share = step.share;
+      widening = share < 10_000;
+      push(due, widening ? "widened" : "finished");
+      held = step.hold;
+      due = Math.max(now, due) + held;
+    } else return found;
   }
-  const has = shareOf(rollout);
-  for (const { schedule } of plans) {
-    if (schedule.state.state !== "waiting") continue;
-    const { planned, key } = schedule;
-    const at = Math.max(now, schedule.at);
-    if (planned.plan === "toggle")
-      coming.push({ at, on: planned.on, event: planned.on ? "turned on" : "turned off", schedule: key });
-    if (planned.plan === "halt") coming.push({ at, share: 0, event: "halted", schedule: key });
-    if (planned.plan === "finish") coming.push({ at, share: 10_000, event: "finished", schedule: key });
-    if (planned.plan === "widen")
-      coming.push({ at, share: planned.share, event: planned.share < has ? "narrowed" : "widened", schedule: key });
-  }
-  let [share, lit, ramped, widening] = [has, on, true, state.state === "widening"];
-  return coming
-    .sort((a, b) => a.at - b.at)
-    .flatMap((next): Future[] => {
-      if (next.schedule === undefined && !ramped) return [];
-      // What is over can be halted, and neither set to another share nor finished: such a plan will be refused.
-      if (!widening && next.share !== undefined && next.event !== "halted") return [];
-      if (next.schedule !== undefined && next.share !== undefined) ramped = false;
-      if (next.event === "halted" || next.event === "finished") widening = false;
-      share = next.share ?? share;
-      lit = next.on ?? lit;
-      const one = { at: next.at, share: lit ? share : 0, event: next.event };
-      return [next.schedule === undefined ? one : { ...one, schedule: next.schedule }];
-    });
 }

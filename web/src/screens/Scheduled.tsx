@@ -152,7 +152,7 @@ function Waiting({ list, here }: { list: ScheduleView[]; here: Environment }) {
 
 const OVER: Column<ScheduleView>[] = [
   WHEN,
-  { key: "what", head: "What", cell: (v) => <What view={v} /> },
+  { key: "what", head: "What", wide: true, cell: (v) => <What view={v} /> },
   { key: "became", head: "What became of it", wide: true, cell: (v) => <Became view={v} /> },
 ];
 

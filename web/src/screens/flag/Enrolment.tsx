@@ -6,21 +6,21 @@ import { useState } from "react";
 
 import { edit } from "../../api/edits";
 import type { Enrolled, Enrolment, Environment, FlagView, Setting } from "../../api/types";
-import { asEdit, enrolledOf, limitsText, remembers } from "../../lib/enrolment";
-import { count, plural } from "../../lib/numbers";
+import { asEdit, limitsText, remembers } from "../../lib/enrolment";
 import { capital } from "../../lib/spoken";
 import { Section } from "../../parts/Page";
 import { Said } from "../../parts/States";
 import { Badge, Note, Verdict } from "../../parts/Words";
 import { useMay } from "../../shell/may";
 import { NowThen } from "../toggle";
+import { formatName } from "./Formats";
 import { useSteer } from "./steer";
 
 type Props = { view: FlagView; setting: Setting; here: Environment };
 
 export function EnrolmentTab(props: Props) {
   const { view, setting, here } = props;
-  const enrolled = enrolledOf(view, here.key);
+  const enrolled = view.enrolled[here.key];
   return (
     <>
       <Section
@@ -45,7 +45,7 @@ export function EnrolmentTab(props: Props) {
             </Note>
           </div>
         )}
-        {enrolled && <Filled enrolled={enrolled} unit={view.flag.unit} />}
+        {enrolled && <Filled enrolled={enrolled} />}
         <Limits key={JSON.stringify(setting.enrolment)} {...props} />
       </Section>
       <Carried view={view} setting={setting} here={here} />
@@ -53,24 +53,19 @@ export function EnrolmentTab(props: Props) {
   );
 }
 
-/** How many are enrolled of how many may be. */
-function Filled({ enrolled: { units, most, closed, over = 0 }, unit }: { enrolled: Enrolled; unit: string }) {
+/** How many are enrolled of how many may be, in the server's words. */
+function Filled({ enrolled: { closed, sentence } }: { enrolled: Enrolled }) {
+  const [said = "", ...more] = sentence.split("; ");
   return (
     <div style={{ marginBottom: 16 }}>
-      <Verdict
-        label="Enrolled"
-        tone={closed ? "warn" : "plain"}
-        say={
-          most == null
-            ? `${plural(units, unit)} ${units === 1 ? "is" : "are"} enrolled`
-            : `${count(units)} of ${plural(most, unit)} enrolled${closed ? ": enrolment is closed" : ""}`
-        }
-      >
-        {closed && (
-          <p className="dim">
-            Whoever is enrolled stays; everybody else is served as if they were not in the split.
-            {over > 0 && ` ${plural(over, unit)} came in over the limit while it was being closed.`}
+      <Verdict label="Enrolled" tone={closed ? "warn" : "plain"} say={capital(said)}>
+        {more.map((part) => (
+          <p key={part} className="dim">
+            {capital(part)}.
           </p>
+        ))}
+        {closed && (
+          <p className="dim">Whoever is enrolled stays; everybody else is served as if they were not in the split.</p>
         )}
       </Verdict>
     </div>
@@ -131,7 +126,7 @@ function Limits({ view, setting, here }: Props) {
           description="Then enrolment closes; the enrolled stay."
           placeholder="no limit"
           min={1}
-          max={4_000_000_000}
+          max={1_000_000}
           allowDecimal={false}
           thousandSeparator=" "
           value={draft.units ?? ""}
@@ -139,6 +134,7 @@ function Limits({ view, setting, here }: Props) {
         />
       </div>
       <Switch
+        withThumbIndicator={false}
         label="Whoever is enrolled keeps their variant"
         description="Also when shares change, and when an anonymous visitor signs in."
         checked={draft.sticky ?? false}
@@ -173,8 +169,6 @@ function Leaves() {
   );
 }
 
-const NAMES: Record<string, string> = { amplitude: "Amplitude SDKs", flagd: "flagd providers" };
-
 /** Which SDKs that evaluate by themselves get the flag here, as it is served now. */
 function Carried({ view, setting, here }: Props) {
   const formats = view.formats[here.key] ?? [];
@@ -183,7 +177,7 @@ function Carried({ view, setting, here }: Props) {
       title="What it means for SDKs"
       about={
         remembers(setting.enrolment ?? {})
-          ? "Who was enrolled is remembered by the server, so only who asks it gets this flag."
+          ? "The server remembers who was enrolled: only those who ask it get this flag."
           : "Nothing here needs a memory: SDKs that evaluate by themselves can hold the limit by share."
       }
     >
@@ -193,7 +187,7 @@ function Carried({ view, setting, here }: Props) {
         <ul className="plain carried" aria-label="Formats">
           {formats.map((f) => (
             <li key={f.format}>
-              <span className="strong">{NAMES[f.format] ?? f.format}</span>{" "}
+              <span className="strong">{formatName(f.format)}</span>{" "}
               {f.carried ? <Badge tone="accent">carried exactly</Badge> : <Badge tone="warn">left out</Badge>}
               {f.why && (
                 <div className="under">

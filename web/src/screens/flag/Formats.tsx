@@ -13,6 +13,11 @@ const NAMES: Record<string, string> = {
   provider: "Bellwether's provider for Rust",
 };
 
+/** What people call a format. */
+export function formatName(format: string): string {
+  return NAMES[format] ?? format;
+}
+
 export function Formats({ view }: { view: FlagView }) {
   const { all } = useEnvironment();
   const rows = all.flatMap((e) => (view.formats[e.key] ?? []).map((carried) => ({ environment: e.name, ...carried })));
@@ -30,7 +35,7 @@ export function Formats({ view }: { view: FlagView }) {
           id={(r) => `${r.environment} ${r.format}`}
           columns={[
             { key: "environment", head: "Environment", sort: (r) => r.environment, cell: (r) => r.environment },
-            { key: "format", head: "Format", sort: (r) => r.format, cell: (r) => NAMES[r.format] ?? r.format },
+            { key: "format", head: "Format", sort: (r) => r.format, cell: (r) => formatName(r.format) },
             {
               key: "carried",
               head: "Carries it",

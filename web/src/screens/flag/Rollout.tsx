@@ -8,9 +8,10 @@ import { schedules } from "../../api/queries";
 import type { Environment, FlagView, Rollout, Setting } from "../../api/types";
 import { share } from "../../lib/numbers";
 import { writeSpan } from "../../lib/span";
+import { capital } from "../../lib/spoken";
 import { rowsOf, stepsOf, stepsText, wrongStep } from "../../lib/steps";
 import { ago, now as clock } from "../../lib/time";
-import { future, shareOf } from "../../lib/timeline";
+import { future, lateBecause, shareOf } from "../../lib/timeline";
 import { Section } from "../../parts/Page";
 import { Said } from "../../parts/States";
 import { Note, ShareBar, Verdict } from "../../parts/Words";
@@ -45,12 +46,16 @@ export function RolloutTab(props: Props) {
 const SHARES = [1, 5, 10, 25, 50, 100];
 
 /** What comes next by itself, as a sentence; `null` where somebody has to act. */
-function nextText({ ramp, state }: Rollout): string | null {
+function nextText({ ramp, state }: Rollout, on: boolean): string | null {
   const next = ramp?.steps[ramp.taken];
   if (!ramp || !next || state.state !== "widening") return null;
   if (ramp.pace.pace === "paused")
     return `Paused: ${share(next.share)} would come ${writeSpan(ramp.pace.left)} after it is resumed.`;
-  return ramp.pace.pace === "due" ? `${share(next.share)} is expected ${ago(ramp.pace.at)}.` : null;
+  if (ramp.pace.pace !== "due") return null;
+  const held = writeSpan(ramp.steps[ramp.taken - 1]?.hold ?? 0);
+  return on
+    ? `${share(next.share)} is expected ${ago(ramp.pace.at)}.`
+    : `The ramp stands still: ${share(next.share)} comes ${held} after it is turned on.`;
 }
 
 function Running({ view, setting, here, rollout }: Props & { rollout: Rollout }) {
@@ -59,7 +64,8 @@ function Running({ view, setting, here, rollout }: Props & { rollout: Rollout })
   const plans = useQuery(schedules(here.key, view.flag.key)).data ?? [];
   const halted = state.state === "halted";
   const has = rollout.split.ranges.filter((r) => r.variant === candidate).reduce((n, r) => n + r.to - r.from, 0);
-  const next = nextText(rollout);
+  const next = nextText(rollout, setting.on);
+  const late = lateBecause(view, here.key);
   const ends = future(rollout, setting.on, plans, clock()).at(-1);
   return (
     <>
@@ -97,6 +103,15 @@ function Running({ view, setting, here, rollout }: Props & { rollout: Rollout })
           <p>
             <b>The flag is off:</b> nobody is in the rollout until it is turned on.
           </p>
+        )}
+        {late && next && (
+          <div style={{ marginBottom: 16 }}>
+            <Verdict label="Late" tone="warn" say="Its next step is due, and waits">
+              <p className="dim">
+                <Said>{capital(late)}</Said>
+              </p>
+            </Verdict>
+          </div>
         )}
         {next && ramp?.pace.pace === "due" && (
           <p className="next">

@@ -10,9 +10,10 @@ import { plural } from "../../lib/numbers";
 import { divides } from "../../lib/serve";
 import { useChange } from "../../parts/Change";
 import { Section } from "../../parts/Page";
-import { Loaded } from "../../parts/States";
+import { Failed, Loaded } from "../../parts/States";
 import { Badge, Note } from "../../parts/Words";
 import { useMay } from "../../shell/may";
+import { useRehearsal } from "../flag/rehearsal";
 import { NowThen } from "../toggle";
 
 const AGREE: Record<Bucketing, string> = {
@@ -31,7 +32,7 @@ export function Environments() {
               key={e.key}
               title={
                 <>
-                  {e.name} <span className="mono dim">{e.key}</span>{" "}
+                  {e.name} {e.name.toLowerCase() !== e.key && <span className="mono dim">{e.key}</span>}{" "}
                   {e.production && <Badge tone="production">production</Badge>}
                 </>
               }
@@ -71,6 +72,9 @@ function Form({ environment }: { environment: Environment }) {
   const edited = parts(old, draft);
   const changed = Object.keys(edited).length > 0;
   const redraws = old.bucketing !== draft.bucketing;
+  const refused = useRehearsal(["environment", key], edited, redraws, (d) =>
+    edit.rehearseEnvironment(key, { ...d, why: "a rehearsal" }),
+  );
   const save = () =>
     change({
       title: `Change environment ${key}?`,
@@ -105,6 +109,7 @@ function Form({ environment }: { environment: Environment }) {
     >
       <TextInput label="Name" required value={draft.name} onChange={(e) => set({ name: e.currentTarget.value })} />
       <Switch
+        withThumbIndicator={false}
         label="It serves customers (production)"
         description="Changes here are marked, and ask for the reason."
         checked={draft.production}
@@ -128,11 +133,12 @@ function Form({ environment }: { environment: Environment }) {
         </p>
       </div>
       {redraws && <Redrawn environment={environment} />}
+      {refused && <Failed error={refused} />}
       <Group gap="sm">
         <Button
           type="submit"
           variant="default"
-          disabled={!may.allowed || !changed || draft.name.trim() === ""}
+          disabled={!may.allowed || !changed || draft.name.trim() === "" || refused !== undefined}
           title={may.allowed ? undefined : may.reason}
         >
           {old.production || draft.production || redraws ? "Review and save" : "Save"}
