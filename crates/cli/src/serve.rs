@@ -195,8 +195,9 @@ async fn listen(
     }
     let address = format!("http://{local}");
     let setup = app.offer_setup(now)?.map(|token| format!("{address}/setup?token={token}"));
-    ready(&Ready { address, setup });
+    // Before anybody is told that it listens: whoever hears that may tell it to stop at once.
     let stop = stopped(enough)?;
+    ready(&Ready { address, setup });
     bellwether_server::serve(Arc::new(app), bell, clock, listener, stop)
         .await
         .map_err(|e| Failure::new(format!("the server failed: {e}"), "start it again"))

@@ -15,13 +15,15 @@ const CELL: usize = 60;
 const NARROW: usize = 24;
 
 /// Columns that come first, in this order.
-const FIRST: [&str; 13] = [
+const FIRST: [&str; 15] = [
     "at",
     "time",
     "key",
     "id",
     "event",
     "name",
+    "by",
+    "sentence",
     "flag",
     "kind",
     "scope",
@@ -33,7 +35,7 @@ const FIRST: [&str; 13] = [
 /// Columns that come last, and go first where there is no room.
 const LAST: [&str; 5] = ["ends", "changed", "changed_by", "revision", "created"];
 /// What is said better by another column, or is too long for one. `--json` has it.
-const HIDDEN: [&str; 12] = [
+const HIDDEN: [&str; 13] = [
     "alpha",
     "description",
     "edit",
@@ -41,6 +43,7 @@ const HIDDEN: [&str; 12] = [
     "horizon",
     "hypothesis",
     "insert_id",
+    "planned",
     "received",
     "session",
     "subject",
@@ -176,8 +179,13 @@ impl Schema {
                 Value::Object(object) if object.get("first").is_some_and(Value::is_array) => {
                     object.get("count").map(Cell::of).unwrap_or_default()
                 }
+                // Who it is in the log says a random id; the name is said beside it.
+                Value::Object(object) if object.contains_key("actor") => continue,
                 Value::Object(object) => match collapsed(name, object) {
-                    Some(text) => Cell::text(text),
+                    Some(text) => Cell::text(match object.get("because").and_then(Value::as_str) {
+                        Some(because) => format!("{text}: {because}"),
+                        None => text,
+                    }),
                     None => {
                         inner.push((name, value));
                         continue;

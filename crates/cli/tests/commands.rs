@@ -230,6 +230,32 @@ fn a_demo_is_made_once_and_starts_at_once_afterwards() {
 }
 
 #[test]
+fn a_time_is_written_as_people_write_it() {
+    let home = tempfile::tempdir().unwrap();
+    let server = Server::start(&home.path().join("data"), &[]);
+    server.json(&["flag", "create", "--flag", "checkout"]);
+    let plan = |at: &'static str| {
+        let planned = r#"{"plan":"toggle","flag":"checkout","on":true}"#;
+        ["schedule", "create", "--environment", "development", "--planned", planned, "--at", at]
+    };
+    for at in ["2100-01-01T00:00:00Z", "2100-01-01T01:00:00+01:00", "4102444800000"] {
+        assert_eq!(server.json(&plan(at))["schedule"]["at"], 4_102_444_800_000_i64, "{at}");
+    }
+    insta::assert_snapshot!(server.refused(&plan("soon")), @r"
+    error: in `--at`: `soon` is not a whole number
+    hint: `--at TIME`: When, in milliseconds since 1970; or as 2026-11-22T18:33:00Z
+    ");
+    insta::assert_snapshot!(server.refused(&plan("2001-01-01T00:00:00Z")), @r"
+    error: `2001-01-01T00:00:00Z` has passed
+    hint: plan it for a time to come, or make the change now
+    ");
+    let waiting = server.json(&["schedule", "list", "--flag", "checkout"]);
+    let key = waiting["schedules"][0]["schedule"]["key"].as_str().unwrap();
+    server.json(&["schedule", "cancel", "--schedule", key]);
+    assert_eq!(server.json(&["schedule", "list"])["schedules"].as_array().unwrap().len(), 2);
+}
+
+#[test]
 fn a_demo_does_not_touch_what_is_not_its_own() {
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("thesis.txt"), "mine").unwrap();

@@ -16,7 +16,9 @@ use crate::format::{Amplitude, REMEMBERED, amplitude};
 use crate::ids::Ids;
 use crate::javascript;
 use crate::pattern;
-use crate::ruleset::{Arm, Branch, Compiled, Condition, Gate, Members, Outcome, Part, Ruleset, Serves, When};
+use crate::ruleset::{
+    Arm, Branch, Compiled, Condition, Gate, Members, Outcome, Part, Ranges, Ruleset, Serves, When,
+};
 use crate::test::NONE;
 use crate::text;
 
@@ -107,10 +109,12 @@ pub fn export(ruleset: &Ruleset) -> Export {
 
 /// One answer as an entry of vardata: what the official SDK makes of the export for the same user.
 pub fn variant(evaluation: &Evaluation<'_>) -> Json {
-    let mut metadata = flag_metadata(evaluation.compiled, evaluation.revision);
+    let flag = evaluation.compiled;
+    let mut metadata = flag_metadata(flag, flag.revision);
     metadata.extend(branch_metadata(evaluation.branch));
-    let mut variant = variant_json(evaluation.compiled.kind, evaluation.outcome);
-    metadata.extend(variant_metadata(evaluation.outcome));
+    let mut variant = variant_json(flag.kind, evaluation.variant, evaluation.value);
+    let outcome = flag.variants.iter().find(|outcome| outcome.key == *evaluation.variant);
+    metadata.extend(outcome.map(|outcome| variant_metadata(outcome)).unwrap_or_default());
     if *evaluation.reason == Reason::Closed {
         // Nothing is compared for who comes too late, though others may be compared by the same variant.
         metadata.insert("trackExposure".to_owned(), false.into());
@@ -208,12 +212,12 @@ fn flag_json(
                 json!([[result(&key, "is not", &[INSIDE])]])
             }
             When::Any(groups) => {
-                let mut said = Vec::with_capacity(groups.len());
-                for group in groups {
+                let mut said = Vec::new();
+                for group in groups.iter() {
                     let mut conditions = Vec::with_capacity(group.len());
                     for condition in group {
                         conditions.push(match condition {
-                            Condition::Clause(tested) => clause(&tested.source)?,
+                            Condition::Clause(tested) => clause(&tested.whole.source)?,
                             Condition::Segment { members, not } => {
                                 let segment = segments.get(&members.key).ok_or_else(|| unsaid(branch))?;
                                 let segment = segment.as_ref().map_err(Clone::clone)?;
@@ -237,7 +241,7 @@ fn flag_json(
         .variants
         .iter()
         .map(|outcome| {
-            let mut json = variant_json(flag.kind, outcome);
+            let mut json = variant_json(flag.kind, &outcome.key, &outcome.value);
             let metadata = variant_metadata(outcome);
             if !metadata.is_empty() {
                 json.insert("metadata".to_owned(), metadata.into());
@@ -301,7 +305,7 @@ fn segment_flag(members: &Members, revision: Revision) -> Result<Said, String> {
         let groups: Result<Vec<Vec<Json>>, String> = members
             .groups
             .iter()
-            .map(|group| group.iter().map(|tested| clause(&tested.source)).collect())
+            .map(|group| group.iter().map(|tested| clause(&tested.whole.source)).collect())
             .collect();
         segments.push(json!({"conditions": groups.map_err(inside)?, "variant": INSIDE}));
     }
@@ -333,7 +337,7 @@ fn branch_json(flag: &Compiled, branch: &Branch) -> Map<String, Json> {
     json.insert("metadata".to_owned(), branch_metadata(branch).into());
     let variant = match &branch.serves {
         Serves::One(outcome) => outcome,
-        Serves::Split { salted, arms } => {
+        Serves::Split(Ranges { salted, arms }) => {
             let bucket = json!({
                 "selector": unit_selector(flag.unit),
                 "salt": salted.salt(),
@@ -352,8 +356,8 @@ fn distributions(arms: &[Arm]) -> Vec<Json> {
     let mut from = threshold(0);
     let mut distributions = Vec::with_capacity(arms.len());
     for arm in arms {
-        distributions.push(json!({"variant": arm.outcome.key, "range": [from, arm.end]}));
-        from = arm.end;
+        distributions.push(json!({"variant": arm.outcome.key, "range": [from, arm.end()]}));
+        from = arm.end();
     }
     distributions
 }
@@ -436,15 +440,15 @@ fn selector(attribute: &str) -> Result<Vec<&str>, String> {
 
 /// `value` is text, as Amplitude's flags have it: the variant's own text or number, and the
 /// variant's key where the value is a boolean or JSON. `payload` is the value itself.
-fn variant_json(kind: Kind, outcome: &Outcome) -> Map<String, Json> {
-    let value = match kind {
-        Kind::String | Kind::Number => text::text(&outcome.value),
+fn variant_json(kind: Kind, key: &VariantKey, value: &Json) -> Map<String, Json> {
+    let said = match kind {
+        Kind::String | Kind::Number => text::text(value),
         Kind::Boolean | Kind::Json => None,
     };
     let mut json = Map::new();
-    json.insert("key".to_owned(), outcome.key.as_str().into());
-    json.insert("value".to_owned(), value.as_deref().unwrap_or(outcome.key.as_str()).into());
-    json.insert("payload".to_owned(), outcome.value.clone());
+    json.insert("key".to_owned(), key.as_str().into());
+    json.insert("value".to_owned(), said.as_deref().unwrap_or(key.as_str()).into());
+    json.insert("payload".to_owned(), value.clone());
     json
 }
 

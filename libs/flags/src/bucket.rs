@@ -1,6 +1,8 @@
 //! Flags: where a unit stands in a split, a layer or a holdout. MurmurHash3 x86 32 over `salt/unit`, and thresholds that
 //! are exact in integers, so that every SDK that hashes UTF-8 puts the unit in the same place.
 
+use std::num::NonZeroU32;
+
 use bellwether_model::Bucketing;
 
 /// The number of positions: a position is below this.
@@ -52,31 +54,22 @@ pub const fn threshold(points: u16) -> u32 {
 
 /// A salt that is ready to be joined with a unit.
 #[derive(Debug, Clone)]
+// In this order: the text comes last.
+#[repr(C)]
 pub(crate) struct Salted {
+    /// In UTF-8, the hash of the salt and the slash; only the unit is left to do. In CBOR the text begins
+    /// with its length, so nothing can be hashed before the unit is known.
+    begun: Option<Begun>,
     salt: Box<str>,
-    hashed: Hashed,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Hashed {
-    /// The salt and the slash are hashed; only the unit is left to do.
-    Utf8(Murmur3),
-    /// The text begins with its length, so nothing can be hashed before the unit is known.
-    Cbor,
 }
 
 impl Salted {
     pub(crate) fn new(bucketing: Bucketing, salt: &str) -> Self {
-        let hashed = match bucketing {
-            Bucketing::Utf8 => {
-                let mut hash = Murmur3::default();
-                hash.write(salt.as_bytes());
-                hash.write(b"/");
-                Hashed::Utf8(hash)
-            }
-            Bucketing::Cbor => Hashed::Cbor,
+        let begun = match bucketing {
+            Bucketing::Utf8 => Some(Begun::new(salt)),
+            Bucketing::Cbor => None,
         };
-        Self { salt: salt.into(), hashed }
+        Self { begun, salt: salt.into() }
     }
 
     pub(crate) fn salt(&self) -> &str {
@@ -85,18 +78,90 @@ impl Salted {
 
     #[inline]
     pub(crate) fn bucket(&self, unit: &str) -> Bucket {
-        let mut hash = match self.hashed {
-            Hashed::Utf8(hash) => hash,
-            Hashed::Cbor => {
-                let mut hash = Murmur3::default();
-                hash.write_text_header(self.salt.len() + 1 + unit.len());
-                hash.write(self.salt.as_bytes());
-                hash.write(b"/");
-                hash
-            }
+        let hash = match &self.begun {
+            Some(begun) => begun.end(unit.as_bytes()),
+            None => self.cbor(unit),
         };
+        Bucket { hash }
+    }
+
+    #[cold]
+    fn cbor(&self, unit: &str) -> u32 {
+        let mut hash = Murmur3::default();
+        hash.write_text_header(self.salt.len() + 1 + unit.len());
+        hash.write(self.salt.as_bytes());
+        hash.write(b"/");
         hash.write(unit.as_bytes());
-        Bucket { hash: hash.finish() }
+        hash.finish()
+    }
+}
+
+/// A hash of a salt and a slash that waits for the unit. Of their bytes one to four are held back, so that
+/// the unit's first bytes always fill up a block, and no branch asks whether they do.
+#[derive(Debug, Clone, Copy)]
+struct Begun {
+    hash: u32,
+    /// What is held back, the first byte in the lowest place.
+    held: u32,
+    /// How many bytes of the unit fill it up, at most three.
+    missing: u8,
+    /// How many bits are held back.
+    bits: u8,
+    /// How many bytes there are, with those that are held back.
+    length: NonZeroU32,
+}
+
+impl Begun {
+    fn new(salt: &str) -> Self {
+        let mut hash = Murmur3::default();
+        let (blocks, rest) = salt.as_bytes().as_chunks::<4>();
+        hash.write(blocks.as_flattened());
+        // At most three bytes, and the slash.
+        let held = first(rest) | u32::from(b'/') << (rest.len() * 8);
+        let (missing, bits) = match rest.len() {
+            0 => (3, 8),
+            1 => (2, 16),
+            2 => (1, 24),
+            _ => (0, 32),
+        };
+        let length = NonZeroU32::MIN.saturating_add(low(salt.len() as u64));
+        Self { hash: hash.hash, held, missing, bits, length }
+    }
+
+    /// The hash of all with the unit.
+    #[inline(always)]
+    fn end(&self, unit: &[u8]) -> u32 {
+        let length = self.length.get().wrapping_add(low(unit.len() as u64));
+        let (Some(begin), Some(last)) = (unit.first_chunk(), unit.last_chunk()) else {
+            return self.end_short(unit, length);
+        };
+        let filled = u64::from(u32::from_le_bytes(*begin)) << self.bits;
+        let mut hash = mix(self.hash, low(filled) | self.held);
+        // The mask says that there are as many.
+        let rest = unit.get(usize::from(self.missing & 3)..).unwrap_or_default();
+        let (pairs, rest) = rest.as_chunks::<8>();
+        for pair in pairs {
+            let pair = u64::from_le_bytes(*pair);
+            hash = mix(mix(hash, low(pair)), low(pair >> 32));
+        }
+        let (block, rest) = rest.as_chunks::<4>();
+        if let [block] = block {
+            hash = mix(hash, u32::from_le_bytes(*block));
+        }
+        // The last bytes are read at once, and those that were in a block fall out.
+        let tail = u64::from(u32::from_le_bytes(*last)) << (rest.len() * 8) >> 32;
+        finish(hash, low(tail), length)
+    }
+
+    /// The same for a unit of up to three bytes, which may not fill up the block.
+    #[cold]
+    fn end_short(&self, unit: &[u8], length: u32) -> u32 {
+        let all = u64::from(first(unit)) << self.bits | u64::from(self.held);
+        if unit.len() < usize::from(self.missing) {
+            finish(self.hash, low(all), length)
+        } else {
+            finish(mix(self.hash, low(all)), low(all >> 32), length)
+        }
     }
 }
 
@@ -122,11 +187,11 @@ impl Murmur3 {
         let missing = if held == 0 { 0 } else { 4 - held as usize };
         let Some((filled, rest)) = bytes.split_at_checked(missing) else { return };
         if !filled.is_empty() {
-            self.block(self.tail);
+            self.hash = mix(self.hash, self.tail);
         }
         let (blocks, rest) = rest.as_chunks::<4>();
         for block in blocks {
-            self.block(u32::from_le_bytes(*block));
+            self.hash = mix(self.hash, u32::from_le_bytes(*block));
         }
         // The last bytes are read at once, where there are four, and those that were in a block fall out.
         self.tail = match bytes.last_chunk::<4>() {
@@ -149,16 +214,22 @@ impl Murmur3 {
         self.write(bytes.get(from..).unwrap_or_default());
     }
 
-    fn block(&mut self, block: u32) {
-        self.hash = (self.hash ^ scramble(block)).rotate_left(13).wrapping_mul(5).wrapping_add(0xe654_6b64);
-    }
-
     fn finish(self) -> u32 {
-        let mut hash = self.hash ^ scramble(self.tail) ^ self.length;
-        hash = (hash ^ (hash >> 16)).wrapping_mul(0x85eb_ca6b);
-        hash = (hash ^ (hash >> 13)).wrapping_mul(0xc2b2_ae35);
-        hash ^ (hash >> 16)
+        finish(self.hash, self.tail, self.length)
     }
+}
+
+/// Takes in a block.
+const fn mix(hash: u32, block: u32) -> u32 {
+    (hash ^ scramble(block)).rotate_left(13).wrapping_mul(5).wrapping_add(0xe654_6b64)
+}
+
+/// The hash, from up to three last bytes and how many there were.
+const fn finish(hash: u32, tail: u32, length: u32) -> u32 {
+    let mut hash = hash ^ scramble(tail) ^ length;
+    hash = (hash ^ (hash >> 16)).wrapping_mul(0x85eb_ca6b);
+    hash = (hash ^ (hash >> 13)).wrapping_mul(0xc2b2_ae35);
+    hash ^ (hash >> 16)
 }
 
 /// The first four bytes, or fewer.
@@ -262,6 +333,13 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn a_salt_is_hashed_beforehand(salt in "[a-z]{0,9}", unit in ".{0,14}") {
+            let mut whole = Murmur3::default();
+            whole.write(format!("{salt}/{unit}").as_bytes());
+            prop_assert_eq!(bucket(Bucketing::Utf8, &salt, &unit).hash, whole.finish());
+        }
 
         #[test]
         fn hashing_in_pieces_is_hashing_at_once(pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..9), 0..6)) {

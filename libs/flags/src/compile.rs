@@ -7,21 +7,23 @@ use std::sync::Arc;
 
 use bellwether_model::{
     Beta, BetaKey, Clause, Enrolment, Environment, EnvironmentKey, Flag, FlagKey, Holdout, Invalid, Layer,
-    LayerKey, ListId, Segment, SegmentKey, Serve, Setting, Split, Unit, VariantKey, rule,
+    LayerKey, ListId, Revision, Segment, SegmentKey, Serve, Setting, Split, Unit, VariantKey, rule, split,
 };
 use rustc_hash::FxHashMap;
 
 use crate::bucket::{Salted, threshold};
 use crate::ids::Ids;
+use crate::keys::Spelling;
 use crate::ruleset::{
-    Arm, Branch, Compiled, Condition, Enrolling, Gate, Members, Outcome, Parent, Part, Serves, Source, Span,
-    Tested, When,
+    Arm, Branch, Compiled, Condition, Enrolling, Gate, Groups, Members, Outcome, Parent, Part, Ranges,
+    Serves, Source, Span, Tested, When, Whole,
 };
 use crate::test::{Place, Test};
 
 /// Flags on their way into a ruleset.
 pub(crate) struct Compiler<'a> {
     environment: &'a Environment,
+    revision: Revision,
     flags: Vec<(&'a Flag, &'a Setting)>,
     places: FxHashMap<FlagKey, usize>,
     definitions: BTreeMap<&'a SegmentKey, &'a Segment>,
@@ -41,7 +43,11 @@ pub(crate) struct Output {
 }
 
 impl<'a> Compiler<'a> {
-    pub(crate) fn new(environment: &'a Environment, source: &Source<'a>) -> Result<Self, Invalid> {
+    pub(crate) fn new(
+        environment: &'a Environment,
+        revision: Revision,
+        source: &Source<'a>,
+    ) -> Result<Self, Invalid> {
         let key: &EnvironmentKey = &environment.key;
         let live = source.flags.iter().filter(|flag| !flag.archived);
         let mut flags: Vec<(&Flag, &Setting)> =
@@ -87,7 +93,19 @@ impl<'a> Compiler<'a> {
         etag.feed(&(key, environment.bucketing));
         let segments = BTreeMap::new();
         let lists = source.lists;
-        Ok(Self { environment, flags, places, definitions, layers, holdouts, betas, lists, segments, etag })
+        Ok(Self {
+            environment,
+            revision,
+            flags,
+            places,
+            definitions,
+            layers,
+            holdouts,
+            betas,
+            lists,
+            segments,
+            etag,
+        })
     }
 
     pub(crate) fn compile(mut self) -> Result<Output, Invalid> {
@@ -108,7 +126,8 @@ impl<'a> Compiler<'a> {
             .variants
             .iter()
             .map(|variant| {
-                let arms = || default().into_iter().flatten().filter(|owned| *owned.variant == variant.key);
+                let arms =
+                    || default().into_iter().flatten().filter(|owned| owned.range.variant == variant.key);
                 let rest_only = arms().next().is_some() && arms().all(|owned| !owned.enrolled);
                 Arc::new(Outcome { key: variant.key.clone(), value: variant.value.clone(), rest_only })
             })
@@ -150,9 +169,11 @@ impl<'a> Compiler<'a> {
         let otherwise = Branch::new(part, name, When::Always, serves);
         Ok(Compiled {
             enrolling,
+            spelling: Spelling::of(flag.key.as_str()),
             key: flag.key.clone(),
             kind: flag.kind,
             unit: flag.unit,
+            revision: self.revision,
             id: Place::unit(flag.unit),
             off,
             branches: branches.into(),
@@ -178,10 +199,10 @@ impl<'a> Compiler<'a> {
                 variants: needed.variants.clone().into(),
             };
             let part = Part::Prerequisite(needed.flag.clone());
-            branches.push(Branch::new(part, "prerequisite", When::Unmet(parent), off()));
+            branches.push(Branch::new(part, "prerequisite", When::Unmet(Box::new(parent)), off()));
         }
         for target in &setting.targets {
-            let when = When::Listed { ids: self.list(&target.list), list: target.list.clone() };
+            let when = When::Listed { ids: self.list(&target.list), list: Box::new(target.list.clone()) };
             let serves = Serves::One(outcome(&target.variant)?);
             branches.push(Branch::new(Part::Target, "target", when, serves));
         }
@@ -209,7 +230,7 @@ impl<'a> Compiler<'a> {
 
     /// Groups of conditions; `at` says where they stand.
     fn any(&mut self, when: &[Vec<rule::Condition>], at: &dyn Fn() -> String) -> Result<When, Invalid> {
-        let mut groups = Vec::with_capacity(when.len());
+        let mut groups: Vec<Box<[Condition]>> = Vec::with_capacity(when.len());
         for group in when {
             let mut conditions = Vec::with_capacity(group.len());
             for condition in group {
@@ -225,7 +246,12 @@ impl<'a> Compiler<'a> {
             }
             groups.push(conditions.into());
         }
-        Ok(When::Any(groups.into()))
+        let empty = || {
+            // `Flag::check` says so first.
+            let message = format!("{} has an empty condition", at());
+            Invalid::new(message, "give it at least one clause or segment")
+        };
+        Groups::new(groups).map(When::Any).ok_or_else(empty)
     }
 
     fn segment(&mut self, key: &SegmentKey) -> Result<Arc<Members>, Invalid> {
@@ -277,14 +303,20 @@ impl<'a> Compiler<'a> {
                 None => &rollout.split,
             },
         };
-        let arms = arms_of(serve).into_iter().flatten().map(|Owned { variant, to, enrolled, held }| {
-            let (enrolled, held) = (enrolled && compares, held && compares);
-            Ok(Arm { to, end: threshold(to), outcome: outcome(variant)?, enrolled, held })
+        let arms = arms_of(serve).into_iter().flatten().map(|Owned { range, enrolled, held }| {
+            Ok(Arm {
+                to: range.to,
+                // A position is a hundredth of the hash. No range begins where the last one ends.
+                begin: threshold(range.from).saturating_mul(100),
+                outcome: outcome(&range.variant)?,
+                enrolled: enrolled && compares,
+                held: held && compares,
+            })
         });
-        Ok(Serves::Split {
+        Ok(Serves::Split(Ranges {
             salted: Salted::new(self.environment.bucketing, split.salt()),
             arms: arms.collect::<Result<_, Invalid>>()?,
-        })
+        }))
     }
 }
 
@@ -302,7 +334,11 @@ fn gate(environment: &Environment, unit: Unit, salt: &str, spans: Vec<Span>) -> 
 
 fn tested(clause: &Clause) -> Result<Tested, Invalid> {
     let test = Test::new(clause.op, &clause.values)?;
-    Ok(Tested { place: Place::new(&clause.attribute), test, source: Box::new(clause.clone()) })
+    Ok(Tested {
+        place: Place::new(&clause.attribute),
+        quick: test.quick(),
+        whole: Box::new(Whole { test, source: clause.clone() }),
+    })
 }
 
 fn twice(what: &str, key: &dyn std::fmt::Display) -> Invalid {
@@ -335,9 +371,7 @@ fn enrolling(
 
 /// A range of what divides.
 struct Owned<'s> {
-    variant: &'s VariantKey,
-    /// Where it ends.
-    to: u16,
+    range: &'s split::Range,
     /// Whether those in it are enrolled. A split does not enroll its rest; a rollout compares its candidate
     /// with its control, so it enrolls both.
     enrolled: bool,
@@ -353,10 +387,9 @@ fn arms_of(serve: &Serve) -> Option<impl Iterator<Item = Owned<'_>>> {
         Serve::Variant { .. } | Serve::Split { .. } => None,
     };
     Some(split.ranges().iter().map(move |range| {
-        let variant = &range.variant;
-        let enrolled = candidate.is_some() || split.rest() != Some(variant);
-        let held = candidate.map_or(enrolled, |candidate| candidate == variant);
-        Owned { variant, to: range.to, enrolled, held }
+        let enrolled = candidate.is_some() || split.rest() != Some(&range.variant);
+        let held = candidate.map_or(enrolled, |candidate| *candidate == range.variant);
+        Owned { range, enrolled, held }
     }))
 }
 

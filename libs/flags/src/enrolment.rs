@@ -63,7 +63,7 @@ impl<'r> Division<'r> {
     /// The arm at a place.
     fn at(&self, hash: u32) -> Option<(usize, &'r Arm)> {
         let position = Bucket { hash }.position();
-        let index = self.arms.iter().filter(|arm| arm.end <= position).count();
+        let index = self.arms.iter().filter(|arm| arm.end() <= position).count();
         self.arms.get(index).map(|arm| (index, arm))
     }
 

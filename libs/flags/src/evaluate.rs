@@ -22,14 +22,18 @@
 //! 90 for finding the flag; 40 for handing out the answer. What would take them away is one form of code
 //! for each form of rule, and is not worth it.
 
-use bellwether_model::{BetaKey, Context, FlagKey, HoldoutKey, Json, LayerKey, Revision, Unit, VariantKey};
+use std::sync::Arc;
+
+use bellwether_model::{BetaKey, Context, FlagKey, HoldoutKey, Json, LayerKey, ListId, Unit, VariantKey};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::bucket::Bucket;
 use crate::enrolment::{Asked, How, Memory, Standing};
+use crate::ids::Ids;
 use crate::ruleset::{
-    Arm, Branch, Compiled, Condition, Gate, Members, Outcome, Parent, Part, Ruleset, Serves, Tested, When,
+    Arm, Branch, Compiled, Condition, Gate, Groups, Members, Outcome, Parent, Part, Ranges, Ruleset, Serves,
+    Tested, When,
 };
 use crate::test::Place;
 
@@ -47,10 +51,8 @@ pub struct Evaluation<'r> {
     /// Whether the default's split enrolled the unit: it has an arm and is not part of the split's rest, or
     /// it has either side of a rollout that widens. Only then does an exposure count.
     pub enrolled: bool,
-    pub(crate) revision: Revision,
     pub(crate) compiled: &'r Compiled,
     pub(crate) branch: &'r Branch,
-    pub(crate) outcome: &'r Outcome,
 }
 
 impl Evaluation<'_> {
@@ -128,10 +130,10 @@ impl Reason {
             (Part::Layer(layer), _) => Self::Layer { layer: layer.clone() },
             (Part::Beta(beta), _) => Self::Beta { beta: beta.clone() },
             (Part::Rule(index), Serves::One(_)) => Self::Rule { index: *index },
-            (Part::Rule(index), Serves::Split { .. }) => Self::RuleSplit { index: *index },
+            (Part::Rule(index), Serves::Split(_)) => Self::RuleSplit { index: *index },
             (Part::Everybody, Serves::One(_)) => Self::Static,
             (Part::Default, Serves::One(_)) => Self::Default,
-            (Part::Everybody | Part::Default, Serves::Split { .. }) => Self::Split,
+            (Part::Everybody | Part::Default, Serves::Split(_)) => Self::Split,
         }
     }
 
@@ -179,7 +181,7 @@ pub(crate) trait Visitor {
     /// A branch is looked at.
     fn enter(&mut self, _branch: &Branch) {}
     /// A prerequisite was asked.
-    fn parent(&mut self, _parent: &Parent, _answer: Option<&Decision<'_>>) {}
+    fn parent(&mut self, _parent: &Parent, _answer: Option<&Evaluation<'_>>) {}
     /// A position was compared with a part of the population.
     fn gate(&mut self, _gate: &Gate, _placed: Option<(&str, Bucket)>) {}
     /// A group of conditions begins.
@@ -212,84 +214,106 @@ impl Visitor for Recalling<'_> {
     }
 }
 
-/// A decision before it knows its revision.
-pub(crate) struct Decision<'r> {
-    compiled: &'r Compiled,
-    branch: &'r Branch,
-    pub(crate) outcome: &'r Outcome,
-    pub(crate) reason: &'r Reason,
-    enrolled: bool,
-}
-
-impl<'r> Decision<'r> {
-    #[inline]
-    pub(crate) fn at(self, revision: Revision) -> Evaluation<'r> {
-        Evaluation {
-            flag: &self.compiled.key,
-            variant: &self.outcome.key,
-            value: &self.outcome.value,
-            reason: self.reason,
-            enrolled: self.enrolled,
-            revision,
-            compiled: self.compiled,
-            branch: self.branch,
-            outcome: self.outcome,
-        }
-    }
-}
-
 impl Compiled {
-    #[inline]
+    // Not inlined: so it has all registers, and what hashing waits for is in none of the stack's.
+    #[inline(never)]
     pub(crate) fn decide<'r, V: Visitor>(
         &'r self,
         rules: &'r Ruleset,
         context: &Context,
         visitor: &mut V,
-    ) -> Decision<'r> {
-        for branch in &self.branches {
-            visitor.enter(branch);
-            let matched = branch.when.holds(self, rules, context, visitor);
-            visitor.leave(matched);
-            if matched {
-                return self.serve(branch, context, visitor);
-            }
-        }
-        visitor.enter(&self.otherwise);
-        visitor.leave(true);
-        self.serve(&self.otherwise, context, visitor)
-    }
-
-    #[inline]
-    fn serve<'r, V: Visitor>(
-        &'r self,
-        branch: &'r Branch,
-        context: &Context,
-        visitor: &mut V,
-    ) -> Decision<'r> {
-        let decision =
-            |outcome, reason, enrolled| Decision { compiled: self, branch, outcome, reason, enrolled };
-        let (salted, arms) = match &branch.serves {
-            Serves::One(outcome) => return decision(outcome, branch.reason(context), false),
-            Serves::Split { salted, arms } => (salted, arms),
+    ) -> Evaluation<'r> {
+        let branch = if self.branches.is_empty() { None } else { self.branch(rules, context, visitor) };
+        let branch = branch.unwrap_or_else(|| {
+            visitor.enter(&self.otherwise);
+            visitor.leave(true);
+            &self.otherwise
+        });
+        let ranges = match &branch.serves {
+            Serves::One(outcome) => return self.evaluation(branch, outcome, branch.reason(context), false),
+            Serves::Split(ranges) => ranges,
         };
         if visitor.memory().is_some()
             && branch.compares()
-            && let Some(decision) = self.recall(branch, context, visitor)
+            && let Some(evaluation) = self.recall(branch, context, visitor)
         {
-            return decision;
+            return evaluation;
         }
-        let arm = self.id.with_id(context, |id| {
-            let bucket = salted.bucket(id);
-            visitor.split(self.unit, salted.salt(), arms, Some((id, bucket)));
-            let position = bucket.position();
-            // Counted, not searched: where somebody stands cannot be guessed.
-            arms.get(arms.iter().filter(|arm| arm.end <= position).count())
-        });
-        let Some(arm) = arm.flatten() else {
-            visitor.split(self.unit, salted.salt(), arms, None);
-            return decision(&self.off, &Reason::NoUnit, false);
+        let arm = match &self.id {
+            Place::User => context.key().and_then(|id| self.arm(ranges, id, visitor)),
+            Place::Named(_) => self.arm_of_another(ranges, context, visitor),
         };
-        decision(&arm.outcome, &branch.reason, arm.enrolled)
+        let Some(arm) = arm else {
+            visitor.split(self.unit, ranges.salted.salt(), &ranges.arms, None);
+            return self.evaluation(branch, &self.off, &Reason::NoUnit, false);
+        };
+        self.evaluation(branch, &arm.outcome, &branch.reason, arm.enrolled)
+    }
+
+    #[inline(always)]
+    fn evaluation<'r>(
+        &'r self,
+        branch: &'r Branch,
+        outcome: &'r Outcome,
+        reason: &'r Reason,
+        enrolled: bool,
+    ) -> Evaluation<'r> {
+        Evaluation {
+            flag: &self.key,
+            variant: &outcome.key,
+            value: &outcome.value,
+            reason,
+            enrolled,
+            compiled: self,
+            branch,
+        }
+    }
+
+    /// The first branch that decides, if one does.
+    // Not inlined: many flags have no branches, and keep the registers.
+    #[inline(never)]
+    fn branch<'r, V: Visitor>(
+        &'r self,
+        rules: &'r Ruleset,
+        context: &Context,
+        visitor: &mut V,
+    ) -> Option<&'r Branch> {
+        self.branches.iter().find(|branch| {
+            visitor.enter(branch);
+            let matched = branch.when.holds(self, rules, context, visitor);
+            visitor.leave(matched);
+            matched
+        })
+    }
+
+    /// Where a unit stands.
+    #[inline(always)]
+    fn arm<'r, V: Visitor>(
+        &self,
+        Ranges { arms, salted }: &'r Ranges,
+        id: &str,
+        visitor: &mut V,
+    ) -> Option<&'r Arm> {
+        let bucket = salted.bucket(id);
+        visitor.split(self.unit, salted.salt(), arms, Some((id, bucket)));
+        let passed = |arm: &Arm| arm.begin <= bucket.hash;
+        // Counted, not searched: where somebody stands cannot be guessed. Everybody has passed the first.
+        let at = match &**arms {
+            [_, second] => usize::from(passed(second)),
+            arms => arms.iter().skip(1).filter(|arm| passed(arm)).count(),
+        };
+        arms.get(at)
+    }
+
+    // Not inlined: the id may have any type of JSON, and hashing would be written out for each of them.
+    #[inline(never)]
+    fn arm_of_another<'r, V: Visitor>(
+        &self,
+        ranges: &'r Ranges,
+        context: &Context,
+        visitor: &mut V,
+    ) -> Option<&'r Arm> {
+        self.id.with_id(context, |id| self.arm(ranges, id, visitor)).flatten()
     }
 
     /// What a unit gets of the default by what is remembered of it; `None` where nothing is.
@@ -299,7 +323,7 @@ impl Compiled {
         branch: &'r Branch,
         context: &Context,
         visitor: &mut V,
-    ) -> Option<Decision<'r>> {
+    ) -> Option<Evaluation<'r>> {
         let division = self.division()?;
         let placed = |place: &Place| place.with_id(context, |id| (id.to_owned(), division.salted.bucket(id)));
         let unit = placed(&self.id);
@@ -320,7 +344,7 @@ impl Compiled {
             (How::Kept | How::Enrolled | How::Placed, None) => return None,
         };
         visitor.stands(&asked, standing);
-        Some(Decision { compiled: self, branch, outcome, reason, enrolled })
+        Some(self.evaluation(branch, outcome, reason, enrolled))
     }
 }
 
@@ -329,7 +353,7 @@ impl Branch {
     #[inline]
     fn reason(&self, context: &Context) -> &Reason {
         match &self.when {
-            When::Outside(gate) if gate.id.with_id(context, |_| ()).is_none() => &Reason::NoUnit,
+            When::Outside(gate) if !gate.places(context) => &Reason::NoUnit,
             _ => &self.reason,
         }
     }
@@ -346,16 +370,42 @@ impl When {
     ) -> bool {
         match self {
             Self::Always => true,
-            Self::Any(groups) => groups.iter().any(|group| {
-                visitor.group();
-                group.iter().all(|condition| condition.holds(context, visitor))
-            }),
-            Self::Listed { ids, .. } => flag.id.find(context).is_some_and(|seen| seen.any(|id| ids.hold(id))),
+            Self::Any(groups) => groups.hold(context, visitor),
+            Self::Listed { ids, .. } => flag.id.is_listed(ids, context),
             Self::Within(gate) => gate.holds(context, visitor) == Some(true),
             Self::Outside(gate) => gate.holds(context, visitor) != Some(true),
             Self::Unmet(parent) => !parent.met(rules, context, visitor),
         }
     }
+}
+
+impl Groups {
+    #[inline]
+    fn hold<V: Visitor>(&self, context: &Context, visitor: &mut V) -> bool {
+        let others = |visitor: &mut V| self.others.as_ref().is_some_and(|o| any_holds(o, context, visitor));
+        all_hold(&self.first, context, visitor) || others(visitor)
+    }
+}
+
+#[inline(never)]
+fn any_holds<V: Visitor>(groups: &[Box<[Condition]>], context: &Context, visitor: &mut V) -> bool {
+    groups.iter().any(|group| all_hold(group, context, visitor))
+}
+
+#[inline(always)]
+fn all_hold<V: Visitor>(group: &[Condition], context: &Context, visitor: &mut V) -> bool {
+    visitor.group();
+    // A loop, because the closure of `all` is not inlined.
+    for condition in group {
+        let holds = match condition {
+            Condition::Clause(tested) => tested.holds(context, visitor),
+            Condition::Segment { members, not } => members.hold(*not, context, visitor),
+        };
+        if !holds {
+            return false;
+        }
+    }
+    true
 }
 
 impl Parent {
@@ -368,12 +418,13 @@ impl Parent {
             Some(memory) => flag.decide(rules, context, &mut Recalling(memory)),
         });
         visitor.parent(self, answer.as_ref());
-        answer.is_some_and(|answer| self.variants.contains(&answer.outcome.key))
+        answer.is_some_and(|answer| self.variants.contains(answer.variant))
     }
 }
 
 impl Gate {
     /// Whether the unit's position is in it; `None` without an id.
+    #[inline(never)]
     fn holds<V: Visitor>(&self, context: &Context, visitor: &mut V) -> Option<bool> {
         let inside = self.id.with_id(context, |id| {
             let bucket = self.salted.bucket(id);
@@ -386,31 +437,21 @@ impl Gate {
         inside
     }
 
+    /// Whether there is an id to place.
+    #[inline(never)]
+    fn places(&self, context: &Context) -> bool {
+        self.id.with_id(context, |_| ()).is_some()
+    }
+
     pub(crate) fn has(&self, position: u32) -> bool {
         self.spans.iter().any(|span| span.positions.0 <= position && position < span.positions.1)
-    }
-}
-
-impl Condition {
-    #[inline]
-    fn holds<V: Visitor>(&self, context: &Context, visitor: &mut V) -> bool {
-        match self {
-            Self::Clause(tested) => tested.holds(context, visitor),
-            Self::Segment { members, not } => {
-                visitor.segment(members, *not);
-                let membership = members.membership(context, visitor);
-                let matched = membership.holds() != *not;
-                visitor.member(membership, matched);
-                matched
-            }
-        }
     }
 }
 
 impl Tested {
     #[inline]
     fn holds<V: Visitor>(&self, context: &Context, visitor: &mut V) -> bool {
-        let glanced = self.test.holds_at_a_glance(self.place.glance(context));
+        let glanced = self.quick.holds(self.place.glance(context));
         let matched = glanced.unwrap_or_else(|| self.holds_looking(context));
         visitor.clause(self, context, matched);
         matched
@@ -418,23 +459,31 @@ impl Tested {
 
     #[inline(never)]
     fn holds_looking(&self, context: &Context) -> bool {
-        self.test.holds(self.place.find(context))
+        self.whole.test.holds(self.place.find(context))
     }
 }
 
 impl Members {
+    /// Whether the context is in the segment, or is `not`.
+    #[inline(never)]
+    fn hold<V: Visitor>(&self, not: bool, context: &Context, visitor: &mut V) -> bool {
+        visitor.segment(self, not);
+        let membership = self.membership(context, visitor);
+        let matched = membership.holds() != not;
+        visitor.member(membership, matched);
+        matched
+    }
+
+    #[inline]
     fn membership<V: Visitor>(&self, context: &Context, visitor: &mut V) -> Membership {
-        if self.included.is_some() || self.excluded.is_some() {
-            let id = self.id.find(context);
-            let listed = |list: &Option<(_, std::sync::Arc<crate::Ids>)>| {
-                id.zip(list.as_ref()).is_some_and(|(seen, (_, ids))| seen.any(|id| ids.hold(id)))
-            };
-            if listed(&self.included) {
-                return Membership::Included;
-            }
-            if listed(&self.excluded) {
-                return Membership::Excluded;
-            }
+        let listed = |list: &Option<(ListId, Arc<Ids>)>| {
+            list.as_ref().is_some_and(|(_, ids)| self.id.is_listed(ids, context))
+        };
+        if listed(&self.included) {
+            return Membership::Included;
+        }
+        if listed(&self.excluded) {
+            return Membership::Excluded;
         }
         let matched = self.groups.iter().any(|group| {
             visitor.group();

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bucket::Bucket;
 use crate::enrolment::{Asked, How, Memory, Origin, Standing};
-use crate::evaluate::{Decision, Evaluation, Membership, Reason, Visitor};
+use crate::evaluate::{Evaluation, Membership, Reason, Visitor};
 use crate::ruleset::{Arm, Branch, Gate, Members, Parent, Part, Serves, Tested};
 use crate::test::Seen;
 
@@ -306,10 +306,10 @@ impl Visitor for Record<'_> {
         });
     }
 
-    fn parent(&mut self, parent: &Parent, answer: Option<&Decision<'_>>) {
+    fn parent(&mut self, parent: &Parent, answer: Option<&Evaluation<'_>>) {
         if let Some(Step::Prerequisite { variants, served, reason, .. }) = self.steps.last_mut() {
             *variants = parent.variants.to_vec();
-            *served = answer.map(|answer| answer.outcome.key.clone());
+            *served = answer.map(|answer| answer.variant.clone());
             *reason = answer.map(|answer| answer.reason.clone());
         }
     }
@@ -337,9 +337,9 @@ impl Visitor for Record<'_> {
 
     fn clause(&mut self, tested: &Tested, context: &Context, held: bool) {
         let step = ClauseStep {
-            attribute: tested.source.attribute.clone(),
-            op: tested.source.op,
-            values: tested.source.values.clone(),
+            attribute: tested.whole.source.attribute.clone(),
+            op: tested.whole.source.op,
+            values: tested.whole.source.values.clone(),
             found: tested.place.find(context).map(|seen| match seen {
                 Seen::Text(text) => text.into(),
                 Seen::Json(value) => value.clone(),
@@ -387,9 +387,9 @@ impl Visitor for Record<'_> {
         let (mut from, mut begin) = (0, 0);
         let mut ranges = Vec::with_capacity(arms.len());
         for arm in arms {
-            let chosen = position.is_some_and(|p| (begin..arm.end).contains(&p));
+            let chosen = position.is_some_and(|p| (begin..arm.end()).contains(&p));
             ranges.push(Stretch { variant: arm.outcome.key.clone(), from, to: arm.to, chosen });
-            (from, begin) = (arm.to, arm.end);
+            (from, begin) = (arm.to, arm.end());
         }
         self.steps.push(Step::Bucket(Bucketed {
             unit,

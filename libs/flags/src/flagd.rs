@@ -26,7 +26,7 @@ use crate::bucket::{Salted, threshold};
 use crate::format::REMEMBERED;
 use crate::ids::Ids;
 use crate::ruleset::{
-    Arm, Branch, Compiled, Condition, Gate, Members, Outcome, Ruleset, Serves, Tested, When,
+    Branch, Compiled, Condition, Gate, Members, Outcome, Ranges, Ruleset, Serves, Tested, When,
 };
 use clause::Said;
 
@@ -93,12 +93,12 @@ fn flag_json(ruleset: &Ruleset, flag: &Compiled) -> Result<Json, String> {
         flag.variants.iter().map(|v| (v.key.to_string(), v.value.clone())).collect();
     let by_default = match &flag.otherwise.serves {
         Serves::One(outcome) => outcome,
-        Serves::Split { .. } => &flag.off,
+        Serves::Split(_) => &flag.off,
     };
     // What is left over is the default variant.
     let leftover = match &flag.otherwise.serves {
         Serves::One(_) => Json::Null,
-        Serves::Split { .. } => serves(flag, &flag.otherwise),
+        Serves::Split(_) => serves(flag, &flag.otherwise),
     };
     Ok(match decision(ruleset, flag, leftover)? {
         // A rule must be an object: what is always served is the default.
@@ -165,7 +165,7 @@ fn when(ruleset: &Ruleset, flag: &Compiled, branch: &Branch) -> Result<Said, Str
 }
 
 fn tested_json(tested: &Tested) -> Result<Said, String> {
-    clause::clause(&tested.source, &tested.test)
+    clause::clause(&tested.whole.source, &tested.whole.test)
 }
 
 fn segment(members: &Members) -> Result<Said, String> {
@@ -190,13 +190,13 @@ fn listed(list: &ListId, ids: &Ids, unit: Unit) -> Result<Said, String> {
 fn serves(flag: &Compiled, branch: &Branch) -> Json {
     let (salted, arms) = match &branch.serves {
         Serves::One(outcome) => return json!(outcome.key),
-        Serves::Split { salted, arms } => (salted, arms),
+        Serves::Split(Ranges { salted, arms }) => (salted, arms),
     };
     let mut ranges = Vec::with_capacity(arms.len());
     let mut from = 0;
-    for Arm { end, outcome, .. } in arms {
-        ranges.push((name(outcome), *end - from));
-        from = *end;
+    for arm in arms {
+        ranges.push((name(&arm.outcome), arm.end() - from));
+        from = arm.end();
     }
     json!({"if": [known(flag.unit), fractional(salted, flag.unit, &ranges), flag.off.key]})
 }

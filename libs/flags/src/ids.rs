@@ -107,15 +107,8 @@ impl Ids {
         let wanted = occupied(id);
         let start = slot(self.table.len(), wanted);
         let (before, after) = self.table.split_at_checked(start).unwrap_or_default();
-        for seen in after.iter().chain(before) {
-            if *seen == wanted {
-                return true;
-            }
-            if *seen == 0 {
-                break;
-            }
-        }
-        false
+        let found = |slots: &[u64]| slots.iter().find(|seen| **seen == wanted || **seen == 0).copied();
+        found(after).or_else(|| found(before)) == Some(wanted)
     }
 
     /// How many there are.

@@ -4,7 +4,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use bellwether_model::fingerprint::fingerprint;
 use bellwether_model::flag::Kind;
 use bellwether_model::{
     Beta, BetaKey, Bucketing, Clause, Context, Environment, EnvironmentKey, Flag, FlagKey, Holdout,
@@ -12,12 +11,14 @@ use bellwether_model::{
     prerequisite,
 };
 
-use crate::bucket::Salted;
+use crate::bucket::{Salted, threshold};
 use crate::compile::Compiler;
 use crate::enrolment::{Division, Memory};
 use crate::evaluate::{Evaluation, Reason, Recalling, Silent};
 use crate::explain::{self, Explanation};
 use crate::ids::Ids;
+use crate::keys::{Keys, Spelling};
+use crate::quick::Quick;
 use crate::test::{Place, Test};
 
 /// The flags of one environment at one revision, immutable and ready to be evaluated. Share it in an
@@ -28,10 +29,8 @@ pub struct Ruleset {
     bucketing: Bucketing,
     revision: Revision,
     flags: Box<[Compiled]>,
-    /// Where a flag is, by the fingerprint of its key: open addressing, at most half full.
-    table: Box<[(u64, u32)]>,
-    /// How many slots fingerprints are spread over; the table may go on behind them.
-    slots: usize,
+    /// Where a flag is, by its key.
+    keys: Keys,
     /// Segments that rules ask for, by key.
     segments: Box<[Arc<Members>]>,
     etag: u64,
@@ -91,20 +90,25 @@ fn nobody(_: &ListId) -> Arc<Ids> {
 
 /// One flag in one environment.
 #[derive(Debug)]
+// In this order, from the beginning of a cache line on: what every evaluation reads is in the first two.
+#[repr(C, align(64))]
 pub(crate) struct Compiled {
+    pub(crate) spelling: Spelling,
+    /// In order; the first whose condition holds decides.
+    pub(crate) branches: Box<[Branch]>,
+    /// Where the unit's id stands.
+    pub(crate) id: Place,
+    /// What decides for everybody else.
+    pub(crate) otherwise: Branch,
+    /// What an off flag serves, and a split to whom it cannot place.
+    pub(crate) off: Arc<Outcome>,
     pub(crate) key: FlagKey,
+    pub(crate) variants: Box<[Arc<Outcome>]>,
     pub(crate) kind: Kind,
     /// What its splits divide by.
     pub(crate) unit: Unit,
-    /// Where the unit's id stands.
-    pub(crate) id: Place,
-    pub(crate) variants: Box<[Arc<Outcome>]>,
-    /// What an off flag serves, and a split to whom it cannot place.
-    pub(crate) off: Arc<Outcome>,
-    /// In order; the first whose condition holds decides.
-    pub(crate) branches: Box<[Branch]>,
-    /// What decides for everybody else.
-    pub(crate) otherwise: Branch,
+    /// Of the ruleset.
+    pub(crate) revision: Revision,
     /// What a memory is asked where `otherwise` divides, if the flag needs one.
     pub(crate) enrolling: Option<Box<Enrolling>>,
 }
@@ -132,13 +136,15 @@ pub(crate) struct Outcome {
 
 /// A part of a setting that may decide.
 #[derive(Debug)]
+// As `Compiled`: an evaluation reads the first line only, and gives the address of the reason.
+#[repr(C, align(64))]
 pub(crate) struct Branch {
-    pub(crate) part: Part,
-    pub(crate) name: Box<str>,
     pub(crate) when: When,
     pub(crate) serves: Serves,
     /// Why it serves what it serves, where the unit has what it needs.
     pub(crate) reason: Reason,
+    pub(crate) part: Part,
+    pub(crate) name: Box<str>,
 }
 
 /// Which part of the setting a branch is.
@@ -165,19 +171,19 @@ impl Branch {
 
     /// Whether its variants are compared: those of the default are, a rule's are not.
     pub(crate) fn compares(&self) -> bool {
-        matches!(self.serves, Serves::Split { .. }) && matches!(self.part, Part::Everybody | Part::Default)
+        matches!(self.serves, Serves::Split(_)) && matches!(self.part, Part::Everybody | Part::Default)
     }
 }
 
-/// When a branch decides.
+/// When a branch decides. What is large is in a box of its own, so that a branch is small.
 #[derive(Debug)]
 pub(crate) enum When {
     Always,
     /// The parent does not serve any of the variants.
-    Unmet(Parent),
+    Unmet(Box<Parent>),
     /// The unit is in a list.
     Listed {
-        list: ListId,
+        list: Box<ListId>,
         ids: Arc<Ids>,
     },
     /// The unit is in the share that is held.
@@ -185,7 +191,33 @@ pub(crate) enum When {
     /// The unit is not in the flag's part of the layer, or has no id.
     Outside(Arc<Gate>),
     /// Any group of conditions holds as a whole.
-    Any(Box<[Box<[Condition]>]>),
+    Any(Groups),
+}
+
+/// Groups of conditions, of which there is one at least; most often there is no other.
+#[derive(Debug)]
+pub(crate) struct Groups {
+    pub(crate) first: Box<[Condition]>,
+    pub(crate) others: Option<Box<Others>>,
+}
+
+/// The groups behind the first.
+type Others = Box<[Box<[Condition]>]>;
+
+impl Groups {
+    /// `None` where there is no group.
+    pub(crate) fn new(groups: Vec<Box<[Condition]>>) -> Option<Self> {
+        let mut groups = groups.into_iter();
+        let first = groups.next()?;
+        let others: Others = groups.collect();
+        Some(Self { first, others: (!others.is_empty()).then(|| Box::new(others)) })
+    }
+
+    /// All in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[Condition]> {
+        let others = self.others.iter().flat_map(|others| others.iter());
+        std::iter::once(&self.first).chain(others).map(AsRef::as_ref)
+    }
 }
 
 #[derive(Debug)]
@@ -221,13 +253,21 @@ pub(crate) enum Condition {
     Segment { members: Arc<Members>, not: bool },
 }
 
-/// A clause, ready to be tested.
+/// A clause, ready to be tested. It fills a cache line.
 #[derive(Debug)]
+#[repr(align(64))]
 pub(crate) struct Tested {
     pub(crate) place: Place,
+    pub(crate) quick: Quick,
+    pub(crate) whole: Box<Whole>,
+}
+
+/// What is looked at of a clause when a glance at the attribute does not do.
+#[derive(Debug)]
+pub(crate) struct Whole {
     pub(crate) test: Test,
     /// The clause as people wrote it.
-    pub(crate) source: Box<Clause>,
+    pub(crate) source: Clause,
 }
 
 /// A segment of users.
@@ -245,7 +285,16 @@ pub(crate) struct Members {
 #[derive(Debug)]
 pub(crate) enum Serves {
     One(Arc<Outcome>),
-    Split { salted: Salted, arms: Box<[Arm]> },
+    Split(Ranges),
+}
+
+/// A split.
+#[derive(Debug)]
+// As `Branch`: the text of the salt comes last.
+#[repr(C)]
+pub(crate) struct Ranges {
+    pub(crate) arms: Box<[Arm]>,
+    pub(crate) salted: Salted,
 }
 
 /// A range of a split; it begins where the one before it ends, the first at 0.
@@ -253,14 +302,21 @@ pub(crate) enum Serves {
 pub(crate) struct Arm {
     /// In basis points.
     pub(crate) to: u16,
-    /// The first position after it.
-    pub(crate) end: u32,
+    /// The first hash that stands in it or behind it.
+    pub(crate) begin: u32,
     pub(crate) outcome: Arc<Outcome>,
     /// Whether those in it take part in what the flag compares: a part of the default's split may.
     pub(crate) enrolled: bool,
     /// Whether it is what a memory keeps and counts: of a split what it enrolls, of a rollout the candidate,
     /// since widening is to move those who have the control.
     pub(crate) held: bool,
+}
+
+impl Arm {
+    /// The first position after it.
+    pub(crate) fn end(&self) -> u32 {
+        threshold(self.to)
+    }
 }
 
 impl Ruleset {
@@ -276,13 +332,12 @@ impl Ruleset {
         source: Source<'_>,
     ) -> Result<Self, Invalid> {
         prerequisite::check(&environment.key, source.flags.iter().copied())?;
-        let compiled = Compiler::new(environment, &source)?.compile()?;
+        let compiled = Compiler::new(environment, revision, &source)?.compile()?;
         Ok(Self {
             environment: environment.key.clone(),
             bucketing: environment.bucketing,
             revision,
-            slots: compiled.flags.len() * 2 + 1,
-            table: table(&compiled.flags),
+            keys: Keys::new(compiled.flags.iter().map(|flag| flag.spelling)),
             flags: compiled.flags.into(),
             segments: compiled.segments.into(),
             etag: compiled.etag,
@@ -316,15 +371,16 @@ impl Ruleset {
     }
 
     /// What `context` gets of a flag; `None` where there is no such flag.
-    #[inline]
+    // Not inlined: the code of whoever asks would leave it too few registers.
+    #[inline(never)]
     pub fn evaluate(&self, flag: &str, context: &Context) -> Option<Evaluation<'_>> {
         let flag = self.flag(flag)?;
-        Some(flag.decide(self, context, &mut Silent).at(self.revision))
+        Some(flag.decide(self, context, &mut Silent))
     }
 
     /// What `context` gets of every flag, in the order of their keys.
     pub fn evaluate_all(&self, context: &Context) -> impl Iterator<Item = Evaluation<'_>> {
-        self.flags.iter().map(move |flag| flag.decide(self, context, &mut Silent).at(self.revision))
+        self.flags.iter().map(move |flag| flag.decide(self, context, &mut Silent))
     }
 
     /// The same as [`Ruleset::evaluate`] for whoever remembers who was enrolled: a flag whose enrolment is
@@ -337,7 +393,7 @@ impl Ruleset {
         memory: &dyn Memory,
     ) -> Option<Evaluation<'_>> {
         let flag = self.flag(flag)?;
-        Some(flag.decide(self, context, &mut Recalling(memory)).at(self.revision))
+        Some(flag.decide(self, context, &mut Recalling(memory)))
     }
 
     /// What `context` gets of the flags that are asked for, in the order of their keys, as by
@@ -349,7 +405,7 @@ impl Ruleset {
         asked: impl Fn(&FlagKey) -> bool,
     ) -> impl Iterator<Item = Evaluation<'_>> {
         let flags = self.flags.iter().filter(move |flag| asked(&flag.key));
-        flags.map(move |flag| flag.decide(self, context, &mut Recalling(memory)).at(self.revision))
+        flags.map(move |flag| flag.decide(self, context, &mut Recalling(memory)))
     }
 
     /// The same as [`Ruleset::evaluate`], with every step that led there.
@@ -361,7 +417,7 @@ impl Ruleset {
     pub fn explain_with(&self, flag: &str, context: &Context, memory: &dyn Memory) -> Option<Explanation> {
         let flag = self.flag(flag)?;
         let mut record = explain::Record::new(memory);
-        let evaluation = flag.decide(self, context, &mut record).at(self.revision);
+        let evaluation = flag.decide(self, context, &mut record);
         Some(record.explain(&self.environment, self.revision, &evaluation))
     }
 
@@ -381,49 +437,27 @@ impl Ruleset {
 
     #[inline]
     fn flag(&self, key: &str) -> Option<&Compiled> {
-        let print = fingerprint(key).max(1);
-        let mut at = slot(self.slots, print);
-        loop {
-            let (seen, index) = self.table.get(at)?;
-            if *seen == print {
-                return self.flags.get(*index as usize).filter(|flag| flag.key.as_str() == key);
-            }
-            if *seen == 0 {
-                return None;
-            }
-            at += 1;
-        }
+        let spelling = Spelling::of(key);
+        let place = self.keys.places(spelling).next()?;
+        let flag = self.flags.get(place).filter(|flag| flag.is(spelling, key));
+        flag.or_else(|| self.flag_behind(spelling, key))
     }
-}
 
-/// Where a fingerprint belongs in a table of so many slots, of which the last is always free.
-#[inline]
-#[allow(clippy::cast_possible_truncation)]
-fn slot(slots: usize, print: u64) -> usize {
-    ((u128::from(print) * slots as u128) >> 64) as usize
-}
-
-/// A table of the flags' keys. Fingerprints go in sorted, so that each is at its slot or behind it, and
-/// the table ends with a free slot.
-fn table(flags: &[Compiled]) -> Box<[(u64, u32)]> {
-    let mut prints: Vec<(u64, u32)> = flags
-        .iter()
-        .zip(0_u32..)
-        .map(|(flag, index)| (fingerprint(flag.key.as_str()).max(1), index))
-        .collect();
-    prints.sort_unstable();
-    let slots = flags.len() * 2 + 1;
-    let mut table: Vec<(u64, u32)> = Vec::with_capacity(slots + flags.len() + 1);
-    for entry in prints {
-        let at = slot(slots, entry.0).max(table.len());
-        table.resize(at, (0, 0));
-        table.push(entry);
+    /// The flag, where another one is at the first place.
+    #[cold]
+    fn flag_behind(&self, spelling: Spelling, key: &str) -> Option<&Compiled> {
+        let mut flags = self.keys.places(spelling).skip(1).filter_map(|place| self.flags.get(place));
+        flags.find(|flag| flag.is(spelling, key))
     }
-    table.resize(table.len().max(slots) + 1, (0, 0));
-    table.into()
 }
 
 impl Compiled {
+    /// Whether its key is this one.
+    #[inline]
+    fn is(&self, spelling: Spelling, key: &str) -> bool {
+        self.spelling == spelling && (spelling.is_whole() || self.key.as_str() == key)
+    }
+
     /// All its branches in order, the last of which always holds.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Branch> {
         self.branches.iter().chain([&self.otherwise])
@@ -433,13 +467,31 @@ impl Compiled {
     #[inline]
     pub(crate) fn division(&self) -> Option<Division<'_>> {
         match (&self.enrolling, &self.otherwise.serves) {
-            (Some(enrolling), Serves::Split { salted, arms }) => Some(Division { salted, arms, enrolling }),
+            (Some(enrolling), Serves::Split(Ranges { arms, salted })) => {
+                Some(Division { salted, arms, enrolling })
+            }
             _ => None,
         }
     }
 
     /// Whether any part of it divides the population.
     pub(crate) fn splits(&self) -> bool {
-        self.all().any(|b| matches!(b.serves, Serves::Split { .. }))
+        self.all().any(|b| matches!(b.serves, Serves::Split(_)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::mem::offset_of;
+
+    /// In cache lines of 64 bytes: one for a condition, one for what is read of a branch, and the second of
+    /// a flag begins with its default.
+    #[test]
+    fn what_is_read_lies_together() {
+        assert_eq!((size_of::<Condition>(), size_of::<Tested>()), (64, 64));
+        assert_eq!((offset_of!(Branch, serves), size_of::<When>()), (32, 32));
+        assert_eq!(offset_of!(Compiled, otherwise), 64);
+        assert_eq!(size_of::<Salted>() + offset_of!(Ranges, salted), 48, "the last 16 are the salt's text");
     }
 }

@@ -10,6 +10,8 @@ use bellwether_model::operand::{self, Network, Version};
 use bellwether_model::{Attribute, Context, Invalid, Json, Millis, Op, Unit};
 use regex::Regex;
 
+use crate::ids::Ids;
+use crate::quick::Quick;
 use crate::text;
 use crate::words::Words;
 
@@ -63,6 +65,21 @@ impl Place {
                 context.attribute("user_id").filter(|id| id.as_str() == Some("")).map(Seen::Json)
             }),
         }
+    }
+
+    /// Whether the id, or any where there are several, is on a list.
+    #[inline(never)]
+    pub(crate) fn is_listed(&self, ids: &Ids, context: &Context) -> bool {
+        match (self, context.key()) {
+            // A text that begins like a list may be one.
+            (Self::User, Some(id)) if !id.starts_with('[') => ids.hold(id),
+            _ => self.is_listed_somehow(ids, context),
+        }
+    }
+
+    #[inline(never)]
+    fn is_listed_somehow(&self, ids: &Ids, context: &Context) -> bool {
+        self.find(context).is_some_and(|seen| seen.any(|id| ids.hold(id)))
     }
 
     /// Hands on the id by which a unit is placed, never empty.
@@ -271,18 +288,16 @@ impl Test {
         Ok(Self { what, negated, missing })
     }
 
-    /// The answer, where it can be had without looking closer.
-    #[inline]
-    pub(crate) fn holds_at_a_glance(&self, glance: &Glance) -> Option<bool> {
-        let holds = match &self.what {
-            What::Is(words) => words.have(glance.word?)?,
+    /// What of it needs only a glance.
+    pub(crate) fn quick(&self) -> Quick {
+        let not = self.negated;
+        match &self.what {
+            What::Is(words) => words.short().map_or(Quick::Nothing, |words| Quick::words(words, not)),
             What::Version { among: Some((first, last)), .. } => {
-                let release = glance.release?;
-                *first <= release && release <= *last
+                Quick::Releases { first: *first, last: *last, not }
             }
-            _ => return None,
-        };
-        Some(holds != self.negated)
+            _ => Quick::Nothing,
+        }
     }
 
     pub(crate) fn holds(&self, seen: Option<Seen<'_>>) -> bool {

@@ -5,14 +5,7 @@ use rustc_hash::FxHashSet;
 
 /// Values that text may equal.
 #[derive(Debug)]
-pub(crate) enum Words {
-    /// Up to three short ones; the first stands in for those that are missing.
-    Few([Word; 3]),
-    Many(Box<Many>),
-}
-
-#[derive(Debug)]
-pub(crate) struct Many {
+pub(crate) struct Words {
     /// The short ones, read one after the other where they are not very many.
     short: Box<[Word]>,
     /// All where they are very many, and the longer ones.
@@ -40,34 +33,15 @@ impl Words {
         }
         let truth = values.iter().any(|v| v.eq_ignore_ascii_case("true"));
         let falsehood = values.iter().any(|v| v.eq_ignore_ascii_case("false"));
-        let plain = readable && !truth && !falsehood;
-        match short.first() {
-            Some(first) if plain && others.is_empty() && short.len() <= 3 => {
-                Self::Few(std::array::from_fn(|at| *short.get(at).unwrap_or(first)))
-            }
-            _ => Self::Many(Box::new(Many { short: short.into(), others, plain, truth, falsehood })),
-        }
+        Self { short: short.into(), others, plain: readable && !truth && !falsehood, truth, falsehood }
     }
 
-    /// Whether a short text is one of them, where that can be told without the text.
-    #[inline]
-    pub(crate) fn have(&self, word: Word) -> Option<bool> {
-        match self {
-            Self::Few(words) => Some(word.among(words)),
-            Self::Many(many) => many.plain.then(|| word.among(&many.short)),
-        }
+    /// All that a short text may equal, where that can be told without the text.
+    pub(crate) fn short(&self) -> Option<&[Word]> {
+        self.plain.then_some(&self.short)
     }
 
     pub(crate) fn hold(&self, text: &str) -> bool {
-        match self {
-            Self::Few(words) => Word::of(text).is_some_and(|word| word.among(words)),
-            Self::Many(many) => many.hold(text),
-        }
-    }
-}
-
-impl Many {
-    fn hold(&self, text: &str) -> bool {
         if (self.truth || self.falsehood) && text.eq_ignore_ascii_case("true") {
             self.truth
         } else if (self.truth || self.falsehood) && text.eq_ignore_ascii_case("false") {

@@ -14,15 +14,15 @@ use crate::glance::Glance;
 /// name first. `targetingKey` and `user_id` both name the user and stand for each other.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Parts", into = "Parts")]
-// In this order: what every evaluation reads lies together.
-#[repr(C)]
+// In this order and from the beginning of a cache line on, so that no slot lies across two.
+#[repr(C, align(64))]
 pub struct Context {
     /// The id of the user, OFREP's `targetingKey` and Amplitude's `user_id`; never empty.
     key: Option<Box<str>>,
-    /// The names of the first eight attributes and what their values are at a glance.
+    /// The attributes behind the first eight.
+    others: Option<Box<Others>>,
+    /// The first eight attributes.
     first: Group,
-    /// Those of the others, in the order of the attributes.
-    others: Box<[Group]>,
     /// Everything else that is known.
     attributes: Box<[(String, Json)]>,
 }
@@ -31,10 +31,20 @@ pub struct Context {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[repr(C)]
 struct Group {
-    /// A byte of each name's fingerprint, the first attribute's lowest.
-    tags: u64,
+    tags: Tags,
     slots: [Slot; 8],
 }
+
+/// Groups of eight, with what tells them apart in one place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Others {
+    tags: Box<[Tags]>,
+    slots: Box<[[Slot; 8]]>,
+}
+
+/// A byte of each name's fingerprint, the first attribute's lowest.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Tags(u64);
 
 /// One attribute; the default one is none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -67,15 +77,22 @@ impl From<Context> for Parts {
 /// An attribute's name, prepared to be looked up many times.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attribute {
-    print: u64,
+    print: Print,
     name: Box<Name>,
+}
+
+/// The fingerprint of a name, which is not 0, and its highest byte eight times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Print {
+    print: u64,
+    tags: Tags,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Name {
     text: Box<str>,
     /// With dots, as the steps by which it walks into objects: the print of the first, and the others.
-    path: Option<(u64, Box<[Box<str>]>)>,
+    path: Option<(Print, Box<[Box<str>]>)>,
 }
 
 impl Attribute {
@@ -83,8 +100,8 @@ impl Attribute {
     pub fn new(name: &str) -> Self {
         let path = name
             .split_once('.')
-            .map(|(first, rest)| (print(first), rest.split('.').map(Into::into).collect()));
-        Self { print: print(name), name: Box::new(Name { text: name.into(), path }) }
+            .map(|(first, rest)| (Print::of(first), rest.split('.').map(Into::into).collect()));
+        Self { print: Print::of(name), name: Box::new(Name { text: name.into(), path }) }
     }
 
     /// The name.
@@ -93,9 +110,33 @@ impl Attribute {
     }
 }
 
-/// The fingerprint of a name; 0 is nobody's.
-fn print(name: &str) -> u64 {
-    fingerprint(name).max(1)
+/// A number with all bytes 1.
+const ONES: u64 = u64::from_le_bytes([1; 8]);
+
+impl Print {
+    fn of(name: &str) -> Self {
+        let print = fingerprint(name).max(1);
+        Self { print, tags: Tags((print >> 56) * ONES) }
+    }
+}
+
+impl Tags {
+    /// The attribute of this name among eight.
+    #[inline]
+    fn find(self, slots: &[Slot; 8], sought: Print) -> Option<(usize, &Slot)> {
+        // A byte is zero where the tags are the same. Taking one from it borrows, which sets its top bit;
+        // that of a byte above may be set as well, so each that is set is looked at.
+        let differing = self.0 ^ sought.tags.0;
+        let mut same = differing.wrapping_sub(ONES) & !differing & (ONES << 7);
+        while same != 0 {
+            let at = same.trailing_zeros() as usize / 8;
+            if let Some(slot) = slots.get(at).filter(|slot| slot.print == sought.print) {
+                return Some((at, slot));
+            }
+            same &= same - 1;
+        }
+        None
+    }
 }
 
 impl Group {
@@ -103,27 +144,24 @@ impl Group {
         let mut group = Self::default();
         for ((name, value), slot) in attributes.iter().zip(&mut group.slots).rev() {
             let glance = value.as_str().map(Glance::of).unwrap_or_default();
-            *slot = Slot { print: print(name), glance };
-            group.tags = group.tags << 8 | slot.print >> 56;
+            *slot = Slot { print: Print::of(name).print, glance };
+            group.tags.0 = group.tags.0 << 8 | slot.print >> 56;
         }
         group
     }
+}
+
+impl Others {
+    /// `None` where there are none.
+    fn of(attributes: &[(String, Json)]) -> Option<Box<Self>> {
+        let groups = attributes.chunks(8).skip(1).map(Group::of);
+        let (tags, slots): (Vec<_>, Vec<_>) = groups.map(|group| (group.tags, group.slots)).unzip();
+        (!tags.is_empty()).then(|| Box::new(Self { tags: tags.into(), slots: slots.into() }))
+    }
 
     #[inline]
-    fn find(&self, print: u64) -> Option<(usize, &Slot)> {
-        const ONES: u64 = u64::from_le_bytes([1; 8]);
-        // A byte is zero where the tags are the same. Taking one from it borrows, which sets its top bit;
-        // that of a byte above may be set as well, so each that is set is looked at.
-        let differing = self.tags ^ ((print >> 56) * ONES);
-        let mut same = differing.wrapping_sub(ONES) & !differing & (ONES << 7);
-        while same != 0 {
-            let at = same.trailing_zeros() as usize / 8;
-            if let Some(slot) = self.slots.get(at).filter(|slot| slot.print == print) {
-                return Some((at, slot));
-            }
-            same &= same - 1;
-        }
-        None
+    fn groups(&self) -> impl Iterator<Item = (Tags, &[Slot; 8])> {
+        self.tags.iter().copied().zip(&self.slots)
     }
 }
 
@@ -134,7 +172,7 @@ impl Context {
         Self {
             key: key.filter(|k| !k.is_empty()).map(Into::into),
             first: Group::of(&attributes),
-            others: attributes.chunks(8).skip(1).map(Group::of).collect(),
+            others: Others::of(&attributes),
             attributes,
         }
     }
@@ -153,9 +191,18 @@ impl Context {
     /// What is known of an attribute at a glance; nothing where it is missing or null, or lies deeper.
     #[inline]
     pub fn glance(&self, attribute: &Attribute) -> &Glance {
-        let print = attribute.print;
-        let others = || self.others.iter().find_map(|group| group.find(print));
-        self.first.find(print).or_else(others).map_or(&Glance::NOTHING, |(_, slot)| &slot.glance)
+        match self.first.tags.find(&self.first.slots, attribute.print) {
+            Some((_, slot)) => &slot.glance,
+            None => self.glance_behind(attribute.print),
+        }
+    }
+
+    /// The same of those behind the first eight.
+    #[inline(never)]
+    fn glance_behind(&self, print: Print) -> &Glance {
+        let Some(others) = &self.others else { return &Glance::NOTHING };
+        let found = others.groups().find_map(|(tags, slots)| tags.find(slots, print));
+        found.map_or(&Glance::NOTHING, |(_, slot)| &slot.glance)
     }
 
     /// One attribute; `None` where it is missing or null.
@@ -170,17 +217,19 @@ impl Context {
     /// One attribute by name; [`Context::find`] is for names that are asked often.
     pub fn attribute(&self, name: &str) -> Option<&Json> {
         let mut steps = name.split('.');
-        let walk = || self.walk(print(steps.next()?), steps);
-        self.named(print(name)).or_else(walk).filter(|v| !v.is_null())
+        let walk = || self.walk(Print::of(steps.next()?), steps);
+        self.named(Print::of(name)).or_else(walk).filter(|v| !v.is_null())
     }
 
-    fn named(&self, print: u64) -> Option<&Json> {
-        let mut groups = [&self.first].into_iter().chain(&self.others).zip(self.attributes.chunks(8));
-        let found = groups.find_map(|(group, attributes)| attributes.get(group.find(print)?.0));
+    fn named(&self, print: Print) -> Option<&Json> {
+        let first = [(self.first.tags, &self.first.slots)].into_iter();
+        let others = self.others.iter().flat_map(|others| others.groups());
+        let mut groups = first.chain(others).zip(self.attributes.chunks(8));
+        let found = groups.find_map(|((tags, slots), attributes)| attributes.get(tags.find(slots, print)?.0));
         found.map(|(_, value)| value)
     }
 
-    fn walk<'n>(&self, print: u64, steps: impl Iterator<Item = &'n str>) -> Option<&Json> {
+    fn walk<'n>(&self, print: Print, steps: impl Iterator<Item = &'n str>) -> Option<&Json> {
         let mut at = self.named(print)?;
         for step in steps {
             at = at.as_object()?.get(step)?;

@@ -21,21 +21,31 @@ pub fn fingerprint(text: &str) -> u64 {
         seed = fold(low(block) ^ SECRET[1], high(block) ^ seed);
         rest = after;
     }
-    let (a, b) = if let (Some(first), Some(last)) = (rest.first_chunk::<8>(), rest.last_chunk::<8>()) {
-        (u64::from_le_bytes(*first), u64::from_le_bytes(*last))
-    } else if let (Some(first), Some(last)) = (rest.first_chunk::<4>(), rest.last_chunk::<4>()) {
-        (u64::from(u32::from_le_bytes(*first)), u64::from(u32::from_le_bytes(*last)))
+    let [a, b] = ends(rest);
+    fold(SECRET[2] ^ length, fold(a ^ SECRET[1], b ^ seed))
+}
+
+/// What bytes begin and end with, as two numbers: the first and the last eight of them, or four, or what
+/// there is. They overlap in short texts. Together with their count they say all of up to sixteen bytes.
+#[inline]
+pub fn ends(bytes: &[u8]) -> [u64; 2] {
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        [u64::from_le_bytes(*first), u64::from_le_bytes(*last)]
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        [u64::from(u32::from_le_bytes(*first)), u64::from(u32::from_le_bytes(*last))]
     } else {
         // Up to three bytes, each in a place of its own.
-        (rest.iter().fold(0, |n, b| n << 8 | u64::from(*b)), 0)
-    };
-    fold(SECRET[2] ^ length, fold(a ^ SECRET[1], b ^ seed))
+        [bytes.iter().fold(0, |n, b| n << 8 | u64::from(*b)), 0]
+    }
 }
 
 /// Odd numbers whose bits are half ones: the first digits of pi, e and the golden ratio after the point.
 const SECRET: [u64; 3] = [0x243f_6a88_85a3_08d3, 0xb7e1_5162_8aed_2a6b, 0x9e37_79b9_7f4a_7c15];
 
-fn fold(a: u64, b: u64) -> u64 {
+/// The product of two numbers, whose halves are joined: each bit of it depends on all of both numbers, but
+/// where one of them is nearly nothing.
+#[inline]
+pub fn fold(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);
     #[allow(clippy::cast_possible_truncation)]
     let (low, high) = (product as u64, (product >> 64) as u64);
@@ -54,6 +64,17 @@ pub(crate) fn high(block: &[u8; 16]) -> u64 {
 mod tests {
     use super::*;
     use std::collections::HashSet;
+
+    #[test]
+    fn ends_and_a_count_say_all_of_a_short_text() {
+        let texts = (0..=16).flat_map(|n| {
+            let like = move |at, c| (0..n).map(move |i| if i == at { c } else { 'a' }).collect::<String>();
+            (0..n).flat_map(move |at| ['b', '\0', '\u{7f}'].map(|c| like(at, c))).chain([like(n, 'a')])
+        });
+        let all: Vec<String> = texts.collect();
+        let said: HashSet<_> = all.iter().map(|text| (text.len(), ends(text.as_bytes()))).collect();
+        assert_eq!(said.len(), all.len());
+    }
 
     /// Half a million texts that differ in little: no two have the same fingerprint, every bit is set
     /// in half of them, and every slice of 16 bits takes its values evenly.

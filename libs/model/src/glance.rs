@@ -21,20 +21,33 @@ pub struct Word {
 }
 
 impl Word {
-    /// The bytes, the first lowest, and on top the length and a bit that is always set.
+    /// Marks a text of up to 7 bytes, which is said by the other number.
+    const SHORT: NonZeroU64 = NonZeroU64::MIN;
+
+    /// The bytes, the first lowest, and on top the length and a bit that is always set: in the lower
+    /// number where there is room for them, else in the higher one.
     pub fn of(text: &str) -> Option<Self> {
         let bytes = text.as_bytes();
         let mut padded = [0; 16];
         padded.get_mut(..bytes.len()).filter(|room| room.len() < 16)?.copy_from_slice(bytes);
-        let [low, high] = [low(&padded), high(&padded) | (bytes.len() as u64 | 0x80) << 56];
-        NonZeroU64::new(high).map(|high| Self { low, high })
+        let [low, high] = [low(&padded), high(&padded)];
+        let top = (bytes.len() as u64 | 0x80) << 56;
+        if bytes.len() < 8 {
+            return Some(Self { low: low | top, high: Self::SHORT });
+        }
+        NonZeroU64::new(high | top).map(|high| Self { low, high })
+    }
+
+    /// One number that says all of a text of up to 7 bytes; `None` of a longer one.
+    #[inline]
+    pub fn short(self) -> Option<u64> {
+        (self.high == Self::SHORT).then_some(self.low)
     }
 
     /// Whether it is one of these. All are compared: to guess which one it is takes longer.
     #[inline]
     pub fn among(self, words: &[Self]) -> bool {
-        let difference = |one: &Self| (self.low ^ one.low) | (self.high.get() ^ one.high.get());
-        words.iter().fold(u64::MAX, |least, one| least.min(difference(one))) == 0
+        words.iter().fold(false, |found, one| found | (*one == self))
     }
 }
 
@@ -112,6 +125,7 @@ mod tests {
         fn words_are_equal_where_texts_are(a in "[ab\0é]{0,9}", b in "[ab\0é]{0,9}") {
             prop_assert_eq!(Word::of(&a).is_some(), a.len() <= 15);
             if let Some(word) = Word::of(&a) {
+                prop_assert_eq!(word.short().is_some(), a.len() <= 7);
                 prop_assert_eq!(Some(word) == Word::of(&b), a == b);
                 let words = [Word::of("x").unwrap(), Word::of(&a.clone()).unwrap()];
                 prop_assert!(word.among(&words) && !word.among(&words[..1]));

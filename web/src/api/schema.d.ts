@@ -1009,7 +1009,7 @@ export interface components {
         ActorView: {
             /** @description `person`, `key`, `guard`, `ramp`, `schedule` or `system`. */
             kind: string;
-            /** @description A name: of the person, of the key, of the flag that is guarded or ramped, of the scheduled change. */
+            /** @description A name: of the person, of the key, of the flag that is guarded or ramped, of whoever planned it. */
             name: string;
         };
         AllotInput: {
@@ -1928,6 +1928,10 @@ export interface components {
             /** @description The ids behind the settings' target lists. */
             targets: {
                 [key: string]: string[];
+            };
+            /** @description Why a step of a ramp that is due is not taken, by environment; absent where none is late. */
+            waiting: {
+                [key: string]: string;
             };
         };
         Flags: {

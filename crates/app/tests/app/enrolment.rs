@@ -239,7 +239,7 @@ fn a_limited_rollout_can_be_halted_and_resumed() {
     let everybody = json!({"flag": "f", "environment": "production", "why": "test"});
     assert_eq!(
         house.refused("rollout.finish", everybody),
-        "400 flag `f` would reach everybody, and at most `3` units are allowed\nhint: widen to less than everybody, or lift the limit with `flag.enrolment` first"
+        "400 in environment `production`: flag `f` would reach everybody, and at most `3` units are allowed\nhint: widen to less than everybody, or lift the limit with `flag.enrolment` first"
     );
     limit(&house, json!({"units": 100}));
     assert_eq!(got().len(), 100);

@@ -45,7 +45,7 @@ pub(crate) fn one(entry: &Entry, answer: &Value, width: usize, brief: bool) -> O
     let answer = answer.as_object()?;
     // What the answer itself says goes before what the things in it say.
     let (things, facts): (Vec<_>, Vec<_>) =
-        answer.iter().partition(|(name, value)| value.is_object() && *name != "changed_by");
+        answer.iter().partition(|(name, value)| value.is_object() && !name.ends_with("_by"));
     for (name, value) in facts {
         lines.add(name, value, schema.property(&schema.root, name));
     }
@@ -55,6 +55,8 @@ pub(crate) fn one(entry: &Entry, answer: &Value, width: usize, brief: bool) -> O
             Some(states) if name == "states" => {
                 states.iter().for_each(|(environment, state)| lines.add(environment, state, None));
             }
+            // A state says why its next step waits.
+            Some(_) if name == "waiting" && answer.contains_key("states") => {}
             Some(ways) if is_map(&schema, of) => {
                 let title = |key: &str| format!("{name} {key}");
                 ways.iter().for_each(|(key, value)| lines.add(&title(key), value, None));
@@ -85,7 +87,9 @@ struct Lines<'s> {
 
 impl Lines<'_> {
     fn add(&mut self, name: &str, value: &Value, of: Option<&Value>) {
-        if (self.brief && KNOWN.contains(&name)) || self.said.iter().any(|(said, _)| said == name) {
+        // Who it is in the log says a random id; the name is said beside it.
+        let cited = value.get("actor").is_some();
+        if cited || (self.brief && KNOWN.contains(&name)) || self.said.iter().any(|(said, _)| said == name) {
             return;
         }
         let values: Vec<String> = match value {
@@ -282,6 +286,40 @@ mod tests {
                      variant=treatment] control=control horizon=(after span=336h)
                      metric=purchase
         ends         2026-12-06 20:25 UTC
+        ");
+    }
+
+    #[test]
+    fn a_ramp_that_waits_says_why_and_a_scheduled_change_what_it_will_do() {
+        let state = "on: a rollout gives `on` to 5% so far; 25% is due and waits: the flag is off";
+        let flag = json!({
+            "changed": 1_795_379_159_670_i64, "changed_by": {"kind": "ramp", "name": "the ramp of checkout"}, "revision": 6,
+            "flag": {"created": 1_795_379_159_605_i64, "key": "checkout", "kind": "boolean", "name": "New checkout",
+                "settings": {"production": {"on": true}}, "unit": "user", "variants": []},
+            "left_out": {}, "targets": {}, "waiting": {"production": "the flag is off"}, "states": {"production": state},
+        });
+        insta::assert_snapshot!(shown("rollout.pause", &flag, true), @r"
+        key         checkout
+        name        New checkout
+        kind        boolean
+        unit        user
+        production  on: a rollout gives `on` to 5% so far; 25% is due and waits: the
+                    flag is off
+        ");
+        let scheduled = json!({"planned_by": {"kind": "person", "name": "Ana"}, "revision": 43, "sentence": "set the shares of checkout to on 50%, off 50%",
+            "schedule": {"key": "UnYvxlFj20vv", "environment": "production", "at": 1_795_372_405_991_i64,
+            "planned": {"plan": "reshare", "flag": "checkout", "shares": [{"variant": "on", "share": 5000}, {"variant": "off", "share": 5000}]},
+            "by": {"actor": "person", "id": "OzE3"}, "why": "launch day", "state": {"state": "waiting"}}});
+        insta::assert_snapshot!(shown("schedule.create", &scheduled, true), @r"
+        sentence     set the shares of checkout to on 50%, off 50%
+        at           2026-11-22 18:33 UTC
+        key          UnYvxlFj20vv
+        environment  production
+        state        waiting
+        planned by   Ana
+        planned      flag=checkout plan=reshare shares=[share=5000 variant=on;
+                     share=5000 variant=off]
+        why          launch day
         ");
     }
 

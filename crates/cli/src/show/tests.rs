@@ -124,6 +124,36 @@ fn a_list_of_flags_fits_and_says_their_states_whole() {
 }
 
 #[test]
+fn scheduled_changes_are_what_is_planned_when_and_by_whom() {
+    let schedule = |key: &str, planned: Value, state: Value, sentence: &str| {
+        json!({"schedule": {"key": key, "environment": "production", "planned": planned, "at": 1_795_372_405_991_i64,
+            "by": {"actor": "person", "id": "OzE3"}, "why": "launch day", "state": state},
+            "sentence": sentence, "planned_by": {"kind": "person", "name": "Ana"}, "revision": 43})
+    };
+    let schedules = json!({"schedules": [
+        schedule("UnYvxlFj20vv", json!({"plan": "toggle", "flag": "checkout", "on": true}),
+            json!({"state": "waiting"}), "turn checkout on"),
+        schedule("aBYrSUkymXov", json!({"plan": "halt", "flag": "banner"}),
+            json!({"state": "refused", "at": 1_795_372_406_000_i64, "because": "flag `banner` has no rollout here"}),
+            "halt the rollout of banner"),
+        schedule("rmtXomVgyRpZ", json!({"plan": "switch", "beta": "friends", "on": false}),
+            json!({"state": "done", "at": 1_795_372_406_000_i64, "revision": 44}), "turn beta friends off"),
+    ]});
+    insta::assert_snapshot!(shown("schedule.list", schedules.clone(), 200), @r"
+    at (UTC)          key           sentence                    environment  state                                       planned by  why         revision
+    2026-11-22 18:33  UnYvxlFj20vv  turn checkout on            production   waiting                                     Ana         launch day        43
+    2026-11-22 18:33  aBYrSUkymXov  halt the rollout of banner  production   refused: flag `banner` has no rollout here  Ana         launch day        43
+    2026-11-22 18:33  rmtXomVgyRpZ  turn beta friends off       production   done                                        Ana         launch day        43
+    ");
+    insta::assert_snapshot!(shown("schedule.list", schedules, 100), @r"
+    at (UTC)          key           sentence                    environment  state
+    2026-11-22 18:33  UnYvxlFj20vv  turn checkout on            production   waiting
+    2026-11-22 18:33  aBYrSUkymXov  halt the rollout of banner  production   refused: flag `banner` has…
+    2026-11-22 18:33  rmtXomVgyRpZ  turn beta friends off       production   done
+    ");
+}
+
+#[test]
 fn thousands_are_set_apart() {
     for (number, text) in
         [(0, "0"), (999, "999"), (1_000, "1,000"), (44_700, "44,700"), (1_234_567, "1,234,567")]

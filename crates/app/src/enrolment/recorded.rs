@@ -1,0 +1,186 @@
+//! App: what is recorded of who was enrolled, for memories that do not have it: of units that were enrolled
+//! before their flag remembered anybody, in the second before a crash, or by SDKs that had older rules.
+
+use bellwether_flags::Division;
+use bellwether_ledger::Page;
+use bellwether_model::{Change, Edit, EnvironmentKey, FlagKey, Millis, Revision, Serve, Span, Subject, Unit};
+use bellwether_query::enrolled::{self, Given};
+use rustc_hash::FxHashMap;
+
+use super::{Kept, Marks, divides};
+use crate::App;
+use crate::error::AppError;
+use crate::intake::names_nobody;
+
+/// A memory that is this young looks again at what is recorded: SDKs that evaluate by themselves may still
+/// enroll by older rules, and report it late.
+pub(super) const YOUNG: Span = Span(10 * Span::MINUTE.0);
+/// How far back is looked beyond what is known to be in a memory: an answer is noted with the time at which
+/// it was asked for.
+const MARGIN: Span = Span::MINUTE;
+/// What was recorded of a flag up to a moment.
+pub(super) struct Prepared {
+    environment: EnvironmentKey,
+    flag: FlagKey,
+    salt: String,
+    given: Vec<Given>,
+    to: Millis,
+}
+
+/// Whether a change gives a flag this salt in an environment, or leaves it there.
+fn salts(change: &Change, environment: &EnvironmentKey, salt: &str) -> bool {
+    let serves = |serve: &Serve| divides(serve).is_some_and(|split| split.salt() == salt);
+    match &change.edit {
+        Edit::FlagCreated { flag } => flag.settings.get(environment).is_some_and(|s| serves(&s.default)),
+        Edit::TargetingReplaced { environment: of, setting, .. } => {
+            of == environment && serves(&setting.default)
+        }
+        Edit::SplitReshared { environment: of, split, .. } => of == environment && split.salt() == salt,
+        Edit::RolloutSet { environment: of, rollout, .. } => {
+            of == environment && rollout.split.salt() == salt
+        }
+        _ => false,
+    }
+}
+
+impl App {
+    /// Looks up what is recorded of a flag before its memory is made, which may take a while: whoever changes
+    /// something else meanwhile does not wait for it.
+    pub(crate) fn prepare_register(
+        &self,
+        environment: &EnvironmentKey,
+        flag: &FlagKey,
+        now: Millis,
+        cancel: &dyn Fn() -> bool,
+    ) -> Result<(), AppError> {
+        *self.enrolments.prepared() = None;
+        let state = self.ledger.state();
+        let Some(known) = state.flags.get(flag).map(|flag| &flag.value) else { return Ok(()) };
+        let Some(setting) = known.settings.get(environment) else { return Ok(()) };
+        let Some(split) = divides(&setting.default).filter(|_| !setting.enrolment.remembers()) else {
+            return Ok(());
+        };
+        let salt = split.salt().to_owned();
+        let from = self.salted(flag, environment, &salt)?;
+        let given = self.given(environment, flag, known.unit, from, now, cancel)?;
+        let (environment, flag) = (environment.clone(), flag.clone());
+        *self.enrolments.prepared() = Some(Prepared { environment, flag, salt, given, to: now });
+        Ok(())
+    }
+
+    pub(super) fn take_prepared(
+        &self,
+        environment: &EnvironmentKey,
+        flag: &FlagKey,
+        kept: &Kept,
+        unit: Unit,
+        division: Division<'_>,
+    ) {
+        let mut prepared = self.enrolments.prepared();
+        let fits = |p: &Prepared| p.environment == *environment && p.flag == *flag && p.salt == kept.salt;
+        if kept.marks().seen.is_none()
+            && let Some(Prepared { given, to, .. }) = prepared.take_if(|prepared| fits(prepared))
+        {
+            self.sight(kept, unit, division, &given);
+            kept.marks().seen = Some(to);
+        }
+    }
+
+    fn given(
+        &self,
+        environment: &EnvironmentKey,
+        flag: &FlagKey,
+        unit: Unit,
+        from: Millis,
+        to: Millis,
+        cancel: &dyn Fn() -> bool,
+    ) -> Result<Vec<Given>, AppError> {
+        let to = Millis(to.0.saturating_add(1));
+        let ask = enrolled::Ask { environment: environment.clone(), flag: flag.clone(), unit, from, to };
+        Ok(enrolled::given(&ask, &self.store.snapshot(), cancel)?)
+    }
+
+    /// An id and its fingerprint, if it names somebody.
+    fn named<'i>(&self, unit: Unit, id: &'i Option<String>) -> Option<(u64, &'i str)> {
+        let id = id.as_deref().filter(|id| !names_nobody(id))?;
+        Some((self.enrolments.print(unit, id), id))
+    }
+
+    /// Takes in who was given what. What somebody was given last is what they have; a device is its first
+    /// user's.
+    fn sight(&self, kept: &Kept, unit: Unit, division: Division<'_>, given: &[Given]) {
+        let mut last: FxHashMap<u64, (&str, &Given)> = FxHashMap::default();
+        let mut owned: Vec<(u64, u64)> = Vec::new();
+        // In the order of when first.
+        for one in given {
+            let (unit, device) = (self.named(unit, &one.unit), self.named(Unit::Device, &one.device));
+            let Some((who, id)) = unit.or(device.filter(|_| division.by_device())) else { continue };
+            last.entry(who)
+                .and_modify(|(_, known)| *known = if one.last >= known.last { one } else { known })
+                .or_insert((id, one));
+            if let (Some((user, _)), Some((device, _))) = (unit, device) {
+                owned.push((device, user));
+            }
+        }
+        let mut register = kept.write();
+        for (who, (id, one)) in last {
+            register.sight(division, (id, who), &one.variant);
+        }
+        for (device, user) in owned {
+            register.own(division, device, user);
+        }
+    }
+
+    /// When a flag first had a salt in an environment: since then its split says the same of a unit.
+    fn salted(&self, flag: &FlagKey, environment: &EnvironmentKey, salt: &str) -> Result<Millis, AppError> {
+        let (mut before, mut since): (Option<Revision>, Option<Millis>) = (None, None);
+        loop {
+            let page = Page { before, limit: 200, about: Some(Subject::Flag(flag.clone())) };
+            let changes = self.ledger.changes(&page)?;
+            let found = changes.iter().rev().find(|change| salts(change, environment, salt));
+            since = found.map(|change| change.at).or(since);
+            match changes.last() {
+                Some(last) => before = Some(last.revision),
+                // A split that no change brought is as old as anything.
+                None => return Ok(since.unwrap_or_default()),
+            }
+        }
+    }
+
+    /// Takes into the memories what is recorded and may not be in them: of one that was made, everything
+    /// since its salt is there; of one that was opened again, what came after it was last written; of a young
+    /// one, what others reported since it last looked.
+    ///
+    /// # Errors
+    /// When events cannot be read; the others are looked at nevertheless.
+    pub(crate) fn catch_up(&self, now: Millis) -> Result<(), AppError> {
+        let served = self.served.load_full();
+        let mut failed = None;
+        for (environment, served) in served.environments() {
+            for (flag, kept) in &served.registers.0 {
+                let Some(division) = served.ruleset.division(flag.as_str()) else { continue };
+                let Marks { seen, behind, .. } = *kept.marks();
+                let young = now.since(kept.made) < YOUNG && seen.is_none_or(|seen| now.since(seen) >= MARGIN);
+                if !(behind || young) {
+                    continue;
+                }
+                let from = match seen {
+                    Some(seen) => Ok(Millis(seen.0.saturating_sub_unsigned(MARGIN.0))),
+                    None => self.salted(flag, environment, &kept.salt),
+                };
+                let state = self.ledger.state();
+                let unit = state.flags.get(flag).map(|flag| flag.value.unit).unwrap_or_default();
+                let given = from.and_then(|from| self.given(environment, flag, unit, from, now, &|| false));
+                match given {
+                    Ok(given) => {
+                        self.sight(kept, unit, division, &given);
+                        let mut marks = kept.marks();
+                        (marks.seen, marks.behind) = (Some(now), false);
+                    }
+                    Err(e) => failed = Some(e),
+                }
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+}
