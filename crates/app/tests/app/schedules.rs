@@ -293,3 +293,42 @@ fn a_round_is_bounded_and_the_next_one_goes_on() {
     assert_eq!([(); 4].map(|()| step(&house).0), [50, 50, 20, 0]);
     assert_eq!(house.peeked("f", "user-1"), "off", "the last one wins");
 }
+
+/// In the order in which they were planned, whatever their random keys.
+#[test]
+fn what_is_planned_for_one_moment_is_made_in_order() {
+    let mut house = House::new();
+    house.did("flag.create", json!({"flag": "f"}));
+    let at = house.now.0 + 1_000;
+    for n in 0..8 {
+        let planned = json!({"plan": "toggle", "flag": "f", "on": n % 2 == 0});
+        house.did(
+            "schedule.create",
+            json!({"environment": "production", "planned": planned, "at": at, "why": "test"}),
+        );
+    }
+    house.later(1_000);
+    assert_eq!(step(&house), (8, 0));
+    let flag = house.did("flag.get", json!({"flag": "f"}));
+    assert_eq!(flag["flag"]["settings"]["production"]["on"], false);
+}
+
+#[test]
+fn what_a_key_planned_that_was_revoked_is_not_made() {
+    let mut house = House::new();
+    house.did("flag.create", json!({"flag": "f"}));
+    let made = house.did("key.create", json!({"name": "robot", "scope": "admin"}));
+    let grant = house.app.key(made["secret"].as_str().unwrap()).unwrap();
+    let planned = json!({"plan": "toggle", "flag": "f", "on": true});
+    let schedule =
+        json!({"environment": "production", "planned": planned, "at": house.now.0 + 1_000, "why": "x"});
+    house.ask_as(&grant, "schedule.create", schedule).unwrap();
+    house.did("key.revoke", json!({"key": made["id"]}));
+    house.later(1_000);
+    assert_eq!(step(&house), (0, 1));
+    let over = house.did("schedule.list", json!({"over": true}));
+    assert_eq!(
+        over["schedules"][0]["schedule"]["state"]["because"],
+        "whoever planned this may not edit any more"
+    );
+}
