@@ -471,6 +471,10 @@ fn whatever_happens_to_a_ramp_it_rises_in_order_holds_its_steps_and_moves_nobody
                 0 if !owed.paused && !owed.halted && owed.taken < shares.len() => {
                     house.did("rollout.pause", at("f", json!({})));
                     owed.paused = true;
+                    // Nobody sees the step while the flag is off: all of it is left.
+                    if !owed.on {
+                        owed.seen = 0;
+                    }
                 }
                 1 if owed.paused && !owed.halted => {
                     house.did("rollout.resume", at("f", json!({})));
