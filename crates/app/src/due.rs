@@ -89,24 +89,20 @@ impl App {
     pub(crate) fn take_due(&self, now: Millis, stepped: &mut Stepped) -> Result<(), AppError> {
         let mut failed = None;
         for key in scheduled(&self.ledger.state(), now).into_iter().take(MOST) {
-            match self.make(&key, now) {
-                Ok(true) => stepped.made += 1,
-                Ok(false) => stepped.refused += 1,
-                Err(e) => {
-                    failed.get_or_insert(e);
-                }
+            if let Err(e) = self.make(&key, now, stepped) {
+                failed.get_or_insert(e);
             }
         }
         self.climb(now, stepped, &mut failed);
         failed.map_or(Ok(()), Err)
     }
 
-    /// Makes a scheduled change; `false` if what is there does not allow it, which is a change as well.
-    fn make(&self, key: &ScheduleKey, now: Millis) -> Result<bool, AppError> {
+    /// Makes a scheduled change. Where what is there does not allow it, that is a change as well.
+    fn make(&self, key: &ScheduleKey, now: Millis, stepped: &mut Stepped) -> Result<(), AppError> {
         let _editing = self.editing();
         let schedule = self.ledger.state().schedules.get(key).map(|schedule| schedule.value.clone());
         // Somebody may have cancelled it since the round began.
-        let Some(schedule) = schedule.filter(Schedule::waiting) else { return Ok(false) };
+        let Some(schedule) = schedule.filter(Schedule::waiting) else { return Ok(()) };
         let ctx = Ctx {
             now,
             grant: Grant::schedule(key.clone()),
@@ -121,7 +117,10 @@ impl App {
                 "plan it again in your own name, if it is still wanted",
             )),
         };
-        let Err(e) = made else { return Ok(true) };
+        let Err(e) = made else {
+            stepped.made += 1;
+            return Ok(());
+        };
         if ours(&e) {
             return Err(e);
         }
@@ -139,7 +138,8 @@ impl App {
             },
             now,
         )?;
-        Ok(false)
+        stepped.refused += 1;
+        Ok(())
     }
 
     /// Takes the steps that are due, in the order of their times, and remembers why others wait.
