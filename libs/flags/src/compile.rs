@@ -14,11 +14,12 @@ use rustc_hash::FxHashMap;
 use crate::bucket::{Salted, threshold};
 use crate::ids::Ids;
 use crate::keys::Spelling;
+use crate::place::Place;
 use crate::ruleset::{
     Arm, Branch, Compiled, Condition, Enrolling, Gate, Groups, Members, Outcome, Parent, Part, Ranges,
     Serves, Source, Span, Tested, When, Whole,
 };
-use crate::test::{Place, Test};
+use crate::test::Test;
 
 /// Flags on their way into a ruleset.
 pub(crate) struct Compiler<'a> {

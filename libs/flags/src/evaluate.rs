@@ -31,11 +31,11 @@ use serde::{Deserialize, Serialize};
 use crate::bucket::Bucket;
 use crate::enrolment::{Asked, How, Memory, Standing};
 use crate::ids::Ids;
+use crate::place::Place;
 use crate::ruleset::{
     Arm, Branch, Compiled, Condition, Gate, Groups, Members, Outcome, Parent, Part, Ranges, Ruleset, Serves,
     Tested, When,
 };
-use crate::test::Place;
 
 /// What somebody gets of a flag.
 #[derive(Debug, Clone)]

@@ -18,8 +18,9 @@ use crate::evaluate::{Evaluation, Reason, Recalling, Silent};
 use crate::explain::{self, Explanation};
 use crate::ids::Ids;
 use crate::keys::{Keys, Spelling};
+use crate::place::Place;
 use crate::quick::Quick;
-use crate::test::{Place, Test};
+use crate::test::Test;
 
 /// The flags of one environment at one revision, immutable and ready to be evaluated. Share it in an
 /// [`Arc`].

@@ -1,5 +1,6 @@
 //! Flags, tests: who is enrolled stays, who comes too late stays out, and who signs in keeps what they got.
 //! A register answers as a naive list of who holds what does, whatever happens between two questions.
+//! Long because: the naive memory stands beside what it is held against.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod world;

@@ -1,4 +1,5 @@
 //! App tests: ramps, which widen a rollout by themselves, on a clock that is set by hand.
+//! Long because: it is all of the life of one ramp, in the order in which it happens.
 
 use std::collections::BTreeSet;
 
