@@ -362,6 +362,7 @@ fn enrolling(
     Ok(Some(Box::new(Enrolling {
         most: units.map(NonZeroU32::get),
         sticky,
+        rollout: matches!(setting.default, Serve::Rollout { .. }),
         device: (sticky && unit == Unit::User).then(|| Place::unit(Unit::Device)),
         shut: match setting.default.split().and_then(Split::rest) {
             Some(rest) => outcome(rest)?,

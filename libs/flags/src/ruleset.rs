@@ -120,6 +120,8 @@ pub(crate) struct Enrolling {
     /// How many units may hold a variant at most.
     pub(crate) most: Option<u32>,
     pub(crate) sticky: bool,
+    /// Whether it is a rollout: a candidate, which is held, against a control, which is not.
+    pub(crate) rollout: bool,
     /// Where the id of the device stands by which somebody is placed who is not known yet.
     pub(crate) device: Option<Place>,
     /// What those get who come too late.
