@@ -1,5 +1,6 @@
 //! App tests: a limit lets so many in and keeps them, a visitor keeps their variant when they sign in, and a
 //! restart forgets nobody.
+//! Long because: one flag that limits and remembers is seen through all that happens to it.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -56,7 +56,7 @@ fn rules_that_are_known_are_not_sent_again() {
     let tag = first.header("etag").unwrap().to_owned();
     assert_eq!(
         (first.header("cache-control"), &first.json()["version"]),
-        (Some("private, no-cache"), &json!(1))
+        (Some("private, no-cache"), &json!(2))
     );
     let known = ask(&server, "/api/rules", &server.server, &format!("\"x\", W/{tag}"));
     assert_eq!((known.status, known.body.len(), known.header("etag")), (304, 0, Some(&*tag)));
