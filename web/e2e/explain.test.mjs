@@ -89,6 +89,7 @@ describe("why, and off at once", { concurrency: 1 }, () => {
     await page.keyboard.press("Enter");
     await page.getByRole("switch", { name: "new-payments in Production", checked: false }).waitFor();
     assert.equal(await on("new-payments"), false);
+    await dialog.waitFor({ state: "hidden" });
     await page.keyboard.press("k");
     assert.equal(await page.getByRole("dialog").count(), 0);
   });

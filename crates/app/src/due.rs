@@ -3,7 +3,8 @@
 //! is bounded, and what could not be stored is tried again in the next one.
 //!
 //! Changes come before steps: what somebody planned for that moment, such as a halt, is there when the ramp
-//! looks. A step waits while the flag is off, while its guard cannot judge, and while the ledger refuses
+//! looks. A step waits while the flag is off, while its guard cannot judge (too few were seen, or they do not
+//! split as they should), and while the ledger refuses
 //! it; it is late then, and the view of the flag says why.
 
 use std::collections::BTreeMap;
@@ -88,24 +89,20 @@ impl App {
     pub(crate) fn take_due(&self, now: Millis, stepped: &mut Stepped) -> Result<(), AppError> {
         let mut failed = None;
         for key in scheduled(&self.ledger.state(), now).into_iter().take(MOST) {
-            match self.make(&key, now) {
-                Ok(true) => stepped.made += 1,
-                Ok(false) => stepped.refused += 1,
-                Err(e) => {
-                    failed.get_or_insert(e);
-                }
+            if let Err(e) = self.make(&key, now, stepped) {
+                failed.get_or_insert(e);
             }
         }
         self.climb(now, stepped, &mut failed);
         failed.map_or(Ok(()), Err)
     }
 
-    /// Makes a scheduled change; `false` if what is there does not allow it, which is a change as well.
-    fn make(&self, key: &ScheduleKey, now: Millis) -> Result<bool, AppError> {
+    /// Makes a scheduled change. Where what is there does not allow it, that is a change as well.
+    fn make(&self, key: &ScheduleKey, now: Millis, stepped: &mut Stepped) -> Result<(), AppError> {
         let _editing = self.editing();
         let schedule = self.ledger.state().schedules.get(key).map(|schedule| schedule.value.clone());
         // Somebody may have cancelled it since the round began.
-        let Some(schedule) = schedule.filter(Schedule::waiting) else { return Ok(false) };
+        let Some(schedule) = schedule.filter(Schedule::waiting) else { return Ok(()) };
         let ctx = Ctx {
             now,
             grant: Grant::schedule(key.clone()),
@@ -113,7 +110,17 @@ impl App {
             cancel: Cancel::default(),
             progress: Progress::default(),
         };
-        let Err(e) = perform(self, &ctx, &schedule) else { return Ok(true) };
+        let made = match self.may_edit(&schedule.by)? {
+            true => perform(self, &ctx, &schedule),
+            false => Err(AppError::conflict(
+                "whoever planned this may not edit any more",
+                "plan it again in your own name, if it is still wanted",
+            )),
+        };
+        let Err(e) = made else {
+            stepped.made += 1;
+            return Ok(());
+        };
         if ours(&e) {
             return Err(e);
         }
@@ -131,7 +138,8 @@ impl App {
             },
             now,
         )?;
-        Ok(false)
+        stepped.refused += 1;
+        Ok(())
     }
 
     /// Takes the steps that are due, in the order of their times, and remembers why others wait.
@@ -182,8 +190,14 @@ impl App {
             let later = Again::After(now, LOOK);
             match self.guard_once(flag, environment, &due.rollout, due.revision, now) {
                 Ok((_, Some(halted))) => return Ok(Outcome::Halted(halted)),
-                Ok((GuardVerdict::Mismatch { sentence, .. }, None)) => return waits(sentence, later),
-                Ok((_, None)) => {}
+                // Nor does silence clear it: a guard that has seen nobody would let harm through to everybody.
+                Ok((
+                    GuardVerdict::Mismatch { sentence, .. } | GuardVerdict::TooLittle { sentence, .. },
+                    None,
+                )) => {
+                    return waits(sentence, later);
+                }
+                Ok((GuardVerdict::Quiet { .. } | GuardVerdict::Harm { .. }, None)) => {}
                 Err(e) if e.refusal == Refusal::Stale => return Ok(Outcome::Overtaken),
                 Err(e) => {
                     tracing::error!(%flag, %environment, error = %e, cause = e.cause, "a guard could not look");
@@ -234,13 +248,13 @@ fn ours(error: &AppError) -> bool {
     matches!(error.refusal, Refusal::Internal | Refusal::Busy | Refusal::Slow | Refusal::Unavailable)
 }
 
-/// The scheduled changes whose time has come: by their times, then by their keys.
+/// The scheduled changes whose time has come: by their times, then in the order in which they were planned.
 fn scheduled(state: &State, now: Millis) -> Vec<ScheduleKey> {
-    let schedules = state.schedules.values().map(|schedule| &schedule.value);
-    let waiting = schedules.filter(|schedule| schedule.waiting() && schedule.at <= now);
-    let mut due: Vec<_> = waiting.map(|schedule| (schedule.at, schedule.key.clone())).collect();
+    let waiting = state.schedules.values().filter(|schedule| schedule.waiting() && schedule.value.at <= now);
+    // What waits has not been changed since it was planned.
+    let mut due: Vec<_> = waiting.map(|s| (s.value.at, s.revision, s.value.key.clone())).collect();
     due.sort();
-    due.into_iter().map(|(_, key)| key).collect()
+    due.into_iter().map(|(.., key)| key).collect()
 }
 
 /// The steps whose time has come: by their times, then by flag and environment.

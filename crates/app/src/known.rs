@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use bellwether_ledger::People;
+use bellwether_ledger::{People, Role};
 use bellwether_model::Actor;
 
 use crate::App;
@@ -126,6 +126,17 @@ impl App {
             }
         }
         found.ok_or_else(stranger)
+    }
+
+    /// Whether somebody may still make edits: a key that is not revoked, a person who is an editor.
+    pub(crate) fn may_edit(&self, actor: &Actor) -> Result<bool, AppError> {
+        Ok(match actor {
+            Actor::Key { .. } => !self.revoked(actor),
+            Actor::Person { id } => {
+                self.ledger.people().person(id)?.is_some_and(|person| person.role >= Role::Editor)
+            }
+            Actor::Guard { .. } | Actor::Ramp { .. } | Actor::Schedule { .. } | Actor::System => true,
+        })
     }
 
     /// Whether the key of who asked has been revoked since: what stays open, such as a stream, asks again.

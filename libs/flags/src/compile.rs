@@ -14,11 +14,12 @@ use rustc_hash::FxHashMap;
 use crate::bucket::{Salted, threshold};
 use crate::ids::Ids;
 use crate::keys::Spelling;
+use crate::place::Place;
 use crate::ruleset::{
     Arm, Branch, Compiled, Condition, Enrolling, Gate, Groups, Members, Outcome, Parent, Part, Ranges,
     Serves, Source, Span, Tested, When, Whole,
 };
-use crate::test::{Place, Test};
+use crate::test::Test;
 
 /// Flags on their way into a ruleset.
 pub(crate) struct Compiler<'a> {
@@ -361,6 +362,7 @@ fn enrolling(
     Ok(Some(Box::new(Enrolling {
         most: units.map(NonZeroU32::get),
         sticky,
+        rollout: matches!(setting.default, Serve::Rollout { .. }),
         device: (sticky && unit == Unit::User).then(|| Place::unit(Unit::Device)),
         shut: match setting.default.split().and_then(Split::rest) {
             Some(rest) => outcome(rest)?,

@@ -8,9 +8,12 @@
 //! - Of a sticky flag everybody is remembered who was placed, also who is not enrolled: they stay where they
 //!   stand and come in when the split widens as far.
 //! - A visitor who is not known yet stands where their device does. The first user who is seen on a device
-//!   takes its place over, unless they hold a variant, or have a place and the device holds none. From then
-//!   on the device is theirs: nobody else takes anything over from it, and when nobody is signed in it has
-//!   what they have.
+//!   takes its place over, unless they hold a variant, or have a place and the device holds none. Of a
+//!   rollout whoever has a place keeps it: only the candidate is held, so that people would go from the
+//!   control to it and never back. From then on the device is theirs: nobody else takes anything over from
+//!   it, and when nobody is signed in it has what they have.
+//! - Of a rollout both sides are compared, and when enrolment closes both stop: those who have the candidate
+//!   keep it, and are not compared any more than the controls who come back.
 //!
 //! A register holds fingerprints of ids, 8 bytes each, and knows no id. Who makes them sees to it that they
 //! are the same after a restart.
@@ -132,6 +135,8 @@ pub struct Standing {
     pub(crate) hash: u32,
     /// How many held a variant when this was asked.
     pub(crate) enrolled: u32,
+    /// Whether enrolment was closed then.
+    pub(crate) closed: bool,
     news: bool,
 }
 
@@ -357,8 +362,9 @@ impl Register {
             (Some(((_, bucket), print)), _) => {
                 let was = place(print);
                 let holds = |place: Place| self.held_in(division, place).is_some();
-                let left =
-                    free.and_then(place).filter(|left| was.is_none_or(|was| holds(*left) && !holds(was)));
+                let loses =
+                    |left: Place, was: Place| !division.enrolling.rollout && holds(left) && !holds(was);
+                let left = free.and_then(place).filter(|left| was.is_none_or(|was| loses(*left, was)));
                 match (was, left) {
                     (_, Some(left)) => (print, was, Place { inherited: true, ..left }, Origin::Device),
                     (Some(was), None) => {
@@ -404,7 +410,7 @@ impl Register {
             notes.owner = Some((device, print));
         }
         let news = notes.place.is_some() || notes.owner.is_some();
-        Some((Standing { how, origin, arm, hash: now.hash, enrolled, news }, notes))
+        Some((Standing { how, origin, arm, hash: now.hash, enrolled, closed, news }, notes))
     }
 
     fn note(&mut self, notes: Notes, division: Division<'_>) {

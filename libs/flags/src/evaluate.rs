@@ -1,7 +1,8 @@
 //! Flags: which variant. One walk over a flag's branches, watched by a visitor that either records
 //! everything or compiles to nothing.
 //!
-//! Nothing is copied and nothing allocated, but for attributes of the kinds that [`test`](crate::test) names.
+//! Nothing is copied and nothing allocated, but for attributes of the kinds that [`test`](crate::test) names,
+//! and the ids of the unit and the device where a memory is asked.
 //!
 //! # What it costs
 //!
@@ -31,11 +32,11 @@ use serde::{Deserialize, Serialize};
 use crate::bucket::Bucket;
 use crate::enrolment::{Asked, How, Memory, Standing};
 use crate::ids::Ids;
+use crate::place::Place;
 use crate::ruleset::{
     Arm, Branch, Compiled, Condition, Gate, Groups, Members, Outcome, Parent, Part, Ranges, Ruleset, Serves,
     Tested, When,
 };
-use crate::test::Place;
 
 /// What somebody gets of a flag.
 #[derive(Debug, Clone)]
@@ -338,7 +339,11 @@ impl Compiled {
         let standing = visitor.memory()?.stand(&asked)?;
         let arm = standing.arm.and_then(|arm| division.arms.get(arm));
         let (outcome, reason, enrolled) = match (standing.how, arm) {
-            (How::Kept, Some(arm)) => (&arm.outcome, &Reason::Kept, arm.enrolled),
+            (How::Kept, Some(arm)) => {
+                // The control is not held, so that its side of a rollout ends with enrolment; the other must.
+                let ended = division.enrolling.rollout && standing.closed;
+                (&arm.outcome, &Reason::Kept, arm.enrolled && !ended)
+            }
             (How::Enrolled | How::Placed, Some(arm)) => (&arm.outcome, &branch.reason, arm.enrolled),
             (How::Closed, _) => (&division.enrolling.shut, &Reason::Closed, false),
             (How::Kept | How::Enrolled | How::Placed, None) => return None,

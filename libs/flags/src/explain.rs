@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::bucket::Bucket;
 use crate::enrolment::{Asked, How, Memory, Origin, Standing};
 use crate::evaluate::{Evaluation, Membership, Reason, Visitor};
+use crate::place::Seen;
 use crate::ruleset::{Arm, Branch, Gate, Members, Parent, Part, Serves, Tested};
-use crate::test::Seen;
 
 /// An evaluation and every step that led to it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -64,6 +64,7 @@ mod ids;
 mod javascript;
 mod keys;
 mod pattern;
+mod place;
 mod quick;
 mod ruleset;
 mod test;

@@ -57,7 +57,8 @@ impl Quick {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::test::{Seen, Test};
+    use crate::place::Seen;
+    use crate::test::Test;
     use bellwether_model::Op;
     use proptest::prelude::*;
 

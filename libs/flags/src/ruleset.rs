@@ -18,8 +18,9 @@ use crate::evaluate::{Evaluation, Reason, Recalling, Silent};
 use crate::explain::{self, Explanation};
 use crate::ids::Ids;
 use crate::keys::{Keys, Spelling};
+use crate::place::Place;
 use crate::quick::Quick;
-use crate::test::{Place, Test};
+use crate::test::Test;
 
 /// The flags of one environment at one revision, immutable and ready to be evaluated. Share it in an
 /// [`Arc`].
@@ -119,6 +120,8 @@ pub(crate) struct Enrolling {
     /// How many units may hold a variant at most.
     pub(crate) most: Option<u32>,
     pub(crate) sticky: bool,
+    /// Whether it is a rollout: a candidate, which is held, against a control, which is not.
+    pub(crate) rollout: bool,
     /// Where the id of the device stands by which somebody is placed who is not known yet.
     pub(crate) device: Option<Place>,
     /// What those get who come too late.

@@ -1,5 +1,6 @@
 //! Flags, tests: who is enrolled stays, who comes too late stays out, and who signs in keeps what they got.
 //! A register answers as a naive list of who holds what does, whatever happens between two questions.
+//! Long because: the naive memory stands beside what it is held against.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod world;
@@ -149,6 +150,9 @@ impl Naive {
     /// The variant, the reason, and whether it is compared.
     fn ask(&mut self, stage: &Stage, user: Option<&str>, device: Option<&str>) -> (String, Reason, bool) {
         let hash = |id: &str| bucket(Bucketing::Utf8, stage.split.salt(), id).hash;
+        // A device that is given up in this moment still counts.
+        let count = self.count(stage);
+        let full = stage.most.is_some_and(|most| count >= most as usize);
         let device = device.filter(|_| stage.sticky);
         let own = |id: &str| format!("device {id}");
         // Signing in: the first user of a device takes over what stands there, unless they would lose by it.
@@ -165,7 +169,8 @@ impl Naive {
                     let holds = |of: &(u32, Option<String>)| of.1.as_ref().is_some_and(|v| stage.holds(v));
                     let loses = |left: &(u32, Option<String>)| match self.stands.get(&who) {
                         None => true,
-                        Some(own) => holds(left) && !holds(own),
+                        // Of a rollout people would only ever go to the candidate.
+                        Some(own) => stage.kind != Kind::Rollout && holds(left) && !holds(own),
                     };
                     if let Some(left) = left.filter(loses) {
                         self.stands.insert(who.clone(), left);
@@ -178,12 +183,11 @@ impl Naive {
         let stands = || (hash(user.or(device).unwrap()), None);
         let (place, held) = self.stands.get(&who).cloned().unwrap_or_else(stands);
         if let Some(held) = held.filter(|held| stage.holds(held)) {
-            return (held, Reason::Kept, true);
+            return (held, Reason::Kept, !(full && stage.kind == Kind::Rollout));
         }
-        let count = self.count(stage);
         let drawn = stage.at(place);
         let compared = stage.kind != Kind::Rest || drawn != "off";
-        let closed = compared && stage.most.is_some_and(|most| count >= most as usize);
+        let closed = compared && full;
         let comes = stage.holds(&drawn) && !closed;
         if comes || stage.sticky || self.stands.contains_key(&who) {
             self.stands.insert(who, (place, comes.then(|| drawn.clone())));
@@ -521,6 +525,58 @@ fn nobody_is_compared_who_came_too_late() {
     assert_eq!(answer("u1"), (Reason::Split, true, Value::Null));
     assert_eq!(answer("u2"), (Reason::Closed, false, false.into()));
     assert_eq!(answer("u1"), (Reason::Kept, true, Value::Null));
+}
+
+/// A control is not held, so that it is closed when it comes back; then nobody with the candidate may go on
+/// being recorded, or one side would be seen and the other not.
+#[test]
+fn both_sides_of_a_rollout_stop_being_compared_when_it_closes() {
+    for sticky in [false, true] {
+        let mut stage = Stage { most: Some(50), ..Stage::new(Kind::Rollout, sticky) };
+        let (rules, memory) = (stage.compile(), Remembers::default());
+        let ask = |rules: &Ruleset, n: u32| {
+            let answer = rules.evaluate_with("f", &context(Some(&format!("u{n}")), None), &memory).unwrap();
+            (answer.variant.to_string(), answer.reason.clone(), answer.enrolled)
+        };
+        // The last one who comes in closes it.
+        let met = (0..).find(|n| {
+            ask(&rules, *n);
+            memory.0.borrow().enrolled(rules.division("f").unwrap()) == 50
+        });
+        let again: Vec<_> = (0..=met.unwrap()).map(|n| ask(&rules, n)).collect();
+        assert_eq!(again.iter().filter(|(variant, ..)| variant == "a").count(), 50);
+        assert!(again.iter().all(|(.., compared)| !compared), "{again:?}");
+        // Open again, both are.
+        stage.most = Some(51);
+        let rules = stage.compile();
+        let open: Vec<_> = (0..=met.unwrap()).map(|n| ask(&rules, n)).collect();
+        assert!(open.iter().all(|(.., compared)| *compared), "{open:?}");
+    }
+}
+
+/// Whoever knows the product signed in, from another device, would go from the control to the candidate by
+/// signing in on a new one, and nobody back.
+#[test]
+fn signing_in_moves_nobody_between_the_sides_of_a_rollout() {
+    let stage = Stage::new(Kind::Rollout, true);
+    let (rules, memory) = (stage.compile(), Remembers::default());
+    let answer = |user: Option<&str>, device: Option<&str>| {
+        rules.evaluate_with("f", &context(user, device), &memory).unwrap().variant.to_string()
+    };
+    let mut had = BTreeMap::new();
+    for n in 0..400 {
+        let (user, device) = (format!("user-{n}"), format!("device-{n}"));
+        let own = answer(Some(&user), None);
+        answer(None, Some(&device));
+        assert_eq!(answer(Some(&user), Some(&device)), own, "{user}");
+        assert_eq!(answer(None, Some(&device)), own, "it is theirs from now on");
+        *had.entry(own).or_insert(0_u32) += 1;
+        // Who was not known stands where the device does, on either side.
+        let (fresh, theirs) = (format!("fresh-{n}"), format!("tablet-{n}"));
+        let left = answer(None, Some(&theirs));
+        assert_eq!(answer(Some(&fresh), Some(&theirs)), left);
+    }
+    assert!(had.len() == 2 && had.values().all(|count| *count > 50), "{had:?}");
 }
 
 #[test]

@@ -15,6 +15,7 @@ describe("time", () => {
     [now - 3 * 86_400_000, "Thu 15:00"],
     [Date.UTC(2026, 2, 3, 9, 5), "3 Mar, 09:05"],
     [Date.UTC(2025, 2, 3, 9, 5), "3 Mar 2025"],
+    [Date.UTC(2027, 2, 3, 14, 30), "3 Mar 2027, 14:30"],
   ])("%d is %s", (ms, text) => expect(ago(ms, now)).toBe(text));
 
   it("names the zone in a sentence", () => {

@@ -83,7 +83,9 @@ export function ago(ms: number, to = now()): string {
   if (days === -1) return `tomorrow ${at}`;
   if (Math.abs(days) < 7) return `${weekday.format(ms)} ${at}`;
   const sameYear = civil(to).slice(0, 4) === civil(ms).slice(0, 4);
-  return sameYear ? `${dayMonth.format(ms)}, ${at}` : dayMonthYear.format(ms);
+  // Of what is to come the hour matters in every year.
+  if (sameYear || ms > to) return `${(sameYear ? dayMonth : dayMonthYear).format(ms)}, ${at}`;
+  return dayMonthYear.format(ms);
 }
 
 /** The day of a moment: `Tue 3 Mar`. */

@@ -347,7 +347,7 @@ pub(super) struct Resume;
 
 impl Operation for Resume {
     const NAME: &'static str = "rollout.resume";
-    const ABOUT: &'static str = "Lets a halted rollout go on with the shares it had, where its guard begins a new epoch, or a ramp that was paused.";
+    const ABOUT: &'static str = "Lets a halted rollout go on with the shares it had, where its guard begins a new epoch, or a ramp that was paused. A ramp that was paused before the halt stays paused.";
     const ROUTE: (Method, &'static str) = (Method::Post, "/api/flags/{flag}/rollout/resume");
     const NEEDS: Permission = Permission::Edit;
     const CLASS: Class = Class::Write;
@@ -357,31 +357,38 @@ impl Operation for Resume {
 
     fn run(app: &App, ctx: &Ctx, input: Steering) -> Result<FlagView, AppError> {
         let flag = input.flag.clone();
-        steer(app, ctx, input, |rollout| match rollout.state {
-            RolloutState::Halted { .. } => {
-                rollout.state = RolloutState::Widening;
-                rollout.epoch += 1;
-                rollout.epoch_began = ctx.now;
-                // The step that it stands on is seen anew, and held for its whole time. One that was done
-                // stands again where it was before everybody got the candidate.
-                let share = rollout.share();
-                if let Some(ramp) = &mut rollout.ramp
-                    && !ramp.stand_on(share, ctx.now)
-                {
-                    rollout.ramp = None;
-                }
-                Ok(())
-            }
-            RolloutState::Widening | RolloutState::Done { .. } => match &mut rollout.ramp {
-                Some(ramp) if matches!(ramp.pace, Pace::Paused { .. }) => {
-                    ramp.resume(ctx.now);
+        steer(app, ctx, input, |rollout| {
+            let widening = rollout.widening().is_some();
+            match rollout.state {
+                RolloutState::Halted { .. } => {
+                    rollout.state = RolloutState::Widening;
+                    rollout.epoch += 1;
+                    rollout.epoch_began = ctx.now;
+                    // The step that it stands on is seen anew, and held for its whole time; what somebody had
+                    // paused stays paused. One that was done stands again where it was before everybody got the
+                    // candidate.
+                    let share = rollout.share();
+                    if let Some(ramp) = &mut rollout.ramp {
+                        let paused = matches!(ramp.pace, Pace::Paused { .. });
+                        if !ramp.stand_on(share, ctx.now) {
+                            rollout.ramp = None;
+                        } else if paused {
+                            ramp.pause(ctx.now);
+                        }
+                    }
                     Ok(())
                 }
-                _ => Err(AppError::conflict(
-                    format!("the rollout of `{flag}` is neither halted nor paused"),
-                    "only a halted or a paused rollout can be resumed",
-                )),
-            },
+                RolloutState::Widening | RolloutState::Done { .. } => match &mut rollout.ramp {
+                    Some(ramp) if widening && matches!(ramp.pace, Pace::Paused { .. }) => {
+                        ramp.resume(ctx.now);
+                        Ok(())
+                    }
+                    _ => Err(AppError::conflict(
+                        format!("the rollout of `{flag}` is neither halted nor paused"),
+                        "only a halted or a paused rollout can be resumed",
+                    )),
+                },
+            }
         })
     }
 }

@@ -123,10 +123,11 @@ fn same_way(was: &Setting, next: &Setting) -> bool {
     was.prerequisites == next.prerequisites && was.targets == next.targets && was.rules == next.rules
 }
 
-/// A running experiment keeps what is remembered of those who take part. Enrolment may be limited while it
-/// runs, which closes it to those who come later; it may be opened, and it may begin to be sticky, which lets
-/// visitors in who are not signed in. Of a flag that the experiment needs, nothing of it may change: who is
-/// let through there is not recorded, and could not be let through again.
+/// A running experiment keeps what is remembered of those who take part. Of a flag that remembers, the limit
+/// may change, which closes it to those who come later or opens it, and it may begin to be sticky, which lets
+/// visitors in who are not signed in. One that does not remember may not begin to: SDKs that evaluate by
+/// themselves would lose it, with all whom they enrolled. Of a flag that the experiment needs, nothing of it
+/// may change: who is let through there is not recorded, and could not be let through again.
 pub(super) fn same_memory(
     state: &State,
     flag: &FlagKey,
@@ -137,9 +138,17 @@ pub(super) fn same_memory(
     let asks = |trial: &Trial<'_>| trial.experiment.environment == *environment && trial.flags.contains(flag);
     for trial in trials(state).filter(asks) {
         if trial.of(flag) {
-            let (lost, keep) = match (was.sticky && !next.sticky, was.remembers() && !next.remembers()) {
-                (true, _) => ("visitors who are not signed in would lose their variant", "keep it sticky"),
-                (_, true) => ("who was enrolled could get another variant", "change the limit but keep one"),
+            let (lost, keep) = match (was.remembers(), next.remembers()) {
+                _ if was.sticky && !next.sticky => {
+                    ("visitors who are not signed in would lose their variant", "keep it sticky")
+                }
+                (true, false) => {
+                    ("who was enrolled could get another variant", "change the limit but keep one")
+                }
+                // Theirs do not get a flag that only the server remembers, and would answer by default.
+                (false, true) => {
+                    ("users of SDKs that evaluate by themselves would drop out", "limit by share only")
+                }
                 _ => continue,
             };
             return Err(refused(

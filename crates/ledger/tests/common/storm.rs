@@ -1,4 +1,5 @@
 //! Ledger, tests: proposals at random over a small world, so that many meet and many are refused.
+//! Long because: it is every proposal that there is, and what holds after each.
 #![allow(dead_code, unreachable_pub)]
 
 use bellwether_ledger::{Members, Proposed, State};

@@ -72,8 +72,8 @@ fn a_running_experiment_is_not_disturbed() {
     ");
 }
 
-/// Closing enrolment takes nobody out. Forgetting who is enrolled would, and so would anything about a flag
-/// that the experiment needs.
+/// Closing enrolment takes nobody out. Beginning to remember, or forgetting who is enrolled, would, and so
+/// would anything about a flag that the experiment needs.
 #[test]
 fn what_is_remembered_of_a_running_experiment_stays() {
     let set = |limits| shop::enrolment("f", "production", limits);
@@ -107,6 +107,18 @@ fn what_is_remembered_of_a_running_experiment_stays() {
     ok
     who was enrolled could get another variant in experiment `x`, which runs on flag `f` in `production`
     hint: change the limit but keep one, or stop the experiment first
+    ");
+    // SDKs that evaluate by themselves do not get a flag that only the server remembers.
+    let said = self::said(
+        &[shop::start("x")],
+        all([set(json!({"units": 100})), set(json!({"sticky": true})), set(json!({"share": 10_000}))]),
+    );
+    insta::assert_snapshot!(said, @r"
+    users of SDKs that evaluate by themselves would drop out in experiment `x`, which runs on flag `f` in `production`
+    hint: limit by share only, or stop the experiment first
+    users of SDKs that evaluate by themselves would drop out in experiment `x`, which runs on flag `f` in `production`
+    hint: limit by share only, or stop the experiment first
+    ok
     ");
 }
 

@@ -12,7 +12,8 @@ use serde_json::json;
 
 use crate::format::flagd;
 use crate::javascript;
-use crate::test::{NONE, Seen, Test};
+use crate::place::Seen;
+use crate::test::{NONE, Test};
 use crate::text;
 
 /// A condition in the format.

@@ -127,6 +127,8 @@ function Limits({ view, setting, here }: Props) {
           placeholder="no limit"
           min={1}
           max={1_000_000}
+          clampBehavior="strict"
+          allowNegative={false}
           allowDecimal={false}
           thousandSeparator=" "
           value={draft.units ?? ""}
