@@ -510,7 +510,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Lets a halted rollout go on with the shares it had, where its guard begins a new epoch, or a ramp that was paused. */
+        /** Lets a halted rollout go on with the shares it had, where its guard begins a new epoch, or a ramp that was paused. A ramp that was paused before the halt stays paused. */
         post: operations["rollout.resume"];
         delete?: never;
         options?: never;
