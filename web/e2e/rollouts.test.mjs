@@ -232,33 +232,37 @@ describe("the way of a rollout", { concurrency: 1 }, () => {
   });
 
   test("what became of plans is said: done at a revision, or refused and why", async () => {
-    const became = async (route) => {
-      const response = await route.fetch();
-      const answer = await response.json();
-      const [one] = answer.schedules.filter((s) => s.schedule.state.state === "cancelled");
-      const made = (key, state) => ({ ...one, schedule: { ...one.schedule, key, state } });
-      answer.schedules = [
-        made("a", { state: "done", at: START + DAY, revision: 12 }),
-        made("b", { state: "refused", at: START + DAY, because: "flag `hero-banner` is archived" }),
-      ];
-      await route.fulfill({ response, json: answer });
-    };
-    await page.route("**/api/schedules?**", became);
-    try {
-      await page.reload();
-      const over = page.getByRole("table", { name: "Scheduled changes that are over" });
-      await over.getByText("Flag hero-banner is archived").waitFor();
-      await over.getByRole("link", { name: "r12" }).waitFor();
-      await at.clean("schedule-over");
-    } finally {
-      await page.unroute("**/api/schedules?**", became);
-    }
+    await advance(Date.UTC(2026, 2, 5, 15));
+    const over = page.getByRole("table", { name: "Scheduled changes that are over" });
+    await over.getByRole("row").filter({ hasText: "done" }).getByText("after the sale").waitFor();
+    const { revision } = (await at.program.ask("GET", "/api/schedules?flag=hero-banner&over=true")).schedules.find(
+      (s) => s.schedule.state.state === "done",
+    ).schedule.state;
+    await over.getByRole("link", { name: `r${revision}` }).click();
+    await page.getByRole("list", { name: "Changes, newest first" }).getByText("after the sale").first().waitFor();
+    assert.equal((await rollout()).split.ranges[0].to, 4000);
+    await at.program.ask("POST", "/api/schedules", {
+      environment: "production",
+      planned: { plan: "widen", flag: "hero-banner", share: 6000 },
+      at: Date.UTC(2026, 2, 6, 10),
+      why: "the weekend",
+    });
+    const steer = (how, why) =>
+      at.program.ask("POST", `/api/flags/hero-banner/rollout/${how}`, { environment: "production", why });
+    await steer("halt", "an alarm");
+    await advance(Date.UTC(2026, 2, 6, 11));
+    await at.visit("/flags/hero-banner?tab=schedule");
+    const refused = over.getByRole("row").filter({ hasText: "refused" });
+    await refused.getByText("the weekend").waitFor();
+    await refused.getByText(/not widening/).waitFor();
+    await at.clean("schedule-over");
+    await steer("resume", "a false alarm");
   });
 
   test("it is finished, and the next one can begin", async () => {
     await at.visit("/flags/hero-banner?tab=rollout");
     await at.button("Finish").click();
-    await page.getByRole("dialog").getByText("5% now, everybody then.").waitFor();
+    await page.getByRole("dialog").getByText("40% now, everybody then.").waitFor();
     await because("everybody likes it");
     await page.getByText(/Finished .*: “on” is served instead\./).waitFor();
     // Of what is planned, the share can not be set any more.
@@ -278,10 +282,37 @@ describe("the way of a rollout", { concurrency: 1 }, () => {
     assert.equal(await page.getByRole("dialog").count(), 0);
   });
 
-  test("a step of the ramp is expected later than now, whatever the clock", async () => {
-    await advance(START + DAY);
-    await at.visit("/flags/search-ranking?tab=rollout&env=development");
-    await page.getByRole("region", { name: "Pause" }).waitFor();
+  test("steps come by themselves, and stand still while the flag is off", async () => {
+    const now = Date.UTC(2026, 2, 6, 11);
+    await at.program.ask("POST", "/api/flags/price-badge/rollout", {
+      environment: "production",
+      candidate: "on",
+      control: "off",
+      steps: [
+        { share: 1000, hold: HOUR },
+        { share: 5000, hold: 2 * HOUR },
+        { share: 10000, hold: 0 },
+      ],
+      why: "by steps",
+    });
+    await advance(now + HOUR + 60_000);
+    await at.visit("/flags/price-badge?tab=rollout&env=production");
+    const way = page.getByRole("table", { name: "rollout-price-badge-on, as a table" });
+    await way.getByText("by the ramp of price-badge").waitFor();
+    await page.getByText("100% is expected today 14:01.").waitFor();
+    await at.clean("rollout-climbed");
+    await at.program.ask("POST", "/api/flags/price-badge/toggle", {
+      environment: "production",
+      on: false,
+      why: "stop",
+    });
+    await page.getByText("The ramp stands still: 100% comes 2h after it is turned on.").waitFor();
+    await advance(now + 4 * HOUR);
+    await page
+      .getByRole("region", { name: "Late" })
+      .getByText(/The flag is off/)
+      .waitFor();
+    await at.clean("rollout-late");
   });
 
   test("nothing broke on the way", () => {

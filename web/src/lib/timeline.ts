@@ -25,7 +25,7 @@ export type Future = Moment & { schedule?: string };
 
 /** Why a step that is due is not taken; `undefined` where none is late. */
 export function lateBecause(view: FlagView, environment: string): string | undefined {
-  return (view as { waiting?: Record<string, string> }).waiting?.[environment];
+  return view.waiting[environment];
 }
 
 /** The candidate's share of the population as a rollout stands, in basis points. */
