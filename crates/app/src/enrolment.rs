@@ -27,13 +27,17 @@ use recorded::{Prepared, YOUNG};
 
 /// Units that are written at once; a second brings more only to the very busy.
 const AT_ONCE: usize = 10_000;
+/// Units that are taken out at once: nothing is published meanwhile.
+const OUT_AT_ONCE: u32 = 2_000;
+/// The id of a memory that is not stored.
+const NOWHERE: i64 = -1;
 /// How often it is written how far a memory has come, though nothing is new in it.
 const MARK: Span = Span(10 * Span::MINUTE.0);
 
 /// What the memories of all flags need.
 pub(crate) struct Enrolments {
     secret: String,
-    /// What was recorded of a flag whose memory is about to be made.
+    /// What was recorded of the flag that whoever holds [`App::editing`] lets remember.
     prepared: Mutex<Option<Prepared>>,
     swept: Mutex<Option<Millis>>,
 }
@@ -178,7 +182,6 @@ impl App {
         state: &State,
         environment: &EnvironmentKey,
         before: Option<&Served>,
-        ruleset: &bellwether_flags::Ruleset,
         now: Millis,
     ) -> Result<Registers, AppError> {
         let mut registers = Registers::default();
@@ -191,9 +194,13 @@ impl App {
             let kept = match known.filter(|kept| kept.salt == split.salt()) {
                 Some(kept) => Arc::clone(kept),
                 None => {
-                    let kept = self.open_register(environment, &flag.key, split.salt(), now)?;
-                    if let Some(division) = ruleset.division(flag.key.as_str()) {
-                        self.take_prepared(environment, &flag.key, &kept, flag.unit, division);
+                    let kept = self.open_register(environment, &flag.key, split.salt(), now);
+                    self.take_prepared(state, environment, &flag.key, &kept)?;
+                    // Before anybody is answered by it. It stays behind: what was answered just now is
+                    // recorded in a moment.
+                    if let Err(error) = self.look_up(state, environment, &flag.key, &kept, now) {
+                        let flag = &flag.key;
+                        tracing::error!(%environment, %flag, %error, "who was enrolled is not looked up yet");
                     }
                     Arc::new(kept)
                 }
@@ -203,14 +210,14 @@ impl App {
         Ok(registers)
     }
 
-    fn open_register(
-        &self,
-        environment: &EnvironmentKey,
-        flag: &FlagKey,
-        salt: &str,
-        now: Millis,
-    ) -> Result<Kept, AppError> {
-        let (known, units) = self.ledger.enrolments().open(environment, flag, salt, now)?;
+    fn open_register(&self, environment: &EnvironmentKey, flag: &FlagKey, salt: &str, now: Millis) -> Kept {
+        // What cannot be read must not keep a flag from being turned off: the memory is made again of what is
+        // recorded, and under this id nothing is stored.
+        let (known, units) =
+            self.ledger.enrolments().open(environment, flag, salt, now).unwrap_or_else(|error| {
+                tracing::error!(%environment, %flag, %error, "who was enrolled cannot be read");
+                (ledger::Enrolment { id: NOWHERE, made: now, seen: None }, Vec::new())
+            });
         let mut register = Register::default();
         for Enrolled { unit, is } in units {
             let entry = match is {
@@ -221,13 +228,13 @@ impl App {
             };
             register.restore(Line { unit, entry });
         }
-        Ok(Kept {
+        Kept {
             id: known.id,
             salt: salt.to_owned(),
             made: known.made,
             register: RwLock::new(register),
             marks: Mutex::new(Marks { seen: known.seen, stored: known.seen, behind: true }),
-        })
+        }
     }
 
     /// Stores what the memories have noted.
@@ -323,8 +330,7 @@ impl App {
             Some(Some(now)) => *now == salt,
             None => false,
         };
-        let most = u32::try_from(AT_ONCE).unwrap_or(u32::MAX);
-        if self.ledger.enrolments().sweep(&keep, most)? < AT_ONCE {
+        if self.ledger.enrolments().sweep(&keep, OUT_AT_ONCE)? < OUT_AT_ONCE as usize {
             *swept = Some(now);
         }
         Ok(())

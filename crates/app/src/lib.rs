@@ -202,9 +202,9 @@ impl App {
         self.store.outcome(waiting)
     }
 
-    /// A bounded round of maintenance: lets the guards look, at most once a minute, makes the scheduled
-    /// changes and takes the steps of ramps that are due, stores who was enrolled, and seals events into
-    /// parts.
+    /// A bounded round of maintenance: lets the guards look, at most once a minute, serves what was changed
+    /// and could not be served then, makes the scheduled changes and takes the steps of ramps that are due,
+    /// stores who was enrolled, and seals events into parts.
     ///
     /// # Errors
     /// When events or the ledger cannot be read or written; the next round tries again.
@@ -212,10 +212,11 @@ impl App {
         // Guards first: what they halt takes no step. A disk that cannot be sealed to must keep nothing
         // from happening, and what could not be changed or stored must not keep the others from it.
         let mut stepped = Stepped { halted: self.watch(now)?, ..Stepped::default() };
+        let shown = self.publish_late(now);
         let due = self.take_due(now, &mut stepped);
         let remembered = self.remember(now);
         stepped.sealed = self.store.step(now)?.sealed;
-        due.and(remembered).map(|()| stepped)
+        shown.and(due).and(remembered).map(|()| stepped)
     }
 
     /// Stores who was enrolled since this was last done, which [`App::step`] does, too: for whoever stops.

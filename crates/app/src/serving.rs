@@ -208,7 +208,6 @@ impl App {
             let ruleset = Ruleset::compile(&environment.value, state.revision, source.clone())?;
             let tag = format!("{:016x}", ruleset.etag());
             let trials = trials(&state, key);
-            // What serves the same keeps its place, so that its streams stay quiet.
             let old = before.environments.get(key);
             // What serves the same keeps its place, so that its streams stay quiet.
             let served = match old.filter(|served| served.tag == tag && served.trials == trials) {
@@ -216,7 +215,7 @@ impl App {
                 None => {
                     let rules = Document::of(&environment.value, state.revision, &source)?;
                     let old = old.map(|old| &**old);
-                    let registers = self.registers(&state, key, old, &ruleset, now)?;
+                    let registers = self.registers(&state, key, old, now)?;
                     Arc::new(Served::new((ruleset, registers), rules, tag, trials, old, now)?)
                 }
             };
@@ -225,6 +224,15 @@ impl App {
         self.served.store(Arc::new(Published { revision: state.revision, environments, lists }));
         // What is not served now may be again.
         self.store_left(&before, now);
+        Ok(())
+    }
+
+    /// Serves what was changed and could not be served then: SDKs must not wait for the next change.
+    pub(crate) fn publish_late(&self, now: Millis) -> Result<(), AppError> {
+        if self.served.load().revision != self.ledger.state().revision {
+            self.publish(now)?;
+            (self.wake)();
+        }
         Ok(())
     }
 

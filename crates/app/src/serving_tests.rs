@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use bellwether_model::{EnvironmentKey, Millis};
+use bellwether_ledger::Proposed;
+use bellwether_model::{Edit, EnvironmentKey, Millis};
 use serde_json::{Value as Json, json};
 
 use crate::{App, Cancel, Ctx, Progress, Settings, Setup, find};
@@ -86,4 +87,20 @@ fn what_formats_cannot_carry_is_left_out_with_the_reason() {
     let [(flag, reason)] = &served.flagd_left_out[..] else { panic!("{:?}", served.flagd_left_out) };
     assert!(flag.as_str() == "large" && reason.contains("10001 ids"), "{reason}");
     assert_eq!((served.cohorts.len(), served.left_out.len()), (1, 0), "it is a cohort there");
+}
+
+/// A change is in the ledger before it is served; if serving it fails in between, the next round does.
+#[test]
+fn what_could_not_be_served_at_once_is_served_in_the_next_round() {
+    let house = House::open();
+    house.call("flag.create", json!({"flag": "f"}));
+    let flag: bellwether_model::FlagKey = "f".parse().unwrap();
+    let edit = Edit::FlagToggled { flag, environment: house.production.clone(), on: true };
+    let by = house.ctx.grant.actor.clone();
+    let proposed = Proposed { by, why: "test".into(), edit, expect: None, lists: Vec::new() };
+    house.app.ledger.apply(proposed, NOW).unwrap();
+    let served = || house.app.served.load().revision;
+    assert_ne!(served(), house.app.ledger.state().revision);
+    house.app.step(NOW).unwrap();
+    assert_eq!(served(), house.app.ledger.state().revision);
 }

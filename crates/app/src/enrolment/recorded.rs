@@ -1,9 +1,11 @@
 //! App: what is recorded of who was enrolled, for memories that do not have it: of units that were enrolled
 //! before their flag remembered anybody, in the second before a crash, or by SDKs that had older rules.
 
-use bellwether_flags::Division;
-use bellwether_ledger::Page;
-use bellwether_model::{Change, Edit, EnvironmentKey, FlagKey, Millis, Revision, Serve, Span, Subject, Unit};
+use bellwether_flags::{Division, Ruleset, Source};
+use bellwether_ledger::{Page, State};
+use bellwether_model::{
+    Change, Edit, EnvironmentKey, FlagKey, Millis, Revision, RolloutState, Serve, Span, Subject, Unit,
+};
 use bellwether_query::enrolled::{self, Given};
 use rustc_hash::FxHashMap;
 
@@ -19,12 +21,16 @@ pub(super) const YOUNG: Span = Span(10 * Span::MINUTE.0);
 /// it was asked for.
 const MARGIN: Span = Span::MINUTE;
 /// What was recorded of a flag up to a moment.
-pub(super) struct Prepared {
+pub(crate) struct Prepared {
     environment: EnvironmentKey,
     flag: FlagKey,
     salt: String,
     given: Vec<Given>,
     to: Millis,
+}
+
+fn unit_of(state: &State, flag: &FlagKey) -> Unit {
+    state.flags.get(flag).map(|flag| flag.value.unit).unwrap_or_default()
 }
 
 /// Whether a change gives a flag this salt in an environment, or leaves it there.
@@ -43,6 +49,33 @@ fn salts(change: &Change, environment: &EnvironmentKey, salt: &str) -> bool {
     }
 }
 
+/// The flag alone, dividing: also while it is off or its rollout halted, who was enrolled by it is known by
+/// its split. `None` where there is none.
+fn dividing(
+    state: &State,
+    environment: &EnvironmentKey,
+    flag: &FlagKey,
+) -> Result<Option<Ruleset>, AppError> {
+    let (Some(known), Some(of)) = (state.flags.get(flag), state.environments.get(environment)) else {
+        return Ok(None);
+    };
+    let mut alone = known.value.clone();
+    alone.layer = None;
+    alone.settings.retain(|key, _| key == environment);
+    let Some(setting) = alone.settings.get_mut(environment) else { return Ok(None) };
+    if divides(&setting.default).is_none() {
+        return Ok(None);
+    }
+    setting.on = true;
+    setting.prerequisites.clear();
+    setting.targets.clear();
+    setting.rules.clear();
+    if let Serve::Rollout { rollout } = &mut setting.default {
+        rollout.state = RolloutState::Widening;
+    }
+    Ok(Some(Ruleset::compile(&of.value, state.revision, Source::of_flags([&alone]))?))
+}
+
 impl App {
     /// Looks up what is recorded of a flag before its memory is made, which may take a while: whoever changes
     /// something else meanwhile does not wait for it.
@@ -52,38 +85,86 @@ impl App {
         flag: &FlagKey,
         now: Millis,
         cancel: &dyn Fn() -> bool,
-    ) -> Result<(), AppError> {
-        *self.enrolments.prepared() = None;
+    ) -> Result<Option<Prepared>, AppError> {
         let state = self.ledger.state();
-        let Some(known) = state.flags.get(flag).map(|flag| &flag.value) else { return Ok(()) };
-        let Some(setting) = known.settings.get(environment) else { return Ok(()) };
+        let Some(known) = state.flags.get(flag).map(|flag| &flag.value) else { return Ok(None) };
+        let Some(setting) = known.settings.get(environment) else { return Ok(None) };
         let Some(split) = divides(&setting.default).filter(|_| !setting.enrolment.remembers()) else {
-            return Ok(());
+            return Ok(None);
         };
         let salt = split.salt().to_owned();
         let from = self.salted(flag, environment, &salt)?;
         let given = self.given(environment, flag, known.unit, from, now, cancel)?;
         let (environment, flag) = (environment.clone(), flag.clone());
-        *self.enrolments.prepared() = Some(Prepared { environment, flag, salt, given, to: now });
-        Ok(())
+        Ok(Some(Prepared { environment, flag, salt, given, to: now }))
     }
 
+    /// Offers what was looked up to the memory that `edit` makes, and forgets it afterwards. Whoever calls this
+    /// holds [`App::editing`], so that nobody offers anything else meanwhile.
+    pub(crate) fn with_prepared<T>(&self, prepared: Option<Prepared>, edit: impl FnOnce() -> T) -> T {
+        *self.enrolments.prepared() = prepared;
+        let edited = edit();
+        *self.enrolments.prepared() = None;
+        edited
+    }
+
+    /// Takes in what was looked up for a memory.
     pub(super) fn take_prepared(
         &self,
+        state: &State,
         environment: &EnvironmentKey,
         flag: &FlagKey,
         kept: &Kept,
-        unit: Unit,
-        division: Division<'_>,
-    ) {
-        let mut prepared = self.enrolments.prepared();
+    ) -> Result<(), AppError> {
         let fits = |p: &Prepared| p.environment == *environment && p.flag == *flag && p.salt == kept.salt;
         if kept.marks().seen.is_none()
-            && let Some(Prepared { given, to, .. }) = prepared.take_if(|prepared| fits(prepared))
+            && let Some(Prepared { given, to, .. }) = self.enrolments.prepared().take_if(|p| fits(p))
         {
-            self.sight(kept, unit, division, &given);
+            self.take_in(state, environment, flag, kept, &given)?;
             kept.marks().seen = Some(to);
         }
+        Ok(())
+    }
+
+    /// Takes in who was given what by a flag as it is in a state.
+    fn take_in(
+        &self,
+        state: &State,
+        environment: &EnvironmentKey,
+        flag: &FlagKey,
+        kept: &Kept,
+        given: &[Given],
+    ) -> Result<(), AppError> {
+        let rules = dividing(state, environment, flag)?;
+        let division = rules.as_ref().and_then(|rules| rules.division(flag.as_str()));
+        // Who was served by another salt stands elsewhere.
+        if let Some(division) = division.filter(|division| division.salt() == kept.salt) {
+            self.sight(kept, unit_of(state, flag), division, given);
+        }
+        Ok(())
+    }
+
+    /// Takes in what is recorded since a memory last looked.
+    pub(super) fn look_up(
+        &self,
+        state: &State,
+        environment: &EnvironmentKey,
+        flag: &FlagKey,
+        kept: &Kept,
+        now: Millis,
+    ) -> Result<(), AppError> {
+        let seen = kept.marks().seen;
+        // What is reported late happened before it was looked at: while it is young, all of it is again.
+        let young =
+            (now.since(kept.made) < YOUNG).then(|| Millis(kept.made.0.saturating_sub_unsigned(YOUNG.0)));
+        let from = match seen {
+            Some(seen) => Millis(seen.0.saturating_sub_unsigned(MARGIN.0)).min(young.unwrap_or(seen)),
+            None => self.salted(flag, environment, &kept.salt)?,
+        };
+        let given = self.given(environment, flag, unit_of(state, flag), from, now, &|| false)?;
+        self.take_in(state, environment, flag, kept, &given)?;
+        kept.marks().seen = Some(now);
+        Ok(())
     }
 
     fn given(
@@ -155,28 +236,17 @@ impl App {
     /// When events cannot be read; the others are looked at nevertheless.
     pub(crate) fn catch_up(&self, now: Millis) -> Result<(), AppError> {
         let served = self.served.load_full();
+        let state = self.ledger.state();
         let mut failed = None;
         for (environment, served) in served.environments() {
             for (flag, kept) in &served.registers.0 {
-                let Some(division) = served.ruleset.division(flag.as_str()) else { continue };
                 let Marks { seen, behind, .. } = *kept.marks();
                 let young = now.since(kept.made) < YOUNG && seen.is_none_or(|seen| now.since(seen) >= MARGIN);
                 if !(behind || young) {
                     continue;
                 }
-                let from = match seen {
-                    Some(seen) => Ok(Millis(seen.0.saturating_sub_unsigned(MARGIN.0))),
-                    None => self.salted(flag, environment, &kept.salt),
-                };
-                let state = self.ledger.state();
-                let unit = state.flags.get(flag).map(|flag| flag.value.unit).unwrap_or_default();
-                let given = from.and_then(|from| self.given(environment, flag, unit, from, now, &|| false));
-                match given {
-                    Ok(given) => {
-                        self.sight(kept, unit, division, &given);
-                        let mut marks = kept.marks();
-                        (marks.seen, marks.behind) = (Some(now), false);
-                    }
+                match self.look_up(&state, environment, flag, kept, now) {
+                    Ok(()) => kept.marks().behind = false,
                     Err(e) => failed = Some(e),
                 }
             }

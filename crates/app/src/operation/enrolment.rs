@@ -53,17 +53,21 @@ impl Operation for Set {
         let units = units.map(|units| NonZeroU32::new(units).ok_or_else(nobody)).transpose()?;
         let enrolment = Enrolment { share, units, sticky: sticky.unwrap_or(false) };
         let remembers = enrolment.remembers();
-        if remembers && !ctx.dry_run {
-            app.prepare_register(&environment, &flag, ctx.now, &|| ctx.stop())?;
-        }
+        let prepared = match remembers && !ctx.dry_run {
+            true => app.prepare_register(&environment, &flag, ctx.now, &|| ctx.stop())?,
+            false => None,
+        };
         let edit = Edit::EnrolmentSet { flag: flag.clone(), environment: environment.clone(), enrolment };
         let after = {
             let _editing = app.editing();
-            app.edit(ctx, edit, why, if_revision, Vec::new())?
+            let edit = || app.edit(ctx, edit, why, if_revision, Vec::new());
+            let after = app.with_prepared(prepared, edit)?;
+            // Before anybody lets it remember again, whose memory this must not be.
+            if !remembers && !ctx.dry_run {
+                app.forget_enrolled(&environment, &flag)?;
+            }
+            after
         };
-        if !remembers && !ctx.dry_run {
-            app.forget_enrolled(&environment, &flag)?;
-        }
         app.flag_after(&after, &flag)
     }
 }

@@ -459,3 +459,125 @@ fn an_experiment_on_a_limited_sticky_flag_counts_each_person_once() {
     assert_eq!((exposed, &judged["crossed"]), (1_500, &json!(0)), "{judged}");
     assert_eq!(judged["sample_ratio"]["broken"], false, "{judged}");
 }
+
+/// A limit that is set while nothing divides counts those who are in all the same.
+#[test]
+fn a_limit_that_is_set_while_the_flag_is_off_counts_who_was_enrolled() {
+    let mut house = House::new();
+    arms(&house, 5_000, 5_000);
+    let people: Vec<String> = (0..20).map(|n| format!("user-{n}")).collect();
+    let all =
+        |house: &House| -> Vec<String> { people.iter().map(|id| told(house, Some(id), None).0).collect() };
+    let toggle = |house: &House, on: bool| {
+        house.did("flag.toggle", json!({"flag": "f", "environment": "production", "on": on, "why": "test"}))
+    };
+    let first = all(&house);
+    house.app.commit().unwrap();
+    house.later(HOUR);
+    toggle(&house, false);
+    let view = limit(&house, json!({"units": 20, "sticky": true}));
+    assert_eq!(view["units"], 20);
+    // Other shares, so that no hash says what they had.
+    house.did(
+        "flag.reshare",
+        json!({"flag": "f", "environment": "production", "why": "test", "shares": [{"variant": "a",
+            "share": 1}, {"variant": "b", "share": 9_999}, {"variant": "off", "share": 0}]}),
+    );
+    house.later(MINUTE);
+    house.app.step(house.now).unwrap();
+    toggle(&house, true);
+    for n in 0..20 {
+        assert_eq!(told(&house, Some(&format!("new-{n}")), None).0, "off");
+    }
+    assert_eq!(all(&house), first);
+    assert_eq!(enrolled(&house)["over"], 0);
+}
+
+/// The same of a rollout that is halted, and of a split that comes back when nothing divided.
+#[test]
+fn a_limit_that_is_set_while_a_rollout_is_halted_counts_who_has_the_candidate() {
+    let mut house = House::new();
+    house.did("flag.create", json!({"flag": "f"}));
+    house.did("flag.toggle", json!({"flag": "f", "environment": "production", "on": true, "why": "test"}));
+    let rollout = |house: &House, operation: &str, more: Json| {
+        let mut input = json!({"flag": "f", "environment": "production", "why": "test"});
+        input.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+        house.did(operation, input)
+    };
+    rollout(&house, "rollout.start", json!({"candidate": "on", "control": "off", "share": 5_000}));
+    let got = |house: &House, kind: &str| -> Vec<usize> {
+        (0..60).filter(|n| told(house, Some(&format!("{kind}-{n}")), None).0 == "on").collect()
+    };
+    let first = got(&house, "user");
+    house.app.commit().unwrap();
+    house.later(HOUR);
+    rollout(&house, "rollout.halt", json!({}));
+    assert_eq!(limit(&house, json!({"units": first.len()}))["units"], first.len());
+    rollout(&house, "rollout.resume", json!({}));
+    assert_eq!(got(&house, "new"), [0_usize; 0]);
+    assert_eq!(got(&house, "user"), first);
+    assert_eq!(enrolled(&house)["over"], 0);
+}
+
+#[test]
+fn a_limit_that_is_set_while_nothing_divides_counts_those_of_a_split_that_comes_back() {
+    let mut house = House::new();
+    arms(&house, 5_000, 5_000);
+    let first: Vec<String> = (0..20).map(|n| told(&house, Some(&format!("user-{n}")), None).0).collect();
+    house.app.commit().unwrap();
+    house.later(HOUR);
+    let nothing = json!({"flag": "f", "environment": "production", "why": "test",
+        "default": {"serve": "variant", "variant": "off"}});
+    house.did("flag.target", nothing);
+    limit(&house, json!({"units": 20}));
+    house.later(HOUR);
+    arms(&house, 5_000, 5_000);
+    for n in 0..20 {
+        assert_eq!(told(&house, Some(&format!("new-{n}")), None).0, "off");
+        assert_eq!(told(&house, Some(&format!("user-{n}")), None).0, first[n]);
+    }
+    assert_eq!(enrolled(&house)["over"], 0);
+}
+
+/// Each of several people who limit flags at once has theirs looked up.
+#[test]
+fn limits_that_are_set_at_once_all_count_who_was_enrolled() {
+    let mut house = House::new();
+    let flags: Vec<String> = (0..6).map(|n| format!("at-once-{n}")).collect();
+    for flag in &flags {
+        house.split_flag(flag, 5_000);
+        for n in 0..20 {
+            house.shown(flag, &format!("user-{n}"));
+        }
+    }
+    house.app.commit().unwrap();
+    house.later(HOUR);
+    let set = |flag: &str| {
+        let limits = json!({"flag": flag, "environment": "production", "units": 20, "why": "test"});
+        let view = house.did("flag.enrolment", limits);
+        view["enrolled"]["production"]["units"].as_u64()
+    };
+    std::thread::scope(|scope| {
+        let asked: Vec<_> = flags.iter().map(|flag| scope.spawn(|| set(flag))).collect();
+        for asked in asked {
+            assert_eq!(asked.join().unwrap(), Some(20));
+        }
+    });
+}
+
+/// SDKs that evaluate by themselves send what they recorded when they can.
+#[test]
+fn what_is_reported_minutes_late_is_taken_in() {
+    let mut house = House::new();
+    arms(&house, 5_000, 5_000);
+    house.later(HOUR);
+    limit(&house, json!({"units": 5}));
+    house.later(6 * MINUTE);
+    house.app.step(house.now).unwrap();
+    let late = json!({"event_type": "$exposure", "user_id": "straggler", "time": house.now.0 - 5 * MINUTE,
+        "event_properties": {"flag_key": "f", "variant": "a"}});
+    house.send(&json!({"api_key": house.key("server"), "events": [late]})).unwrap();
+    house.later(MINUTE);
+    house.app.step(house.now).unwrap();
+    assert_eq!(enrolled(&house)["units"], 1);
+}
