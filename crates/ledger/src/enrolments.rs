@@ -112,7 +112,7 @@ impl<'l> Enrolments<'l> {
                 "select unit, owner, hash, holds, inherited from enrolled_units where enrolment = ?1",
             )
             .map_err(&doing)?;
-        let rows = statement.query_map([enrolment.id], |row| enrolled(row)).map_err(&doing)?;
+        let rows = statement.query_map([enrolment.id], enrolled).map_err(&doing)?;
         let rows = rows.map(|row| row.map_err(&doing)?.ok_or_else(unreadable)).collect::<Result<_, _>>()?;
         Ok((enrolment, rows))
     }

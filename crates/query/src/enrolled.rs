@@ -70,9 +70,12 @@ pub fn given(ask: &Ask, scan: &dyn Scan, cancel: &dyn Fn() -> bool) -> Result<Ve
 struct Seen {
     numbers: Ids,
     texts: Vec<Box<str>>,
-    /// Unit, device and variant, and when first and last.
-    when: FxHashMap<(Option<u32>, Option<u32>, u32), (i64, i64)>,
+    /// When first and last.
+    when: FxHashMap<Who, (i64, i64)>,
 }
+
+/// Unit, device and variant.
+type Who = (Option<u32>, Option<u32>, u32);
 
 impl Seen {
     fn number(&mut self, text: &str) -> u32 {

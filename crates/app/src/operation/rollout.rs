@@ -89,13 +89,11 @@ pub(super) fn is_so(
     planned: &Planned,
 ) -> Result<bool, AppError> {
     let Serve::Rollout { rollout } = app.setting(flag, environment)?.default else { return Ok(false) };
-    Ok(match (planned, rollout.state) {
+    Ok(matches!(
+        (planned, rollout.state),
         (Planned::Halt { .. }, RolloutState::Halted { .. })
-        | (Planned::Finish { .. } | Planned::Widen { share: Share::ALL, .. }, RolloutState::Done { .. }) => {
-            true
-        }
-        _ => false,
-    })
+            | (Planned::Finish { .. } | Planned::Widen { share: Share::ALL, .. }, RolloutState::Done { .. })
+    ))
 }
 
 fn set(app: &App, ctx: &Ctx, edit: Steering, rollout: Rollout) -> Result<FlagView, AppError> {

@@ -533,9 +533,9 @@ fn a_limit_that_is_set_while_nothing_divides_counts_those_of_a_split_that_comes_
     limit(&house, json!({"units": 20}));
     house.later(HOUR);
     arms(&house, 5_000, 5_000);
-    for n in 0..20 {
+    for (n, had) in first.iter().enumerate() {
         assert_eq!(told(&house, Some(&format!("new-{n}")), None).0, "off");
-        assert_eq!(told(&house, Some(&format!("user-{n}")), None).0, first[n]);
+        assert_eq!(told(&house, Some(&format!("user-{n}")), None).0, *had);
     }
     assert_eq!(enrolled(&house)["over"], 0);
 }
