@@ -131,6 +131,24 @@ describe("betas", { concurrency: 1 }, () => {
     await at.heading("Spring preview").waitFor();
   });
 
+  test("a halt says that it leaves the audience of a beta as it is", async () => {
+    await at.program.ask("POST", "/api/flags/hero-banner/rollout", {
+      environment: "production",
+      candidate: "on",
+      control: "off",
+      share: 500,
+      why: "for everybody else",
+    });
+    await at.visit("/flags/hero-banner?env=production&tab=rollout");
+    await at.button("Halt").click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByText(/The audience of beta Spring preview is not in the rollout/).waitFor();
+    await dialog.getByText(/Nobody was counted in its split since yesterday/).waitFor();
+    await at.clean("beta-halt");
+    await dialog.getByRole("button", { name: "Cancel" }).click();
+    await at.visit("/betas/spring-preview");
+  });
+
   test("a refusal of the server stands where it belongs", async () => {
     await at.button("Remove condition 1 of the audience").click();
     await at.button("Add a condition").click();

@@ -65,6 +65,7 @@ describe("the way of a rollout", { concurrency: 1 }, () => {
     await at.button("Start the rollout").click();
     const dialog = page.getByRole("dialog");
     await dialog.getByText("It widens by itself: 1% for 1h 30m, 10% for 1d, then 100%.").waitFor();
+    await dialog.getByText("How many people this affects is not known").waitFor();
     await because("a careful start");
     await page.getByText(/10% is expected today 09:3\d\. Everybody is expected tomorrow 09:3\d\./).waitFor();
     const { ramp } = await rollout();
@@ -299,19 +300,38 @@ describe("the way of a rollout", { concurrency: 1 }, () => {
     await at.visit("/flags/price-badge?tab=rollout&env=production");
     const way = page.getByRole("table", { name: "rollout-price-badge-on, as a table" });
     await way.getByText("by the ramp of price-badge").waitFor();
-    await page.getByText("100% is expected today 14:01.").waitFor();
+    await page.getByText("Everybody is expected today 14:01.").waitFor();
     await at.clean("rollout-climbed");
     await at.program.ask("POST", "/api/flags/price-badge/toggle", {
       environment: "production",
       on: false,
       why: "stop",
     });
-    await page.getByText("The ramp stands still: 100% comes 2h after it is turned on.").waitFor();
-    await advance(now + 4 * HOUR);
-    await page
-      .getByRole("region", { name: "Late" })
-      .getByText(/The flag is off/)
-      .waitFor();
+    await page.getByText("The ramp stands still: everybody comes 2h after it is turned on.").waitFor();
+  });
+
+  test("a step that cannot be taken waits, and says why", async () => {
+    const now = Date.UTC(2026, 2, 6, 13);
+    await advance(now);
+    await at.program.ask("POST", "/api/flags/new-payments/rollout", {
+      environment: "production",
+      candidate: "on",
+      control: "off",
+      steps: [
+        { share: 1000, hold: HOUR },
+        { share: 5000, hold: HOUR },
+        { share: 10000, hold: 0 },
+      ],
+      why: "by steps",
+    });
+    await at.program.ask("PUT", "/api/flags/new-payments/enrolment", {
+      environment: "production",
+      share: 2000,
+      why: "support can take so many",
+    });
+    await advance(now + 2 * HOUR);
+    await at.visit("/flags/new-payments?tab=rollout&env=production");
+    await page.getByRole("region", { name: "Late" }).getByText(/20%/).waitFor();
     await at.clean("rollout-late");
   });
 

@@ -4,8 +4,9 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
 import { edit } from "../../api/edits";
-import { schedules } from "../../api/queries";
+import { betas, schedules } from "../../api/queries";
 import type { Environment, FlagView, Rollout, Setting } from "../../api/types";
+import { holding } from "../../lib/beta";
 import { share } from "../../lib/numbers";
 import { writeSpan } from "../../lib/span";
 import { capital } from "../../lib/spoken";
@@ -16,6 +17,7 @@ import { Section } from "../../parts/Page";
 import { Said } from "../../parts/States";
 import { Note, ShareBar, Verdict } from "../../parts/Words";
 import { useMay } from "../../shell/may";
+import { Reach } from "../toggle";
 import { Watched } from "./Guard";
 import { StartRollout } from "./StartRollout";
 import { StepRows } from "./StepRows";
@@ -53,9 +55,10 @@ function nextText({ ramp, state }: Rollout, on: boolean): string | null {
     return `Paused: ${share(next.share)} would come ${writeSpan(ramp.pace.left)} after it is resumed.`;
   if (ramp.pace.pace !== "due") return null;
   const held = writeSpan(ramp.steps[ramp.taken - 1]?.hold ?? 0);
+  const wide = next.share === 10_000 ? "everybody" : share(next.share);
   return on
-    ? `${share(next.share)} is expected ${ago(ramp.pace.at)}.`
-    : `The ramp stands still: ${share(next.share)} comes ${held} after it is turned on.`;
+    ? `${capital(wide)} is expected ${ago(ramp.pace.at)}.`
+    : `The ramp stands still: ${wide} comes ${held} after it is turned on.`;
 }
 
 function Running({ view, setting, here, rollout }: Props & { rollout: Rollout }) {
@@ -77,7 +80,7 @@ function Running({ view, setting, here, rollout }: Props & { rollout: Rollout })
         }
         about={
           state.state === "widening"
-            ? `${share(has)} get “${candidate}” since ${ago(rollout.epoch_began)}; the rollout began ${ago(rollout.started)}.`
+            ? `${share(has)} ${setting.on ? "get" : "would get"} “${candidate}” since ${ago(rollout.epoch_began)}; the rollout began ${ago(rollout.started)}.`
             : halted
               ? `Halted ${ago(state.at)}: “${control}” is served instead.`
               : `Finished ${ago(state.at)}: “${candidate}” is served instead.`
@@ -104,7 +107,7 @@ function Running({ view, setting, here, rollout }: Props & { rollout: Rollout })
             <b>The flag is off:</b> nobody is in the rollout until it is turned on.
           </p>
         )}
-        {late && next && (
+        {setting.on && late && next && (
           <div style={{ marginBottom: 16 }}>
             <Verdict label="Late" tone="warn" say="Its next step is due, and waits">
               <p className="dim">
@@ -116,7 +119,7 @@ function Running({ view, setting, here, rollout }: Props & { rollout: Rollout })
         {next && ramp?.pace.pace === "due" && (
           <p className="next">
             {next}
-            {ends && ends.event === "finished" && ends.share === 10_000 && ` Everybody is expected ${ago(ends.at)}.`}
+            {ends?.event === "finished" && ends.at > ramp.pace.at && ` Everybody is expected ${ago(ends.at)}.`}
           </p>
         )}
         {state.state === "done" ? null : (
@@ -152,7 +155,26 @@ function Running({ view, setting, here, rollout }: Props & { rollout: Rollout })
 
 type SteerProps = Props & { rollout: Rollout };
 
-function Actions({ view, here, rollout, has, step }: SteerProps & { has: number; step: () => void }) {
+/** Whom a halt or its end moves, and whom it leaves as they are: the audience of a beta that is on. */
+function Moved({ view, setting, here }: Props) {
+  const shown = holding(useQuery(betas()).data ?? [], view.flag.key, here.key);
+  return (
+    <>
+      {!setting.on && <p>The flag is off: nobody is moved until it is turned on.</p>}
+      {shown.length > 0 && (
+        <Note tone="warn">
+          <p>
+            The audience of beta {shown.join(", ")} is not in the rollout: it keeps the beta&apos;s variant. Turn the
+            beta off as well, if it should not.
+          </p>
+        </Note>
+      )}
+      {setting.on && <Reach flag={view.flag.key} environment={here.key} setting={setting} />}
+    </>
+  );
+}
+
+function Actions({ view, setting, here, rollout, has, step }: SteerProps & { has: number; step: () => void }) {
   const key = view.flag.key;
   const may = useMay("editor");
   const steer = useSteer({ view, here });
@@ -179,10 +201,13 @@ function Actions({ view, here, rollout, has, step }: SteerProps & { has: number;
               confirm: "Resume",
               why: automatic("resumed"),
               moves: (
-                <p style={{ margin: 0 }}>
-                  {share(has)} get <b>{candidate}</b> again; the guard starts anew
-                  {dropped ? ", and the step is held for its whole time" : ""}.
-                </p>
+                <>
+                  <p style={{ marginTop: 0 }}>
+                    {share(has)} get <b>{candidate}</b> again; the guard starts anew
+                    {ramp && ramp.pace.pace !== "ended" ? ", and the step is held for its whole time" : ""}.
+                  </p>
+                  <Moved {...{ view, setting, here }} />
+                </>
               ),
               run: (why) => edit.resume(key, { ...run, why }),
               undo: (why) => edit.halt(key, { ...base, why }),
@@ -320,9 +345,12 @@ function Actions({ view, here, rollout, has, step }: SteerProps & { has: number;
               danger: true,
               why: automatic("halted"),
               moves: (
-                <p style={{ margin: 0 }}>
-                  {share(has)} go back to <b>{control}</b> at once.
-                </p>
+                <>
+                  <p style={{ marginTop: 0 }}>
+                    {share(has)} go back to <b>{control}</b> at once.
+                  </p>
+                  <Moved {...{ view, setting, here }} />
+                </>
               ),
               run: (why) => edit.halt(key, { ...run, why }),
               undo: (why) => edit.resume(key, { ...base, why }),

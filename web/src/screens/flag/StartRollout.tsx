@@ -13,6 +13,7 @@ import { Section } from "../../parts/Page";
 import { Empty } from "../../parts/States";
 import { SpanInput } from "../../parts/SpanInput";
 import { useMay } from "../../shell/may";
+import { Reach } from "../toggle";
 import { StepRows } from "./StepRows";
 import { useSteer } from "./steer";
 
@@ -53,7 +54,12 @@ export function StartRollout({ view, setting, here }: Props) {
           {steps.length > 1 && (
             <p style={{ margin: "0 0 8px" }}>It widens by itself: {stepsText(steps)}. It can be paused and halted.</p>
           )}
-          <p style={{ margin: 0 }}>
+          {!setting.on && (
+            <p style={{ margin: "0 0 8px" }}>
+              <b>The flag is off:</b> nobody gets it until the flag is turned on.
+            </p>
+          )}
+          <p style={{ margin: "0 0 8px" }}>
             {guard ? (
               <>
                 A guard halts it when <b>{watched?.name}</b> is shown to be worse by more than{" "}
@@ -63,6 +69,7 @@ export function StartRollout({ view, setting, here }: Props) {
               "No guard watches it."
             )}
           </p>
+          {setting.on && <Reach flag={key} environment={here.key} setting={setting} />}
         </div>
       ),
       run: (why) =>
