@@ -14,6 +14,7 @@ use rustc_hash::FxHashSet;
 use sha2::{Digest, Sha256};
 
 use crate::App;
+use crate::access::hex;
 use crate::intake::{LONGEST, names_nobody};
 use crate::serving::Served;
 
@@ -222,7 +223,7 @@ fn exposure(
         hash.update(part);
     }
     hash.update(day.to_le_bytes());
-    let id: String = hash.finalize().iter().take(16).map(|b| format!("{b:02x}")).collect();
+    let id = hex(hash.finalize().get(..16).unwrap_or_default());
     let mut properties = Properties::new();
     properties.insert(FLAG_KEY.into(), Json::from(flag));
     properties.insert(VARIANT.into(), Json::from(variant));

@@ -237,7 +237,7 @@ impl App {
             hash.update(part.len().to_le_bytes());
             hash.update(part);
         }
-        hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+        access::hex(hash.finalize().get(..16).unwrap_or_default())
     }
 
     /// A random id for something that is cited in the ledger.

@@ -10,7 +10,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use crate::App;
-use crate::access::Grant;
+use crate::access::{Grant, hex};
 use crate::entropy::Entropy;
 use crate::error::{AppError, Refusal};
 
@@ -62,7 +62,7 @@ impl App {
         };
         let opens = format!("{environment}.{id}");
         let mac = self.stream.mac(&opens)?.finalize().into_bytes();
-        let mac: String = mac.iter().take(16).map(|b| format!("{b:02x}")).collect();
+        let mac = hex(mac.get(..16).unwrap_or_default());
         Ok(format!("{opens}.{mac}"))
     }
 

@@ -121,12 +121,20 @@ async fn flags(State(house): State<House>, headers: HeaderMap) -> Result<Respons
 
 async fn flag_stream(State(house): State<House>, headers: HeaderMap) -> Result<Response, Problem> {
     let (key, grant) = auth::sdk(&house, &headers).await?;
-    let rules = grant.rules;
+    let words = if grant.rules { &RULES } else { &NO_RULES };
     house.app.served(&grant.environment)?;
-    Ok(stream::events(&house, grant.environment, key.actor, None, KEEP_ALIVE, move |served| {
-        format!("data: {}\n\n", if rules { &served.amplitude } else { "[]" })
-    }))
+    Ok(stream::events(&house, grant.environment, key.actor, None, words))
 }
+
+static RULES: stream::Words = stream::Words {
+    tag: |served| &served.tag,
+    say: |served| format!("data: {}\n\n", served.amplitude),
+    quiet: KEEP_ALIVE,
+};
+
+/// For a browser, which the rules never leave for.
+static NO_RULES: stream::Words =
+    stream::Words { tag: |served| &served.tag, say: |_| "data: []\n\n".to_owned(), quiet: KEEP_ALIVE };
 
 /// A list of ids in Amplitude's words.
 #[derive(Serialize)]

@@ -10,6 +10,7 @@ use crate::bell::Bell;
 use crate::clock::Clock;
 use crate::committer::Committer;
 use crate::listen::Limits;
+use crate::stream::Said;
 
 /// What every handler shares.
 #[derive(Clone)]
@@ -24,6 +25,7 @@ pub struct House {
     /// Events are parsed on so many threads at once: what is parsed takes several times its bytes.
     parsing: Arc<Semaphore>,
     pub(crate) limits: Limits,
+    pub(crate) said: Arc<Said>,
     /// After how much silence a stream says that it lives.
     pub(crate) quiet: Duration,
 }
@@ -47,6 +49,7 @@ impl House {
             passwords: Arc::new(Semaphore::new(2)),
             parsing: Arc::new(Semaphore::new(8)),
             limits: limits.clone(),
+            said: Arc::default(),
             quiet: QUIET,
         }
     }

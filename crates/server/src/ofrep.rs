@@ -273,10 +273,16 @@ async fn changes(
         Some(tag) => tag.to_owned(),
         None => house.app.served(&environment).map_err(Failure::of)?.tag.clone(),
     };
-    Ok(stream::events(&house, environment, key, Some(knows), ": quiet\n\n", |served| {
+    Ok(stream::events(&house, environment, key, Some(knows), &REFETCH))
+}
+
+static REFETCH: stream::Words = stream::Words {
+    tag: |served| &served.tag,
+    say: |served| {
         let data = json!({
             "type": "refetchEvaluation", "etag": served.tag, "lastModified": served.since.0.div_euclid(1_000),
         });
         format!("id: {}\nevent: message\ndata: {data}\n\n", served.tag)
-    }))
-}
+    },
+    quiet: ": quiet\n\n",
+};

@@ -113,16 +113,14 @@ async fn changes(
 ) -> Result<Response, Problem> {
     let (actor, environment) = opened(&house, &headers, query.as_deref()).await?;
     house.app.served(&environment)?;
-    Ok(stream::tagged(
-        &house,
-        environment,
-        actor,
-        None,
-        ": quiet\n\n",
-        |served| &served.document_tag,
-        |served| {
-            let data = json!({"etag": served.document_tag});
-            format!("id: {}\nevent: rules\ndata: {data}\n\n", served.document_tag)
-        },
-    ))
+    Ok(stream::events(&house, environment, actor, None, &CHANGED))
 }
+
+static CHANGED: stream::Words = stream::Words {
+    tag: |served| &served.document_tag,
+    say: |served| {
+        let data = json!({"etag": served.document_tag});
+        format!("id: {}\nevent: rules\ndata: {data}\n\n", served.document_tag)
+    },
+    quiet: ": quiet\n\n",
+};
