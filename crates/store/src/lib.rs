@@ -54,13 +54,16 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod backup;
+mod compact;
+pub mod disk;
 mod doctor;
 mod error;
 mod files;
 mod fingerprint;
+mod ids;
 mod manifest;
 mod memory;
-mod merge;
 mod part;
 mod receipt;
 mod recovery;
@@ -73,6 +76,7 @@ mod wal;
 #[cfg(test)]
 mod tests;
 
+pub use backup::Backup;
 pub use doctor::Report;
 pub use error::StoreError;
 pub use recovery::Recovery;

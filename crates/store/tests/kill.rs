@@ -168,7 +168,7 @@ fn what_was_acknowledged_is_there_once_after_a_kill() {
         acknowledged.extend(again);
         count(&store, &acknowledged, round);
     }
-    let report = Store::doctor(&dir).unwrap();
+    let report = Store::doctor_deep(&dir).unwrap();
     assert!(report.is_sound(), "{report:?}");
     let (store, _) = Store::open(&dir, settings()).unwrap();
     (0..rounds).for_each(|round| count(&store, &acknowledged, round));

@@ -1,5 +1,11 @@
 //! Store: tests. A model beside the store, damage to every byte, and the crashes between two syscalls.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout
+)]
 
 mod crash;
 mod damage;

@@ -241,7 +241,7 @@ fn run(acts: Vec<Act>, settings: &Settings) {
                 model.queued.clear();
                 model.waiting.clear();
                 model.broken = false;
-                let report = Store::doctor(home.path()).unwrap();
+                let report = Store::doctor_deep(home.path()).unwrap();
                 let recent = report.findings.iter().all(|f| f.contains("taken again"));
                 assert!(report.is_sound() || recent, "{:?}", report.findings);
                 store = Store::open(home.path(), settings.clone()).unwrap().0;
@@ -276,8 +276,10 @@ proptest! {
 
     #[test]
     fn a_store_answers_as_a_list_would(
-        acts in proptest::collection::vec(act(), 1..60), seal_rows in 1_usize..60,
+        acts in proptest::collection::vec(act(), 1..60), seal_rows in 1_usize..60, step_rows in 1_usize..90,
+        dedupe_bytes in prop_oneof![Just(0_usize), Just(1 << 20)],
     ) {
-        run(acts, &Settings { seal_rows, seal_age: Span::DAY.times(100), ..Settings::default() });
+        let seal_age = Span::DAY.times(100);
+        run(acts, &Settings { seal_rows, step_rows, dedupe_bytes, merge_rows: 300, seal_age, ..Settings::default() });
     }
 }
