@@ -115,8 +115,13 @@ impl Store {
         }
         // From here on things change: what is there has been understood.
         let torn = replayed.torn.as_ref().map_or(0, |torn| torn.bytes);
+        if let Some(newest) = replayed.files.last() {
+            // Where nothing is torn, too: a process that was killed may have written what it never synced, and
+            // what is read from here on is answered for.
+            disk.cut(&newest.path, newest.bytes).map_err(StoreError::io("truncate", &newest.path))?;
+            files::sync_dir(&*disk, &logs)?;
+        }
         if let Some(torn) = &replayed.torn {
-            disk.cut(&torn.file, torn.offset).map_err(StoreError::io("truncate", &torn.file))?;
             tracing::warn!(file = %torn.file.display(), bytes = torn.bytes, "dropped a torn write");
         }
         let mut removed = 0;
