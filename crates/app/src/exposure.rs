@@ -113,7 +113,7 @@ impl Queue {
             // The copy is for a commit that fails: then the store has withdrawn its own.
             match store.append(events.clone()) {
                 Ok(ticket) => flight.push((ticket, events)),
-                Err(StoreError::Full { .. }) => {
+                Err(StoreError::Full { .. } | StoreError::NoRoom { .. }) => {
                     self.wait_on(events.into_iter().chain(waiting).collect());
                     break;
                 }

@@ -250,13 +250,14 @@ impl App {
         self.entropy.text(32)
     }
 
-    /// Checks a data directory without changing it: ledger, then events.
+    /// Checks a data directory without changing it: ledger, then events; `deep` decodes every stored event, too.
     ///
     /// # Errors
     /// When it cannot be read at all, or a server has it open; what is wrong inside is in the report.
-    pub fn doctor(data: &Path) -> Result<Checkup, AppError> {
+    pub fn doctor(data: &Path, deep: bool) -> Result<Checkup, AppError> {
         let ledger = Ledger::doctor(&data.join("ledger.sqlite"))?;
-        let store = Store::doctor(&data.join("events"))?;
+        let events = data.join("events");
+        let store = if deep { Store::doctor_deep(&events) } else { Store::doctor(&events) }?;
         let findings = ledger.findings.iter().map(|f| format!("ledger: {f}"));
         Ok(Checkup {
             facts: vec![
