@@ -48,6 +48,8 @@ pub struct Told {
     pub backups: u64,
     /// Snapshots that were read again later.
     pub reread: u64,
+    /// Bits that turned over, and the doctor saw it.
+    pub damaged: u64,
     /// Calls that came in the midst of an operation of the disk.
     pub between: u64,
     /// Operations of the disk.
@@ -65,6 +67,7 @@ impl Told {
         self.sealed += other.sealed;
         self.backups += other.backups;
         self.reread += other.reread;
+        self.damaged += other.damaged;
         self.between += other.between;
         self.operations += other.operations;
     }
@@ -209,7 +212,35 @@ impl Storm {
             Store::doctor_on(Arc::new(self.disk.clone()), Self::dir(), true).map_err(|e| e.to_string())?;
         // What the clock's jumps made new again is told, and is no damage.
         let findings: Vec<&String> = report.findings.iter().filter(|f| !f.contains("taken again")).collect();
-        if findings.is_empty() { Ok(()) } else { Err(format!("P2: {findings:?}")) }
+        if findings.is_empty() {
+            self.damage(report.findings.len())
+        } else {
+            Err(format!("P2: {findings:?}"))
+        }
+    }
+
+    /// One bit of one file turns over: the doctor sees it, or nothing is lost by it.
+    fn damage(&mut self, told: usize) -> Result<(), String> {
+        let disk: Arc<dyn Disk> = Arc::new(self.disk.clone());
+        let mut files = Vec::new();
+        for dir in [Self::dir().to_owned(), Self::dir().join("wal"), Self::dir().join("parts")] {
+            files.extend(disk.list(&dir).map_err(|e| e.to_string())?);
+        }
+        let Some(file) = files.get(self.acts.place(files.len())) else { return Ok(()) };
+        if !self.disk.flip(file) {
+            return Ok(());
+        }
+        let report = Store::doctor_on(Arc::clone(&disk), Self::dir(), true).map_err(|e| e.to_string())?;
+        if report.findings.len() > told || !report.notes.is_empty() {
+            self.told.damaged += 1;
+            return Ok(());
+        }
+        let (store, _) = Store::open_on(disk, Self::dir(), self.settings.clone()).map_err(|e| {
+            format!("W3: damage to `{}` is seen at a start and not by the doctor: {e}", file.display())
+        })?;
+        let found = everything(&store.snapshot())?;
+        let checked = self.shared().model.check(found, false);
+        checked.map_err(|why| format!("W3: damage to `{}` is not seen: {why}", file.display()))
     }
 
     fn act(&mut self, store: &Arc<Store>) -> Result<(), String> {

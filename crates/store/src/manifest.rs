@@ -46,6 +46,19 @@ impl Default for Manifest {
     }
 }
 
+/// What stands before the checksum.
+const CHECKSUM: &str = "  \"crc32\": \"";
+
+/// Whether the last field, the CRC-32 of all that stands before its line, is right; `None` if there is none. The
+/// first version had none.
+fn checksum(text: &[u8]) -> Option<bool> {
+    let at = text.windows(CHECKSUM.len()).rposition(|w| w == CHECKSUM.as_bytes())?;
+    let (before, said) = text.split_at_checked(at)?;
+    let body = before.strip_suffix(b",\n")?;
+    let said = said.get(CHECKSUM.len()..)?;
+    Some(said == format!("{:08x}\"\n}}\n", crc32fast::hash(body)).as_bytes())
+}
+
 /// Where the manifest of a store lies.
 pub(crate) fn path(dir: &Path) -> PathBuf {
     dir.join("manifest.json")
@@ -65,9 +78,13 @@ impl Manifest {
             Err(cause) => return Err(StoreError::io("read", &path)(cause)),
         };
         let damaged = |e: serde_json::Error| StoreError::corrupt(&path, 0, e.to_string());
+        let said = checksum(&text);
         let Versioned { version } = serde_json::from_slice(&text).map_err(damaged)?;
         if version > VERSION {
             return Err(StoreError::Newer { file: path, version });
+        }
+        if said.map_or(version > 1, |whole| !whole) {
+            return Err(StoreError::corrupt(&path, 0, "its checksum is not that of what it says"));
         }
         let mut manifest: Self = serde_json::from_slice(&text).map_err(damaged)?;
         // What is written from here on may name parts that only this version reads.
@@ -100,7 +117,9 @@ impl Manifest {
         let path = path(dir);
         let mut text = serde_json::to_vec_pretty(self)
             .map_err(|e| StoreError::corrupt(&path, 0, format!("it cannot be written: {e}")))?;
-        text.push(b'\n');
+        // Closed again after the checksum of all before it.
+        text.truncate(text.len().saturating_sub(2));
+        text.extend_from_slice(format!(",\n{CHECKSUM}{:08x}\"\n}}\n", crc32fast::hash(&text)).as_bytes());
         files::create_from(disk, &path, &text).map(drop)
     }
 }

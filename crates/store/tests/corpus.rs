@@ -1,6 +1,6 @@
 //! Store: what older versions wrote opens, and reads as they meant it. A directory in `corpus/` is
 //! never changed; a new format adds one (`CORPUS=write cargo test -p bellwether-store --test corpus`).
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -103,9 +103,9 @@ fn what_older_versions_wrote_always_opens() {
         let report = Store::doctor_deep(home.path()).unwrap();
         assert!(report.is_sound() && report.notes.is_empty(), "{report:?}");
         assert!(report.part_events > 0 && report.log_events > 0);
-        let (store, _) = Store::open(home.path(), Settings::default()).unwrap();
-        // As it was found, and once everything was written anew by this version.
-        for _ in 0..2 {
+        let (store, _) =
+            Store::open(home.path(), Settings { seal_rows: 100, ..Settings::default() }).unwrap();
+        let check = || {
             for environment in ["production", "staging"] {
                 let environment = environment.parse().unwrap();
                 let mut found = store.snapshot().events(&environment, usize::MAX).unwrap();
@@ -113,10 +113,28 @@ fn what_older_versions_wrote_always_opens() {
                 let expected = expected.iter().filter(|e| e.environment == environment);
                 assert!(found.iter().eq(expected), "{version:?}: {found:#?}");
             }
+        };
+        // As it was found, once everything was written by this version, and once old and new parts became one.
+        check();
+        store.flush().unwrap();
+        check();
+        for more in 0..2 {
+            let other = |mut event: Event| {
+                event.environment = "other".parse().unwrap();
+                event.insert_id = event.insert_id.map(|id| format!("{more} {id}"));
+                event
+            };
+            let _ = store.append(expected[..4].iter().cloned().map(other).collect()).unwrap();
+            store.commit().unwrap();
             store.flush().unwrap();
         }
+        let now = expected[0].received;
+        assert_eq!((store.step(now).unwrap().merged, store.stats().parts), (4, 1));
+        check();
         let named = expected.iter().filter(|e| e.insert_id.is_some()).cloned().collect();
         assert_eq!(store.append(named).unwrap().taken.stored, 0, "fingerprints have not changed");
+        drop(store);
+        assert!(Store::doctor_deep(home.path()).unwrap().is_sound());
         versions += 1;
     }
     assert!(versions > 0);
