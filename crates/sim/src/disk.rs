@@ -1,6 +1,8 @@
 //! Sim: a disk that keeps what was synced and nothing else. Between a write and its sync anything may be on it:
 //! all of it, none, the front, some sectors; names that were made may be gone and removed ones back. It can be
 //! full, refuse a sync, and lose its power before or in any operation.
+//!
+//! Long because: what may be lost and what may be done are two sides of one state.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};

@@ -12,5 +12,7 @@ pub mod disk;
 mod model;
 mod random;
 mod storm;
+mod told;
 
-pub use storm::{Power, Told, storm};
+pub use storm::{Power, storm};
+pub use told::Told;

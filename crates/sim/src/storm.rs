@@ -15,6 +15,7 @@ use jiff::civil::date;
 use crate::disk::{NO_POWER, SimDisk};
 use crate::model::{Model, Moment, Verdict, event};
 use crate::random::Random;
+use crate::told::Told;
 
 const DAY: i64 = Span::DAY.0 as i64;
 const DIR: &str = "/data/events";
@@ -27,50 +28,6 @@ pub(crate) fn production() -> EnvironmentKey {
 pub(crate) fn staging() -> EnvironmentKey {
     #[allow(clippy::expect_used)]
     "staging".parse().expect("a key")
-}
-
-/// What a storm went through, added up over several.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Told {
-    /// Power cuts, in the midst of an operation of the disk.
-    pub power_cuts: u64,
-    /// Processes that were killed.
-    pub kills: u64,
-    /// Events whose request was answered.
-    pub acknowledged: u64,
-    /// Commits that the disk refused.
-    pub refused: u64,
-    /// Parts that became one.
-    pub merged: u64,
-    /// Events that were sealed.
-    pub sealed: u64,
-    /// Backups that were opened.
-    pub backups: u64,
-    /// Snapshots that were read again later.
-    pub reread: u64,
-    /// Bits that turned over, and the doctor saw it.
-    pub damaged: u64,
-    /// Calls that came in the midst of an operation of the disk.
-    pub between: u64,
-    /// Operations of the disk.
-    pub operations: u64,
-}
-
-impl Told {
-    /// Adds another storm's.
-    pub fn add(&mut self, other: Self) {
-        self.power_cuts += other.power_cuts;
-        self.kills += other.kills;
-        self.acknowledged += other.acknowledged;
-        self.refused += other.refused;
-        self.merged += other.merged;
-        self.sealed += other.sealed;
-        self.backups += other.backups;
-        self.reread += other.reread;
-        self.damaged += other.damaged;
-        self.between += other.between;
-        self.operations += other.operations;
-    }
 }
 
 /// Where the power goes.
