@@ -339,7 +339,7 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Limits who may be enrolled by a flag's default, by share and by number, and whether they keep their variant. */
+        /** Limits who may be enrolled by a flag's default, by share and by number, and whether they keep their variant. What is left out stays. */
         put: operations["flag.enrolment"];
         post?: never;
         delete?: never;
@@ -3304,20 +3304,22 @@ export interface components {
             flag: string;
             /** @description The revision that the edit is of. */
             if_revision?: components["schemas"]["Revision"] | null;
-            /** @description The share of everybody that may be enrolled at most; no limit unless given. */
-            share?: number | null;
             /**
-             * @description Whether a unit keeps the variant that it got first, also when an anonymous visitor signs in; not
+             * @description The share of everybody that may be enrolled at most; as it is unless given, and `"none"` takes the limit
+             *     away.
+             */
+            share?: (number | "none") | null;
+            /**
+             * @description Whether a unit keeps the variant that it got first, also when an anonymous visitor signs in; as it is
              *     unless given. The server remembers it, so that SDKs that evaluate by themselves do not get the flag.
              */
             sticky?: boolean | null;
             /**
-             * Format: uint32
-             * @description How many units may be enrolled at most, 1000000 at the most; no limit unless given. Of a rollout those
-             *     with the candidate count. The server counts them, so that SDKs that evaluate by themselves do not get
-             *     the flag.
+             * @description How many units may be enrolled at most, 1000000 at the most; as it is unless given, and `"none"` takes the
+             *     limit away. Of a rollout those with the candidate count. The server counts them, so that SDKs that
+             *     evaluate by themselves do not get the flag.
              */
-            units?: number | null;
+            units?: (number | "none") | null;
             /** @description The reason; needed in production. */
             why?: string | null;
         };
@@ -5531,20 +5533,22 @@ export interface operations {
                     environment: string;
                     /** @description The revision that the edit is of. */
                     if_revision?: components["schemas"]["Revision"] | null;
-                    /** @description The share of everybody that may be enrolled at most; no limit unless given. */
-                    share?: number | null;
                     /**
-                     * @description Whether a unit keeps the variant that it got first, also when an anonymous visitor signs in; not
+                     * @description The share of everybody that may be enrolled at most; as it is unless given, and `"none"` takes the limit
+                     *     away.
+                     */
+                    share?: (number | "none") | null;
+                    /**
+                     * @description Whether a unit keeps the variant that it got first, also when an anonymous visitor signs in; as it is
                      *     unless given. The server remembers it, so that SDKs that evaluate by themselves do not get the flag.
                      */
                     sticky?: boolean | null;
                     /**
-                     * Format: uint32
-                     * @description How many units may be enrolled at most, 1000000 at the most; no limit unless given. Of a rollout those
-                     *     with the candidate count. The server counts them, so that SDKs that evaluate by themselves do not get
-                     *     the flag.
+                     * @description How many units may be enrolled at most, 1000000 at the most; as it is unless given, and `"none"` takes the
+                     *     limit away. Of a rollout those with the candidate count. The server counts them, so that SDKs that
+                     *     evaluate by themselves do not get the flag.
                      */
-                    units?: number | null;
+                    units?: (number | "none") | null;
                     /** @description The reason; needed in production. */
                     why?: string | null;
                 };

@@ -328,7 +328,7 @@ fn another_salt_is_another_memory() {
     house.later(MINUTE);
     house.app.step(house.now).unwrap();
     // Unlimited again, and forgotten.
-    limit(&house, json!({}));
+    limit(&house, json!({"units": "none"}));
     assert_eq!(enrolled(&house), Json::Null);
     let late = (0..5).map(|n| told(&house, Some(&format!("user-{n}")), None).0);
     assert!(late.into_iter().all(|variant| variant == "b"));
@@ -390,13 +390,14 @@ fn what_is_wrong_is_said() {
         refused(json!({"units": 1_000_001})),
         refused(json!({"share": 10_001})),
         refused(json!({"share": 8_999})),
+        refused(json!({"share": "all"})),
         refused(json!({"sticky": "yes"})),
         refused(json!({"environment": "moon"})),
         refused(json!({"flag": "nothing"})),
     ];
     insta::assert_snapshot!(all.join("\n"), @r#"
     400 in `units`: a limit of `0` lets nobody in
-    hint: turn the flag off, or leave `units` out for no limit
+    hint: turn the flag off, or give `units` as `"none"` for no limit
     400 in `units`: invalid value: integer `-1`, expected u32
     hint: see `/openapi.json` for what this operation takes
     400 in environment `production`: a limit of `1000001` units is more than can be remembered
@@ -405,6 +406,8 @@ fn what_is_wrong_is_said() {
     hint: see `/openapi.json` for what this operation takes
     400 in environment `production`: flag `f` would reach `90%` of everybody, and at most `89.99%` are allowed
     hint: widen less, or raise the limit with `flag.enrolment` first
+    400 in `share`: `all` is neither a number nor `none`
+    hint: see `/openapi.json` for what this operation takes
     400 in `sticky`: invalid type: string "yes", expected a boolean
     hint: see `/openapi.json` for what this operation takes
     404 there is no environment `moon`
@@ -420,6 +423,36 @@ fn what_is_wrong_is_said() {
     400 in environment `production`: flag `f` would reach `90.01%` of everybody, and at most `90%` are allowed
     hint: widen less, or raise the limit with `flag.enrolment` first
     ");
+}
+
+/// What is left out stays, `none` takes a limit away, and nothing is said twice for it.
+#[test]
+fn what_is_left_out_of_limits_stays() {
+    let house = House::new();
+    arms(&house, 3_000, 3_000);
+    let set = |limits: Json| {
+        limit(&house, limits);
+        let view = house.did("flag.get", json!({"flag": "f"}));
+        view["flag"]["settings"]["production"].get("enrolment").cloned().unwrap_or(Json::Null)
+    };
+    for (edit, then) in [
+        (json!({"share": 8_000}), json!({"share": 8_000})),
+        (json!({"units": 30}), json!({"share": 8_000, "units": 30})),
+        (json!({"sticky": true}), json!({"share": 8_000, "units": 30, "sticky": true})),
+        (json!({}), json!({"share": 8_000, "units": 30, "sticky": true})),
+        (json!({"share": null, "units": null}), json!({"share": 8_000, "units": 30, "sticky": true})),
+        (json!({"share": 7_000, "units": "none"}), json!({"share": 7_000, "sticky": true})),
+        (json!({"sticky": false}), json!({"share": 7_000})),
+        (json!({"share": "none"}), Json::Null),
+    ] {
+        assert_eq!(set(edit.clone()), then, "{edit}");
+    }
+    // Who is enrolled is not forgotten by an edit of something else.
+    limit(&house, json!({"units": 2}));
+    for n in 0..20 {
+        told(&house, Some(&format!("user-{n}")), None);
+    }
+    assert_eq!(limit(&house, json!({"share": 9_000}))["closed"], true);
 }
 
 /// While an experiment runs its flag may be closed, and its sample ratio is that of the split's ranges.
@@ -444,8 +477,9 @@ fn an_experiment_on_a_limited_sticky_flag_counts_each_person_once() {
     house.app.commit().unwrap();
     let closed = limit(&house, json!({"sticky": true, "units": 10}));
     assert_eq!((closed["units"].as_u64(), closed["closed"].as_bool()), (Some(1_500), Some(true)));
-    let refused = house
-        .ask("flag.enrolment", json!({"flag": "f", "environment": "production", "units": 10, "why": "test"}));
+    let unstuck =
+        json!({"flag": "f", "environment": "production", "units": 10, "sticky": false, "why": "test"});
+    let refused = house.ask("flag.enrolment", unstuck);
     assert!(refused.unwrap_err().message.contains("would lose their variant"));
     for n in 0..50 {
         assert_eq!(told(&house, Some(&format!("late-{n}")), None).0, "off");

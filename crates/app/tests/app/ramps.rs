@@ -354,7 +354,7 @@ fn a_step_that_the_ledger_refuses_waits_without_a_change_and_goes_on_by_itself()
         &mut house,
         "in environment `production`: flag `f` would reach `70%` of everybody, and at most `65%` are allowed",
     );
-    house.did("flag.enrolment", at("f", json!({})));
+    house.did("flag.enrolment", at("f", json!({"share": "none"})));
     assert_eq!((step(&house).taken, share(&house)), (1, 7_000));
     assert_eq!(state(&house), "on: a rollout gives `on` to 70% so far");
 }
