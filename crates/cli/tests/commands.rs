@@ -232,7 +232,9 @@ fn a_demo_is_made_once_and_starts_at_once_afterwards() {
 #[test]
 fn a_time_is_written_as_people_write_it() {
     let home = tempfile::tempdir().unwrap();
-    let server = Server::start(&home.path().join("data"), &[]);
+    // In 2099: what is planned lies ahead, and not too far.
+    let clock = ["--clock", "manual", "--clock-start", "4070908800000"];
+    let server = Server::start(&home.path().join("data"), &clock);
     server.json(&["flag", "create", "--flag", "checkout"]);
     let plan = |at: &'static str| {
         let planned = r#"{"plan":"toggle","flag":"checkout","on":true}"#;

@@ -38,7 +38,9 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Limit<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match Json::deserialize(deserializer)? {
             Json::String(word) if word == LIFTED => Ok(Self::Lifted),
-            Json::String(word) => Err(D::Error::custom(format!("`{word}` is neither a number nor `{LIFTED}`"))),
+            Json::String(word) => {
+                Err(D::Error::custom(format!("`{word}` is neither a number nor `{LIFTED}`")))
+            }
             limit => T::deserialize(limit).map(Self::At).map_err(D::Error::custom),
         }
     }

@@ -377,6 +377,7 @@ fn steps_that_cannot_be_taken_are_refused_at_the_start() {
         start(json!({"share": 100, "steps": [hold(500)]})),
         start(json!({"steps": [hold(500), hold(400)]})),
         start(json!({"steps": [{"share": 500}, hold(600)]})),
+        start(json!({"steps": [{"share": 500, "hold": 91 * DAY}, hold(600)]})),
         start(json!({"steps": [hold(500), hold(6_000)], "rest": "rest"})),
         start(json!({"steps": [{"share": 500, "wait": 5}]})),
         house.refused("rollout.pause", at("f", json!({}))),
@@ -393,6 +394,8 @@ fn steps_that_cannot_be_taken_are_refused_at_the_start() {
     hint: each step of a ramp widens; to narrow a rollout use `rollout.widen` with a smaller share
     400 step 1 (`5%`) is held for no time
     hint: hold it for some minutes, such as 600000, or leave it out
+    400 step 1 (`5%`) is held for `91 days`
+    hint: hold it for 90 days at most; what comes later can be scheduled
     400 `60%` leaves no control of the same size
     hint: with a rest variant a rollout widens to 50% at most; then finish it
     400 in `steps[0].wait`: unknown field `wait`, expected `share` or `hold`

@@ -100,6 +100,7 @@ pub(super) fn edited(state: &State, key: &FlagKey, edit: &Edit, at: Millis) -> R
         Edit::RolloutSet { environment, rollout, .. } => {
             let was = &setting(state, flag, environment)?.default;
             rollout_set(state, rollout)?;
+            ramps::held(was, rollout)?;
             let serve = Serve::Rollout { rollout: rollout.clone() };
             running::undisturbed(state, key, environment, Some(was), &serve)?;
         }

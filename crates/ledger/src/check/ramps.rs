@@ -1,6 +1,18 @@
-//! Ledger: a ramp takes its next step when its time has come, and does nothing else.
+//! Ledger: a ramp takes its next step when its time has come, and does nothing else. Its steps can all be
+//! taken, and none is held for too long.
 
 use super::*;
+
+/// Whether no step is held for too long. Steps that are there already stay as they are: a rollout that has them
+/// must be steered and halted like any other.
+pub(super) fn held(was: &Serve, next: &Rollout) -> Result<(), LedgerError> {
+    let Some(ramp) = &next.ramp else { return Ok(()) };
+    let same = matches!(was, Serve::Rollout { rollout } if rollout.ramp.as_ref().is_some_and(|was| was.steps == ramp.steps));
+    if !same {
+        bellwether_model::Ramp::check_holds(&ramp.steps)?;
+    }
+    Ok(())
+}
 
 /// Whether this is the step that is due.
 pub(super) fn steps(

@@ -27,6 +27,7 @@ fn a_rollout_stands_on_the_step_of_its_ramp() {
         edit(set(ramped(widening(1_000), 0, due(60_000)))),
         edit(set(ramped(widening(5_000), 2, json!({"pace": "ended"})))),
         with(set(ramped(widening(1_000), 1, due(60_000))), "/rollout/ramp/steps/1/share", json!(1_000)),
+        with(set(ramped(widening(1_000), 1, due(60_000))), "/rollout/ramp/steps/1/hold", json!(1_u64 << 45)),
     ];
     insta::assert_snapshot!(said_at(after(10_000), vec![], asked), @r"
     ok
@@ -38,6 +39,8 @@ fn a_rollout_stands_on_the_step_of_its_ramp() {
     hint: it has `ended` when the last step was taken, and is `due` or `paused` before
     step 2 is `10%`, which is not more than `10%`
     hint: each step of a ramp widens; to narrow a rollout use `rollout.widen` with a smaller share
+    step 2 (`50%`) is held for `407226 days 12 hours 41 minutes 28 seconds 832 ms`
+    hint: hold it for 90 days at most; what comes later can be scheduled
     ");
     // Nor is the share changed below it.
     let begun = || vec![edit(set(ramped(widening(1_000), 1, due(60_000))))];
@@ -121,6 +124,8 @@ fn waiting(key: &str, plan: &Json) -> Json {
     shop::schedule(key, plan, 20_000, json!({"state": "waiting"}))
 }
 
+const TWO_YEARS: i64 = 2 * 365 * 86_400_000;
+
 #[test]
 fn what_is_planned_can_be_and_lies_ahead() {
     let toggle = |flag: &str| json!({"plan": "toggle", "flag": flag, "on": false});
@@ -136,6 +141,8 @@ fn what_is_planned_can_be_and_lies_ahead() {
         edit(waiting("s", &toggle("old"))),
         edit(waiting("s", &json!({"plan": "switch", "beta": "none", "on": true}))),
         edit(shop::schedule("s", &toggle("f"), 9_000, json!({"state": "waiting"}))),
+        edit(shop::schedule("s", &toggle("f"), 10_000 + TWO_YEARS, json!({"state": "waiting"}))),
+        edit(shop::schedule("s", &toggle("f"), 10_001 + TWO_YEARS, json!({"state": "waiting"}))),
         edit(shop::schedule("s", &toggle("f"), 20_000, json!({"state": "cancelled", "at": 1}))),
         edit(nowhere),
         another,
@@ -152,6 +159,9 @@ fn what_is_planned_can_be_and_lies_ahead() {
     hint: look at the list of betas for what there is
     `2026-02-02T02:40:09Z` has passed
     hint: plan it for a time to come, or make the change now
+    ok
+    `2028-02-02T02:40:10.001Z` is more than two years ahead
+    hint: plan it for the next two years; times are milliseconds since 1970
     scheduled change `s` would be over when it begins
     hint: let it wait, and cancel it afterwards
     there is no environment `moon`
