@@ -236,7 +236,7 @@ fn rise(steps: &[Step]) -> Result<(), Invalid> {
         if step.hold == Span(0) {
             return Err(Invalid::new(
                 format!("step {n} (`{}`) is held for no time", step.share),
-                "hold it for some minutes, such as 600000, or leave it out",
+                "hold it for some minutes, such as `10m`, or leave it out",
             ));
         }
     }
@@ -269,6 +269,11 @@ fn ten_minutes() -> Span {
 }
 
 impl Guard {
+    /// A guard with the usual error rate and window.
+    pub fn of(metric: MetricKey, margin: f64) -> Self {
+        Self { metric, margin, alpha: five_percent(), window: ten_minutes() }
+    }
+
     /// Checks the numbers.
     ///
     /// # Errors
@@ -380,7 +385,7 @@ mod tests {
         step 2 is `5%`, which is not more than `5%`
         hint: each step of a ramp widens; to narrow a rollout use `rollout.widen` with a smaller share
         step 1 (`5%`) is held for no time
-        hint: hold it for some minutes, such as 600000, or leave it out
+        hint: hold it for some minutes, such as `10m`, or leave it out
         step 2 (`6%`) is held for `90 days 1 minute`
         hint: hold it for 90 days at most; what comes later can be scheduled
         ");

@@ -65,12 +65,11 @@ pub(crate) struct SetInput {
     flag: FlagKey,
     /// Where.
     environment: EnvironmentKey,
-    /// The share of everybody that may be enrolled at most; as it is unless given, and `"none"` takes the limit
-    /// away.
+    /// The share of everybody that may be enrolled at most; as it is unless given, no limit by `"none"`.
     share: Option<Limit<Share>>,
-    /// How many units may be enrolled at most, 1000000 at the most; as it is unless given, and `"none"` takes the
-    /// limit away. Of a rollout those with the candidate count. The server counts them, so that SDKs that
-    /// evaluate by themselves do not get the flag.
+    /// How many units may be enrolled at most, 1000000 at the most; as it is unless given, no limit by `"none"`.
+    /// Of a rollout those with the candidate count. The server counts them, so that SDKs that evaluate by
+    /// themselves do not get the flag.
     units: Option<Limit<u32>>,
     /// Whether a unit keeps the variant that it got first, also when an anonymous visitor signs in; as it is
     /// unless given. The server remembers it, so that SDKs that evaluate by themselves do not get the flag.

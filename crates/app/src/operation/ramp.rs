@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::rollout::{Steering, steer};
+use super::serve::StepInput;
 use super::{Class, Ctx, Effect, Method, Operation};
 use crate::App;
 use crate::access::Permission;
@@ -54,9 +55,9 @@ pub(crate) struct RampInput {
     flag: FlagKey,
     /// Where.
     environment: EnvironmentKey,
-    /// The steps; the first is taken now and is not less than the share that there is. None take the ramp
-    /// away, and the share stays.
-    steps: Vec<Step>,
+    /// The steps, such as `[{"share": 500, "hold": "1d"}, {"share": 10000}]`; the first is taken now and is not
+    /// less than the share that there is. None, `[]`, take the ramp away, and the share stays.
+    steps: Vec<StepInput>,
     /// The reason; needed in production.
     why: Option<String>,
     /// The revision that the edit is of.
@@ -78,6 +79,7 @@ impl Operation for SetRamp {
 
     fn run(app: &App, ctx: &Ctx, input: RampInput) -> Result<FlagView, AppError> {
         let RampInput { flag, environment, steps, why, if_revision } = input;
+        let steps: Vec<Step> = steps.into_iter().map(Step::from).collect();
         let steering = Steering::new(flag.clone(), environment, why, if_revision);
         steer(app, ctx, steering, |rollout| {
             if rollout.widening().is_none() {

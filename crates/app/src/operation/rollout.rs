@@ -2,14 +2,15 @@
 
 use bellwether_model::rollout::{Guard as GuardPlan, RolloutState};
 use bellwether_model::{
-    Edit, EnvironmentKey, FlagKey, Millis, Pace, Planned, Ramp, Revision, Rollout, Serve, Setting, Share,
-    Split, Step, VariantKey,
+    Edit, EnvironmentKey, FlagKey, MetricKey, Millis, Pace, Planned, Ramp, Revision, Rollout, Serve, Setting,
+    Share, Split, Step, VariantKey,
 };
 use bellwether_trial::guard::GuardVerdict;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::experiment::{Warning, set_aside};
+use super::serve::{Length, StepInput};
 use super::{Class, Ctx, Effect, Method, Operation};
 use crate::App;
 use crate::access::Permission;
@@ -103,6 +104,34 @@ fn set(app: &App, ctx: &Ctx, edit: Steering, rollout: Rollout) -> Result<FlagVie
     app.flag_after(&after, &flag)
 }
 
+/// What must not get worse while a rollout widens.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WatchInput {
+    /// The guardrail metric.
+    metric: MetricKey,
+    /// The harm that is tolerated, in the metric's unit and as an absolute difference: 0.01 is one percentage
+    /// point of a conversion. Never negative.
+    margin: f64,
+    /// How often a harmless rollout may be halted, over its whole life; 0.05, one in twenty, unless given.
+    alpha: Option<f64>,
+    /// How long after its first exposure a unit is watched: milliseconds, or a text such as `10m`, which it is
+    /// unless given.
+    window: Option<Length>,
+}
+
+impl WatchInput {
+    fn plan(self) -> GuardPlan {
+        let Self { metric, margin, alpha, window } = self;
+        let usual = GuardPlan::of(metric, margin);
+        GuardPlan {
+            alpha: alpha.unwrap_or(usual.alpha),
+            window: window.map_or(usual.window, |window| window.0),
+            ..usual
+        }
+    }
+}
+
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StartInput {
@@ -116,12 +145,13 @@ pub(crate) struct StartInput {
     control: VariantKey,
     /// The candidate's share to begin with; the first step's where there are steps.
     share: Option<Share>,
-    /// The steps by which it widens by itself, the first of which is taken now; none unless given.
-    steps: Option<Vec<Step>>,
+    /// The steps by which it widens by itself, the first of which is taken now; none unless given. Such as
+    /// `[{"share": 500, "hold": "1d"}, {"share": 10000}]`: 5% for a day, then everybody.
+    steps: Option<Vec<StepInput>>,
     /// A third variant for those in neither arm: the control arm is then as large as the candidate's.
     rest: Option<VariantKey>,
-    /// What watches it.
-    guard: Option<GuardPlan>,
+    /// What watches it, such as `{"metric": "errors", "margin": 0.01, "window": "10m"}`.
+    guard: Option<WatchInput>,
     /// The salt of the split; a new one unless given.
     salt: Option<String>,
     /// The reason; needed in production.
@@ -159,7 +189,8 @@ impl Operation for Start {
                 "name two variants, the new one as `candidate`",
             ));
         }
-        if let Some(guard) = &input.guard {
+        let guard = input.guard.map(WatchInput::plan);
+        if let Some(guard) = &guard {
             guard.check()?;
             if !app.ledger.state().metrics.contains_key(&guard.metric) {
                 return Err(AppError::not_found("metric", &guard.metric, "define it with `metric.save`"));
@@ -169,7 +200,8 @@ impl Operation for Start {
             Some(salt) => salt,
             None => app.salt(&input.flag)?,
         };
-        let steps = input.steps.filter(|steps| !steps.is_empty());
+        let steps: Vec<Step> = input.steps.into_iter().flatten().map(Step::from).collect();
+        let steps = (!steps.is_empty()).then_some(steps);
         let share = match (input.share, steps.as_ref().and_then(|steps| steps.first())) {
             (Some(share), Some(first)) if first.share != share => {
                 return Err(AppError::bad_input(
@@ -193,7 +225,7 @@ impl Operation for Start {
             split: Split::new(&salt, &wanted, rest.or(Some(&input.control)))?,
             candidate: input.candidate,
             control: input.control,
-            guard: input.guard,
+            guard,
             ramp: None,
             state: RolloutState::Widening,
             started: ctx.now,

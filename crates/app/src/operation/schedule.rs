@@ -78,9 +78,12 @@ impl Operation for List {
 pub(crate) struct CreateInput {
     /// Where.
     environment: EnvironmentKey,
-    /// What is to be done, such as `{"plan": "toggle", "flag": "checkout", "on": true}`.
+    /// What is to be done, such as `{"plan": "toggle", "flag": "checkout", "on": true}`,
+    /// `{"plan": "widen", "flag": "checkout", "share": 2500}`, the same with `halt` or `finish` and no share,
+    /// `{"plan": "switch", "beta": "friends", "on": true}`, or
+    /// `{"plan": "reshare", "flag": "checkout", "shares": [{"variant": "on", "share": 10000}]}`.
     planned: Planned,
-    /// When, in milliseconds since 1970.
+    /// When, in milliseconds since 1970; two years ahead at most.
     at: Millis,
     /// The reason, which the change will have as well; needed in production.
     why: Option<String>,

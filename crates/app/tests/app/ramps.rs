@@ -380,6 +380,9 @@ fn steps_that_cannot_be_taken_are_refused_at_the_start() {
         start(json!({"steps": [{"share": 500, "hold": 91 * DAY}, hold(600)]})),
         start(json!({"steps": [hold(500), hold(6_000)], "rest": "rest"})),
         start(json!({"steps": [{"share": 500, "wait": 5}]})),
+        start(json!({"steps": [{"share": 500, "hold": "5 parsecs"}, hold(600)]})),
+        start(json!({"steps": [{"share": 500, "hold": "91d"}, hold(600)]})),
+        start(json!({"share": 500, "guard": {"metric": "m", "margin": 0, "window": "soon"}})),
         house.refused("rollout.pause", at("f", json!({}))),
         house.refused("rollout.ramp", at("f", json!({"steps": [hold(500)]}))),
     ];
@@ -393,18 +396,42 @@ fn steps_that_cannot_be_taken_are_refused_at_the_start() {
     400 step 2 is `4%`, which is not more than `5%`
     hint: each step of a ramp widens; to narrow a rollout use `rollout.widen` with a smaller share
     400 step 1 (`5%`) is held for no time
-    hint: hold it for some minutes, such as 600000, or leave it out
+    hint: hold it for some minutes, such as `10m`, or leave it out
     400 step 1 (`5%`) is held for `91 days`
     hint: hold it for 90 days at most; what comes later can be scheduled
     400 `60%` leaves no control of the same size
     hint: with a rest variant a rollout widens to 50% at most; then finish it
     400 in `steps[0].wait`: unknown field `wait`, expected `share` or `hold`
     hint: see `/openapi.json` for what this operation takes
+    400 in `steps[0].hold`: `5 parsecs` is no length of time: write one such as `10m`, `2h` or `1d 12h`, or a number of milliseconds
+    hint: see `/openapi.json` for what this operation takes
+    400 step 1 (`5%`) is held for `91 days`
+    hint: hold it for 90 days at most; what comes later can be scheduled
+    400 in `guard.window`: `soon` is no length of time: write one such as `10m`, `2h` or `1d 12h`, or a number of milliseconds
+    hint: see `/openapi.json` for what this operation takes
     409 flag `f` has no rollout here
     hint: begin one with `rollout.start`
     409 flag `f` has no rollout here
     hint: begin one with `rollout.start`
     ");
+    // A hold is written as people write it, or in milliseconds, and kept in these.
+    let steps =
+        json!([{"share": 100, "hold": "1h"}, {"share": 200, "hold": HOUR}, {"share": 300, "hold": "1d 1h"}]);
+    let guard = json!({"metric": "m", "margin": 0.0, "window": "20m"});
+    house.did("metric.save", json!({"metric": "m", "event": "e", "measure": {"measure": "conversion"}}));
+    let begun = house.did(
+        "rollout.start",
+        at("f", json!({"candidate": "on", "control": "off", "steps": steps, "guard": guard})),
+    );
+    let rollout = &begun["flag"]["settings"]["production"]["default"]["rollout"];
+    let holds: Vec<i64> =
+        rollout["ramp"]["steps"].as_array().unwrap().iter().map(|s| s["hold"].as_i64().unwrap()).collect();
+    assert_eq!(holds, [HOUR, HOUR, DAY + HOUR]);
+    assert_eq!(
+        (&rollout["guard"]["window"], &rollout["guard"]["alpha"]),
+        (&json!(20 * MINUTE), &json!(0.05))
+    );
+    house.did("rollout.halt", at("f", json!({})));
     // To everybody at once is a rollout that is done.
     let all = json!({"candidate": "on", "control": "off", "steps": [{"share": 10_000}]});
     let done = house.did("rollout.start", at("f", all));
