@@ -26,6 +26,15 @@ pub(crate) struct ActorView {
     pub(crate) name: String,
 }
 
+/// Something that whoever asked should know, and that keeps nothing from being done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub(crate) struct Warning {
+    /// What, in words.
+    pub(crate) message: String,
+    /// What to do about it.
+    pub(crate) hint: String,
+}
+
 /// A flag with its newest revision.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct FlagView {
@@ -51,6 +60,8 @@ pub(crate) struct FlagView {
     pub(crate) formats: BTreeMap<EnvironmentKey, Vec<Carried>>,
     /// By environment, how many are enrolled, where the flag counts or remembers them.
     pub(crate) enrolled: BTreeMap<EnvironmentKey, EnrolledView>,
+    /// What the edit that this answers does not do, such as take a variant from the audience of a beta.
+    pub(crate) warnings: Vec<Warning>,
 }
 
 /// How many are enrolled by a flag that counts or remembers them.
@@ -253,6 +264,7 @@ impl App {
             left_out,
             formats,
             enrolled,
+            warnings: Vec::new(),
         })
     }
 
@@ -366,8 +378,9 @@ pub(crate) fn planned(planned: &Planned) -> String {
 
 /// What a change did to a rollout: the words before its name, and those after.
 ///
-/// The log holds what a rollout became, not what it was, so that this is read from what it became: whose
-/// ramp waits for less than the hold of its step was paused before.
+/// The log holds what a rollout became, not what it was, so that this is read from what it became. Of changes that
+/// were stored before a rollout said that it was resumed: whose ramp waits for less than the hold of its step was
+/// paused before.
 fn turned(change: &Change, rollout: &Rollout) -> (String, String) {
     let Rollout { candidate, ramp, .. } = rollout;
     let to = rollout.share();
@@ -381,6 +394,11 @@ fn turned(change: &Change, rollout: &Rollout) -> (String, String) {
         RolloutState::Widening if rollout.started == change.at => {
             let steps = ramp.as_ref().map(|ramp| format!(", the first of {} steps", ramp.steps.len()));
             return ("started".to_owned(), format!(": {candidate} to {to}{}", steps.unwrap_or_default()));
+        }
+        RolloutState::Widening if rollout.resumed == Some(change.at) => {
+            let paused = matches!(ramp.as_ref().map(|ramp| ramp.pace), Some(Pace::Paused { .. }));
+            let still = if paused { ", where its ramp is paused" } else { "" };
+            return ("resumed".to_owned(), format!(" at {to}{still}"));
         }
         RolloutState::Widening => {}
     }

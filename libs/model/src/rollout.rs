@@ -28,6 +28,9 @@ pub struct Rollout {
     pub state: RolloutState,
     /// When it began.
     pub started: Millis,
+    /// When it was resumed after a halt or a pause, if nobody has steered it since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumed: Option<Millis>,
     /// Counts the times that the ratio of candidate to control changed: evidence from different
     /// epochs is not pooled.
     #[serde(default)]

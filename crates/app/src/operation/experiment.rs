@@ -19,7 +19,7 @@ use super::{Class, Ctx, Effect, Method, Operation};
 use crate::App;
 use crate::access::{Permission, digest};
 use crate::error::AppError;
-use crate::view::ExperimentView;
+use crate::view::{ExperimentView, Warning};
 
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Experiments {
@@ -289,15 +289,6 @@ pub(crate) struct ResultsView {
 
 /// Ids with fewer characters are taken out of events by intake, unless the sender says otherwise.
 const SHORTEST_ID: usize = 5;
-
-/// Something about the evidence that the verdict does not know.
-#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub(crate) struct Warning {
-    /// What, in words.
-    pub(super) message: String,
-    /// What to do about it.
-    pub(super) hint: String,
-}
 
 /// The units whose events lost their ids, where it looks so: intake takes short ids out of events as
 /// Amplitude does, our own evaluations expose them all the same. Where one of them has converted, the

@@ -30,8 +30,12 @@ impl Operation for Pause {
         let on = app.setting(&flag, input.environment())?.on;
         steer(app, ctx, input, |rollout| {
             let widening = rollout.widening().is_some();
-            match rollout.ramp.as_mut().filter(|ramp| widening && matches!(ramp.pace, Pace::Due { .. })) {
-                Some(ramp) => {
+            match rollout.ramp.as_mut().filter(|_| widening) {
+                Some(Ramp { pace: Pace::Paused { .. }, .. }) => Err(AppError::conflict(
+                    format!("the ramp of `{flag}` is paused already"),
+                    "resume it with `rollout.resume`; to take the rollout back, halt it",
+                )),
+                Some(ramp) if ramp.pace != Pace::Ended => {
                     // While the flag is off nobody sees the step: all of it is left.
                     if !on {
                         ramp.hold(ctx.now);
@@ -39,7 +43,7 @@ impl Operation for Pause {
                     ramp.pause(ctx.now);
                     Ok(())
                 }
-                None => Err(AppError::conflict(
+                _ => Err(AppError::conflict(
                     format!("the rollout of `{flag}` has no step to come"),
                     "only a ramp that goes on can be paused; to take a rollout back, halt it",
                 )),

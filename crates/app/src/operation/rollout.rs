@@ -1,21 +1,22 @@
 //! App operations: rollouts and their guards.
 
+use bellwether_ledger::State;
 use bellwether_model::rollout::{Guard as GuardPlan, RolloutState};
 use bellwether_model::{
-    Edit, EnvironmentKey, FlagKey, MetricKey, Millis, Pace, Planned, Ramp, Revision, Rollout, Serve, Setting,
-    Share, Split, Step, VariantKey,
+    Edit, EnvironmentKey, Flag, FlagKey, MetricKey, Millis, Pace, Planned, Ramp, Revision, Rollout, Serve,
+    Setting, Share, Split, Step, VariantKey,
 };
 use bellwether_trial::guard::GuardVerdict;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::experiment::{Warning, set_aside};
+use super::experiment::set_aside;
 use super::serve::{Length, StepInput};
 use super::{Class, Ctx, Effect, Method, Operation};
 use crate::App;
 use crate::access::Permission;
 use crate::error::AppError;
-use crate::view::FlagView;
+use crate::view::{FlagView, Warning};
 
 /// The split of a rollout: `share` for the candidate, as much for the control where a third variant
 /// holds the rest, else everybody else has the control.
@@ -229,6 +230,7 @@ impl Operation for Start {
             ramp: None,
             state: RolloutState::Widening,
             started: ctx.now,
+            resumed: None,
             epoch: 0,
             epoch_began: ctx.now,
         };
@@ -288,6 +290,7 @@ impl Operation for Widen {
         widen(&mut rollout, input.share, ctx.now)?;
         // A share that is set by hand is not a step of the ramp.
         rollout.ramp = None;
+        rollout.resumed = None;
         let steering = Steering {
             flag: input.flag,
             environment: input.environment,
@@ -339,6 +342,7 @@ pub(crate) fn steer(
 ) -> Result<FlagView, AppError> {
     let setting = app.setting(&input.flag, &input.environment)?;
     let mut rollout = current(&setting, &input.flag)?;
+    rollout.resumed = None;
     turn(&mut rollout)?;
     set(app, ctx, input, rollout)
 }
@@ -358,8 +362,8 @@ impl Operation for Halt {
     fn run(app: &App, ctx: &Ctx, input: Steering) -> Result<FlagView, AppError> {
         let why = input.why.as_deref().map(str::trim).filter(|why| !why.is_empty());
         let because = why.unwrap_or("halted by hand").to_owned();
-        let flag = input.flag.clone();
-        steer(app, ctx, input, |rollout| {
+        let (flag, environment) = (input.flag.clone(), input.environment.clone());
+        let mut halted = steer(app, ctx, input, |rollout| {
             // Twice is once: the first reason, perhaps a guard's, stays.
             if let RolloutState::Halted { because, .. } = &rollout.state {
                 return Err(AppError::conflict(
@@ -369,8 +373,22 @@ impl Operation for Halt {
             }
             rollout.state = RolloutState::Halted { at: ctx.now, because };
             Ok(())
-        })
+        })?;
+        halted.warnings.extend(shown_still(&app.ledger.state(), &halted.flag, &environment));
+        Ok(halted)
     }
+}
+
+/// What a halt leaves: a beta comes before the default, and shows its audience what it did.
+fn shown_still(state: &State, flag: &Flag, environment: &EnvironmentKey) -> Option<Warning> {
+    let setting = flag.settings.get(environment).filter(|setting| setting.on)?;
+    let Serve::Rollout { rollout } = &setting.default else { return None };
+    let mut betas = state.betas.values();
+    let (beta, served) = betas.find_map(|beta| Some((&beta.key, beta.serves(flag, environment)?)))?;
+    (*served != rollout.control).then(|| Warning {
+        message: format!("beta `{beta}` is on in `{environment}`: its audience still gets `{served}`"),
+        hint: "turn the beta off with `beta.switch`, or the flag with `flag.toggle`".to_owned(),
+    })
 }
 
 pub(super) struct Resume;
@@ -392,6 +410,7 @@ impl Operation for Resume {
             match rollout.state {
                 RolloutState::Halted { .. } => {
                     rollout.state = RolloutState::Widening;
+                    rollout.resumed = Some(ctx.now);
                     rollout.epoch += 1;
                     rollout.epoch_began = ctx.now;
                     // The step that it stands on is seen anew, and held for its whole time; what somebody had
@@ -411,6 +430,7 @@ impl Operation for Resume {
                 RolloutState::Widening | RolloutState::Done { .. } => match &mut rollout.ramp {
                     Some(ramp) if widening && matches!(ramp.pace, Pace::Paused { .. }) => {
                         ramp.resume(ctx.now);
+                        rollout.resumed = Some(ctx.now);
                         Ok(())
                     }
                     _ => Err(AppError::conflict(
