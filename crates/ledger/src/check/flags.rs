@@ -107,6 +107,11 @@ pub(super) fn edited(state: &State, key: &FlagKey, edit: &Edit, at: Millis) -> R
         _ => {}
     }
     next.check()?;
+    if let Edit::EnrolmentSet { environment, .. } | Edit::RolloutSet { environment, .. } = edit
+        && let Some(setting) = next.settings.get(environment)
+    {
+        ramps::ends(key, flag.settings.get(environment), setting)?;
+    }
     if let Edit::FlagSchemaSet { .. } | Edit::FlagVariantsReplaced { .. } = edit {
         schema::matched(&next)?;
     }

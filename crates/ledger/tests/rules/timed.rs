@@ -88,6 +88,35 @@ fn a_ramp_takes_its_next_step_when_it_is_due_and_does_nothing_else() {
     }
 }
 
+/// A ramp that ends at everybody and a limit by number: the last step would wait for ever.
+#[test]
+fn a_ramp_to_everybody_and_a_limit_by_number_do_not_meet() {
+    let begun = || edit(set(ramped(widening(1_000), 1, due(60_000))));
+    let limit = |limits: Json| edit(shop::enrolment("f", "production", limits));
+    let to_half =
+        || with(set(ramped(widening(1_000), 1, due(60_000))), "/rollout/ramp/steps/2/share", json!(5_001));
+    let halted = || {
+        let halted =
+            shop::rollout(1_000, 1_000, None, json!({"state": "halted", "at": 5, "because": "errors"}));
+        edit(set(ramped(halted, 1, due(60_000))))
+    };
+    let at = after(10_000);
+    let asked = || [limit(json!({"units": 10})), limit(json!({"units": 10, "sticky": true, "share": 9_000}))];
+    let no = "the ramp of flag `f` ends at everybody, and at most `10` units are allowed: its last step would wait for ever\n\
+        hint: end the ramp below 100%, with `rollout.ramp`, or lift the limit with `flag.enrolment`\n";
+    assert_eq!(said_at(at, vec![begun()], asked()), no.repeat(2));
+    assert_eq!(said_at(at, vec![begun(), halted()], asked()), no.repeat(2), "it can be resumed");
+    assert_eq!(
+        said_at(at, vec![limit(json!({"units": 10}))], [begun(), halted(), to_half()]),
+        format!("{no}{no}ok\n")
+    );
+    assert_eq!(
+        said_at(at, vec![begun()], [limit(json!({"share": 9_000})), limit(json!({"sticky": true}))]),
+        "ok\nok\n"
+    );
+    assert_eq!(said_at(at, vec![to_half()], asked()), "ok\nok\n");
+}
+
 #[test]
 fn a_flag_that_is_on_again_holds_the_step_of_its_ramp_anew() {
     let place = crate::Place::new();
