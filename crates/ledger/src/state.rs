@@ -8,7 +8,7 @@ use bellwether_model::experiment::ExperimentState;
 use bellwether_model::{
     Actor, Beta, BetaKey, Change, Edit, Environment, EnvironmentKey, Experiment, ExperimentKey, Flag,
     FlagKey, Holdout, HoldoutKey, Layer, LayerKey, Metric, MetricKey, Millis, Revision, Schedule,
-    ScheduleKey, ScheduleState, Segment, SegmentKey, Serve, Share, Split, Subject, Variant, VariantKey,
+    ScheduleKey, ScheduleState, Segment, SegmentKey, Serve, Share, Subject, Variant, VariantKey,
 };
 use serde::{Deserialize, Serialize};
 
@@ -323,7 +323,7 @@ pub(crate) fn amend(flag: &mut Flag, edit: &Edit, at: Millis) -> bool {
                     true
                 }
                 Some(Serve::Rollout { rollout }) => {
-                    if !same_ratio(&rollout.split, split, [&rollout.candidate, &rollout.control]) {
+                    if !rollout.split.same_ratio(split, [&rollout.candidate, &rollout.control]) {
                         rollout.epoch = rollout.epoch.saturating_add(1);
                         rollout.epoch_began = at;
                     }
@@ -378,12 +378,6 @@ fn seen_anew(serve: &mut Serve, at: Millis) {
     {
         ramp.hold_anew(at);
     }
-}
-
-/// Whether two variants have the same proportion to each other in both splits.
-fn same_ratio(a: &Split, b: &Split, [one, other]: [&bellwether_model::VariantKey; 2]) -> bool {
-    let points = |split: &Split, variant| u32::from(split.share(variant).points());
-    points(a, one) * points(b, other) == points(b, one) * points(a, other)
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ fn shares(
 
 /// Gives the candidate a share. All of everybody finishes the rollout.
 ///
-/// Arms in another ratio must not be pooled with what was before (Simpson's paradox): they begin a new epoch.
+/// Arms in another ratio must not be pooled with what was before: they begin a new epoch.
 pub(crate) fn widen(rollout: &mut Rollout, share: Share, now: Millis) -> Result<(), AppError> {
     if share == Share::ALL {
         rollout.state = RolloutState::Done { at: now };
@@ -54,11 +54,7 @@ pub(crate) fn widen(rollout: &mut Rollout, share: Share, now: Millis) -> Result<
     let rest = rollout.split.rest().filter(|rest| **rest != rollout.control).cloned();
     let wanted = shares(&rollout.candidate, &rollout.control, rest.as_ref(), share)?;
     let split = rollout.split.reshare(&wanted)?;
-    let ratio = |s: &Split| {
-        (u32::from(s.share(&rollout.candidate).points()), u32::from(s.share(&rollout.control).points()))
-    };
-    let ((a, b), (c, d)) = (ratio(&rollout.split), ratio(&split));
-    if a * d != b * c {
+    if !rollout.split.same_ratio(&split, [&rollout.candidate, &rollout.control]) {
         rollout.epoch += 1;
         rollout.epoch_began = now;
     }
