@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use bellwether_flags::Format;
-use bellwether_ledger::Versioned;
+use bellwether_ledger::{Page, Versioned};
 use bellwether_model::{
-    Actor, Change, EnvironmentKey, Experiment, Flag, FlagKey, ListId, Metric, Millis, Pace, Planned, Ramp,
-    Revision, Rollout, RolloutState, Schedule, ScheduleState, Serve, Setting, Share, Subject,
+    Actor, Change, Edit, EnvironmentKey, Experiment, Flag, FlagKey, ListId, Metric, Millis, Pace, Planned,
+    Ramp, Revision, Rollout, RolloutState, Schedule, ScheduleKey, ScheduleState, Serve, Setting, Share,
+    Subject,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -205,13 +206,26 @@ impl App {
             Actor::Guard { flag, .. } => ActorView { kind: "guard", name: format!("the guard of {flag}") },
             Actor::Ramp { flag, .. } => ActorView { kind: "ramp", name: format!("the ramp of {flag}") },
             Actor::Schedule { schedule } => {
-                let by =
-                    self.ledger.state().schedules.get(schedule).map(|s| self.actor_view(&s.value.by).name);
+                let by = self.planner(schedule).map(|by| self.actor_view(&by).name);
                 let name = by.map_or_else(|| "a schedule".to_owned(), |by| format!("a schedule of {by}"));
                 ActorView { kind: "schedule", name }
             }
             Actor::System => ActorView { kind: "system", name: "Bellwether".to_owned() },
         }
+    }
+
+    /// Who planned a change: the state says it of the newest ones, the log of all.
+    fn planner(&self, schedule: &ScheduleKey) -> Option<Actor> {
+        if let Some(known) = self.ledger.state().schedules.get(schedule) {
+            return Some(known.value.by.clone());
+        }
+        let about = Some(Subject::Schedule(schedule.clone()));
+        // It was planned, and then it was over: it has no more than these.
+        let changes = self.ledger.changes(&Page { before: None, limit: 2, about }).ok()?;
+        changes.into_iter().find_map(|change| match change.edit {
+            Edit::ScheduleSaved { schedule } => Some(schedule.by),
+            _ => None,
+        })
     }
 
     /// A flag; `fresh` are lists that it cites and that a rehearsal has not stored.

@@ -263,3 +263,43 @@ fn a_scheduled_change_is_made_once_in_its_time_and_as_planned() {
         assert_eq!(said, is_over.repeat(2));
     }
 }
+
+/// What is over leaves the state after a while, of each flag for itself; what waits stays.
+#[test]
+fn scheduled_changes_that_are_over_do_not_pile_up() {
+    let place = crate::Place::new();
+    let ledger = crate::world(&place);
+    let toggle = |flag: &str| json!({"plan": "toggle", "flag": flag, "on": false});
+    let mut now = 10_000;
+    let mut apply = |proposed| {
+        now += 1;
+        ledger.apply(proposed, after(now)).unwrap()
+    };
+    apply(edit(shop::flag("g", &["production"], &shop::variant("off"))));
+    apply(edit(shop::schedule("waits", &toggle("f"), 90_000_000, json!({"state": "waiting"}))));
+    let cancelled = |at: i64| json!({"state": "cancelled", "at": at});
+    for n in 0..30 {
+        for flag in ["f", "g"] {
+            if flag == "g" && n >= 5 {
+                continue;
+            }
+            let key = format!("{flag}-{n}");
+            apply(edit(shop::schedule(&key, &toggle(flag), 90_000_000, json!({"state": "waiting"}))));
+            apply(edit(shop::schedule(&key, &toggle(flag), 90_000_000, cancelled(n))));
+        }
+    }
+    let state = ledger.state();
+    let mut kept: Vec<String> = (10..30).map(|n| format!("f-{n}")).collect();
+    kept.extend((0..5).map(|n| format!("g-{n}")));
+    kept.push("waits".to_owned());
+    kept.sort();
+    assert_eq!(state.schedules.keys().map(ToString::to_string).collect::<Vec<_>>(), kept);
+    // Nobody can have one of them made or cancelled again.
+    let again =
+        ledger.apply(edit(shop::schedule("f-0", &toggle("f"), 90_000_000, cancelled(1))), after(now + 1));
+    assert!(again.unwrap_err().to_string().contains("would be over when it begins"));
+    drop(state);
+    let before = ledger.state();
+    drop(ledger);
+    assert_eq!(*place.open().state(), *before, "the fold says the same again");
+}
