@@ -1,17 +1,15 @@
-//! App operations: rollouts and their guards.
+//! App operations: rollouts.
 
 use bellwether_ledger::State;
-use bellwether_model::rollout::{Guard as GuardPlan, RolloutState};
 use bellwether_model::{
-    Edit, EnvironmentKey, Flag, FlagKey, MetricKey, Millis, Pace, Planned, Ramp, Revision, Rollout, Serve,
+    Edit, EnvironmentKey, Flag, FlagKey, Millis, Pace, Planned, Ramp, Revision, Rollout, RolloutState, Serve,
     Setting, Share, Split, Step, VariantKey,
 };
-use bellwether_trial::guard::GuardVerdict;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use super::experiment::set_aside;
-use super::serve::{Length, StepInput};
+use super::guard::WatchInput;
+use super::serve::StepInput;
 use super::{Class, Ctx, Effect, Method, Operation};
 use crate::App;
 use crate::access::Permission;
@@ -68,7 +66,7 @@ pub(crate) fn climbs(rollout: &Rollout, steps: &[Step], now: Millis) -> Result<(
     steps.iter().try_for_each(|step| widen(&mut rollout, step.share, now))
 }
 
-fn current(setting: &Setting, flag: &FlagKey) -> Result<Rollout, AppError> {
+pub(super) fn current(setting: &Setting, flag: &FlagKey) -> Result<Rollout, AppError> {
     match &setting.default {
         Serve::Rollout { rollout } => Ok(rollout.clone()),
         _ => Err(AppError::conflict(
@@ -99,34 +97,6 @@ fn set(app: &App, ctx: &Ctx, edit: Steering, rollout: Rollout) -> Result<FlagVie
     let edit = Edit::RolloutSet { flag: flag.clone(), environment, rollout };
     let after = app.edit(ctx, edit, why, if_revision, Vec::new())?;
     app.flag_after(&after, &flag)
-}
-
-/// What must not get worse while a rollout widens.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct WatchInput {
-    /// The guardrail metric.
-    metric: MetricKey,
-    /// The harm that is tolerated, in the metric's unit and as an absolute difference: 0.01 is one percentage
-    /// point of a conversion. Never negative.
-    margin: f64,
-    /// How often a harmless rollout may be halted, over its whole life; 0.05, one in twenty, unless given.
-    alpha: Option<f64>,
-    /// How long after its first exposure a unit is watched: milliseconds, or a text such as `10m`, which it is
-    /// unless given.
-    window: Option<Length>,
-}
-
-impl WatchInput {
-    fn plan(self) -> GuardPlan {
-        let Self { metric, margin, alpha, window } = self;
-        let usual = GuardPlan::of(metric, margin);
-        GuardPlan {
-            alpha: alpha.unwrap_or(usual.alpha),
-            window: window.map_or(usual.window, |window| window.0),
-            ..usual
-        }
-    }
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -463,50 +433,5 @@ impl Operation for Finish {
                 "resume it first, if it was halted",
             )),
         })
-    }
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct GuardInput {
-    /// The flag.
-    flag: FlagKey,
-    /// Where.
-    environment: EnvironmentKey,
-}
-
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct GuardView {
-    /// The rollout that is watched.
-    rollout: Rollout,
-    /// What the guard says of the evidence up to now; once the rollout is halted or done, up to then.
-    verdict: GuardVerdict,
-    /// What makes the numbers mean less than they say, such as amounts that were set aside.
-    warnings: Vec<Warning>,
-}
-
-pub(super) struct Guard;
-
-impl Operation for Guard {
-    const NAME: &'static str = "guard.status";
-    const ABOUT: &'static str = "Says what the guard of a rollout sees right now, with its numbers.";
-    const ROUTE: (Method, &'static str) = (Method::Get, "/api/flags/{flag}/guard");
-    const NEEDS: Permission = Permission::View;
-    const CLASS: Class = Class::Scan;
-    const EFFECT: Effect = Effect::Reads;
-    type Input = GuardInput;
-    type Output = GuardView;
-
-    fn run(app: &App, ctx: &Ctx, input: GuardInput) -> Result<GuardView, AppError> {
-        let setting = app.setting(&input.flag, &input.environment)?;
-        let rollout = current(&setting, &input.flag)?;
-        // What is settled was settled by the evidence of that moment; units that ripen later would blur it.
-        let look = match rollout.state {
-            RolloutState::Widening => ctx.now,
-            RolloutState::Halted { at, .. } | RolloutState::Done { at } => at,
-        };
-        let judged = app.judge_guard(&input.flag, &input.environment, &rollout, look)?;
-        let warnings = set_aside(&judged.evidence, &judged.metric).into_iter().collect();
-        Ok(GuardView { rollout, verdict: judged.verdict, warnings })
     }
 }
