@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::App;
-use crate::enrolment::Count;
+use crate::enrolment::EnrolledView;
 use crate::error::AppError;
 use crate::serving::Served;
 
@@ -63,51 +63,6 @@ pub(crate) struct FlagView {
     pub(crate) enrolled: BTreeMap<EnvironmentKey, EnrolledView>,
     /// What the edit that this answers does not do, such as take a variant from the audience of a beta.
     pub(crate) warnings: Vec<Warning>,
-}
-
-/// How many are enrolled by a flag that counts or remembers them.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(crate) struct EnrolledView {
-    /// Units that hold a variant: of a split all but its rest, of a rollout those with the candidate.
-    units: u32,
-    /// How many there may be at most; absent where there is no limit.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    most: Option<u32>,
-    /// Whether nobody else comes in.
-    closed: bool,
-    /// How many there are beyond the limit.
-    over: u32,
-    /// The same in words.
-    sentence: String,
-}
-
-impl EnrolledView {
-    fn new(count: Count, most: Option<u32>) -> Self {
-        let Count { units, full } = count;
-        let closed = most.is_some_and(|most| units >= most || full);
-        let over = most.map_or(0, |most| units.saturating_sub(most));
-        let mut sentence = match most {
-            Some(most) => format!("{} of {} are enrolled", grouped(units), grouped(most)),
-            None => format!("{} are enrolled", grouped(units)),
-        };
-        if closed {
-            sentence.push_str(", and enrolment is closed");
-        }
-        if over > 0 {
-            sentence.push_str(&format!(
-                "; {} more than the limit, because they were enrolled before it was set, by SDKs that had not \
-                 heard of it, or just before a crash",
-                grouped(over)
-            ));
-        }
-        if full {
-            sentence.push_str(match most {
-                Some(_) => "; no more can be remembered",
-                None => "; no more can be remembered, so that newcomers are placed by their id alone",
-            });
-        }
-        Self { units, most, closed, over, sentence }
-    }
 }
 
 /// `10,003`.

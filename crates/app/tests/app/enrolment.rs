@@ -164,7 +164,15 @@ fn a_limit_is_kept_to_the_unit_however_many_ask_at_once() {
     });
     let view = enrolled(&house);
     assert_eq!((view["units"].as_u64(), view["closed"].as_bool()), (Some(500), Some(true)));
+    assert_eq!(
+        view["sentence"],
+        "500 of 500 are enrolled, and enrolment is closed; a crash now could let in 500 more at most"
+    );
+    assert_eq!(view["unwritten"], 500);
+    house.app.step(house.now).unwrap();
+    let view = enrolled(&house);
     assert_eq!(view["sentence"], "500 of 500 are enrolled, and enrolment is closed");
+    assert_eq!(view["unwritten"], 0);
     assert_eq!(inside.into_inner(), 1_000, "both threads say the same of each");
     // More may come, and they do.
     assert_eq!(limit(&house, json!({"units": 501}))["closed"], false);
@@ -229,7 +237,10 @@ fn a_limited_rollout_can_be_halted_and_resumed() {
     };
     let first = got();
     assert_eq!(first.len(), 3);
-    assert_eq!(enrolled(&house)["sentence"], "3 of 3 are enrolled, and enrolment is closed");
+    assert_eq!(
+        enrolled(&house)["sentence"],
+        "3 of 3 are enrolled, and enrolment is closed; a crash now could let in 3 more at most"
+    );
     rollout("rollout.halt", json!({}));
     assert_eq!(got(), [0_usize; 0]);
     assert_eq!(enrolled(&house)["units"], 3);
@@ -262,7 +273,8 @@ fn who_was_enrolled_before_the_limit_was_set_stays_and_is_counted() {
     house.later(HOUR);
     let view = limit(&house, json!({"units": 7}));
     assert_eq!((view["units"].as_u64(), view["over"].as_u64()), (Some(10), Some(3)));
-    insta::assert_snapshot!(view["sentence"].as_str().unwrap(), @"10 of 7 are enrolled, and enrolment is closed; 3 more than the limit, because they were enrolled before it was set, by SDKs that had not heard of it, or just before a crash");
+    insta::assert_snapshot!(view["sentence"].as_str().unwrap(), @"10 of 7 are enrolled, and enrolment is closed; 3 more than the limit, to which SDKs with older rules can add until 2026-09-21T16:23:20Z; a crash now could let in 10 more at most");
+    assert_eq!((&view["unwritten"], &view["settles"]), (&json!(10), &json!(house.now.0 + 10 * MINUTE)));
     for (_, id) in &before {
         assert_eq!(told(&house, Some(id), None), ("a".into(), "SPLIT"));
     }
