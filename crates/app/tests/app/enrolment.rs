@@ -507,6 +507,63 @@ fn an_experiment_on_a_limited_sticky_flag_counts_each_person_once() {
     assert_eq!(judged["sample_ratio"]["broken"], false, "{judged}");
 }
 
+/// Who was enrolled by other shares would be counted among the new when they come back.
+#[test]
+fn an_experiment_does_not_begin_on_variants_that_were_given_by_other_shares() {
+    let mut house = House::new();
+    house.did("metric.save", json!({"metric": "buys", "event": "buy", "measure": {"measure": "conversion"}}));
+    let mut started = 0;
+    let mut start = |house: &House| {
+        started += 1;
+        let key = format!("x-{started}");
+        let plan = json!({"experiment": key, "flag": "f", "environment": "production", "control": "a",
+            "metric": "buys", "days": 7});
+        house.did("experiment.create", plan);
+        house
+            .ask("experiment.start", json!({"experiment": key, "why": "test"}))
+            .map_err(|e| (key.clone(), format!("{} {}\nhint: {}", e.refusal.status(), e.message, e.hint)))?;
+        house.did("experiment.stop", json!({"experiment": key, "why": "test"}));
+        Ok::<(), (String, String)>(())
+    };
+    arms(&house, 1_000, 4_000);
+    limit(&house, json!({"sticky": true}));
+    // Other shares, and nobody is enrolled.
+    arms(&house, 500, 500);
+    start(&house).unwrap();
+    house.later(HOUR);
+    for n in 0..300 {
+        told(&house, Some(&format!("user-{n}")), None);
+    }
+    house.later(HOUR);
+    let (before, _) = start(&house).unwrap_err();
+    assert_eq!(before, "x-2", "under the salt that 1:4 had; by which of both they came is not kept");
+    let anew = |salt: &str, a: u32| {
+        let shares = json!([{"variant": "a", "share": a}, {"variant": "b", "share": a}, {"variant": "off", "share": 10_000 - 2 * a}]);
+        let default = json!({"serve": "split", "shares": shares, "rest": "off", "salt": salt});
+        json!({"flag": "f", "environment": "production", "default": default, "why": "test"})
+    };
+    house.did("flag.target", anew("f-2", 1_000));
+    for n in 0..300 {
+        told(&house, Some(&format!("user-{n}")), None);
+    }
+    start(&house).unwrap();
+    // Wider in the same ratio.
+    house.did("flag.target", anew("f-2", 5_000));
+    start(&house).unwrap();
+    let uneven = json!([{"variant": "a", "share": 2_000}, {"variant": "b", "share": 8_000}, {"variant": "off", "share": 0}]);
+    house.did(
+        "flag.reshare",
+        json!({"flag": "f", "environment": "production", "shares": uneven, "why": "test"}),
+    );
+    insta::assert_snapshot!(start(&house).unwrap_err().1, @r"
+    409 flag `f` keeps the variants of `49` units, and at `2026-09-21T16:13:20Z` its arms stood in another ratio: who was enrolled by it would count among the new
+    hint: draw everybody anew: give the split no `salt` in `flag.target`, then plan and start
+    ");
+    // What keeps nothing draws by the shares of now.
+    limit(&house, json!({"sticky": false}));
+    start(&house).unwrap();
+}
+
 /// A limit that is set while nothing divides counts those who are in all the same.
 #[test]
 fn a_limit_that_is_set_while_the_flag_is_off_counts_who_was_enrolled() {
