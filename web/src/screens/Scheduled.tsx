@@ -226,7 +226,10 @@ function Plan({ of, variants, here }: Props & { variants: string[] }) {
         key = view.schedule.key;
         setWarnings(view.warnings);
       },
-      undo: (why) => edit.cancelSchedule(key, { why }),
+      undo: (why) => {
+        setWarnings([]);
+        return edit.cancelSchedule(key, { why });
+      },
       done: `To ${said} is scheduled for ${ago(at)} ${ZONE}`,
     });
     if (made) setField("");
