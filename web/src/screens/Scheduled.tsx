@@ -191,6 +191,7 @@ function Plan({ of, variants, here }: Props & { variants: string[] }) {
   const all = choices(of);
   const [planned, setPlanned] = useState<Planned | undefined>(all[0]?.from);
   const [field, setField] = useState("");
+  const [warnings, setWarnings] = useState<ScheduleView["warnings"]>([]);
   const plan = all.find((c) => c.value === planned?.plan);
   // What is there may end while one looks at it, such as a rollout.
   useEffect(() => {
@@ -221,9 +222,14 @@ function Plan({ of, variants, here }: Props & { variants: string[] }) {
         </>
       ),
       run: async (why) => {
-        key = (await edit.schedule({ environment: here.key, planned, at, why })).schedule.key;
+        const view = await edit.schedule({ environment: here.key, planned, at, why });
+        key = view.schedule.key;
+        setWarnings(view.warnings);
       },
-      undo: (why) => edit.cancelSchedule(key, { why }),
+      undo: (why) => {
+        setWarnings([]);
+        return edit.cancelSchedule(key, { why });
+      },
       done: `To ${said} is scheduled for ${ago(at)} ${ZONE}`,
     });
     if (made) setField("");
@@ -288,6 +294,18 @@ function Plan({ of, variants, here }: Props & { variants: string[] }) {
           </Button>
           {field && wrong && <span className="dim">Cannot be scheduled yet: {wrong}</span>}
         </Group>
+        {warnings.length > 0 && (
+          <Note tone="warn">
+            <p>
+              <b>It is scheduled. As things are now, this speaks against it:</b>
+            </p>
+            {warnings.map((w) => (
+              <p key={w.message}>
+                <Said>{capital(w.message)}</Said>
+              </p>
+            ))}
+          </Note>
+        )}
       </form>
     </Section>
   );

@@ -12,6 +12,7 @@ mod experiment;
 mod explain;
 mod flag;
 mod gaps;
+mod guard;
 mod holdout;
 mod ids;
 mod input;
@@ -288,7 +289,7 @@ pub const REGISTRY: &[Entry] = &[
     Entry::of::<ramp::Pause>(),
     Entry::of::<ramp::SetRamp>(),
     Entry::of::<rollout::Finish>(),
-    Entry::of::<rollout::Guard>(),
+    Entry::of::<guard::Status>(),
     Entry::of::<segment::List>(),
     Entry::of::<segment::Get>(),
     Entry::of::<segment::Save>(),
