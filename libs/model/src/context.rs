@@ -236,18 +236,6 @@ impl Context {
         }
         Some(at)
     }
-
-    /// One attribute as text, the form in which rules compare: strings as they are, numbers and
-    /// booleans as JSON writes them. The user's id answers to `targetingKey` and `user_id`.
-    pub fn text(&self, name: &str) -> Option<std::borrow::Cow<'_, str>> {
-        if matches!(name, "targetingKey" | "user_id") {
-            return self.key().map(Into::into);
-        }
-        match self.attribute(name)? {
-            Json::String(s) => Some(s.as_str().into()),
-            other => Some(other.to_string().into()),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ mod schedule;
 mod segment;
 mod serve;
 mod status;
+mod strict;
 mod targeting;
 
 use std::sync::Arc;
@@ -209,9 +210,10 @@ impl Entry {
             text: O::TEXT,
             input: |generator| generator.subschema_for::<O::Input>(),
             output: |generator| generator.subschema_for::<O::Output>(),
-            run: |app, ctx, input| {
+            run: |app, ctx, sent| {
                 let input: O::Input =
-                    serde_path_to_error::deserialize(&input).map_err(|e| unreadable(&e, &input))?;
+                    serde_path_to_error::deserialize(&sent).map_err(|e| unreadable(&e, &sent))?;
+                strict::check(O::NAME, &sent)?;
                 let output = O::run(app, ctx, input)?;
                 serde_json::to_value(output).map_err(|e| AppError::internal("write the answer", e))
             },
