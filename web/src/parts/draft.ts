@@ -1,0 +1,35 @@
+//! Web: the draft of a form. Until something is changed in it, it follows what the server has; from then on it stays with
+//! what it began from, so that nothing that somebody types is lost and a newer revision is never overwritten.
+import { useState } from "react";
+
+/** A draft, what it is a draft of, and whether the two differ. */
+export type Drafting<V, D> = {
+  draft: D;
+  from: V;
+  old: D;
+  changed: boolean;
+  set: (part: Partial<D>) => void;
+  /** Lets go of the draft: what the server has is shown again. */
+  discard: () => void;
+};
+
+const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
+
+/** The draft of `view`, as `draftOf` makes one. */
+export function useDraft<V, D extends object>(view: V, draftOf: (view: V) => D): Drafting<V, D> {
+  const [held, hold] = useState<{ from: V; draft: D } | null>(null);
+  const from = held ? held.from : view;
+  const old = draftOf(from);
+  const draft = held?.draft ?? old;
+  return {
+    draft,
+    from,
+    old,
+    changed: !same(old, draft),
+    set: (part) => {
+      const next = { ...draft, ...part };
+      hold(same(old, next) ? null : { from, draft: next });
+    },
+    discard: () => hold(null),
+  };
+}
