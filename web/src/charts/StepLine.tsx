@@ -190,6 +190,7 @@ function lineOf(
         formatter: label ?? "",
         position: "end" as const,
         color: dim,
+        opacity: 1,
         fontSize: 11,
         align,
       },

@@ -30,7 +30,8 @@ export function breaksOf(moments: number[]): Breaks {
     const rest = sorted.slice(n).reduce((sum, g) => sum + Math.max(FINEST, g.long), 0);
     const row = gaps.some((g, i) => g.long < least && (gaps[i + 1]?.long ?? Infinity) < least);
     if (least <= SQUEEZE * rest || !row) continue;
-    const gap = rest * Math.min(ONE, ALL / n);
+    const drawn = sorted.slice(n).reduce((sum, g) => sum + g.long, 0);
+    const gap = drawn * Math.min(ONE, ALL / n);
     const margin = gap * MARGIN;
     const long = gaps.filter((g) => g.long >= least);
     return { list: long.map(({ start, end }) => ({ start: start + margin, end: end - margin })), gap };
