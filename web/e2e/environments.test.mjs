@@ -148,6 +148,10 @@ describe("environments", { concurrency: 1 }, () => {
       (r) => r.url().endsWith("/api/environments/production") && r.request().method() === "GET",
     );
     assert.equal(await name("production").inputValue(), "Shop");
+    await form("production")
+      .getByText(/^deploy bot changed this while you did: it is at revision \d+ now\./)
+      .waitFor();
+    await at.clean("environments-newer");
     await form("production").getByRole("button", { name: "Review and save" }).click();
     await page.getByRole("dialog").getByLabel("Reason").fill("shorter");
     await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();

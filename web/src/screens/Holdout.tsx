@@ -23,7 +23,7 @@ import { ago } from "../lib/time";
 import { UNITS, unitOf } from "../lib/units";
 import { Archive } from "../parts/Archive";
 import { useChange } from "../parts/Change";
-import { useDraft } from "../parts/draft";
+import { Newer, useDraft } from "../parts/draft";
 import { ChangeLog } from "../parts/ChangeLog";
 import { KeyInput, keyed } from "../parts/KeyInput";
 import { Page, Section } from "../parts/Page";
@@ -255,6 +255,7 @@ function Form({ view }: { view?: HoldoutView }) {
         />
       </Group>
       <HoldoutBar name={id || "new"} held={draft.share} />
+      <Newer from={from} view={view} />
       <Group gap="sm" mb="lg">
         <Button
           type="submit"

@@ -16,7 +16,7 @@ import { diff } from "../../lib/diff";
 import { capital } from "../../lib/spoken";
 import { useChange } from "../../parts/Change";
 import { Conditions } from "../../parts/Conditions";
-import { useDraft } from "../../parts/draft";
+import { Newer, useDraft } from "../../parts/draft";
 import { KeyInput, keyed } from "../../parts/KeyInput";
 import { Failed } from "../../parts/States";
 import { Diff } from "../../parts/Words";
@@ -159,6 +159,7 @@ export function BetaForm({ view }: { view?: BetaView }) {
         />
       </div>
       {refused && !tested ? <Failed error={refused} /> : null}
+      <Newer from={from} view={view} />
       <Group gap="sm" mb="lg">
         <Button
           type="submit"

@@ -15,7 +15,7 @@ import { capital } from "../../lib/spoken";
 import { UNITS, unitOf } from "../../lib/units";
 import { useChange } from "../../parts/Change";
 import { Conditions } from "../../parts/Conditions";
-import { useDraft } from "../../parts/draft";
+import { Newer, useDraft } from "../../parts/draft";
 import { KeyInput, keyed } from "../../parts/KeyInput";
 import { Failed } from "../../parts/States";
 import { Diff } from "../../parts/Words";
@@ -135,6 +135,7 @@ export function SegmentForm({ view }: { view?: SegmentView }) {
         onChange={(v) => set({ unit: unitOf(v) })}
       />
       {refused && !tested ? <Failed error={refused} /> : null}
+      <Newer from={from} view={view} />
       <Group gap="sm" mb="lg">
         <Button
           type="submit"

@@ -8,7 +8,7 @@ import type { Bucketing, Environment, EnvironmentView } from "../../api/types";
 import { plural } from "../../lib/numbers";
 import { divides } from "../../lib/serve";
 import { useChange } from "../../parts/Change";
-import { useDraft } from "../../parts/draft";
+import { Newer, useDraft } from "../../parts/draft";
 import { Section } from "../../parts/Page";
 import { Failed, Loaded } from "../../parts/States";
 import { Badge, Note } from "../../parts/Words";
@@ -146,6 +146,7 @@ function Form({ view }: { view: EnvironmentView }) {
       </div>
       {redraws && <Redrawn environment={environment} />}
       {refused && <Failed error={refused} />}
+      <Newer from={from} view={view} />
       <Group gap="sm">
         <Button
           type="submit"

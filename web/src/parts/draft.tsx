@@ -2,6 +2,8 @@
 //! what it began from, so that nothing that somebody types is lost and a newer revision is never overwritten.
 import { useState } from "react";
 
+import { Note } from "./Words";
+
 /** A draft, what it is a draft of, and whether the two differ. */
 export type Drafting<V, D> = {
   draft: D;
@@ -32,4 +34,20 @@ export function useDraft<V, D extends object>(view: V, draftOf: (view: V) => D):
     },
     discard: () => hold(null),
   };
+}
+
+/** What the server has of a thing, and who gave it that. */
+type Revised = { revision: number; changed_by: { name: string } };
+
+/** Says that there is a newer revision than the one that is being changed; it is shown when one saves. */
+export function Newer({ from, view }: { from?: Revised; view?: Revised }) {
+  if (!from || !view || from.revision === view.revision) return null;
+  return (
+    <Note tone="warn">
+      <p role="status">
+        {view.changed_by.name} changed this while you did: it is at revision {view.revision} now. What you wrote is
+        kept, and saving it shows the difference.
+      </p>
+    </Note>
+  );
 }
