@@ -114,7 +114,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** Shows an environment, and the revision that an edit of it is of. */
+        get: operations["environment.get"];
         /** Changes an environment's name, whether it is production, and its bucketing. What is left out stays. */
         put: operations["environment.save"];
         post?: never;
@@ -1959,30 +1960,34 @@ export interface components {
         /** @description A way by which a flag reaches somebody who evaluates it. */
         Format: "answer" | "provider" | "amplitude" | "flagd";
         GetInput: {
+            /** @description The environment. */
+            environment: string;
+        };
+        GetInput2: {
             /** @description The flag. */
             flag: string;
         };
-        GetInput2: {
+        GetInput3: {
             /** @description The segment. */
             segment: string;
         };
-        GetInput3: {
+        GetInput4: {
             /** @description The layer. */
             layer: string;
         };
-        GetInput4: {
+        GetInput5: {
             /** @description The holdout. */
             holdout: string;
         };
-        GetInput5: {
+        GetInput6: {
             /** @description The beta. */
             beta: string;
         };
-        GetInput6: {
+        GetInput7: {
             /** @description The metric. */
             metric: string;
         };
-        GetInput7: {
+        GetInput8: {
             /** @description The experiment. */
             experiment: string;
         };
@@ -4274,6 +4279,74 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Environments"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "environment.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The environment. */
+                environment: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnvironmentView"];
                 };
             };
             /** @description The input is not what it should be. */

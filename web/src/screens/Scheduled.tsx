@@ -59,14 +59,11 @@ const idOf = (v: ScheduleView) => v.schedule.key;
 
 const WHEN: Column<ScheduleView> = {
   key: "when",
-  head: "When",
+  head: `When, ${ZONE}`,
   cell: (v) => (
-    <>
-      <time dateTime={new Date(v.schedule.at).toISOString()} title={exact(v.schedule.at)} className="nowrap strong">
-        {ago(v.schedule.at)}
-      </time>
-      <div className="under">{ZONE}</div>
-    </>
+    <time dateTime={new Date(v.schedule.at).toISOString()} title={exact(v.schedule.at)} className="strong when">
+      {ago(v.schedule.at)}
+    </time>
   ),
 };
 
@@ -152,8 +149,22 @@ function Waiting({ list, here }: { list: ScheduleView[]; here: Environment }) {
 
 const OVER: Column<ScheduleView>[] = [
   WHEN,
-  { key: "what", head: "What", wide: true, cell: (v) => <What view={v} /> },
-  { key: "became", head: "What became of it", wide: true, cell: (v) => <Became view={v} /> },
+  {
+    key: "what",
+    head: "What, and what became of it",
+    wide: true,
+    // One cell: a reason needs the width of the page where that is narrow.
+    cell: (v) => (
+      <div className="fate">
+        <div>
+          <What view={v} />
+        </div>
+        <div className="became">
+          <Became view={v} />
+        </div>
+      </div>
+    ),
+  },
 ];
 
 function Became({ view: { schedule } }: { view: ScheduleView }) {
@@ -162,12 +173,12 @@ function Became({ view: { schedule } }: { view: ScheduleView }) {
   const about = "flag" in planned ? { flag: planned.flag } : { beta: planned.beta };
   if (state.state === "done")
     return (
-      <span className="became">
+      <>
         <Badge tone="good">done</Badge> <When at={state.at} /> at revision{" "}
         <Link to="/changes" search={{ ...about, before: String(state.revision + 1) }}>
           r{state.revision}
         </Link>
-      </span>
+      </>
     );
   if (state.state === "cancelled")
     return (

@@ -268,6 +268,7 @@ fn no_key(what: &str, value: Option<&Json>) -> Option<String> {
 /// Every operation there is.
 pub const REGISTRY: &[Entry] = &[
     Entry::of::<environment::List>(),
+    Entry::of::<environment::Get>(),
     Entry::of::<environment::Save>(),
     Entry::of::<flag::List>(),
     Entry::of::<flag::Get>(),
