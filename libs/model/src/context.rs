@@ -248,10 +248,10 @@ mod tests {
     fn attributes_are_found_by_name_and_by_path() {
         let attributes = json!({"plan": {"tier": "pro"}, "a.b": 1, "a": {"b": 2}, "none": null});
         let context = Context::new(Some("u1"), attributes.as_object().cloned().unwrap_or_default());
-        let check = |name: &str| context.text(name).map(|t| t.into_owned());
-        assert_eq!(check("plan.tier").as_deref(), Some("pro"));
-        assert_eq!(check("a.b").as_deref(), Some("1"));
-        assert_eq!(check("user_id").as_deref(), Some("u1"));
+        let check = |name: &str| context.attribute(name).cloned();
+        assert_eq!(check("plan.tier"), Some(json!("pro")));
+        assert_eq!(check("a.b"), Some(json!(1)));
+        assert_eq!(context.key(), Some("u1"));
         assert_eq!(check("none"), None);
         assert_eq!(check("plan.tier.deep"), None);
         assert_eq!(Context::new(Some(""), Map::new()).key(), None);

@@ -45,7 +45,7 @@ fn the_api_says_what_is_wrong_and_changes_nothing() {
         "twice",
     );
     let twice = br#"{"environment":"production","why":"x","on":true,"on":false}"#;
-    check("POST", toggle, twice, 400, "bad_input", "in the body, `on` is there twice at line 1 column 58");
+    check("POST", toggle, twice, 400, "bad_input", "in the body, `on` is there twice at line 1 column 59");
     let deep = br#"{"environment":"production","why":"x","rules":[{"name":"r","when":[[{"attribute":"a","op":"is","values":["x"],"values":["y"]}]]}]}"#;
     check(
         "PUT",
