@@ -1,0 +1,106 @@
+//! Families of answers that hold at every look.
+
+use super::comparison::{delta, gbstats_arms};
+use super::other;
+use crate::case::{Case, numbers};
+use bellwether_stats::{ConfidenceSequence, Level, NormalMixture, SampleRatioSequence, Sides, Tuning, welch};
+
+/// A two-sided confidence sequence around an estimate, and its p-value at this look.
+pub(super) fn sequential(case: &Case<'_>, name: &str, tuning: Tuning, estimate: f64, se: f64) {
+    let [control, treatment] = gbstats_arms(case);
+    let n = control.n() + treatment.n();
+    let level = Level::from_alpha(case.input("alpha")).unwrap();
+    let sequence = ConfidenceSequence::new(level, tuning, Sides::Two);
+    let half_width = sequence.half_width(se, n);
+    let field = |field: &str| format!("{name}.{field}");
+    case.number(&field("expected"), estimate);
+    case.number(&field("se"), se);
+    case.numbers(&field("ci"), &[estimate - half_width, estimate + half_width]);
+    case.number(&field("p"), sequence.ln_p(estimate / se, n).exp());
+}
+
+pub(super) fn asymptotic_cs(case: &Case<'_>) {
+    let tuning = Tuning::new(case.input("N_star")).unwrap();
+    let level = Level::from_alpha(case.input("alpha")).unwrap();
+    let two = ConfidenceSequence::new(level, tuning, Sides::Two);
+    let one = ConfidenceSequence::new(level, tuning, Sides::One);
+    match case.function() {
+        "AsympCS half-width (unit variance)" => {
+            let n = case.count("n");
+            let se = (n as f64).sqrt().recip();
+            case.number("rho_approx", two.rho());
+            case.number("halfwidth_two_sided", two.half_width(se, n));
+            case.number("halfwidth_one_sided", one.half_width(se, n));
+            case.number("confseq_normal_mixture_two_sided_over_n", two.half_width(se, n));
+            case.number("gb_halfwidth", two.half_width(se, n));
+            case.left_out(&["rho_exact_lambertw", "halfwidth_two_sided_exact_rho"]);
+        }
+        "SequentialTwoSidedTTest" => {
+            let [control, treatment] = gbstats_arms(case);
+            let n = control.n() + treatment.n();
+            let ours = welch(&control, &treatment, level).unwrap();
+            sequential(case, "absolute", tuning, ours.estimate, ours.se);
+            let Some(relative) = delta(case, &ours) else {
+                return;
+            };
+            sequential(case, "relative", tuning, relative.lift, relative.se);
+            if case.has("relative_greater.ci") {
+                case.number("relative_greater.expected", relative.lift);
+                case.number("relative_greater.se", relative.se);
+                let low = relative.lift - one.half_width(relative.se, n);
+                case.numbers("relative_greater.ci", &[low, f64::INFINITY]);
+                // Theirs is found by bisection until the end of the interval is within a few
+                // 1e-6 of zero, and clipped.
+                let p = |lift: f64| one.ln_p(lift / relative.se, n).exp().clamp(1e-5, 0.4999);
+                let lift = relative.lift;
+                let slack = p(lift - 2.5e-6) - p(lift + 2.5e-6);
+                case.numbers_within("relative_greater.p", &[p(lift)], 0.0, slack + 1e-12);
+            }
+        }
+        _ => other(case),
+    }
+}
+
+pub(super) fn confidence_sequence(case: &Case<'_>) {
+    match case.function() {
+        "normal_mixture_bound" => {
+            assert_eq!(case.input("alpha"), case.input("alpha_opt"));
+            let level = Level::from_alpha(case.input("alpha")).unwrap();
+            let tuning = Tuning::new(case.input("v_opt")).unwrap();
+            let sequence = ConfidenceSequence::new(level, tuning, Sides::Two);
+            // The bound of a sum of `v` terms of unit variance is `v` times that of their mean.
+            let bound = |v: f64| v * sequence.half_width(v.sqrt().recip(), v as u64);
+            let bounds: Vec<f64> = case.list("v").into_iter().map(bound).collect();
+            case.numbers("two_sided", &bounds);
+            // The exact one-sided mixture; ours is the closed form of GrowthBook.
+            case.left_out(&["one_sided", "log_mix_two_sided_s", "log_mix_one_sided_s"]);
+        }
+        _ => other(case),
+    }
+}
+
+pub(super) fn msprt(case: &Case<'_>) {
+    let mixture = NormalMixture::new(case.input("tau2")).unwrap();
+    let (estimate, variance) = (case.input("delta_hat"), case.input("V"));
+    let level = Level::from_alpha(case.input("alpha")).unwrap();
+    let ln_ratio = mixture.ln_likelihood_ratio(estimate, variance);
+    case.number("lambda_", ln_ratio.exp());
+    case.number("p_always_valid_single_look", (-ln_ratio).exp().min(1.0));
+    case.number("ci_halfwidth", mixture.half_width(variance, level));
+    let limit = case.input("truncation_L");
+    let within = mixture.ln_likelihood_ratio_within(limit, estimate, variance);
+    case.number("lambda_truncated", within.exp());
+}
+
+pub(super) fn srm_sequential(case: &Case<'_>) {
+    let concentration = case.input("dirichlet_concentration");
+    let mut sequence = SampleRatioSequence::with_concentration(&case.list("null"), concentration).unwrap();
+    let (mut p, mut factors) = (Vec::new(), Vec::new());
+    for increment in case.raw("increments").as_array().unwrap() {
+        let counts: Vec<u64> = numbers(increment).into_iter().map(|x| x as u64).collect();
+        p.push(sequence.observe(&counts).unwrap());
+        factors.push(sequence.ln_bayes_factor().exp());
+    }
+    case.numbers("p", &p);
+    case.numbers("bayes_factor", &factors);
+}
