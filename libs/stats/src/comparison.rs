@@ -36,6 +36,81 @@ pub enum Method {
     /// One-sided asymptotic confidence sequence.
     #[serde(rename = "asymptotic-confidence-sequence.1")]
     AsymptoticConfidenceSequence,
+    /// Student's t test with the pooled variance.
+    #[serde(rename = "pooled-t.1")]
+    PooledT,
+    /// The relative lift by the delta method.
+    #[serde(rename = "lift-delta.1")]
+    LiftDelta,
+    /// The logarithm of a ratio of means or of rates.
+    #[serde(rename = "log-ratio.1")]
+    LogRatio,
+    /// z test of two rates with the unpooled (Wald) variance.
+    #[serde(rename = "two-proportions-wald.1")]
+    TwoProportionsWald,
+    /// z test of two rates with the pooled variance and Yates' continuity correction.
+    #[serde(rename = "two-proportions-z-corrected.1")]
+    TwoProportionsZCorrected,
+    /// Miettinen and Nurminen's score test of a difference of rates.
+    #[serde(rename = "miettinen-nurminen.1")]
+    MiettinenNurminen,
+    /// Miettinen and Nurminen's score test of a ratio of rates.
+    #[serde(rename = "ratio-score.1")]
+    RatioScore,
+    /// Pearson's χ² of a table of counts.
+    #[serde(rename = "pearson-chi2.1")]
+    PearsonChi2,
+    /// The likelihood-ratio (G) test of a table of counts.
+    #[serde(rename = "likelihood-ratio-g.1")]
+    LikelihoodRatioG,
+    /// Fisher's exact test.
+    #[serde(rename = "fisher-exact.1")]
+    FisherExact,
+    /// The exact binomial test.
+    #[serde(rename = "binomial-exact.1")]
+    BinomialExact,
+    /// Two Poisson rates: score test with the pooled rate.
+    #[serde(rename = "poisson-score.1")]
+    PoissonScore,
+    /// Two Poisson rates: Wald test.
+    #[serde(rename = "poisson-wald.1")]
+    PoissonWald,
+    /// Two Poisson rates: difference of square roots.
+    #[serde(rename = "poisson-sqrt.1")]
+    PoissonSqrt,
+    /// Two Poisson rates: E-test (Krishnamoorthy and Thomson) with the score statistic.
+    #[serde(rename = "poisson-e-test.1")]
+    PoissonETest,
+    /// Two Poisson rates: exact, conditional on the total.
+    #[serde(rename = "poisson-exact-conditional.1")]
+    PoissonExactConditional,
+    /// Wilcoxon, Mann and Whitney's rank test by the normal approximation.
+    #[serde(rename = "mann-whitney-z.1")]
+    MannWhitneyZ,
+    /// Wilcoxon, Mann and Whitney's rank test by the exact distribution.
+    #[serde(rename = "mann-whitney-exact.1")]
+    MannWhitneyExact,
+    /// Kruskal and Wallis' rank test of several groups.
+    #[serde(rename = "kruskal-wallis.1")]
+    KruskalWallis,
+    /// Brunner and Munzel's test of probabilistic superiority.
+    #[serde(rename = "brunner-munzel.1")]
+    BrunnerMunzel,
+    /// Kolmogorov and Smirnov's test of two distributions, exact.
+    #[serde(rename = "kolmogorov-smirnov-exact.1")]
+    KolmogorovSmirnovExact,
+    /// Kolmogorov and Smirnov's test of two distributions, by the limit.
+    #[serde(rename = "kolmogorov-smirnov.1")]
+    KolmogorovSmirnov,
+    /// Brown and Forsythe's test of equal spread.
+    #[serde(rename = "brown-forsythe.1")]
+    BrownForsythe,
+    /// Yuen's t test of trimmed means.
+    #[serde(rename = "yuen-t.1")]
+    YuenT,
+    /// The log-rank test of two survival curves.
+    #[serde(rename = "log-rank.1")]
+    LogRank,
 }
 
 impl Method {
@@ -45,6 +120,31 @@ impl Method {
             Self::TwoProportionsZ => "two-proportions-z.1",
             Self::WelchT => "welch-t.1",
             Self::AsymptoticConfidenceSequence => "asymptotic-confidence-sequence.1",
+            Self::PooledT => "pooled-t.1",
+            Self::LiftDelta => "lift-delta.1",
+            Self::LogRatio => "log-ratio.1",
+            Self::TwoProportionsWald => "two-proportions-wald.1",
+            Self::TwoProportionsZCorrected => "two-proportions-z-corrected.1",
+            Self::MiettinenNurminen => "miettinen-nurminen.1",
+            Self::RatioScore => "ratio-score.1",
+            Self::PearsonChi2 => "pearson-chi2.1",
+            Self::LikelihoodRatioG => "likelihood-ratio-g.1",
+            Self::FisherExact => "fisher-exact.1",
+            Self::BinomialExact => "binomial-exact.1",
+            Self::PoissonScore => "poisson-score.1",
+            Self::PoissonWald => "poisson-wald.1",
+            Self::PoissonSqrt => "poisson-sqrt.1",
+            Self::PoissonETest => "poisson-e-test.1",
+            Self::PoissonExactConditional => "poisson-exact-conditional.1",
+            Self::MannWhitneyZ => "mann-whitney-z.1",
+            Self::MannWhitneyExact => "mann-whitney-exact.1",
+            Self::KruskalWallis => "kruskal-wallis.1",
+            Self::BrunnerMunzel => "brunner-munzel.1",
+            Self::KolmogorovSmirnovExact => "kolmogorov-smirnov-exact.1",
+            Self::KolmogorovSmirnov => "kolmogorov-smirnov.1",
+            Self::BrownForsythe => "brown-forsythe.1",
+            Self::YuenT => "yuen-t.1",
+            Self::LogRank => "log-rank.1",
         }
     }
 }

@@ -18,6 +18,7 @@
 //! computed by R, scipy, statsmodels, GrowthBook and others are in `tests/golden`.
 
 mod comparison;
+mod estimate;
 mod harm;
 mod level;
 mod means;
@@ -32,6 +33,7 @@ mod sequential;
 pub mod special;
 
 pub use comparison::{Comparison, Interval, Method, Relative, RelativeMethod};
+pub use estimate::{Alternative, Equivalence, Estimate, Test};
 pub use harm::{Direction, HarmTest, MIN_SUCCESSES, MIN_UNITS, harm, harm_in_proportions};
 pub use level::Level;
 pub use means::welch;

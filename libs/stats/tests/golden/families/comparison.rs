@@ -1,7 +1,7 @@
 //! Families of fixed-horizon comparisons, of planning and of the distributions beneath.
 
-use super::{NOT_OFFERED, other};
 use super::sequential::sequential;
+use super::{NOT_OFFERED, other};
 use crate::case::Case;
 use bellwether_stats::planning::{
     Design, power_of_proportions, sample_size_of_means, sample_size_of_proportions,
