@@ -2,7 +2,7 @@
 //!
 //! It knows counts and moments, not flags, events or projects, and depends on no other room.
 //!
-//! - [`Moments`] and [`Proportion`]: what is kept of an arm; they merge in any order.
+//! - [`Moments`], [`JointMoments`] and [`Proportion`]: what is kept of an arm; they merge in any order.
 //! - [`two_proportions`], [`welch`]: the fixed-horizon comparison of two arms.
 //! - [`harm`], [`harm_in_proportions`], [`ConfidenceSequence`]: answers that hold at every look.
 //! - [`sample_ratio`], [`SampleRatioSequence`]: did the split happen as planned?
@@ -18,8 +18,10 @@
 //! computed by R, scipy, statsmodels, GrowthBook and others are in `tests/golden`.
 
 mod comparison;
+mod compensated;
 mod estimate;
 mod harm;
+mod joint;
 mod level;
 mod means;
 mod moments;
@@ -35,6 +37,7 @@ pub mod special;
 pub use comparison::{Comparison, Interval, Method, Relative, RelativeMethod};
 pub use estimate::{Alternative, Equivalence, Estimate, Test};
 pub use harm::{Direction, HarmTest, MIN_SUCCESSES, MIN_UNITS, harm, harm_in_proportions};
+pub use joint::{JointMoments, by_arm};
 pub use level::Level;
 pub use means::welch;
 pub use moments::Moments;

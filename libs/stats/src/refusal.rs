@@ -137,6 +137,28 @@ pub enum Refusal {
         /// Units seen in it.
         units: u64,
     },
+    /// Things that belong together are not as many.
+    #[error("`{have}` {what} do not fit `{need}` {with}")]
+    LengthsDiffer {
+        /// What was given.
+        what: String,
+        /// How many.
+        have: usize,
+        /// What it has to fit.
+        with: String,
+        /// How many of those there are.
+        need: usize,
+    },
+    /// A method that is not about two arms has less than it needs.
+    #[error("too little data: `{have}` {what}, this method needs `{need}`")]
+    TooFew {
+        /// What there is too little of.
+        what: String,
+        /// How many there are.
+        have: u64,
+        /// How many are needed.
+        need: u64,
+    },
     /// Both rates, or both means, of a plan are the same.
     #[error("a plan needs an effect to look for: both arms expect `{value}`")]
     NoEffect {
@@ -169,6 +191,10 @@ impl Refusal {
         Self::OutOfRange { what: what.to_owned(), range: range.to_owned(), value: value.to_string() }
     }
 
+    pub(crate) fn too_few(what: &str, have: u64, need: u64) -> Self {
+        Self::TooFew { what: what.to_owned(), have, need }
+    }
+
     pub(crate) fn not_finite(what: &str) -> Self {
         Self::NotFinite { what: what.to_owned() }
     }
@@ -176,9 +202,11 @@ impl Refusal {
     /// What to do about it, in the voice of an error's `hint:` line.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::TooLittle { .. } | Self::TooFewOutcomes { .. } | Self::TooFewExpected { .. } => {
-                "wait for more exposures"
-            }
+            Self::TooLittle { .. }
+            | Self::TooFewOutcomes { .. }
+            | Self::TooFewExpected { .. }
+            | Self::TooFew { .. } => "wait for more exposures",
+            Self::LengthsDiffer { .. } => "give one for each, in the same order",
             Self::NoVariance | Self::OnlyRounding => "check that the metric counts what was meant",
             Self::ZeroBaseline | Self::UnboundedLift { .. } => "read the absolute difference",
             Self::NotFinite { .. } => "rescale the metric, or cap its values",
