@@ -111,6 +111,69 @@ pub enum Method {
     /// The log-rank test of two survival curves.
     #[serde(rename = "log-rank.1")]
     LogRank,
+    /// A ratio of sums per arm by the delta method; Welch's t.
+    #[serde(rename = "ratio-delta.1")]
+    RatioDelta,
+    /// Means adjusted by covariates with one slope over both arms (CUPED); Welch's t.
+    #[serde(rename = "cuped.1")]
+    Cuped,
+    /// Ratios adjusted by the same ratios before the experiment (CUPED); Welch's t.
+    #[serde(rename = "cuped-ratio.1")]
+    CupedRatio,
+    /// Means adjusted by covariates with a slope for each arm (Lin 2013).
+    #[serde(rename = "lin.1")]
+    Lin,
+    /// Strata weighted by their shares of both arms, the shares taken as drawn.
+    #[serde(rename = "post-stratified.1")]
+    PostStratified,
+    /// Quantiles, with errors from the distance of order statistics (Deng 2018).
+    #[serde(rename = "quantile-order-statistics.1")]
+    QuantileOrderStatistics,
+    /// A coefficient of least squares with the error that was asked for.
+    #[serde(rename = "least-squares.1")]
+    LeastSquares,
+    /// A coefficient with cluster-robust errors, t with one degree of freedom less than clusters.
+    #[serde(rename = "cluster-hc1.1")]
+    ClusterHc1,
+    /// A coefficient with CR2 errors and Satterthwaite's degrees of freedom.
+    #[serde(rename = "cluster-cr2.1")]
+    ClusterCr2,
+    /// A coefficient with errors clustered in two ways.
+    #[serde(rename = "cluster-two-way.1")]
+    ClusterTwoWay,
+    /// A coefficient with errors robust to heteroskedasticity and autocorrelation.
+    #[serde(rename = "hac.1")]
+    Hac,
+    /// A mean of units in clusters, t with one degree of freedom less than clusters.
+    #[serde(rename = "mean-clustered.1")]
+    MeanClustered,
+    /// Huber's M-estimate of location.
+    #[serde(rename = "huber.1")]
+    Huber,
+    /// The median of the means of blocks.
+    #[serde(rename = "median-of-means.1")]
+    MedianOfMeans,
+    /// The standard deviation of bootstrap draws.
+    #[serde(rename = "bootstrap.1")]
+    Bootstrap,
+    /// Randomisation inference: the assignment drawn again as it was drawn.
+    #[serde(rename = "randomisation.1")]
+    Randomisation,
+    /// The exact sign test.
+    #[serde(rename = "sign.1")]
+    Sign,
+    /// McNemar's test, exact: binomial on the pairs that differ.
+    #[serde(rename = "mcnemar-exact.1")]
+    McNemarExact,
+    /// The t test of paired differences.
+    #[serde(rename = "paired-t.1")]
+    PairedT,
+    /// A rate corrected for the errors of its judge (Rogan and Gladen 1978).
+    #[serde(rename = "rogan-gladen.1")]
+    RoganGladen,
+    /// A mean of judged units, rectified by those that people labelled.
+    #[serde(rename = "prediction-powered.1")]
+    PredictionPowered,
 }
 
 impl Method {
@@ -145,6 +208,27 @@ impl Method {
             Self::BrownForsythe => "brown-forsythe.1",
             Self::YuenT => "yuen-t.1",
             Self::LogRank => "log-rank.1",
+            Self::RatioDelta => "ratio-delta.1",
+            Self::Cuped => "cuped.1",
+            Self::CupedRatio => "cuped-ratio.1",
+            Self::Lin => "lin.1",
+            Self::PostStratified => "post-stratified.1",
+            Self::QuantileOrderStatistics => "quantile-order-statistics.1",
+            Self::LeastSquares => "least-squares.1",
+            Self::ClusterHc1 => "cluster-hc1.1",
+            Self::ClusterCr2 => "cluster-cr2.1",
+            Self::ClusterTwoWay => "cluster-two-way.1",
+            Self::Hac => "hac.1",
+            Self::MeanClustered => "mean-clustered.1",
+            Self::Huber => "huber.1",
+            Self::MedianOfMeans => "median-of-means.1",
+            Self::Bootstrap => "bootstrap.1",
+            Self::Randomisation => "randomisation.1",
+            Self::Sign => "sign.1",
+            Self::McNemarExact => "mcnemar-exact.1",
+            Self::PairedT => "paired-t.1",
+            Self::RoganGladen => "rogan-gladen.1",
+            Self::PredictionPowered => "prediction-powered.1",
         }
     }
 }

@@ -118,7 +118,12 @@ impl JointMoments {
 
     fn checked(self) -> Result<Self, Refusal> {
         let columns = self.means.len();
-        same_length("products of columns", self.cross.len(), "pairs of columns", columns * (columns + 1) / 2)?;
+        same_length(
+            "products of columns",
+            self.cross.len(),
+            "pairs of columns",
+            columns * (columns + 1) / 2,
+        )?;
         for column in 0..columns {
             Moments::new(self.n, self.mean_or_zero(column), self.cross_of(column, column))?;
         }

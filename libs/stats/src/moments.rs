@@ -212,11 +212,9 @@ impl From<Proportion> for Moments {
         let n = proportion.n();
         match proportion.rate() {
             None => Self::EMPTY,
-            Some(rate) => Self::from_parts(
-                n,
-                Compensated::of(rate),
-                Compensated::of(n as f64 * rate * (1.0 - rate)),
-            ),
+            Some(rate) => {
+                Self::from_parts(n, Compensated::of(rate), Compensated::of(n as f64 * rate * (1.0 - rate)))
+            }
         }
     }
 }
