@@ -6,6 +6,8 @@
 //! - [`two_proportions`], [`welch`]: the fixed-horizon comparison of two arms.
 //! - [`harm`], [`harm_in_proportions`], [`ConfidenceSequence`]: answers that hold at every look.
 //! - [`sample_ratio`], [`SampleRatioSequence`]: did the split happen as planned?
+//! - [`adjust`]: ratios, CUPED, strata and caps; [`regression`]: errors of clusters and series; [`quantile`],
+//!   [`robust`], [`resample`]: when the mean, or its normal error, is not the question.
 //! - [`planning`]: how many units an experiment needs, and what it can see.
 //! - [`special`]: the distribution functions beneath.
 //!
@@ -17,19 +19,26 @@
 //! Which convention was chosen where peers differ is said at each function. Reference values
 //! computed by R, scipy, statsmodels, GrowthBook and others are in `tests/golden`.
 
+pub mod adjust;
 mod comparison;
 mod compensated;
 mod estimate;
 mod harm;
 mod joint;
 mod level;
+mod linear;
 mod means;
 mod moments;
 mod normal_mixture;
 pub mod planning;
 mod proportion;
+pub mod quantile;
+mod random;
 mod ratio;
 mod refusal;
+pub mod regression;
+pub mod resample;
+pub mod robust;
 mod sample_ratio;
 mod sequential;
 pub mod special;

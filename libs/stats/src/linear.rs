@@ -106,8 +106,7 @@ impl Cholesky {
                 let known: f64 = (0..j).map(|k| root.at(i, k) * root.at(j, k)).sum();
                 let left = matrix.at(i, j) - known;
                 if i == j {
-                    // Not "less than", so that a NaN fails as well.
-                    if !(left > COLLINEAR * matrix.at(i, i)) {
+                    if left <= COLLINEAR * matrix.at(i, i) || left.is_nan() {
                         return None;
                     }
                     root.add(i, i, left.sqrt());
@@ -139,6 +138,11 @@ impl Cholesky {
             }
         }
         x
+    }
+
+    /// `L v`.
+    pub(crate) fn times(&self, v: &[f64]) -> Vec<f64> {
+        self.root.applied(v)
     }
 
     /// The solution of `A x = b`.
@@ -248,7 +252,13 @@ mod tests {
 
     #[test]
     fn a_combination_of_columns_before_is_dropped() {
-        let columns = [[1.0, 2.0, 4.0, -1.0], [0.0, 1.0, 1.0, 3.0], [1.0, 4.0, 6.0, 5.0], [0.0; 4], [1.0, 0.0, 0.0, 2.0]];
+        let columns = [
+            [1.0, 2.0, 4.0, -1.0],
+            [0.0, 1.0, 1.0, 3.0],
+            [1.0, 4.0, 6.0, 5.0],
+            [0.0; 4],
+            [1.0, 0.0, 0.0, 2.0],
+        ];
         let products = Matrix::of(5, |i, j| inner(&columns[i], &columns[j]));
         // The third is the first and twice the second; the fourth is nothing.
         assert_eq!(independent(&products), [0, 1, 4]);

@@ -79,7 +79,7 @@ pub(crate) fn some_variance(arms: [(Estimated, u64); 2]) -> Result<(), Refusal> 
 }
 
 /// `(Σv)² / Σ v²/(n-1)`, in shares of the whole so that tiny or huge variances do not overflow.
-fn satterthwaite(variances: &[(f64, u64)]) -> f64 {
+pub(crate) fn satterthwaite(variances: &[(f64, u64)]) -> f64 {
     let total: f64 = variances.iter().map(|(v, _)| v).sum();
     let inverse: f64 =
         variances.iter().map(|&(v, n)| (v / total) * (v / total) / (n.saturating_sub(1)) as f64).sum();

@@ -99,6 +99,7 @@ impl Family {
 pub(crate) struct Case<'a> {
     id: String,
     function: String,
+    version: String,
     inputs: &'a Value,
     /// Nested objects are flattened to dotted names.
     outputs: BTreeMap<String, Value>,
@@ -142,6 +143,7 @@ impl<'a> Case<'a> {
         Self {
             id: value["id"].as_str().unwrap().to_owned(),
             function: value["function"].as_str().unwrap().to_owned(),
+            version: value["source"]["version"].as_str().unwrap_or_default().to_owned(),
             inputs: &value["inputs"],
             outputs,
             rel: value["tol"]["rel"].as_f64().unwrap(),
@@ -152,6 +154,16 @@ impl<'a> Case<'a> {
 
     pub(crate) fn function(&self) -> &str {
         &self.function
+    }
+
+    /// Version of the package that computed the case.
+    pub(crate) fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The absolute tolerance of the case.
+    pub(crate) fn abs(&self) -> f64 {
+        self.abs
     }
 
     /// A number among the inputs.

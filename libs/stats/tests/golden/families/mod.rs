@@ -1,6 +1,8 @@
 //! Which function of this room answers which reference function, and what is not offered yet.
 
+mod adjusted;
 mod comparison;
+mod regression;
 mod sequential;
 
 use crate::case::{Case, Check};
@@ -17,6 +19,15 @@ pub(crate) const OFFERED: &[(&str, Check)] = &[
     ("confidence_sequence", sequential::confidence_sequence),
     ("msprt", sequential::msprt),
     ("power_sample_size", comparison::power_sample_size),
+    ("ratio_delta", adjusted::ratio_delta),
+    ("cuped", adjusted::cuped),
+    ("cuped_ratio", adjusted::cuped_ratio),
+    ("post_stratification", adjusted::post_stratification),
+    ("winsorized", adjusted::winsorized),
+    ("quantile", adjusted::quantile),
+    ("bootstrap", adjusted::bootstrap),
+    ("cluster_robust", regression::cluster_robust),
+    ("hac", regression::hac),
 ];
 
 /// Reference functions, by family, without a counterpart in this room.
