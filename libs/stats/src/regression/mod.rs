@@ -100,7 +100,7 @@ impl Regression {
     /// use bellwether_stats::regression::{Errors, Regression};
     /// let treated = [0.0, 1.0, 0.0, 1.0, 0.0, 1.0];
     /// let fit = Regression::fit(&[2.0, 3.5, 1.0, 4.5, 3.0, 4.0], &[&treated]).unwrap();
-    /// assert_eq!(fit.coefficients(), [2.0, 2.0]);
+    /// assert!((fit.coefficients()[1] - 2.0).abs() < 1e-12);
     /// let effect = fit.covariance(Errors::Hc2).unwrap().estimate(1).unwrap();
     /// assert!((effect.se() - 0.645497).abs() < 1e-6); // √(1/3 + 0.25/3), as Welch
     /// ```
