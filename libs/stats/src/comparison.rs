@@ -17,6 +17,25 @@ impl Interval {
         Self { low: centre - half_width, high: centre + half_width }
     }
 
+    /// The interval as shares of a baseline that is *known*: a contract, a target, the mean of all of last year.
+    ///
+    /// For a control mean that was measured beside the treatment this covers too rarely, since it leaves
+    /// out that mean's own error (Spotify's relative interval does): use [`Comparison::relative`]. It is
+    /// offered to reproduce theirs.
+    ///
+    /// # Errors
+    /// [`Refusal::ZeroBaseline`], [`Refusal::NotFinite`].
+    pub fn relative_to_known(&self, baseline: f64) -> Result<Self, Refusal> {
+        if baseline == 0.0 {
+            return Err(Refusal::ZeroBaseline);
+        }
+        let (low, high) = (self.low / baseline.abs(), self.high / baseline.abs());
+        if !(low.is_finite() && high.is_finite()) {
+            return Err(Refusal::not_finite("relative lift"));
+        }
+        Ok(Self { low, high })
+    }
+
     /// Whether the value lies inside, ends included.
     pub fn contains(&self, value: f64) -> bool {
         self.low <= value && value <= self.high
@@ -69,6 +88,9 @@ pub enum Method {
     /// The exact binomial test.
     #[serde(rename = "binomial-exact.1")]
     BinomialExact,
+    /// z test of a split in two arms with a continuity correction.
+    #[serde(rename = "sample-ratio-corrected.1")]
+    SampleRatioCorrected,
     /// Two Poisson rates: score test with the pooled rate.
     #[serde(rename = "poisson-score.1")]
     PoissonScore,
@@ -108,6 +130,18 @@ pub enum Method {
     /// Yuen's t test of trimmed means.
     #[serde(rename = "yuen-t.1")]
     YuenT,
+    /// Effects of segments, weighted by their units.
+    #[serde(rename = "stratified.1")]
+    Stratified,
+    /// Cochran's Q of the same effect in all segments.
+    #[serde(rename = "cochran-q.1")]
+    CochranQ,
+    /// Gail and Simon's test of effects that cross.
+    #[serde(rename = "gail-simon.1")]
+    GailSimon,
+    /// A hint of interference: a slope on the treated share, or two designs that disagree.
+    #[serde(rename = "spillover.1")]
+    Spillover,
     /// The log-rank test of two survival curves.
     #[serde(rename = "log-rank.1")]
     LogRank,
@@ -194,6 +228,7 @@ impl Method {
             Self::LikelihoodRatioG => "likelihood-ratio-g.1",
             Self::FisherExact => "fisher-exact.1",
             Self::BinomialExact => "binomial-exact.1",
+            Self::SampleRatioCorrected => "sample-ratio-corrected.1",
             Self::PoissonScore => "poisson-score.1",
             Self::PoissonWald => "poisson-wald.1",
             Self::PoissonSqrt => "poisson-sqrt.1",
@@ -207,6 +242,10 @@ impl Method {
             Self::KolmogorovSmirnov => "kolmogorov-smirnov.1",
             Self::BrownForsythe => "brown-forsythe.1",
             Self::YuenT => "yuen-t.1",
+            Self::Stratified => "stratified.1",
+            Self::CochranQ => "cochran-q.1",
+            Self::GailSimon => "gail-simon.1",
+            Self::Spillover => "spillover.1",
             Self::LogRank => "log-rank.1",
             Self::RatioDelta => "ratio-delta.1",
             Self::Cuped => "cuped.1",

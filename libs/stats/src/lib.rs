@@ -22,6 +22,7 @@
 pub mod adjust;
 mod comparison;
 mod compensated;
+pub mod counts;
 mod estimate;
 mod harm;
 mod joint;
@@ -29,11 +30,14 @@ mod level;
 mod linear;
 mod means;
 mod moments;
+pub mod multiplicity;
 mod normal_mixture;
 pub mod planning;
 mod proportion;
+pub mod proportions;
 pub mod quantile;
 mod random;
+pub mod rank;
 mod ratio;
 mod refusal;
 pub mod regression;
@@ -42,16 +46,21 @@ pub mod robust;
 mod sample_ratio;
 mod sequential;
 pub mod special;
+pub mod survival;
+pub mod validity;
 
 pub use comparison::{Comparison, Interval, Method, Relative, RelativeMethod};
 pub use estimate::{Alternative, Equivalence, Estimate, Test};
 pub use harm::{Direction, HarmTest, MIN_SUCCESSES, MIN_UNITS, harm, harm_in_proportions};
 pub use joint::{JointMoments, by_arm};
 pub use level::Level;
-pub use means::welch;
+pub use means::{Variances, difference, lift, log_ratio, welch};
 pub use moments::Moments;
 pub use normal_mixture::NormalMixture;
 pub use proportion::{Proportion, newcombe, two_proportions, wilson};
 pub use refusal::{Arm, Outcome, Refusal};
-pub use sample_ratio::{DEFAULT_CONCENTRATION, SampleRatio, SampleRatioSequence, sample_ratio};
+pub use sample_ratio::{
+    DEFAULT_CONCENTRATION, SampleRatio, SampleRatioSequence, sample_ratio, sample_ratio_corrected,
+    sample_ratio_exact, sample_ratio_g,
+};
 pub use sequential::{ConfidenceSequence, Sides, Tuning};

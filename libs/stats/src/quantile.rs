@@ -151,7 +151,11 @@ impl QuantileArm {
         let need = z * z * odds.max(1.0 / odds);
         if n <= need {
             // Infinite at the ends of the range, which no number of values is enough for.
-            return Err(Refusal::too_few("values", values.len() as u64, (need.ceil() as u64).saturating_add(1)));
+            return Err(Refusal::too_few(
+                "values",
+                values.len() as u64,
+                (need.ceil() as u64).saturating_add(1),
+            ));
         }
         let mut sorted = values.to_vec();
         sorted.sort_unstable_by(f64::total_cmp);

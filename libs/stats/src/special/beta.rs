@@ -17,7 +17,7 @@ pub(super) struct Point {
 }
 
 impl Point {
-    fn new(a: f64, b: f64, x: f64, y: f64) -> Self {
+    pub(super) fn new(a: f64, b: f64, x: f64, y: f64) -> Self {
         Self { x, y, lambda: a * y - b * x }
     }
 
@@ -115,6 +115,18 @@ pub fn quantile(p: f64, a: f64, b: f64) -> f64 {
         return p;
     }
     let w = quantile_log_odds(a, b, p, 1.0 - p, (a / b).ln());
+    Point::from_log_odds(a, b, w).x
+}
+
+/// The value above which a share `p` of the distribution lies; keeps the digits of a small `p`.
+pub fn upper_quantile(p: f64, a: f64, b: f64) -> f64 {
+    if !in_domain(a, b) || !(0.0..=1.0).contains(&p) {
+        return f64::NAN;
+    }
+    if p == 0.0 || p == 1.0 {
+        return 1.0 - p;
+    }
+    let w = quantile_log_odds(a, b, 1.0 - p, p, (a / b).ln());
     Point::from_log_odds(a, b, w).x
 }
 

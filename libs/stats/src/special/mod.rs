@@ -11,9 +11,13 @@
 //! They are checked against R's `nmath` (`tests/golden.rs`, family `distributions`).
 
 pub mod beta;
+pub mod binomial;
 pub mod chi_squared;
+pub mod fisher_f;
 mod gamma;
+pub mod noncentral_t;
 pub mod normal;
+pub mod poisson;
 pub mod student_t;
 
 use gamma::relative_deviance;

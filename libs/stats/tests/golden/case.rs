@@ -61,6 +61,7 @@ impl Family {
         let mut failures = Vec::new();
         let mut functions: BTreeMap<String, usize> = BTreeMap::new();
         let mut outputs: BTreeSet<String> = BTreeSet::new();
+        let mut untrue: BTreeSet<String> = BTreeSet::new();
         for value in &self.cases {
             let case = Case::new(value);
             check(&case);
@@ -77,6 +78,7 @@ impl Family {
             }
             let of_function = |name: &String| format!("{}.{name}", case.function);
             outputs.extend(account.left.iter().map(of_function));
+            untrue.extend(account.untrue.iter().map(of_function));
             if wrong.is_empty() {
                 passed += 1;
             }
@@ -90,6 +92,10 @@ impl Family {
         if !outputs.is_empty() {
             let list: Vec<_> = outputs.into_iter().collect();
             summary += &format!("\n    not offered yet, in cases that pass: {}", list.join(", "));
+        }
+        if !untrue.is_empty() {
+            let list: Vec<_> = untrue.into_iter().collect();
+            summary += &format!("\n    known to be wrong in the reference: {}", list.join(", "));
         }
         Outcome { summary, passed, failures }
     }
@@ -112,6 +118,8 @@ pub(crate) struct Case<'a> {
 struct Account {
     seen: BTreeSet<String>,
     left: BTreeSet<String>,
+    /// Named as untrue by the README of the cases.
+    untrue: BTreeSet<String>,
     wrong: Vec<String>,
     whole_function: bool,
 }
@@ -204,6 +212,74 @@ impl<'a> Case<'a> {
         for name in outputs.iter().filter(|name| self.has(name)) {
             account.seen.insert((*name).to_owned());
             account.left.insert((*name).to_owned());
+        }
+    }
+
+    /// The root of a function that the reference searched for. Where its search stopped early the definition
+    /// decides: ours must be a root to rounding, theirs must not be one, and the output is listed as wrong.
+    pub(crate) fn root(&self, output: &str, ours: f64, f: impl Fn(f64) -> f64) {
+        let theirs = self.outputs.get(output).and_then(number);
+        match theirs {
+            Some(theirs)
+                if (ours - theirs).abs() > self.abs + self.rel * theirs.abs()
+                    && f(ours).abs() < 1e-12
+                    && f(theirs).abs() > 1e-6
+                    && (ours / theirs - 1.0).abs() < 1e-3 =>
+            {
+                self.untrue(&[output]);
+            }
+            _ => self.number(output, ours),
+        }
+    }
+
+    /// Outputs that the README of the cases calls untrue, where the case has them; the caller says why.
+    pub(crate) fn untrue(&self, outputs: &[&str]) {
+        let mut account = self.account.borrow_mut();
+        for name in outputs.iter().filter(|name| self.has(name)) {
+            account.seen.insert((*name).to_owned());
+            account.untrue.insert((*name).to_owned());
+        }
+    }
+
+    /// An output that is not applicable: null, or infinite.
+    pub(crate) fn absent(&self, output: &str) {
+        let mut account = self.account.borrow_mut();
+        account.seen.insert(output.to_owned());
+        match self.outputs.get(output).map(number) {
+            Some(Some(value)) if value.is_finite() => {
+                account.wrong.push(format!("{output}: no answer, reference {value:e}"));
+            }
+            _ => {}
+        }
+    }
+
+    /// Decisions, which are right or wrong.
+    pub(crate) fn decisions(&self, output: &str, ours: &[bool]) {
+        let mut account = self.account.borrow_mut();
+        account.seen.insert(output.to_owned());
+        let reference = self.outputs.get(output).and_then(Value::as_array).cloned().unwrap_or_default();
+        let reference: Vec<_> = reference.iter().map(Value::as_bool).collect();
+        if reference != ours.iter().map(|decision| Some(*decision)).collect::<Vec<_>>() {
+            account.wrong.push(format!("{output}: {ours:?}, reference {reference:?}"));
+        }
+    }
+
+    /// Lists within a list, some of which may be single numbers there.
+    pub(crate) fn nested(&self, output: &str, ours: &[&[f64]]) {
+        let mut account = self.account.borrow_mut();
+        account.seen.insert(output.to_owned());
+        let Some(Value::Array(items)) = self.outputs.get(output) else {
+            account.wrong.push(format!("{output}: no such list"));
+            return;
+        };
+        let flat: Vec<f64> = items
+            .iter()
+            .flat_map(|item| item.as_array().map_or_else(|| vec![number(item).unwrap()], |_| numbers(item)))
+            .collect();
+        let ours: Vec<f64> = ours.iter().flat_map(|list| list.iter().copied()).collect();
+        let near = |(a, b): (&f64, &f64)| (a - b).abs() <= self.abs + self.rel * b.abs();
+        if flat.len() != ours.len() || !ours.iter().zip(&flat).all(near) {
+            account.wrong.push(format!("{output}: {ours:?}, reference {flat:?}"));
         }
     }
 

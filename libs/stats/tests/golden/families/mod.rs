@@ -2,6 +2,10 @@
 
 mod adjusted;
 mod comparison;
+mod means;
+mod planning;
+mod proportions;
+mod rank;
 mod regression;
 mod sequential;
 
@@ -10,15 +14,21 @@ use crate::case::{Case, Check};
 /// Families with at least one function that this room offers.
 pub(crate) const OFFERED: &[(&str, Check)] = &[
     ("distributions", comparison::distributions),
-    ("two_proportion", comparison::two_proportion),
-    ("t_test", comparison::t_test),
-    ("gbstats_frequentist", comparison::gbstats),
-    ("srm", comparison::srm),
+    ("two_proportion", proportions::two_proportion),
+    ("t_test", means::t_test),
+    ("gbstats_frequentist", means::gbstats),
+    ("tea_tasting_mean", means::tea_tasting_mean),
+    ("non_inferiority", means::non_inferiority),
+    ("rate_comparison", proportions::rate_comparison),
+    ("mann_whitney", rank::mann_whitney_family),
+    ("multiplicity", rank::multiplicity),
+    ("power_non_inferiority", planning::power_non_inferiority),
+    ("srm", proportions::srm),
     ("srm_sequential", sequential::srm_sequential),
     ("asymptotic_cs", sequential::asymptotic_cs),
     ("confidence_sequence", sequential::confidence_sequence),
     ("msprt", sequential::msprt),
-    ("power_sample_size", comparison::power_sample_size),
+    ("power_sample_size", planning::power_sample_size),
     ("ratio_delta", adjusted::ratio_delta),
     ("cuped", adjusted::cuped),
     ("cuped_ratio", adjusted::cuped_ratio),
@@ -32,25 +42,10 @@ pub(crate) const OFFERED: &[(&str, Check)] = &[
 
 /// Reference functions, by family, without a counterpart in this room.
 const NOT_OFFERED: &[&str] = &[
-    // distributions: the noncentral t.
-    "nct",
-    // two_proportion: continuity correction, G, exact tests.
-    "Proportion norm",
-    "Proportion log-likelihood",
-    "Proportion pearson",
-    "Proportion fisher",
-    // srm: exact binomial.
-    "SampleRatio",
     // confidence_sequence: other mixtures than the normal.
     "bernoulli_confidence_interval",
     "gamma_exponential_mixture_bound",
     "poly_stitching_bound",
-    // power_sample_size: noncentral t, noncentral F, a planner with the baseline variance in both arms.
-    "power.t.test",
-    "pwr.t2n.test",
-    "SampleSize.binomial",
-    "FTestAnovaPower",
-    "Mean.solve_power",
 ];
 
 fn other(case: &Case<'_>) {
