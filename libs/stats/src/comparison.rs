@@ -199,7 +199,7 @@ pub enum Method {
     /// McNemar's test, exact: binomial on the pairs that differ.
     #[serde(rename = "mcnemar-exact.1")]
     McNemarExact,
-    /// The t test of paired differences.
+    /// The t test of one sample: items, or paired differences.
     #[serde(rename = "paired-t.1")]
     PairedT,
     /// A rate corrected for the errors of its judge (Rogan and Gladen 1978).
@@ -208,6 +208,9 @@ pub enum Method {
     /// A mean of judged units, rectified by those that people labelled.
     #[serde(rename = "prediction-powered.1")]
     PredictionPowered,
+    /// Cohen's kappa of two raters.
+    #[serde(rename = "kappa.1")]
+    Kappa,
 }
 
 impl Method {
@@ -268,6 +271,7 @@ impl Method {
             Self::PairedT => "paired-t.1",
             Self::RoganGladen => "rogan-gladen.1",
             Self::PredictionPowered => "prediction-powered.1",
+            Self::Kappa => "kappa.1",
         }
     }
 }

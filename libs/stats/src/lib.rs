@@ -8,6 +8,7 @@
 //! - [`sample_ratio`], [`SampleRatioSequence`]: did the split happen as planned?
 //! - [`adjust`]: ratios, CUPED, strata and caps; [`regression`]: errors of clusters and series; [`quantile`],
 //!   [`robust`], [`resample`]: when the mean, or its normal error, is not the question.
+//! - [`design`]: switchbacks, clusters, interleaving, holdouts; [`eval`]: the same items under two configurations.
 //! - [`planning`]: how many units an experiment needs, and what it can see.
 //! - [`special`]: the distribution functions beneath.
 //!
@@ -23,7 +24,9 @@ pub mod adjust;
 mod comparison;
 mod compensated;
 pub mod counts;
+pub mod design;
 mod estimate;
+pub mod eval;
 mod harm;
 mod joint;
 mod level;

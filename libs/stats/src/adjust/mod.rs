@@ -32,7 +32,7 @@ pub struct Effect {
 }
 
 /// Welch's test of two sets of unit values, under the name of the method that made them.
-fn effect(control: &Moments, treatment: &Moments, method: Method) -> Result<Effect, Refusal> {
+pub(crate) fn effect(control: &Moments, treatment: &Moments, method: Method) -> Result<Effect, Refusal> {
     let (c, t) = (mean_of(control, Arm::Control)?, mean_of(treatment, Arm::Treatment)?);
     some_variance([(c, control.n()), (t, treatment.n())])?;
     let df = satterthwaite(&[(c.variance, control.n()), (t.variance, treatment.n())]);
