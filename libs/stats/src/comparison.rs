@@ -151,6 +151,9 @@ pub enum Method {
     /// Means adjusted by covariates with one slope over both arms (CUPED); Welch's t.
     #[serde(rename = "cuped.1")]
     Cuped,
+    /// The lift of adjusted means without their covariance with the baseline (gbstats 0.8.0 of PyPI).
+    #[serde(rename = "cuped-without-covariance.1")]
+    CupedWithoutCovariance,
     /// Ratios adjusted by the same ratios before the experiment (CUPED); Welch's t.
     #[serde(rename = "cuped-ratio.1")]
     CupedRatio,
@@ -252,6 +255,7 @@ impl Method {
             Self::LogRank => "log-rank.1",
             Self::RatioDelta => "ratio-delta.1",
             Self::Cuped => "cuped.1",
+            Self::CupedWithoutCovariance => "cuped-without-covariance.1",
             Self::CupedRatio => "cuped-ratio.1",
             Self::Lin => "lin.1",
             Self::PostStratified => "post-stratified.1",

@@ -11,6 +11,7 @@
 //! - [`design`]: switchbacks, clusters, interleaving, holdouts; [`eval`]: the same items under two configurations.
 //! - [`planning`]: how many units an experiment needs, and what it can see.
 //! - [`special`]: the distribution functions beneath.
+//! - [`Caution`]: an answer is given, but is less than it says.
 //!
 //! Promises: a p-value comes from a survival function and never underflows to zero; what cannot be
 //! answered is a [`Refusal`] with its reason, never a plausible number; nothing panics on input; the
@@ -21,6 +22,7 @@
 //! computed by R, scipy, statsmodels, GrowthBook and others are in `tests/golden`.
 
 pub mod adjust;
+mod caution;
 mod comparison;
 mod compensated;
 pub mod counts;
@@ -52,6 +54,7 @@ pub mod special;
 pub mod survival;
 pub mod validity;
 
+pub use caution::Caution;
 pub use comparison::{Comparison, Interval, Method, Relative, RelativeMethod};
 pub use estimate::{Alternative, Equivalence, Estimate, Test};
 pub use harm::{Direction, HarmTest, MIN_SUCCESSES, MIN_UNITS, harm, harm_in_proportions};

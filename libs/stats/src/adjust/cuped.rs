@@ -320,7 +320,12 @@ impl Adjusted {
         let share = self.treatment.plain / self.control.plain;
         let variance =
             self.treatment.variance_of_mean(1.0)? + share * share * self.control.variance_of_mean(1.0)?;
-        Estimate::new(difference.value() / size, variance.sqrt() / size, Some(df), self.method)
+        Estimate::new(
+            difference.value() / size,
+            variance.sqrt() / size,
+            Some(df),
+            Method::CupedWithoutCovariance,
+        )
     }
 
     fn difference(&self) -> Result<(Estimate, f64), Refusal> {
