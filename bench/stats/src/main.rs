@@ -205,10 +205,12 @@ fn make(users: usize, folder: &Path) -> Result<String, Failure> {
     for metric in 0..METRICS {
         let outcome = std::fs::File::create(file(folder, users, &format!("y{metric}")))?;
         let covariate = std::fs::File::create(file(folder, users, &format!("x{metric}")))?;
-        let (mut outcome, mut covariate) = (std::io::BufWriter::new(outcome), std::io::BufWriter::new(covariate));
+        let (mut outcome, mut covariate) =
+            (std::io::BufWriter::new(outcome), std::io::BufWriter::new(covariate));
         for (user, arm) in (0u64..).zip(&arms) {
             let noise = |stream: u64| {
-                let bits = mixed(user.wrapping_mul(64).wrapping_add(metric as u64 * 4 + stream) ^ 0x5bd1_e995);
+                let bits =
+                    mixed(user.wrapping_mul(64).wrapping_add(metric as u64 * 4 + stream) ^ 0x5bd1_e995);
                 normal::quantile(((bits >> 11) as f64 + 0.5) / (1u64 << 53) as f64)
             };
             let before = (1.0 + 0.5 * noise(1)).exp();
@@ -232,7 +234,8 @@ fn mixed(state: u64) -> u64 {
 
 fn status(field: &str) -> Result<u64, Failure> {
     let text = std::fs::read_to_string("/proc/self/status")?;
-    let line = text.lines().find(|line| line.starts_with(field)).ok_or("no such field of /proc/self/status")?;
+    let line =
+        text.lines().find(|line| line.starts_with(field)).ok_or("no such field of /proc/self/status")?;
     let kilobytes = line.split_whitespace().nth(1).ok_or("no number in /proc/self/status")?;
     Ok(kilobytes.parse::<u64>()? * 1024)
 }

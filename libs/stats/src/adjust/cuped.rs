@@ -483,7 +483,10 @@ mod tests {
         let arm =
             |shift: f64, n: u32| -> Vec<f64> { (0..n).map(|i| shift + f64::from((i * 7) % 5)).collect() };
         let (c, t) = (arm(0.0, 30), arm(0.5, 25));
-        let ours = cuped(&joint(&[c.clone()]), &joint(&[t.clone()])).unwrap().effect().unwrap();
+        let ours = cuped(&joint(core::slice::from_ref(&c)), &joint(core::slice::from_ref(&t)))
+            .unwrap()
+            .effect()
+            .unwrap();
         let [mc, mt] = [&c, &t].map(|v| Moments::of(v).unwrap());
         let welch = crate::welch(&mc, &mt, crate::Level::P95).unwrap();
         assert!((ours.difference.se() - welch.se).abs() < 1e-14);

@@ -9,7 +9,7 @@ use bellwether_stats::adjust::{
 use bellwether_stats::quantile::{Definition, QuantileArm, compare, quantile as quantile_of};
 use bellwether_stats::regression::{Errors, Regression, lin};
 use bellwether_stats::resample::Bootstrap;
-use bellwether_stats::{Alternative, Estimate, JointMoments, Level, Moments, welch};
+use bellwether_stats::{Alternative, Estimate, JointMoments, Level, Moments, Variances, log_ratio, welch};
 use serde_json::Value;
 
 /// The difference and the lift of a GrowthBook case.
@@ -75,7 +75,9 @@ fn tea_tasting(case: &Case<'_>, control: &Moments, treatment: &Moments) {
     case.number("pvalue", ours.p);
     case.number("statistic", ours.statistic);
     case.number("rel_effect_size", treatment.mean().unwrap() / control.mean().unwrap() - 1.0);
-    case.left_out(&["rel_effect_size_ci_lower", "rel_effect_size_ci_upper"]);
+    let ends = log_ratio(control, treatment, Variances::Unequal).unwrap().interval(level);
+    case.number("rel_effect_size_ci_lower", ends.low.exp_m1());
+    case.number("rel_effect_size_ci_upper", ends.high.exp_m1());
 }
 
 pub(super) fn ratio_delta(case: &Case<'_>) {
