@@ -2,6 +2,9 @@
 
 use super::{LN_SQRT_2PI, Tails, relative_deviance, solve_ln_tail, stirling_error};
 
+/// Below this logarithm a tail is its leading term to the last bit, for parameters that matter there.
+const LEADING_TERM_BELOW: f64 = -600.0;
+
 /// A few times the square root of the larger parameter is needed.
 const MAX_TERMS: u32 = 1_000_000;
 
@@ -134,6 +137,12 @@ pub fn upper_quantile(p: f64, a: f64, b: f64) -> f64 {
 pub(super) fn quantile_log_odds(a: f64, b: f64, p: f64, q: f64, start: f64) -> f64 {
     let from_below = p <= q;
     let target = if from_below { p.ln() } else { q.ln() };
+    // So far out that the distance from the end is its leading term to the last bit, and may underflow.
+    let (near, far) = if from_below { (a, b) } else { (b, a) };
+    let leading = (target - ln_leading_coefficient(near, far)) / near;
+    if leading < LEADING_TERM_BELOW {
+        return if from_below { leading } else { -leading };
+    }
     solve_ln_tail(start, target, |w| {
         let at = Point::from_log_odds(a, b, w);
         let tails = incomplete_beta(a, b, at);

@@ -56,7 +56,12 @@ fn inverse(p: f64, q: f64, df: f64) -> f64 {
     let c = 2.0 / (9.0 * df);
     let z = if p <= 0.5 { normal::quantile(p) } else { -normal::quantile(q) };
     let cube = 1.0 - c + z * c.sqrt();
-    let start = if cube > 0.1 { (a * cube * cube * cube).ln() } else { (p.ln() + libm::lgamma(a + 1.0)) / a };
+    let leading = (p.ln() + libm::lgamma(a + 1.0)) / a;
+    if leading < -600.0 {
+        // The leading term to the last bit; it may underflow to zero.
+        return 2.0 * leading.exp();
+    }
+    let start = if cube > 0.1 { (a * cube * cube * cube).ln() } else { leading };
     let from_below = p <= 0.5;
     let target = if from_below { p.ln() } else { q.ln() };
     let w = solve_ln_tail(start, target, |w| {
