@@ -67,7 +67,7 @@ pub enum Refusal {
     NoVariance,
     /// The units of each arm differ by no more than the rounding of their sums: the spread is not theirs.
     #[error(
-        "the arms have no variance beyond rounding: the units of an arm differ by less than a part in `1e12`"
+        "the arms have no variance beyond rounding: the units of an arm differ by less than a part in `1e13`"
     )]
     OnlyRounding,
     /// The control mean is zero, so that a relative lift does not exist.
