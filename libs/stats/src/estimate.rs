@@ -224,7 +224,7 @@ impl Estimate {
     /// # Errors
     /// [`Refusal::OutOfRange`] for margins that are not finite or not in order.
     pub fn equivalence(&self, low: f64, high: f64) -> Result<Equivalence, Refusal> {
-        if !(low < high) {
+        if low.is_nan() || high.is_nan() || low >= high {
             return Err(Refusal::out_of_range(
                 "the lower margin",
                 &format!("below the upper one, `{high}`"),

@@ -3,7 +3,10 @@
 //! It knows counts and moments, not flags, events or projects, and depends on no other room.
 //!
 //! - [`Moments`], [`JointMoments`] and [`Proportion`]: what is kept of an arm; they merge in any order.
-//! - [`two_proportions`], [`welch`]: the fixed-horizon comparison of two arms.
+//! - [`two_proportions`], [`welch`]: the fixed-horizon comparison of two arms; [`Estimate`]: any estimate and its
+//!   error, tested at any null, on any side.
+//! - [`proportions`], [`counts`], [`rank`], [`survival`]: other tests of two arms, for what those two are not made for.
+//! - [`multiplicity`]: several hypotheses at once; [`validity`]: whether an experiment may be believed.
 //! - [`harm`], [`harm_in_proportions`], [`ConfidenceSequence`]: answers that hold at every look.
 //! - [`sample_ratio`], [`SampleRatioSequence`]: did the split happen as planned?
 //! - [`adjust`]: ratios, CUPED, strata and caps; [`regression`]: errors of clusters and series; [`quantile`],

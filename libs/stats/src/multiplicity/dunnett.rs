@@ -77,12 +77,16 @@ fn loadings(units: &[f64]) -> Result<Vec<f64>, Refusal> {
 /// The probability that any comparison exceeds `c`: the complement is taken inside of the integral, so
 /// that a small one keeps its digits.
 fn exceeds(c: f64, loadings: &[f64], sides: Sides) -> f64 {
-    const REACH: f64 = 39.0;
-    const STEP: f64 = 1.0 / 64.0;
-    let points = (REACH / STEP) as i32;
+    // Where the mean of control alone carries a comparison past `c`, and ten standard deviations on.
+    let sharpest = loadings.iter().map(|l| ((1.0 - l) * (1.0 + l)).sqrt() / l).fold(f64::INFINITY, f64::min);
+    let least = loadings.iter().copied().fold(1.0, f64::min);
+    let reach = (c / least + 10.0).min(39.0);
+    // Four points to the steepest step: the trapezoid rule is then exact to rounding.
+    let step = (sharpest / 4.0).clamp(1e-4, 0.125);
+    let points = (reach / step).ceil() as i32;
     let sum: f64 = (-points..=points)
         .map(|i| {
-            let x = f64::from(i) * STEP;
+            let x = f64::from(i) * step;
             // ln of the probability that none exceeds, given control.
             let ln_none: f64 = loadings
                 .iter()
@@ -99,7 +103,7 @@ fn exceeds(c: f64, loadings: &[f64], sides: Sides) -> f64 {
             normal::pdf(x) * -ln_none.exp_m1()
         })
         .sum();
-    sum * STEP
+    sum * step
 }
 
 #[cfg(test)]

@@ -132,8 +132,9 @@ mod tests {
     fn what_cannot_be_calibrated_is_refused() {
         assert!(replay(10, Level::P95, |_| Ok(0.5)).is_err());
         assert!(replay(200, Level::P95, |_| Ok(f64::NAN)).is_err());
-        let mostly =
-            |salt: u64| if salt % 2 == 0 { Err(Refusal::NoVariance) } else { Ok(salt as f64 / 600.0) };
+        let mostly = |salt: u64| {
+            if salt.is_multiple_of(2) { Err(Refusal::NoVariance) } else { Ok(salt as f64 / 600.0) }
+        };
         assert_eq!(
             replay(300, Level::P95, mostly).unwrap_err().to_string(),
             "too little data: `150` splits that could be tested, this method needs `200`"
