@@ -159,6 +159,12 @@ pub enum Refusal {
         /// How many are needed.
         need: u64,
     },
+    /// A search for a number ended without it. What it had reached is not given away as an answer.
+    #[error("the search for {what} did not converge")]
+    NotConverged {
+        /// The number that was looked for.
+        what: String,
+    },
     /// Both rates, or both means, of a plan are the same.
     #[error("a plan needs an effect to look for: both arms expect `{value}`")]
     NoEffect {
@@ -199,6 +205,10 @@ impl Refusal {
         Self::NotFinite { what: what.to_owned() }
     }
 
+    pub(crate) fn not_converged(what: &str) -> Self {
+        Self::NotConverged { what: what.to_owned() }
+    }
+
     /// What to do about it, in the voice of an error's `hint:` line.
     pub fn hint(&self) -> &'static str {
         match self {
@@ -218,6 +228,7 @@ impl Refusal {
             Self::UnplannedArm { .. } => {
                 "a unit was assigned outside of the plan: look for an override or another split"
             }
+            Self::NotConverged { .. } => "give less extreme parameters, and report this one",
             Self::NoEffect { .. } => "give the smallest effect that would matter",
         }
     }

@@ -23,6 +23,12 @@ pub mod student_t;
 use gamma::relative_deviance;
 pub(crate) use gamma::{ln_1p_minus, stirling_error};
 
+/// Logarithms of the lower and the upper regularised incomplete gamma function.
+pub(crate) fn ln_incomplete_gamma(a: f64, x: f64) -> (f64, f64) {
+    let tails = gamma::incomplete_gamma(a, x);
+    (tails.ln_lower, tails.ln_upper)
+}
+
 /// `ln √(2π)`.
 const LN_SQRT_2PI: f64 = 0.918_938_533_204_672_8;
 

@@ -111,6 +111,7 @@ pub(crate) struct Case<'a> {
     outputs: BTreeMap<String, Value>,
     rel: f64,
     abs: f64,
+    tolerances: &'a Value,
     account: RefCell<Account>,
 }
 
@@ -156,6 +157,7 @@ impl<'a> Case<'a> {
             outputs,
             rel: value["tol"]["rel"].as_f64().unwrap(),
             abs: value["tol"]["abs"].as_f64().unwrap(),
+            tolerances: &value["tol"],
             account: RefCell::default(),
         }
     }
@@ -199,6 +201,19 @@ impl<'a> Case<'a> {
 
     pub(crate) fn has(&self, output: &str) -> bool {
         self.outputs.contains_key(output)
+    }
+
+    /// An output, for a check that depends on it; a null is none.
+    pub(crate) fn output(&self, name: &str) -> Vec<Option<f64>> {
+        match &self.outputs[name] {
+            Value::Array(items) => items.iter().map(number).collect(),
+            one => vec![number(one)],
+        }
+    }
+
+    /// A tolerance of some outputs only.
+    pub(crate) fn tolerance(&self, name: &str) -> f64 {
+        self.tolerances[name].as_f64().unwrap_or_else(|| panic!("{} has no tolerance {name}", self.id))
     }
 
     /// The whole function is not offered by this room yet.

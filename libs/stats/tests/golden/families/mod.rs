@@ -7,6 +7,7 @@ mod planning;
 mod proportions;
 mod rank;
 mod regression;
+mod group_sequential;
 mod sequential;
 
 use crate::case::{Case, Check};
@@ -29,6 +30,9 @@ pub(crate) const OFFERED: &[(&str, Check)] = &[
     ("confidence_sequence", sequential::confidence_sequence),
     ("msprt", sequential::msprt),
     ("power_sample_size", planning::power_sample_size),
+    ("group_sequential_bounds", group_sequential::bounds),
+    ("group_sequential_gsdesign", group_sequential::gsdesign),
+    ("group_sequential_futility", group_sequential::futility),
     ("ratio_delta", adjusted::ratio_delta),
     ("cuped", adjusted::cuped),
     ("cuped_ratio", adjusted::cuped_ratio),
@@ -42,10 +46,6 @@ pub(crate) const OFFERED: &[(&str, Check)] = &[
 
 /// Reference functions, by family, without a counterpart in this room.
 const NOT_OFFERED: &[&str] = &[
-    // confidence_sequence: other mixtures than the normal.
-    "bernoulli_confidence_interval",
-    "gamma_exponential_mixture_bound",
-    "poly_stitching_bound",
 ];
 
 fn other(case: &Case<'_>) {

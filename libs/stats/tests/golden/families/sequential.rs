@@ -3,7 +3,10 @@
 use super::comparison::{delta, gbstats_arms};
 use super::other;
 use crate::case::{Case, numbers};
-use bellwether_stats::{ConfidenceSequence, Level, NormalMixture, SampleRatioSequence, Sides, Tuning, welch};
+use bellwether_stats::sequential::{Mixture, PolyStitching, bernoulli_interval};
+use bellwether_stats::{
+    ConfidenceSequence, Level, NormalMixture, Proportion, SampleRatioSequence, Sides, Tuning, welch,
+};
 
 /// A two-sided confidence sequence around an estimate, and its p-value at this look.
 pub(super) fn sequential(case: &Case<'_>, name: &str, tuning: Tuning, estimate: f64, se: f64) {
@@ -33,7 +36,9 @@ pub(super) fn asymptotic_cs(case: &Case<'_>) {
             case.number("halfwidth_one_sided", one.half_width(se, n));
             case.number("confseq_normal_mixture_two_sided_over_n", two.half_width(se, n));
             case.number("gb_halfwidth", two.half_width(se, n));
-            case.left_out(&["rho_exact_lambertw", "halfwidth_two_sided_exact_rho"]);
+            let exact = ConfidenceSequence::exactly_tuned(level, tuning, Sides::Two);
+            case.number("rho_exact_lambertw", exact.rho());
+            case.number("halfwidth_two_sided_exact_rho", exact.half_width(se, n));
         }
         "SequentialTwoSidedTTest" => {
             let [control, treatment] = gbstats_arms(case);
@@ -62,18 +67,43 @@ pub(super) fn asymptotic_cs(case: &Case<'_>) {
 }
 
 pub(super) fn confidence_sequence(case: &Case<'_>) {
+    let level = Level::from_alpha(case.input("alpha")).unwrap();
+    let over_time =
+        |bound: &dyn Fn(f64) -> f64| -> Vec<f64> { case.list("v").into_iter().map(bound).collect() };
     match case.function() {
         "normal_mixture_bound" => {
-            assert_eq!(case.input("alpha"), case.input("alpha_opt"));
-            let level = Level::from_alpha(case.input("alpha")).unwrap();
-            let tuning = Tuning::new(case.input("v_opt")).unwrap();
-            let sequence = ConfidenceSequence::new(level, tuning, Sides::Two);
-            // The bound of a sum of `v` terms of unit variance is `v` times that of their mean.
-            let bound = |v: f64| v * sequence.half_width(v.sqrt().recip(), v as u64);
-            let bounds: Vec<f64> = case.list("v").into_iter().map(bound).collect();
-            case.numbers("two_sided", &bounds);
-            // The exact one-sided mixture; ours is the closed form of GrowthBook.
-            case.left_out(&["one_sided", "log_mix_two_sided_s", "log_mix_one_sided_s"]);
+            let tuned_at = Level::from_alpha(case.input("alpha_opt")).unwrap();
+            let v_opt = case.input("v_opt");
+            let [one, two] = [Sides::One, Sides::Two].map(|s| Mixture::normal(s, v_opt, tuned_at).unwrap());
+            case.numbers("one_sided", &over_time(&|v| one.bound(v, level).unwrap()));
+            case.numbers("two_sided", &over_time(&|v| two.bound(v, level).unwrap()));
+            // At three standard deviations.
+            let ln = |mixture: Mixture| over_time(&|v| mixture.e_value(3.0 * v.sqrt(), v).unwrap().ln());
+            case.numbers("log_mix_one_sided_s", &ln(one));
+            case.numbers("log_mix_two_sided_s", &ln(two));
+        }
+        "gamma_exponential_mixture_bound" | "gamma_poisson_mixture_bound" => {
+            // Where a case does not say at which alpha it is tuned, it is 0.05.
+            let tuned_at =
+                case.raw("alpha_opt").as_f64().map_or(Level::P95, |a| Level::from_alpha(a).unwrap());
+            let (v_opt, c) = (case.input("v_opt"), case.input("c"));
+            let mixture = match case.function() {
+                "gamma_exponential_mixture_bound" => Mixture::gamma_exponential(v_opt, c, tuned_at),
+                _ => Mixture::gamma_poisson(v_opt, c, tuned_at),
+            };
+            case.numbers("bound", &over_time(&|v| mixture.clone().unwrap().bound(v, level).unwrap()));
+        }
+        "poly_stitching_bound" => {
+            let [v_min, c, s, eta] = ["v_min", "c", "s", "eta"].map(|name| case.input(name));
+            let boundary = PolyStitching::new(v_min, c, s, eta).unwrap();
+            case.numbers("bound", &over_time(&|v| boundary.bound(v, level).unwrap()));
+        }
+        "bernoulli_confidence_interval" => {
+            let rate = Proportion::new(case.count("successes"), case.count("trials")).unwrap();
+            let tuned_at =
+                case.raw("alpha_opt").as_f64().map_or(Level::P95, |a| Level::from_alpha(a).unwrap());
+            let ours = bernoulli_interval(&rate, case.input("t_opt"), tuned_at, level).unwrap();
+            case.numbers("ci", &[ours.low, ours.high]);
         }
         _ => other(case),
     }

@@ -1,5 +1,6 @@
 //! The normal mixture: one boundary under the names mSPRT and confidence sequence.
 
+use crate::sequential::EValue;
 use crate::special::normal;
 use crate::{Level, Refusal};
 
@@ -33,6 +34,17 @@ impl NormalMixture {
     pub fn ln_likelihood_ratio(&self, estimate: f64, variance: f64) -> f64 {
         let share = self.tau_squared / (variance + self.tau_squared);
         0.5 * (share * estimate * estimate / variance - (self.tau_squared / variance).ln_1p())
+    }
+
+    /// The same as evidence, to be combined with other evidence.
+    ///
+    /// # Errors
+    /// [`Refusal::OutOfRange`] for a variance that is not above 0, or an estimate that is not finite.
+    pub fn e_value(&self, estimate: f64, variance: f64) -> Result<EValue, Refusal> {
+        if !(variance > 0.0 && variance.is_finite()) {
+            return Err(Refusal::out_of_range("the variance of an estimate", "above 0", variance));
+        }
+        EValue::from_ln(self.ln_likelihood_ratio(estimate, variance))
     }
 
     /// `ln Λ` where the prior is cut off at `±limit`.
