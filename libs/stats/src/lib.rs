@@ -25,11 +25,14 @@
 //! computed by R, scipy, statsmodels, GrowthBook and others are in `tests/golden`.
 
 pub mod adjust;
+pub mod bandit;
+pub mod bayes;
 mod caution;
 mod comparison;
 mod compensated;
 pub mod counts;
 pub mod design;
+pub mod detect;
 mod estimate;
 pub mod eval;
 pub mod group_sequential;

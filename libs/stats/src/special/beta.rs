@@ -59,6 +59,21 @@ pub(super) fn incomplete_beta(a: f64, b: f64, at: Point) -> Tails {
     if at.lambda >= 0.0 { below_the_mean(a, b, at) } else { below_the_mean(b, a, at.mirrored()).swapped() }
 }
 
+/// A beta distribution at a point given by its log-odds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AtLogOdds {
+    /// Of the density by the log-odds.
+    pub(crate) ln_density: f64,
+    pub(crate) ln_lower: f64,
+    pub(crate) ln_upper: f64,
+}
+
+pub(crate) fn at_log_odds(a: f64, b: f64, w: f64) -> AtLogOdds {
+    let at = Point::from_log_odds(a, b, w);
+    let tails = incomplete_beta(a, b, at);
+    AtLogOdds { ln_density: ln_prefactor(a, b, at), ln_lower: tails.ln_lower, ln_upper: tails.ln_upper }
+}
+
 /// The even part of the classical continued fraction (Didonato and Morris 1992, eq. 9). Written in
 /// `lambda` it has no cancellation when one parameter is huge, which is the t distribution of a
 /// large experiment; the usual form loses nine digits there.

@@ -1,6 +1,7 @@
 //! Which function of this room answers which reference function, and what is not offered yet.
 
 mod adjusted;
+mod bayesian;
 mod comparison;
 mod means;
 mod planning;
@@ -30,6 +31,7 @@ pub(crate) const OFFERED: &[(&str, Check)] = &[
     ("confidence_sequence", sequential::confidence_sequence),
     ("msprt", sequential::msprt),
     ("power_sample_size", planning::power_sample_size),
+    ("bayesian", bayesian::bayesian),
     ("group_sequential_bounds", group_sequential::bounds),
     ("group_sequential_gsdesign", group_sequential::gsdesign),
     ("group_sequential_futility", group_sequential::futility),

@@ -1,8 +1,9 @@
 //! Families of answers that hold at every look.
 
-use super::comparison::{delta, gbstats_arms};
+use super::comparison::gbstats_arms;
 use super::other;
 use crate::case::{Case, numbers};
+use bellwether_stats::bayes::{Prior, lift};
 use bellwether_stats::sequential::{Mixture, PolyStitching, bernoulli_interval};
 use bellwether_stats::{
     ConfidenceSequence, Level, NormalMixture, Proportion, SampleRatioSequence, Sides, Tuning, welch,
@@ -45,19 +46,17 @@ pub(super) fn asymptotic_cs(case: &Case<'_>) {
             let n = control.n() + treatment.n();
             let ours = welch(&control, &treatment, level).unwrap();
             sequential(case, "absolute", tuning, ours.estimate, ours.se);
-            let Some(relative) = delta(case, &ours) else {
-                return;
-            };
-            sequential(case, "relative", tuning, relative.lift, relative.se);
+            // The lift by the delta method also where ours would be by Fieller's.
+            let relative = lift(&control, &treatment, &Prior::FLAT).unwrap().relative.unwrap();
+            let (lift, se) = (relative.mean(), relative.sd());
+            sequential(case, "relative", tuning, lift, se);
             if case.has("relative_greater.ci") {
-                case.number("relative_greater.expected", relative.lift);
-                case.number("relative_greater.se", relative.se);
-                let low = relative.lift - one.half_width(relative.se, n);
-                case.numbers("relative_greater.ci", &[low, f64::INFINITY]);
+                case.number("relative_greater.expected", lift);
+                case.number("relative_greater.se", se);
+                case.numbers("relative_greater.ci", &[lift - one.half_width(se, n), f64::INFINITY]);
                 // Theirs is found by bisection until the end of the interval is within a few
                 // 1e-6 of zero, and clipped.
-                let p = |lift: f64| one.ln_p(lift / relative.se, n).exp().clamp(1e-5, 0.4999);
-                let lift = relative.lift;
+                let p = |lift: f64| one.ln_p(lift / se, n).exp().clamp(1e-5, 0.4999);
                 let slack = p(lift - 2.5e-6) - p(lift + 2.5e-6);
                 case.numbers_within("relative_greater.p", &[p(lift)], 0.0, slack + 1e-12);
             }
