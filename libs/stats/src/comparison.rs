@@ -214,6 +214,48 @@ pub enum Method {
     /// Cohen's kappa of two raters.
     #[serde(rename = "kappa.1")]
     Kappa,
+    /// A group-sequential design; results after stopping by stagewise ordering.
+    #[serde(rename = "group-sequential.1")]
+    GroupSequential,
+    /// The normal mixture (mSPRT).
+    #[serde(rename = "normal-mixture.1")]
+    NormalMixture,
+    /// A uniform boundary for a sum: normal, gamma-exponential or gamma-Poisson mixture, or stitched.
+    #[serde(rename = "uniform-boundary.1")]
+    UniformBoundary,
+    /// The beta-mixture confidence sequence of a rate.
+    #[serde(rename = "bernoulli-sequence.1")]
+    BernoulliSequence,
+    /// The betting confidence sequence of bounded values.
+    #[serde(rename = "betting.1")]
+    Betting,
+    /// The empirical-Bernstein confidence sequence of bounded values.
+    #[serde(rename = "empirical-bernstein.1")]
+    EmpiricalBernstein,
+    /// Differences within epochs of one allocation, added up.
+    #[serde(rename = "over-epochs.1")]
+    OverEpochs,
+    /// The normal posterior of an estimate.
+    #[serde(rename = "normal-posterior.1")]
+    NormalPosterior,
+    /// Beta posteriors of rates.
+    #[serde(rename = "beta-binomial.1")]
+    BetaBinomial,
+    /// Shares of arms by their chances to be best.
+    #[serde(rename = "bandit-weights.1")]
+    BanditWeights,
+    /// The value of an arm under shares that changed.
+    #[serde(rename = "off-policy.1")]
+    OffPolicy,
+    /// The Poisson CUSUM against a seasonal profile at a local level.
+    #[serde(rename = "poisson-cusum.1")]
+    PoissonCusum,
+    /// One change in a Poisson rate, by a mixture over its time.
+    #[serde(rename = "poisson-change-point.1")]
+    PoissonChangePoint,
+    /// The share of events of a release against its share of the traffic.
+    #[serde(rename = "dose-response.1")]
+    DoseResponse,
 }
 
 impl Method {
@@ -276,6 +318,20 @@ impl Method {
             Self::RoganGladen => "rogan-gladen.1",
             Self::PredictionPowered => "prediction-powered.1",
             Self::Kappa => "kappa.1",
+            Self::GroupSequential => "group-sequential.1",
+            Self::NormalMixture => "normal-mixture.1",
+            Self::UniformBoundary => "uniform-boundary.1",
+            Self::BernoulliSequence => "bernoulli-sequence.1",
+            Self::Betting => "betting.1",
+            Self::EmpiricalBernstein => "empirical-bernstein.1",
+            Self::OverEpochs => "over-epochs.1",
+            Self::NormalPosterior => "normal-posterior.1",
+            Self::BetaBinomial => "beta-binomial.1",
+            Self::BanditWeights => "bandit-weights.1",
+            Self::OffPolicy => "off-policy.1",
+            Self::PoissonCusum => "poisson-cusum.1",
+            Self::PoissonChangePoint => "poisson-change-point.1",
+            Self::DoseResponse => "dose-response.1",
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Where shares follow the data the pooled mean of an arm is biased: units of a good day are over-represented
 //! in the arm that was preferred on it, and an arm that was unlucky is not sampled again to mend that.
 
-use crate::{Moments, Refusal};
+use crate::{Method, Moments, Refusal};
 use serde::{Deserialize, Serialize};
 
 /// A time in which the shares did not change.
@@ -82,6 +82,9 @@ struct Part {
 }
 
 impl Periods {
+    /// How it is made.
+    pub const METHOD: Method = Method::OffPolicy;
+
     /// From the periods, each with the same arms.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use crate::bayes::{Beta, NormalPosterior, SPAN};
 use crate::quadrature;
 use crate::special::normal;
-use crate::{Direction, Refusal};
+use crate::{Direction, Method, Refusal};
 use serde::{Deserialize, Serialize};
 
 /// How beliefs become shares.
@@ -22,6 +22,11 @@ pub enum Rule {
     /// Each arm with half of the chance that it is best or second best. GrowthBook's "top-two": not the rule
     /// of the literature, to compare with. With two arms it is always one half each.
     BestOrSecond,
+}
+
+impl Rule {
+    /// How shares are made.
+    pub const METHOD: Method = Method::BanditWeights;
 }
 
 /// What no share falls below.
@@ -61,7 +66,8 @@ impl Floor {
             return Err(Refusal::out_of_range("the floor of a share", &range, floor));
         }
         let total: f64 = weights.iter().sum();
-        if weights.is_empty() || weights.iter().any(|w| !(*w >= 0.0)) || (total - 1.0).abs() > 1e-6 {
+        if weights.is_empty() || weights.iter().any(|w| w.is_nan() || *w < 0.0) || (total - 1.0).abs() > 1e-6
+        {
             return Err(Refusal::out_of_range(
                 "the weights of arms",
                 "at 0 or above, and add up to 1",

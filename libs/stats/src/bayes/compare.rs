@@ -3,7 +3,7 @@
 use super::{Beta, check_range, ln_integral, tails};
 use crate::quadrature::Rule;
 use crate::root::bracketed;
-use crate::{Interval, Level, Refusal};
+use crate::{Interval, Level, Method, Refusal};
 
 /// The beliefs about the rates of two arms, independent of each other.
 ///
@@ -24,6 +24,9 @@ pub struct BetaComparison {
 }
 
 impl BetaComparison {
+    /// How it is made.
+    pub const METHOD: Method = Method::BetaBinomial;
+
     /// From both beliefs.
     pub fn new(control: Beta, treatment: Beta) -> Self {
         Self { control, treatment }

@@ -48,7 +48,7 @@ pub(crate) fn ln_integral(
     const PANELS: i32 = 10;
     let fail = || Refusal::not_converged("an integral over a posterior");
     let (mut x, mut top, mut step) = (start, h(start), step);
-    if !top.is_finite() || !(step > 0.0 && step.is_finite()) {
+    if !(top.is_finite() && step > 0.0 && step.is_finite()) {
         return Err(fail());
     }
     // Uphill in growing steps, then in shrinking ones.

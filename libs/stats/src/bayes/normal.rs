@@ -4,7 +4,7 @@ use super::check_range;
 use crate::means::{mean_of, some_variance};
 use crate::root::bracketed;
 use crate::special::normal;
-use crate::{Arm, Interval, Level, Moments, Refusal};
+use crate::{Arm, Interval, Level, Method, Moments, Refusal};
 use serde::{Deserialize, Serialize};
 
 /// What an effect is measured in.
@@ -165,6 +165,9 @@ pub struct NormalPosterior {
 }
 
 impl NormalPosterior {
+    /// How it is made.
+    pub const METHOD: Method = Method::NormalPosterior;
+
     /// Of an estimate with its standard error; the prior is taken to be on the scale of the estimate. Weights
     /// by precision: `(d/v + m₀/v₀)/(1/v + 1/v₀)`.
     ///

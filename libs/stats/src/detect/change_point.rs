@@ -1,7 +1,7 @@
 //! When a rate changed.
 
-use crate::Refusal;
 use crate::sequential::EValue;
+use crate::{Method, Refusal};
 use serde::{Deserialize, Serialize};
 
 /// The most likely time of one change in a rate.
@@ -18,6 +18,11 @@ pub struct ChangePoint {
     pub after: f64,
     /// Evidence that the rate changed at all.
     pub evidence: EValue,
+}
+
+impl ChangePoint {
+    /// How it is found.
+    pub const METHOD: Method = Method::PoissonChangePoint;
 }
 
 /// Finds where the rate of counts changed against what was expected of them, for example when an alarm came

@@ -1,6 +1,6 @@
 //! The Poisson CUSUM (Page 1954; Lucas 1985): evidence for a drop, from when it began.
 
-use crate::Refusal;
+use crate::{Method, Refusal};
 use serde::{Deserialize, Serialize};
 
 /// Which drop a chart looks for: from `usual` to `dropped` times what is expected.
@@ -107,6 +107,9 @@ pub struct Cusum {
 }
 
 impl Cusum {
+    /// How it is made.
+    pub const METHOD: Method = Method::PoissonCusum;
+
     /// Before the first bin.
     ///
     /// # Errors

@@ -65,7 +65,7 @@ impl Detector {
     /// [`Refusal::OutOfRange`] for a threshold that is not above 0 or a half-life of 0,
     /// [`Refusal::TooFew`] without a chart.
     pub fn new(profile: Profile, settings: &Settings, threshold: f64) -> Result<Self, Refusal> {
-        if !(threshold > 0.0) {
+        if threshold.is_nan() || threshold <= 0.0 {
             return Err(Refusal::out_of_range("the threshold of a detector", "above 0", threshold));
         }
         if settings.half_life == 0 {

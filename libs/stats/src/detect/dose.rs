@@ -1,7 +1,7 @@
 //! Whether a drop comes from the new release: its share of the events against its share of the traffic.
 
-use crate::Refusal;
 use crate::sequential::{EProcess, EValue};
+use crate::{Method, Refusal};
 use serde::{Deserialize, Serialize};
 
 /// Drops that are bet on, as what is left of the rate of the new release. An outage is nearly none, so that
@@ -32,6 +32,9 @@ pub struct DoseResponse {
 }
 
 impl DoseResponse {
+    /// How it is made.
+    pub const METHOD: Method = Method::DoseResponse;
+
     /// Takes the events of a bin by the release that served them, and the share of the traffic that the new
     /// one had. A bin in which that was none or all says nothing.
     ///

@@ -109,7 +109,7 @@ impl Card {
     /// even an outage is.
     pub fn visible(&self, bin: usize, minutes: f64) -> Option<f64> {
         let events = self.per_minute(bin) * minutes;
-        if !(events > 0.0) {
+        if events.is_nan() || events <= 0.0 {
             return None;
         }
         let needed = self.threshold * self.profile.dispersion() / events;

@@ -5,7 +5,7 @@ use super::recursion::{Drifts, Grid, Running, Side};
 use super::{Looks, Spending};
 use crate::root::bracketed;
 use crate::special::normal;
-use crate::{Interval, Level, Refusal, Sides};
+use crate::{Interval, Level, Method, Refusal, Sides};
 use serde::{Deserialize, Serialize};
 
 /// How the bounds come about.
@@ -65,6 +65,9 @@ pub struct Stopping {
 }
 
 impl Design {
+    /// How it is made.
+    pub const METHOD: Method = Method::GroupSequential;
+
     /// A design whose error rate over all looks is exactly that of the level: per side `alpha` one-sided,
     /// `alpha/2` two-sided.
     ///

@@ -1,6 +1,6 @@
 //! Asymptotic confidence sequences: intervals and p-values that hold at every look.
 
-use crate::{Level, Refusal};
+use crate::{Level, Method, Refusal};
 use serde::{Deserialize, Serialize};
 
 /// The number of units, over both arms, at which a confidence sequence is tightest.
@@ -64,6 +64,9 @@ pub struct ConfidenceSequence {
 }
 
 impl ConfidenceSequence {
+    /// How it is made.
+    pub const METHOD: Method = Method::AsymptoticConfidenceSequence;
+
     /// A sequence of the confidence given, tightest at the tuning.
     pub fn new(level: Level, tuning: Tuning, sides: Sides) -> Self {
         let alpha = level.alpha();

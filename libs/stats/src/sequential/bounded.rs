@@ -6,7 +6,7 @@
 //! The difference of two arms: by [`assignment_score`], whose expectation is the difference, whatever the
 //! shares were and however they changed, as long as they were fixed before each unit came.
 
-use crate::{Interval, Level, Refusal};
+use crate::{Interval, Level, Method, Refusal};
 
 /// The bounds that values are known to have before the first of them is seen.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -132,6 +132,9 @@ pub struct Betting {
 }
 
 impl Betting {
+    /// How it is made.
+    pub const METHOD: Method = Method::Betting;
+
     const GRID: usize = 2_000;
     /// At most this share of what can be lost in one step is bet.
     const CAUTION: f64 = 0.5;
@@ -220,6 +223,9 @@ pub struct EmpiricalBernstein {
 }
 
 impl EmpiricalBernstein {
+    /// How it is made.
+    pub const METHOD: Method = Method::EmpiricalBernstein;
+
     /// Before the first value.
     pub fn new(bounds: Bounds, level: Level) -> Self {
         Self {

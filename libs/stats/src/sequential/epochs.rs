@@ -1,7 +1,7 @@
 //! Allocation that changes over time: compare within each epoch, and add up.
 
 use crate::means::mean_of;
-use crate::{Arm, Interval, Level, Moments, Refusal};
+use crate::{Arm, Interval, Level, Method, Moments, Refusal};
 use serde::{Deserialize, Serialize};
 
 use super::{ConfidenceSequence, Sides, Tuning};
@@ -47,6 +47,9 @@ pub struct OverEpochs {
 }
 
 impl OverEpochs {
+    /// How it is made.
+    pub const METHOD: Method = Method::OverEpochs;
+
     /// From the epochs. One with fewer than two units in an arm has no difference, and is left out; see
     /// [`OverEpochs::left_out`].
     ///

@@ -2,7 +2,7 @@
 
 use crate::sequential::EValue;
 use crate::special::normal;
-use crate::{Level, Refusal};
+use crate::{Level, Method, Refusal};
 
 /// A normal prior with variance `τ²` on the effect, mixed over the likelihood ratio against zero.
 ///
@@ -22,6 +22,9 @@ pub struct NormalMixture {
 }
 
 impl NormalMixture {
+    /// How it is made.
+    pub const METHOD: Method = Method::NormalMixture;
+
     /// From the prior variance of the effect, in squared units of the metric.
     pub fn new(tau_squared: f64) -> Result<Self, Refusal> {
         if tau_squared > 0.0 && tau_squared.is_finite() {

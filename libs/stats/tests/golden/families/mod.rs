@@ -3,12 +3,12 @@
 mod adjusted;
 mod bayesian;
 mod comparison;
+mod group_sequential;
 mod means;
 mod planning;
 mod proportions;
 mod rank;
 mod regression;
-mod group_sequential;
 mod sequential;
 
 use crate::case::{Case, Check};
