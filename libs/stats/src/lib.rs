@@ -12,6 +12,10 @@
 //! - [`adjust`]: ratios, CUPED, strata and caps; [`regression`]: errors of clusters and series; [`quantile`],
 //!   [`robust`], [`resample`]: when the mean, or its normal error, is not the question.
 //! - [`design`]: switchbacks, clusters, interleaving, holdouts; [`eval`]: the same items under two configurations.
+//! - [`group_sequential`]: a few planned looks that together spend exactly alpha; [`sequential`]: answers,
+//!   and evidence, that hold at every look.
+//! - [`bayes`], [`bandit`]: chances to win and expected losses; shares that follow them.
+//! - [`detect`]: that a count has dropped, within minutes and within a budget of false alarms.
 //! - [`planning`]: how many units an experiment needs, and what it can see.
 //! - [`special`]: the distribution functions beneath.
 //! - [`Caution`]: an answer is given, but is less than it says.

@@ -59,25 +59,18 @@ impl Family {
     pub(crate) fn run_with(&self, check: impl Fn(&Case<'_>)) -> Outcome {
         let mut passed = 0;
         let mut failures = Vec::new();
-        let mut functions: BTreeMap<String, usize> = BTreeMap::new();
-        let mut outputs: BTreeSet<String> = BTreeSet::new();
         let mut untrue: BTreeSet<String> = BTreeSet::new();
         for value in &self.cases {
             let case = Case::new(value);
             check(&case);
             let account = case.account.into_inner();
-            if account.whole_function {
-                *functions.entry(case.function).or_default() += 1;
-                continue;
-            }
             let mut wrong = account.wrong;
             for name in case.outputs.keys() {
                 if !account.seen.contains(name) {
-                    wrong.push(format!("{name}: neither checked nor listed as not offered"));
+                    wrong.push(format!("{name}: nobody looked at it"));
                 }
             }
             let of_function = |name: &String| format!("{}.{name}", case.function);
-            outputs.extend(account.left.iter().map(of_function));
             untrue.extend(account.untrue.iter().map(of_function));
             if wrong.is_empty() {
                 passed += 1;
@@ -86,13 +79,6 @@ impl Family {
             failures.extend(wrong.into_iter().map(|w| format!("{place}: {w}")));
         }
         let mut summary = format!("{}: {passed}/{}", self.name, self.cases.len());
-        for (function, cases) in functions {
-            summary += &format!("\n    not offered yet: `{function}` ({cases} cases)");
-        }
-        if !outputs.is_empty() {
-            let list: Vec<_> = outputs.into_iter().collect();
-            summary += &format!("\n    not offered yet, in cases that pass: {}", list.join(", "));
-        }
         if !untrue.is_empty() {
             let list: Vec<_> = untrue.into_iter().collect();
             summary += &format!("\n    known to be wrong in the reference: {}", list.join(", "));
@@ -118,11 +104,9 @@ pub(crate) struct Case<'a> {
 #[derive(Default)]
 struct Account {
     seen: BTreeSet<String>,
-    left: BTreeSet<String>,
     /// Named as untrue by the README of the cases.
     untrue: BTreeSet<String>,
     wrong: Vec<String>,
-    whole_function: bool,
 }
 
 fn flatten(prefix: &str, object: &Map<String, Value>, into: &mut BTreeMap<String, Value>) {
@@ -214,20 +198,6 @@ impl<'a> Case<'a> {
     /// A tolerance of some outputs only.
     pub(crate) fn tolerance(&self, name: &str) -> f64 {
         self.tolerances[name].as_f64().unwrap_or_else(|| panic!("{} has no tolerance {name}", self.id))
-    }
-
-    /// The whole function is not offered by this room yet.
-    pub(crate) fn not_offered(&self) {
-        self.account.borrow_mut().whole_function = true;
-    }
-
-    /// Outputs of this case that are not offered yet, where the case has them.
-    pub(crate) fn left_out(&self, outputs: &[&str]) {
-        let mut account = self.account.borrow_mut();
-        for name in outputs.iter().filter(|name| self.has(name)) {
-            account.seen.insert((*name).to_owned());
-            account.left.insert((*name).to_owned());
-        }
     }
 
     /// The root of a function that the reference searched for. Where its search stopped early the definition

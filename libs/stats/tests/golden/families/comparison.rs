@@ -2,7 +2,7 @@
 
 use crate::case::Case;
 use bellwether_stats::special::{beta, chi_squared, noncentral_t, normal, student_t};
-use bellwether_stats::{Comparison, Moments, Proportion, Relative, RelativeMethod};
+use bellwether_stats::{Moments, Proportion};
 
 /// Moments whose *sample* variance is `p(1-p)`: peers that give proportions to a t test divide by n.
 pub(super) fn undivided(arm: &Proportion) -> Moments {
@@ -21,25 +21,6 @@ pub(super) fn gbstats_arms(case: &Case<'_>) -> [Moments; 2] {
             kind => panic!("unknown kind {kind}"),
         }
     })
-}
-
-pub(super) fn leave_out_comparison(case: &Case<'_>, name: &str) {
-    let names = ["expected", "ci", "p", "se"].map(|field| format!("{name}.{field}"));
-    case.left_out(&names.each_ref().map(String::as_str));
-}
-
-/// The lift where we too use the delta method. Where the control mean is within 3 standard errors of
-/// zero we do not: there the reference's relative values are left out by convention.
-pub(super) fn delta(case: &Case<'_>, ours: &Comparison) -> Option<Relative> {
-    match &ours.relative {
-        Ok(relative) if relative.method == RelativeMethod::Delta => Some(*relative),
-        _ => {
-            for name in ["relative", "relative_greater", "sequential_relative_N5000"] {
-                leave_out_comparison(case, name);
-            }
-            None
-        }
-    }
 }
 
 pub(super) fn distributions(case: &Case<'_>) {

