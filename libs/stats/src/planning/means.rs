@@ -88,7 +88,7 @@ pub(super) fn shift(design: &Design) -> f64 {
 /// let sd = ratio_sd((2.0, 9.0), (10.0, 100.0), 24.0).unwrap();
 /// assert!((sd - 0.184).abs() < 1e-3);
 /// let size = sample_size_of_means(0.01, sd, sd, &Design::default()).unwrap();
-/// assert_eq!(size.rounded_up().0, 5_337);
+/// assert_eq!(size.rounded_up().0, 5_338);
 /// ```
 pub fn ratio_sd(
     (y_mean, y_variance): (f64, f64),

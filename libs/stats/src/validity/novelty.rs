@@ -19,11 +19,12 @@ const EARLY: usize = 3;
 /// use bellwether_stats::validity::{Drift, Trend};
 /// use bellwether_stats::{Arm, Level};
 /// let mut trend = Trend::new(7).unwrap();
-/// for user in 0..200 {
-///     let noise = f64::from(user % 7);
-///     let control = [noise; 7];
+/// for user in 0..200u32 {
+///     // Users differ, and so do their days.
+///     let value = |day: u32| f64::from(user % 7) + f64::from((user * 31 + day * 17) % 13) * 0.1;
+///     let control: Vec<f64> = (1..=7).map(value).collect();
 ///     // A novelty: one more on the first day, hardly any more a week later.
-///     let treated: Vec<f64> = (1..=7).map(|day| noise + 1.0 / f64::from(day) + f64::from(user % 3) * 0.01).collect();
+///     let treated: Vec<f64> = (1..=7).map(|day| value(day) + 1.0 / f64::from(day)).collect();
 ///     trend.push(Arm::Control, &control).unwrap();
 ///     trend.push(Arm::Treatment, &treated).unwrap();
 /// }

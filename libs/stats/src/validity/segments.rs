@@ -53,7 +53,7 @@ pub struct Segments {
 /// let of = |x, n| Moments::from(Proportion::new(x, n).unwrap());
 /// let small = Segment { control: of(234, 270), treatment: of(81, 87) };
 /// let large = Segment { control: of(55, 80), treatment: of(192, 263) };
-/// let found = simpson(&[small, large], Level::new(0.9).unwrap()).unwrap();
+/// let found = simpson(&[small, large], Level::new(0.85).unwrap()).unwrap();
 /// assert!(found.reversed && found.same_mix.p < 1e-9);
 /// ```
 pub fn simpson(segments: &[Segment], level: Level) -> Result<Segments, Refusal> {
