@@ -54,6 +54,8 @@ pub(crate) enum Promise {
     Exactly,
     /// At least as often.
     AtLeast,
+    /// Nothing: its assumptions do not hold here, and the rate is what it is.
+    None,
 }
 
 /// A line of the table of calibration.
@@ -98,6 +100,7 @@ impl Row {
             Promise::AtMost => self.measured <= self.nominal + slack,
             Promise::Exactly => (self.measured - self.nominal).abs() <= slack,
             Promise::AtLeast => self.measured >= self.nominal - slack,
+            Promise::None => true,
         }
     }
 }
