@@ -7,6 +7,8 @@
 mod engines;
 mod world;
 
+use std::collections::BTreeMap;
+
 use bellwether_flags::{amplitude, flagd};
 use bellwether_model::Context;
 use proptest::prelude::*;
@@ -14,7 +16,10 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 
-use world::{ops, typed_clause, typed_context, user, world, world_of};
+use world::{
+    World, amplitude_clause, amplitude_user, ops, ordinary_clause, typed_clause, typed_context,
+    user, world, world_of,
+};
 
 /// The same cases at every run.
 fn drawn<T: std::fmt::Debug>(count: usize, strategy: impl Strategy<Value = T>) -> Vec<T> {
@@ -23,20 +28,23 @@ fn drawn<T: std::fmt::Debug>(count: usize, strategy: impl Strategy<Value = T>) -
     (0..count).map(|_| strategy.new_tree(&mut runner).unwrap().current()).collect()
 }
 
-#[test]
-fn amplitude_for_javascript() {
-    let cases = drawn(1_500, (world("utf8", ops()), prop::collection::vec(user(), 10)));
+/// How many flags an export has and how many it left out, and that an engine answers all of the former as
+/// the server does.
+fn amplitude_agrees(cases: &[(World, Vec<Value>)], script: &str, package: &str) -> Option<(usize, usize)> {
     let compiled: Vec<_> = cases.iter().map(|(world, _)| world.compile(7)).collect();
     let exports: Vec<_> = compiled.iter().map(amplitude::export).collect();
     let asked: Vec<Value> = exports
         .iter()
-        .zip(&cases)
+        .zip(cases)
         .map(|(export, (_, users))| json!({"flags": export.flags, "users": users}))
         .collect();
-    let Some(answers) = engines::ask("amplitude.mjs", "@amplitude/experiment-core", &asked) else { return };
-    let (mut compared, mut left_out) = (0, 0);
+    let answers = engines::ask(script, package, &asked)?;
+    let (mut compared, mut carried, mut reasons) = (0, 0, BTreeMap::<String, usize>::new());
     for (at, (_, users)) in cases.iter().enumerate() {
-        left_out += exports[at].left_out.len();
+        for (_, why) in &exports[at].left_out {
+            *reasons.entry(why.rsplit('`').next().unwrap().to_owned()).or_default() += 1;
+        }
+        carried += compiled[at].keys().count() - exports[at].left_out.len();
         for (user, local) in users.iter().zip(answers[at].as_array().unwrap()) {
             for answer in compiled[at].evaluate_all(&amplitude::context(user.as_object().unwrap())) {
                 if exports[at].left_out.iter().any(|(key, _)| key == answer.flag) {
@@ -55,8 +63,44 @@ fn amplitude_for_javascript() {
             }
         }
     }
-    println!("{compared} answers compared, {left_out} flags left out");
+    let left_out = reasons.values().sum();
+    println!("{compared} answers compared; {carried} flags carried, left out: {reasons:?}");
     assert!(compared > 20_000, "{compared}");
+    Some((carried, left_out))
+}
+
+const JAVASCRIPT: (&str, &str) = ("amplitude.mjs", "@amplitude/experiment-core");
+const PYTHON: (&str, &str) = ("amplitude_engine.py", "amplitude_experiment");
+
+/// The one for JavaScript agrees on whatever a user has.
+#[test]
+fn amplitude_for_javascript() {
+    let cases = drawn(1_500, (world("utf8", ops()), prop::collection::vec(user(), 10)));
+    amplitude_agrees(&cases, JAVASCRIPT.0, JAVASCRIPT.1);
+}
+
+/// Both agree on the users that the format's documentation names, odd ones among them: 0, false, empty
+/// text, empty lists, and text where a number is asked.
+#[test]
+fn amplitude_for_python() {
+    let worlds = world_of("utf8", amplitude_clause().boxed());
+    let cases = drawn(1_500, (worlds, prop::collection::vec(amplitude_user(), 10)));
+    amplitude_agrees(&cases, PYTHON.0, PYTHON.1);
+    amplitude_agrees(&cases, JAVASCRIPT.0, JAVASCRIPT.1);
+}
+
+/// Rules as people write them are carried, all of them.
+#[test]
+fn amplitude_carries_ordinary_rules() {
+    let worlds = world_of("utf8", ordinary_clause().boxed()).prop_map(|mut world| {
+        for (n, list) in world.lists.values_mut().enumerate() {
+            *list = vec![format!("u-{n}"), format!("1234{n}")];
+        }
+        world
+    });
+    let cases = drawn(1_500, (worlds, prop::collection::vec(amplitude_user(), 10)));
+    let Some((carried, left_out)) = amplitude_agrees(&cases, PYTHON.0, PYTHON.1) else { return };
+    assert!(carried > 4_000 && left_out == 0, "{carried} carried, {left_out} left out");
 }
 
 fn flagd_agrees(bucketing: &'static str, script: &str, package: &str) {
@@ -70,7 +114,7 @@ fn flagd_agrees(bucketing: &'static str, script: &str, package: &str) {
         .map(|(export, (_, contexts))| json!({"document": export.document, "contexts": contexts}))
         .collect();
     let Some(answers) = engines::ask(script, package, &asked) else { return };
-    let (mut compared, mut reasons) = (0, std::collections::BTreeMap::<String, usize>::new());
+    let (mut compared, mut reasons) = (0, BTreeMap::<String, usize>::new());
     for export in &exports {
         for (_, why) in &export.left_out {
             *reasons.entry(why.split('`').next().unwrap().to_owned()).or_default() += 1;
