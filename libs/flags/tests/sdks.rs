@@ -9,15 +9,16 @@ mod world;
 
 use std::collections::BTreeMap;
 
-use bellwether_flags::{amplitude, flagd};
-use bellwether_model::Context;
+use bellwether_flags::{Ruleset, Source, amplitude, flagd};
+use bellwether_model::{Context, Flag, Revision};
 use proptest::prelude::*;
+use proptest::sample::select;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 
 use world::{
-    World, amplitude_clause, amplitude_user, ops, ordinary_clause, typed_clause, typed_context,
+    World, amplitude_clause, amplitude_user, environment, ops, ordinary_clause, typed_clause, typed_context,
     user, world, world_of,
 };
 
@@ -101,6 +102,51 @@ fn amplitude_carries_ordinary_rules() {
     let cases = drawn(1_500, (worlds, prop::collection::vec(amplitude_user(), 10)));
     let Some((carried, left_out)) = amplitude_agrees(&cases, PYTHON.0, PYTHON.1) else { return };
     assert!(carried > 4_000 && left_out == 0, "{carried} carried, {left_out} left out");
+}
+
+/// A pattern as it is exported, if it is.
+fn exported(pattern: &str) -> Option<String> {
+    let flag: Flag = serde_json::from_value(json!({
+        "key": "f", "kind": "boolean", "created": 0,
+        "variants": [{"key": "on", "value": true}, {"key": "off", "value": false}],
+        "settings": {"test": {"on": true, "off": "off",
+            "rules": [{"when": [[{"attribute": "user_id", "op": "matches", "values": [pattern]}]],
+                "serve": {"serve": "variant", "variant": "on"}}],
+            "default": {"serve": "variant", "variant": "off"}}},
+    }))
+    .unwrap();
+    // What is too large once compiled is no pattern.
+    let rules = Ruleset::compile(&environment("utf8"), Revision(1), Source::of_flags([&flag])).ok()?;
+    let export = amplitude::export(&rules);
+    let flag = export.flags.first()?;
+    Some(flag["segments"][0]["conditions"][0][0]["values"][0].as_str().unwrap().to_owned())
+}
+
+/// Random patterns of two letters, most of which would make an engine go back.
+fn pattern() -> impl Strategy<Value = String> {
+    let leaf = select(&["a", "b", "[ab]", "[^b]", ".", "^", "$", r"\w"][..]).prop_map(str::to_owned);
+    leaf.prop_recursive(4, 12, 3, |inner| {
+        prop_oneof![
+            3 => prop::collection::vec(inner.clone(), 2..4).prop_map(|all| all.concat()),
+            1 => (inner.clone(), inner.clone()).prop_map(|(one, other)| format!("(?:{one}|{other})")),
+            2 => (inner, select(&["?", "*", "+", "{2}", "{0,3}", "{2,}", "{1,200}"][..]))
+                .prop_map(|(of, many)| format!("(?:{of}){many}")),
+        ]
+    })
+}
+
+/// What is given to an engine that goes back comes to an end on texts made for it not to.
+#[test]
+fn patterns_come_to_an_end_in_javascript() {
+    let patterns: Vec<String> = drawn(4_000, pattern()).iter().filter_map(|p| exported(p)).collect();
+    let texts = ["a", "b", "ab", "aab"].map(|of| of.repeat(400)).map(|text| format!("{text}!"));
+    let asked: Vec<Value> = patterns.iter().map(|p| json!({"pattern": p, "texts": texts})).collect();
+    let Some(answers) = engines::ask("patterns.mjs", "@amplitude/experiment-core", &asked) else { return };
+    for (pattern, found) in patterns.iter().zip(&answers) {
+        assert!(found.as_array().unwrap().iter().all(Value::is_boolean), "`{pattern}`: {found}");
+    }
+    println!("{} patterns came to an end", patterns.len());
+    assert!(patterns.len() > 500, "{}", patterns.len());
 }
 
 fn flagd_agrees(bucketing: &'static str, script: &str, package: &str) {
