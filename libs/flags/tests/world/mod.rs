@@ -135,7 +135,7 @@ pub(crate) fn clause(ops: Vec<String>) -> impl Strategy<Value = Value> {
                 "in_network" | "not_in_network" => words(&NETWORKS).boxed(),
                 "before" | "after" => words(&TIMES.map(|(t, _)| t)).boxed(),
                 "version_is" | "version_is_not" | "version_caret" | "version_tilde" => {
-                    words(&VERSIONS).boxed()
+                    words(&[&VERSIONS[..], &SEMANTIC].concat()).boxed()
                 }
                 _ => prop::collection::vec(word(), 1..4).boxed(),
             };
@@ -313,6 +313,7 @@ pub(crate) fn world_of(
 pub(crate) fn attribute() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         6 => word().prop_map(Value::from),
+        1 => select(&SEMANTIC[..]).prop_map(Value::from),
         1 => any::<bool>().prop_map(Value::from),
         1 => (-20_i64..20).prop_map(Value::from),
         1 => (-40_i64..40).prop_map(|n| json!(n as f64 / 4.0)),
@@ -371,7 +372,7 @@ pub(crate) fn user() -> impl Strategy<Value = Value> {
 }
 
 /// The attributes of typed contexts, each with what it is asked for: flagd's providers agree on these.
-const TYPED: [(&str, &str); 8] = [
+const TYPED: [(&str, &str); 9] = [
     ("country", "text"),
     ("plan.tier", "text"),
     ("email", "text"),
@@ -379,11 +380,16 @@ const TYPED: [(&str, &str); 8] = [
     ("beta", "truth"),
     ("age", "number"),
     ("version", "version"),
+    ("version", "semantic"),
     ("tags", "list"),
 ];
 const PLAIN: [&str; 13] =
     ["", " ", "fi", "FI", "Finland", "10", "9.5", "a+b", "null", "x@Example.com", ".com", "(none)", "ÄÖ"];
 const PLAIN_VERSIONS: [&str; 6] = ["1.2.3", "1.10.0", "2.0.0", "0.9.1", "1.2.3-rc.1", "2.0.0-beta.11"];
+
+/// Versions with build metadata or behind a `v`, and with numbered pre-releases.
+pub(crate) const SEMANTIC: [&str; 7] =
+    ["v1.2.3", "1.2.3+45", "V2.0.0+b.1", "1.10.4-rc.10+7", "1.10.4-rc.9", "v1.10.4", "10.0.0+45"];
 
 /// A clause that flagd says for typed contexts.
 pub(crate) fn typed_clause() -> impl Strategy<Value = Value> {
@@ -395,13 +401,17 @@ pub(crate) fn typed_clause() -> impl Strategy<Value = Value> {
                 "text" => text.to_vec(),
                 "truth" => vec!["is", "is_not"],
                 "number" => vec!["less", "less_or_equal", "greater", "greater_or_equal", "is", "is_not"],
-                "version" => ops_with("version_"),
+                "version" => {
+                    ops_with("version_less").into_iter().chain(ops_with("version_greater")).collect()
+                }
+                "semantic" => vec!["version_is", "version_is_not", "version_caret", "version_tilde"],
                 _ => [ops_with("set_"), text.to_vec()].concat(),
             };
             let values = match kind {
                 "truth" => words(&["true", "False", "yes", "TRUE"]).boxed(),
                 "number" => words(&["10", "9.5", "-3", "0", "x", "(none)", "1e2"]).boxed(),
-                "version" => words(&["1.2.3", "1.10", "2.0.0", "0.9.1"]).boxed(),
+                "version" => words(&["1.2.3", "1.10", "2.0.0", "0.9.1", "(none)"]).boxed(),
+                "semantic" => words(&["1.2.3", "1.10", "2.0.0", "0.9.1"]).boxed(),
                 _ => words(&PLAIN).boxed(),
             };
             (Just(attribute), select(ops), values)
@@ -445,7 +455,7 @@ pub(crate) fn typed_context() -> impl Strategy<Value = Value> {
             ]
             .boxed(),
         ),
-        some(select(&PLAIN_VERSIONS[..]).prop_map(Value::from).boxed()),
+        some(select([&PLAIN_VERSIONS[..], &SEMANTIC].concat()).prop_map(Value::from).boxed()),
         some(prop::collection::vec(text(), 0..4).prop_map(Value::from).boxed()),
     );
     values.prop_map(|((user, device, session, account), (country, tier, email), beta, age, version, tags)| {
