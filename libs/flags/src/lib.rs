@@ -5,7 +5,7 @@
 //! clock, no network and no randomness, and [`explain`](Ruleset::explain) walks the very code that
 //! [`evaluate`](Ruleset::evaluate) does. Bucketing is MurmurHash3 over `salt/unit` (see [`bucket`]),
 //! tests of attributes follow the Amplitude Experiment engine, so that its official SDKs, given
-//! [`amplitude::export`], agree with the server on every user, and so do flagd's providers, given
+//! [`amplitude::export`], agree with the server, and so do flagd's providers, given
 //! [`flagd::export`].
 //!
 //! # The order of evaluation

@@ -119,7 +119,9 @@ impl Test {
                 values: Box::new(Versions { order, versions: releases(), texts: texts() }),
             }
         };
-        let near = |shared| What::Near { shared, versions: releases() };
+        let semantic =
+            || values.iter().filter_map(|v| Version::semantic(v)).map(Version::into_owned).collect();
+        let near = |shared| What::Near { shared, versions: semantic() };
         let contains = || -> Result<What, Invalid> { Ok(What::Contains(Parts::new(values)?)) };
         let matches = || -> Result<What, Invalid> {
             Ok(What::Matches(values.iter().map(|v| operand::pattern(v)).collect::<Result<_, _>>()?))
@@ -153,8 +155,8 @@ impl Test {
             Op::VersionLessOrEqual => (version(Order::LessOrEqual), false, none),
             Op::VersionGreater => (version(Order::Greater), false, none),
             Op::VersionGreaterOrEqual => (version(Order::GreaterOrEqual), false, none),
-            Op::VersionIs => (What::SameVersion(releases()), false, false),
-            Op::VersionIsNot => (What::SameVersion(releases()), true, false),
+            Op::VersionIs => (What::SameVersion(semantic()), false, false),
+            Op::VersionIsNot => (What::SameVersion(semantic()), true, false),
             Op::VersionCaret => (near(1), false, false),
             Op::VersionTilde => (near(2), false, false),
             Op::StartsWith => (What::StartsWith(texts()), false, false),
@@ -241,12 +243,12 @@ impl What {
             }
             Self::Version { values, .. } => any(values.hold(text)),
             Self::SameVersion(versions) => {
-                let version = Version::parse(text)?;
-                any(versions.iter().any(|v| version.compare(v).is_eq()))
+                let version = Version::semantic(text)?;
+                any(versions.iter().any(|v| version.precedence(v).is_eq()))
             }
             Self::Near { shared, versions } => {
-                let version = Version::parse(text)?;
-                any(versions.iter().any(|v| version.shares(v, *shared) && version.compare(v).is_ge()))
+                let version = Version::semantic(text)?;
+                any(versions.iter().any(|v| version.shares(v, *shared) && version.precedence(v).is_ge()))
             }
             Self::StartsWith(texts) => any(texts.iter().any(|t| text.starts_with(t.as_ref()))),
             Self::EndsWith(texts) => any(texts.iter().any(|t| text.ends_with(t.as_ref()))),
