@@ -7,9 +7,9 @@ use serde_json::Map;
 use crate::error::AppError;
 
 /// The longest text of a context, in bytes.
-pub const LONGEST_TEXT: usize = 64 << 10;
+const LONGEST_TEXT: usize = 64 << 10;
 /// The most elements of one of its lists.
-pub const LONGEST_LIST: usize = 10_000;
+const LONGEST_LIST: usize = 10_000;
 
 /// Refuses a context with a text or a list that is longer than any that a rule is meant for.
 ///
