@@ -5,6 +5,7 @@ pub(crate) mod amplitude;
 mod body;
 mod event;
 pub(crate) mod json;
+pub(crate) mod once;
 
 pub(crate) use event::names_nobody;
 

@@ -23,3 +23,4 @@ mod restart;
 mod rollouts;
 mod schedules;
 mod schema;
+mod strict;
