@@ -279,8 +279,10 @@ impl SimDisk {
     pub fn restart(&self) -> bool {
         let mut inner = self.inner();
         let power = inner.off && inner.cut_at.is_some_and(|(_, power)| power);
-        inner.off = false;
-        inner.cut_at = None;
+        // An end that is still to come comes in the next process.
+        if std::mem::take(&mut inner.off) {
+            inner.cut_at = None;
+        }
         inner.locks.clear();
         if !power {
             return false;
