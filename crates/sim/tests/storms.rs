@@ -159,6 +159,9 @@ fn what_was_read_after_a_kill_is_there_after_a_power_cut() {
             let _ = store.append(vec![event("b")]).unwrap();
             let _ = store.commit();
             drop(store);
+            if !disk.is_off() {
+                disk.cut_after(None, false);
+            }
             disk.restart();
 
             let store = open(&disk);
