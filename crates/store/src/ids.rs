@@ -141,7 +141,7 @@ impl Ids {
         if number(crc, 0).map(u32::from_le_bytes) != Some(crc32fast::hash(body)) {
             return Err(damaged(&path, "its end is not what was written"));
         }
-        let parse = || -> Option<(Vec<u64>, Sbbf, usize, Tally, Vec<Seqs>)> {
+        let parse = || {
             let lengths = body.len().checked_sub(32)?;
             let length = |i: usize| long(body, lengths + 8 * i).and_then(|l| usize::try_from(l).ok());
             let (fences, rest) = body.get(..lengths)?.split_at_checked(length(0)?)?;
@@ -154,8 +154,8 @@ impl Ids {
             }
             let day =
                 |b: &[u8]| Some(((Seq(long(b, 0)?), number(b, 8).map(i64::from_le_bytes)?), long(b, 16)?));
-            let tally = days.chunks_exact(24).filter_map(day).collect();
-            let covers =
+            let tally: Tally = days.chunks_exact(24).filter_map(day).collect();
+            let covers: Vec<Seqs> =
                 covers.chunks_exact(16).filter_map(|b| Some((Seq(long(b, 0)?), Seq(long(b, 8)?)))).collect();
             Some((fences, Sbbf::new(filter), filter.len(), tally, covers))
         };
