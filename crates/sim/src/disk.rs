@@ -43,7 +43,7 @@ struct Inner {
     /// What a power cut leaves for certain.
     durable: BTreeMap<PathBuf, usize>,
     /// Changes of names since the last sync of their directory, in order.
-    pending: BTreeMap<PathBuf, Vec<Vec<(PathBuf, Option<usize>)>>>,
+    pending: BTreeMap<PathBuf, Vec<Renamed>>,
     locks: BTreeMap<PathBuf, usize>,
     /// Operations that change something, so far.
     operations: u64,
@@ -55,6 +55,9 @@ struct Inner {
     /// One sync in so many fails.
     failing: Option<u64>,
 }
+
+/// What a change of names made of each of them: a file, or nothing. It lasts as a whole or not at all.
+type Renamed = Vec<(PathBuf, Option<usize>)>;
 
 #[derive(Debug, Clone, Default)]
 struct Content {
@@ -113,7 +116,7 @@ impl Inner {
         held.iter().filter_map(|&file| self.files.get(file)).map(|file| file.now.len() as u64).sum()
     }
 
-    fn rename_in(&mut self, dir: &Path, changes: Vec<(PathBuf, Option<usize>)>) {
+    fn rename_in(&mut self, dir: &Path, changes: Renamed) {
         for (path, file) in &changes {
             match file {
                 Some(file) => self.names.insert(path.clone(), *file),
@@ -327,7 +330,7 @@ impl SimDisk {
     }
 }
 
-fn apply(names: &mut BTreeMap<PathBuf, usize>, changes: Vec<(PathBuf, Option<usize>)>) {
+fn apply(names: &mut BTreeMap<PathBuf, usize>, changes: Renamed) {
     for (path, file) in changes {
         match file {
             Some(file) => names.insert(path, file),
@@ -392,6 +395,8 @@ impl Disk for SimDisk {
         let content = inner.content(file)?;
         content.now.truncate(len);
         content.since.push(Change::Cut(len));
+        let again = content.now.clone();
+        content.since.push(Change::Write(0, again));
         if cut { Err(power()) } else { inner.sync(file) }
     }
 
