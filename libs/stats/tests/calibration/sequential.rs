@@ -144,7 +144,7 @@ fn stop(design: &Design, path: &[f64]) -> (usize, Decision) {
 /// Error rates and power as designed; intervals and estimates after stopping as they say.
 pub(crate) fn group_sequential() -> Vec<Row> {
     let many = runs(10_000);
-    let few = runs(30);
+    let few = runs(60);
     let looks = Looks::new(&[0.2, 0.35, 0.7, 0.72, 1.0]).unwrap();
     let one = Level::from_alpha(0.025).unwrap();
     let by = |f, level, sides| Design::new(&looks, level, sides, Boundary::Spending(f)).unwrap();
