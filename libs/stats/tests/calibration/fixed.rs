@@ -340,7 +340,8 @@ pub(crate) fn power() -> Vec<Row> {
         row(
             "plan of a log-rank test",
             "hazard ratio 0.6, power 80 %",
-            Promise::Exactly,
+            // Schoenfeld's formula is of first order in ln HR: a little short for a ratio as far from 1 as this.
+            Promise::Within(0.01),
             0.8,
             runs,
             |random| {
