@@ -1,4 +1,5 @@
 //! Fixed-horizon intervals: means, ratios, covariates, strata, clusters, series, quantiles, draws, evals.
+//! Long because: each method has one simulation here, side by side with those that it is compared with.
 
 use super::simulation::{Promise, Random, Row, count, runs};
 use bellwether_stats::adjust::{Effect, cuped, lin, post_stratify, ratio};
