@@ -13,6 +13,7 @@
 //! | `fingerprint` | 16 bytes | of named events |
 //! | `seq` | integer | place in the log |
 //! | `groups` | JSON text | |
+//! | `group_properties`, `user_changes`, `group_changes` | JSON text | where an event has some |
 //! | `p.<name>`, `u.<name>` | see below | a property of the event, of the user |
 //! | `p`, `u` | JSON text | the properties past the first [`COLUMNS`] of their kind |
 //!
@@ -39,6 +40,16 @@ const ROW_GROUP: usize = 65_536;
 const TYPE: &str = "bellwether.type";
 /// Field metadata: whether whole numbers of a float column were integers.
 const WHOLE: &str = "bellwether.whole";
+
+/// A column that parts have only where an event has something in it.
+type Told = (&'static str, fn(&bellwether_model::Event) -> &bellwether_model::Properties);
+
+/// What events tell of people and groups.
+const TOLD: [Told; 3] = [
+    ("group_properties", |event| &event.group_properties),
+    ("user_changes", |event| &event.user_changes),
+    ("group_changes", |event| &event.group_changes),
+];
 
 /// The two kinds of properties.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

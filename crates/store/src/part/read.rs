@@ -25,6 +25,7 @@ use super::{Kind, ROW_GROUP};
 use crate::fingerprint::Fingerprint;
 use crate::manifest::Entry;
 use crate::memory::Row;
+use crate::people::Telling;
 
 /// A part that can be read. Its footer is read once; its file is opened by each reader anew, so that
 /// readers do not move each other's place in it.
@@ -128,21 +129,23 @@ impl Part {
         may.map(|(i, _)| i).collect()
     }
 
-    /// Calls `each` with the rows that are wanted.
+    /// Calls `each` with the rows that are wanted; `name` says of a batch who its devices are.
     pub(crate) fn scan(
         &self,
         want: &Want,
+        name: &dyn Fn(&mut Batch, &[Seq]),
         each: &mut dyn FnMut(&Batch) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, ScanError> {
         if self.entry.time.1 < want.from || self.entry.time.0 >= want.to {
             return Ok(ControlFlow::Continue(()));
         }
-        self.scan_batches(want, each).map_err(|why| self.unreadable(&why))
+        self.scan_batches(want, name, each).map_err(|why| self.unreadable(&why))
     }
 
     fn scan_batches(
         &self,
         want: &Want,
+        name: &dyn Fn(&mut Batch, &[Seq]),
         each: &mut dyn FnMut(&Batch) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, Why> {
         let sources: Vec<(Kind, &str, String)> = want
@@ -159,6 +162,7 @@ impl Part {
             })
             .collect();
         let mut columns = vec!["environment", "event", "user", "device", "time"];
+        columns.extend(want.people.then_some("seq"));
         columns.extend(sources.iter().map(|(_, _, column)| column.as_str()));
 
         for batch in self.reader(Some(&columns), Some(self.groups(want.from, want.to)), None)? {
@@ -168,17 +172,23 @@ impl Part {
                 continue;
             }
             let time = instants(&batch, "time")?;
-            let out = Batch {
+            let mut out = Batch {
                 rows: rows.len(),
                 time: rows.iter().map(|&row| time.value(row)).collect(),
                 event: strings(column(&batch, "event")?, &rows)?,
                 user: strings(column(&batch, "user")?, &rows)?,
                 device: strings(column(&batch, "device")?, &rows)?,
+                person: Strings::default(),
                 properties: sources
                     .iter()
                     .map(|(kind, name, column)| cells(&batch, *kind, name, column, &rows))
                     .collect::<Result<_, _>>()?,
             };
+            if want.people {
+                let seq = numbers(&batch, "seq")?;
+                let seqs: Vec<Seq> = rows.iter().map(|&row| Seq(seq.value(row))).collect();
+                name(&mut out, &seqs);
+            }
             if each(&out).is_break() {
                 return Ok(ControlFlow::Break(()));
             }
@@ -201,6 +211,44 @@ impl Part {
                 }
             }
             Ok(())
+        };
+        read().map_err(|why| self.unreadable(&why))
+    }
+
+    /// What its events tell of people and groups, in no promised order.
+    pub(crate) fn tellings(&self) -> Result<Vec<(Seq, Telling)>, ScanError> {
+        let read = || -> Result<Vec<(Seq, Telling)>, Why> {
+            let mut found = Vec::new();
+            let columns = ["environment", "user", "device", "seq", "groups", "user_changes", "group_changes"];
+            for batch in self.reader(Some(&columns), None, None)? {
+                let batch = batch?;
+                let seq = numbers(&batch, "seq")?;
+                let text = |name| Texts::of(column(&batch, name)?).map_err(Why::from);
+                let (environments, users, devices) = (text("environment")?, text("user")?, text("device")?);
+                // Each text of a dictionary is parsed once, not in each row.
+                let keys: Vec<Option<EnvironmentKey>> =
+                    environments.values().iter().map(|key| key?.parse().ok()).collect();
+                let key = |row| environments.code(row).and_then(|code| keys.get(code)).cloned().flatten();
+                for row in 0..batch.num_rows() {
+                    let user_changes = told(&batch, "user_changes", row)?;
+                    let group_changes = told(&batch, "group_changes", row)?;
+                    let (user, device) = (users.get(row), devices.get(row));
+                    let both = user.is_some() && device.is_some();
+                    if !both && user_changes.is_empty() && group_changes.is_empty() {
+                        continue;
+                    }
+                    let groups = match group_changes.is_empty() {
+                        true => Properties::new(),
+                        false => object(column(&batch, "groups")?, row)?,
+                    };
+                    let who = Who::new(user.map(str::to_owned), device.map(str::to_owned))
+                        .ok_or("an event has neither user nor device")?;
+                    let environment = key(row).ok_or("an environment is no key")?;
+                    let telling = Telling { environment, who, groups, user_changes, group_changes };
+                    found.push((Seq(seq.value(row)), telling));
+                }
+            }
+            Ok(found)
         };
         read().map_err(|why| self.unreadable(&why))
     }
@@ -383,6 +431,11 @@ fn object(array: &ArrayRef, row: usize) -> Result<Properties, Why> {
     }
 }
 
+/// What a row has in a column that only parts have that need it.
+fn told(batch: &RecordBatch, name: &str, row: usize) -> Result<Properties, Why> {
+    batch.column_by_name(name).map_or_else(|| Ok(Properties::new()), |array| object(array, row))
+}
+
 /// The rows of a batch as events.
 fn decode(batch: &RecordBatch, rows: &mut Vec<Row>) -> Result<(), Why> {
     let text = |name| Texts::of(column(batch, name)?).map_err(Why::from);
@@ -452,6 +505,9 @@ fn decode(batch: &RecordBatch, rows: &mut Vec<Row>) -> Result<(), Why> {
                 properties,
                 user_properties,
                 groups: object(groups, row)?,
+                group_properties: told(batch, "group_properties", row)?,
+                user_changes: told(batch, "user_changes", row)?,
+                group_changes: told(batch, "group_changes", row)?,
                 revision: revision.is_valid(row).then(|| Revision(revision.value(row))),
             },
         });

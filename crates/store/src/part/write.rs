@@ -151,12 +151,21 @@ fn encode<W: Write + Send>(rows: &[&Row], sink: W) -> parquet::errors::Result<()
     let layouts = Kind::ALL.map(|kind| Layout::of(kind, rows));
     let mut fields = fixed_fields();
     fields.extend(layouts.iter().flat_map(Layout::fields));
+    // Few events change anything, and a part without such events has no such columns.
+    let told: Vec<_> =
+        super::TOLD.into_iter().filter(|(_, of)| rows.iter().any(|r| !of(&r.event).is_empty())).collect();
+    fields.extend(told.iter().map(|(name, _)| Shape::Json.field(name)));
     let schema = Arc::new(Schema::new(fields));
 
     let mut writer = ArrowWriter::try_new(sink, Arc::clone(&schema), Some(properties()))?;
     for group in rows.chunks(ROW_GROUP) {
         let mut arrays = fixed_arrays(group)?;
         arrays.extend(layouts.iter().flat_map(|l| l.arrays(group)));
+        arrays.extend(told.iter().map(|(_, of)| -> ArrayRef {
+            let mut column = StringBuilder::new();
+            group.iter().for_each(|r| column.append_option(object(of(&r.event))));
+            Arc::new(column.finish())
+        }));
         writer.write(&RecordBatch::try_new(Arc::clone(&schema), arrays)?)?;
         writer.flush()?;
     }
