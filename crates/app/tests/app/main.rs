@@ -27,3 +27,4 @@ mod restart;
 mod rollouts;
 mod schedules;
 mod schema;
+mod strange;

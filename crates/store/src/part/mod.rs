@@ -24,6 +24,7 @@
 
 mod read;
 mod shape;
+mod tell;
 mod write;
 
 pub(crate) use read::Part;

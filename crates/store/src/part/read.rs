@@ -21,11 +21,11 @@ use parquet::file::statistics::Statistics;
 use rustc_hash::FxBuildHasher;
 
 use super::shape::{Shape, Texts};
+use super::tell::told;
 use super::{Kind, ROW_GROUP};
 use crate::fingerprint::Fingerprint;
 use crate::manifest::Entry;
 use crate::memory::Row;
-use crate::people::Telling;
 
 /// A part that can be read. Its footer is read once; its file is opened by each reader anew, so that
 /// readers do not move each other's place in it.
@@ -49,7 +49,7 @@ impl Drop for Part {
     }
 }
 
-type Why = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type Why = Box<dyn std::error::Error + Send + Sync>;
 
 impl Part {
     /// Opens a part and checks that it has the rows that the manifest says.
@@ -83,12 +83,12 @@ impl Part {
         &self.entry
     }
 
-    fn unreadable(&self, why: &Why) -> ScanError {
+    pub(super) fn unreadable(&self, why: &Why) -> ScanError {
         ScanError::Unreadable { what: self.path.display().to_string(), why: why.to_string() }
     }
 
     /// A reader of these columns, of those that exist; of all where there are none named.
-    fn reader(
+    pub(super) fn reader(
         &self,
         columns: Option<&[&str]>,
         groups: Option<Vec<usize>>,
@@ -215,44 +215,6 @@ impl Part {
         read().map_err(|why| self.unreadable(&why))
     }
 
-    /// What its events tell of people and groups, in no promised order.
-    pub(crate) fn tellings(&self) -> Result<Vec<(Seq, Telling)>, ScanError> {
-        let read = || -> Result<Vec<(Seq, Telling)>, Why> {
-            let mut found = Vec::new();
-            let columns = ["environment", "user", "device", "seq", "groups", "user_changes", "group_changes"];
-            for batch in self.reader(Some(&columns), None, None)? {
-                let batch = batch?;
-                let seq = numbers(&batch, "seq")?;
-                let text = |name| Texts::of(column(&batch, name)?).map_err(Why::from);
-                let (environments, users, devices) = (text("environment")?, text("user")?, text("device")?);
-                // Each text of a dictionary is parsed once, not in each row.
-                let keys: Vec<Option<EnvironmentKey>> =
-                    environments.values().iter().map(|key| key?.parse().ok()).collect();
-                let key = |row| environments.code(row).and_then(|code| keys.get(code)).cloned().flatten();
-                for row in 0..batch.num_rows() {
-                    let user_changes = told(&batch, "user_changes", row)?;
-                    let group_changes = told(&batch, "group_changes", row)?;
-                    let (user, device) = (users.get(row), devices.get(row));
-                    let both = user.is_some() && device.is_some();
-                    if !both && user_changes.is_empty() && group_changes.is_empty() {
-                        continue;
-                    }
-                    let groups = match group_changes.is_empty() {
-                        true => Properties::new(),
-                        false => object(column(&batch, "groups")?, row)?,
-                    };
-                    let who = Who::new(user.map(str::to_owned), device.map(str::to_owned))
-                        .ok_or("an event has neither user nor device")?;
-                    let environment = key(row).ok_or("an environment is no key")?;
-                    let telling = Telling { environment, who, groups, user_changes, group_changes };
-                    found.push((Seq(seq.value(row)), telling));
-                }
-            }
-            Ok(found)
-        };
-        read().map_err(|why| self.unreadable(&why))
-    }
-
     /// Its newest rows of an environment and of the event types that `of` says, by time of receipt, at
     /// most `limit`, in no promised order.
     pub(crate) fn newest(
@@ -311,7 +273,7 @@ impl Part {
     }
 }
 
-fn column<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b ArrayRef, Why> {
+pub(super) fn column<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b ArrayRef, Why> {
     batch.column_by_name(name).ok_or_else(|| format!("the column `{name}` is missing").into())
 }
 
@@ -323,7 +285,7 @@ fn instants<'b>(
     typed.ok_or_else(|| format!("`{name}` is no column of times").into())
 }
 
-fn numbers<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b arrow_array::UInt64Array, Why> {
+pub(super) fn numbers<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b arrow_array::UInt64Array, Why> {
     let typed = column(batch, name)?.as_primitive_opt::<UInt64Type>();
     typed.ok_or_else(|| format!("`{name}` is no column of unsigned integers").into())
 }
@@ -423,17 +385,12 @@ fn cells(batch: &RecordBatch, kind: Kind, name: &str, source: &str, rows: &[usiz
 }
 
 /// The JSON object in a row; a missing one is empty.
-fn object(array: &ArrayRef, row: usize) -> Result<Properties, Why> {
+pub(super) fn object(array: &ArrayRef, row: usize) -> Result<Properties, Why> {
     match Shape::Json.value(array, row)? {
         None => Ok(Properties::new()),
         Some(Json::Object(object)) => Ok(object),
         Some(other) => Err(format!("`{other}` is no object").into()),
     }
-}
-
-/// What a row has in a column that only parts have that need it.
-fn told(batch: &RecordBatch, name: &str, row: usize) -> Result<Properties, Why> {
-    batch.column_by_name(name).map_or_else(|| Ok(Properties::new()), |array| object(array, row))
 }
 
 /// The rows of a batch as events.
