@@ -4,6 +4,7 @@
 
 mod access;
 mod betas;
+mod captures;
 mod enrolment;
 mod events;
 mod experiments;
@@ -14,12 +15,16 @@ mod gaps;
 mod guards;
 mod house;
 mod ids;
+mod ingestion;
 mod intake;
 mod lists;
 mod population;
 mod previews;
+mod protocols;
 mod ramps;
+mod rates;
 mod restart;
 mod rollouts;
 mod schedules;
 mod schema;
+mod strange;
