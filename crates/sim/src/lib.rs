@@ -11,6 +11,7 @@
 pub mod disk;
 mod model;
 mod random;
+mod reading;
 mod storm;
 mod told;
 

@@ -1,12 +1,11 @@
 //! Sim: a storm. A store is used as a server uses it, on a disk that fails in every way it may, and after each
 //! failure it must hold what the model says.
 
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bellwether_columns::{PropertyName, Rows, Scan, Want};
-use bellwether_model::{EnvironmentKey, Event, Millis, Span};
+use bellwether_model::{EnvironmentKey, Millis, Span};
 use bellwether_query::segmentation::{self, Measure, Segmentation};
 use bellwether_store::disk::Disk;
 use bellwether_store::{Settings, Snapshot, Store, StoreError};
@@ -15,6 +14,7 @@ use jiff::civil::date;
 use crate::disk::{NO_POWER, SimDisk};
 use crate::model::{Model, Moment, Verdict, event};
 use crate::random::Random;
+use crate::reading::{everything, keys, rows};
 use crate::told::Told;
 
 const DAY: i64 = Span::DAY.0 as i64;
@@ -469,39 +469,4 @@ fn append(shared: &mut Shared, store: &Store) -> Result<(), String> {
         shared.model.appended(ticket, named, new);
     }
     Ok(())
-}
-
-/// Every event of a snapshot, as it is read back from memory and parts.
-fn everything(snapshot: &Snapshot) -> Result<Vec<Event>, String> {
-    let mut all = Vec::new();
-    for environment in [production(), staging()] {
-        all.extend(snapshot.events(&environment, usize::MAX).map_err(|e| format!("P2: {e}"))?);
-    }
-    if all.len() as u64 != snapshot.len() {
-        return Err("P2: a snapshot has not as many events as it says".to_owned());
-    }
-    Ok(all)
-}
-
-/// Events as text, sorted.
-fn keys(events: Vec<Event>) -> Vec<String> {
-    let mut keys: Vec<String> = events.iter().map(|e| format!("{e:?}")).collect();
-    keys.sort();
-    keys
-}
-
-/// The rows of a scan, as text, sorted: the same whichever batch they came in.
-fn rows(scan: &dyn Scan, want: &Want) -> Result<Vec<String>, String> {
-    let mut rows = Vec::new();
-    let scanned = scan.scan(want, &mut |batch| {
-        for row in 0..batch.rows {
-            let cells: Vec<_> = batch.properties.iter().map(|c| (c.text(row), c.number(row))).collect();
-            let who = (batch.event.get(row), batch.user.get(row), batch.device.get(row));
-            rows.push(format!("{:?} {who:?} {cells:?}", batch.time.get(row)));
-        }
-        ControlFlow::Continue(())
-    });
-    scanned.map_err(|e| e.to_string())?;
-    rows.sort();
-    Ok(rows)
 }
