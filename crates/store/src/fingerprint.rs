@@ -45,15 +45,15 @@ impl Fingerprint {
 
     /// The fingerprint of a user or a device.
     pub(crate) fn of_id(environment: &EnvironmentKey, kind: u8, id: &str) -> Self {
-        Self::of_texts(kind, [environment.as_str(), id, ""])
+        Self::of_three(kind, [environment.as_str(), id, ""])
     }
 
     /// The fingerprint of a group.
     pub(crate) fn of_group(environment: &EnvironmentKey, kind: &str, name: &str) -> Self {
-        Self::of_texts(b'g', [environment.as_str(), kind, name])
+        Self::of_three(b'g', [environment.as_str(), kind, name])
     }
 
-    fn of_texts(kind: u8, texts: [&str; 3]) -> Self {
+    fn of_three(kind: u8, texts: [&str; 3]) -> Self {
         let mut hash = Sha256::new();
         for text in texts {
             hash.update((text.len() as u64).to_le_bytes());
