@@ -175,6 +175,8 @@ describe("betas", { concurrency: 1 }, () => {
     await at.visit("/betas/spring-preview");
     await page.getByLabel("Description").fill("For spring.");
     await at.program.ask("PUT", "/api/betas/spring-preview", { name: "Spring", why: "shorter" });
+    await page.getByText(/^deploy bot changed this while you did/).waitFor();
+    assert.equal(await page.getByLabel("Description").inputValue(), "For spring.");
     await at.button("Review and save").click();
     const dialog = page.getByRole("dialog");
     await dialog.getByLabel("Reason").fill("clearer");
@@ -183,7 +185,9 @@ describe("betas", { concurrency: 1 }, () => {
       .getByRole("alert")
       .getByText(/Newer revision \d+ by deploy bot/)
       .waitFor();
-    await dialog.getByRole("button", { name: "Cancel" }).click();
+    await dialog.getByRole("button", { name: "Discard mine, show the newer one" }).click();
+    await page.getByRole("textbox", { name: "Name", exact: true }).and(page.locator('[value="Spring"]')).waitFor();
+    assert.equal(await page.getByLabel("Description").inputValue(), "What comes in spring, for those who like to try.");
   });
 
   test("a switch is scheduled and cancelled", async () => {

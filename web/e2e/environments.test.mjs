@@ -137,6 +137,44 @@ describe("environments", { concurrency: 1 }, () => {
     assert.equal(await form("development").getByRole("textbox", { name: "Name" }).inputValue(), "Development");
   });
 
+  test("a stale edit is refused, names the newer one, and is let go where one wants that", async () => {
+    const name = (key) => form(key).getByRole("textbox", { name: "Name" });
+    const renamed = (key, to) => at.program.ask("PUT", `/api/environments/${key}`, { name: to, why: "a better word" });
+    const stale = page.getByRole("dialog").getByRole("alert");
+    await name("production").fill("Shop");
+    await renamed("production", "Store");
+    // What was written stays when the page hears of it.
+    await page.waitForResponse(
+      (r) => r.url().endsWith("/api/environments/production") && r.request().method() === "GET",
+    );
+    assert.equal(await name("production").inputValue(), "Shop");
+    await form("production")
+      .getByText(/^deploy bot changed this while you did: it is at revision \d+ now\./)
+      .waitFor();
+    await at.clean("environments-newer");
+    await form("production").getByRole("button", { name: "Review and save" }).click();
+    await page.getByRole("dialog").getByLabel("Reason").fill("shorter");
+    await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
+    await stale.getByText(/Newer revision \d+ by deploy bot/).waitFor();
+    await stale.getByText(/changed environment production.*a better word/).waitFor();
+    await stale.getByRole("button", { name: "See the difference" }).click();
+    await stale.getByText(/"Store"/).waitFor();
+    await at.clean("environments-stale");
+    await stale.getByRole("button", { name: "Discard mine, show the newer one" }).click();
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    await form("production").locator('input[value="Store"]').waitFor();
+    // Where no reason is asked for, the refusal comes at once.
+    await name("development").fill("Bench");
+    await renamed("development", "Workshop");
+    await form("development").getByRole("button", { name: "Save" }).click();
+    await stale.getByText(/Newer revision \d+ by deploy bot/).waitFor();
+    assert.equal((await environment("development")).name, "Workshop");
+    await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
+    assert.equal(await name("development").inputValue(), "Bench");
+    await form("development").getByRole("button", { name: "Discard" }).click();
+    await form("development").locator('input[value="Workshop"]').waitFor();
+  });
+
   test("nothing broke on the way", () => {
     assert.deepEqual(
       at.complaints.filter((c) => !/status of (400|404|409|422)/.test(c)),

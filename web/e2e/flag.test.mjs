@@ -8,7 +8,6 @@ import { flags } from "./population.mjs";
 let at, page;
 const field = (name) => page.getByRole("textbox", { name, exact: true });
 const flag = async (key) => (await at.program.ask("GET", `/api/flags/${key}`)).flag;
-const status = (text) => page.getByRole("status").getByText(text).waitFor();
 /** Gives the reason in the dialog that is open. */
 async function because(why) {
   const dialog = page.getByRole("dialog");
@@ -172,32 +171,63 @@ describe("what a flag is", { concurrency: 1 }, () => {
     await dialog.getByRole("button", { name: "Cancel" }).click();
   });
 
-  test("what is full says so, and limits are lifted again", async () => {
-    const full = async (route) => {
-      const response = await route.fetch();
-      const answer = await response.json();
-      const sentence =
-        "10,012 of 10,000 are enrolled, and enrolment is closed; 12 more than the limit, because they were enrolled before it was set";
-      answer.enrolled = { production: { units: 10012, most: 10000, closed: true, over: 12, sentence } };
-      await route.fulfill({ response, json: answer });
-    };
-    await page.route("**/api/flags/hero-banner", full);
-    try {
-      await at.visit("/flags/hero-banner?tab=enrolment");
-      const filled = page.getByRole("region", { name: "Enrolled" });
-      await filled.getByText("10,012 of 10,000 are enrolled, and enrolment is closed").waitFor();
-      await filled.getByText("12 more than the limit").waitFor();
-      await at.clean("enrolment-closed");
-    } finally {
-      await page.unroute("**/api/flags/hero-banner", full);
-    }
-    await page.reload();
+  let asked = 0;
+  /** Asks for a flag as a program does, for people whom nobody has asked for yet, until so many have the variant `on`. */
+  async function enrol(name, wanted) {
+    for (let had = 0; had < wanted; asked++) had += (await variantOf(name, `visitor-${asked}`)) === "on" ? 1 : 0;
+  }
+  async function variantOf(name, targetingKey) {
+    const response = await fetch(`${at.server.address}/ofrep/v1/evaluate/flags/${name}`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", Authorization: `Bearer ${at.secret}` },
+      body: JSON.stringify({ context: { targetingKey } }),
+    });
+    assert.equal(response.status, 200);
+    return (await response.json()).variant;
+  }
+
+  test("a limit that is reached says so by itself, and lets nobody else in", async () => {
+    await at.program.ask("POST", "/api/flags/price-badge/rollout", {
+      environment: "production",
+      candidate: "on",
+      control: "off",
+      share: 5000,
+      why: "half",
+    });
+    await at.program.ask("PUT", "/api/flags/price-badge/enrolment", {
+      environment: "production",
+      units: 1,
+      why: "one will do",
+    });
+    await at.visit("/flags/price-badge?tab=enrolment");
+    const filled = page.getByRole("region", { name: "Enrolled" });
+    await filled.getByText(/^0 of 1 /).waitFor();
+    await enrol("price-badge", 1);
+    await filled.getByText(/^1 of 1 .*, and enrolment is closed/).waitFor();
+    await filled.getByText("Whoever is enrolled stays").waitFor();
+    await at.clean("enrolment-closed");
+    const [last, late] = [asked - 1, Array.from({ length: 40 }, (_, i) => asked + i)];
+    for (const id of late) assert.equal(await variantOf("price-badge", `visitor-${id}`), "off");
+    assert.equal(await variantOf("price-badge", `visitor-${last}`), "on");
+  });
+
+  test("a limit below who is enrolled says how many are beyond it, and limits are lifted again", async () => {
+    await enrol("hero-banner", 3);
+    await at.visit("/flags/hero-banner?tab=enrolment");
+    const filled = page.getByRole("region", { name: "Enrolled" });
+    await filled.getByText(/^3 of 10,000 are enrolled/).waitFor();
+    await field("At most so many users").fill("1");
+    await at.button("Review and save").click();
+    await because("three are enough");
+    await filled.getByText(/^3 of 1 are enrolled, and enrolment is closed/).waitFor();
+    await filled.getByText(/^2 more than the limit, because they were enrolled before it was set/).waitFor();
+    await at.clean("enrolment-over");
     await field("At most so many users").fill("");
     await page.getByRole("switch", { name: "Whoever is enrolled keeps their variant" }).click({ force: true });
     await at.button("Review and save").click();
     await page.getByRole("dialog").getByText("Who was enrolled is not asked any more").waitFor();
     await because("by share is enough");
-    await status("hero-banner has other limits in Production");
+    await page.getByText(/^At most 10% of everybody\. Limits hold/).waitFor();
     assert.deepEqual((await flag("hero-banner")).settings.production.enrolment, { share: 1000 });
   });
 

@@ -1,7 +1,7 @@
 //! Web tests: a real server with a real browser on it. The server runs under a manual clock, so that
 //! weeks of an experiment pass in a test; what it holds came in through its public doors.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -15,6 +15,12 @@ const PICTURES = join(ROOT, "target/screenshots");
 const BINARY = process.env.BELLWETHER_BIN ?? join(ROOT, "target/debug/bellwether");
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+const DEMOTE = `
+import sqlite3, sys
+with sqlite3.connect(sys.argv[1], timeout=10) as ledger:
+    ledger.execute("update people set role = 'viewer'")
+`;
 
 export const DAY = 86_400_000;
 /** A Monday at 08:00 UTC. */
@@ -49,6 +55,8 @@ export async function serve() {
   const page = process.env.BELLWETHER_PAGE;
   return {
     address: ready.address,
+    /** Makes everybody who has an account a viewer. No door gives roles yet, so it is written where they are read. */
+    demote: () => execFileSync("python3", ["-c", DEMOTE, join(data, "ledger.sqlite")]),
     setup: page ? ready.setup.replace(ready.address, page) : ready.setup,
     page: page ?? ready.address,
     stop: async () => {

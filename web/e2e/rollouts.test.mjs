@@ -232,6 +232,21 @@ describe("the way of a rollout", { concurrency: 1 }, () => {
     await page.getByRole("link", { name: "Schedule (2)" }).waitFor();
   });
 
+  test("what speaks against a plan is said, and it is planned all the same", async () => {
+    await box("What").click();
+    await option("Finish the rollout").click();
+    await page.getByLabel("When, in UTC").fill("2026-03-05T14:30");
+    await at.button("Review and schedule").click();
+    await because("everybody at once");
+    await page.getByText("As things are now, this speaks against it").waitFor();
+    await page.getByText(/it is planned to set the rollout of hero-banner to 40%/).waitFor();
+    await page.getByRole("link", { name: "Schedule (3)" }).waitFor();
+    await at.clean("schedule-against");
+    await at.button("Cancel: finish the rollout of hero-banner").click();
+    await because("one of them is enough");
+    await page.getByRole("link", { name: "Schedule (2)" }).waitFor();
+  });
+
   test("what became of plans is said: done at a revision, or refused and why", async () => {
     await advance(Date.UTC(2026, 2, 5, 15));
     const over = page.getByRole("table", { name: "Scheduled changes that are over" });

@@ -86,9 +86,52 @@ describe("states of the screens of the flag engine", { concurrency: 1 }, () => {
       await at.visit(path);
       await page.getByRole("status", { name: "Loading" }).locator("i").first().waitFor();
       go();
-      await page.getByRole("status", { name: "Loading" }).waitFor({ state: "detached" });
+      await page.getByRole("status", { name: "Loading" }).first().waitFor({ state: "detached" });
       await page.unroute(door, slow);
     }
+  });
+
+  test("the file of a screen that is slow, or does not come, is waited for and asked for again", async () => {
+    const [file, loading] = ["**/assets/Layers-*.js", page.getByRole("status", { name: "Loading" })];
+    let go = () => {};
+    const held = new Promise((done) => (go = done));
+    const slow = async (route) => {
+      await held;
+      await route.continue();
+    };
+    await page.route(file, slow);
+    await at.visit("/layers");
+    await loading.locator("i").first().waitFor();
+    go();
+    await at.heading("Layers").waitFor();
+    await loading.waitFor({ state: "detached" });
+    await page.unroute(file, slow);
+    const gone = (route) => route.abort();
+    await page.route(file, gone);
+    await at.visit("/betas");
+    await page.getByRole("link", { name: "Layers", exact: true }).click();
+    await page.getByRole("alert").getByText("This part of the page could not be loaded").waitFor();
+    await at.clean("not-loaded");
+    await page.unroute(file, gone);
+    await at.button("Reload").click();
+    await at.heading("Layers").waitFor();
+    await page.getByText("home", { exact: true }).first().waitFor();
+  });
+
+  test("the charts come with the first chart", async () => {
+    const files = [];
+    page.on("request", (r) => files.push(r.url()));
+    await at.visit("/betas");
+    await at.heading("Betas").waitFor();
+    // The other screens are loaded once the first one is there, in case the server goes away.
+    await page.waitForFunction(() => performance.getEntriesByType("resource").some((r) => /Holdouts-/.test(r.name)));
+    assert.deepEqual(
+      files.filter((f) => /charts-/.test(f)),
+      [],
+    );
+    await at.visit("/flags/price-badge?tab=rollout");
+    await page.locator("canvas").waitFor();
+    assert.equal(files.filter((f) => /charts-/.test(f)).length, 1);
   });
 
   test("the keyboard reaches everything and one sees where it is", async () => {
@@ -108,7 +151,7 @@ describe("states of the screens of the flag engine", { concurrency: 1 }, () => {
 
   test("nothing broke on the way", () => {
     assert.deepEqual(
-      at.complaints.filter((c) => !/status of 500/.test(c)),
+      at.complaints.filter((c) => !/status of 500|ERR_FAILED|could not be loaded/.test(c)),
       [],
     );
   });

@@ -146,10 +146,38 @@ describe("the rule builder", { concurrency: 1 }, () => {
   test("rules change places by mouse", async () => {
     await page.setViewportSize({ width: 1280, height: 1600 });
     const grip = (n) => page.locator(`#rule-${n} .grip`);
-    await grip(2).dragTo(page.locator("#rule-1"), { targetPosition: { x: 40, y: 8 } });
-    assert.equal(await field("Name of rule 1").inputValue(), "near");
-    await grip(1).dragTo(page.locator("#rule-2"), { targetPosition: { x: 40, y: 180 } });
-    assert.equal(await field("Name of rule 1").inputValue(), "paying");
+    /** Waits until the rules stand in an order: a drop is over before the page has drawn what it did. */
+    const order = (...names) =>
+      page.waitForFunction(
+        (wanted) =>
+          wanted.every((name, i) => document.querySelector(`[aria-label="Name of rule ${i + 1}"]`)?.value === name),
+        names,
+      );
+    /** How what the mouse does ends for the page: whether something was dropped. */
+    const ends = () =>
+      page.evaluate(
+        () =>
+          new Promise((done) => {
+            const once = { once: true, capture: true };
+            addEventListener("drop", () => done(true), once);
+            for (const end of ["mouseup", "dragend"]) addEventListener(end, () => done(false), once);
+          }),
+      );
+    // On a busy machine the mouse may be let go before the browser has begun to drag. Then nothing was dropped, and it is
+    // tried again; what was dropped must be where it was dropped.
+    const drag = async (from, to, targetPosition) => {
+      for (let tries = 1, dropped = false; !dropped; tries++) {
+        assert.ok(tries <= 5, "the browser begins to drag");
+        const end = ends();
+        await from.dragTo(to, { targetPosition });
+        dropped = await end;
+      }
+    };
+    await order("paying", "near");
+    await drag(grip(2), page.locator("#rule-1"), { x: 40, y: 8 });
+    await order("near", "paying");
+    await drag(grip(1), page.locator("#rule-2"), { x: 40, y: 180 });
+    await order("paying", "near");
     await page.setViewportSize({ width: 1280, height: 860 });
   });
 

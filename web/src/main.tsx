@@ -25,7 +25,7 @@ import { cache } from "./api/cache";
 import { ApiError } from "./api/client";
 import { me } from "./api/session";
 import { ChangeProvider } from "./parts/Change";
-import { router } from "./router";
+import { loadScreens, router } from "./router";
 import { resolver, theme } from "./theme";
 
 cache.getQueryCache().subscribe(({ type, query }) => {
@@ -35,6 +35,12 @@ cache.getQueryCache().subscribe(({ type, query }) => {
     cache.setQueryData(me.queryKey, null);
     void router.invalidate();
   }
+});
+
+const later = router.subscribe("onRendered", () => {
+  later();
+  if ("requestIdleCallback" in window) window.requestIdleCallback(loadScreens);
+  else setTimeout(loadScreens, 1_000);
 });
 
 const place = document.getElementById("root");

@@ -1,42 +1,34 @@
 //! Web: the addresses. What is behind them asks for its data itself; what they hold after `?` is the
-//! state of the page.
+//! state of the page. A screen is a file of its own, which is loaded when it is first shown, or once the first has been.
 import {
   createRootRoute,
   createRoute,
   createRouter,
+  lazyRouteComponent,
   Outlet,
   redirect,
   retainSearchParams,
 } from "@tanstack/react-router";
 
 import { cache } from "./api/cache";
+import { ApiError } from "./api/client";
 import type { About } from "./api/queries";
 import { me } from "./api/session";
+import { questionOf } from "./lib/question";
 import { parseSearch, stringifySearch, text, type Search } from "./lib/search";
-import { BetaScreen, NewBetaScreen } from "./screens/Beta";
-import { BetasScreen } from "./screens/Betas";
-import { ChangesScreen } from "./screens/Changes";
-import { EventsScreen } from "./screens/Events";
-import { ExperimentScreen } from "./screens/Experiment";
-import { ExperimentsScreen } from "./screens/Experiments";
-import { exploreSearch, ExploreScreen } from "./screens/Explore";
-import { FlagScreen } from "./screens/Flag";
-import { FlagsScreen } from "./screens/Flags";
-import { HoldoutScreen, NewHoldoutScreen } from "./screens/Holdout";
-import { HoldoutsScreen } from "./screens/Holdouts";
-import { HomeScreen } from "./screens/Home";
-import { LayerScreen } from "./screens/Layer";
-import { LayersScreen } from "./screens/Layers";
-import { LoginScreen, SetupScreen } from "./screens/Entry";
-import { MetricScreen } from "./screens/Metric";
-import { MetricsScreen } from "./screens/Metrics";
-import { Broken, Missing } from "./screens/Missing";
-import { NewExperimentScreen } from "./screens/NewExperiment";
-import { NewFlagScreen } from "./screens/NewFlag";
-import { NewSegmentScreen, SegmentScreen } from "./screens/Segment";
-import { SegmentsScreen } from "./screens/Segments";
-import { SettingsScreen } from "./screens/Settings";
+import { Broken, Missing, Opening } from "./screens/Missing";
 import { Shell } from "./shell/Shell";
+
+/** A screen, whose file may fail to come: the server is away, or another version of it is there. */
+function screen<M extends Record<string, unknown>, K extends keyof M>(load: () => Promise<M>, name: K) {
+  return lazyRouteComponent(
+    () =>
+      load().catch((): never => {
+        throw ApiError.unloaded();
+      }),
+    name,
+  );
+}
 
 const root = createRootRoute({
   validateSearch: (search: Search): { env?: string } => ({ env: text(search["env"]) }),
@@ -66,32 +58,40 @@ const entry = {
   login: createRoute({
     getParentRoute: () => root,
     path: "/login",
-    component: LoginScreen,
+    component: screen(() => import("./screens/Entry"), "LoginScreen"),
     validateSearch: (s: Search): { next?: string } => ({ next: text(s["next"]) }),
   }),
   setup: createRoute({
     getParentRoute: () => root,
     path: "/setup",
-    component: SetupScreen,
+    component: screen(() => import("./screens/Entry"), "SetupScreen"),
     validateSearch: (s: Search): { token?: string } => ({ token: text(s["token"]) }),
   }),
 };
 
-const home = createRoute({ getParentRoute: () => shell, path: "/", component: HomeScreen });
+const home = createRoute({
+  getParentRoute: () => shell,
+  path: "/",
+  component: screen(() => import("./screens/Home"), "HomeScreen"),
+});
 const flags = createRoute({
   getParentRoute: () => shell,
   path: "/flags",
-  component: FlagsScreen,
+  component: screen(() => import("./screens/Flags"), "FlagsScreen"),
   validateSearch: (s: Search): { q?: string; archived?: string } => ({
     q: text(s["q"]),
     archived: text(s["archived"]),
   }),
 });
-const newFlag = createRoute({ getParentRoute: () => shell, path: "/flags/new", component: NewFlagScreen });
+const newFlag = createRoute({
+  getParentRoute: () => shell,
+  path: "/flags/new",
+  component: screen(() => import("./screens/NewFlag"), "NewFlagScreen"),
+});
 const flag = createRoute({
   getParentRoute: () => shell,
   path: "/flags/$flag",
-  component: FlagScreen,
+  component: screen(() => import("./screens/Flag"), "FlagScreen"),
   validateSearch: (s: Search): { tab?: string; ctx?: string; rev?: string } => ({
     tab: text(s["tab"]),
     ctx: text(s["ctx"]),
@@ -101,106 +101,118 @@ const flag = createRoute({
 const segments = createRoute({
   getParentRoute: () => shell,
   path: "/segments",
-  component: SegmentsScreen,
+  component: screen(() => import("./screens/Segments"), "SegmentsScreen"),
   validateSearch: kept,
 });
-const newSegment = createRoute({ getParentRoute: () => shell, path: "/segments/new", component: NewSegmentScreen });
+const newSegment = createRoute({
+  getParentRoute: () => shell,
+  path: "/segments/new",
+  component: screen(() => import("./screens/Segment"), "NewSegmentScreen"),
+});
 const segment = createRoute({
   getParentRoute: () => shell,
   path: "/segments/$segment",
-  component: SegmentScreen,
+  component: screen(() => import("./screens/Segment"), "SegmentScreen"),
   validateSearch: listed,
 });
 const layers = createRoute({
   getParentRoute: () => shell,
   path: "/layers",
-  component: LayersScreen,
+  component: screen(() => import("./screens/Layers"), "LayersScreen"),
   validateSearch: kept,
 });
 const layer = createRoute({
   getParentRoute: () => shell,
   path: "/layers/$layer",
-  component: LayerScreen,
+  component: screen(() => import("./screens/Layer"), "LayerScreen"),
   validateSearch: listed,
 });
 const holdouts = createRoute({
   getParentRoute: () => shell,
   path: "/holdouts",
-  component: HoldoutsScreen,
+  component: screen(() => import("./screens/Holdouts"), "HoldoutsScreen"),
   validateSearch: kept,
 });
-const newHoldout = createRoute({ getParentRoute: () => shell, path: "/holdouts/new", component: NewHoldoutScreen });
+const newHoldout = createRoute({
+  getParentRoute: () => shell,
+  path: "/holdouts/new",
+  component: screen(() => import("./screens/Holdout"), "NewHoldoutScreen"),
+});
 const holdout = createRoute({
   getParentRoute: () => shell,
   path: "/holdouts/$holdout",
-  component: HoldoutScreen,
+  component: screen(() => import("./screens/Holdout"), "HoldoutScreen"),
   validateSearch: listed,
 });
 const betas = createRoute({
   getParentRoute: () => shell,
   path: "/betas",
-  component: BetasScreen,
+  component: screen(() => import("./screens/Betas"), "BetasScreen"),
   validateSearch: kept,
 });
-const newBeta = createRoute({ getParentRoute: () => shell, path: "/betas/new", component: NewBetaScreen });
+const newBeta = createRoute({
+  getParentRoute: () => shell,
+  path: "/betas/new",
+  component: screen(() => import("./screens/Beta"), "NewBetaScreen"),
+});
 const beta = createRoute({
   getParentRoute: () => shell,
   path: "/betas/$beta",
-  component: BetaScreen,
+  component: screen(() => import("./screens/Beta"), "BetaScreen"),
   validateSearch: listed,
 });
 const experiments = createRoute({
   getParentRoute: () => shell,
   path: "/experiments",
-  component: ExperimentsScreen,
+  component: screen(() => import("./screens/Experiments"), "ExperimentsScreen"),
   validateSearch: listed,
 });
 const newExperiment = createRoute({
   getParentRoute: () => shell,
   path: "/experiments/new",
-  component: NewExperimentScreen,
+  component: screen(() => import("./screens/NewExperiment"), "NewExperimentScreen"),
   validateSearch: (s: Search): { flag?: string } => ({ flag: text(s["flag"]) }),
 });
 const experiment = createRoute({
   getParentRoute: () => shell,
   path: "/experiments/$experiment",
-  component: ExperimentScreen,
+  component: screen(() => import("./screens/Experiment"), "ExperimentScreen"),
   validateSearch: listed,
 });
 const metrics = createRoute({
   getParentRoute: () => shell,
   path: "/metrics",
-  component: MetricsScreen,
+  component: screen(() => import("./screens/Metrics"), "MetricsScreen"),
   validateSearch: listed,
 });
 const newMetric = createRoute({
   getParentRoute: () => shell,
   path: "/metrics/new",
-  component: MetricScreen,
+  component: screen(() => import("./screens/Metric"), "MetricScreen"),
   validateSearch: listed,
 });
 const metric = createRoute({
   getParentRoute: () => shell,
   path: "/metrics/$metric",
-  component: MetricScreen,
+  component: screen(() => import("./screens/Metric"), "MetricScreen"),
   validateSearch: listed,
 });
 const explore = createRoute({
   getParentRoute: () => shell,
   path: "/explore",
-  component: ExploreScreen,
-  validateSearch: exploreSearch,
+  component: screen(() => import("./screens/Explore"), "ExploreScreen"),
+  validateSearch: questionOf,
 });
 const events = createRoute({
   getParentRoute: () => shell,
   path: "/events",
-  component: EventsScreen,
+  component: screen(() => import("./screens/Events"), "EventsScreen"),
   validateSearch: listed,
 });
 const changes = createRoute({
   getParentRoute: () => shell,
   path: "/changes",
-  component: ChangesScreen,
+  component: screen(() => import("./screens/Changes"), "ChangesScreen"),
   validateSearch: (s: Search): About & { before?: string } => ({
     flag: text(s["flag"]),
     experiment: text(s["experiment"]),
@@ -215,7 +227,7 @@ const changes = createRoute({
 const settings = createRoute({
   getParentRoute: () => shell,
   path: "/settings",
-  component: SettingsScreen,
+  component: screen(() => import("./screens/Settings"), "SettingsScreen"),
   validateSearch: listed,
 });
 
@@ -260,6 +272,10 @@ export const router = createRouter({
   parseSearch,
   stringifySearch,
   defaultErrorComponent: Broken,
+  // The screen that is left stays until the next one is there, or is late.
+  defaultPendingComponent: Opening,
+  defaultPendingMs: 200,
+  defaultPendingMinMs: 0,
   defaultNotFoundComponent: Missing,
   scrollRestoration: true,
 });
@@ -268,4 +284,9 @@ declare module "@tanstack/react-router" {
   interface Register {
     router: typeof router;
   }
+}
+
+/** Loads the screens that are not there yet, so that none is waited for, or missed while the server is away. */
+export function loadScreens(): void {
+  for (const { options } of Object.values(router.routesById)) void options.component?.preload?.();
 }

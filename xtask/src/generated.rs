@@ -1,6 +1,7 @@
 //! Xtask: files that are made from others. `web/openapi.json` is what the binary prints (a test of
 //! `crates/cli` holds it to that, as it has the binary); `docs/reference/operations.md` is made from it.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -108,7 +109,80 @@ fn reference(document: &Value) -> String {
             let _ = writeln!(page, "| `{name}` | {kind}{needed} | {about} |");
         }
     }
+    page.push_str("\n# Shapes\n\nWhat the fields above hold, in JSON.\n");
+    for (name, schema) in shapes(document) {
+        let about = schema["description"].as_str().unwrap_or_default().replace('\n', " ");
+        let _ = write!(page, "\n## {name}\n\n{about}\n\n");
+        page.push_str(&shape(document, schema));
+    }
     page
+}
+
+/// What fields refer to by name, and what those refer to, by name.
+fn shapes<'d>(document: &'d Value) -> BTreeMap<&'d str, &'d Value> {
+    let mut found = BTreeMap::new();
+    let paths = document["paths"].as_object().into_iter().flatten();
+    let entries = paths.flat_map(|(_, methods)| methods.as_object().into_iter().flatten());
+    // The form of a whole body is the table of its operation.
+    let body =
+        |entry: &'d Value| followed(document, &entry["requestBody"]["content"]["application/json"]["schema"]);
+    let mut left: Vec<&Value> =
+        entries.flat_map(|(_, entry)| [&entry["parameters"], &body(entry)["properties"]]).collect();
+    while let Some(value) = left.pop() {
+        if let Some(name) = value["$ref"].as_str().and_then(|r| r.rsplit('/').next()) {
+            let schema = followed(document, value);
+            if !is_shape(schema) || found.insert(name, schema).is_none() {
+                left.push(schema);
+            }
+            continue;
+        }
+        match value {
+            Value::Object(map) => left.extend(map.values()),
+            Value::Array(list) => left.extend(list),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Whether a schema has fields of its own, and so a name in the reference.
+fn is_shape(schema: &Value) -> bool {
+    let choices = schema["oneOf"].as_array().or(schema["anyOf"].as_array());
+    schema["type"] == "object" || choices.is_some_and(|all| all.iter().any(|c| c["const"].is_null()))
+}
+
+/// The fields of an object, or one line for each form that it can have.
+fn shape(document: &Value, schema: &Value) -> String {
+    let mut text = String::new();
+    let required = |of: &Value, name: &str| {
+        of["required"].as_array().is_some_and(|all| all.iter().any(|one| one == name))
+    };
+    if let Some(forms) = schema["oneOf"].as_array().or(schema["anyOf"].as_array()) {
+        for form in forms.iter().map(|form| followed(document, form)) {
+            let about = form["description"].as_str().unwrap_or_default().replace('\n', " ");
+            let fields = form["properties"].as_object().into_iter().flatten().map(|(name, field)| {
+                let value = match field["const"].as_str() {
+                    Some(word) => format!("\"{word}\""),
+                    None => kind(document, field).replace('`', ""),
+                };
+                let optional = if required(form, name) { "" } else { "?" };
+                format!("{name}{optional}: {value}")
+            });
+            let fields: Vec<String> = fields.collect();
+            let _ = match fields.is_empty() {
+                true => writeln!(text, "- {}: {about}", kind(document, form)),
+                false => writeln!(text, "- `{{{}}}`: {about}", fields.join(", ")),
+            };
+        }
+        return text;
+    }
+    text.push_str("| field | type | |\n|---|---|---|\n");
+    for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+        let about = field["description"].as_str().unwrap_or_default().replace('\n', " ").replace('|', "\\|");
+        let needed = if required(schema, name) { "" } else { ", optional" };
+        let _ = writeln!(text, "| `{name}` | {}{needed} | {about} |", kind(document, field));
+    }
+    text
 }
 
 fn operations(document: &Value) -> Vec<Operation<'_>> {
@@ -171,10 +245,7 @@ fn followed<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
 fn kind(document: &Value, schema: &Value) -> String {
     if let Some(name) = schema["$ref"].as_str().and_then(|r| r.rsplit('/').next()) {
         let simple = followed(document, schema);
-        let choices = simple["oneOf"].as_array().or(simple["anyOf"].as_array());
-        let object =
-            simple["type"] == "object" || choices.is_some_and(|all| all.iter().any(|c| c["const"].is_null()));
-        return if object { format!("`{name}`") } else { kind(document, simple) };
+        return if is_shape(simple) { format!("`{name}`") } else { kind(document, simple) };
     }
     if let Some(choices) = schema["enum"].as_array() {
         return choices
@@ -224,10 +295,17 @@ mod tests {
                 "on": {"type": "boolean", "description": "On | off."},
                 "why": {"type": ["string", "null"], "description": "The reason."},
                 "shares": {"type": "array", "items": {"$ref": "#/components/schemas/Kind"}},
-            }}, "Kind": {"type": "string", "enum": ["a", "b"]}}},
+                "plan": {"$ref": "#/components/schemas/Plan"},
+            }}, "Kind": {"type": "string", "enum": ["a", "b"]}, "Plan": {"description": "What is planned.", "oneOf": [
+                {"type": "object", "description": "A halt.", "required": ["plan"], "properties": {"plan": {"const": "halt"}}},
+                {"type": "object", "description": "A step.", "required": ["plan", "step"],
+                    "properties": {"plan": {"const": "step"}, "step": {"$ref": "#/components/schemas/Step"}, "of": {"type": "integer"}}},
+            ]}, "Step": {"type": "object", "description": "A step.", "required": ["share"],
+                "properties": {"share": {"type": "integer", "description": "How much."}, "hold": {"type": "string"}}}}},
         });
         let page = reference(&document);
-        let section = page.split("## flag.toggle").nth(1).unwrap();
+        let (section, shapes) =
+            page.split("## flag.toggle").nth(1).unwrap().split_once("\n# Shapes").unwrap();
         assert_eq!(
             section,
             "\n\nSwitches a flag.\n\n\
@@ -235,8 +313,20 @@ mod tests {
              | field | type | |\n|---|---|---|\n\
              | `flag` | text | The flag. |\n\
              | `on` | boolean | On \\| off. |\n\
+             | `plan` | `Plan`, optional |  |\n\
              | `shares` | list of `a` or `b`, optional |  |\n\
              | `why` | text, optional | The reason. |\n"
+        );
+        assert_eq!(
+            shapes,
+            "\n\nWhat the fields above hold, in JSON.\n\n\
+             ## Plan\n\nWhat is planned.\n\n\
+             - `{plan: \"halt\"}`: A halt.\n\
+             - `{of?: integer, plan: \"step\", step: Step}`: A step.\n\n\
+             ## Step\n\nA step.\n\n\
+             | field | type | |\n|---|---|---|\n\
+             | `hold` | text, optional |  |\n\
+             | `share` | integer | How much. |\n"
         );
     }
 }

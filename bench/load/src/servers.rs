@@ -17,6 +17,8 @@ use crate::world::{ENVIRONMENT, Flag, unleash};
 pub(crate) struct Process {
     child: Child,
     pub(crate) address: SocketAddr,
+    /// Where its data lie; goes after the process, which ends first.
+    directory: Option<TempDir>,
 }
 
 impl Process {
@@ -24,7 +26,7 @@ impl Process {
         let child = command.stdin(Stdio::null()).spawn();
         let child =
             child.map_err(|e| format!("{}: {e}\nhint: use `./run`", command.get_program().display()))?;
-        Ok(Self { child, address })
+        Ok(Self { child, address, directory: None })
     }
 
     /// The same for one whose first line says its address.
@@ -86,8 +88,6 @@ pub(crate) struct Bellwether {
     pub(crate) server_key: String,
     admin: Connection,
     admin_key: String,
-    /// After the process, which ends first.
-    _directory: TempDir,
 }
 
 impl Bellwether {
@@ -100,11 +100,12 @@ impl Bellwether {
         let text =
             |value: &Json| value.as_str().map(str::to_owned).ok_or_else(|| format!("{value} is no text"));
         let mut setup = String::new();
-        let process = Process::saying(command, |line| {
+        let mut process = Process::saying(command, |line| {
             let ready: Json = serde_json::from_str(line)?;
             setup = text(&ready["setup"])?;
             Ok(text(&ready["address"])?.trim_start_matches("http://").parse()?)
         })?;
+        process.directory = Some(directory);
         let token = setup.rsplit("token=").next().unwrap_or_default();
         let person = json!({"token": token, "email": "ada@example.com", "name": "Ada",
             "password": "correct horse battery staple"});
@@ -125,7 +126,7 @@ impl Bellwether {
             )?);
         }
         let [admin_key, client_key, server_key] = keys.try_into().map_err(|_| "there are three scopes")?;
-        Ok(Self { process, client_key, server_key, admin, admin_key, _directory: directory })
+        Ok(Self { process, client_key, server_key, admin, admin_key })
     }
 
     fn change(&self, method: &str, path: &str, body: &Json) -> Vec<u8> {
@@ -165,7 +166,9 @@ pub(crate) async fn edge(binary: &Path, flags: usize) -> Result<Process, Failure
     let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let mut command = Command::new(binary);
     command.args(["--port", &address.port().to_string(), "--interface", "127.0.0.1", "--workers", "2"]);
-    command.args(["offline", "--client-tokens", TOKEN, "--bootstrap-file"]).arg(&file);
+    // It does not start without a token of a server, which may not ask for what is measured.
+    command.args(["offline", "--client-tokens", "*:production.server", "--frontend-tokens", TOKEN]);
+    command.arg("--bootstrap-file").arg(&file);
     command.env("RUST_LOG", "error").stdout(Stdio::null());
     let process = Process::start(command, address)?;
     let began = Instant::now();

@@ -39,9 +39,21 @@ pub(crate) struct Waits(BTreeMap<Place, Wait>);
 #[derive(Debug, Clone)]
 struct Wait {
     why: String,
+    cause: Cause,
     /// The revision of the flag that this was said of; of another it says nothing.
     of: Revision,
     again: Again,
+}
+
+/// The kind of reason for which a step waits. The log is told when it is another one; the numbers in the words are
+/// others at each look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    Off,
+    Mismatch,
+    TooLittle,
+    Blind,
+    Refused,
 }
 
 /// When a step that waits is thought of again.
@@ -152,7 +164,8 @@ impl App {
             let known = known.get(&due.place).filter(|wait| wait.of == due.revision);
             if !due.served {
                 let why = "the flag is off; the step is held anew once it is on".to_owned();
-                waits.insert(due.place, Wait { why, of: due.revision, again: Again::Soon });
+                waits
+                    .insert(due.place, Wait { why, cause: Cause::Off, of: due.revision, again: Again::Soon });
                 continue;
             }
             if let Some(wait) = known.filter(|wait| wait.still(now, &state) || tried == MOST) {
@@ -168,7 +181,7 @@ impl App {
                 Ok(Outcome::Halted(halted)) => stepped.halted.push(halted),
                 Ok(Outcome::Overtaken) => {}
                 Ok(Outcome::Waits(wait)) => {
-                    if known.is_none_or(|known| known.why != wait.why) {
+                    if known.is_none_or(|known| known.cause != wait.cause) {
                         let (flag, environment) = &due.place;
                         tracing::warn!(%flag, %environment, why = %wait.why, "a step of a ramp waits");
                     }
@@ -185,30 +198,30 @@ impl App {
     /// Takes a step, unless its guard has something against it.
     fn take_step(&self, due: &Due, state: &State, now: Millis) -> Result<Outcome, AppError> {
         let (flag, environment) = &due.place;
-        let waits = |why, again| Ok(Outcome::Waits(Wait { why, of: due.revision, again }));
+        let waits = |why, cause, again| Ok(Outcome::Waits(Wait { why, cause, of: due.revision, again }));
         if due.rollout.guard.is_some() {
             let later = Again::After(now, LOOK);
             match self.guard_once(flag, environment, &due.rollout, due.revision, now) {
                 Ok((_, Some(halted))) => return Ok(Outcome::Halted(halted)),
+                Ok((GuardVerdict::Mismatch { sentence, .. }, None)) => {
+                    return waits(sentence, Cause::Mismatch, later);
+                }
                 // Nor does silence clear it: a guard that has seen nobody would let harm through to everybody.
-                Ok((
-                    GuardVerdict::Mismatch { sentence, .. } | GuardVerdict::TooLittle { sentence, .. },
-                    None,
-                )) => {
-                    return waits(sentence, later);
+                Ok((GuardVerdict::TooLittle { sentence, .. }, None)) => {
+                    return waits(sentence, Cause::TooLittle, later);
                 }
                 Ok((GuardVerdict::Quiet { .. } | GuardVerdict::Harm { .. }, None)) => {}
                 Err(e) if e.refusal == Refusal::Stale => return Ok(Outcome::Overtaken),
                 Err(e) => {
                     tracing::error!(%flag, %environment, error = %e, cause = e.cause, "a guard could not look");
-                    return waits(format!("its guard could not look: {}", e.message), later);
+                    return waits(format!("its guard could not look: {}", e.message), Cause::Blind, later);
                 }
             }
         }
         let refused = |e: AppError| match e.refusal {
             Refusal::Stale => Ok(Outcome::Overtaken),
             _ if ours(&e) => Err(e),
-            _ => waits(e.message, Again::Changed(state.revision)),
+            _ => waits(e.message, Cause::Refused, Again::Changed(state.revision)),
         };
         let (rollout, why) = match stepped(&due.rollout, due.at, now) {
             Ok(Some(stepped)) => stepped,

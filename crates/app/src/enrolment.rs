@@ -8,6 +8,7 @@
 //! memory is opened again.
 
 mod recorded;
+mod view;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,6 +25,7 @@ use crate::error::AppError;
 use crate::intake::names_nobody;
 use crate::serving::{Published, Served};
 use recorded::{Prepared, YOUNG};
+pub(crate) use view::EnrolledView;
 
 /// Units that are written at once; a second brings more only to the very busy.
 const AT_ONCE: usize = 10_000;
@@ -145,6 +147,10 @@ pub(crate) struct Count {
     pub(crate) units: u32,
     /// Whether no more can be remembered.
     pub(crate) full: bool,
+    /// Of how many nothing is written yet.
+    pub(crate) unwritten: u32,
+    /// Until when SDKs that evaluated by older rules are believed whom they enrolled.
+    pub(crate) settles: Millis,
 }
 
 impl Served {
@@ -155,13 +161,15 @@ impl Served {
 
     /// How many are enrolled by a flag that counts or remembers them.
     pub(crate) fn enrolled(&self, flag: &FlagKey) -> Option<Count> {
-        let register = self.registers.0.get(flag)?.read();
+        let kept = self.registers.0.get(flag)?;
+        let register = kept.read();
         // While a rollout is halted nothing divides, and all who hold a variant are held back.
         let units = match self.ruleset.division(flag.as_str()) {
             Some(division) => register.enrolled(division),
             None => u32::try_from(register.held()).unwrap_or(u32::MAX),
         };
-        Some(Count { units, full: register.held() >= Register::MOST })
+        let (unwritten, settles) = (register.unstored(), kept.made.plus(YOUNG));
+        Some(Count { units, full: register.held() >= Register::MOST, unwritten, settles })
     }
 }
 

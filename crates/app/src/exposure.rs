@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use bellwether_flags::Evaluation;
+use bellwether_flags::{Evaluation, unit};
 use bellwether_model::event::{ASSIGNMENT, EXPOSURE, FLAG_KEY, VARIANT, Who};
 use bellwether_model::{Context, EnvironmentKey, Event, Json, Millis, Properties, Span};
 use bellwether_store::{Outcome, Store, StoreError, Ticket};
@@ -151,7 +151,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Whose exposures those of a context are; `None` where intake takes no event of such an id, so that nothing
 /// could ever be joined with them.
 fn who(context: &Context) -> Option<Who> {
-    let device = context.text("device_id").map(std::borrow::Cow::into_owned);
+    let device = unit(context, "device_id").map(std::borrow::Cow::into_owned);
     let refused = |id: &str| id.chars().nth(LONGEST).is_some() || names_nobody(id);
     if context.key().is_some_and(refused) || device.as_deref().is_some_and(refused) {
         return None;

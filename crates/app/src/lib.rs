@@ -5,6 +5,7 @@
 //! days; and that a change is only ever made through the ledger. The doors themselves are in `server`.
 
 mod access;
+mod bounds;
 mod due;
 mod enrolment;
 mod entropy;
@@ -31,6 +32,7 @@ use sha2::{Digest, Sha256};
 
 /// An Amplitude user as a context.
 pub use bellwether_flags::amplitude::context as amplitude_context;
+pub use bounds::fits;
 
 pub use access::{Grant, Login, Permission, PersonView, SESSION, SdkGrant, Setup};
 pub use bellwether_store::{Outcome as Settled, Recovery};
@@ -40,6 +42,7 @@ pub use exposure::Track;
 pub use guard::Halted;
 pub use intake::door::{Body, Call, Door, Outcome, Reply, Sent, Voice};
 pub use intake::json::sdk_json;
+pub use intake::once::OnceJson;
 pub use intake::rates::Rates;
 pub use operation::{
     Argument, Cancel, Class, Ctx, Effect, Entry, Method, Progress, REGISTRY, arguments, find, from_text,

@@ -89,7 +89,7 @@ fn one_of(quoted: &[String]) -> String {
 }
 
 /// The name that was probably meant: a third of its letters may be wrong, whatever their case.
-fn nearest<'n>(wanted: &str, names: &[&'n str]) -> Option<&'n str> {
+pub(crate) fn nearest<'n>(wanted: &str, names: &[&'n str]) -> Option<&'n str> {
     let wanted = wanted.to_lowercase();
     let near = |name: &&&str| {
         let name = name.to_lowercase();

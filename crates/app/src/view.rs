@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use bellwether_flags::Format;
-use bellwether_ledger::Versioned;
+use bellwether_ledger::{Page, Versioned};
 use bellwether_model::{
-    Actor, Change, EnvironmentKey, Experiment, Flag, FlagKey, ListId, Metric, Millis, Pace, Planned, Ramp,
-    Revision, Rollout, RolloutState, Schedule, ScheduleState, Serve, Setting, Share, Subject,
+    Actor, Change, Edit, EnvironmentKey, Experiment, Flag, FlagKey, ListId, Metric, Millis, Pace, Planned,
+    Ramp, Revision, Rollout, RolloutState, Schedule, ScheduleKey, ScheduleState, Serve, Setting, Share,
+    Subject,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::App;
-use crate::enrolment::Count;
+use crate::enrolment::EnrolledView;
 use crate::error::AppError;
 use crate::serving::Served;
 
@@ -24,6 +25,15 @@ pub(crate) struct ActorView {
     kind: &'static str,
     /// A name: of the person, of the key, of the flag that is guarded or ramped, of whoever planned it.
     pub(crate) name: String,
+}
+
+/// Something that whoever asked should know, and that keeps nothing from being done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub(crate) struct Warning {
+    /// What, in words.
+    pub(crate) message: String,
+    /// What to do about it.
+    pub(crate) hint: String,
 }
 
 /// A flag with its newest revision.
@@ -51,51 +61,8 @@ pub(crate) struct FlagView {
     pub(crate) formats: BTreeMap<EnvironmentKey, Vec<Carried>>,
     /// By environment, how many are enrolled, where the flag counts or remembers them.
     pub(crate) enrolled: BTreeMap<EnvironmentKey, EnrolledView>,
-}
-
-/// How many are enrolled by a flag that counts or remembers them.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(crate) struct EnrolledView {
-    /// Units that hold a variant: of a split all but its rest, of a rollout those with the candidate.
-    units: u32,
-    /// How many there may be at most; absent where there is no limit.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    most: Option<u32>,
-    /// Whether nobody else comes in.
-    closed: bool,
-    /// How many there are beyond the limit.
-    over: u32,
-    /// The same in words.
-    sentence: String,
-}
-
-impl EnrolledView {
-    fn new(count: Count, most: Option<u32>) -> Self {
-        let Count { units, full } = count;
-        let closed = most.is_some_and(|most| units >= most || full);
-        let over = most.map_or(0, |most| units.saturating_sub(most));
-        let mut sentence = match most {
-            Some(most) => format!("{} of {} are enrolled", grouped(units), grouped(most)),
-            None => format!("{} are enrolled", grouped(units)),
-        };
-        if closed {
-            sentence.push_str(", and enrolment is closed");
-        }
-        if over > 0 {
-            sentence.push_str(&format!(
-                "; {} more than the limit, because they were enrolled before it was set, by SDKs that had not \
-                 heard of it, or just before a crash",
-                grouped(over)
-            ));
-        }
-        if full {
-            sentence.push_str(match most {
-                Some(_) => "; no more can be remembered",
-                None => "; no more can be remembered, so that newcomers are placed by their id alone",
-            });
-        }
-        Self { units, most, closed, over, sentence }
-    }
+    /// What the edit that this answers does not do, such as take a variant from the audience of a beta.
+    pub(crate) warnings: Vec<Warning>,
 }
 
 /// `10,003`.
@@ -194,13 +161,26 @@ impl App {
             Actor::Guard { flag, .. } => ActorView { kind: "guard", name: format!("the guard of {flag}") },
             Actor::Ramp { flag, .. } => ActorView { kind: "ramp", name: format!("the ramp of {flag}") },
             Actor::Schedule { schedule } => {
-                let by =
-                    self.ledger.state().schedules.get(schedule).map(|s| self.actor_view(&s.value.by).name);
+                let by = self.planner(schedule).map(|by| self.actor_view(&by).name);
                 let name = by.map_or_else(|| "a schedule".to_owned(), |by| format!("a schedule of {by}"));
                 ActorView { kind: "schedule", name }
             }
             Actor::System => ActorView { kind: "system", name: "Bellwether".to_owned() },
         }
+    }
+
+    /// Who planned a change: the state says it of the newest ones, the log of all.
+    fn planner(&self, schedule: &ScheduleKey) -> Option<Actor> {
+        if let Some(known) = self.ledger.state().schedules.get(schedule) {
+            return Some(known.value.by.clone());
+        }
+        let about = Some(Subject::Schedule(schedule.clone()));
+        // It was planned, and then it was over: it has no more than these.
+        let changes = self.ledger.changes(&Page { before: None, limit: 2, about }).ok()?;
+        changes.into_iter().find_map(|change| match change.edit {
+            Edit::ScheduleSaved { schedule } => Some(schedule.by),
+            _ => None,
+        })
     }
 
     /// A flag; `fresh` are lists that it cites and that a rehearsal has not stored.
@@ -253,6 +233,7 @@ impl App {
             left_out,
             formats,
             enrolled,
+            warnings: Vec::new(),
         })
     }
 
@@ -366,8 +347,9 @@ pub(crate) fn planned(planned: &Planned) -> String {
 
 /// What a change did to a rollout: the words before its name, and those after.
 ///
-/// The log holds what a rollout became, not what it was, so that this is read from what it became: whose
-/// ramp waits for less than the hold of its step was paused before.
+/// The log holds what a rollout became, not what it was, so that this is read from what it became. Of changes that
+/// were stored before a rollout said that it was resumed: whose ramp waits for less than the hold of its step was
+/// paused before.
 fn turned(change: &Change, rollout: &Rollout) -> (String, String) {
     let Rollout { candidate, ramp, .. } = rollout;
     let to = rollout.share();
@@ -381,6 +363,11 @@ fn turned(change: &Change, rollout: &Rollout) -> (String, String) {
         RolloutState::Widening if rollout.started == change.at => {
             let steps = ramp.as_ref().map(|ramp| format!(", the first of {} steps", ramp.steps.len()));
             return ("started".to_owned(), format!(": {candidate} to {to}{}", steps.unwrap_or_default()));
+        }
+        RolloutState::Widening if rollout.resumed == Some(change.at) => {
+            let paused = matches!(ramp.as_ref().map(|ramp| ramp.pace), Some(Pace::Paused { .. }));
+            let still = if paused { ", where its ramp is paused" } else { "" };
+            return ("resumed".to_owned(), format!(" at {to}{still}"));
         }
         RolloutState::Widening => {}
     }

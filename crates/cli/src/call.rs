@@ -136,21 +136,20 @@ pub(crate) fn connection(matches: &ArgMatches) -> Result<(String, String), Failu
 
 /// What the value of an argument looks like.
 fn form(argument: &Argument) -> String {
-    let words = words(&argument.schema);
-    if !words.is_empty() {
-        return words.join("|");
-    }
-    match () {
+    let mut forms = words(&argument.schema);
+    let other = match () {
         () if takes(argument, "boolean") => "true|false",
         () if is_time(argument) => "TIME",
         () if takes(argument, "integer") || takes(argument, "number") => "N",
+        () if !forms.is_empty() => return forms.join("|"),
         () if takes(argument, "string") => "TEXT",
         () => "JSON",
-    }
-    .to_owned()
+    };
+    forms.insert(0, other);
+    forms.join("|")
 }
 
-/// The words that a schema allows, if it allows words alone.
+/// The words that a schema allows.
 fn words(schema: &Value) -> Vec<&str> {
     let own = schema["enum"].as_array().into_iter().flatten().chain([&schema["const"]]);
     let forms = ["oneOf", "anyOf"].into_iter().filter_map(|of| schema[of].as_array()).flatten();
@@ -158,11 +157,14 @@ fn words(schema: &Value) -> Vec<&str> {
 }
 
 fn takes(argument: &Argument, kind: &str) -> bool {
-    match &argument.schema["type"] {
-        Value::String(one) => one == kind,
-        Value::Array(several) => several.iter().any(|one| one == kind),
-        _ => argument.schema["anyOf"].as_array().is_some_and(|of| of.iter().any(|one| one["type"] == kind)),
+    fn among(schema: &Value, kind: &str) -> bool {
+        match &schema["type"] {
+            Value::String(one) => one == kind,
+            Value::Array(several) => several.iter().any(|one| one == kind),
+            _ => schema["anyOf"].as_array().is_some_and(|of| of.iter().any(|one| among(one, kind))),
+        }
     }
+    among(&argument.schema, kind)
 }
 
 /// What an argument is, and how it may be written.

@@ -232,7 +232,9 @@ fn a_demo_is_made_once_and_starts_at_once_afterwards() {
 #[test]
 fn a_time_is_written_as_people_write_it() {
     let home = tempfile::tempdir().unwrap();
-    let server = Server::start(&home.path().join("data"), &[]);
+    // In 2099: what is planned lies ahead, and not too far.
+    let clock = ["--clock", "manual", "--clock-start", "4070908800000"];
+    let server = Server::start(&home.path().join("data"), &clock);
     server.json(&["flag", "create", "--flag", "checkout"]);
     let plan = |at: &'static str| {
         let planned = r#"{"plan":"toggle","flag":"checkout","on":true}"#;
@@ -243,7 +245,7 @@ fn a_time_is_written_as_people_write_it() {
     }
     insta::assert_snapshot!(server.refused(&plan("soon")), @r"
     error: in `--at`: `soon` is not a whole number
-    hint: `--at TIME`: When, in milliseconds since 1970; or as 2026-11-22T18:33:00Z
+    hint: `--at TIME`: When, in milliseconds since 1970; two years ahead at most; or as 2026-11-22T18:33:00Z
     ");
     insta::assert_snapshot!(server.refused(&plan("2001-01-01T00:00:00Z")), @r"
     error: `2001-01-01T00:00:00Z` has passed
@@ -253,6 +255,46 @@ fn a_time_is_written_as_people_write_it() {
     let key = waiting["schedules"][0]["schedule"]["key"].as_str().unwrap();
     server.json(&["schedule", "cancel", "--schedule", key]);
     assert_eq!(server.json(&["schedule", "list"])["schedules"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn the_help_of_what_has_a_shape_shows_one() {
+    for (noun, verb, shown) in [
+        ("rollout", "start", r#"--steps <JSON>"#),
+        ("rollout", "start", r#"`[{"share": 500, "hold": "1d"}, {"share": 10000}]`"#),
+        ("rollout", "ramp", r#"`[{"share": 500, "hold": "1d"}, {"share": 10000}]`"#),
+        ("schedule", "create", r#"`{"plan": "widen", "flag": "checkout", "share": 2500}`"#),
+        (
+            "beta",
+            "save",
+            r#"`[[{"segment": "friends"}], [{"attribute": "plan", "op": "is", "values": ["pro"]}]]`"#,
+        ),
+        ("flag", "enrolment", "--units <N|none>"),
+    ] {
+        let output = bellwether().args([noun, verb, "--help"]).output().unwrap();
+        let help = String::from_utf8(output.stdout).unwrap();
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(help.contains(shown), "{noun} {verb}: {help}");
+    }
+}
+
+#[test]
+fn a_limit_is_taken_away_by_a_word_and_what_is_left_out_stays() {
+    let home = tempfile::tempdir().unwrap();
+    let server = Server::start(&home.path().join("data"), &[]);
+    server.json(&["flag", "create", "--flag", "f"]);
+    let set = |limits: &[&str]| {
+        let command =
+            [&["flag", "enrolment", "--flag", "f", "--environment", "development"], limits].concat();
+        server.json(&command)["flag"]["settings"]["development"]["enrolment"].clone()
+    };
+    assert_eq!(set(&["--units", "10", "--share", "500"]), serde_json::json!({"share": 500, "units": 10}));
+    assert_eq!(set(&["--units", "none"]), serde_json::json!({"share": 500}));
+    let command = ["flag", "enrolment", "--flag", "f", "--environment", "development", "--share", "all"];
+    insta::assert_snapshot!(server.refused(&command), @r#"
+    error: in `--share`: `all` is not a whole number or `none`
+    hint: `--share N|none`: The share of everybody that may be enrolled at most; as it is unless given, no limit by `"none"`
+    "#);
 }
 
 #[test]

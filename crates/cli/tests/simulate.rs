@@ -89,6 +89,21 @@ fn verdicts_meet_the_truth() {
     let arm =
         |arm: &str| of(&truth, "rollouts", "payment-sheet")["arms"][arm]["true_conversion"].as_f64().unwrap();
     assert!(arm("sheet") - arm("classic") < -0.02, "the harm is true");
+
+    // What is under way when it ends: a beta that is on, a ramp between two steps, and two plans.
+    let beta = server.json(&["beta", "get", "--beta", "early-access"]);
+    assert_eq!(beta["beta"]["on"], serde_json::json!(["production"]));
+    assert_eq!(beta["dark"].get("production"), None, "{beta}");
+    let tracking = server.json(&["flag", "get", "--flag", "order-tracking"]);
+    let ramp = &tracking["flag"]["settings"]["production"]["default"]["rollout"]["ramp"];
+    let (taken, steps) = (ramp["taken"].as_u64().unwrap(), ramp["steps"].as_array().unwrap().len() as u64);
+    assert!(1 < taken && taken < steps, "{ramp}");
+    let now = server.json(&["system", "status"])["now"].as_i64().unwrap();
+    assert!(ramp["pace"]["at"].as_i64().unwrap() > now, "{ramp}");
+    let plans = server.json(&["schedule", "list"]);
+    let plans = plans["schedules"].as_array().unwrap();
+    assert_eq!(plans.len(), 2);
+    assert!(plans.iter().all(|plan| plan["schedule"]["at"].as_i64().unwrap() > now), "{plans:?}");
     server.stop();
 }
 

@@ -1,7 +1,7 @@
 //! Ledger: what is asked of a change before it is made. Rules may become stricter here at any time:
 //! they are never asked of a change that is stored.
 
-use bellwether_model::experiment::{Arm, ExperimentState};
+use bellwether_model::experiment::ExperimentState;
 use bellwether_model::{
     Actor, Change, Edit, Environment, EnvironmentKey, Experiment, ExperimentKey, Flag, FlagKey, Json, ListId,
     Metric, Millis, Revision, Rollout, RolloutState, Serve, Setting, Share, Split, VariantKey,

@@ -16,8 +16,8 @@ pub(crate) const EVERY: u64 = 256;
 const KEPT: i64 = 8;
 
 /// The version of the fold. It goes up when [`State`] or what it makes of a change is another than
-/// before; snapshots of other versions are passed over.
-const FOLD: i64 = 1;
+/// before; snapshots of other versions are passed over. Since 2, scheduled changes that are over leave it.
+const FOLD: i64 = 2;
 
 /// A snapshot as it is stored.
 pub(crate) struct Snapshot {

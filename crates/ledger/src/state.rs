@@ -7,8 +7,8 @@ use std::ops::Deref;
 use bellwether_model::experiment::ExperimentState;
 use bellwether_model::{
     Actor, Beta, BetaKey, Change, Edit, Environment, EnvironmentKey, Experiment, ExperimentKey, Flag,
-    FlagKey, Holdout, HoldoutKey, Layer, LayerKey, Metric, MetricKey, Millis, Revision, Schedule,
-    ScheduleKey, ScheduleState, Segment, SegmentKey, Serve, Share, Split, Subject, Variant, VariantKey,
+    FlagKey, Holdout, HoldoutKey, Layer, LayerKey, Metric, MetricKey, Millis, Planned, Revision, Schedule,
+    ScheduleKey, ScheduleState, Segment, SegmentKey, Serve, Share, Subject, Variant, VariantKey,
 };
 use serde::{Deserialize, Serialize};
 
@@ -67,12 +67,17 @@ pub struct State {
     /// Betas by key, archived ones included.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub betas: BTreeMap<BetaKey, Versioned<Beta>>,
-    /// Scheduled changes by key, also those that were made or are not to be made any more.
+    /// Scheduled changes by key: those that wait, and of those that are over the last [`State::OVER`] of each flag
+    /// and each beta. The log has them all.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub schedules: BTreeMap<ScheduleKey, Versioned<Schedule>>,
 }
 
 impl State {
+    /// How many scheduled changes that are over are kept of a flag or a beta, in all environments together: a
+    /// flag that is switched by plan each night must not grow the state for good.
+    pub const OVER: usize = 20;
+
     /// Folds one change in, and where a scheduled change has made it, that it did. Total and without
     /// judgement; `false` says that the change found nothing to act on (only a damaged log holds such a
     /// change) and only the revision moved.
@@ -84,6 +89,8 @@ impl State {
         {
             schedule.touch(change);
             schedule.value.state = ScheduleState::Done { at: change.at, revision: change.revision };
+            let planned = schedule.value.planned.clone();
+            self.forget_over(&planned);
         }
         match &change.edit {
             Edit::EnvironmentCreated { environment } | Edit::EnvironmentSaved { environment } => {
@@ -131,6 +138,7 @@ impl State {
             }),
             Edit::ScheduleSaved { schedule } => {
                 self.schedules.insert(schedule.key.clone(), Versioned::new(schedule.clone(), change));
+                self.forget_over(&schedule.planned);
                 true
             }
             Edit::FlagDescribed { flag, .. }
@@ -171,6 +179,17 @@ impl State {
                     true
                 })
             }
+        }
+    }
+
+    /// Lets go of the oldest scheduled changes that are over, of the flag or beta that this one is of.
+    fn forget_over(&mut self, planned: &Planned) {
+        let of = |planned: &Planned| (planned.flag().cloned(), planned.beta().cloned());
+        let over = self.schedules.values().filter(|s| !s.waiting() && of(&s.planned) == of(planned));
+        let mut over: Vec<(Revision, ScheduleKey)> = over.map(|s| (s.revision, s.key.clone())).collect();
+        over.sort_unstable();
+        for (_, key) in over.iter().take(over.len().saturating_sub(Self::OVER)) {
+            self.schedules.remove(key);
         }
     }
 
@@ -323,7 +342,7 @@ pub(crate) fn amend(flag: &mut Flag, edit: &Edit, at: Millis) -> bool {
                     true
                 }
                 Some(Serve::Rollout { rollout }) => {
-                    if !same_ratio(&rollout.split, split, [&rollout.candidate, &rollout.control]) {
+                    if !rollout.split.same_ratio(split, [&rollout.candidate, &rollout.control]) {
                         rollout.epoch = rollout.epoch.saturating_add(1);
                         rollout.epoch_began = at;
                     }
@@ -378,12 +397,6 @@ fn seen_anew(serve: &mut Serve, at: Millis) {
     {
         ramp.hold_anew(at);
     }
-}
-
-/// Whether two variants have the same proportion to each other in both splits.
-fn same_ratio(a: &Split, b: &Split, [one, other]: [&bellwether_model::VariantKey; 2]) -> bool {
-    let points = |split: &Split, variant| u32::from(split.share(variant).points());
-    points(a, one) * points(b, other) == points(b, one) * points(a, other)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use tower_http::cors::{AllowHeaders, AllowMethods, Any, CorsLayer};
 
-use crate::body::Whole;
+use crate::body::{Whole, in_place};
 use crate::house::House;
 use crate::problem::{Problem, wrong_method};
 use crate::{api, auth, stream};
@@ -47,7 +47,7 @@ fn decode(text: &str) -> Option<Vec<u8>> {
 fn json_header(headers: &HeaderMap, name: &'static str) -> Result<Option<Value>, AppError> {
     let Some(value) = headers.get(name) else { return Ok(None) };
     let decoded = value.to_str().ok().and_then(decode);
-    let parsed = decoded.and_then(|bytes| bellwether_app::sdk_json(&bytes).ok());
+    let parsed = decoded.and_then(|bytes| api::sdk_json(&bytes).ok());
     parsed.map(Some).ok_or_else(|| {
         AppError::bad_input(
             format!("the header `{name}` cannot be read"),
@@ -104,9 +104,12 @@ async fn vardata(
     if sent("x-amp-exp-exposure-track") == Some("track") {
         tracks.push(Track::Exposure);
     }
+    bellwether_app::fits(&user)?;
     let context = bellwether_app::amplitude_context(&user);
     let served = house.app.served(&grant.environment)?;
-    let answers = house.app.evaluate_all(&served, only.as_deref(), &context, &tracks, house.clock.now());
+    let now = house.clock.now();
+    let answers =
+        in_place(body.len(), || house.app.evaluate_all(&served, only.as_deref(), &context, &tracks, now));
     let answers: Map<String, Value> = answers.iter().map(|a| (a.flag.to_owned(), a.amplitude())).collect();
     Ok(axum::Json(answers).into_response())
 }

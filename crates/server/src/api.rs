@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use bellwether_app::{
-    AppError, Cancel, Class, Ctx, Entry, Method, Progress, REGISTRY, from_text, openapi, plain_text,
+    AppError, Cancel, Class, Ctx, Entry, Method, OnceJson, Progress, REGISTRY, from_text, openapi, plain_text,
 };
 
 use crate::auth;
@@ -163,15 +163,18 @@ fn text(field: &str, body: &[u8], headers: &HeaderMap) -> Result<serde_json::Val
 
 /// A JSON body, or what is wrong with it and where.
 pub(crate) fn json(body: &[u8]) -> Result<serde_json::Value, AppError> {
-    serde_json::from_slice(body).map_err(|e| not_json(&e))
+    serde_json::from_slice(body).map(|OnceJson(json)| json).map_err(|e| not_json(&e))
 }
 
 /// The same of an SDK, which may have cut a text between the halves of a character.
 pub(crate) fn sdk_json(body: &[u8]) -> Result<serde_json::Value, AppError> {
-    bellwether_app::sdk_json(body).map_err(|e| not_json(&e))
+    bellwether_app::sdk_json(body).map(|OnceJson(json)| json).map_err(|e| not_json(&e))
 }
 
 fn not_json(error: &serde_json::Error) -> AppError {
+    if error.is_data() {
+        return AppError::bad_input(format!("in the body, {error}"), "say each field once");
+    }
     AppError::bad_input(
         format!("the body is not JSON: {}", error.to_string().trim_end_matches('.')),
         "send a JSON object in UTF-8, without a Content-Encoding",

@@ -212,3 +212,12 @@ impl FromRequest<House> for Events {
 #[cfg(test)]
 #[path = "body_tests.rs"]
 mod tests;
+
+/// Bytes of a context from which on what is made of it may take long.
+const LARGE: usize = 16 << 10;
+
+/// Does what a request asks for in place; where its body is large, beside the threads that serve others, so that
+/// a few such requests hold nobody up.
+pub(crate) fn in_place<T>(body: usize, work: impl FnOnce() -> T) -> T {
+    if body < LARGE { work() } else { tokio::task::block_in_place(work) }
+}

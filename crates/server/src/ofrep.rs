@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tower_http::cors::{AllowHeaders, AllowMethods, Any, CorsLayer};
 
-use crate::body::Whole;
+use crate::body::{Whole, in_place};
 use crate::house::House;
 use crate::problem::{self, Problem};
 use crate::{api, auth, stream};
@@ -87,9 +87,16 @@ impl IntoResponse for Failure {
 }
 
 /// Who the flags are evaluated for.
-fn context(body: Result<Whole, Problem>) -> Result<Context, Failure> {
+struct Asked {
+    context: Context,
+    /// In how many bytes they came.
+    bytes: usize,
+}
+
+fn context(body: Result<Whole, Problem>) -> Result<Asked, Failure> {
     let invalid = |details: String| Failure::new(StatusCode::BAD_REQUEST, "INVALID_CONTEXT", details);
     let Whole(body) = body.map_err(|Problem(error)| Failure::unread(&error))?;
+    let bytes = body.len();
     let parsed = api::sdk_json(&body).map_err(|e| {
         Failure::new(StatusCode::BAD_REQUEST, "PARSE_ERROR", format!("{}; {}", e.message, e.hint))
     })?;
@@ -114,6 +121,7 @@ fn context(body: Result<Whole, Problem>) -> Result<Context, Failure> {
             )));
         }
     };
+    bellwether_app::fits(&attributes).map_err(|e| invalid(format!("{}; {}", e.message, e.hint)))?;
     let key = match attributes.remove("targetingKey") {
         None | Some(Value::Null) => None,
         Some(Value::String(key)) => Some(key),
@@ -124,7 +132,7 @@ fn context(body: Result<Whole, Problem>) -> Result<Context, Failure> {
             )));
         }
     };
-    Ok(Context::new(key.as_deref(), attributes))
+    Ok(Asked { context: Context::new(key.as_deref(), attributes), bytes })
 }
 
 fn shown(value: &Value) -> String {
@@ -187,9 +195,10 @@ async fn single(
     };
     let about = |failure: Failure| failure.about(&key);
     let (_, grant) = auth::sdk(&house, &headers).await.map_err(Failure::of).map_err(about)?;
-    let context = context(body).map_err(about)?;
+    let Asked { context, bytes } = context(body).map_err(about)?;
     let served = house.app.served(&grant.environment).map_err(Failure::of).map_err(about)?;
-    match house.app.evaluate(&served, &key, &context, Track::Exposure, house.clock.now()) {
+    let now = house.clock.now();
+    match in_place(bytes, || house.app.evaluate(&served, &key, &context, Track::Exposure, now)) {
         Some(answer) => Ok(axum::Json(answered(&answer)?).into_response()),
         None => {
             let details = format!(
@@ -208,9 +217,11 @@ async fn bulk(
     body: Result<Whole, Problem>,
 ) -> Result<Response, Failure> {
     let (key, grant) = auth::sdk(&house, &headers).await.map_err(Failure::of)?;
-    let context = context(body)?;
+    let Asked { context, bytes } = context(body)?;
     let served = house.app.served(&grant.environment).map_err(Failure::of)?;
-    let answers = house.app.evaluate_all(&served, None, &context, &[Track::Assignment], house.clock.now());
+    let now = house.clock.now();
+    let all = || house.app.evaluate_all(&served, None, &context, &[Track::Assignment], now);
+    let answers = in_place(bytes, all);
     let token = house.app.stream_token(&key).map_err(Failure::of)?;
     // What the answers are of: if something changes before the client listens, the stream says so at once.
     let uri = format!("/ofrep/v1/stream?token={token}&knows={}", served.tag);

@@ -26,6 +26,7 @@ fn rollout(margin: f64, epoch: u32) -> Rollout {
         guard: Some(guard(margin)),
         state: RolloutState::Widening,
         started: Millis(0),
+        resumed: None,
         epoch,
         epoch_began: Millis(0),
     }

@@ -1,26 +1,40 @@
 //! Flags: the Amplitude Experiment format. The export makes its SDKs, evaluating by themselves, agree
-//! with [`Ruleset::evaluate`] on every user; [`variant`] is the same answer given by the server; and
-//! [`context`] is the user that both speak of.
+//! with [`Ruleset::evaluate`]; [`variant`] is the same answer given by the server; and [`context`] is the
+//! user that both speak of.
+//!
+//! The engine for JavaScript agrees on every user but where an object is asked as text, whose keys it may
+//! have in another order. The one for Python agrees on *typed* users, which are these:
+//!
+//! - the fields of a user (`user_id`, `country`, ...) are text, and so are ids; a whole number may be an id;
+//! - a property that is asked as text is text (also empty) that does not begin with `[`, a boolean, a number
+//!   whose text is the same in both languages (whole ones as `int`, not `1.0`; others from 0.0001 up), or a
+//!   list of these, empty or not, without null and empty text in it; it is no object;
+//! - a property that is asked for a number is a number of any kind, a boolean, text that is a decimal
+//!   (`18`, `-2.5e3`) or no number at all, but not empty, or a list of numbers;
+//! - a property that is asked for a version is ASCII text, not empty, on one line;
+//! - a property that is asked by a set operator is a list as above.
+//!
+//! A missing or null property is always right. A clause that Python would answer otherwise on such a user is
+//! written so that it does not, or keeps its flag out. Why: decision 21.
+
+mod clause;
+mod needs;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use bellwether_model::flag::Kind;
-use bellwether_model::{
-    Bucketing, Clause, Context, FlagKey, Json, ListId, Revision, SegmentKey, Unit, VariantKey,
-};
+use bellwether_model::{Bucketing, Context, FlagKey, Json, ListId, Revision, SegmentKey, Unit, VariantKey};
 use serde_json::{Map, json};
 
 use crate::bucket::threshold;
 use crate::evaluate::{Evaluation, Reason};
-use crate::format::{Amplitude, REMEMBERED, amplitude};
-use crate::ids::Ids;
+use crate::format::REMEMBERED;
 use crate::javascript;
-use crate::pattern;
 use crate::ruleset::{
-    Arm, Branch, Compiled, Condition, Gate, Members, Outcome, Part, Ranges, Ruleset, Serves, When,
+    Arm, Branch, Compiled, Condition, Gate, Members, Outcome, Part, Ranges, Ruleset, Serves, Tested, When,
 };
-use crate::test::NONE;
 use crate::text;
+use needs::Needs;
 
 /// The fields of an Amplitude user. Attributes of these names are read there, all others among the
 /// user's properties.
@@ -150,7 +164,7 @@ pub fn context(user: &Map<String, Json>) -> Context {
 #[derive(Debug, Clone)]
 struct Said {
     flag: Json,
-    /// Flags that stand for layers, holdouts and segments, by key.
+    /// Flags that stand for layers, holdouts, segments and clauses, by key.
     helpers: BTreeMap<String, Json>,
     cohorts: BTreeSet<ListId>,
 }
@@ -173,15 +187,10 @@ fn flag_json(
     if flag.division().is_some() {
         return Err(REMEMBERED.to_owned());
     }
-    let (mut helpers, mut cohorts) = (BTreeMap::new(), BTreeSet::new());
-    let mut dependencies: BTreeSet<String> = flag.parents().map(ToString::to_string).collect();
+    let mut needs = Needs::new(flag.key.as_str(), revision);
+    needs.asked.extend(flag.parents().map(ToString::to_string));
     let mut branches = Vec::with_capacity(flag.branches.len() + 1);
     for branch in &flag.branches {
-        let mut depend = |key: String, helper: Json| {
-            helpers.insert(key.clone(), helper);
-            dependencies.insert(key.clone());
-            key
-        };
         let conditions = match &branch.when {
             When::Always => json!([[]]),
             When::Unmet(parent) => {
@@ -195,37 +204,40 @@ fn flag_json(
                 json!([[result(parent.flag.as_str(), "is not", &parent.variants)]])
             }
             When::Listed { list, ids } => {
-                json!([[listed(list, ids, flag.unit, &mut cohorts)?]])
+                json!([needs.listed(list, ids, flag.unit)?])
             }
             When::Within(gate) => {
                 let Part::Holdout(key) = &branch.part else { return Err(unsaid(branch)) };
                 let key = format!("holdout:{key}");
-                let key = depend(key.clone(), gate_flag(&key, "holdout-group", HELD, gate, revision));
-                json!([[result(&key, "is", &[HELD])]])
+                let helper = gate_flag(&key, "holdout-group", HELD, gate, revision);
+                json!([[needs.ask(&key, helper, "is", HELD)]])
             }
             When::Outside(gate) => {
                 let Part::Layer(key) = &branch.part else { return Err(unsaid(branch)) };
                 // Each flag has a helper of its own for its part: the parts are disjoint.
                 let key = format!("layer:{key}:{}", flag.key);
-                let key =
-                    depend(key.clone(), gate_flag(&key, "mutual-exclusion-group", INSIDE, gate, revision));
-                json!([[result(&key, "is not", &[INSIDE])]])
+                let helper = gate_flag(&key, "mutual-exclusion-group", INSIDE, gate, revision);
+                json!([[needs.ask(&key, helper, "is not", INSIDE)]])
             }
             When::Any(groups) => {
                 let mut said = Vec::new();
                 for group in groups.iter() {
                     let mut conditions = Vec::with_capacity(group.len());
                     for condition in group {
-                        conditions.push(match condition {
-                            Condition::Clause(tested) => clause(&tested.whole.source)?,
+                        match condition {
+                            Condition::Clause(Tested { whole, .. }) => {
+                                conditions.extend(needs.clause(&whole.source, &whole.test)?);
+                            }
                             Condition::Segment { members, not } => {
                                 let segment = segments.get(&members.key).ok_or_else(|| unsaid(branch))?;
                                 let segment = segment.as_ref().map_err(Clone::clone)?;
-                                cohorts.extend(segment.cohorts.iter().cloned());
-                                let key = depend(format!("segment:{}", members.key), segment.flag.clone());
-                                result(&key, if *not { "is not" } else { "is" }, &[INSIDE])
+                                needs.cohorts.extend(segment.cohorts.iter().cloned());
+                                needs.helpers.extend(segment.helpers.clone());
+                                let key = format!("segment:{}", members.key);
+                                let op = if *not { "is not" } else { "is" };
+                                conditions.push(needs.ask(&key, segment.flag.clone(), op, INSIDE));
                             }
-                        });
+                        }
                     }
                     said.push(conditions);
                 }
@@ -249,16 +261,13 @@ fn flag_json(
             (outcome.key.to_string(), json.into())
         })
         .collect();
-    let mut json = json!({
+    let json = json!({
         "key": flag.key,
         "variants": variants,
         "segments": branches,
         "metadata": flag_metadata(flag, revision),
     });
-    if !dependencies.is_empty() {
-        json["dependencies"] = json!(dependencies);
-    }
-    Ok(Said { flag: json, helpers, cohorts })
+    Ok(needs.said(json))
 }
 
 fn unsaid(branch: &Branch) -> String {
@@ -293,25 +302,27 @@ fn gate_flag(key: &str, kind: &str, variant: &str, gate: &Gate, revision: Revisi
 /// A flag that says who is in a segment of users.
 fn segment_flag(members: &Members, revision: Revision) -> Result<Said, String> {
     let inside = |e: String| format!("segment `{}`: {e}", members.key);
-    let mut cohorts = BTreeSet::new();
+    let key = format!("segment:{}", members.key);
+    let mut needs = Needs::new(&key, revision);
     let mut segments = Vec::new();
     for (list, variant) in [(&members.included, INSIDE), (&members.excluded, BESIDE)] {
         if let Some((list, ids)) = list {
-            let condition = listed(list, ids, members.unit, &mut cohorts).map_err(inside)?;
-            segments.push(json!({"conditions": [[condition]], "variant": variant}));
+            let conditions = needs.listed(list, ids, members.unit).map_err(inside)?;
+            segments.push(json!({"conditions": [conditions], "variant": variant}));
         }
     }
     if !members.groups.is_empty() {
-        let groups: Result<Vec<Vec<Json>>, String> = members
-            .groups
-            .iter()
-            .map(|group| group.iter().map(|tested| clause(&tested.whole.source)).collect())
-            .collect();
-        segments.push(json!({"conditions": groups.map_err(inside)?, "variant": INSIDE}));
+        let mut groups = Vec::with_capacity(members.groups.len());
+        for group in &members.groups {
+            let mut conditions = Vec::with_capacity(group.len());
+            for Tested { whole, .. } in group {
+                conditions.extend(needs.clause(&whole.source, &whole.test).map_err(inside)?);
+            }
+            groups.push(conditions);
+        }
+        segments.push(json!({"conditions": groups, "variant": INSIDE}));
     }
-    let key = format!("segment:{}", members.key);
-    let flag = helper_json(&key, "segment", &[INSIDE, BESIDE], segments, revision);
-    Ok(Said { flag, helpers: BTreeMap::new(), cohorts })
+    Ok(needs.said(helper_json(&key, "segment", &[INSIDE, BESIDE], segments, revision)))
 }
 
 /// A flag that only others ask: marked as a default, so that SDKs do not show it.
@@ -360,59 +371,6 @@ fn distributions(arms: &[Arm]) -> Vec<Json> {
         from = arm.end();
     }
     distributions
-}
-
-/// Whether the unit is on a list: written out where it is short, else as a cohort.
-fn listed(list: &ListId, ids: &Ids, unit: Unit, cohorts: &mut BTreeSet<ListId>) -> Result<Json, String> {
-    match ids.texts() {
-        Some(texts) if texts.iter().any(|id| id == NONE) => {
-            Err(format!("the id `{NONE}` on a list means \"no id\" in Amplitude's format"))
-        }
-        Some(texts) => Ok(json!({"selector": unit_selector(unit), "op": "is", "values": texts})),
-        None if unit != Unit::User => Err(format!(
-            "a list of {} ids is a cohort, and its SDKs load cohorts of users only, not by `{}`",
-            ids.len(),
-            unit.attribute()
-        )),
-        None if ids.says_truth() => {
-            Err("a long list with the id `true` or `false`, which a cohort knows in one spelling only"
-                .to_owned())
-        }
-        None => {
-            cohorts.insert(list.clone());
-            let selector = ["context", "user", "cohort_ids"];
-            Ok(json!({"selector": selector, "op": "set contains any", "values": [list]}))
-        }
-    }
-}
-
-fn clause(clause: &Clause) -> Result<Json, String> {
-    let selector = selector(&clause.attribute)?;
-    let search = |negated, patterns: Vec<String>| {
-        let op = if negated { "regex does not match" } else { "regex match" };
-        json!({"selector": selector, "op": op, "values": patterns})
-    };
-    let unsaid = || format!("Amplitude's format has no operator `{}`", clause.op.word());
-    Ok(match amplitude(clause.op).ok_or_else(unsaid)? {
-        Amplitude::Op(op) => json!({"selector": selector, "op": op, "values": clause.values}),
-        Amplitude::Search { negated, before, after } => {
-            let patterns = clause.values.iter().map(|v| format!("{before}{}{after}", literally(v)));
-            search(negated, patterns.collect())
-        }
-        Amplitude::Pattern { negated } => {
-            let patterns = clause.values.iter().map(|v| pattern::portable(v));
-            search(negated, patterns.collect::<Result<_, _>>()?)
-        }
-    })
-}
-
-/// A pattern that matches exactly this text, in JavaScript and in Python.
-fn literally(text: &str) -> String {
-    let mut pattern = String::with_capacity(text.len() + 4);
-    for c in text.chars() {
-        pattern::literally(c, &mut pattern);
-    }
-    pattern
 }
 
 /// Where Amplitude's engine finds the id of a unit.

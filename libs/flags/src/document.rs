@@ -391,6 +391,7 @@ fn bare(serve: &Serve) -> Serve {
         ramp: None,
         state: RolloutState::Widening,
         started: Millis::default(),
+        resumed: None,
         epoch: 0,
         epoch_began: Millis::default(),
     };

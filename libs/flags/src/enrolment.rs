@@ -325,6 +325,15 @@ impl Register {
         self.news.extend(lines.iter().map(|line| line.unit));
     }
 
+    /// How many hold a variant of whom nothing is stored yet: so many a crash forgets at most.
+    pub fn unstored(&self) -> u32 {
+        let holds = |unit: &u64| self.places.get(unit).is_some_and(|place| place.holds != NOTHING);
+        let mut units: Vec<u64> = self.news.iter().copied().filter(holds).collect();
+        units.sort_unstable();
+        units.dedup();
+        u32::try_from(units.len()).unwrap_or(u32::MAX)
+    }
+
     /// Whether something was noted that is not stored yet.
     pub fn has_news(&self) -> bool {
         !self.news.is_empty()

@@ -8,11 +8,11 @@
 //!
 //! JSONLogic has one kind of comparison per kind of value, so the agreement is for *typed* contexts:
 //! ids are text; numbers are numbers where they are compared; versions are `major.minor.patch`, with a
-//! pre-release if need be; an attribute that is asked by a set operator is a list of text; no attribute
-//! that is asked is an object, a list in a list, or a list written in a string; booleans are asked by
-//! `is` and `is_not` only; a dot in a name is a path. With other contexts a provider answers, too, but
-//! perhaps as if the clause did not hold. Where ids are not ASCII, the Node provider hashes other bytes
-//! than the rest of the world (UTF-16).
+//! pre-release, build metadata and a `v` if need be; an attribute that is asked by a set operator is a list
+//! of text; no attribute that is asked is an object, a list in a list, or a list written in a string;
+//! booleans are asked by `is` and `is_not` only; a dot in a name is a path. With other contexts a provider
+//! answers, too, but perhaps as if the clause did not hold. Where ids are not ASCII, the Node provider hashes
+//! other bytes than the rest of the world (UTF-16).
 
 mod clause;
 
@@ -51,13 +51,12 @@ pub struct Export {
 /// `TARGETING_MATCH`, the only other one that the format knows.
 pub fn export(ruleset: &Ruleset) -> Export {
     let mut left_out = Vec::new();
-    let mut said: Vec<(&FlagKey, Json, usize)> = Vec::new();
+    let mut said: Vec<(&Compiled, usize)> = Vec::new();
+    // What a flag would have is known before any is written: each that needs another has the other's rule in it.
+    let mut sizes = Sizes::new(ruleset);
     for flag in ruleset.flags() {
-        match flag_json(ruleset, flag) {
-            Ok(json) => {
-                let bytes = json.to_string().len() + flag.key.as_str().len() + 4;
-                said.push((&flag.key, json, bytes));
-            }
+        match sizes.flag(flag) {
+            Ok(bytes) => said.push((flag, bytes.saturating_add(flag.key.as_str().len() + 4))),
             Err(reason) => left_out.push((flag.key.clone(), reason)),
         }
     }
@@ -65,27 +64,95 @@ pub fn export(ruleset: &Ruleset) -> Export {
     // a key.
     let environment = ruleset.environment();
     let envelope = json!({"flags": {}, "metadata": {"flagSetId": environment, "scope": environment}});
-    let mut total = envelope.to_string().len() + said.iter().map(|(.., bytes)| bytes).sum::<usize>();
+    let bytes = said.iter().fold(0_usize, |all, (_, bytes)| all.saturating_add(*bytes));
+    let mut total = envelope.to_string().len().saturating_add(bytes);
     // The largest go first: they are fewest.
     while total > LARGEST {
-        let Some(at) = (0..said.len()).max_by_key(|at| said.get(*at).map(|(.., bytes)| *bytes)) else {
+        let Some(at) = (0..said.len()).max_by_key(|at| said.get(*at).map(|(_, bytes)| *bytes)) else {
             break;
         };
-        let (key, _, bytes) = said.swap_remove(at);
-        total -= bytes;
+        let (flag, bytes) = said.swap_remove(at);
+        let others = said.iter().fold(0_usize, |all, (_, bytes)| all.saturating_add(*bytes));
+        total = envelope.to_string().len().saturating_add(others);
         left_out.push((
-            key.clone(),
+            flag.key.clone(),
             format!("the document would have more than {LARGEST} bytes, of which this flag has {bytes}"),
         ));
     }
+    let mut flags = Map::new();
+    for (flag, _) in said {
+        match flag_json(flag, &mut |at| answer(ruleset, at)) {
+            Ok(json) => drop(flags.insert(flag.key.to_string(), json)),
+            Err(reason) => left_out.push((flag.key.clone(), reason)),
+        }
+    }
     left_out.sort_by(|a, b| a.0.cmp(&b.0));
     let mut document = envelope;
-    let flags: Map<String, Json> = said.into_iter().map(|(key, json, _)| (key.to_string(), json)).collect();
     document["flags"] = flags.into();
     Export { document, left_out }
 }
 
-fn flag_json(ruleset: &Ruleset, flag: &Compiled) -> Result<Json, String> {
+/// Gives the rule of the flag at a place, for one that needs it.
+type Answers<'a> = &'a mut dyn FnMut(usize) -> Result<Json, String>;
+
+/// The rule of a flag as it stands in those that need it.
+fn answer(ruleset: &Ruleset, at: usize) -> Result<Json, String> {
+    match ruleset.flags().get(at) {
+        Some(flag) => decision(flag, serves(flag, &flag.otherwise), &mut |at| answer(ruleset, at)),
+        None => Ok(Json::Null),
+    }
+}
+
+/// How many bytes rules have, written out. Each flag is looked at once, whoever needs it: to write out what
+/// is needed by what is needed would take memory without bounds.
+struct Sizes<'r> {
+    ruleset: &'r Ruleset,
+    answers: Vec<Option<Result<usize, String>>>,
+}
+
+impl<'r> Sizes<'r> {
+    fn new(ruleset: &'r Ruleset) -> Self {
+        Self { ruleset, answers: vec![None; ruleset.flags().len()] }
+    }
+
+    fn flag(&mut self, flag: &Compiled) -> Result<usize, String> {
+        self.measured(|answers| flag_json(flag, answers))
+    }
+
+    fn answer(&mut self, at: usize) -> Result<usize, String> {
+        if let Some(Some(known)) = self.answers.get(at) {
+            return known.clone();
+        }
+        let ruleset = self.ruleset;
+        let size = match ruleset.flags().get(at) {
+            Some(flag) => {
+                let rest = serves(flag, &flag.otherwise);
+                self.measured(|answers| decision(flag, rest, answers))
+            }
+            None => Ok(GAP),
+        };
+        if let Some(known) = self.answers.get_mut(at) {
+            *known = Some(size.clone());
+        }
+        size
+    }
+
+    /// Writes something with gaps for the answers of others, and adds what these have.
+    fn measured(&mut self, write: impl FnOnce(Answers<'_>) -> Result<Json, String>) -> Result<usize, String> {
+        let (mut gaps, mut others) = (0, 0_usize);
+        let json = write(&mut |at| {
+            others = others.saturating_add(self.answer(at)?);
+            gaps += GAP;
+            Ok(Json::Null)
+        })?;
+        Ok((json.to_string().len() - gaps).saturating_add(others))
+    }
+}
+
+/// The bytes of `null`.
+const GAP: usize = 4;
+
+fn flag_json(flag: &Compiled, answers: Answers<'_>) -> Result<Json, String> {
     if flag.kind == Kind::Json && flag.variants.iter().any(|v| !v.value.is_object()) {
         return Err("a variant is a list, and the format has objects only".to_owned());
     }
@@ -100,7 +167,7 @@ fn flag_json(ruleset: &Ruleset, flag: &Compiled) -> Result<Json, String> {
         Serves::One(_) => Json::Null,
         Serves::Split(_) => serves(flag, &flag.otherwise),
     };
-    Ok(match decision(ruleset, flag, leftover)? {
+    Ok(match decision(flag, leftover, answers)? {
         // A rule must be an object: what is always served is the default.
         Json::Null => json!({"state": "ENABLED", "variants": variants, "defaultVariant": by_default.key}),
         Json::String(always) => json!({"state": "ENABLED", "variants": variants, "defaultVariant": always}),
@@ -110,13 +177,13 @@ fn flag_json(ruleset: &Ruleset, flag: &Compiled) -> Result<Json, String> {
 }
 
 /// The rule by which a flag is decided.
-fn decision(ruleset: &Ruleset, flag: &Compiled, leftover: Json) -> Result<Json, String> {
+fn decision(flag: &Compiled, leftover: Json, answers: Answers<'_>) -> Result<Json, String> {
     if flag.division().is_some() {
         return Err(REMEMBERED.to_owned());
     }
     let mut steps = Vec::with_capacity(flag.branches.len() * 2 + 1);
     for branch in &flag.branches {
-        match when(ruleset, flag, branch)? {
+        match when(flag, branch, answers)? {
             Said::Never => {}
             Said::Always => {
                 steps.push(serves(flag, branch));
@@ -140,13 +207,13 @@ fn choice(mut steps: Vec<Json>) -> Json {
     }
 }
 
-fn when(ruleset: &Ruleset, flag: &Compiled, branch: &Branch) -> Result<Said, String> {
+fn when(flag: &Compiled, branch: &Branch, answers: Answers<'_>) -> Result<Said, String> {
     Ok(match &branch.when {
         When::Always => Said::Always,
         When::Unmet(parent) => {
-            let Some(of) = parent.at.and_then(|at| ruleset.flags().get(at)) else { return Ok(Said::Always) };
+            let Some(at) = parent.at else { return Ok(Said::Always) };
             let inside = |e| format!("its prerequisite `{}`: {e}", parent.flag);
-            let answer = decision(ruleset, of, serves(of, &of.otherwise)).map_err(inside)?;
+            let answer = answers(at).map_err(inside)?;
             Said::If(json!({"!": [{"in": [answer, parent.variants]}]}))
         }
         When::Listed { list, ids } => listed(list, ids, flag.unit)?,
@@ -253,5 +320,60 @@ fn known(unit: Unit) -> Json {
         Unit::Device | Unit::Session | Unit::Account => {
             json!({"and": [{"!==": [id, null]}, {"!==": [id, ""]}]})
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use bellwether_model::{Flag, Revision};
+
+    use super::*;
+    use crate::ruleset::Source;
+
+    /// Flags of which each needs the two before it.
+    fn chain(length: usize, words: usize) -> Ruleset {
+        let values: Vec<String> = (0..words).map(|n| format!("city-{n}")).collect();
+        let flags: Vec<Flag> = (0..length)
+            .map(|at| {
+                let parents: Vec<Json> = (at.saturating_sub(2)..at)
+                    .map(|at| json!({"flag": format!("f{at:03}"), "variants": ["on"]}))
+                    .collect();
+                serde_json::from_value(json!({
+                    "key": format!("f{at:03}"), "kind": "boolean", "created": 0,
+                    "variants": [{"key": "on", "value": true}, {"key": "off", "value": false}],
+                    "settings": {"test": {"on": true, "off": "off", "prerequisites": parents,
+                        "rules": [{"when": [[{"attribute": "city", "op": "is", "values": values}]],
+                            "serve": {"serve": "variant", "variant": "off"}}],
+                        "default": {"serve": "variant", "variant": "on"}}},
+                }))
+                .unwrap()
+            })
+            .collect();
+        let test = serde_json::from_value(json!({"key": "test", "name": "Test"})).unwrap();
+        Ruleset::compile(&test, Revision(1), Source::of_flags(&flags)).unwrap()
+    }
+
+    #[test]
+    fn what_a_flag_would_have_is_known_before_it_is_written() {
+        let rules = chain(6, 3);
+        let mut sizes = Sizes::new(&rules);
+        for (at, flag) in rules.flags().iter().enumerate() {
+            let json = flag_json(flag, &mut |at| answer(&rules, at)).unwrap();
+            assert_eq!(sizes.flag(flag), Ok(json.to_string().len()));
+            assert_eq!(sizes.answer(at), Ok(answer(&rules, at).unwrap().to_string().len()));
+        }
+    }
+
+    /// The last flag of this chain has 144 copies of rules in it, of 100 kB each.
+    #[test]
+    fn what_does_not_fit_is_not_written() {
+        let rules = chain(11, 6_500);
+        let Export { document, left_out } = export(&rules);
+        let carried = document["flags"].as_object().unwrap();
+        assert_eq!(carried.len() + left_out.len(), 11);
+        assert!(carried.contains_key("f003") && !carried.contains_key("f010"), "{}", carried.len());
+        assert!(document.to_string().len() <= LARGEST);
+        assert!(left_out.iter().all(|(_, why)| why.starts_with("the document would have more than")));
     }
 }

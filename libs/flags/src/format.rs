@@ -13,7 +13,8 @@ pub enum Format {
     Answer,
     /// Our own provider evaluates our rules (see [`Document`](crate::Document)).
     Provider,
-    /// The Amplitude Experiment SDKs evaluate our export (see [`amplitude`](crate::amplitude)).
+    /// The Amplitude Experiment SDKs evaluate our export (see [`amplitude`](crate::amplitude)), exactly for
+    /// attributes of the types that it names: whole numbers are `1` and not `1.0`, for one.
     Amplitude,
     /// The flagd providers evaluate our export (see [`flagd`](crate::flagd)).
     Flagd,
@@ -55,9 +56,9 @@ pub(crate) enum Amplitude {
     /// An operator of its own, with the values as they are.
     Op(&'static str),
     /// A search for each value, literally, between a prefix and a suffix.
-    Search { negated: bool, before: &'static str, after: &'static str },
+    Search { before: &'static str, after: &'static str },
     /// A search for each pattern, where other engines read it alike.
-    Pattern { negated: bool },
+    Pattern,
 }
 
 pub(crate) fn amplitude(op: Op) -> Option<Amplitude> {
@@ -80,14 +81,15 @@ pub(crate) fn amplitude(op: Op) -> Option<Amplitude> {
         Op::SetDoesNotContain => "set does not contain",
         Op::SetContainsAny => "set contains any",
         Op::SetDoesNotContainAny => "set does not contain any",
-        Op::StartsWith => return Some(Amplitude::Search { negated: false, before: "^", after: "" }),
-        Op::DoesNotStartWith => return Some(Amplitude::Search { negated: true, before: "^", after: "" }),
+        Op::StartsWith => return Some(Amplitude::Search { before: "^", after: "" }),
         // `$` would also match before a last line break in Python.
-        Op::EndsWith => return Some(Amplitude::Search { negated: false, before: "", after: END }),
-        Op::DoesNotEndWith => return Some(Amplitude::Search { negated: true, before: "", after: END }),
-        Op::Matches => return Some(Amplitude::Pattern { negated: false }),
-        Op::DoesNotMatch => return Some(Amplitude::Pattern { negated: true }),
-        Op::VersionIs
+        Op::EndsWith => return Some(Amplitude::Search { before: "", after: END }),
+        Op::Matches => return Some(Amplitude::Pattern),
+        // Empty text holds for these and a missing attribute does not, and in Python it is missing.
+        Op::DoesNotStartWith
+        | Op::DoesNotEndWith
+        | Op::DoesNotMatch
+        | Op::VersionIs
         | Op::VersionIsNot
         | Op::VersionCaret
         | Op::VersionTilde

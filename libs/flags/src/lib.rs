@@ -5,7 +5,7 @@
 //! clock, no network and no randomness, and [`explain`](Ruleset::explain) walks the very code that
 //! [`evaluate`](Ruleset::evaluate) does. Bucketing is MurmurHash3 over `salt/unit` (see [`bucket`]),
 //! tests of attributes follow the Amplitude Experiment engine, so that its official SDKs, given
-//! [`amplitude::export`], agree with the server on every user, and so do flagd's providers, given
+//! [`amplitude::export`], agree with the server, and so do flagd's providers, given
 //! [`flagd::export`].
 //!
 //! # The order of evaluation
@@ -55,6 +55,7 @@ pub mod amplitude;
 mod bucket;
 mod compile;
 mod document;
+mod elements;
 mod enrolment;
 mod evaluate;
 mod explain;
@@ -63,6 +64,7 @@ mod format;
 mod ids;
 mod javascript;
 mod keys;
+mod parts;
 mod pattern;
 mod place;
 mod quick;
@@ -79,3 +81,4 @@ pub use explain::{Bucketed, ClauseStep, ConditionStep, Explanation, Placed, Segm
 pub use format::{Format, formats};
 pub use ids::Ids;
 pub use ruleset::{Ruleset, Source};
+pub use text::unit;

@@ -10,6 +10,8 @@ use bellwether_model::operand::{self, Network, Version};
 use bellwether_model::{Invalid, Json, Millis, Op};
 use regex::Regex;
 
+use crate::elements::Elements;
+use crate::parts::Parts;
 use crate::place::Seen;
 use crate::quick::Quick;
 use crate::text;
@@ -30,7 +32,7 @@ pub(crate) struct Test {
 #[derive(Debug)]
 enum What {
     Is(Words),
-    Contains(Box<[Box<str>]>),
+    Contains(Parts),
     Number {
         order: Order,
         values: Box<[f64]>,
@@ -49,10 +51,10 @@ enum What {
     StartsWith(Box<[Box<str>]>),
     EndsWith(Box<[Box<str>]>),
     Matches(Box<[Regex]>),
-    SetIs(Box<[Box<str>]>),
+    SetIs(Elements),
     /// As many elements as there are values, and each value among them.
-    SetContains(Box<[Box<str>]>),
-    SetContainsAny(Box<[Box<str>]>),
+    SetContains(Elements),
+    SetContainsAny(Words),
     /// Before any of the points in time is before the last one, after any is after the first.
     Before(Millis),
     After(Millis),
@@ -117,8 +119,10 @@ impl Test {
                 values: Box::new(Versions { order, versions: releases(), texts: texts() }),
             }
         };
-        let near = |shared| What::Near { shared, versions: releases() };
-        let contains = || What::Contains(values.iter().map(|v| v.to_lowercase().into_boxed_str()).collect());
+        let semantic =
+            || values.iter().filter_map(|v| Version::semantic(v)).map(Version::into_owned).collect();
+        let near = |shared| What::Near { shared, versions: semantic() };
+        let contains = || -> Result<What, Invalid> { Ok(What::Contains(Parts::new(values)?)) };
         let matches = || -> Result<What, Invalid> {
             Ok(What::Matches(values.iter().map(|v| operand::pattern(v)).collect::<Result<_, _>>()?))
         };
@@ -141,8 +145,8 @@ impl Test {
         let (what, negated, missing) = match op {
             Op::Is => (What::Is(Words::new(values)), false, none),
             Op::IsNot => (What::Is(Words::new(values)), true, !none),
-            Op::Contains => (contains(), false, none),
-            Op::DoesNotContain => (contains(), true, !none),
+            Op::Contains => (contains()?, false, none),
+            Op::DoesNotContain => (contains()?, true, !none),
             Op::Less => (number(Order::Less), false, none),
             Op::LessOrEqual => (number(Order::LessOrEqual), false, none),
             Op::Greater => (number(Order::Greater), false, none),
@@ -151,8 +155,8 @@ impl Test {
             Op::VersionLessOrEqual => (version(Order::LessOrEqual), false, none),
             Op::VersionGreater => (version(Order::Greater), false, none),
             Op::VersionGreaterOrEqual => (version(Order::GreaterOrEqual), false, none),
-            Op::VersionIs => (What::SameVersion(releases()), false, false),
-            Op::VersionIsNot => (What::SameVersion(releases()), true, false),
+            Op::VersionIs => (What::SameVersion(semantic()), false, false),
+            Op::VersionIsNot => (What::SameVersion(semantic()), true, false),
             Op::VersionCaret => (near(1), false, false),
             Op::VersionTilde => (near(2), false, false),
             Op::StartsWith => (What::StartsWith(texts()), false, false),
@@ -161,12 +165,12 @@ impl Test {
             Op::DoesNotEndWith => (What::EndsWith(texts()), true, false),
             Op::Matches => (matches()?, false, false),
             Op::DoesNotMatch => (matches()?, true, false),
-            Op::SetIs => (What::SetIs(texts()), false, none),
-            Op::SetIsNot => (What::SetIs(texts()), true, false),
-            Op::SetContains => (What::SetContains(texts()), false, none),
-            Op::SetDoesNotContain => (What::SetContains(texts()), true, !none),
-            Op::SetContainsAny => (What::SetContainsAny(texts()), false, none),
-            Op::SetDoesNotContainAny => (What::SetContainsAny(texts()), true, !none),
+            Op::SetIs => (What::SetIs(Elements::exact(values)), false, none),
+            Op::SetIsNot => (What::SetIs(Elements::exact(values)), true, false),
+            Op::SetContains => (What::SetContains(Elements::loose(values)), false, none),
+            Op::SetDoesNotContain => (What::SetContains(Elements::loose(values)), true, !none),
+            Op::SetContainsAny => (What::SetContainsAny(Words::new(values)), false, none),
+            Op::SetDoesNotContainAny => (What::SetContainsAny(Words::new(values)), true, !none),
             Op::Before => (What::Before(times()?.into_iter().max().ok_or_else(never)?), false, false),
             Op::After => (What::After(times()?.into_iter().min().ok_or_else(never)?), false, false),
             Op::InNetwork => (What::InNetwork(networks()?), false, false),
@@ -232,19 +236,19 @@ impl What {
         let any = |found: bool| Some(found);
         match self {
             Self::Is(words) => any(words.hold(text)),
-            Self::Contains(lowered) => any(contains_any(text, lowered)),
+            Self::Contains(lowered) => any(lowered.are_in(text)),
             Self::Number { order, values } => {
                 let number = text::number(text);
                 any(values.iter().any(|v| order.holds(number.partial_cmp(v))))
             }
             Self::Version { values, .. } => any(values.hold(text)),
             Self::SameVersion(versions) => {
-                let version = Version::parse(text)?;
-                any(versions.iter().any(|v| version.compare(v).is_eq()))
+                let version = Version::semantic(text)?;
+                any(versions.iter().any(|v| version.precedence(v).is_eq()))
             }
             Self::Near { shared, versions } => {
-                let version = Version::parse(text)?;
-                any(versions.iter().any(|v| version.shares(v, *shared) && version.compare(v).is_ge()))
+                let version = Version::semantic(text)?;
+                any(versions.iter().any(|v| version.shares(v, *shared) && version.precedence(v).is_ge()))
             }
             Self::StartsWith(texts) => any(texts.iter().any(|t| text.starts_with(t.as_ref()))),
             Self::EndsWith(texts) => any(texts.iter().any(|t| text.ends_with(t.as_ref()))),
@@ -260,56 +264,13 @@ impl What {
     }
 
     fn holds_for_list(&self, list: &[Json]) -> bool {
-        let has = |value: &str| text::any_element(list, |element| like(value, element));
         match self {
-            Self::SetIs(values) => {
-                !text::any_element(list, |element| !values.iter().any(|v| **v == *element))
-                    && values.iter().all(|value| text::any_element(list, |element| *element == **value))
-            }
-            Self::SetContains(values) => {
-                let mut count = 0;
-                text::any_element(list, |_| {
-                    count += 1;
-                    false
-                });
-                count >= values.len() && values.iter().all(|value| has(value))
-            }
-            Self::SetContainsAny(values) => values.iter().any(|value| has(value)),
+            Self::SetIs(values) => values.are(list),
+            Self::SetContains(values) => values.are_within(list),
+            Self::SetContainsAny(values) => text::any_element(list, |element| values.hold(element)),
             _ => false,
         }
     }
-}
-
-/// Whether an element is a value; `true` and `false` are known in any spelling.
-fn like(value: &str, element: &str) -> bool {
-    let truth = |text: &str| text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false");
-    value == element || (truth(value) && value.eq_ignore_ascii_case(element))
-}
-
-fn contains_any(text: &str, lowered: &[Box<str>]) -> bool {
-    if text.is_ascii() {
-        return lowered.iter().any(|word| {
-            word.is_empty()
-                || text.as_bytes().windows(word.len()).any(|w| w.eq_ignore_ascii_case(word.as_bytes()))
-        });
-    }
-    // Only the sigma is another small letter at the end of a word than within it.
-    if text.contains('Σ') {
-        let text = text.to_lowercase();
-        return lowered.iter().any(|word| text.contains(word.as_ref()));
-    }
-    lowered.iter().any(|word| {
-        let mut letters = text.chars().flat_map(char::to_lowercase);
-        loop {
-            let mut here = letters.clone();
-            if word.chars().all(|c| here.next() == Some(c)) {
-                return true;
-            }
-            if letters.next().is_none() {
-                return false;
-            }
-        }
-    })
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt::{self, Write as _};
 
-use bellwether_model::Json;
+use bellwether_model::{Context, Json};
 
 /// Hands a value on as text: strings as they are, numbers as JavaScript writes them, lists and objects
 /// as their JSON. Null has none. Only lists and objects are written to the heap.
@@ -33,6 +33,22 @@ pub(crate) fn text(value: &Json) -> Option<Cow<'_, str>> {
     match value {
         Json::String(text) => Some(text.as_str().into()),
         other => with(other, |text| text.to_owned().into()),
+    }
+}
+
+/// An attribute as the text that a split divides by: what is recorded of whom names them in the same way.
+/// The user's id answers to `targetingKey` and `user_id`.
+///
+/// ```
+/// use bellwether_model::Context;
+/// use serde_json::json;
+/// let phone = Context::new(None, json!({"device_id": 5.0}).as_object().cloned().unwrap_or_default());
+/// assert_eq!(bellwether_flags::unit(&phone, "device_id").as_deref(), Some("5"));
+/// ```
+pub fn unit<'c>(context: &'c Context, attribute: &str) -> Option<Cow<'c, str>> {
+    match attribute {
+        "targetingKey" | "user_id" => context.key().map(Cow::Borrowed),
+        _ => text(context.attribute(attribute)?),
     }
 }
 

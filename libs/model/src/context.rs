@@ -236,18 +236,6 @@ impl Context {
         }
         Some(at)
     }
-
-    /// One attribute as text, the form in which rules compare: strings as they are, numbers and
-    /// booleans as JSON writes them. The user's id answers to `targetingKey` and `user_id`.
-    pub fn text(&self, name: &str) -> Option<std::borrow::Cow<'_, str>> {
-        if matches!(name, "targetingKey" | "user_id") {
-            return self.key().map(Into::into);
-        }
-        match self.attribute(name)? {
-            Json::String(s) => Some(s.as_str().into()),
-            other => Some(other.to_string().into()),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -260,10 +248,10 @@ mod tests {
     fn attributes_are_found_by_name_and_by_path() {
         let attributes = json!({"plan": {"tier": "pro"}, "a.b": 1, "a": {"b": 2}, "none": null});
         let context = Context::new(Some("u1"), attributes.as_object().cloned().unwrap_or_default());
-        let check = |name: &str| context.text(name).map(|t| t.into_owned());
-        assert_eq!(check("plan.tier").as_deref(), Some("pro"));
-        assert_eq!(check("a.b").as_deref(), Some("1"));
-        assert_eq!(check("user_id").as_deref(), Some("u1"));
+        let check = |name: &str| context.attribute(name).cloned();
+        assert_eq!(check("plan.tier"), Some(json!("pro")));
+        assert_eq!(check("a.b"), Some(json!(1)));
+        assert_eq!(context.key(), Some("u1"));
         assert_eq!(check("none"), None);
         assert_eq!(check("plan.tier.deep"), None);
         assert_eq!(Context::new(Some(""), Map::new()).key(), None);

@@ -29,7 +29,7 @@ pub(crate) fn check(op: Op, value: &str) -> Result<(), Invalid> {
             "use an IP address, or a network such as `10.0.0.0/8` or `2001:db8::/32`"
         }
         Op::VersionIs | Op::VersionIsNot | Op::VersionCaret | Op::VersionTilde
-            if Version::parse(value).is_none() =>
+            if Version::semantic(value).is_none() =>
         {
             "use `major.minor` or `major.minor.patch`, with a pre-release if need be, such as `2.1.0-rc.1`"
         }
@@ -238,8 +238,20 @@ fn bits(address: IpAddr) -> u128 {
     }
 }
 
-/// `major.minor[.patch[-prerelease]]`. A pre-release comes before its release, and pre-releases are
-/// compared as text: what the Amplitude engine does, not what semver.org says.
+/// A version. There are two readings of text, and two orders of pre-releases, because operators that Amplitude
+/// has must mean what its engine means: [`parse`](Version::parse) and [`compare`](Version::compare). Our own
+/// mean what semver.org does: [`semantic`](Version::semantic) and [`precedence`](Version::precedence). Under both
+/// a pre-release comes before its release.
+///
+/// ```
+/// use bellwether_model::operand::Version;
+/// let semantic = |text: &'static str| Version::semantic(text).unwrap();
+/// assert!(semantic("v1.2.3+45").precedence(&semantic("1.2.3")).is_eq());
+/// assert!(semantic("1.0.0-rc.10").precedence(&semantic("1.0.0-rc.2")).is_gt());
+/// // As Amplitude's engine has it, the former is no version, and the latter is text.
+/// assert_eq!(Version::parse("v1.2.3+45"), None);
+/// assert!(semantic("1.0.0-rc.10").compare(&semantic("1.0.0-rc.2")).is_lt());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Version<T = Box<str>> {
     /// In the order of the doubles that the engine has.
@@ -249,7 +261,19 @@ pub struct Version<T = Box<str>> {
 }
 
 impl<'a> Version<&'a str> {
-    /// A version, if it is one.
+    /// `major.minor[.patch[-prerelease]]`, with build metadata (`+45`, behind a patch) and behind a `v` if
+    /// need be; neither is part of the version.
+    pub fn semantic(text: &'a str) -> Option<Self> {
+        let text = text.strip_prefix(['v', 'V']).unwrap_or(text);
+        let Some((version, build)) = text.split_once('+') else { return Self::parse(text) };
+        let word =
+            |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        let release = version.split_once('-').map_or(version, |(release, _)| release);
+        let whole = release.bytes().filter(|b| *b == b'.').count() == 2;
+        if whole && build.split('.').all(word) { Self::parse(version) } else { None }
+    }
+
+    /// `major.minor[.patch[-prerelease]]`, as Amplitude's engine reads it.
     #[inline]
     pub fn parse(text: &'a str) -> Option<Self> {
         let bytes = text.as_bytes();
@@ -291,7 +315,16 @@ impl<'a> Version<&'a str> {
 }
 
 impl<T: AsRef<str>> Version<T> {
-    /// Earlier or later.
+    /// Earlier or later, by semver.org: of pre-releases the identifiers are compared one by one, numbers as
+    /// numbers and before words, and fewer are before more.
+    pub fn precedence(&self, other: &Version<impl AsRef<str>>) -> Ordering {
+        self.numbers.cmp(&other.numbers).then_with(|| match (&self.pre_release, &other.pre_release) {
+            (Some(a), Some(b)) => identifiers(a.as_ref()).cmp(identifiers(b.as_ref())),
+            (a, b) => b.is_some().cmp(&a.is_some()),
+        })
+    }
+
+    /// Earlier or later, as Amplitude's engine has it: pre-releases are compared as text.
     #[inline]
     pub fn compare(&self, other: &Version<impl AsRef<str>>) -> Ordering {
         self.numbers.cmp(&other.numbers).then_with(|| match (&self.pre_release, &other.pre_release) {
@@ -306,6 +339,16 @@ impl<T: AsRef<str>> Version<T> {
     pub fn shares(&self, other: &Version<impl AsRef<str>>, n: usize) -> bool {
         self.numbers.iter().zip(&other.numbers).take(n).all(|(a, b)| a == b)
     }
+}
+
+/// The identifiers of a pre-release, in an order by which numbers are before words: a number as how long it is
+/// and its digits.
+fn identifiers(pre_release: &str) -> impl Iterator<Item = (bool, usize, &str)> {
+    pre_release.strip_prefix('-').unwrap_or(pre_release).split('.').map(|word| {
+        let number = !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit());
+        let word = if number { word.trim_start_matches('0') } else { word };
+        (!number, if number { word.len() } else { 0 }, word)
+    })
 }
 
 /// A version of major, minor and perhaps patch, without leading zeros and without a pre-release, written
@@ -389,6 +432,45 @@ mod tests {
             "1.2.3+b",
         ] {
             assert_eq!(Version::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn versions_are_ordered_as_semver_says() {
+        // The example of semver.org, and numbers of any length.
+        let sorted = [
+            "1.0.0-alpha",
+            "1.0.0-alpha.1",
+            "1.0.0-alpha.beta",
+            "1.0.0-beta",
+            "1.0.0-beta.2",
+            "1.0.0-beta.11",
+            "v1.0.0-beta.99999999999999999999999+b",
+            "1.0.0-rc.1",
+            "1.0.0+5",
+            "V1.0.1",
+            "10.0.0+45.x-y",
+        ];
+        let semantic = |text: &'static str| Version::semantic(text).unwrap();
+        for (i, a) in sorted.iter().enumerate() {
+            for (j, b) in sorted.iter().enumerate() {
+                assert_eq!(semantic(a).precedence(&semantic(b)), i.cmp(&j), "{a} {b}");
+            }
+        }
+        assert!(semantic("1.0.0-rc.010").precedence(&semantic("1.0.0-rc.10")).is_eq());
+        for text in [
+            "v",
+            "vv1.2.3",
+            "1.2+5",
+            "1.2.3+",
+            "1.2.3+a..b",
+            "1.2.3+a+b",
+            "1.2.3+ä",
+            "v2",
+            "+1.2.3",
+            " v1.2.3",
+        ] {
+            assert_eq!(Version::semantic(text), None, "{text}");
         }
     }
 

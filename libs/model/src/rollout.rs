@@ -28,6 +28,9 @@ pub struct Rollout {
     pub state: RolloutState,
     /// When it began.
     pub started: Millis,
+    /// When it was resumed after a halt or a pause, if nobody has steered it since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumed: Option<Millis>,
     /// Counts the times that the ratio of candidate to control changed: evidence from different
     /// epochs is not pooled.
     #[serde(default)]
@@ -99,23 +102,42 @@ pub enum Pace {
 impl Ramp {
     /// The most steps.
     pub const MOST: usize = 100;
+    /// The longest that a step is held: a quarter of a year, and who waits longer for a step plans it.
+    pub const LONGEST: Span = Span::DAY.times(90);
 
     /// A ramp whose first step is taken now.
     ///
     /// # Errors
-    /// When there are no steps or more than [`Ramp::MOST`], shares do not rise, or a step before the last is
-    /// not held at all.
+    /// When there are no steps or more than [`Ramp::MOST`], shares do not rise, a step before the last is not
+    /// held at all, or one is held for longer than [`Ramp::LONGEST`].
     pub fn begin(steps: Vec<Step>, now: Millis) -> Result<Self, Invalid> {
         rise(&steps)?;
+        Self::check_holds(&steps)?;
         let mut ramp = Self { steps, taken: 1, pace: Pace::Ended };
         ramp.hold(now);
         Ok(ramp)
     }
 
+    /// Checks that no step is held for too long. It is asked of steps that are new: a ramp that was begun with
+    /// longer ones, before there was a limit, goes on and can be halted.
+    ///
+    /// # Errors
+    /// When a step is held for longer than [`Ramp::LONGEST`].
+    pub fn check_holds(steps: &[Step]) -> Result<(), Invalid> {
+        match (1..).zip(steps).find(|(_, step)| step.hold > Self::LONGEST) {
+            None => Ok(()),
+            Some((n, step)) => Err(Invalid::new(
+                format!("step {n} (`{}`) is held for `{}`", step.share, step.hold),
+                format!("hold it for {} at most; what comes later can be scheduled", Self::LONGEST),
+            )),
+        }
+    }
+
     /// Checks what the type alone cannot say.
     ///
     /// # Errors
-    /// As [`Ramp::begin`]; and when it stands on no step, waits for one that there is not, or has ended
+    /// When there are no steps or more than [`Ramp::MOST`], shares do not rise, or a step before the last is
+    /// not held at all; and when it stands on no step, waits for one that there is not, or has ended
     /// before the last.
     pub fn check(&self) -> Result<(), Invalid> {
         rise(&self.steps)?;
@@ -217,7 +239,7 @@ fn rise(steps: &[Step]) -> Result<(), Invalid> {
         if step.hold == Span(0) {
             return Err(Invalid::new(
                 format!("step {n} (`{}`) is held for no time", step.share),
-                "hold it for some minutes, such as 600000, or leave it out",
+                "hold it for some minutes, such as `10m`, or leave it out",
             ));
         }
     }
@@ -250,6 +272,11 @@ fn ten_minutes() -> Span {
 }
 
 impl Guard {
+    /// A guard with the usual error rate and window.
+    pub fn of(metric: MetricKey, margin: f64) -> Self {
+        Self { metric, margin, alpha: five_percent(), window: ten_minutes() }
+    }
+
     /// Checks the numbers.
     ///
     /// # Errors
@@ -345,7 +372,14 @@ mod tests {
             format!("{}\nhint: {}\n", e.message, e.hint)
         };
         let many: Vec<(u16, u64)> = (1..=101).map(|n| (n, 1)).collect();
-        let said = [check(&[]), check(&many), check(&[(500, 1), (500, 1)]), check(&[(500, 0), (600, 1)])];
+        let quarter = 90 * 24 * 60;
+        let said = [
+            check(&[]),
+            check(&many),
+            check(&[(500, 1), (500, 1)]),
+            check(&[(500, 0), (600, 1)]),
+            check(&[(500, quarter), (600, quarter + 1), (700, 0)]),
+        ];
         insta::assert_snapshot!(said.join(""), @r"
         a ramp of `0` steps
         hint: give it 1 to 100 steps, such as 5%, 25% and 100%
@@ -354,9 +388,14 @@ mod tests {
         step 2 is `5%`, which is not more than `5%`
         hint: each step of a ramp widens; to narrow a rollout use `rollout.widen` with a smaller share
         step 1 (`5%`) is held for no time
-        hint: hold it for some minutes, such as 600000, or leave it out
+        hint: hold it for some minutes, such as `10m`, or leave it out
+        step 2 (`6%`) is held for `90 days 1 minute`
+        hint: hold it for 90 days at most; what comes later can be scheduled
         ");
-        assert!(Ramp::begin(steps(&[(500, 1), (10_000, 0)]), Millis(0)).is_ok());
+        assert!(Ramp::begin(steps(&[(500, quarter), (10_000, 0)]), Millis(0)).is_ok());
+        // What was begun before there was a limit is sound.
+        let (long, pace) = (steps(&[(500, 1_000 * quarter), (10_000, 0)]), Pace::Due { at: Millis(9) });
+        assert!(Ramp { steps: long, taken: 1, pace }.check().is_ok());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::change::Actor;
 use crate::id::{BetaKey, EnvironmentKey, FlagKey, Revision, ScheduleKey, VariantKey};
 use crate::share::Share;
-use crate::time::Millis;
+use crate::time::{Millis, Span};
 
 /// A change that is to be made at a time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -110,6 +110,9 @@ pub enum ScheduleState {
 }
 
 impl Schedule {
+    /// How far ahead a change can be planned: two years.
+    pub const FURTHEST: Span = Span::DAY.times(2 * 365);
+
     /// Whether it is still to be made.
     pub fn waiting(&self) -> bool {
         self.state == ScheduleState::Waiting

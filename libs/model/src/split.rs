@@ -178,6 +178,18 @@ impl Split {
         seen
     }
 
+    /// Whether all of these variants stand in the same ratio to one another here and in `other`. Units that came
+    /// by the one and by the other may then be compared together; otherwise a difference between before and
+    /// after would look like one between the variants (Simpson's paradox).
+    pub fn same_ratio<'v>(&self, other: &Self, variants: impl IntoIterator<Item = &'v VariantKey>) -> bool {
+        let points = |split: &Self, variant| u32::from(split.share(variant).points());
+        let both: Vec<_> = variants.into_iter().map(|v| (points(self, v), points(other, v))).collect();
+        let same = |(i, one): (usize, &(u32, u32))| {
+            both.iter().take(i).all(|another| one.0 * another.1 == another.0 * one.1)
+        };
+        both.iter().enumerate().all(same)
+    }
+
     /// How much of the population has an enrolled variant here and another one in `other`.
     /// People of `rest` do not count: they had nothing to lose. A new salt moves everybody enrolled.
     pub fn moved(&self, other: &Self) -> Share {
@@ -361,6 +373,27 @@ mod tests {
         a split must add up to 100%: these shares make `0%`
         hint: give at least one variant a share
         ");
+    }
+
+    #[test]
+    fn a_ratio_is_of_all_variants_to_one_another() {
+        let split = |a, b, c| {
+            Split::new("s", &shares(&[("a", a), ("b", b), ("c", c), ("rest", 10_000 - a - b - c)]), None)
+                .unwrap()
+        };
+        let (a, b, c) = (key("a"), key("b"), key("c"));
+        let check = |x: (u16, u16, u16), y: (u16, u16, u16)| {
+            let (x, y) = (split(x.0, x.1, x.2), split(y.0, y.1, y.2));
+            assert_eq!(x.same_ratio(&y, [&a, &b, &c]), y.same_ratio(&x, [&c, &a, &b]));
+            x.same_ratio(&y, [&a, &b, &c])
+        };
+        assert!(check((500, 500, 0), (2_000, 2_000, 0)));
+        assert!(check((100, 200, 300), (1_000, 2_000, 3_000)));
+        assert!(!check((100, 200, 300), (1_000, 2_000, 3_001)));
+        // Not of neighbours alone: of the one between them nobody has any.
+        assert!(!check((100, 0, 100), (100, 0, 200)));
+        assert!(!check((0, 500, 0), (10, 490, 0)));
+        assert!(split(1, 2, 3).same_ratio(&split(3, 2, 1), [&a]), "one stands in every ratio");
     }
 
     #[test]

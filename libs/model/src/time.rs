@@ -1,9 +1,12 @@
 //! Model: points in time and lengths of time, both in whole milliseconds. Nothing here asks a clock.
 
 use std::fmt;
+use std::str::FromStr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::id::Invalid;
 
 /// A point in time: milliseconds since 1970-01-01T00:00:00Z.
 #[derive(
@@ -33,6 +36,43 @@ impl Span {
     #[must_use]
     pub const fn times(self, n: u64) -> Self {
         Self(self.0.saturating_mul(n))
+    }
+}
+
+impl FromStr for Span {
+    type Err = Invalid;
+
+    /// A length as people write it: whole numbers of days, hours, minutes, seconds and milliseconds, the
+    /// largest unit first. A number without a unit is no length.
+    ///
+    /// ```
+    /// use bellwether_model::Span;
+    /// assert_eq!("1d 12h".parse(), Ok(Span::HOUR.times(36)));
+    /// assert!("90".parse::<Span>().is_err());
+    /// ```
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        const UNITS: [(&str, Span); 5] =
+            [("d", Span::DAY), ("h", Span::HOUR), ("m", Span::MINUTE), ("s", Span::SECOND), ("ms", Span(1))];
+        let read = || {
+            let (mut left, mut sum, mut units) = (text.trim(), 0_u64, UNITS.iter());
+            while !left.is_empty() {
+                let (number, rest) = left.split_at(left.find(|c: char| !c.is_ascii_digit())?);
+                let rest = rest.trim_start();
+                let end = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
+                let (word, rest) = rest.split_at(end);
+                // Units that were passed are not there any more: from large to small, each once.
+                let (_, unit) = units.find(|(unit, _)| word.eq_ignore_ascii_case(unit))?;
+                sum = sum.checked_add(number.parse::<u64>().ok()?.checked_mul(unit.0)?)?;
+                left = rest.trim_start();
+            }
+            (!text.trim().is_empty()).then_some(Self(sum))
+        };
+        read().ok_or_else(|| {
+            Invalid::new(
+                format!("`{}` is no length of time", text.chars().take(40).collect::<String>()),
+                "write one such as `10m`, `2h` or `1d 12h`, or a number of milliseconds",
+            )
+        })
     }
 }
 
@@ -92,7 +132,9 @@ impl fmt::Display for Span {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_time_reads_as_a_date() {
@@ -110,6 +152,51 @@ mod tests {
             (Span(Span::DAY.times(2).0 + 1_001), "2 days 1 second 1 ms"),
         ] {
             assert_eq!(span.to_string(), said);
+        }
+    }
+
+    #[test]
+    fn a_span_is_read_as_people_write_it() {
+        for (text, span) in [
+            ("10m", Span::MINUTE.times(10)),
+            (" 2 h ", Span::HOUR.times(2)),
+            ("1d12h", Span::HOUR.times(36)),
+            ("1D 0h 5S", Span(Span::DAY.0 + 5_000)),
+            ("250ms", Span(250)),
+            ("0m", Span(0)),
+        ] {
+            assert_eq!(text.parse(), Ok(span), "{text}");
+        }
+        for text in [
+            "",
+            " ",
+            "10",
+            "m",
+            "1x",
+            "-1h",
+            "1.5h",
+            "30m 1h",
+            "1h 2h",
+            "1 h 3",
+            "1h,2m",
+            "99999999999999999999d",
+            "999999999999d",
+            "½h",
+        ] {
+            let e = text.parse::<Span>().unwrap_err();
+            assert_eq!(e.message, format!("`{text}` is no length of time"));
+        }
+    }
+
+    proptest! {
+        /// What it is said with is read again, once the words are cut down to their units.
+        #[test]
+        fn a_span_that_is_said_is_read(ms in 0..u64::MAX) {
+            let said = Span(ms).to_string();
+            let units = [(" days", "d"), (" day", "d"), (" hours", "h"), (" hour", "h"), (" minutes", "m"),
+                (" minute", "m"), (" seconds", "s"), (" second", "s"), (" ms", "ms")];
+            let short = units.iter().fold(said, |text, (word, unit)| text.replace(word, unit));
+            prop_assert_eq!(short.parse(), Ok(Span(ms)), "{}", short);
         }
     }
 

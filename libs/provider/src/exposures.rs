@@ -7,7 +7,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use bellwether_flags::Evaluation;
+use bellwether_flags::{Evaluation, unit};
 use bellwether_model::event::{EXPOSURE, FLAG_KEY, VARIANT};
 use bellwether_model::{Context, FlagKey, VariantKey};
 use serde_json::{Value, json};
@@ -60,7 +60,7 @@ impl Exposure {
             return None;
         }
         let user = context.key().map(str::to_owned);
-        let device = context.text("device_id").map(|id| id.into_owned()).filter(|id| !id.is_empty());
+        let device = unit(context, "device_id").map(std::borrow::Cow::into_owned).filter(|id| !id.is_empty());
         (user.is_some() || device.is_some()).then(|| Self {
             flag: evaluation.flag.clone(),
             variant: evaluation.variant.clone(),

@@ -17,6 +17,25 @@ impl Interval {
         Self { low: centre - half_width, high: centre + half_width }
     }
 
+    /// The interval as shares of a baseline that is *known*: a contract, a target, the mean of all of last year.
+    ///
+    /// For a control mean that was measured beside the treatment this covers too rarely, since it leaves
+    /// out that mean's own error (Spotify's relative interval does): use [`Comparison::relative`]. It is
+    /// offered to reproduce theirs.
+    ///
+    /// # Errors
+    /// [`Refusal::ZeroBaseline`], [`Refusal::NotFinite`].
+    pub fn relative_to_known(&self, baseline: f64) -> Result<Self, Refusal> {
+        if baseline == 0.0 {
+            return Err(Refusal::ZeroBaseline);
+        }
+        let (low, high) = (self.low / baseline.abs(), self.high / baseline.abs());
+        if !(low.is_finite() && high.is_finite()) {
+            return Err(Refusal::not_finite("relative lift"));
+        }
+        Ok(Self { low, high })
+    }
+
     /// Whether the value lies inside, ends included.
     pub fn contains(&self, value: f64) -> bool {
         self.low <= value && value <= self.high
@@ -36,6 +55,207 @@ pub enum Method {
     /// One-sided asymptotic confidence sequence.
     #[serde(rename = "asymptotic-confidence-sequence.1")]
     AsymptoticConfidenceSequence,
+    /// Student's t test with the pooled variance.
+    #[serde(rename = "pooled-t.1")]
+    PooledT,
+    /// The relative lift by the delta method.
+    #[serde(rename = "lift-delta.1")]
+    LiftDelta,
+    /// The logarithm of a ratio of means or of rates.
+    #[serde(rename = "log-ratio.1")]
+    LogRatio,
+    /// z test of two rates with the unpooled (Wald) variance.
+    #[serde(rename = "two-proportions-wald.1")]
+    TwoProportionsWald,
+    /// z test of two rates with the pooled variance and Yates' continuity correction.
+    #[serde(rename = "two-proportions-z-corrected.1")]
+    TwoProportionsZCorrected,
+    /// Miettinen and Nurminen's score test of a difference of rates.
+    #[serde(rename = "miettinen-nurminen.1")]
+    MiettinenNurminen,
+    /// Miettinen and Nurminen's score test of a ratio of rates.
+    #[serde(rename = "ratio-score.1")]
+    RatioScore,
+    /// Pearson's χ² of a table of counts.
+    #[serde(rename = "pearson-chi2.1")]
+    PearsonChi2,
+    /// The likelihood-ratio (G) test of a table of counts.
+    #[serde(rename = "likelihood-ratio-g.1")]
+    LikelihoodRatioG,
+    /// Fisher's exact test.
+    #[serde(rename = "fisher-exact.1")]
+    FisherExact,
+    /// The exact binomial test.
+    #[serde(rename = "binomial-exact.1")]
+    BinomialExact,
+    /// z test of a split in two arms with a continuity correction.
+    #[serde(rename = "sample-ratio-corrected.1")]
+    SampleRatioCorrected,
+    /// Two Poisson rates: score test with the pooled rate.
+    #[serde(rename = "poisson-score.1")]
+    PoissonScore,
+    /// Two Poisson rates: Wald test.
+    #[serde(rename = "poisson-wald.1")]
+    PoissonWald,
+    /// Two Poisson rates: difference of square roots.
+    #[serde(rename = "poisson-sqrt.1")]
+    PoissonSqrt,
+    /// Two Poisson rates: E-test (Krishnamoorthy and Thomson) with the score statistic.
+    #[serde(rename = "poisson-e-test.1")]
+    PoissonETest,
+    /// Two Poisson rates: exact, conditional on the total.
+    #[serde(rename = "poisson-exact-conditional.1")]
+    PoissonExactConditional,
+    /// Wilcoxon, Mann and Whitney's rank test by the normal approximation.
+    #[serde(rename = "mann-whitney-z.1")]
+    MannWhitneyZ,
+    /// Wilcoxon, Mann and Whitney's rank test by the exact distribution.
+    #[serde(rename = "mann-whitney-exact.1")]
+    MannWhitneyExact,
+    /// Kruskal and Wallis' rank test of several groups.
+    #[serde(rename = "kruskal-wallis.1")]
+    KruskalWallis,
+    /// Brunner and Munzel's test of probabilistic superiority.
+    #[serde(rename = "brunner-munzel.1")]
+    BrunnerMunzel,
+    /// Kolmogorov and Smirnov's test of two distributions, exact.
+    #[serde(rename = "kolmogorov-smirnov-exact.1")]
+    KolmogorovSmirnovExact,
+    /// Kolmogorov and Smirnov's test of two distributions, by the limit.
+    #[serde(rename = "kolmogorov-smirnov.1")]
+    KolmogorovSmirnov,
+    /// Brown and Forsythe's test of equal spread.
+    #[serde(rename = "brown-forsythe.1")]
+    BrownForsythe,
+    /// Yuen's t test of trimmed means.
+    #[serde(rename = "yuen-t.1")]
+    YuenT,
+    /// Effects of segments, weighted by their units.
+    #[serde(rename = "stratified.1")]
+    Stratified,
+    /// Cochran's Q of the same effect in all segments.
+    #[serde(rename = "cochran-q.1")]
+    CochranQ,
+    /// Gail and Simon's test of effects that cross.
+    #[serde(rename = "gail-simon.1")]
+    GailSimon,
+    /// A hint of interference: a slope on the treated share, or two designs that disagree.
+    #[serde(rename = "spillover.1")]
+    Spillover,
+    /// The log-rank test of two survival curves.
+    #[serde(rename = "log-rank.1")]
+    LogRank,
+    /// A ratio of sums per arm by the delta method; Welch's t.
+    #[serde(rename = "ratio-delta.1")]
+    RatioDelta,
+    /// Means adjusted by covariates with one slope over both arms (CUPED); Welch's t.
+    #[serde(rename = "cuped.1")]
+    Cuped,
+    /// The lift of adjusted means without their covariance with the baseline (gbstats 0.8.0 of PyPI).
+    #[serde(rename = "cuped-without-covariance.1")]
+    CupedWithoutCovariance,
+    /// Ratios adjusted by the same ratios before the experiment (CUPED); Welch's t.
+    #[serde(rename = "cuped-ratio.1")]
+    CupedRatio,
+    /// Means adjusted by covariates with a slope for each arm (Lin 2013).
+    #[serde(rename = "lin.1")]
+    Lin,
+    /// Strata weighted by their shares of both arms, the shares taken as drawn.
+    #[serde(rename = "post-stratified.1")]
+    PostStratified,
+    /// Quantiles, with errors from the distance of order statistics (Deng 2018).
+    #[serde(rename = "quantile-order-statistics.1")]
+    QuantileOrderStatistics,
+    /// A coefficient of least squares with the error that was asked for.
+    #[serde(rename = "least-squares.1")]
+    LeastSquares,
+    /// A coefficient with cluster-robust errors, t with one degree of freedom less than clusters.
+    #[serde(rename = "cluster-hc1.1")]
+    ClusterHc1,
+    /// A coefficient with CR2 errors and Satterthwaite's degrees of freedom.
+    #[serde(rename = "cluster-cr2.1")]
+    ClusterCr2,
+    /// A coefficient with errors clustered in two ways.
+    #[serde(rename = "cluster-two-way.1")]
+    ClusterTwoWay,
+    /// A coefficient with errors robust to heteroskedasticity and autocorrelation.
+    #[serde(rename = "hac.1")]
+    Hac,
+    /// A mean of units in clusters, t with one degree of freedom less than clusters.
+    #[serde(rename = "mean-clustered.1")]
+    MeanClustered,
+    /// Huber's M-estimate of location.
+    #[serde(rename = "huber.1")]
+    Huber,
+    /// The median of the means of blocks.
+    #[serde(rename = "median-of-means.1")]
+    MedianOfMeans,
+    /// The standard deviation of bootstrap draws.
+    #[serde(rename = "bootstrap.1")]
+    Bootstrap,
+    /// Randomisation inference: the assignment drawn again as it was drawn.
+    #[serde(rename = "randomisation.1")]
+    Randomisation,
+    /// The exact sign test.
+    #[serde(rename = "sign.1")]
+    Sign,
+    /// McNemar's test, exact: binomial on the pairs that differ.
+    #[serde(rename = "mcnemar-exact.1")]
+    McNemarExact,
+    /// The t test of one sample: items, or paired differences.
+    #[serde(rename = "paired-t.1")]
+    PairedT,
+    /// A rate corrected for the errors of its judge (Rogan and Gladen 1978).
+    #[serde(rename = "rogan-gladen.1")]
+    RoganGladen,
+    /// A mean of judged units, rectified by those that people labelled.
+    #[serde(rename = "prediction-powered.1")]
+    PredictionPowered,
+    /// Cohen's kappa of two raters.
+    #[serde(rename = "kappa.1")]
+    Kappa,
+    /// A group-sequential design; results after stopping by stagewise ordering.
+    #[serde(rename = "group-sequential.1")]
+    GroupSequential,
+    /// The normal mixture (mSPRT).
+    #[serde(rename = "normal-mixture.1")]
+    NormalMixture,
+    /// A uniform boundary for a sum: normal, gamma-exponential or gamma-Poisson mixture, or stitched.
+    #[serde(rename = "uniform-boundary.1")]
+    UniformBoundary,
+    /// The beta-mixture confidence sequence of a rate.
+    #[serde(rename = "bernoulli-sequence.1")]
+    BernoulliSequence,
+    /// The betting confidence sequence of bounded values.
+    #[serde(rename = "betting.1")]
+    Betting,
+    /// The empirical-Bernstein confidence sequence of bounded values.
+    #[serde(rename = "empirical-bernstein.1")]
+    EmpiricalBernstein,
+    /// Differences within epochs of one allocation, added up.
+    #[serde(rename = "over-epochs.1")]
+    OverEpochs,
+    /// The normal posterior of an estimate.
+    #[serde(rename = "normal-posterior.1")]
+    NormalPosterior,
+    /// Beta posteriors of rates.
+    #[serde(rename = "beta-binomial.1")]
+    BetaBinomial,
+    /// Shares of arms by their chances to be best.
+    #[serde(rename = "bandit-weights.1")]
+    BanditWeights,
+    /// The value of an arm under shares that changed.
+    #[serde(rename = "off-policy.1")]
+    OffPolicy,
+    /// The Poisson CUSUM against a seasonal profile at a local level.
+    #[serde(rename = "poisson-cusum.1")]
+    PoissonCusum,
+    /// One change in a Poisson rate, by a mixture over its time.
+    #[serde(rename = "poisson-change-point.1")]
+    PoissonChangePoint,
+    /// The share of events of a release against its share of the traffic.
+    #[serde(rename = "dose-response.1")]
+    DoseResponse,
 }
 
 impl Method {
@@ -45,6 +265,73 @@ impl Method {
             Self::TwoProportionsZ => "two-proportions-z.1",
             Self::WelchT => "welch-t.1",
             Self::AsymptoticConfidenceSequence => "asymptotic-confidence-sequence.1",
+            Self::PooledT => "pooled-t.1",
+            Self::LiftDelta => "lift-delta.1",
+            Self::LogRatio => "log-ratio.1",
+            Self::TwoProportionsWald => "two-proportions-wald.1",
+            Self::TwoProportionsZCorrected => "two-proportions-z-corrected.1",
+            Self::MiettinenNurminen => "miettinen-nurminen.1",
+            Self::RatioScore => "ratio-score.1",
+            Self::PearsonChi2 => "pearson-chi2.1",
+            Self::LikelihoodRatioG => "likelihood-ratio-g.1",
+            Self::FisherExact => "fisher-exact.1",
+            Self::BinomialExact => "binomial-exact.1",
+            Self::SampleRatioCorrected => "sample-ratio-corrected.1",
+            Self::PoissonScore => "poisson-score.1",
+            Self::PoissonWald => "poisson-wald.1",
+            Self::PoissonSqrt => "poisson-sqrt.1",
+            Self::PoissonETest => "poisson-e-test.1",
+            Self::PoissonExactConditional => "poisson-exact-conditional.1",
+            Self::MannWhitneyZ => "mann-whitney-z.1",
+            Self::MannWhitneyExact => "mann-whitney-exact.1",
+            Self::KruskalWallis => "kruskal-wallis.1",
+            Self::BrunnerMunzel => "brunner-munzel.1",
+            Self::KolmogorovSmirnovExact => "kolmogorov-smirnov-exact.1",
+            Self::KolmogorovSmirnov => "kolmogorov-smirnov.1",
+            Self::BrownForsythe => "brown-forsythe.1",
+            Self::YuenT => "yuen-t.1",
+            Self::Stratified => "stratified.1",
+            Self::CochranQ => "cochran-q.1",
+            Self::GailSimon => "gail-simon.1",
+            Self::Spillover => "spillover.1",
+            Self::LogRank => "log-rank.1",
+            Self::RatioDelta => "ratio-delta.1",
+            Self::Cuped => "cuped.1",
+            Self::CupedWithoutCovariance => "cuped-without-covariance.1",
+            Self::CupedRatio => "cuped-ratio.1",
+            Self::Lin => "lin.1",
+            Self::PostStratified => "post-stratified.1",
+            Self::QuantileOrderStatistics => "quantile-order-statistics.1",
+            Self::LeastSquares => "least-squares.1",
+            Self::ClusterHc1 => "cluster-hc1.1",
+            Self::ClusterCr2 => "cluster-cr2.1",
+            Self::ClusterTwoWay => "cluster-two-way.1",
+            Self::Hac => "hac.1",
+            Self::MeanClustered => "mean-clustered.1",
+            Self::Huber => "huber.1",
+            Self::MedianOfMeans => "median-of-means.1",
+            Self::Bootstrap => "bootstrap.1",
+            Self::Randomisation => "randomisation.1",
+            Self::Sign => "sign.1",
+            Self::McNemarExact => "mcnemar-exact.1",
+            Self::PairedT => "paired-t.1",
+            Self::RoganGladen => "rogan-gladen.1",
+            Self::PredictionPowered => "prediction-powered.1",
+            Self::Kappa => "kappa.1",
+            Self::GroupSequential => "group-sequential.1",
+            Self::NormalMixture => "normal-mixture.1",
+            Self::UniformBoundary => "uniform-boundary.1",
+            Self::BernoulliSequence => "bernoulli-sequence.1",
+            Self::Betting => "betting.1",
+            Self::EmpiricalBernstein => "empirical-bernstein.1",
+            Self::OverEpochs => "over-epochs.1",
+            Self::NormalPosterior => "normal-posterior.1",
+            Self::BetaBinomial => "beta-binomial.1",
+            Self::BanditWeights => "bandit-weights.1",
+            Self::OffPolicy => "off-policy.1",
+            Self::PoissonCusum => "poisson-cusum.1",
+            Self::PoissonChangePoint => "poisson-change-point.1",
+            Self::DoseResponse => "dose-response.1",
         }
     }
 }

@@ -1,17 +1,17 @@
 //! The comparison of two means.
 
-use crate::comparison::probability;
 use crate::ratio::{Estimated, relative};
-use crate::special::student_t;
-use crate::{Arm, Comparison, Interval, Level, Method, Moments, Refusal};
+use crate::{Alternative, Arm, Comparison, Estimate, Level, Method, Moments, Refusal};
+use serde::{Deserialize, Serialize};
 
 /// Values whose standard deviation is below this share of their mean are taken to be the same value.
 ///
 /// A sum of k amounts is off by up to k/2 units in the last place (each 2.2e-16 of it), by an amount that
-/// depends on their order: 0.1 + 0.2 is not 0.3. Units with thousands of amounts stay below 1e-12. It is
+/// depends on their order: 0.1 + 0.2 is not 0.3. Units with hundreds of amounts stay below 1e-13 at worst, and
+/// with millions where the errors go both ways; values of 1e12 with a variance of one are above it. It is
 /// held against the spread of the units, not against the standard error, which shrinks with their number
 /// and would refuse what many units do show.
-const ROUNDING: f64 = 1e-12;
+const ROUNDING: f64 = 1e-13;
 
 /// Welch's t test of `treatment - control`, with the relative lift by the delta method.
 ///
@@ -31,31 +31,132 @@ const ROUNDING: f64 = 1e-12;
 /// assert!(result.p < 0.05 && result.interval.low > 0.0);
 /// ```
 pub fn welch(control: &Moments, treatment: &Moments, level: Level) -> Result<Comparison, Refusal> {
+    let estimate = difference(control, treatment, Variances::Unequal)?;
+    let test = estimate.test(0.0, Alternative::TwoSided)?;
+    let q = estimate.quantile(level.alpha() / 2.0);
+    Ok(Comparison {
+        estimate: estimate.value(),
+        se: estimate.se(),
+        level,
+        interval: estimate.interval(level),
+        statistic: test.statistic,
+        df: test.df,
+        p: test.p,
+        ln_p: test.ln_p,
+        relative: relative(mean_of(control, Arm::Control)?, mean_of(treatment, Arm::Treatment)?, q),
+        method: Method::WelchT,
+    })
+}
+
+/// What a t test takes for granted of the variances of both arms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Variances {
+    /// Nothing: each arm has its own (Welch), with Satterthwaite's degrees of freedom.
+    Unequal,
+    /// They are the same: pooled (Student), with `n_c + n_t - 2` degrees of freedom. Errs more often than it says
+    /// where the smaller arm varies more.
+    Equal,
+}
+
+impl Variances {
+    /// The standard error and the degrees of freedom of a difference, from the variance of one unit in
+    /// each arm (divided by `n - 1`) and the sizes.
+    pub(crate) fn combine(self, (s_c, n_c): (f64, f64), (s_t, n_t): (f64, f64)) -> (f64, f64) {
+        match self {
+            Self::Unequal => {
+                let (v_c, v_t) = (s_c / n_c, s_t / n_t);
+                ((v_c + v_t).sqrt(), degrees([(v_c, n_c), (v_t, n_t)].into_iter()))
+            }
+            Self::Equal => {
+                let df = n_c + n_t - 2.0;
+                // In shares, so that huge variances do not overflow.
+                let pooled = (n_c - 1.0) / df * s_c + (n_t - 1.0) / df * s_t;
+                (pooled.sqrt() * (1.0 / n_c + 1.0 / n_t).sqrt(), df)
+            }
+        }
+    }
+
+    pub(crate) fn method(self) -> Method {
+        match self {
+            Self::Unequal => Method::WelchT,
+            Self::Equal => Method::PooledT,
+        }
+    }
+}
+
+/// `treatment - control` with its standard error, against t: Welch's or Student's test, at any null and on any
+/// side. [`Estimate::as_normal`] makes it a z test.
+///
+/// # Errors
+/// Those of [`welch`].
+///
+/// ```
+/// use bellwether_stats::{Alternative, Moments, Variances, difference};
+/// let control = Moments::of(&[5.1, 4.9, 6.2, 5.6, 5.8]).unwrap();
+/// let treatment = Moments::of(&[6.4, 6.1, 7.0, 5.9, 6.8]).unwrap();
+/// let estimate = difference(&control, &treatment, Variances::Equal).unwrap();
+/// assert_eq!(estimate.df(), Some(8.0));
+/// // Is it more than 0.2?
+/// assert!(estimate.test(0.2, Alternative::Greater).unwrap().p < 0.05);
+/// ```
+pub fn difference(control: &Moments, treatment: &Moments, variances: Variances) -> Result<Estimate, Refusal> {
     let c = mean_of(control, Arm::Control)?;
     let t = mean_of(treatment, Arm::Treatment)?;
-    let variance = c.variance + t.variance;
-    let se = variance.sqrt();
     let estimate = t.mean - c.mean;
+    let unit = |moments: &Moments| (moments.variance().unwrap_or(0.0), moments.n() as f64);
+    let (se, df) = variances.combine(unit(control), unit(treatment));
     if !(se.is_finite() && estimate.is_finite()) {
         return Err(Refusal::not_finite("difference"));
     }
     some_variance([(c, control.n()), (t, treatment.n())])?;
-    let df = satterthwaite(&[(c.variance, control.n()), (t.variance, treatment.n())]);
-    let statistic = estimate / se;
-    let ln_p = (core::f64::consts::LN_2 + student_t::ln_sf(statistic.abs(), df)).min(0.0);
-    let q = -student_t::quantile(level.alpha() / 2.0, df);
-    Ok(Comparison {
-        estimate,
-        se,
-        level,
-        interval: Interval::around(estimate, q * se),
-        statistic,
-        df: Some(df),
-        p: probability(ln_p),
-        ln_p,
-        relative: relative(c, t, q),
-        method: Method::WelchT,
-    })
+    Estimate::new(estimate, se, Some(df), variances.method())
+}
+
+/// The relative lift `(treatment - control)/|control|` with its standard error by the delta method, to be
+/// tested by itself. Its degrees of freedom are those of the absolute difference (as GrowthBook has it).
+///
+/// "The lift is zero" and "the difference is zero" are one hypothesis and two tests: this one adds the noise
+/// of the baseline to the error, so that its p-value is the larger one as a rule. The interval of
+/// [`crate::Comparison::relative`] is that of this estimate, or Fieller's where the delta method does not
+/// hold: within 3 standard errors of a control mean of zero this function still answers, and should not
+/// be asked.
+///
+/// # Errors
+/// Those of [`welch`], and [`Refusal::ZeroBaseline`].
+pub fn lift(control: &Moments, treatment: &Moments) -> Result<Estimate, Refusal> {
+    let absolute = difference(control, treatment, Variances::Unequal)?;
+    let c = mean_of(control, Arm::Control)?;
+    let t = mean_of(treatment, Arm::Treatment)?;
+    let (lift, se) = crate::ratio::delta(c, t)?;
+    Estimate::new(lift, se, absolute.df(), Method::LiftDelta)
+}
+
+/// `ln(treatment/control)` of two means of the same sign, with the variances `s²/(n m²)` of the logarithms and
+/// degrees of freedom by those: the exponential of its interval is that of the ratio (tea-tasting's
+/// relative interval). Both variances are pooled on the logarithmic scale where they are taken to be equal.
+///
+/// Against [`lift`]: it can never put a ratio below zero, and holds better for a large lift; for a small one
+/// both agree. Fails where a mean is within some standard errors of zero.
+///
+/// # Errors
+/// Those of [`welch`]; [`Refusal::ZeroBaseline`] where the control mean is zero, and
+/// [`Refusal::OutOfRange`] where the means are not of the same sign.
+pub fn log_ratio(control: &Moments, treatment: &Moments, variances: Variances) -> Result<Estimate, Refusal> {
+    let c = mean_of(control, Arm::Control)?;
+    let t = mean_of(treatment, Arm::Treatment)?;
+    if c.mean == 0.0 {
+        return Err(Refusal::ZeroBaseline);
+    }
+    let ratio = t.mean / c.mean;
+    if ratio.is_nan() || ratio <= 0.0 {
+        return Err(Refusal::out_of_range("a ratio of means on the logarithmic scale", "above 0", ratio));
+    }
+    some_variance([(c, control.n()), (t, treatment.n())])?;
+    let unit =
+        |moments: &Moments, mean: f64| (moments.variance().unwrap_or(0.0) / mean / mean, moments.n() as f64);
+    let (se, df) = variances.combine(unit(control, c.mean), unit(treatment, t.mean));
+    Estimate::new(ratio.ln(), se, Some(df), Method::LogRatio)
 }
 
 /// The mean of an arm of at least two units, with the variance of that mean.
@@ -79,10 +180,14 @@ pub(crate) fn some_variance(arms: [(Estimated, u64); 2]) -> Result<(), Refusal> 
 }
 
 /// `(Σv)² / Σ v²/(n-1)`, in shares of the whole so that tiny or huge variances do not overflow.
-fn satterthwaite(variances: &[(f64, u64)]) -> f64 {
-    let total: f64 = variances.iter().map(|(v, _)| v).sum();
-    let inverse: f64 =
-        variances.iter().map(|&(v, n)| (v / total) * (v / total) / (n.saturating_sub(1)) as f64).sum();
+pub(crate) fn satterthwaite(variances: &[(f64, u64)]) -> f64 {
+    degrees(variances.iter().map(|&(v, n)| (v, n as f64)))
+}
+
+/// The same of sizes that need not be whole, as plans have them.
+fn degrees(variances: impl Iterator<Item = (f64, f64)> + Clone) -> f64 {
+    let total: f64 = variances.clone().map(|(v, _)| v).sum();
+    let inverse: f64 = variances.map(|(v, n)| (v / total) * (v / total) / (n - 1.0)).sum();
     inverse.recip()
 }
 

@@ -19,17 +19,8 @@ pub(crate) struct Estimated {
 /// Fieller's interval has no bounds. Never the absolute interval divided by the control mean, which
 /// takes that mean for a constant and covers too rarely.
 pub(crate) fn relative(control: Estimated, treatment: Estimated, q: f64) -> Result<Relative, Refusal> {
-    let (c, t) = (control.mean, treatment.mean);
-    if c == 0.0 {
-        return Err(Refusal::ZeroBaseline);
-    }
-    let ratio = t / c;
-    let lift = (t - c) / c.abs();
-    let variance = (treatment.variance + ratio * ratio * control.variance) / (c * c);
-    let se = variance.sqrt();
-    if !(lift.is_finite() && se.is_finite()) {
-        return Err(Refusal::not_finite("relative lift"));
-    }
+    let (lift, se) = delta(control, treatment)?;
+    let c = control.mean;
     let baseline_se = control.variance.sqrt();
     if c.abs() >= UNCERTAIN_BASELINE * baseline_se {
         return Ok(Relative {
@@ -49,6 +40,22 @@ pub(crate) fn relative(control: Estimated, treatment: Estimated, q: f64) -> Resu
         interval: Interval { low: a.min(b), high: a.max(b) },
         method: RelativeMethod::Fieller,
     })
+}
+
+/// The lift and its standard error by the delta method.
+pub(crate) fn delta(control: Estimated, treatment: Estimated) -> Result<(f64, f64), Refusal> {
+    let (c, t) = (control.mean, treatment.mean);
+    if c == 0.0 {
+        return Err(Refusal::ZeroBaseline);
+    }
+    let ratio = t / c;
+    let lift = (t - c) / c.abs();
+    let variance = (treatment.variance + ratio * ratio * control.variance) / (c * c);
+    let se = variance.sqrt();
+    if !(lift.is_finite() && se.is_finite()) {
+        return Err(Refusal::not_finite("relative lift"));
+    }
+    Ok((lift, se))
 }
 
 /// All ratios `r` with `(m_t - r m_c)² <= q² (v_t + r² v_c)`, where that is one bounded interval.

@@ -67,7 +67,7 @@ pub enum Refusal {
     NoVariance,
     /// The units of each arm differ by no more than the rounding of their sums: the spread is not theirs.
     #[error(
-        "the arms have no variance beyond rounding: the units of an arm differ by less than a part in `1e12`"
+        "the arms have no variance beyond rounding: the units of an arm differ by less than a part in `1e13`"
     )]
     OnlyRounding,
     /// The control mean is zero, so that a relative lift does not exist.
@@ -137,6 +137,34 @@ pub enum Refusal {
         /// Units seen in it.
         units: u64,
     },
+    /// Things that belong together are not as many.
+    #[error("`{have}` {what} do not fit `{need}` {with}")]
+    LengthsDiffer {
+        /// What was given.
+        what: String,
+        /// How many.
+        have: usize,
+        /// What it has to fit.
+        with: String,
+        /// How many of those there are.
+        need: usize,
+    },
+    /// A method that is not about two arms has less than it needs.
+    #[error("too little data: `{have}` {what}, this method needs `{need}`")]
+    TooFew {
+        /// What there is too little of.
+        what: String,
+        /// How many there are.
+        have: u64,
+        /// How many are needed.
+        need: u64,
+    },
+    /// A search for a number ended without it. What it had reached is not given away as an answer.
+    #[error("the search for {what} did not converge")]
+    NotConverged {
+        /// The number that was looked for.
+        what: String,
+    },
     /// Both rates, or both means, of a plan are the same.
     #[error("a plan needs an effect to look for: both arms expect `{value}`")]
     NoEffect {
@@ -169,16 +197,26 @@ impl Refusal {
         Self::OutOfRange { what: what.to_owned(), range: range.to_owned(), value: value.to_string() }
     }
 
+    pub(crate) fn too_few(what: &str, have: u64, need: u64) -> Self {
+        Self::TooFew { what: what.to_owned(), have, need }
+    }
+
     pub(crate) fn not_finite(what: &str) -> Self {
         Self::NotFinite { what: what.to_owned() }
+    }
+
+    pub(crate) fn not_converged(what: &str) -> Self {
+        Self::NotConverged { what: what.to_owned() }
     }
 
     /// What to do about it, in the voice of an error's `hint:` line.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::TooLittle { .. } | Self::TooFewOutcomes { .. } | Self::TooFewExpected { .. } => {
-                "wait for more exposures"
-            }
+            Self::TooLittle { .. }
+            | Self::TooFewOutcomes { .. }
+            | Self::TooFewExpected { .. }
+            | Self::TooFew { .. } => "wait for more exposures",
+            Self::LengthsDiffer { .. } => "give one for each, in the same order",
             Self::NoVariance | Self::OnlyRounding => "check that the metric counts what was meant",
             Self::ZeroBaseline | Self::UnboundedLift { .. } => "read the absolute difference",
             Self::NotFinite { .. } => "rescale the metric, or cap its values",
@@ -190,6 +228,7 @@ impl Refusal {
             Self::UnplannedArm { .. } => {
                 "a unit was assigned outside of the plan: look for an override or another split"
             }
+            Self::NotConverged { .. } => "give less extreme parameters, and report this one",
             Self::NoEffect { .. } => "give the smallest effect that would matter",
         }
     }

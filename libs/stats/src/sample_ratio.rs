@@ -1,8 +1,9 @@
 //! Sample-ratio mismatch: did the units split as planned?
 
-use crate::Refusal;
 use crate::comparison::probability;
-use crate::special::{chi_squared, ln_1p_minus, stirling_error};
+use crate::proportions::deviance;
+use crate::special::{binomial, chi_squared, ln_1p_minus, stirling_error};
+use crate::{Alternative, Method, Refusal, Test};
 use serde::{Deserialize, Serialize};
 
 /// Expected units that a χ² test needs in its smallest arm (Cochran's rule).
@@ -64,6 +65,62 @@ pub fn sample_ratio(observed: &[u64], shares: &[f64]) -> Result<SampleRatio, Ref
         p: chi_squared::sf(chi2, f64::from(df)).clamp(f64::MIN_POSITIVE, 1.0),
         expected,
     })
+}
+
+/// The likelihood-ratio (G) form of [`sample_ratio`]: `2 Σ o ln(o/e)`, against the same χ².
+///
+/// # Errors
+/// Those of [`sample_ratio`].
+pub fn sample_ratio_g(observed: &[u64], shares: &[f64]) -> Result<Test, Refusal> {
+    let check = sample_ratio(observed, shares)?;
+    let g: f64 = observed
+        .iter()
+        .zip(&check.expected)
+        .filter(|(_, e)| **e > 0.0)
+        .map(|(&o, &e)| deviance(o as f64, e))
+        .sum();
+    let (statistic, df) = (2.0 * g, f64::from(check.df));
+    Test::new(statistic, Some(df), chi_squared::ln_sf(statistic, df), Method::LikelihoodRatioG)
+}
+
+/// The exact binomial test of a split in two arms: for any number of units, also below the five expected
+/// that χ² needs. Two-sided, by the counts that are at most as likely; the statistic is the number of
+/// units of the first arm with a share.
+///
+/// # Errors
+/// Those of [`sample_ratio`] but for [`Refusal::TooFewExpected`]; [`Refusal::OutOfRange`] for more than
+/// two arms with a share.
+pub fn sample_ratio_exact(observed: &[u64], shares: &[f64]) -> Result<Test, Refusal> {
+    let (first, n, share) = two_arms(observed, shares)?;
+    Test::new(first, None, binomial::ln_two_sided(first, n, share), Method::BinomialExact)
+}
+
+/// The z test of a split in two arms with a continuity correction of half a unit, as tea-tasting makes it from
+/// 1,000 units on. [`sample_ratio`] is the test without the correction.
+///
+/// # Errors
+/// Those of [`sample_ratio_exact`], and [`Refusal::NoVariance`] without units.
+pub fn sample_ratio_corrected(observed: &[u64], shares: &[f64]) -> Result<Test, Refusal> {
+    let (first, n, share) = two_arms(observed, shares)?;
+    if n == 0.0 {
+        return Err(Refusal::NoVariance);
+    }
+    let distance = first - n * share;
+    let corrected = distance.signum() * (distance.abs() - 0.5).max(0.0);
+    let z = corrected / (n * share * (1.0 - share)).sqrt();
+    Test::of_statistic(z, None, Alternative::TwoSided, Method::SampleRatioCorrected)
+}
+
+/// Units of the first of two arms, of both, and the planned share of the first.
+fn two_arms(observed: &[u64], shares: &[f64]) -> Result<(f64, f64, f64), Refusal> {
+    let split = Split::new(shares)?;
+    split.check_counts(observed)?;
+    if split.arms() != 2 {
+        return Err(Refusal::out_of_range("the arms of an exact check", "two", split.arms()));
+    }
+    let n: f64 = observed.iter().map(|&o| o as f64).sum();
+    let first = observed.iter().zip(&split.shares).find(|(_, share)| **share > 0.0);
+    Ok(first.map_or((0.0, n, 0.5), |(&units, &share)| (units as f64, n, share)))
 }
 
 /// A planned split: shares that add up to one, at least two of them positive.
@@ -277,6 +334,27 @@ mod tests {
             prop_assert!((back.p() / before - 1.0).abs() < 1e-9);
             prop_assert_eq!(back.counts(), sequence.counts());
         }
+    }
+
+    #[test]
+    fn exact_and_corrected_checks_agree_with_chi_squared_for_many_units() {
+        let counts = [50_500, 49_500];
+        let plain = sample_ratio(&counts, &[0.5, 0.5]).unwrap().p;
+        for p in [
+            sample_ratio_exact(&counts, &[0.5, 0.5]).unwrap().p,
+            sample_ratio_corrected(&counts, &[1.0, 1.0]).unwrap().p,
+            sample_ratio_g(&counts, &[2.0, 2.0]).unwrap().p,
+        ] {
+            assert!((p / plain - 1.0).abs() < 0.02, "{p} {plain}");
+        }
+        // An arm without a share is none here either.
+        let with = sample_ratio_exact(&[0, 9, 1], &[0.0, 0.5, 0.5]).unwrap();
+        assert_eq!(with.p, sample_ratio_exact(&[9, 1], &[0.5, 0.5]).unwrap().p);
+        assert_eq!(sample_ratio_exact(&[0, 0], &[0.5, 0.5]).unwrap().p, 1.0);
+        assert_eq!(sample_ratio_corrected(&[0, 0], &[0.5, 0.5]), Err(Refusal::NoVariance));
+        assert!(sample_ratio_exact(&[1, 2, 3], &[1.0, 1.0, 1.0]).is_err());
+        let far = sample_ratio_exact(&[600_000, 400_000], &[0.5, 0.5]).unwrap();
+        assert!(far.ln_p < -20_000.0 && far.p == f64::MIN_POSITIVE);
     }
 
     #[test]

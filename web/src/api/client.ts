@@ -34,6 +34,12 @@ export class ApiError extends Error {
       typeof b["details"] === "object" && b["details"] !== null ? (b["details"] as Record<string, unknown>) : {},
     );
   }
+
+  /** A part of the page that is a file of its own did not come. */
+  static unloaded(): ApiError {
+    const hint = "check that bellwether runs, then reload; reload also if it was updated since this page was opened";
+    return new ApiError(0, "unloaded", "this part of the page could not be loaded", hint, "", {});
+  }
 }
 
 let csrf = "";

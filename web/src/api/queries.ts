@@ -13,6 +13,14 @@ export const environments = queryOptions({
   queryFn: () => ask(api.GET("/api/environments")).then((r) => r.environments),
 });
 
+/** One of them, with the revision that an edit of it is of. */
+export const environment = (key: string) =>
+  queryOptions({
+    queryKey: ["environment", key],
+    refetchInterval: LIVE,
+    queryFn: () => ask(api.GET("/api/environments/{environment}", { params: { path: { environment: key } } })),
+  });
+
 export const flags = (archived = false) =>
   queryOptions({
     queryKey: ["flags", archived],

@@ -114,7 +114,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** Shows an environment, and the revision that an edit of it is of. */
+        get: operations["environment.get"];
         /** Changes an environment's name, whether it is production, and its bucketing. What is left out stays. */
         put: operations["environment.save"];
         post?: never;
@@ -339,7 +340,7 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Limits who may be enrolled by a flag's default, by share and by number, and whether they keep their variant. */
+        /** Limits who may be enrolled by a flag's default, by share and by number, and whether they keep their variant. What is left out stays. */
         put: operations["flag.enrolment"];
         post?: never;
         delete?: never;
@@ -855,7 +856,7 @@ export interface paths {
         /** Lists the scheduled changes that wait, and what became of those that do not. */
         get: operations["schedule.list"];
         put?: never;
-        /** Plans a change for a time to come. It is made then to what is there then, or refused with the reason. */
+        /** Plans a change for a time to come. It is made then to what is there then, or refused with the reason. What speaks against it today is said as a warning. */
         post: operations["schedule.create"];
         delete?: never;
         options?: never;
@@ -1383,11 +1384,16 @@ export interface components {
             why?: string | null;
         };
         CreateInput2: {
-            /** @description When, in milliseconds since 1970. */
+            /** @description When, in milliseconds since 1970; two years ahead at most. */
             at: components["schemas"]["Millis"];
             /** @description Where. */
             environment: string;
-            /** @description What is to be done, such as `{"plan": "toggle", "flag": "checkout", "on": true}`. */
+            /**
+             * @description What is to be done, such as `{"plan": "toggle", "flag": "checkout", "on": true}`,
+             *     `{"plan": "widen", "flag": "checkout", "share": 2500}`, the same with `halt` or `finish` and no share,
+             *     `{"plan": "switch", "beta": "friends", "on": true}`, or
+             *     `{"plan": "reshare", "flag": "checkout", "shares": [{"variant": "on", "share": 10000}]}`.
+             */
             planned: components["schemas"]["Planned"];
             /** @description The reason, which the change will have as well; needed in production. */
             why?: string | null;
@@ -1674,16 +1680,25 @@ export interface components {
             most?: number | null;
             /**
              * Format: uint32
-             * @description How many there are beyond the limit.
+             * @description How many there are beyond the limit: who was in before it was set, whom SDKs enrolled that had not heard of
+             *     it, and who came in by a crash.
              */
             over: number;
             /** @description The same in words. */
             sentence: string;
+            /** @description Until then SDKs that evaluated by themselves are believed whom they enrolled before they heard of the limit. */
+            settles: components["schemas"]["Millis"];
             /**
              * Format: uint32
              * @description Units that hold a variant: of a split all but its rest, of a rollout those with the candidate.
              */
             units: number;
+            /**
+             * Format: uint32
+             * @description By how many a crash at this moment could go beyond the limit, at most: of so many nothing is written yet.
+             *     While the server runs nobody comes in beyond it.
+             */
+            unwritten: number;
         };
         /**
          * @description The limits of a default that divides. The default one limits nothing.
@@ -1933,6 +1948,8 @@ export interface components {
             waiting: {
                 [key: string]: string;
             };
+            /** @description What the edit that this answers does not do, such as take a variant from the audience of a beta. */
+            warnings: components["schemas"]["Warning"][];
         };
         Flags: {
             /** @description In order of their keys. */
@@ -1943,30 +1960,34 @@ export interface components {
         /** @description A way by which a flag reaches somebody who evaluates it. */
         Format: "answer" | "provider" | "amplitude" | "flagd";
         GetInput: {
+            /** @description The environment. */
+            environment: string;
+        };
+        GetInput2: {
             /** @description The flag. */
             flag: string;
         };
-        GetInput2: {
+        GetInput3: {
             /** @description The segment. */
             segment: string;
         };
-        GetInput3: {
+        GetInput4: {
             /** @description The layer. */
             layer: string;
         };
-        GetInput4: {
+        GetInput5: {
             /** @description The holdout. */
             holdout: string;
         };
-        GetInput5: {
+        GetInput6: {
             /** @description The beta. */
             beta: string;
         };
-        GetInput6: {
+        GetInput7: {
             /** @description The metric. */
             metric: string;
         };
-        GetInput7: {
+        GetInput8: {
             /** @description The experiment. */
             experiment: string;
         };
@@ -2007,12 +2028,6 @@ export interface components {
              * @default 600000
              */
             window: components["schemas"]["Span"];
-        };
-        GuardInput: {
-            /** @description Where. */
-            environment: string;
-            /** @description The flag. */
-            flag: string;
         };
         /** @description What one look at a guarded rollout says. */
         GuardVerdict: {
@@ -2340,7 +2355,10 @@ export interface components {
             environment?: string | null;
             /** @description Only those of this flag. */
             flag?: string | null;
-            /** @description Also those that were made, were refused or are cancelled. */
+            /**
+             * @description Also those that were made, were refused or are cancelled: the last 20 of each flag and beta. The log of
+             *     changes has them all.
+             */
             over?: boolean | null;
         };
         /** @description The ids of a list. */
@@ -2701,10 +2719,10 @@ export interface components {
             /** @description The revision that the edit is of. */
             if_revision?: components["schemas"]["Revision"] | null;
             /**
-             * @description The steps; the first is taken now and is not less than the share that there is. None take the ramp
-             *     away, and the share stays.
+             * @description The steps, such as `[{"share": 500, "hold": "1d"}, {"share": 10000}]`; the first is taken now and is not
+             *     less than the share that there is. None, `[]`, take the ramp away, and the share stays.
              */
-            steps: components["schemas"]["Step"][];
+            steps: components["schemas"]["StepInput"][];
             /** @description The reason; needed in production. */
             why?: string | null;
         };
@@ -2891,6 +2909,8 @@ export interface components {
             guard?: components["schemas"]["Guard"] | null;
             /** @description The steps by which it widens by itself; without one it waits for somebody to widen it. */
             ramp?: components["schemas"]["Ramp"] | null;
+            /** @description When it was resumed after a halt or a pause, if nobody has steered it since. */
+            resumed?: components["schemas"]["Millis"] | null;
             /** @description Who gets which while it widens. */
             split: components["schemas"]["Split"];
             /** @description When it began. */
@@ -3023,13 +3043,20 @@ export interface components {
             why?: string | null;
         };
         SaveInput5: {
-            /** @description Who takes part, groups of conditions as in a rule; as it is unless given, and needed for a new one. */
+            /**
+             * @description Who takes part, groups of conditions as in a rule, such as
+             *     `[[{"segment": "friends"}], [{"attribute": "plan", "op": "is", "values": ["pro"]}]]`: any group will do, and all
+             *     of its conditions must hold. As it is unless given, and needed for a new one.
+             */
             audience?: components["schemas"]["Condition"][][] | null;
             /** @description Its key. */
             beta: string;
             /** @description What it is for; as it is unless given. */
             description?: string | null;
-            /** @description What its audience gets of each flag; as it is unless given, and needed for a new one. */
+            /**
+             * @description What its audience gets of each flag, such as `{"new-checkout": "on"}`; as it is unless given, and needed for
+             *     a new one.
+             */
             flags?: {
                 [key: string]: string;
             } | null;
@@ -3120,6 +3147,8 @@ export interface components {
             schedule: components["schemas"]["Schedule"];
             /** @description What is planned, such as `turn checkout on`. */
             sentence: string;
+            /** @description Of one that was just planned, what speaks against it as things are now. */
+            warnings: components["schemas"]["Warning"][];
         };
         Schedules: {
             /** @description In order of their times. */
@@ -3304,20 +3333,19 @@ export interface components {
             flag: string;
             /** @description The revision that the edit is of. */
             if_revision?: components["schemas"]["Revision"] | null;
-            /** @description The share of everybody that may be enrolled at most; no limit unless given. */
-            share?: number | null;
+            /** @description The share of everybody that may be enrolled at most; as it is unless given, no limit by `"none"`. */
+            share?: (number | "none") | null;
             /**
-             * @description Whether a unit keeps the variant that it got first, also when an anonymous visitor signs in; not
+             * @description Whether a unit keeps the variant that it got first, also when an anonymous visitor signs in; as it is
              *     unless given. The server remembers it, so that SDKs that evaluate by themselves do not get the flag.
              */
             sticky?: boolean | null;
             /**
-             * Format: uint32
-             * @description How many units may be enrolled at most, 1000000 at the most; no limit unless given. Of a rollout those
-             *     with the candidate count. The server counts them, so that SDKs that evaluate by themselves do not get
-             *     the flag.
+             * @description How many units may be enrolled at most, 1000000 at the most; as it is unless given, no limit by `"none"`.
+             *     Of a rollout those with the candidate count. The server counts them, so that SDKs that evaluate by
+             *     themselves do not get the flag.
              */
-            units?: number | null;
+            units?: (number | "none") | null;
             /** @description The reason; needed in production. */
             why?: string | null;
         };
@@ -3402,8 +3430,8 @@ export interface components {
             environment: string;
             /** @description The flag. */
             flag: string;
-            /** @description What watches it. */
-            guard?: components["schemas"]["Guard"] | null;
+            /** @description What watches it, such as `{"metric": "errors", "margin": 0.01, "window": "10m"}`. */
+            guard?: components["schemas"]["WatchInput"] | null;
             /** @description The revision that the edit is of. */
             if_revision?: components["schemas"]["Revision"] | null;
             /** @description A third variant for those in neither arm: the control arm is then as large as the candidate's. */
@@ -3412,8 +3440,11 @@ export interface components {
             salt?: string | null;
             /** @description The candidate's share to begin with; the first step's where there are steps. */
             share?: number | null;
-            /** @description The steps by which it widens by itself, the first of which is taken now; none unless given. */
-            steps?: components["schemas"]["Step"][] | null;
+            /**
+             * @description The steps by which it widens by itself, the first of which is taken now; none unless given. Such as
+             *     `[{"share": 500, "hold": "1d"}, {"share": 10000}]`: 5% for a day, then everybody.
+             */
+            steps?: components["schemas"]["StepInput"][] | null;
             /** @description The reason; needed in production. */
             why?: string | null;
         };
@@ -3457,6 +3488,12 @@ export interface components {
             /** @description The version of the program. */
             version: string;
         };
+        StatusInput: {
+            /** @description Where. */
+            environment: string;
+            /** @description The flag. */
+            flag: string;
+        };
         /** @description Which rollout, and why it is steered. */
         Steering: {
             /** @description Where. */
@@ -3476,6 +3513,16 @@ export interface components {
              */
             hold: components["schemas"]["Span"];
             /** @description The candidate's share. */
+            share: number;
+        };
+        /** @description A step of a ramp. */
+        StepInput: {
+            /**
+             * @description How long it is held before the next step, 90 days at most: milliseconds, or a text such as `10m`, `2h` or
+             *     `1d 12h`. Of the last one it means nothing.
+             */
+            hold?: number | string;
+            /** @description The candidate's share, in basis points. */
             share: number;
         };
         StopInput: {
@@ -3680,12 +3727,33 @@ export interface components {
             /** @constant */
             verdict: "too_little";
         };
-        /** @description Something about the evidence that the verdict does not know. */
+        /** @description Something that whoever asked should know, and that keeps nothing from being done. */
         Warning: {
             /** @description What to do about it. */
             hint: string;
             /** @description What, in words. */
             message: string;
+        };
+        /** @description What must not get worse while a rollout widens. */
+        WatchInput: {
+            /**
+             * Format: double
+             * @description How often a harmless rollout may be halted, over its whole life; 0.05, one in twenty, unless given.
+             */
+            alpha?: number | null;
+            /**
+             * Format: double
+             * @description The harm that is tolerated, in the metric's unit and as an absolute difference: 0.01 is one percentage
+             *     point of a conversion. Never negative.
+             */
+            margin: number;
+            /** @description The guardrail metric. */
+            metric: string;
+            /**
+             * @description How long after its first exposure a unit is watched: milliseconds, or a text such as `10m`, which it is
+             *     unless given.
+             */
+            window?: (number | string) | null;
         };
         /** @description One of a segment's lists. */
         Which: "included" | "excluded";
@@ -3862,11 +3930,18 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
-                    /** @description Who takes part, groups of conditions as in a rule; as it is unless given, and needed for a new one. */
+                    /**
+                     * @description Who takes part, groups of conditions as in a rule, such as
+                     *     `[[{"segment": "friends"}], [{"attribute": "plan", "op": "is", "values": ["pro"]}]]`: any group will do, and all
+                     *     of its conditions must hold. As it is unless given, and needed for a new one.
+                     */
                     audience?: components["schemas"]["Condition"][][] | null;
                     /** @description What it is for; as it is unless given. */
                     description?: string | null;
-                    /** @description What its audience gets of each flag; as it is unless given, and needed for a new one. */
+                    /**
+                     * @description What its audience gets of each flag, such as `{"new-checkout": "on"}`; as it is unless given, and needed for
+                     *     a new one.
+                     */
                     flags?: {
                         [key: string]: string;
                     } | null;
@@ -4204,6 +4279,74 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Environments"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "environment.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The environment. */
+                environment: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnvironmentView"];
                 };
             };
             /** @description The input is not what it should be. */
@@ -5531,20 +5674,19 @@ export interface operations {
                     environment: string;
                     /** @description The revision that the edit is of. */
                     if_revision?: components["schemas"]["Revision"] | null;
-                    /** @description The share of everybody that may be enrolled at most; no limit unless given. */
-                    share?: number | null;
+                    /** @description The share of everybody that may be enrolled at most; as it is unless given, no limit by `"none"`. */
+                    share?: (number | "none") | null;
                     /**
-                     * @description Whether a unit keeps the variant that it got first, also when an anonymous visitor signs in; not
+                     * @description Whether a unit keeps the variant that it got first, also when an anonymous visitor signs in; as it is
                      *     unless given. The server remembers it, so that SDKs that evaluate by themselves do not get the flag.
                      */
                     sticky?: boolean | null;
                     /**
-                     * Format: uint32
-                     * @description How many units may be enrolled at most, 1000000 at the most; no limit unless given. Of a rollout those
-                     *     with the candidate count. The server counts them, so that SDKs that evaluate by themselves do not get
-                     *     the flag.
+                     * @description How many units may be enrolled at most, 1000000 at the most; as it is unless given, no limit by `"none"`.
+                     *     Of a rollout those with the candidate count. The server counts them, so that SDKs that evaluate by
+                     *     themselves do not get the flag.
                      */
-                    units?: number | null;
+                    units?: (number | "none") | null;
                     /** @description The reason; needed in production. */
                     why?: string | null;
                 };
@@ -5961,8 +6103,8 @@ export interface operations {
                     control: string;
                     /** @description Where. */
                     environment: string;
-                    /** @description What watches it. */
-                    guard?: components["schemas"]["Guard"] | null;
+                    /** @description What watches it, such as `{"metric": "errors", "margin": 0.01, "window": "10m"}`. */
+                    guard?: components["schemas"]["WatchInput"] | null;
                     /** @description The revision that the edit is of. */
                     if_revision?: components["schemas"]["Revision"] | null;
                     /** @description A third variant for those in neither arm: the control arm is then as large as the candidate's. */
@@ -5971,8 +6113,11 @@ export interface operations {
                     salt?: string | null;
                     /** @description The candidate's share to begin with; the first step's where there are steps. */
                     share?: number | null;
-                    /** @description The steps by which it widens by itself, the first of which is taken now; none unless given. */
-                    steps?: components["schemas"]["Step"][] | null;
+                    /**
+                     * @description The steps by which it widens by itself, the first of which is taken now; none unless given. Such as
+                     *     `[{"share": 500, "hold": "1d"}, {"share": 10000}]`: 5% for a day, then everybody.
+                     */
+                    steps?: components["schemas"]["StepInput"][] | null;
                     /** @description The reason; needed in production. */
                     why?: string | null;
                 };
@@ -6302,10 +6447,10 @@ export interface operations {
                     /** @description The revision that the edit is of. */
                     if_revision?: components["schemas"]["Revision"] | null;
                     /**
-                     * @description The steps; the first is taken now and is not less than the share that there is. None take the ramp
-                     *     away, and the share stays.
+                     * @description The steps, such as `[{"share": 500, "hold": "1d"}, {"share": 10000}]`; the first is taken now and is not
+                     *     less than the share that there is. None, `[]`, take the ramp away, and the share stays.
                      */
-                    steps: components["schemas"]["Step"][];
+                    steps: components["schemas"]["StepInput"][];
                     /** @description The reason; needed in production. */
                     why?: string | null;
                 };
@@ -8307,7 +8452,10 @@ export interface operations {
                 environment?: string | null;
                 /** @description Only those of this flag. */
                 flag?: string | null;
-                /** @description Also those that were made, were refused or are cancelled. */
+                /**
+                 * @description Also those that were made, were refused or are cancelled: the last 20 of each flag and beta. The log of
+                 *     changes has them all.
+                 */
                 over?: boolean | null;
             };
             header?: never;
@@ -8385,11 +8533,16 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
-                    /** @description When, in milliseconds since 1970. */
+                    /** @description When, in milliseconds since 1970; two years ahead at most. */
                     at: components["schemas"]["Millis"];
                     /** @description Where. */
                     environment: string;
-                    /** @description What is to be done, such as `{"plan": "toggle", "flag": "checkout", "on": true}`. */
+                    /**
+                     * @description What is to be done, such as `{"plan": "toggle", "flag": "checkout", "on": true}`,
+                     *     `{"plan": "widen", "flag": "checkout", "share": 2500}`, the same with `halt` or `finish` and no share,
+                     *     `{"plan": "switch", "beta": "friends", "on": true}`, or
+                     *     `{"plan": "reshare", "flag": "checkout", "shares": [{"variant": "on", "share": 10000}]}`.
+                     */
                     planned: components["schemas"]["Planned"];
                     /** @description The reason, which the change will have as well; needed in production. */
                     why?: string | null;

@@ -4,6 +4,7 @@ import type { components, paths } from "./schema";
 
 type S = components["schemas"];
 export type Environment = S["Environment"];
+export type EnvironmentView = S["EnvironmentView"];
 export type Bucketing = S["Bucketing"];
 export type Unit = S["Unit"];
 

@@ -151,6 +151,7 @@ function lineOf(marks: Mark[], dates: string[], dim: string, width: number) {
         formatter: label ?? "",
         position: "end" as const,
         color: dim,
+        opacity: 1,
         fontSize: 11,
         align,
       },

@@ -1,10 +1,12 @@
 //! Web: a share over time as steps, drawn by ECharts; loaded when a page first draws one. What was is a solid line,
-//! what is expected a dashed one, and what happened is named over the time axis. Arrow keys read out the steps.
+//! what is expected a dashed one, and what happened is named over the time axis, which leaves out long times in which
+//! nothing does. Arrow keys read out the steps.
 import { useCallback, type Ref } from "react";
 
 import { share } from "../lib/numbers";
 import { exact } from "../lib/time";
 import { SERIES } from "../theme";
+import { along, labelsOf, type Breaks } from "./breaks";
 import { Canvas, safe, tooltip, type Look, type Picture } from "./Canvas";
 import type { Option } from "./echarts";
 import { spread } from "./marks";
@@ -20,17 +22,19 @@ type Props = {
   from: number;
   to: number;
   now: number;
+  /** What of that is left out. */
+  breaks: Breaks;
   height?: number;
   ref?: Ref<Picture>;
 };
 
-export default function StepLine({ label, steps, from, to, now, height = 240, ref }: Props) {
+export default function StepLine({ label, steps, from, to, now, breaks, height = 240, ref }: Props) {
   return (
     <Canvas
       ref={ref}
       height={height}
       label={`${label}. ${steps.length} steps. Arrow keys read the steps.`}
-      draw={useCallback((look: Look) => option({ steps, from, to, now }, look), [steps, from, to, now])}
+      draw={useCallback((look: Look) => option({ steps, from, to, now, breaks }, look), [steps, from, to, now, breaks])}
       stops={steps.length}
       read={(stop) => {
         const step = steps[stop];
@@ -44,9 +48,9 @@ export default function StepLine({ label, steps, from, to, now, height = 240, re
   );
 }
 
-type Drawn = Pick<Props, "steps" | "from" | "to" | "now">;
+type Drawn = Pick<Props, "steps" | "from" | "to" | "now" | "breaks">;
 
-function option({ steps, from, to, now }: Drawn, look: Look): Option {
+function option({ steps, from, to, now, breaks }: Drawn, look: Look): Option {
   const { scheme, ink, dim, line, width } = look;
   const color = SERIES[scheme][0];
   const [done, coming] = [steps.filter((s) => !s.expected), steps.filter((s) => s.expected)];
@@ -55,6 +59,9 @@ function option({ steps, from, to, now }: Drawn, look: Look): Option {
   const point = (step: Step) => ({ value: [step.at, step.share / 100], said: step.said });
   const bare = (at: number, points: number) => ({ value: [at, points / 100], symbolSize: 0 });
   const solid = Math.min(now, to);
+  // A broken axis has no even scale to be marked with: what happens is named instead.
+  const broken = breaks.list.length > 0;
+  const labels = broken ? labelsOf([from, ...steps.map((s) => s.at)], from, to, breaks, width - right - AXIS) : [];
   const last = (coming.at(-1)?.share ?? stands) / 100;
   const shared = {
     type: "line" as const,
@@ -88,11 +95,32 @@ function option({ steps, from, to, now }: Drawn, look: Look): Option {
       axisLine: { lineStyle: { color: line } },
       axisTick: { show: false },
       splitNumber: Math.max(2, Math.floor(width / 160)),
+      breaks: breaks.list.map((b) => ({ ...b, gap: breaks.gap })),
+      breakArea: {
+        expandOnClick: false,
+        // Where there are many, they are grounds and no more.
+        zigzagAmplitude: breaks.list.length > 3 ? 0 : 3,
+        itemStyle: { color: line, opacity: 0.5, borderColor: breaks.list.length > 3 ? line : dim, borderWidth: 1 },
+      },
       axisLabel: {
         color: dim,
         fontSize: 12,
         hideOverlap: true,
-        formatter: { year: "{yyyy}", month: "{d} {MMM}", day: "{d} {MMM}", hour: "{HH}:{mm}", minute: "{HH}:{mm}" },
+        ...(labels.length > 0
+          ? {
+              alignMinLabel: "left",
+              customValues: labels.map((l) => l.at),
+              formatter: (at: number) => labels.find((l) => l.at === at)?.text ?? "",
+            }
+          : {
+              formatter: {
+                year: "{yyyy}",
+                month: "{d} {MMM}",
+                day: "{d} {MMM}",
+                hour: "{HH}:{mm}",
+                minute: "{HH}:{mm}",
+              },
+            }),
       },
     },
     yAxis: {
@@ -115,7 +143,7 @@ function option({ steps, from, to, now }: Drawn, look: Look): Option {
           fontSize: 12,
           distance: 8,
         },
-        markLine: lineOf(steps, { from, to, now }, dim, line, width - right - AXIS),
+        markLine: lineOf(steps, { from, to, now, breaks }, dim, line, width - right - AXIS),
       },
       {
         ...shared,
@@ -137,8 +165,15 @@ function option({ steps, from, to, now }: Drawn, look: Look): Option {
 /** About as wide as the numbers beside the vertical axis are, px. */
 const AXIS = 40;
 
-function lineOf(steps: Step[], { from, to, now }: Omit<Drawn, "steps">, dim: string, line: string, width: number) {
-  const place = (at: number) => (to > from ? ((at - from) / (to - from)) * width : 0);
+function lineOf(
+  steps: Step[],
+  { from, to, now, breaks }: Omit<Drawn, "steps">,
+  dim: string,
+  line: string,
+  width: number,
+) {
+  const whole = along(to, from, breaks);
+  const place = (at: number) => (whole > 0 ? (along(at, from, breaks) / whole) * width : 0);
   const lines = [
     ...steps.flatMap((s) => (s.mark ? [{ time: s.at, at: place(s.at), texts: [s.mark] }] : [])),
     ...(now < to ? [{ time: now, at: place(now), texts: ["now"] }] : []),
@@ -155,6 +190,7 @@ function lineOf(steps: Step[], { from, to, now }: Omit<Drawn, "steps">, dim: str
         formatter: label ?? "",
         position: "end" as const,
         color: dim,
+        opacity: 1,
         fontSize: 11,
         align,
       },

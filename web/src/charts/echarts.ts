@@ -9,10 +9,19 @@ import type {
   MarkLineComponentOption,
   TooltipComponentOption,
 } from "echarts/components";
-import { LabelLayout } from "echarts/features";
+import { AxisBreak, LabelLayout } from "echarts/features";
 import { CanvasRenderer } from "echarts/renderers";
 
-use([LineChart, GridComponent, TooltipComponent, MarkLineComponent, AriaComponent, LabelLayout, CanvasRenderer]);
+use([
+  LineChart,
+  GridComponent,
+  TooltipComponent,
+  MarkLineComponent,
+  AriaComponent,
+  AxisBreak,
+  LabelLayout,
+  CanvasRenderer,
+]);
 
 export type Option = ComposeOption<
   LineSeriesOption | GridComponentOption | TooltipComponentOption | MarkLineComponentOption | AriaComponentOption

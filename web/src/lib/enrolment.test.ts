@@ -4,17 +4,22 @@ import { expect, it } from "vitest";
 import { asEdit, limitsText, remembers } from "./enrolment";
 
 it.each([
-  [{}, "no limit", {}, false],
-  [{ share: 500 }, "at most 5% of everybody", { share: 500 }, false],
-  [{ share: null, units: 1 }, "at most 1 user", { units: 1 }, true],
+  [{}, "no limit", { share: "none", units: "none", sticky: false }, false],
+  [{ share: 500 }, "at most 5% of everybody", { share: 500, units: "none", sticky: false }, false],
+  [{ share: null, units: 1 }, "at most 1 user", { share: "none", units: 1, sticky: false }, true],
   [
     { share: 500, units: 10_000, sticky: true },
     "at most 5% of everybody and 10\u202f000 users, and whoever is enrolled keeps their variant",
     { share: 500, units: 10_000, sticky: true },
     true,
   ],
-  [{ sticky: true }, "no limit, and whoever is enrolled keeps their variant", { sticky: true }, true],
-  [{ sticky: false, units: null }, "no limit", {}, false],
+  [
+    { sticky: true },
+    "no limit, and whoever is enrolled keeps their variant",
+    { share: "none", units: "none", sticky: true },
+    true,
+  ],
+  [{ sticky: false, units: null }, "no limit", { share: "none", units: "none", sticky: false }, false],
 ])("%o", (limits, said, sent, remembered) => {
   expect(limitsText(limits, "user")).toBe(said);
   expect(asEdit(limits)).toEqual(sent);

@@ -7,9 +7,9 @@ export function remembers({ units, sticky }: Enrolment): boolean {
   return units != null || Boolean(sticky);
 }
 
-/** Limits as the API takes them: those that are none are left out. */
+/** Limits as the API takes them, all of them: what is left out would stay as it is. */
 export function asEdit({ share, units, sticky }: Enrolment) {
-  return { ...(share != null ? { share } : {}), ...(units != null ? { units } : {}), ...(sticky ? { sticky } : {}) };
+  return { share: share ?? ("none" as const), units: units ?? ("none" as const), sticky: Boolean(sticky) };
 }
 
 /** Limits as they are read: `at most 5% of everybody and 10 000 users, who keep their variant`. */

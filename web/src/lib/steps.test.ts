@@ -15,6 +15,8 @@ it.each([
   [[row(10), row(10)], 0, "1 share: it widens to more than the 10% before it"],
   [[row(10, "10"), row(20)], 0, "0 hold: write a time such as 10m, 2h or 1d"],
   [[row(10, "0m"), row(20)], 0, "0 hold: it is held for some time"],
+  [[row(10, "90d 1s"), row(20)], 0, "0 hold: it is held for 90 days at most"],
+  [[row(10, "90d"), row(20)], 0, null],
 ])("%o of at least %d", (rows, least, said) => {
   const wrong = wrongStep(rows, least);
   expect(wrong && `${wrong.row} ${wrong.part}: ${wrong.said}`).toBe(said);

@@ -3,6 +3,9 @@ import type { RampStep } from "../api/types";
 import { readSpan, writeSpan } from "./span";
 import { share } from "./numbers";
 
+/** The longest that the API lets a step be held. */
+const LONGEST = 90 * 86_400_000;
+
 /** A row of the form; what the hold of the last row says means nothing. */
 export type StepRow = { percent: number; hold: string };
 
@@ -35,6 +38,7 @@ export function wrongStep(list: StepRow[], least = 0): { row: number; part: "sha
     if (row === list.length - 1) continue;
     const held = readSpan(hold);
     if (held === null) return { row, part: "hold", said: "write a time such as 10m, 2h or 1d" };
+    if (held > LONGEST) return { row, part: "hold", said: "it is held for 90 days at most" };
     if (held === 0) return { row, part: "hold", said: "it is held for some time" };
   }
   return null;

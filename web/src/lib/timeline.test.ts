@@ -107,6 +107,7 @@ const plan = (at: number, planned: ScheduleView["schedule"]["planned"], over = f
   sentence: "",
   planned_by: { kind: "person", name: "Ana" },
   revision: 1,
+  warnings: [],
 });
 const halt = { plan: "halt" as const, flag: "f" };
 

@@ -38,6 +38,8 @@ export type Intent = {
   /** What the page showed, and how to read what is there now: for the difference when it is stale. */
   shown?: unknown;
   newest?: () => Promise<unknown>;
+  /** Lets go of what was written, so that the newer one can be shown. */
+  discard?: () => void;
 };
 
 type Toast = { text: string; undo?: (why: string) => Promise<unknown>; id: number; bad?: boolean };
@@ -63,7 +65,7 @@ export function useChange(): Door {
 
 export function ChangeProvider({ children }: { children: ReactNode }) {
   const client = useQueryClient();
-  const [intent, setIntent] = useState<Intent | null>(null);
+  const [intent, setIntent] = useState<{ one: Intent; error?: unknown } | null>(null);
   const [toast, setToast] = useState<Toast | null>(null);
   const settle = useRef<(made: boolean) => void>(() => {});
   const serial = useRef(0);
@@ -83,6 +85,7 @@ export function ChangeProvider({ children }: { children: ReactNode }) {
 
   const change = useCallback(
     async (one: Intent): Promise<boolean> => {
+      let stale: ApiError | undefined;
       if (one.quick) {
         try {
           await make(one, one.why ?? "");
@@ -93,11 +96,12 @@ export function ChangeProvider({ children }: { children: ReactNode }) {
             announce(`Not changed: ${error instanceof Error ? error.message : String(error)}`, undefined, true);
             return false;
           }
+          stale = error;
         }
       }
       return new Promise<boolean>((resolve) => {
         settle.current = resolve;
-        setIntent(one);
+        setIntent({ one, error: stale });
       });
     },
     [announce, client, make],
@@ -111,7 +115,9 @@ export function ChangeProvider({ children }: { children: ReactNode }) {
   return (
     <Changes.Provider value={{ change, say: announce }}>
       {children}
-      {intent && <ReasonDialog key={intent.title} intent={intent} make={make} close={close} />}
+      {intent && (
+        <ReasonDialog key={intent.one.title} intent={intent.one} refused={intent.error} make={make} close={close} />
+      )}
       {toast && (
         <UndoToast
           key={toast.id}
@@ -134,14 +140,16 @@ export function ChangeProvider({ children }: { children: ReactNode }) {
 
 type DialogProps = {
   intent: Intent;
+  /** What it was refused with before anything was asked. */
+  refused?: unknown;
   make: (one: Intent, why: string) => Promise<void>;
   close: (made: boolean) => void;
 };
 
-function ReasonDialog({ intent, make, close }: DialogProps) {
+function ReasonDialog({ intent, refused, make, close }: DialogProps) {
   useFocusBack();
   const [why, setWhy] = useState(intent.why ?? "");
-  const [error, setError] = useState<unknown>(null);
+  const [error, setError] = useState<unknown>(refused ?? null);
   const [busy, setBusy] = useState(false);
   const ready = intent.unlogged === true || why.trim() !== "";
   const stale = error instanceof ApiError && error.code === "stale" ? error : null;
@@ -190,7 +198,11 @@ function ReasonDialog({ intent, make, close }: DialogProps) {
               }}
             />
           )}
-          {stale ? <Stale error={stale} intent={intent} /> : error ? <Failed error={error} /> : null}
+          {stale ? (
+            <Stale error={stale} intent={intent} leave={() => close(false)} />
+          ) : error ? (
+            <Failed error={error} />
+          ) : null}
           <Group justify="flex-end" gap="xs">
             <Button variant="default" onClick={() => close(false)}>
               Cancel
@@ -210,9 +222,10 @@ function ReasonDialog({ intent, make, close }: DialogProps) {
   );
 }
 
-function Stale({ error, intent }: { error: ApiError; intent: Intent }) {
+function Stale({ error, intent, leave }: { error: ApiError; intent: Intent; leave: () => void }) {
   const client = useQueryClient();
   const [newest, setNewest] = useState<unknown>(undefined);
+  const [failed, setFailed] = useState<unknown>(undefined);
   const { newest: revision, at, by: author } = error.details;
   const newer = typeof revision === "number" ? revision : 0;
   // What the newer change did and why is in the log; the refusal names its author.
@@ -235,22 +248,34 @@ function Stale({ error, intent }: { error: ApiError; intent: Intent }) {
         <p className="hint">
           {by ? `It ${by.sentence}${by.change.why ? `: “${by.change.why}”` : ""}.` : hinted(error.hint)}
         </p>
-        {newest === undefined ? (
-          <Group gap="xs" mt={8}>
-            {intent.newest && (
-              <Button size="compact-sm" variant="default" onClick={() => void intent.newest?.().then(setNewest)}>
-                See the difference
-              </Button>
-            )}
-            <Button size="compact-sm" variant="default" onClick={() => void client.invalidateQueries()}>
-              Show the newer one
-            </Button>
-          </Group>
-        ) : (
+        {newest !== undefined && (
           <div style={{ marginTop: 8 }}>
             <Diff label="What changed since this page was loaded" lines={diff(intent.shown, newest)} />
           </div>
         )}
+        {failed !== undefined && <Failed error={failed} />}
+        <Group gap="xs" mt={8}>
+          {intent.newest && newest === undefined && (
+            <Button
+              size="compact-sm"
+              variant="default"
+              onClick={() => void intent.newest?.().then(setNewest).catch(setFailed)}
+            >
+              See the difference
+            </Button>
+          )}
+          <Button
+            size="compact-sm"
+            variant="default"
+            onClick={() => {
+              intent.discard?.();
+              void client.invalidateQueries();
+              leave();
+            }}
+          >
+            {intent.discard ? "Discard mine, show the newer one" : "Show the newer one"}
+          </Button>
+        </Group>
       </div>
     </Note>
   );

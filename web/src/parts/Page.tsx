@@ -3,7 +3,7 @@
 import { CopyButton, Title } from "@mantine/core";
 import { IconCheck, IconCopy } from "@tabler/icons-react";
 import { Link, type LinkProps } from "@tanstack/react-router";
-import { useEffect, type ReactNode } from "react";
+import { useEffect, useRef, type ReactNode } from "react";
 
 /** A view of the page's subject; the address says which one is open. */
 export type Tab = { key: string; label: string };
@@ -26,6 +26,15 @@ export function Page({ title, name, code, state, above, actions, tabs, children 
   useEffect(() => {
     document.title = said ? `${said} · Bellwether` : "Bellwether";
   }, [said]);
+  // On a narrow page the open one may stand beyond the edge.
+  const strip = useRef<HTMLElement>(null);
+  const open = tabs?.open;
+  useEffect(() => {
+    const one = strip.current?.querySelector<HTMLElement>('[aria-current="page"]');
+    if (!strip.current || !one) return;
+    const middle = one.offsetLeft - strip.current.offsetLeft + one.offsetWidth / 2;
+    strip.current.scrollLeft = middle - strip.current.clientWidth / 2;
+  }, [open]);
   return (
     <div className="page">
       {above && (
@@ -44,7 +53,7 @@ export function Page({ title, name, code, state, above, actions, tabs, children 
         {actions && <div className="actions">{actions}</div>}
       </header>
       {tabs && (
-        <nav className="tabs" aria-label={tabs.label}>
+        <nav className="tabs" aria-label={tabs.label} ref={strip}>
           {tabs.all.map((tab, i) => (
             <Link
               key={tab.key}

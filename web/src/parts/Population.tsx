@@ -35,13 +35,20 @@ export function whole(pieces: Piece[]): Piece[] {
   return all;
 }
 
+/** Where the first stretch of a name begins; those without one come last. */
+function firstOf(all: Piece[], name: string): number {
+  return all.find((p) => p.name === name)?.from ?? 10_000;
+}
+
 export function Population({ label, pieces, names, rest, slim, twin = !slim, link }: Props) {
   const [table, setTable] = useState(false);
   const series = useSeries();
   const all = whole(pieces);
   const color = (name: string | null) => (name === null ? undefined : series(Math.max(0, names.indexOf(name))));
   const points = (name: string | null) => all.filter((p) => p.name === name).reduce((n, p) => n + p.to - p.from, 0);
-  const said = [...names.map((n) => `${n} ${share(points(n))}`), `${rest} ${share(points(null))}`].join(", ");
+  // A legend reads as its bar does; colours stay with their names.
+  const placed = [...names].sort((a, b) => firstOf(all, a) - firstOf(all, b));
+  const said = [...placed.map((n) => `${n} ${share(points(n))}`), `${rest} ${share(points(null))}`].join(", ");
   return (
     <div className="population" data-slim={slim ? "" : undefined}>
       <div className="shares" role="img" aria-label={`${label}: ${said}`}>
@@ -63,7 +70,7 @@ export function Population({ label, pieces, names, rest, slim, twin = !slim, lin
           </div>
           <div className="row legend-row">
             <ul className="legend grow">
-              {names.map((name) => (
+              {placed.map((name) => (
                 <li key={name}>
                   <i style={{ background: color(name) }} />
                   <span className="strong">{link ? link(name) : name}</span> {share(points(name))}

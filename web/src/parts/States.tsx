@@ -10,9 +10,9 @@ import { capital, hinted } from "../lib/spoken";
 import { moment } from "../lib/time";
 import { Note } from "./Words";
 
-/** Grey lines where text will be, after 200 ms, so that a fast answer shows no flicker. */
-export function Bones({ lines = 6 }: { lines?: number }) {
-  const [shown, show] = useState(false);
+/** Grey lines where text will be, after 200 ms, so that a fast answer shows no flicker; at once where it is `late`. */
+export function Bones({ lines = 6, late = false }: { lines?: number; late?: boolean }) {
+  const [shown, show] = useState(late);
   useEffect(() => {
     const timer = setTimeout(() => show(true), 200);
     return () => clearTimeout(timer);

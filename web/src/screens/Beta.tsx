@@ -93,7 +93,7 @@ export function BetaScreen(): JSX.Element {
             ) : (
               <>
                 {!v.beta.archived && <Where view={v} door={door} />}
-                <BetaForm key={v.revision} view={v} />
+                <BetaForm key={key} view={v} />
                 <Archive
                   what="beta"
                   name={key}

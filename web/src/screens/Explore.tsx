@@ -10,7 +10,8 @@ import type { Segmentation } from "../api/types";
 import { ChartFrame } from "../charts/ChartFrame";
 import { TimeChart, type Mark, type Picture } from "../charts/TimeChart";
 import { count, plural } from "../lib/numbers";
-import { decodeFilters, encodeFilter, oneOf, text, type Filter, type Search } from "../lib/search";
+import type { Question } from "../lib/question";
+import { decodeFilters, encodeFilter, type Filter } from "../lib/search";
 import { addDays, civil, dateLabel, HERE, isDate, now, ZONE } from "../lib/time";
 import { Filters } from "../parts/Filters";
 import { Page } from "../parts/Page";
@@ -19,34 +20,6 @@ import { Empty, Loaded, Warnings } from "../parts/States";
 import { typedOnly } from "../parts/typed";
 import { useSeries } from "../parts/Words";
 import { useEnvironment } from "../shell/environment";
-
-/** The question as the address holds it; what is absent has its default. */
-type Question = {
-  event?: string;
-  measure?: "uniques";
-  from?: string;
-  to?: string;
-  by?: string;
-  where?: string[];
-  zone?: string;
-};
-
-export function exploreSearch(search: Search): Question {
-  const date = (value: unknown) => {
-    const t = text(value);
-    return t && isDate(t) ? t : undefined;
-  };
-  const where = decodeFilters(search["where"]).map(encodeFilter);
-  return {
-    event: text(search["event"]),
-    measure: oneOf(search["measure"], ["uniques"] as const),
-    from: date(search["from"]),
-    to: date(search["to"]),
-    by: text(search["by"]),
-    where: where.length ? where : undefined,
-    zone: text(search["zone"]),
-  };
-}
 
 /** How the field names the question about every event. */
 const ANY = "Any event";

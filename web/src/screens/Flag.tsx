@@ -87,7 +87,7 @@ export function FlagScreen(): JSX.Element {
           const left = v.left_out[here.key];
           return (
             <>
-              {left && (
+              {left && open === "targeting" && (
                 <div style={{ marginBottom: 16 }}>
                   <Note tone="warn">
                     <p>
@@ -151,8 +151,9 @@ function Actions({ view }: { view: FlagView }) {
   if (view.flag.archived || !view.flag.settings[here.key]) return null;
   return (
     <Group gap="md" wrap="nowrap">
-      <Tooltip label={may.allowed ? "Turns it off at once: K, then Enter" : may.reason}>
+      <Tooltip label="Turns it off at once: K, then Enter" disabled={!able || !on}>
         <Button
+          title={may.allowed ? undefined : may.reason}
           variant="default"
           leftSection={<IconPower size={16} aria-hidden />}
           disabled={!able || !on}
@@ -162,15 +163,17 @@ function Actions({ view }: { view: FlagView }) {
           Kill switch
         </Button>
       </Tooltip>
-      <Switch
-        size="md"
-        checked={on}
-        disabled={!able}
-        onChange={() => void toggle.ask(view, here)}
-        withThumbIndicator={false}
-        label={<span className="strong">{on ? "On" : "Off"}</span>}
-        aria-label={`${view.flag.key} in ${here.name}`}
-      />
+      <span title={may.allowed ? undefined : may.reason}>
+        <Switch
+          size="md"
+          checked={on}
+          disabled={!able}
+          onChange={() => void toggle.ask(view, here)}
+          withThumbIndicator={false}
+          label={<span className="strong">{on ? "On" : "Off"}</span>}
+          aria-label={`${view.flag.key} in ${here.name}`}
+        />
+      </span>
     </Group>
   );
 }

@@ -1,6 +1,6 @@
 //! Web: all flags. The switch of the shown environment is in the list, because that is what people
 //! come for.
-import { Button, Switch, TextInput, Tooltip } from "@mantine/core";
+import { Button, Switch, TextInput } from "@mantine/core";
 import { IconPlus, IconSearch } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
@@ -42,21 +42,19 @@ export function FlagsScreen(): JSX.Element {
           if (!setting) return <span className="dim">not here</span>;
           if (v.flag.archived) return <Badge tone="off">archived</Badge>;
           return (
-            <Tooltip label={may.reason} disabled={may.allowed}>
-              <span className="row nowrap" style={{ flexWrap: "nowrap" }}>
-                <Switch
-                  size="sm"
-                  checked={toggle.shows(v, here.key)}
-                  disabled={!may.allowed}
-                  withThumbIndicator={false}
-                  aria-label={`${v.flag.key} in ${here.name}`}
-                  onChange={() => toggle.ask(v, here)}
-                />
-                <span aria-hidden style={{ width: 22 }} className={setting.on ? "strong" : "dim"}>
-                  {toggle.shows(v, here.key) ? "On" : "Off"}
-                </span>
+            <span className="row nowrap" style={{ flexWrap: "nowrap" }} title={may.allowed ? undefined : may.reason}>
+              <Switch
+                size="sm"
+                checked={toggle.shows(v, here.key)}
+                disabled={!may.allowed}
+                withThumbIndicator={false}
+                aria-label={`${v.flag.key} in ${here.name}`}
+                onChange={() => toggle.ask(v, here)}
+              />
+              <span aria-hidden style={{ width: 22 }} className={setting.on ? "strong" : "dim"}>
+                {toggle.shows(v, here.key) ? "On" : "Off"}
               </span>
-            </Tooltip>
+            </span>
           );
         },
       },

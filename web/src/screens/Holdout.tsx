@@ -23,6 +23,7 @@ import { ago } from "../lib/time";
 import { UNITS, unitOf } from "../lib/units";
 import { Archive } from "../parts/Archive";
 import { useChange } from "../parts/Change";
+import { Newer, useDraft } from "../parts/draft";
 import { ChangeLog } from "../parts/ChangeLog";
 import { KeyInput, keyed } from "../parts/KeyInput";
 import { Page, Section } from "../parts/Page";
@@ -81,7 +82,7 @@ export function HoldoutScreen(): JSX.Element {
         <Loaded query={query}>
           {(v) => (
             <>
-              <Form key={v.revision} view={v} />
+              <Form key={key} view={v} />
               <Section title={`Covers ${plural(v.flags.length, "flag")}`}>
                 {v.flags.length === 0 ? (
                   <p className="dim">
@@ -116,7 +117,11 @@ export function HoldoutScreen(): JSX.Element {
 
 type Draft = { name: string; unit: Unit; share: number; covers: Covers };
 
-function draftOf({ holdout: h }: HoldoutView): Draft {
+const NEW: Draft = { name: "", unit: "user", share: 500, covers: { covers: "everything" } };
+
+function draftOf(view: HoldoutView | undefined): Draft {
+  if (!view) return NEW;
+  const { holdout: h } = view;
   return { name: h.name, unit: h.unit, share: h.share, covers: h.covers };
 }
 
@@ -125,20 +130,16 @@ function said(draft: Draft): string {
 }
 
 function Form({ view }: { view?: HoldoutView }) {
-  const old = view && draftOf(view);
+  const { draft, from, old: was, changed, set, discard } = useDraft(view, draftOf);
+  const old = view && was;
   const { change } = useChange();
   const navigate = useNavigate();
   const client = useQueryClient();
   const may = useMay("editor");
   const all = (useQuery(flags()).data ?? []).map((v) => v.flag);
-  const [draft, setDraft] = useState<Draft>(
-    old ?? { name: "", unit: "user", share: 500, covers: { covers: "everything" } },
-  );
   const [key, setKey] = useState("");
-  const set = (part: Partial<Draft>) => setDraft({ ...draft, ...part });
   const id = view?.holdout.key ?? (key || keyed(draft.name));
   const { covers } = draft;
-  const changed = JSON.stringify(old) !== JSON.stringify(draft);
   const fault = !id
     ? "it has no name yet"
     : covers.covers === "team" && !covers.team
@@ -164,12 +165,14 @@ function Form({ view }: { view?: HoldoutView }) {
           </p>
         </>
       ),
-      run: (why) => edit.saveHoldout(id, { ...draft, name: draft.name || id, why, if_revision: view?.revision }),
+      run: (why) => edit.saveHoldout(id, { ...draft, name: draft.name || id, why, if_revision: from?.revision }),
       undo: old ? (why) => edit.saveHoldout(id, { ...old, why }) : undefined,
       done: `holdout ${id} is ${view ? "changed" : "made"}`,
       shown: old,
       newest: async () => draftOf(await client.fetchQuery({ ...holdoutQuery(id), staleTime: 0 })),
+      discard,
     });
+    if (made && view) discard();
     if (made && !view) void navigate({ to: "/holdouts/$holdout", params: { holdout: id } });
   };
   return (
@@ -252,6 +255,7 @@ function Form({ view }: { view?: HoldoutView }) {
         />
       </Group>
       <HoldoutBar name={id || "new"} held={draft.share} />
+      <Newer from={from} view={view} />
       <Group gap="sm" mb="lg">
         <Button
           type="submit"

@@ -21,6 +21,13 @@ import { Empty, Loaded } from "../parts/States";
 import { Badge, When } from "../parts/Words";
 import { useMay } from "../shell/may";
 
+/** The parts of a layer from left to right: `search 30%, checkout 45%`. */
+function partsText({ layer, parts }: LayerView): string {
+  const first = (flag: string) => layer.ranges.find((r) => r.flag === flag)?.from ?? 10_000;
+  const placed = [...parts].sort((a, b) => first(a.flag) - first(b.flag));
+  return placed.map((p) => `${p.flag} ${share(p.share)}`).join(", ");
+}
+
 /** The bar of a layer. */
 export function LayerBar({
   view,
@@ -69,7 +76,18 @@ const COLUMNS: Column<LayerView>[] = [
       </div>
     ),
   },
-  { key: "bar", head: "Population", wide: true, cell: (v) => <LayerBar view={v} slim /> },
+  {
+    key: "bar",
+    head: "Population",
+    wide: true,
+    cell: (v) => (
+      <>
+        <LayerBar view={v} slim />
+        {/* Who has what, in the order of the bar: a colour alone names nobody. */}
+        <div className="under">{partsText(v)}</div>
+      </>
+    ),
+  },
   { key: "free", head: "Free", right: true, sort: (v) => v.free, cell: (v) => share(v.free) },
   {
     key: "changed",

@@ -1,4 +1,4 @@
-//! Web: an address that leads nowhere, a thing that is not there, and a page that broke. The shell stays
+//! Web: an address that leads nowhere, a thing that is not there, a page that broke, and one that is on its way. The shell stays
 //! around them: whoever is lost has the rail.
 import { Button } from "@mantine/core";
 import { Link, type ErrorComponentProps } from "@tanstack/react-router";
@@ -7,7 +7,7 @@ import type { JSX } from "react";
 import { ApiError } from "../api/client";
 import { capital, hinted } from "../lib/spoken";
 import { Page } from "../parts/Page";
-import { Empty, Failed, Said } from "../parts/States";
+import { Bones, Empty, Failed, Said } from "../parts/States";
 
 export function Missing(): JSX.Element {
   return (
@@ -66,12 +66,23 @@ export function NoSuch({
 }
 
 export function Broken({ error, reset }: ErrorComponentProps): JSX.Element {
+  const unloaded = error instanceof ApiError && error.code === "unloaded";
   return (
-    <Page title="This page broke">
+    <Page title={unloaded ? "Not loaded" : "This page broke"}>
       <Failed error={error} />
-      <Button mt="md" variant="default" onClick={reset}>
-        Try again
+      {/* A browser may remember that a file did not come, until the page is loaded anew. */}
+      <Button mt="md" variant="default" onClick={unloaded ? () => window.location.reload() : reset}>
+        {unloaded ? "Reload" : "Try again"}
       </Button>
     </Page>
+  );
+}
+
+/** In place of a screen whose file is on its way. */
+export function Opening(): JSX.Element {
+  return (
+    <div className="page">
+      <Bones late />
+    </div>
   );
 }

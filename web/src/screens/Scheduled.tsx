@@ -59,14 +59,11 @@ const idOf = (v: ScheduleView) => v.schedule.key;
 
 const WHEN: Column<ScheduleView> = {
   key: "when",
-  head: "When",
+  head: `When, ${ZONE}`,
   cell: (v) => (
-    <>
-      <time dateTime={new Date(v.schedule.at).toISOString()} title={exact(v.schedule.at)} className="nowrap strong">
-        {ago(v.schedule.at)}
-      </time>
-      <div className="under">{ZONE}</div>
-    </>
+    <time dateTime={new Date(v.schedule.at).toISOString()} title={exact(v.schedule.at)} className="strong when">
+      {ago(v.schedule.at)}
+    </time>
   ),
 };
 
@@ -152,8 +149,22 @@ function Waiting({ list, here }: { list: ScheduleView[]; here: Environment }) {
 
 const OVER: Column<ScheduleView>[] = [
   WHEN,
-  { key: "what", head: "What", wide: true, cell: (v) => <What view={v} /> },
-  { key: "became", head: "What became of it", wide: true, cell: (v) => <Became view={v} /> },
+  {
+    key: "what",
+    head: "What, and what became of it",
+    wide: true,
+    // One cell: a reason needs the width of the page where that is narrow.
+    cell: (v) => (
+      <div className="fate">
+        <div>
+          <What view={v} />
+        </div>
+        <div className="became">
+          <Became view={v} />
+        </div>
+      </div>
+    ),
+  },
 ];
 
 function Became({ view: { schedule } }: { view: ScheduleView }) {
@@ -162,12 +173,12 @@ function Became({ view: { schedule } }: { view: ScheduleView }) {
   const about = "flag" in planned ? { flag: planned.flag } : { beta: planned.beta };
   if (state.state === "done")
     return (
-      <span className="became">
+      <>
         <Badge tone="good">done</Badge> <When at={state.at} /> at revision{" "}
         <Link to="/changes" search={{ ...about, before: String(state.revision + 1) }}>
           r{state.revision}
         </Link>
-      </span>
+      </>
     );
   if (state.state === "cancelled")
     return (
@@ -191,6 +202,7 @@ function Plan({ of, variants, here }: Props & { variants: string[] }) {
   const all = choices(of);
   const [planned, setPlanned] = useState<Planned | undefined>(all[0]?.from);
   const [field, setField] = useState("");
+  const [warnings, setWarnings] = useState<ScheduleView["warnings"]>([]);
   const plan = all.find((c) => c.value === planned?.plan);
   // What is there may end while one looks at it, such as a rollout.
   useEffect(() => {
@@ -221,9 +233,14 @@ function Plan({ of, variants, here }: Props & { variants: string[] }) {
         </>
       ),
       run: async (why) => {
-        key = (await edit.schedule({ environment: here.key, planned, at, why })).schedule.key;
+        const view = await edit.schedule({ environment: here.key, planned, at, why });
+        key = view.schedule.key;
+        setWarnings(view.warnings);
       },
-      undo: (why) => edit.cancelSchedule(key, { why }),
+      undo: (why) => {
+        setWarnings([]);
+        return edit.cancelSchedule(key, { why });
+      },
       done: `To ${said} is scheduled for ${ago(at)} ${ZONE}`,
     });
     if (made) setField("");
@@ -288,6 +305,18 @@ function Plan({ of, variants, here }: Props & { variants: string[] }) {
           </Button>
           {field && wrong && <span className="dim">Cannot be scheduled yet: {wrong}</span>}
         </Group>
+        {warnings.length > 0 && (
+          <Note tone="warn">
+            <p>
+              <b>It is scheduled. As things are now, this speaks against it:</b>
+            </p>
+            {warnings.map((w) => (
+              <p key={w.message}>
+                <Said>{capital(w.message)}</Said>
+              </p>
+            ))}
+          </Note>
+        )}
       </form>
     </Section>
   );

@@ -68,7 +68,7 @@ export function SegmentScreen(): JSX.Element {
               <IdsTab view={v} />
             ) : (
               <>
-                <SegmentForm key={v.revision} view={v} />
+                <SegmentForm key={key} view={v} />
                 <UsedBy view={v} />
                 <Archive
                   what="segment"

@@ -1,9 +1,12 @@
 //! Web: the shell around every page of somebody who has logged in.
 import { Drawer } from "@mantine/core";
 import { useDisclosure, useLocalStorage } from "@mantine/hooks";
+import { IconEye } from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
 import { Outlet } from "@tanstack/react-router";
 import type { JSX } from "react";
 
+import { me } from "../api/session";
 import { KeysHelp } from "./Keys";
 import { Palette } from "./Palette";
 import { Rail } from "./Rail";
@@ -27,6 +30,7 @@ export function Shell(): JSX.Element {
         </aside>
         <div className="main">
           <TopBar openRail={drawer.open} />
+          <Viewing />
           <main id="content" tabIndex={-1} style={{ outline: "none" }}>
             <Outlet />
           </main>
@@ -49,5 +53,16 @@ export function Shell(): JSX.Element {
       </Drawer>
       <Palette />
     </KeysHelp>
+  );
+}
+
+/** What a viewer is told on every page, because a button that is off can not say it to everybody. */
+function Viewing() {
+  const { data } = useQuery(me);
+  return data?.person.role !== "viewer" ? null : (
+    <div className="viewing" role="region" aria-label="Your role">
+      <IconEye size={15} aria-hidden />
+      You are a viewer: you see everything here and change nothing. Ask an editor or an admin.
+    </div>
   );
 }

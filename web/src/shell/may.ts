@@ -6,8 +6,11 @@ import { me, type Person } from "../api/session";
 
 const RANK: Record<Person["role"], number> = { viewer: 0, editor: 1, admin: 2 };
 
-/** Whether the person has at least a role, and the sentence for when not. */
-export function useMay(role: Person["role"]): { allowed: boolean; reason: string } {
+/** Whether the person has a role, and the sentence for when not. */
+export type May = { allowed: boolean; reason: string };
+
+/** Whether the person has at least a role. */
+export function useMay(role: Person["role"]): May {
   const mine = useQuery(me).data?.person.role;
   return {
     allowed: mine !== undefined && RANK[mine] >= RANK[role],

@@ -4,7 +4,8 @@
 use bellwether_flags::{Division, Ruleset, Source};
 use bellwether_ledger::{Page, State};
 use bellwether_model::{
-    Change, Edit, EnvironmentKey, FlagKey, Millis, Revision, RolloutState, Serve, Span, Subject, Unit,
+    Change, Edit, EnvironmentKey, FlagKey, Millis, Revision, RolloutState, Serve, Span, Split, Subject, Unit,
+    VariantKey,
 };
 use bellwether_query::enrolled::{self, Given};
 use rustc_hash::FxHashMap;
@@ -33,20 +34,18 @@ fn unit_of(state: &State, flag: &FlagKey) -> Unit {
     state.flags.get(flag).map(|flag| flag.value.unit).unwrap_or_default()
 }
 
-/// Whether a change gives a flag this salt in an environment, or leaves it there.
-fn salts(change: &Change, environment: &EnvironmentKey, salt: &str) -> bool {
-    let serves = |serve: &Serve| divides(serve).is_some_and(|split| split.salt() == salt);
-    match &change.edit {
-        Edit::FlagCreated { flag } => flag.settings.get(environment).is_some_and(|s| serves(&s.default)),
-        Edit::TargetingReplaced { environment: of, setting, .. } => {
-            of == environment && serves(&setting.default)
+/// The split that a change gives a flag in an environment, or leaves it, if it has this salt.
+fn salts<'c>(change: &'c Change, environment: &EnvironmentKey, salt: &str) -> Option<&'c Split> {
+    let split = match &change.edit {
+        Edit::FlagCreated { flag } => flag.settings.get(environment).and_then(|s| divides(&s.default)),
+        Edit::TargetingReplaced { environment: of, setting, .. } if of == environment => {
+            divides(&setting.default)
         }
-        Edit::SplitReshared { environment: of, split, .. } => of == environment && split.salt() == salt,
-        Edit::RolloutSet { environment: of, rollout, .. } => {
-            of == environment && rollout.split.salt() == salt
-        }
-        _ => false,
-    }
+        Edit::SplitReshared { environment: of, split, .. } if of == environment => Some(split),
+        Edit::RolloutSet { environment: of, rollout, .. } if of == environment => Some(&rollout.split),
+        _ => None,
+    };
+    split.filter(|split| split.salt() == salt)
 }
 
 /// The flag alone, dividing: also while it is off or its rollout halted, who was enrolled by it is known by
@@ -214,16 +213,45 @@ impl App {
 
     /// When a flag first had a salt in an environment: since then its split says the same of a unit.
     fn salted(&self, flag: &FlagKey, environment: &EnvironmentKey, salt: &str) -> Result<Millis, AppError> {
-        let (mut before, mut since): (Option<Revision>, Option<Millis>) = (None, None);
+        let mut since = None;
+        self.history(flag, |change| {
+            since = salts(change, environment, salt).map(|_| change.at).or(since);
+            false
+        })?;
+        // A split that no change brought is as old as anything.
+        Ok(since.unwrap_or_default())
+    }
+
+    /// When a flag last divided these variants in another ratio than now, under the salt that it has: who was
+    /// enrolled then came in by that ratio.
+    pub(crate) fn drew_otherwise(
+        &self,
+        flag: &FlagKey,
+        environment: &EnvironmentKey,
+        split: &Split,
+        variants: &[&VariantKey],
+    ) -> Result<Option<Millis>, AppError> {
+        let mut last = None;
+        self.history(flag, |change| {
+            let was = salts(change, environment, split.salt());
+            last = was.filter(|was| !was.same_ratio(split, variants.iter().copied())).map(|_| change.at);
+            last.is_some()
+        })?;
+        Ok(last)
+    }
+
+    /// Shows the changes of a flag, newest first, until `enough` says so.
+    fn history(&self, flag: &FlagKey, mut enough: impl FnMut(&Change) -> bool) -> Result<(), AppError> {
+        let mut before: Option<Revision> = None;
         loop {
             let page = Page { before, limit: 200, about: Some(Subject::Flag(flag.clone())) };
             let changes = self.ledger.changes(&page)?;
-            let found = changes.iter().rev().find(|change| salts(change, environment, salt));
-            since = found.map(|change| change.at).or(since);
+            if changes.iter().any(&mut enough) {
+                return Ok(());
+            }
             match changes.last() {
                 Some(last) => before = Some(last.revision),
-                // A split that no change brought is as old as anything.
-                None => return Ok(since.unwrap_or_default()),
+                None => return Ok(()),
             }
         }
     }

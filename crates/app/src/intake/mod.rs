@@ -12,6 +12,7 @@ mod envelope;
 mod form;
 pub(crate) mod json;
 mod mixpanel;
+pub(crate) mod once;
 mod otlp;
 mod posthog;
 pub(crate) mod rates;

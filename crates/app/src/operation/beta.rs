@@ -100,9 +100,12 @@ pub(crate) struct SaveInput {
     name: Option<String>,
     /// What it is for; as it is unless given.
     description: Option<String>,
-    /// What its audience gets of each flag; as it is unless given, and needed for a new one.
+    /// What its audience gets of each flag, such as `{"new-checkout": "on"}`; as it is unless given, and needed for
+    /// a new one.
     flags: Option<BTreeMap<FlagKey, VariantKey>>,
-    /// Who takes part, groups of conditions as in a rule; as it is unless given, and needed for a new one.
+    /// Who takes part, groups of conditions as in a rule, such as
+    /// `[[{"segment": "friends"}], [{"attribute": "plan", "op": "is", "values": ["pro"]}]]`: any group will do, and all
+    /// of its conditions must hold. As it is unless given, and needed for a new one.
     audience: Option<Vec<Vec<Condition>>>,
     /// The reason; needed where the beta is on in production.
     why: Option<String>,

@@ -1,11 +1,12 @@
 //! App operations: who may come into the default's split of a flag, and for how long they keep what they
 //! got.
 
+use std::borrow::Cow;
 use std::num::NonZeroU32;
 
-use bellwether_model::{Edit, Enrolment, EnvironmentKey, FlagKey, Revision, Share};
+use bellwether_model::{Edit, Enrolment, EnvironmentKey, FlagKey, Json, Revision, Share};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _};
 
 use super::{Class, Ctx, Effect, Method, Operation};
 use crate::App;
@@ -13,20 +14,64 @@ use crate::access::Permission;
 use crate::error::AppError;
 use crate::view::FlagView;
 
-#[derive(Deserialize, JsonSchema)]
+/// A limit, or the word for none: what is left out stays as it is.
+#[derive(Clone, Copy)]
+enum Limit<T> {
+    At(T),
+    Lifted,
+}
+
+/// The word that takes a limit away. It is not null, which some clients send for whatever they leave out.
+const LIFTED: &str = "none";
+
+impl<T> Limit<T> {
+    fn or(wanted: Option<Self>, was: Option<T>) -> Option<T> {
+        match wanted {
+            None => was,
+            Some(Self::At(limit)) => Some(limit),
+            Some(Self::Lifted) => None,
+        }
+    }
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Limit<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Json::deserialize(deserializer)? {
+            Json::String(word) if word == LIFTED => Ok(Self::Lifted),
+            Json::String(word) => {
+                Err(D::Error::custom(format!("`{word}` is neither a number nor `{LIFTED}`")))
+            }
+            limit => T::deserialize(limit).map(Self::At).map_err(D::Error::custom),
+        }
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Limit<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        format!("{}Limit", T::schema_name()).into()
+    }
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"anyOf": [generator.subschema_for::<T>(), {"const": LIFTED}]})
+    }
+}
+
+#[derive(serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SetInput {
     /// The flag.
     flag: FlagKey,
     /// Where.
     environment: EnvironmentKey,
-    /// The share of everybody that may be enrolled at most; no limit unless given.
-    share: Option<Share>,
-    /// How many units may be enrolled at most, 1000000 at the most; no limit unless given. Of a rollout those
-    /// with the candidate count. The server counts them, so that SDKs that evaluate by themselves do not get
-    /// the flag.
-    units: Option<u32>,
-    /// Whether a unit keeps the variant that it got first, also when an anonymous visitor signs in; not
+    /// The share of everybody that may be enrolled at most; as it is unless given, no limit by `"none"`.
+    share: Option<Limit<Share>>,
+    /// How many units may be enrolled at most, 1000000 at the most; as it is unless given, no limit by `"none"`.
+    /// Of a rollout those with the candidate count. The server counts them, so that SDKs that evaluate by
+    /// themselves do not get the flag.
+    units: Option<Limit<u32>>,
+    /// Whether a unit keeps the variant that it got first, also when an anonymous visitor signs in; as it is
     /// unless given. The server remembers it, so that SDKs that evaluate by themselves do not get the flag.
     sticky: Option<bool>,
     /// The reason; needed in production.
@@ -39,7 +84,7 @@ pub(super) struct Set;
 
 impl Operation for Set {
     const NAME: &'static str = "flag.enrolment";
-    const ABOUT: &'static str = "Limits who may be enrolled by a flag's default, by share and by number, and whether they keep their variant.";
+    const ABOUT: &'static str = "Limits who may be enrolled by a flag's default, by share and by number, and whether they keep their variant. What is left out stays.";
     const ROUTE: (Method, &'static str) = (Method::Put, "/api/flags/{flag}/enrolment");
     const NEEDS: Permission = Permission::Edit;
     // It reads what is recorded before it writes, and nobody else who writes waits for that.
@@ -50,31 +95,38 @@ impl Operation for Set {
 
     fn run(app: &App, ctx: &Ctx, input: SetInput) -> Result<FlagView, AppError> {
         let SetInput { flag, environment, share, units, sticky, why, if_revision } = input;
-        let units = units.map(|units| NonZeroU32::new(units).ok_or_else(nobody)).transpose()?;
-        let enrolment = Enrolment { share, units, sticky: sticky.unwrap_or(false) };
-        let remembers = enrolment.remembers();
-        let prepared = match remembers && !ctx.dry_run {
-            true => app.prepare_register(&environment, &flag, ctx.now, &|| ctx.stop())?,
-            false => None,
-        };
-        let edit = Edit::EnrolmentSet { flag: flag.clone(), environment: environment.clone(), enrolment };
-        let after = {
+        if matches!(units, Some(Limit::At(0))) {
+            return Err(AppError::bad_input(
+                "in `units`: a limit of `0` lets nobody in",
+                "turn the flag off, or give `units` as `\"none\"` for no limit",
+            ));
+        }
+        loop {
+            let known = app.flag(&flag)?.revision;
+            let was = app.setting(&flag, &environment)?.enrolment;
+            let enrolment = Enrolment {
+                share: Limit::or(share, was.share),
+                units: Limit::or(units, was.units.map(NonZeroU32::get)).and_then(NonZeroU32::new),
+                sticky: sticky.unwrap_or(was.sticky),
+            };
+            let remembers = enrolment.remembers();
+            let prepared = match remembers && !ctx.dry_run {
+                true => app.prepare_register(&environment, &flag, ctx.now, &|| ctx.stop())?,
+                false => None,
+            };
             let _editing = app.editing();
+            if app.flag(&flag)?.revision != known {
+                // Somebody was faster, and what stays is what they have left.
+                continue;
+            }
+            let edit = Edit::EnrolmentSet { flag: flag.clone(), environment: environment.clone(), enrolment };
             let edit = || app.edit(ctx, edit, why, if_revision, Vec::new());
             let after = app.with_prepared(prepared, edit)?;
             // Before anybody lets it remember again, whose memory this must not be.
             if !remembers && !ctx.dry_run {
                 app.forget_enrolled(&environment, &flag)?;
             }
-            after
-        };
-        app.flag_after(&after, &flag)
+            return app.flag_after(&after, &flag);
+        }
     }
-}
-
-fn nobody() -> AppError {
-    AppError::bad_input(
-        "in `units`: a limit of `0` lets nobody in",
-        "turn the flag off, or leave `units` out for no limit",
-    )
 }

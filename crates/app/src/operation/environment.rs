@@ -1,5 +1,6 @@
 //! App operations: environments.
 
+use bellwether_ledger::State;
 use bellwether_model::{Bucketing, Edit, Environment, EnvironmentKey, Millis, Revision};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -55,6 +56,30 @@ pub(crate) struct EnvironmentView {
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+pub(crate) struct GetInput {
+    /// The environment.
+    environment: EnvironmentKey,
+}
+
+pub(super) struct Get;
+
+impl Operation for Get {
+    const NAME: &'static str = "environment.get";
+    const ABOUT: &'static str = "Shows an environment, and the revision that an edit of it is of.";
+    const ROUTE: (Method, &'static str) = (Method::Get, "/api/environments/{environment}");
+    const NEEDS: Permission = Permission::View;
+    const CLASS: Class = Class::Instant;
+    const EFFECT: Effect = Effect::Reads;
+    type Input = GetInput;
+    type Output = EnvironmentView;
+
+    fn run(app: &App, _: &Ctx, input: GetInput) -> Result<EnvironmentView, AppError> {
+        app.environment_view(&app.ledger.state(), &input.environment)
+    }
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct SaveInput {
     /// The environment.
     environment: EnvironmentKey,
@@ -86,9 +111,8 @@ impl Operation for Save {
 
     fn run(app: &App, ctx: &Ctx, input: SaveInput) -> Result<EnvironmentView, AppError> {
         let key = input.environment;
-        let unknown = || app.unknown("environment", &key);
         let known = app.ledger.state().environments.get(&key).map(|known| known.value.clone());
-        let known = known.ok_or_else(unknown)?;
+        let known = known.ok_or_else(|| app.unknown("environment", &key))?;
         let environment = Environment {
             name: input.name.unwrap_or(known.name),
             production: input.production.unwrap_or(known.production),
@@ -97,12 +121,18 @@ impl Operation for Save {
         };
         let edit = Edit::EnvironmentSaved { environment };
         let After { state, .. } = app.edit(ctx, edit, input.why, input.if_revision, Vec::new())?;
-        let saved = state.environments.get(&key).ok_or_else(unknown)?;
+        app.environment_view(&state, &key)
+    }
+}
+
+impl App {
+    fn environment_view(&self, state: &State, key: &EnvironmentKey) -> Result<EnvironmentView, AppError> {
+        let known = state.environments.get(key).ok_or_else(|| self.unknown("environment", key))?;
         Ok(EnvironmentView {
-            environment: saved.value.clone(),
-            revision: saved.revision,
-            changed: saved.at,
-            changed_by: app.actor_view(&saved.by),
+            environment: known.value.clone(),
+            revision: known.revision,
+            changed: known.at,
+            changed_by: self.actor_view(&known.by),
         })
     }
 }

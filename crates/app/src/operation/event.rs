@@ -7,12 +7,12 @@ use bellwether_query::segmentation::{self, Answer, Segmentation as Asked};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::experiment::Warning;
 use super::{Class, Ctx, Effect, Method, Operation};
 use crate::App;
 use crate::access::Permission;
 use crate::error::AppError;
 use crate::names;
+use crate::view::Warning;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -6,7 +6,7 @@ use bellwether_ledger::{State, Versioned};
 use bellwether_model::experiment::{Arm, ExperimentState, Horizon, Plan};
 use bellwether_model::{
     Edit, EnvironmentKey, Experiment, ExperimentKey, FlagKey, Metric, MetricKey, Millis, Revision, Seq,
-    Serve, Share, Span, VariantKey,
+    Serve, Setting, Share, Span, VariantKey,
 };
 use bellwether_query::evidence::MAX_AMOUNT;
 use bellwether_trial::experiment::{self as trial, Judgement};
@@ -19,7 +19,7 @@ use super::{Class, Ctx, Effect, Method, Operation};
 use crate::App;
 use crate::access::{Permission, digest};
 use crate::error::AppError;
-use crate::view::ExperimentView;
+use crate::view::{ExperimentView, Warning, grouped};
 
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Experiments {
@@ -237,6 +237,7 @@ impl Operation for Start {
                 "define it with `metric.save`",
             ));
         }
+        app.drawn_alike(&experiment, &setting)?;
         let edit = Edit::ExperimentStarted { experiment: input.experiment.clone(), since };
         let after = app.edit(ctx, edit, input.why, input.if_revision, Vec::new())?;
         app.experiment_after(&after.state, &input.experiment)
@@ -289,15 +290,6 @@ pub(crate) struct ResultsView {
 
 /// Ids with fewer characters are taken out of events by intake, unless the sender says otherwise.
 const SHORTEST_ID: usize = 5;
-
-/// Something about the evidence that the verdict does not know.
-#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub(crate) struct Warning {
-    /// What, in words.
-    pub(super) message: String,
-    /// What to do about it.
-    pub(super) hint: String,
-}
 
 /// The units whose events lost their ids, where it looks so: intake takes short ids out of events as
 /// Amplitude does, our own evaluations expose them all the same. Where one of them has converted, the
@@ -417,6 +409,28 @@ impl App {
     /// One experiment by key, for reading.
     fn experiment(&self, key: &ExperimentKey) -> Result<Versioned<Experiment>, AppError> {
         self.ledger.state().experiments.get(key).cloned().ok_or_else(|| self.unknown("experiment", key))
+    }
+
+    /// Nobody keeps a variant that was given by other shares than the plan's: they would be counted when they come
+    /// back, as if they were new, and the arms would differ by when people first came.
+    fn drawn_alike(&self, experiment: &Experiment, setting: &Setting) -> Result<(), AppError> {
+        let Experiment { flag, environment, plan, .. } = experiment;
+        let Serve::Split { split } = &setting.default else { return Ok(()) };
+        let Some(count) = self.served(environment)?.enrolled(flag).filter(|count| count.units > 0) else {
+            return Ok(());
+        };
+        let variants: Vec<&VariantKey> = plan.arms.iter().map(|arm| &arm.variant).collect();
+        match self.drew_otherwise(flag, environment, split, &variants)? {
+            None => Ok(()),
+            Some(at) => Err(AppError::conflict(
+                format!(
+                    "flag `{flag}` keeps the variants of `{}` units, and at `{at}` its arms stood in another ratio: who was \
+                     enrolled by it would count among the new",
+                    grouped(count.units)
+                ),
+                "draw everybody anew: give the split no `salt` in `flag.target`, then plan and start",
+            )),
+        }
     }
 
     fn experiment_after(&self, state: &State, key: &ExperimentKey) -> Result<ExperimentView, AppError> {

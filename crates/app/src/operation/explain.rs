@@ -14,7 +14,7 @@ use super::input::shortened;
 use super::{Class, Ctx, Effect, Method, Operation};
 use crate::App;
 use crate::access::Permission;
-use crate::error::AppError;
+use crate::error::{AppError, Refusal};
 use crate::view::grouped;
 
 #[derive(Deserialize, JsonSchema)]
@@ -123,9 +123,10 @@ impl App {
             return self.unknown("flag", flag);
         }
         match state.flags.get(flag) {
-            None => AppError::not_found(
-                &format!("flag at revision `{revision}`"),
-                flag,
+            None => AppError::new(
+                Refusal::NotFound,
+                "not_found",
+                format!("there was no flag `{flag}` at revision `{revision}`"),
                 "it was made later: `change.list` says when",
             ),
             Some(known) if known.value.archived => AppError::conflict(

@@ -4,9 +4,9 @@
 use bellwether_ledger::Page;
 use bellwether_model::{Change, Edit, EnvironmentKey, Experiment, Millis, Span, Subject};
 
-use super::experiment::Warning;
 use crate::App;
 use crate::error::AppError;
+use crate::view::Warning;
 
 /// So many changes are read at once.
 const PAGE: u32 = 200;

@@ -317,6 +317,17 @@ impl Wrong {
     }
 }
 
+/// Characters that nobody sees and that are part of no word: soft hyphens, spaces without width, marks of
+/// direction and of byte order. Those that join letters are part of words.
+const UNSEEN: [std::ops::RangeInclusive<char>; 6] = [
+    '\u{ad}'..='\u{ad}',
+    '\u{200b}'..='\u{200b}',
+    '\u{200e}'..='\u{200f}',
+    '\u{202a}'..='\u{202e}',
+    '\u{2060}'..='\u{206f}',
+    '\u{feff}'..='\u{feff}',
+];
+
 /// Whether an id can be that of somebody.
 fn readable(id: &str) -> Result<(), Wrong> {
     let wrong = |what: String, hint| Err(Wrong { what, hint });
@@ -327,6 +338,16 @@ fn readable(id: &str) -> Result<(), Wrong> {
         return wrong(
             format!("`{}…` is longer than any id", shortened(id)),
             "use ids of at most 1024 characters, one a line",
+        );
+    }
+    if let Some(unseen) = id.chars().find(|c| UNSEEN.iter().any(|range| range.contains(c))) {
+        return wrong(
+            format!(
+                "`{}` has the invisible character `{}` in it",
+                shortened(id).escape_debug(),
+                unseen.escape_unicode()
+            ),
+            "write the id as SDKs send it; two files that were put together leave such a mark at their seam",
         );
     }
     if id.trim() != id || id.chars().any(char::is_control) {

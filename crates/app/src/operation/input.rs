@@ -79,7 +79,7 @@ pub fn from_text(entry: &Entry, texts: &[(String, String)], body: Option<Json>) 
                 if has.is_empty() { "it takes none".to_owned() } else { format!("use {}", has.join(", ")) },
             ));
         };
-        let value = if takes_text(&argument.schema) {
+        let value = if takes_text(&argument.schema) || words(&argument.schema).contains(&text.as_str()) {
             Json::String(text.clone())
         } else {
             serde_json::from_str(text).map_err(|_| {
@@ -134,6 +134,13 @@ fn types(schema: &Json) -> Vec<&str> {
     own.into_iter().chain(nested.flat_map(types)).filter(|t| *t != "null").collect()
 }
 
+/// The words that a schema allows beside or instead of other things.
+fn words(schema: &Json) -> Vec<&str> {
+    let own = schema["enum"].as_array().into_iter().flatten().chain([&schema["const"]]);
+    let nested = ["anyOf", "oneOf"].into_iter().filter_map(|of| schema[of].as_array()).flatten();
+    own.filter_map(Json::as_str).chain(nested.flat_map(words)).collect()
+}
+
 fn takes_text(schema: &Json) -> bool {
     let types = types(schema);
     (!types.is_empty() && types.iter().all(|t| *t == "string"))
@@ -141,9 +148,10 @@ fn takes_text(schema: &Json) -> bool {
 }
 
 fn wanted(schema: &Json) -> String {
+    let or = words(schema).iter().map(|word| format!(" or `{word}`")).collect::<String>();
     match types(schema).first() {
-        Some(&"integer") => "a whole number".into(),
-        Some(&"number") => "a number".into(),
+        Some(&"integer") => format!("a whole number{or}"),
+        Some(&"number") => format!("a number{or}"),
         Some(&"boolean") => "`true` or `false`".into(),
         _ => "JSON of the right shape".into(),
     }

@@ -12,6 +12,7 @@ mod experiment;
 mod explain;
 mod flag;
 mod gaps;
+mod guard;
 mod holdout;
 mod ids;
 mod input;
@@ -25,6 +26,7 @@ mod schedule;
 mod segment;
 mod serve;
 mod status;
+mod strict;
 mod targeting;
 
 use std::sync::Arc;
@@ -208,9 +210,10 @@ impl Entry {
             text: O::TEXT,
             input: |generator| generator.subschema_for::<O::Input>(),
             output: |generator| generator.subschema_for::<O::Output>(),
-            run: |app, ctx, input| {
+            run: |app, ctx, sent| {
                 let input: O::Input =
-                    serde_path_to_error::deserialize(&input).map_err(|e| unreadable(&e, &input))?;
+                    serde_path_to_error::deserialize(&sent).map_err(|e| unreadable(&e, &sent))?;
+                strict::check(O::NAME, &sent)?;
                 let output = O::run(app, ctx, input)?;
                 serde_json::to_value(output).map_err(|e| AppError::internal("write the answer", e))
             },
@@ -265,6 +268,7 @@ fn no_key(what: &str, value: Option<&Json>) -> Option<String> {
 /// Every operation there is.
 pub const REGISTRY: &[Entry] = &[
     Entry::of::<environment::List>(),
+    Entry::of::<environment::Get>(),
     Entry::of::<environment::Save>(),
     Entry::of::<flag::List>(),
     Entry::of::<flag::Get>(),
@@ -288,7 +292,7 @@ pub const REGISTRY: &[Entry] = &[
     Entry::of::<ramp::Pause>(),
     Entry::of::<ramp::SetRamp>(),
     Entry::of::<rollout::Finish>(),
-    Entry::of::<rollout::Guard>(),
+    Entry::of::<guard::Status>(),
     Entry::of::<segment::List>(),
     Entry::of::<segment::Get>(),
     Entry::of::<segment::Save>(),

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::rollout::{Steering, steer};
+use super::serve::StepInput;
 use super::{Class, Ctx, Effect, Method, Operation};
 use crate::App;
 use crate::access::Permission;
@@ -29,8 +30,12 @@ impl Operation for Pause {
         let on = app.setting(&flag, input.environment())?.on;
         steer(app, ctx, input, |rollout| {
             let widening = rollout.widening().is_some();
-            match rollout.ramp.as_mut().filter(|ramp| widening && matches!(ramp.pace, Pace::Due { .. })) {
-                Some(ramp) => {
+            match rollout.ramp.as_mut().filter(|_| widening) {
+                Some(Ramp { pace: Pace::Paused { .. }, .. }) => Err(AppError::conflict(
+                    format!("the ramp of `{flag}` is paused already"),
+                    "resume it with `rollout.resume`; to take the rollout back, halt it",
+                )),
+                Some(ramp) if ramp.pace != Pace::Ended => {
                     // While the flag is off nobody sees the step: all of it is left.
                     if !on {
                         ramp.hold(ctx.now);
@@ -38,7 +43,7 @@ impl Operation for Pause {
                     ramp.pause(ctx.now);
                     Ok(())
                 }
-                None => Err(AppError::conflict(
+                _ => Err(AppError::conflict(
                     format!("the rollout of `{flag}` has no step to come"),
                     "only a ramp that goes on can be paused; to take a rollout back, halt it",
                 )),
@@ -54,9 +59,9 @@ pub(crate) struct RampInput {
     flag: FlagKey,
     /// Where.
     environment: EnvironmentKey,
-    /// The steps; the first is taken now and is not less than the share that there is. None take the ramp
-    /// away, and the share stays.
-    steps: Vec<Step>,
+    /// The steps, such as `[{"share": 500, "hold": "1d"}, {"share": 10000}]`; the first is taken now and is not
+    /// less than the share that there is. None, `[]`, take the ramp away, and the share stays.
+    steps: Vec<StepInput>,
     /// The reason; needed in production.
     why: Option<String>,
     /// The revision that the edit is of.
@@ -78,6 +83,7 @@ impl Operation for SetRamp {
 
     fn run(app: &App, ctx: &Ctx, input: RampInput) -> Result<FlagView, AppError> {
         let RampInput { flag, environment, steps, why, if_revision } = input;
+        let steps: Vec<Step> = steps.into_iter().map(Step::from).collect();
         let steering = Steering::new(flag.clone(), environment, why, if_revision);
         steer(app, ctx, steering, |rollout| {
             if rollout.widening().is_none() {

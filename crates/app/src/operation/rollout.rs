@@ -1,20 +1,20 @@
-//! App operations: rollouts and their guards.
+//! App operations: rollouts.
 
-use bellwether_model::rollout::{Guard as GuardPlan, RolloutState};
+use bellwether_ledger::State;
 use bellwether_model::{
-    Edit, EnvironmentKey, FlagKey, Millis, Pace, Planned, Ramp, Revision, Rollout, Serve, Setting, Share,
-    Split, Step, VariantKey,
+    Edit, EnvironmentKey, Flag, FlagKey, Millis, Pace, Planned, Ramp, Revision, Rollout, RolloutState, Serve,
+    Setting, Share, Split, Step, VariantKey,
 };
-use bellwether_trial::guard::GuardVerdict;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use super::experiment::{Warning, set_aside};
+use super::guard::WatchInput;
+use super::serve::StepInput;
 use super::{Class, Ctx, Effect, Method, Operation};
 use crate::App;
 use crate::access::Permission;
 use crate::error::AppError;
-use crate::view::FlagView;
+use crate::view::{FlagView, Warning};
 
 /// The split of a rollout: `share` for the candidate, as much for the control where a third variant
 /// holds the rest, else everybody else has the control.
@@ -43,7 +43,7 @@ fn shares(
 
 /// Gives the candidate a share. All of everybody finishes the rollout.
 ///
-/// Arms in another ratio must not be pooled with what was before (Simpson's paradox): they begin a new epoch.
+/// Arms in another ratio must not be pooled with what was before: they begin a new epoch.
 pub(crate) fn widen(rollout: &mut Rollout, share: Share, now: Millis) -> Result<(), AppError> {
     if share == Share::ALL {
         rollout.state = RolloutState::Done { at: now };
@@ -52,11 +52,7 @@ pub(crate) fn widen(rollout: &mut Rollout, share: Share, now: Millis) -> Result<
     let rest = rollout.split.rest().filter(|rest| **rest != rollout.control).cloned();
     let wanted = shares(&rollout.candidate, &rollout.control, rest.as_ref(), share)?;
     let split = rollout.split.reshare(&wanted)?;
-    let ratio = |s: &Split| {
-        (u32::from(s.share(&rollout.candidate).points()), u32::from(s.share(&rollout.control).points()))
-    };
-    let ((a, b), (c, d)) = (ratio(&rollout.split), ratio(&split));
-    if a * d != b * c {
+    if !rollout.split.same_ratio(&split, [&rollout.candidate, &rollout.control]) {
         rollout.epoch += 1;
         rollout.epoch_began = now;
     }
@@ -70,7 +66,7 @@ pub(crate) fn climbs(rollout: &Rollout, steps: &[Step], now: Millis) -> Result<(
     steps.iter().try_for_each(|step| widen(&mut rollout, step.share, now))
 }
 
-fn current(setting: &Setting, flag: &FlagKey) -> Result<Rollout, AppError> {
+pub(super) fn current(setting: &Setting, flag: &FlagKey) -> Result<Rollout, AppError> {
     match &setting.default {
         Serve::Rollout { rollout } => Ok(rollout.clone()),
         _ => Err(AppError::conflict(
@@ -116,12 +112,13 @@ pub(crate) struct StartInput {
     control: VariantKey,
     /// The candidate's share to begin with; the first step's where there are steps.
     share: Option<Share>,
-    /// The steps by which it widens by itself, the first of which is taken now; none unless given.
-    steps: Option<Vec<Step>>,
+    /// The steps by which it widens by itself, the first of which is taken now; none unless given. Such as
+    /// `[{"share": 500, "hold": "1d"}, {"share": 10000}]`: 5% for a day, then everybody.
+    steps: Option<Vec<StepInput>>,
     /// A third variant for those in neither arm: the control arm is then as large as the candidate's.
     rest: Option<VariantKey>,
-    /// What watches it.
-    guard: Option<GuardPlan>,
+    /// What watches it, such as `{"metric": "errors", "margin": 0.01, "window": "10m"}`.
+    guard: Option<WatchInput>,
     /// The salt of the split; a new one unless given.
     salt: Option<String>,
     /// The reason; needed in production.
@@ -159,7 +156,8 @@ impl Operation for Start {
                 "name two variants, the new one as `candidate`",
             ));
         }
-        if let Some(guard) = &input.guard {
+        let guard = input.guard.map(WatchInput::plan);
+        if let Some(guard) = &guard {
             guard.check()?;
             if !app.ledger.state().metrics.contains_key(&guard.metric) {
                 return Err(AppError::not_found("metric", &guard.metric, "define it with `metric.save`"));
@@ -169,7 +167,8 @@ impl Operation for Start {
             Some(salt) => salt,
             None => app.salt(&input.flag)?,
         };
-        let steps = input.steps.filter(|steps| !steps.is_empty());
+        let steps: Vec<Step> = input.steps.into_iter().flatten().map(Step::from).collect();
+        let steps = (!steps.is_empty()).then_some(steps);
         let share = match (input.share, steps.as_ref().and_then(|steps| steps.first())) {
             (Some(share), Some(first)) if first.share != share => {
                 return Err(AppError::bad_input(
@@ -193,10 +192,11 @@ impl Operation for Start {
             split: Split::new(&salt, &wanted, rest.or(Some(&input.control)))?,
             candidate: input.candidate,
             control: input.control,
-            guard: input.guard,
+            guard,
             ramp: None,
             state: RolloutState::Widening,
             started: ctx.now,
+            resumed: None,
             epoch: 0,
             epoch_began: ctx.now,
         };
@@ -256,6 +256,7 @@ impl Operation for Widen {
         widen(&mut rollout, input.share, ctx.now)?;
         // A share that is set by hand is not a step of the ramp.
         rollout.ramp = None;
+        rollout.resumed = None;
         let steering = Steering {
             flag: input.flag,
             environment: input.environment,
@@ -307,6 +308,7 @@ pub(crate) fn steer(
 ) -> Result<FlagView, AppError> {
     let setting = app.setting(&input.flag, &input.environment)?;
     let mut rollout = current(&setting, &input.flag)?;
+    rollout.resumed = None;
     turn(&mut rollout)?;
     set(app, ctx, input, rollout)
 }
@@ -326,8 +328,8 @@ impl Operation for Halt {
     fn run(app: &App, ctx: &Ctx, input: Steering) -> Result<FlagView, AppError> {
         let why = input.why.as_deref().map(str::trim).filter(|why| !why.is_empty());
         let because = why.unwrap_or("halted by hand").to_owned();
-        let flag = input.flag.clone();
-        steer(app, ctx, input, |rollout| {
+        let (flag, environment) = (input.flag.clone(), input.environment.clone());
+        let mut halted = steer(app, ctx, input, |rollout| {
             // Twice is once: the first reason, perhaps a guard's, stays.
             if let RolloutState::Halted { because, .. } = &rollout.state {
                 return Err(AppError::conflict(
@@ -337,8 +339,22 @@ impl Operation for Halt {
             }
             rollout.state = RolloutState::Halted { at: ctx.now, because };
             Ok(())
-        })
+        })?;
+        halted.warnings.extend(shown_still(&app.ledger.state(), &halted.flag, &environment));
+        Ok(halted)
     }
+}
+
+/// What a halt leaves: a beta comes before the default, and shows its audience what it did.
+fn shown_still(state: &State, flag: &Flag, environment: &EnvironmentKey) -> Option<Warning> {
+    let setting = flag.settings.get(environment).filter(|setting| setting.on)?;
+    let Serve::Rollout { rollout } = &setting.default else { return None };
+    let mut betas = state.betas.values();
+    let (beta, served) = betas.find_map(|beta| Some((&beta.key, beta.serves(flag, environment)?)))?;
+    (*served != rollout.control).then(|| Warning {
+        message: format!("beta `{beta}` is on in `{environment}`: its audience still gets `{served}`"),
+        hint: "turn the beta off with `beta.switch`, or the flag with `flag.toggle`".to_owned(),
+    })
 }
 
 pub(super) struct Resume;
@@ -360,6 +376,7 @@ impl Operation for Resume {
             match rollout.state {
                 RolloutState::Halted { .. } => {
                     rollout.state = RolloutState::Widening;
+                    rollout.resumed = Some(ctx.now);
                     rollout.epoch += 1;
                     rollout.epoch_began = ctx.now;
                     // The step that it stands on is seen anew, and held for its whole time; what somebody had
@@ -379,6 +396,7 @@ impl Operation for Resume {
                 RolloutState::Widening | RolloutState::Done { .. } => match &mut rollout.ramp {
                     Some(ramp) if widening && matches!(ramp.pace, Pace::Paused { .. }) => {
                         ramp.resume(ctx.now);
+                        rollout.resumed = Some(ctx.now);
                         Ok(())
                     }
                     _ => Err(AppError::conflict(
@@ -415,50 +433,5 @@ impl Operation for Finish {
                 "resume it first, if it was halted",
             )),
         })
-    }
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct GuardInput {
-    /// The flag.
-    flag: FlagKey,
-    /// Where.
-    environment: EnvironmentKey,
-}
-
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct GuardView {
-    /// The rollout that is watched.
-    rollout: Rollout,
-    /// What the guard says of the evidence up to now; once the rollout is halted or done, up to then.
-    verdict: GuardVerdict,
-    /// What makes the numbers mean less than they say, such as amounts that were set aside.
-    warnings: Vec<Warning>,
-}
-
-pub(super) struct Guard;
-
-impl Operation for Guard {
-    const NAME: &'static str = "guard.status";
-    const ABOUT: &'static str = "Says what the guard of a rollout sees right now, with its numbers.";
-    const ROUTE: (Method, &'static str) = (Method::Get, "/api/flags/{flag}/guard");
-    const NEEDS: Permission = Permission::View;
-    const CLASS: Class = Class::Scan;
-    const EFFECT: Effect = Effect::Reads;
-    type Input = GuardInput;
-    type Output = GuardView;
-
-    fn run(app: &App, ctx: &Ctx, input: GuardInput) -> Result<GuardView, AppError> {
-        let setting = app.setting(&input.flag, &input.environment)?;
-        let rollout = current(&setting, &input.flag)?;
-        // What is settled was settled by the evidence of that moment; units that ripen later would blur it.
-        let look = match rollout.state {
-            RolloutState::Widening => ctx.now,
-            RolloutState::Halted { at, .. } | RolloutState::Done { at } => at,
-        };
-        let judged = app.judge_guard(&input.flag, &input.environment, &rollout, look)?;
-        let warnings = set_aside(&judged.evidence, &judged.metric).into_iter().collect();
-        Ok(GuardView { rollout, verdict: judged.verdict, warnings })
     }
 }

@@ -2,7 +2,8 @@
 
 use bellwether_ledger::Versioned;
 use bellwether_model::{
-    Edit, EnvironmentKey, FlagKey, Millis, Planned, Revision, Schedule, ScheduleKey, ScheduleState,
+    BetaKey, Edit, EnvironmentKey, FlagKey, Millis, Planned, Revision, Schedule, ScheduleKey, ScheduleState,
+    Share, Span,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ use super::{Class, Ctx, Effect, Method, Operation, beta, flag, targeting};
 use crate::App;
 use crate::access::Permission;
 use crate::error::AppError;
-use crate::view::{ActorView, planned};
+use crate::view::{ActorView, Warning, planned};
 
 /// A scheduled change with its newest revision.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -26,6 +27,8 @@ pub(crate) struct ScheduleView {
     planned_by: ActorView,
     /// Send it as `if_revision` with an edit.
     revision: Revision,
+    /// Of one that was just planned, what speaks against it as things are now.
+    warnings: Vec<Warning>,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -35,7 +38,8 @@ pub(crate) struct ListInput {
     environment: Option<EnvironmentKey>,
     /// Only those of this flag.
     flag: Option<FlagKey>,
-    /// Also those that were made, were refused or are cancelled.
+    /// Also those that were made, were refused or are cancelled: the last 20 of each flag and beta. The log of
+    /// changes has them all.
     over: Option<bool>,
 }
 
@@ -78,9 +82,12 @@ impl Operation for List {
 pub(crate) struct CreateInput {
     /// Where.
     environment: EnvironmentKey,
-    /// What is to be done, such as `{"plan": "toggle", "flag": "checkout", "on": true}`.
+    /// What is to be done, such as `{"plan": "toggle", "flag": "checkout", "on": true}`,
+    /// `{"plan": "widen", "flag": "checkout", "share": 2500}`, the same with `halt` or `finish` and no share,
+    /// `{"plan": "switch", "beta": "friends", "on": true}`, or
+    /// `{"plan": "reshare", "flag": "checkout", "shares": [{"variant": "on", "share": 10000}]}`.
     planned: Planned,
-    /// When, in milliseconds since 1970.
+    /// When, in milliseconds since 1970; two years ahead at most.
     at: Millis,
     /// The reason, which the change will have as well; needed in production.
     why: Option<String>,
@@ -90,7 +97,7 @@ pub(super) struct Create;
 
 impl Operation for Create {
     const NAME: &'static str = "schedule.create";
-    const ABOUT: &'static str = "Plans a change for a time to come. It is made then to what is there then, or refused with the reason.";
+    const ABOUT: &'static str = "Plans a change for a time to come. It is made then to what is there then, or refused with the reason. What speaks against it today is said as a warning.";
     const ROUTE: (Method, &'static str) = (Method::Post, "/api/schedules");
     const NEEDS: Permission = Permission::Edit;
     const CLASS: Class = Class::Write;
@@ -109,8 +116,75 @@ impl Operation for Create {
             why: why.clone(),
             state: ScheduleState::Waiting,
         };
-        app.edit_schedule(ctx, schedule, Some(why), None)
+        let state = app.ledger.state();
+        let others = state.schedules.values().map(|other| &other.value);
+        let mut warnings: Vec<Warning> =
+            others.filter(|other| other.waiting()).filter_map(|other| against(&schedule, other)).collect();
+        warnings.dedup();
+        let view = app.edit_schedule(ctx, schedule.clone(), Some(why), None)?;
+        warnings.extend(doubtful(app, ctx, &schedule));
+        Ok(ScheduleView { warnings, ..view })
     }
+}
+
+/// Two changes that are planned for times so close are planned for one moment.
+const MOMENT: Span = Span::MINUTE;
+
+/// What another plan has against this one: at the same time it wants the same thing otherwise, or it ends the
+/// rollout that the later one steers.
+fn against(new: &Schedule, other: &Schedule) -> Option<Warning> {
+    if new.environment != other.environment
+        || thing(&new.planned) != thing(&other.planned)
+        || new.planned == other.planned
+    {
+        return None;
+    }
+    // Of one time, in the order in which they were planned.
+    let (first, last) = if new.at < other.at { (new, other) } else { (other, new) };
+    let what = planned(&other.planned);
+    if last.at.since(first.at) < MOMENT {
+        let stays = planned(&last.planned);
+        return Some(Warning {
+            message: format!("at `{}` it is planned to {what}", other.at),
+            hint: format!("cancel one of them with `schedule.cancel`; to {stays} comes last"),
+        });
+    }
+    let ended = match (&first.planned, &last.planned) {
+        (Planned::Halt { .. }, Planned::Widen { .. } | Planned::Finish { .. }) => "is halted",
+        (Planned::Finish { .. } | Planned::Widen { share: Share::ALL, .. }, Planned::Widen { share, .. })
+            if *share != Share::ALL =>
+        {
+            "is done"
+        }
+        _ => return None,
+    };
+    Some(Warning {
+        message: format!(
+            "at `{}` it is planned to {what}: of a rollout that {ended}, the later plan is refused",
+            other.at
+        ),
+        hint: "cancel one of them with `schedule.cancel`, or plan them the other way round".to_owned(),
+    })
+}
+
+/// What a plan is about: of one thing there is one state.
+fn thing(planned: &Planned) -> (u8, Option<&FlagKey>, Option<&BetaKey>) {
+    let kind = match planned {
+        Planned::Toggle { .. } | Planned::Switch { .. } => 0,
+        Planned::Reshare { .. } => 1,
+        Planned::Widen { .. } | Planned::Halt { .. } | Planned::Finish { .. } => 2,
+    };
+    (kind, planned.flag(), planned.beta())
+}
+
+/// Why what is planned would be refused if its time were now.
+fn doubtful(app: &App, ctx: &Ctx, schedule: &Schedule) -> Option<Warning> {
+    let rehearsal = Ctx { dry_run: true, ..ctx.clone() };
+    let refused = perform(app, &rehearsal, schedule).err()?;
+    Some(Warning {
+        message: format!("today this would be refused: {}", refused.message),
+        hint: format!("it is made to what is there at its time; until then: {}", refused.hint),
+    })
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -198,6 +272,7 @@ impl App {
             sentence: planned(&schedule.planned),
             planned_by: self.actor_view(&schedule.value.by),
             revision: schedule.revision,
+            warnings: Vec::new(),
             schedule: schedule.value.clone(),
         }
     }

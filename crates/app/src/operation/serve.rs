@@ -3,10 +3,12 @@
 
 use bellwether_ledger::{Members, Proposed, State};
 use bellwether_model::{
-    Condition, Edit, EnvironmentKey, FlagKey, ListId, Revision, Serve, Setting, Share, Split, VariantKey,
+    Condition, Edit, EnvironmentKey, FlagKey, Json, ListId, Revision, Serve, Setting, Share, Span, Split,
+    Step, VariantKey,
 };
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::de::{Deserialize, Deserializer, Error as _};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::Ctx;
@@ -14,7 +16,7 @@ use crate::App;
 use crate::error::AppError;
 
 /// A variant and its share in basis points.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ShareInput {
     /// The variant.
@@ -24,7 +26,7 @@ pub(crate) struct ShareInput {
 }
 
 /// What a rule, or the default, serves.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, serde::Deserialize, JsonSchema)]
 #[serde(tag = "serve", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum ServeInput {
     /// The same variant to everybody.
@@ -46,7 +48,7 @@ pub(crate) enum ServeInput {
 }
 
 /// A condition and what it serves.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RuleInput {
     /// What people call it; shown as the reason.
@@ -59,13 +61,61 @@ pub(crate) struct RuleInput {
 }
 
 /// Single users or devices with a variant of their own.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TargetInput {
     /// The variant they get.
     pub(crate) variant: VariantKey,
     /// Their ids.
     pub(crate) ids: Vec<String>,
+}
+
+/// A length of time: a number of milliseconds, or a text such as `10m`, `2h` or `1d 12h`.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Length(pub(crate) Span);
+
+impl<'de> Deserialize<'de> for Length {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Json::deserialize(deserializer)? {
+            Json::String(text) => {
+                text.parse().map(Self).map_err(|e| D::Error::custom(format!("{}: {}", e.message, e.hint)))
+            }
+            number => Span::deserialize(number).map(Self).map_err(D::Error::custom),
+        }
+    }
+}
+
+impl JsonSchema for Length {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "Length".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"anyOf": [
+            {"type": "integer", "format": "uint64", "minimum": 0},
+            {"type": "string", "pattern": "^\\s*([0-9]+\\s*[A-Za-z]+\\s*)+$"},
+        ]})
+    }
+}
+
+/// A step of a ramp.
+#[derive(Debug, Clone, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StepInput {
+    /// The candidate's share, in basis points.
+    share: Share,
+    /// How long it is held before the next step, 90 days at most: milliseconds, or a text such as `10m`, `2h` or
+    /// `1d 12h`. Of the last one it means nothing.
+    #[serde(default)]
+    hold: Length,
+}
+
+impl From<StepInput> for Step {
+    fn from(step: StepInput) -> Self {
+        Self { share: step.share, hold: step.hold.0 }
+    }
 }
 
 /// The state as an edit left it, or as a rehearsed one would.

@@ -148,3 +148,38 @@ fn a_running_experiment_keeps_its_people() {
     ");
     house.did("beta.switch", switch(false));
 }
+
+/// A beta comes before the default: a halt leaves its audience with what it shows, and says so.
+#[test]
+fn a_halt_says_which_beta_still_shows_the_candidate() {
+    let house = House::new();
+    house.did("flag.create", json!({"flag": "f"}));
+    let rollout = |operation: &str, more: serde_json::Value| {
+        let mut input = json!({"flag": "f", "environment": "production", "why": "test"});
+        input.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+        house.did(operation, input)["warnings"].clone()
+    };
+    rollout("flag.toggle", json!({"on": true}));
+    rollout("rollout.start", json!({"candidate": "on", "control": "off", "share": 500}));
+    let audience = json!([[{"attribute": "plan", "op": "is", "values": ["pro"]}]]);
+    house.did("beta.save", json!({"beta": "friends", "flags": {"f": "on"}, "audience": audience}));
+    let said = |on: bool| {
+        let switch = json!({"beta": "friends", "environment": "production", "on": on, "why": "test"});
+        house.did("beta.switch", switch);
+        let warnings = rollout("rollout.halt", json!({}));
+        rollout("rollout.resume", json!({}));
+        warnings
+    };
+    assert_eq!(said(false), json!([]));
+    assert_eq!(
+        said(true),
+        json!([{"message": "beta `friends` is on in `production`: its audience still gets `on`",
+            "hint": "turn the beta off with `beta.switch`, or the flag with `flag.toggle`"}])
+    );
+    // Nobody gets anything of a flag that is off, nor of a beta that shows the control.
+    rollout("flag.toggle", json!({"on": false}));
+    assert_eq!(said(true), json!([]));
+    rollout("flag.toggle", json!({"on": true}));
+    house.did("beta.save", json!({"beta": "friends", "flags": {"f": "off"}, "why": "test"}));
+    assert_eq!(said(true), json!([]));
+}

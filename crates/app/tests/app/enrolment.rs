@@ -164,7 +164,15 @@ fn a_limit_is_kept_to_the_unit_however_many_ask_at_once() {
     });
     let view = enrolled(&house);
     assert_eq!((view["units"].as_u64(), view["closed"].as_bool()), (Some(500), Some(true)));
+    assert_eq!(
+        view["sentence"],
+        "500 of 500 are enrolled, and enrolment is closed; a crash now could let in 500 more at most"
+    );
+    assert_eq!(view["unwritten"], 500);
+    house.app.step(house.now).unwrap();
+    let view = enrolled(&house);
     assert_eq!(view["sentence"], "500 of 500 are enrolled, and enrolment is closed");
+    assert_eq!(view["unwritten"], 0);
     assert_eq!(inside.into_inner(), 1_000, "both threads say the same of each");
     // More may come, and they do.
     assert_eq!(limit(&house, json!({"units": 501}))["closed"], false);
@@ -229,7 +237,10 @@ fn a_limited_rollout_can_be_halted_and_resumed() {
     };
     let first = got();
     assert_eq!(first.len(), 3);
-    assert_eq!(enrolled(&house)["sentence"], "3 of 3 are enrolled, and enrolment is closed");
+    assert_eq!(
+        enrolled(&house)["sentence"],
+        "3 of 3 are enrolled, and enrolment is closed; a crash now could let in 3 more at most"
+    );
     rollout("rollout.halt", json!({}));
     assert_eq!(got(), [0_usize; 0]);
     assert_eq!(enrolled(&house)["units"], 3);
@@ -262,7 +273,8 @@ fn who_was_enrolled_before_the_limit_was_set_stays_and_is_counted() {
     house.later(HOUR);
     let view = limit(&house, json!({"units": 7}));
     assert_eq!((view["units"].as_u64(), view["over"].as_u64()), (Some(10), Some(3)));
-    insta::assert_snapshot!(view["sentence"].as_str().unwrap(), @"10 of 7 are enrolled, and enrolment is closed; 3 more than the limit, because they were enrolled before it was set, by SDKs that had not heard of it, or just before a crash");
+    insta::assert_snapshot!(view["sentence"].as_str().unwrap(), @"10 of 7 are enrolled, and enrolment is closed; 3 more than the limit, to which SDKs with older rules can add until 2026-09-21T16:23:20Z; a crash now could let in 10 more at most");
+    assert_eq!((&view["unwritten"], &view["settles"]), (&json!(10), &json!(house.now.0 + 10 * MINUTE)));
     for (_, id) in &before {
         assert_eq!(told(&house, Some(id), None), ("a".into(), "SPLIT"));
     }
@@ -328,7 +340,7 @@ fn another_salt_is_another_memory() {
     house.later(MINUTE);
     house.app.step(house.now).unwrap();
     // Unlimited again, and forgotten.
-    limit(&house, json!({}));
+    limit(&house, json!({"units": "none"}));
     assert_eq!(enrolled(&house), Json::Null);
     let late = (0..5).map(|n| told(&house, Some(&format!("user-{n}")), None).0);
     assert!(late.into_iter().all(|variant| variant == "b"));
@@ -390,13 +402,14 @@ fn what_is_wrong_is_said() {
         refused(json!({"units": 1_000_001})),
         refused(json!({"share": 10_001})),
         refused(json!({"share": 8_999})),
+        refused(json!({"share": "all"})),
         refused(json!({"sticky": "yes"})),
         refused(json!({"environment": "moon"})),
         refused(json!({"flag": "nothing"})),
     ];
     insta::assert_snapshot!(all.join("\n"), @r#"
     400 in `units`: a limit of `0` lets nobody in
-    hint: turn the flag off, or leave `units` out for no limit
+    hint: turn the flag off, or give `units` as `"none"` for no limit
     400 in `units`: invalid value: integer `-1`, expected u32
     hint: see `/openapi.json` for what this operation takes
     400 in environment `production`: a limit of `1000001` units is more than can be remembered
@@ -405,6 +418,8 @@ fn what_is_wrong_is_said() {
     hint: see `/openapi.json` for what this operation takes
     400 in environment `production`: flag `f` would reach `90%` of everybody, and at most `89.99%` are allowed
     hint: widen less, or raise the limit with `flag.enrolment` first
+    400 in `share`: `all` is neither a number nor `none`
+    hint: see `/openapi.json` for what this operation takes
     400 in `sticky`: invalid type: string "yes", expected a boolean
     hint: see `/openapi.json` for what this operation takes
     404 there is no environment `moon`
@@ -420,6 +435,36 @@ fn what_is_wrong_is_said() {
     400 in environment `production`: flag `f` would reach `90.01%` of everybody, and at most `90%` are allowed
     hint: widen less, or raise the limit with `flag.enrolment` first
     ");
+}
+
+/// What is left out stays, `none` takes a limit away, and nothing is said twice for it.
+#[test]
+fn what_is_left_out_of_limits_stays() {
+    let house = House::new();
+    arms(&house, 3_000, 3_000);
+    let set = |limits: Json| {
+        limit(&house, limits);
+        let view = house.did("flag.get", json!({"flag": "f"}));
+        view["flag"]["settings"]["production"].get("enrolment").cloned().unwrap_or(Json::Null)
+    };
+    for (edit, then) in [
+        (json!({"share": 8_000}), json!({"share": 8_000})),
+        (json!({"units": 30}), json!({"share": 8_000, "units": 30})),
+        (json!({"sticky": true}), json!({"share": 8_000, "units": 30, "sticky": true})),
+        (json!({}), json!({"share": 8_000, "units": 30, "sticky": true})),
+        (json!({"share": null, "units": null}), json!({"share": 8_000, "units": 30, "sticky": true})),
+        (json!({"share": 7_000, "units": "none"}), json!({"share": 7_000, "sticky": true})),
+        (json!({"sticky": false}), json!({"share": 7_000})),
+        (json!({"share": "none"}), Json::Null),
+    ] {
+        assert_eq!(set(edit.clone()), then, "{edit}");
+    }
+    // Who is enrolled is not forgotten by an edit of something else.
+    limit(&house, json!({"units": 2}));
+    for n in 0..20 {
+        told(&house, Some(&format!("user-{n}")), None);
+    }
+    assert_eq!(limit(&house, json!({"share": 9_000}))["closed"], true);
 }
 
 /// While an experiment runs its flag may be closed, and its sample ratio is that of the split's ranges.
@@ -444,8 +489,9 @@ fn an_experiment_on_a_limited_sticky_flag_counts_each_person_once() {
     house.app.commit().unwrap();
     let closed = limit(&house, json!({"sticky": true, "units": 10}));
     assert_eq!((closed["units"].as_u64(), closed["closed"].as_bool()), (Some(1_500), Some(true)));
-    let refused = house
-        .ask("flag.enrolment", json!({"flag": "f", "environment": "production", "units": 10, "why": "test"}));
+    let unstuck =
+        json!({"flag": "f", "environment": "production", "units": 10, "sticky": false, "why": "test"});
+    let refused = house.ask("flag.enrolment", unstuck);
     assert!(refused.unwrap_err().message.contains("would lose their variant"));
     for n in 0..50 {
         assert_eq!(told(&house, Some(&format!("late-{n}")), None).0, "off");
@@ -459,6 +505,63 @@ fn an_experiment_on_a_limited_sticky_flag_counts_each_person_once() {
         judged["counts"].as_array().unwrap().iter().filter_map(|arm| arm["exposed"].as_u64()).sum();
     assert_eq!((exposed, &judged["crossed"]), (1_500, &json!(0)), "{judged}");
     assert_eq!(judged["sample_ratio"]["broken"], false, "{judged}");
+}
+
+/// Who was enrolled by other shares would be counted among the new when they come back.
+#[test]
+fn an_experiment_does_not_begin_on_variants_that_were_given_by_other_shares() {
+    let mut house = House::new();
+    house.did("metric.save", json!({"metric": "buys", "event": "buy", "measure": {"measure": "conversion"}}));
+    let mut started = 0;
+    let mut start = |house: &House| {
+        started += 1;
+        let key = format!("x-{started}");
+        let plan = json!({"experiment": key, "flag": "f", "environment": "production", "control": "a",
+            "metric": "buys", "days": 7});
+        house.did("experiment.create", plan);
+        house
+            .ask("experiment.start", json!({"experiment": key, "why": "test"}))
+            .map_err(|e| (key.clone(), format!("{} {}\nhint: {}", e.refusal.status(), e.message, e.hint)))?;
+        house.did("experiment.stop", json!({"experiment": key, "why": "test"}));
+        Ok::<(), (String, String)>(())
+    };
+    arms(&house, 1_000, 4_000);
+    limit(&house, json!({"sticky": true}));
+    // Other shares, and nobody is enrolled.
+    arms(&house, 500, 500);
+    start(&house).unwrap();
+    house.later(HOUR);
+    for n in 0..300 {
+        told(&house, Some(&format!("user-{n}")), None);
+    }
+    house.later(HOUR);
+    let (before, _) = start(&house).unwrap_err();
+    assert_eq!(before, "x-2", "under the salt that 1:4 had; by which of both they came is not kept");
+    let anew = |salt: &str, a: u32| {
+        let shares = json!([{"variant": "a", "share": a}, {"variant": "b", "share": a}, {"variant": "off", "share": 10_000 - 2 * a}]);
+        let default = json!({"serve": "split", "shares": shares, "rest": "off", "salt": salt});
+        json!({"flag": "f", "environment": "production", "default": default, "why": "test"})
+    };
+    house.did("flag.target", anew("f-2", 1_000));
+    for n in 0..300 {
+        told(&house, Some(&format!("user-{n}")), None);
+    }
+    start(&house).unwrap();
+    // Wider in the same ratio.
+    house.did("flag.target", anew("f-2", 5_000));
+    start(&house).unwrap();
+    let uneven = json!([{"variant": "a", "share": 2_000}, {"variant": "b", "share": 8_000}, {"variant": "off", "share": 0}]);
+    house.did(
+        "flag.reshare",
+        json!({"flag": "f", "environment": "production", "shares": uneven, "why": "test"}),
+    );
+    insta::assert_snapshot!(start(&house).unwrap_err().1, @r"
+    409 flag `f` keeps the variants of `49` units, and at `2026-09-21T16:13:20Z` its arms stood in another ratio: who was enrolled by it would count among the new
+    hint: draw everybody anew: give the split no `salt` in `flag.target`, then plan and start
+    ");
+    // What keeps nothing draws by the shares of now.
+    limit(&house, json!({"sticky": false}));
+    start(&house).unwrap();
 }
 
 /// A limit that is set while nothing divides counts those who are in all the same.

@@ -112,7 +112,7 @@ fn the_past_is_asked_at_its_revision() {
     assert_eq!(
         house.refused("flag.explain", asked.clone()),
         format!(
-            "404 there is no flag at revision `{}` `later`\nhint: it was made later: `change.list` says when",
+            "404 there was no flag `later` at revision `{}`\nhint: it was made later: `change.list` says when",
             before + 1
         )
     );

@@ -105,6 +105,25 @@ fn an_id_that_names_nobody_is_answered_and_not_recorded() {
     assert!(house.events().iter().any(|e| e["who"] == json!({"user": "nobody-1"})));
 }
 
+/// Who is in the same part of a split is the same unit in what is recorded.
+#[test]
+fn a_device_that_is_a_number_is_named_as_it_was_divided() {
+    let house = House::new();
+    house.split_flag("f", 10_000);
+    for id in [json!(5), json!(5.0), json!("5"), json!(1e21), json!("1e+21"), json!(null)] {
+        let context = user(json!({"user_id": "user-1", "device_id": id}));
+        house.app.evaluate(&house.served(), "f", &context, Track::Exposure, house.now).unwrap();
+    }
+    let who: Vec<_> = house.events().iter().map(|e| e["who"].clone()).collect();
+    let both = |device| json!({"both": {"user": "user-1", "device": device}});
+    let mut who: Vec<String> = who.iter().map(ToString::to_string).collect();
+    who.sort();
+    assert_eq!(
+        who,
+        [both("1e+21").to_string(), both("5").to_string(), json!({"user": "user-1"}).to_string()]
+    );
+}
+
 #[test]
 fn a_full_store_neither_loses_exposures_nor_stops_committing() {
     let house = House::with(1, |settings| settings.store.queue_bytes = 4_000);

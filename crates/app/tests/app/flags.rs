@@ -223,7 +223,7 @@ fn each_change_is_a_sentence_whose_subject_is_who_made_it() {
         said,
         [
             "finished the rollout of f in production",
-            "set the rollout of f in production to on for 20%",
+            "resumed the rollout of f in production at 20%",
             "halted the rollout of f in production",
             "set the rollout of f in production to on for 20%",
             "started the rollout of f in production: on to 5%",

@@ -94,6 +94,7 @@ impl House {
     }
 
     pub(crate) fn did(&self, operation: &str, input: Json) -> Json {
+        crate::strict::check_once(self, operation, &input);
         self.ask(operation, input)
             .unwrap_or_else(|e| panic!("{operation}: {} ({}) {:?}", e.message, e.hint, e.cause))
     }

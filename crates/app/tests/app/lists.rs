@@ -93,6 +93,10 @@ fn what_is_no_list_is_refused_whole_and_where_it_stands() {
             "400 in line `2`: ` bob` has white space around it or unprintable characters in it\nhint: write the id as SDKs send it, with nothing around it".to_owned(),
         ),
         (
+            "\u{feff}ada\nbob\n\u{feff}eve\n".to_owned(),
+            "400 in line `3`: `\\u{feff}eve` has the invisible character `\\u{feff}` in it\nhint: write the id as SDKs send it; two files that were put together leave such a mark at their seam".to_owned(),
+        ),
+        (
             "ada\nb\u{0}b\n".to_owned(),
             "400 in line `2`: `b\\0b` has white space around it or unprintable characters in it\nhint: write the id as SDKs send it, with nothing around it".to_owned(),
         ),

@@ -28,3 +28,4 @@ mod rollouts;
 mod schedules;
 mod schema;
 mod strange;
+mod strict;

@@ -173,6 +173,12 @@ fn an_environment_is_renamed_and_hashes_otherwise() {
     assert!((60..140).contains(&moved), "{moved}");
     let listed = house.did("environment.list", json!({}));
     assert_eq!(listed["environments"][1]["name"], "Shop");
+    assert_eq!(house.did("environment.get", json!({"environment": "production"})), saved);
+    let said = house.refused(
+        "environment.save",
+        json!({"environment": "production", "name": "Store", "why": "test", "if_revision": 1}),
+    );
+    assert!(said.starts_with("409 environment `production` was changed by"), "{said}");
 }
 
 #[test]

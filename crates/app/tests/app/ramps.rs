@@ -2,6 +2,7 @@
 //! Long because: it is all of the life of one ramp, in the order in which it happens.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 
 use bellwether_app::Stepped;
 use serde_json::{Value as Json, json};
@@ -152,8 +153,8 @@ fn a_ramp_that_is_paused_stays_and_goes_on_with_what_was_left() {
     on: a rollout gives `on` to 5% so far; it is paused before 25%
     Ada resumed the rollout of f in production at 5%: test
     on: a rollout gives `on` to 5% so far; 25% follows at 2026-10-21T15:13:20Z
-    409 the rollout of `f` has no step to come
-    hint: only a ramp that goes on can be paused; to take a rollout back, halt it
+    409 the ramp of `f` is paused already
+    hint: resume it with `rollout.resume`; to take the rollout back, halt it
     on: a rollout gives `on` to 30% so far
     400 the first step is `5%`, and the rollout is at `30%`
     hint: begin with the share that there is, or more; to narrow it use `rollout.widen` first
@@ -186,6 +187,109 @@ fn a_ramp_that_is_halted_takes_no_step_and_is_seen_anew_when_it_is_resumed() {
     assert_eq!(newest(&house), "Ada resumed the rollout of f in production at 25%: test");
     house.later(2 * HOUR);
     assert_eq!((step(&house).taken, share(&house)), (1, 10_000));
+}
+
+#[test]
+fn a_ramp_that_was_paused_before_a_halt_stays_paused_after_it() {
+    let mut house = House::new();
+    begun(&house, &three(), json!({}));
+    let mut said = Vec::new();
+    // Halted and resumed on its first step, running and paused.
+    for paused in [false, true] {
+        if paused {
+            house.later(MINUTE);
+            house.did("rollout.pause", at("f", json!({})));
+        }
+        house.later(MINUTE);
+        house.did("rollout.halt", at("f", json!({"why": "errors rise"})));
+        said.push(house.refused("rollout.pause", at("f", json!({}))));
+        house.later(MINUTE);
+        house.did("rollout.resume", at("f", json!({})));
+        said.extend([newest(&house), state(&house)]);
+    }
+    house.later(30 * DAY);
+    assert_eq!((step(&house).taken, share(&house)), (0, 500));
+    // What is done at the same moment is said for itself.
+    house.did("rollout.resume", at("f", json!({})));
+    said.push(newest(&house));
+    house.did("rollout.pause", at("f", json!({})));
+    said.push(newest(&house));
+    house.did("rollout.ramp", at("f", json!({"steps": three()})));
+    said.push(newest(&house));
+    house.later(HOUR);
+    assert_eq!((step(&house).taken, share(&house)), (1, 2_500));
+    insta::assert_snapshot!(said.join("\n"), @r"
+    409 the rollout of `f` has no step to come
+    hint: only a ramp that goes on can be paused; to take a rollout back, halt it
+    Ada resumed the rollout of f in production at 5%: test
+    on: a rollout gives `on` to 5% so far; 25% follows at 2026-09-21T15:15:20Z
+    409 the rollout of `f` has no step to come
+    hint: only a ramp that goes on can be paused; to take a rollout back, halt it
+    Ada resumed the rollout of f in production at 5%, where its ramp is paused: test
+    on: a rollout gives `on` to 5% so far; it is paused before 25%
+    Ada resumed the rollout of f in production at 5%: test
+    Ada paused the rollout of f in production at 5%: test
+    Ada set the rollout of f in production to on for 5%, the first of 3 steps: test
+    ");
+}
+
+/// Takes down what the program says in its log.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<String>>>);
+
+impl tracing::Subscriber for Log {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn event(&self, event: &tracing::Event<'_>) {
+        struct Message(String);
+        impl tracing::field::Visit for Message {
+            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+                if field.name() == "message" {
+                    self.0 = format!("{value:?}");
+                }
+            }
+        }
+        let mut message = Message(String::new());
+        event.record(&mut message);
+        self.0.lock().unwrap().push(message.0);
+    }
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+/// The reason has other numbers at each look, and is the same reason.
+#[test]
+fn a_step_that_waits_is_logged_once() {
+    let mut house = House::new();
+    guarded(&house);
+    house.later(31 * MINUTE);
+    let log = Log::default();
+    let mut said = BTreeSet::new();
+    let waits = |house: &mut House, from: usize, said: &mut BTreeSet<String>| {
+        tracing::subscriber::with_default(log.clone(), || {
+            // Another test may have come by the same line at the moment in which this one began to listen.
+            tracing::callsite::rebuild_interest_cache();
+            for minute in from..from + 20 {
+                live(house, minute * 2..minute * 2 + 2, 0.0);
+                house.later(MINUTE);
+                assert_eq!(step(house).taken, 0);
+                said.insert(waiting(house).unwrap());
+            }
+        });
+        let lines = log.0.lock().unwrap();
+        lines.iter().filter(|line| line.as_str() == "a step of a ramp waits").count()
+    };
+    assert_eq!(waits(&mut house, 0, &mut said), 1);
+    assert!(said.len() > 5, "the words are others: {said:?}");
+    // Another revision of the flag is another wait.
+    house.did("flag.describe", json!({"flag": "f", "name": "F", "why": "test"}));
+    assert_eq!(waits(&mut house, 20, &mut said), 2);
 }
 
 #[test]
@@ -354,7 +458,7 @@ fn a_step_that_the_ledger_refuses_waits_without_a_change_and_goes_on_by_itself()
         &mut house,
         "in environment `production`: flag `f` would reach `70%` of everybody, and at most `65%` are allowed",
     );
-    house.did("flag.enrolment", at("f", json!({})));
+    house.did("flag.enrolment", at("f", json!({"share": "none"})));
     assert_eq!((step(&house).taken, share(&house)), (1, 7_000));
     assert_eq!(state(&house), "on: a rollout gives `on` to 70% so far");
 }
@@ -377,8 +481,12 @@ fn steps_that_cannot_be_taken_are_refused_at_the_start() {
         start(json!({"share": 100, "steps": [hold(500)]})),
         start(json!({"steps": [hold(500), hold(400)]})),
         start(json!({"steps": [{"share": 500}, hold(600)]})),
+        start(json!({"steps": [{"share": 500, "hold": 91 * DAY}, hold(600)]})),
         start(json!({"steps": [hold(500), hold(6_000)], "rest": "rest"})),
         start(json!({"steps": [{"share": 500, "wait": 5}]})),
+        start(json!({"steps": [{"share": 500, "hold": "5 parsecs"}, hold(600)]})),
+        start(json!({"steps": [{"share": 500, "hold": "91d"}, hold(600)]})),
+        start(json!({"share": 500, "guard": {"metric": "m", "margin": 0, "window": "soon"}})),
         house.refused("rollout.pause", at("f", json!({}))),
         house.refused("rollout.ramp", at("f", json!({"steps": [hold(500)]}))),
     ];
@@ -392,16 +500,42 @@ fn steps_that_cannot_be_taken_are_refused_at_the_start() {
     400 step 2 is `4%`, which is not more than `5%`
     hint: each step of a ramp widens; to narrow a rollout use `rollout.widen` with a smaller share
     400 step 1 (`5%`) is held for no time
-    hint: hold it for some minutes, such as 600000, or leave it out
+    hint: hold it for some minutes, such as `10m`, or leave it out
+    400 step 1 (`5%`) is held for `91 days`
+    hint: hold it for 90 days at most; what comes later can be scheduled
     400 `60%` leaves no control of the same size
     hint: with a rest variant a rollout widens to 50% at most; then finish it
     400 in `steps[0].wait`: unknown field `wait`, expected `share` or `hold`
+    hint: see `/openapi.json` for what this operation takes
+    400 in `steps[0].hold`: `5 parsecs` is no length of time: write one such as `10m`, `2h` or `1d 12h`, or a number of milliseconds
+    hint: see `/openapi.json` for what this operation takes
+    400 step 1 (`5%`) is held for `91 days`
+    hint: hold it for 90 days at most; what comes later can be scheduled
+    400 in `guard.window`: `soon` is no length of time: write one such as `10m`, `2h` or `1d 12h`, or a number of milliseconds
     hint: see `/openapi.json` for what this operation takes
     409 flag `f` has no rollout here
     hint: begin one with `rollout.start`
     409 flag `f` has no rollout here
     hint: begin one with `rollout.start`
     ");
+    // A hold is written as people write it, or in milliseconds, and kept in these.
+    let steps =
+        json!([{"share": 100, "hold": "1h"}, {"share": 200, "hold": HOUR}, {"share": 300, "hold": "1d 1h"}]);
+    let guard = json!({"metric": "m", "margin": 0.0, "window": "20m"});
+    house.did("metric.save", json!({"metric": "m", "event": "e", "measure": {"measure": "conversion"}}));
+    let begun = house.did(
+        "rollout.start",
+        at("f", json!({"candidate": "on", "control": "off", "steps": steps, "guard": guard})),
+    );
+    let rollout = &begun["flag"]["settings"]["production"]["default"]["rollout"];
+    let holds: Vec<i64> =
+        rollout["ramp"]["steps"].as_array().unwrap().iter().map(|s| s["hold"].as_i64().unwrap()).collect();
+    assert_eq!(holds, [HOUR, HOUR, DAY + HOUR]);
+    assert_eq!(
+        (&rollout["guard"]["window"], &rollout["guard"]["alpha"]),
+        (&json!(20 * MINUTE), &json!(0.05))
+    );
+    house.did("rollout.halt", at("f", json!({})));
     // To everybody at once is a rollout that is done.
     let all = json!({"candidate": "on", "control": "off", "steps": [{"share": 10_000}]});
     let done = house.did("rollout.start", at("f", all));

@@ -327,3 +327,79 @@ fn what_a_key_planned_that_was_revoked_is_not_made() {
         "whoever planned this may not edit any more"
     );
 }
+
+/// What speaks against a plan as things are is said, and keeps nobody from planning it.
+#[test]
+fn a_plan_that_contradicts_another_or_would_be_refused_today_is_warned_of() {
+    let mut house = House::new();
+    house.did("flag.create", json!({"flag": "f"}));
+    let warned = |house: &House, planned: Json, after: i64| -> Vec<String> {
+        let input =
+            json!({"environment": "production", "planned": planned, "at": house.now.0 + after, "why": "x"});
+        let rehearsed = house.rehearse("schedule.create", input.clone()).unwrap();
+        let view = house.did("schedule.create", input);
+        assert_eq!(rehearsed["warnings"], view["warnings"]);
+        let warnings = view["warnings"].as_array().cloned().unwrap_or_default();
+        let text = |value: &Json| value.as_str().unwrap().to_owned();
+        warnings.iter().map(|w| format!("{}\nhint: {}", text(&w["message"]), text(&w["hint"]))).collect()
+    };
+    let (halt, finish) = (json!({"plan": "halt", "flag": "f"}), json!({"plan": "finish", "flag": "f"}));
+    let widen = |share: u32| json!({"plan": "widen", "flag": "f", "share": share});
+    let none = Vec::<String>::new();
+    assert_eq!(warned(&house, toggle("f", true), HOUR), none);
+    assert_eq!(warned(&house, toggle("f", true), HOUR), none, "the same again");
+    assert_eq!(warned(&house, toggle("f", false), HOUR + MINUTE), none, "a minute later is another moment");
+    let other =
+        json!({"environment": "development", "planned": toggle("f", false), "at": house.now.0 + HOUR});
+    assert_eq!(house.did("schedule.create", other)["warnings"], json!([]), "elsewhere");
+    let mut said = warned(&house, toggle("f", false), HOUR - 1);
+    said.extend(warned(&house, halt.clone(), 2 * HOUR));
+    rolling(&house, "g");
+    let of_g = |mut planned: Json| {
+        planned["flag"] = json!("g");
+        planned
+    };
+    assert_eq!(warned(&house, of_g(widen(2_000)), 2 * HOUR), none);
+    assert_eq!(warned(&house, of_g(widen(10_000)), 3 * HOUR), none);
+    said.extend(warned(&house, of_g(widen(3_000)), 4 * HOUR));
+    said.extend(warned(&house, of_g(halt.clone()), HOUR));
+    said.extend(warned(&house, of_g(finish), 5 * HOUR));
+    insta::assert_snapshot!(said.join("\n"), @r"
+    at `2026-09-21T15:13:20Z` it is planned to turn f on
+    hint: cancel one of them with `schedule.cancel`; to turn f on comes last
+    today this would be refused: flag `f` has no rollout here
+    hint: it is made to what is there at its time; until then: begin one with `rollout.start`
+    at `2026-09-21T17:13:20Z` it is planned to set the rollout of g to 100%: of a rollout that is done, the later plan is refused
+    hint: cancel one of them with `schedule.cancel`, or plan them the other way round
+    at `2026-09-21T16:13:20Z` it is planned to set the rollout of g to 20%: of a rollout that is halted, the later plan is refused
+    hint: cancel one of them with `schedule.cancel`, or plan them the other way round
+    at `2026-09-21T17:13:20Z` it is planned to set the rollout of g to 100%: of a rollout that is halted, the later plan is refused
+    hint: cancel one of them with `schedule.cancel`, or plan them the other way round
+    at `2026-09-21T18:13:20Z` it is planned to set the rollout of g to 30%: of a rollout that is halted, the later plan is refused
+    hint: cancel one of them with `schedule.cancel`, or plan them the other way round
+    at `2026-09-21T15:13:20Z` it is planned to halt the rollout of g: of a rollout that is halted, the later plan is refused
+    hint: cancel one of them with `schedule.cancel`, or plan them the other way round
+    ");
+    // They are planned all the same.
+    assert_eq!(waiting(&house), 11);
+    house.later(DAY);
+    let (made, refused) = step(&house);
+    assert_eq!(made + refused, 11);
+}
+
+/// What is over leaves the state after a while; who planned it is still known.
+#[test]
+fn the_last_plans_that_are_over_are_listed_and_the_log_has_all() {
+    let mut house = House::new();
+    house.did("flag.create", json!({"flag": "f"}));
+    for n in 0..25 {
+        plan(&house, toggle("f", n % 2 == 0), HOUR + n);
+    }
+    house.later(2 * HOUR);
+    assert_eq!(step(&house), (25, 0));
+    assert_eq!(list(&house).len(), 20);
+    let changes = newest(&house, 25);
+    assert!(changes.iter().all(|said| said.starts_with("a schedule of Ada turned f o")), "{changes:?}");
+    let house = house.restart();
+    assert_eq!((list(&house).len(), newest(&house, 25)), (20, changes));
+}

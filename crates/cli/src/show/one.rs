@@ -5,6 +5,8 @@ use bellwether_app::Entry;
 use jiff::SignedDuration;
 use serde_json::{Map, Value};
 
+use crate::spoken::as_command;
+
 use super::{Cell, Schema, collapsed, cut, rank, time};
 
 /// What a dry run says before anything else.
@@ -14,8 +16,8 @@ pub(crate) const NOTHING: &str = "nothing was changed: this is what would be";
 const ANSWER: [&str; 5] = ["sentence", "hint", "verdict", "variant", "value"];
 /// How many words of a list are said.
 const FEW: usize = 10;
-/// What somebody who has just made a change knows.
-const KNOWN: [&str; 4] = ["changed", "changed_by", "created", "revision"];
+/// What somebody who has just made a change knows, or was told in the sentence above.
+const KNOWN: [&str; 5] = ["changed", "changed_by", "created", "revision", "warnings"];
 
 /// What a command did, such as ``done: flag toggle `checkout` in `production`, revision 6``.
 pub(crate) fn done(entry: &Entry, input: &Value, answer: &Value, dry_run: bool) -> String {
@@ -33,6 +35,10 @@ pub(crate) fn done(entry: &Entry, input: &Value, answer: &Value, dry_run: bool) 
     }
     if let Some(revision) = answer["revision"].as_u64() {
         said.push_str(&format!(", revision {revision}"));
+    }
+    for warning in answer["warnings"].as_array().into_iter().flatten() {
+        let part = |name: &str| as_command(warning[name].as_str().unwrap_or_default(), entry);
+        said.push_str(&format!("\nwarning: {}\n  hint: {}", part("message"), part("hint")));
     }
     said
 }
@@ -221,6 +227,16 @@ mod tests {
             let dry = done(entry, &input, &answer, true);
             assert_eq!(dry, format!("{NOTHING}\nwould be {said}"));
         }
+        // What it leaves as it is, too.
+        let halt = bellwether_app::find("rollout.halt").unwrap();
+        let answer = json!({"revision": 7, "warnings": [{
+            "message": "beta `friends` is on in `production`: its audience still gets `new`",
+            "hint": "turn the beta off with `beta.switch`"}]});
+        insta::assert_snapshot!(done(halt, &json!({"flag": "checkout", "environment": "production"}), &answer, false), @r"
+        done: rollout halt `checkout` in `production`, revision 7
+        warning: beta `friends` is on in `production`: its audience still gets `new`
+          hint: turn the beta off with `bellwether beta switch`
+        ");
     }
 
     #[test]

@@ -153,6 +153,7 @@ impl<'l> Drive<'l> {
                         self.link.call(operation, input, key.as_deref())?;
                     }
                 }
+                Act::Pass => {}
                 Act::Conclude(experiment) => self.conclude(experiment, key.as_deref())?,
             }
         }

@@ -1,6 +1,8 @@
 //! Cli, simulator: what the shop's teams do with their flags, and when. An experiment that is decided,
-//! one that runs, a rollout that goes well, one that its guard must halt, and everyday switches.
+//! one that runs, a rollout that goes well, one that its guard must halt, everyday switches, and what is under way
+//! when the story ends.
 
+mod ahead;
 mod trials;
 
 use bellwether_model::{Millis, Span};
@@ -46,6 +48,8 @@ pub(crate) enum Act {
     Call(&'static str, Value),
     /// An operation once the guard of this flag's rollout has halted it; nothing if it has not.
     OnceHalted(&'static str, &'static str, Value),
+    /// Nothing: time stops here, so that what is due by itself is done when it is due.
+    Pass,
     /// Ships what the verdict names, or stops with the verdict as the reason if it names nothing.
     Conclude(&'static str),
 }
@@ -157,6 +161,9 @@ pub(crate) fn tell(seed: u64, environment: &str, start: Millis, end: Millis) -> 
     compared.push(trials::one_page_checkout(&mut teller));
     compared.push(trials::recommendations(&mut teller, end));
     compared.push(trials::payment_sheet(&mut teller, end));
+    ahead::early_access(&mut teller);
+    ahead::order_tracking(&mut teller);
+    ahead::plans(&mut teller, end);
     // Stable: steps of the same moment stay as they were told.
     teller.steps.sort_by_key(|step| step.at);
     teller.steps.retain(|step| step.at < end);

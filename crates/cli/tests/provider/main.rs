@@ -7,6 +7,7 @@ mod agreement;
 mod common;
 mod exposures;
 mod following;
+mod https;
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};

@@ -100,12 +100,18 @@ pub(super) fn edited(state: &State, key: &FlagKey, edit: &Edit, at: Millis) -> R
         Edit::RolloutSet { environment, rollout, .. } => {
             let was = &setting(state, flag, environment)?.default;
             rollout_set(state, rollout)?;
+            ramps::held(was, rollout)?;
             let serve = Serve::Rollout { rollout: rollout.clone() };
             running::undisturbed(state, key, environment, Some(was), &serve)?;
         }
         _ => {}
     }
     next.check()?;
+    if let Edit::EnrolmentSet { environment, .. } | Edit::RolloutSet { environment, .. } = edit
+        && let Some(setting) = next.settings.get(environment)
+    {
+        ramps::ends(key, flag.settings.get(environment), setting)?;
+    }
     if let Edit::FlagSchemaSet { .. } | Edit::FlagVariantsReplaced { .. } = edit {
         schema::matched(&next)?;
     }

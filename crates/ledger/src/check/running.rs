@@ -85,13 +85,7 @@ pub(super) fn undisturbed(
     }
     // Units that come later would divide otherwise than those before: the sample-ratio check would
     // call the experiment broken, and pooled arms could show a difference that is none.
-    let arms = &experiment.plan.arms;
-    let points = |split: &Split, variant: &VariantKey| u32::from(split.share(variant).points());
-    let keeps = |a: &Arm, b: &Arm| {
-        points(was, &a.variant) * points(next, &b.variant)
-            == points(was, &b.variant) * points(next, &a.variant)
-    };
-    if arms.windows(2).all(|pair| matches!(pair, [a, b] if keeps(a, b))) {
+    if was.same_ratio(next, experiment.plan.arms.iter().map(|arm| &arm.variant)) {
         return Ok(());
     }
     Err(refused(

@@ -23,6 +23,12 @@ pub(super) fn saved(state: &State, schedule: &Schedule, by: &Actor, at: Millis) 
                 "plan it for a time to come, or make the change now",
             ));
         }
+        if schedule.at.since(at) > Schedule::FURTHEST {
+            return Err(refused(
+                format!("`{}` is more than two years ahead", schedule.at),
+                "plan it for the next two years; times are milliseconds since 1970",
+            ));
+        }
         if schedule.by != *by {
             return Err(refused(
                 format!("scheduled change `{key}` would be planned in the name of somebody else"),

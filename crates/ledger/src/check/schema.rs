@@ -79,11 +79,11 @@ fn mismatch(flag: &Flag, variant: &Variant, error: &ValidationError<'_>) -> Ledg
         }
         _ => {
             let path = error.schema_path().to_string();
-            let expects = match flag.schema.as_ref().and_then(|root| expected(root, &path)) {
-                Some((keyword, wanted)) => format!("`{keyword}: {}`", short(wanted)),
-                None => format!("something else at `{path}`"),
+            let says = match flag.schema.as_ref().and_then(|root| expected(root, &path)) {
+                Some((_, Json::Bool(false))) | None => "allows no value".to_owned(),
+                Some((keyword, wanted)) => format!("expects `{keyword}: {}`", short(wanted)),
             };
-            format!("{of} is `{}`, and the schema expects {expects}", short(error.instance()))
+            format!("{of} is `{}`, and the schema {says}", short(error.instance()))
         }
     };
     refused(what, "give the variant a value that matches, or change the schema first")

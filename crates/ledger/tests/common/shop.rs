@@ -412,5 +412,10 @@ pub fn latest() -> Vec<Proposed> {
     let refused = json!({"state": "refused", "at": START.0 + 68_000, "because": "no rollout"});
     latest.push(by_schedule(edit(schedule("plan-1", &planned[1], 67_500, refused)), "plan-1"));
     latest.push(edit(archived(beta("friends", &[("checkout", "treatment")], "staff"))));
+    // Resumed after a halt, where its ramp was paused.
+    let mut resumed = rollout(1_000, 5_000, None, json!({"state": "widening"}));
+    resumed["resumed"] = json!(START.0 + 70_000);
+    let paused = json!({"pace": "paused", "left": 3_600_000});
+    latest.push(edit(set_rollout("banner", "production", self::ramped(resumed, 2, paused))));
     latest
 }

@@ -27,6 +27,7 @@ fn a_rollout_stands_on_the_step_of_its_ramp() {
         edit(set(ramped(widening(1_000), 0, due(60_000)))),
         edit(set(ramped(widening(5_000), 2, json!({"pace": "ended"})))),
         with(set(ramped(widening(1_000), 1, due(60_000))), "/rollout/ramp/steps/1/share", json!(1_000)),
+        with(set(ramped(widening(1_000), 1, due(60_000))), "/rollout/ramp/steps/1/hold", json!(1_u64 << 45)),
     ];
     insta::assert_snapshot!(said_at(after(10_000), vec![], asked), @r"
     ok
@@ -38,6 +39,8 @@ fn a_rollout_stands_on_the_step_of_its_ramp() {
     hint: it has `ended` when the last step was taken, and is `due` or `paused` before
     step 2 is `10%`, which is not more than `10%`
     hint: each step of a ramp widens; to narrow a rollout use `rollout.widen` with a smaller share
+    step 2 (`50%`) is held for `407226 days 12 hours 41 minutes 28 seconds 832 ms`
+    hint: hold it for 90 days at most; what comes later can be scheduled
     ");
     // Nor is the share changed below it.
     let begun = || vec![edit(set(ramped(widening(1_000), 1, due(60_000))))];
@@ -85,6 +88,35 @@ fn a_ramp_takes_its_next_step_when_it_is_due_and_does_nothing_else() {
     }
 }
 
+/// A ramp that ends at everybody and a limit by number: the last step would wait for ever.
+#[test]
+fn a_ramp_to_everybody_and_a_limit_by_number_do_not_meet() {
+    let begun = || edit(set(ramped(widening(1_000), 1, due(60_000))));
+    let limit = |limits: Json| edit(shop::enrolment("f", "production", limits));
+    let to_half =
+        || with(set(ramped(widening(1_000), 1, due(60_000))), "/rollout/ramp/steps/2/share", json!(5_001));
+    let halted = || {
+        let halted =
+            shop::rollout(1_000, 1_000, None, json!({"state": "halted", "at": 5, "because": "errors"}));
+        edit(set(ramped(halted, 1, due(60_000))))
+    };
+    let at = after(10_000);
+    let asked = || [limit(json!({"units": 10})), limit(json!({"units": 10, "sticky": true, "share": 9_000}))];
+    let no = "the ramp of flag `f` ends at everybody, and at most `10` units are allowed: its last step would wait for ever\n\
+        hint: end the ramp below 100%, with `rollout.ramp`, or lift the limit with `flag.enrolment`\n";
+    assert_eq!(said_at(at, vec![begun()], asked()), no.repeat(2));
+    assert_eq!(said_at(at, vec![begun(), halted()], asked()), no.repeat(2), "it can be resumed");
+    assert_eq!(
+        said_at(at, vec![limit(json!({"units": 10}))], [begun(), halted(), to_half()]),
+        format!("{no}{no}ok\n")
+    );
+    assert_eq!(
+        said_at(at, vec![begun()], [limit(json!({"share": 9_000})), limit(json!({"sticky": true}))]),
+        "ok\nok\n"
+    );
+    assert_eq!(said_at(at, vec![to_half()], asked()), "ok\nok\n");
+}
+
 #[test]
 fn a_flag_that_is_on_again_holds_the_step_of_its_ramp_anew() {
     let place = crate::Place::new();
@@ -121,6 +153,8 @@ fn waiting(key: &str, plan: &Json) -> Json {
     shop::schedule(key, plan, 20_000, json!({"state": "waiting"}))
 }
 
+const TWO_YEARS: i64 = 2 * 365 * 86_400_000;
+
 #[test]
 fn what_is_planned_can_be_and_lies_ahead() {
     let toggle = |flag: &str| json!({"plan": "toggle", "flag": flag, "on": false});
@@ -136,6 +170,8 @@ fn what_is_planned_can_be_and_lies_ahead() {
         edit(waiting("s", &toggle("old"))),
         edit(waiting("s", &json!({"plan": "switch", "beta": "none", "on": true}))),
         edit(shop::schedule("s", &toggle("f"), 9_000, json!({"state": "waiting"}))),
+        edit(shop::schedule("s", &toggle("f"), 10_000 + TWO_YEARS, json!({"state": "waiting"}))),
+        edit(shop::schedule("s", &toggle("f"), 10_001 + TWO_YEARS, json!({"state": "waiting"}))),
         edit(shop::schedule("s", &toggle("f"), 20_000, json!({"state": "cancelled", "at": 1}))),
         edit(nowhere),
         another,
@@ -152,6 +188,9 @@ fn what_is_planned_can_be_and_lies_ahead() {
     hint: look at the list of betas for what there is
     `2026-02-02T02:40:09Z` has passed
     hint: plan it for a time to come, or make the change now
+    ok
+    `2028-02-02T02:40:10.001Z` is more than two years ahead
+    hint: plan it for the next two years; times are milliseconds since 1970
     scheduled change `s` would be over when it begins
     hint: let it wait, and cancel it afterwards
     there is no environment `moon`
@@ -223,4 +262,44 @@ fn a_scheduled_change_is_made_once_in_its_time_and_as_planned() {
         let is_over = "scheduled change `s` is over\nhint: look at what became of it; make another one for another change\n";
         assert_eq!(said, is_over.repeat(2));
     }
+}
+
+/// What is over leaves the state after a while, of each flag for itself; what waits stays.
+#[test]
+fn scheduled_changes_that_are_over_do_not_pile_up() {
+    let place = crate::Place::new();
+    let ledger = crate::world(&place);
+    let toggle = |flag: &str| json!({"plan": "toggle", "flag": flag, "on": false});
+    let mut now = 10_000;
+    let mut apply = |proposed| {
+        now += 1;
+        ledger.apply(proposed, after(now)).unwrap()
+    };
+    apply(edit(shop::flag("g", &["production"], &shop::variant("off"))));
+    apply(edit(shop::schedule("waits", &toggle("f"), 90_000_000, json!({"state": "waiting"}))));
+    let cancelled = |at: i64| json!({"state": "cancelled", "at": at});
+    for n in 0..30 {
+        for flag in ["f", "g"] {
+            if flag == "g" && n >= 5 {
+                continue;
+            }
+            let key = format!("{flag}-{n}");
+            apply(edit(shop::schedule(&key, &toggle(flag), 90_000_000, json!({"state": "waiting"}))));
+            apply(edit(shop::schedule(&key, &toggle(flag), 90_000_000, cancelled(n))));
+        }
+    }
+    let state = ledger.state();
+    let mut kept: Vec<String> = (10..30).map(|n| format!("f-{n}")).collect();
+    kept.extend((0..5).map(|n| format!("g-{n}")));
+    kept.push("waits".to_owned());
+    kept.sort();
+    assert_eq!(state.schedules.keys().map(ToString::to_string).collect::<Vec<_>>(), kept);
+    // Nobody can have one of them made or cancelled again.
+    let again =
+        ledger.apply(edit(shop::schedule("f-0", &toggle("f"), 90_000_000, cancelled(1))), after(now + 1));
+    assert!(again.unwrap_err().to_string().contains("would be over when it begins"));
+    drop(state);
+    let before = ledger.state();
+    drop(ledger);
+    assert_eq!(*place.open().state(), *before, "the fold says the same again");
 }

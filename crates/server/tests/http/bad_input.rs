@@ -44,6 +44,17 @@ fn the_api_says_what_is_wrong_and_changes_nothing() {
         "bad_input",
         "twice",
     );
+    let twice = br#"{"environment":"production","why":"x","on":true,"on":false}"#;
+    check("POST", toggle, twice, 400, "bad_input", "in the body, `on` is there twice at line 1 column 59");
+    let deep = br#"{"environment":"production","why":"x","rules":[{"name":"r","when":[[{"attribute":"a","op":"is","values":["x"],"values":["y"]}]]}]}"#;
+    check(
+        "PUT",
+        "/api/flags/f/targeting",
+        deep,
+        400,
+        "bad_input",
+        "`rules[0].when[0][0].values` is there twice",
+    );
     check("POST", "/api/flags/f/toggle?on=true", b"{}", 400, "bad_input", "in the query");
     let dry = br#"{"environment":"production","on":false,"why":"x"}"#;
     for word in ["1", "yes", "True", ""] {
@@ -124,6 +135,9 @@ fn ofrep_refuses_in_its_own_words() {
         check(path, b"[]", 400, invalid(key, "PARSE_ERROR"));
         check(path, b"{}", 400, invalid(key, "INVALID_CONTEXT"));
         check(path, br#"{"context": 7}"#, 400, invalid(key, "INVALID_CONTEXT"));
+        check(path, br#"{"context": {"plan": "a", "plan": "b"}}"#, 400, invalid(key, "PARSE_ERROR"));
+        let long = json!({"context": {"targetingKey": "a", "agent": "x".repeat((64 << 10) + 1)}}).to_string();
+        check(path, long.as_bytes(), 400, invalid(key, "INVALID_CONTEXT"));
         check(path, br#"{"context": {"targetingKey": 7}}"#, 400, invalid(key, "INVALID_CONTEXT"));
         let large = if key { json!({"key": "f"}) } else { json!({}) };
         check(path, &vec![b' '; (1 << 20) + 1], 413, large);
@@ -223,6 +237,9 @@ fn amplitude_experiment_refuses_what_it_cannot_read() {
     check(&[], b"", "there is no user");
     check(&[], b"{", "not JSON");
     check(&[], b"{}", "neither `user_id` nor `device_id`");
+    check(&[], br#"{"user_id":"a","user_id":"b"}"#, "`user_id` is there twice");
+    let long = json!({"user_id": "a", "user_properties": {"tags": vec![1; 10_001]}}).to_string();
+    check(&[], long.as_bytes(), "the attribute `user_properties.tags` is a list of `10001` elements");
     check(&[("x-amp-exp-user", "not base64 json")], b"", "x-amp-exp-user");
     check(&[("x-amp-exp-user", "e30"), ("x-amp-exp-flag-keys", "e30")], b"", "neither");
     let reply = server.ask("POST", "/sdk/v2/vardata", &[], b"{}");

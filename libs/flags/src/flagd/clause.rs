@@ -136,10 +136,10 @@ pub(super) fn clause(clause: &Clause, test: &Test) -> Result<Said, String> {
         Op::LessOrEqual => number(&asked, "<=", &values)?,
         Op::Greater => number(&asked, ">", &values)?,
         Op::GreaterOrEqual => number(&asked, ">=", &values)?,
-        Op::VersionLess => version(&asked, &["<"], &values)?,
-        Op::VersionLessOrEqual => version(&asked, &["<="], &values)?,
-        Op::VersionGreater => version(&asked, &[">"], &values)?,
-        Op::VersionGreaterOrEqual => version(&asked, &[">="], &values)?,
+        Op::VersionLess => ordered(&asked, "<", &values)?,
+        Op::VersionLessOrEqual => ordered(&asked, "<=", &values)?,
+        Op::VersionGreater => ordered(&asked, ">", &values)?,
+        Op::VersionGreaterOrEqual => ordered(&asked, ">=", &values)?,
         Op::VersionIs => version(&asked, &["="], &values)?,
         Op::VersionIsNot => {
             let known = json!({"!==": [{"sem_ver": [asked, "=", "0.0.0"]}, null]});
@@ -301,6 +301,23 @@ fn number(asked: &Json, op: &str, values: &[&String]) -> Result<Said, String> {
             compares]}]})),
         other => other,
     })
+}
+
+/// Whether a version compares with any value. Build metadata or a `v` makes it plain text to us, as to
+/// Amplitude's engine, which is not so for flagd's.
+fn ordered(asked: &Json, op: &str, values: &[&String]) -> Result<Said, String> {
+    let text = text_of(asked);
+    let each: Vec<Json> = values.iter().map(|value| json!({op: [text, value]})).collect();
+    let as_text = json!({"or": each});
+    Ok(Said::If(match version(asked, &[op], values)? {
+        Said::If(compares) => {
+            let behind = json!({"in": [{"substr": [text, 0, 1]}, ["v", "V"]]});
+            let there = json!({"!==": [asked, null]});
+            json!({"if": [{"and": [there, {"or": [{"in": ["+", text]}, behind]}]}, as_text, compares]})
+        }
+        // No value is a version.
+        Said::Always | Said::Never => json!({"and": [{"!==": [asked, null]}, as_text]}),
+    }))
 }
 
 /// Whether a version compares with any value, in all of these ways.

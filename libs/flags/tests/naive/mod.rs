@@ -197,9 +197,9 @@ pub(crate) fn holds(clause: &Clause, context: &Context) -> bool {
         }
         Op::VersionIs | Op::VersionIsNot | Op::VersionCaret | Op::VersionTilde => {
             let test = |text: &str| {
-                let seen = oracle::version(text)?;
-                Some(values.iter().filter_map(|v| oracle::version(v)).any(|value| {
-                    let order = oracle::compare_versions(&seen, &value);
+                let seen = semantic(text)?;
+                Some(values.iter().filter_map(|v| semantic(v)).any(|value| {
+                    let order = seen.cmp(&value);
                     match clause.op {
                         Op::VersionCaret => seen.0[0] == value.0[0] && order.is_ge(),
                         Op::VersionTilde => seen.0[..2] == value.0[..2] && order.is_ge(),
@@ -268,4 +268,26 @@ fn bits(address: &str) -> Option<String> {
         std::net::IpAddr::V6(v6) => v6,
     };
     Some(v6.octets().iter().map(|b| format!("{b:08b}")).collect())
+}
+
+/// Major, minor and patch; whether it is a release; the identifiers of its pre-release, of which numbers are
+/// before words.
+type Semantic = ([u64; 3], bool, Vec<(bool, u64, String)>);
+
+/// As semver.org has it, behind a `v` or not.
+fn semantic(text: &str) -> Option<Semantic> {
+    let text = text.strip_prefix(['v', 'V']).unwrap_or(text);
+    let built =
+        regex::Regex::new(r"^[0-9]+\.[0-9]+\.[0-9]+[^+]*(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)$").unwrap();
+    let version = match built.captures(text) {
+        Some(found) => text.strip_suffix(&found[1])?,
+        None => text,
+    };
+    let (numbers, pre_release) = oracle::version(version)?;
+    let words = pre_release.trim_start_matches('-').split('.').filter(|word| !word.is_empty());
+    let words = words.map(|word| match word.parse::<u64>() {
+        Ok(number) => (false, number, String::new()),
+        Err(_) => (true, 0, word.to_owned()),
+    });
+    Some((numbers, pre_release.is_empty(), words.collect()))
 }

@@ -1,5 +1,6 @@
 //! Flags, tests: the real engines, where this machine has them. `BELLWETHER_ORACLE` names a folder with
-//! `node_modules` and, for Python, a virtual environment `py`; without it `conformance/` is looked at.
+//! `node_modules` and, for Python, a virtual environment `py`; without it `conformance/` is looked at. Where
+//! `BELLWETHER_ORACLES_REQUIRED` is set, as in CI, an engine that is not there is a failure.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ fn home() -> PathBuf {
 }
 
 /// Runs a script of `tests/oracle` on cases, one answer for each. `None`, said aloud, where the engine is
-/// not there.
+/// not there and not required.
 pub(crate) fn ask(script: &str, package: &str, cases: &[Value]) -> Option<Vec<Value>> {
     let program = if script.ends_with(".py") {
         [".venv/bin/python", "py/bin/python"].into_iter().map(|p| home().join(p)).find(|p| {
@@ -28,6 +29,8 @@ pub(crate) fn ask(script: &str, package: &str, cases: &[Value]) -> Option<Vec<Va
         home().join("node_modules").join(package).exists().then(|| "node".into())
     };
     let Some(program) = program else {
+        let required = std::env::var_os("BELLWETHER_ORACLES_REQUIRED").is_some();
+        assert!(!required, "no {package} in {}; `make prepare` installs it", home().display());
         println!("skipped: no {package} in {}", home().display());
         return None;
     };

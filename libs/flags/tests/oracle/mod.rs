@@ -221,6 +221,8 @@ pub(crate) fn compare_versions(a: &([u64; 3], String), b: &([u64; 3], String)) -
 /// A search. What JavaScript needs to see one letter where it has two halves is one letter here.
 fn search(text: &str, pattern: &str) -> bool {
     let ours = pattern
+        // At the end, and no letter behind it.
+        .replace("(?![\\s\\S])(?!\\Z)", "\\z")
         .replace("(?:[\\uD800-\\uDBFF][\\uDC00-\\uDFFF]|[^", "(?:[^")
         .replace("\\uD800-\\uDFFF", "")
         .replace("(?![\\s\\S])", "\\z");

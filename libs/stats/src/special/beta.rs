@@ -2,6 +2,9 @@
 
 use super::{LN_SQRT_2PI, Tails, relative_deviance, solve_ln_tail, stirling_error};
 
+/// Below this logarithm a tail is its leading term to the last bit, for parameters that matter there.
+const LEADING_TERM_BELOW: f64 = -600.0;
+
 /// A few times the square root of the larger parameter is needed.
 const MAX_TERMS: u32 = 1_000_000;
 
@@ -17,7 +20,7 @@ pub(super) struct Point {
 }
 
 impl Point {
-    fn new(a: f64, b: f64, x: f64, y: f64) -> Self {
+    pub(super) fn new(a: f64, b: f64, x: f64, y: f64) -> Self {
         Self { x, y, lambda: a * y - b * x }
     }
 
@@ -54,6 +57,21 @@ pub(super) fn incomplete_beta(a: f64, b: f64, at: Point) -> Tails {
         return Tails::from_ln_upper(f64::NEG_INFINITY);
     }
     if at.lambda >= 0.0 { below_the_mean(a, b, at) } else { below_the_mean(b, a, at.mirrored()).swapped() }
+}
+
+/// A beta distribution at a point given by its log-odds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AtLogOdds {
+    /// Of the density by the log-odds.
+    pub(crate) ln_density: f64,
+    pub(crate) ln_lower: f64,
+    pub(crate) ln_upper: f64,
+}
+
+pub(crate) fn at_log_odds(a: f64, b: f64, w: f64) -> AtLogOdds {
+    let at = Point::from_log_odds(a, b, w);
+    let tails = incomplete_beta(a, b, at);
+    AtLogOdds { ln_density: ln_prefactor(a, b, at), ln_lower: tails.ln_lower, ln_upper: tails.ln_upper }
 }
 
 /// The even part of the classical continued fraction (Didonato and Morris 1992, eq. 9). Written in
@@ -118,10 +136,28 @@ pub fn quantile(p: f64, a: f64, b: f64) -> f64 {
     Point::from_log_odds(a, b, w).x
 }
 
+/// The value above which a share `p` of the distribution lies; keeps the digits of a small `p`.
+pub fn upper_quantile(p: f64, a: f64, b: f64) -> f64 {
+    if !in_domain(a, b) || !(0.0..=1.0).contains(&p) {
+        return f64::NAN;
+    }
+    if p == 0.0 || p == 1.0 {
+        return 1.0 - p;
+    }
+    let w = quantile_log_odds(a, b, 1.0 - p, p, (a / b).ln());
+    Point::from_log_odds(a, b, w).x
+}
+
 /// The log-odds `w` of the quantile, from both probabilities `p + q = 1` and a starting point.
 pub(super) fn quantile_log_odds(a: f64, b: f64, p: f64, q: f64, start: f64) -> f64 {
     let from_below = p <= q;
     let target = if from_below { p.ln() } else { q.ln() };
+    // So far out that the distance from the end is its leading term to the last bit, and may underflow.
+    let (near, far) = if from_below { (a, b) } else { (b, a) };
+    let leading = (target - ln_leading_coefficient(near, far)) / near;
+    if leading < LEADING_TERM_BELOW {
+        return if from_below { leading } else { -leading };
+    }
     solve_ln_tail(start, target, |w| {
         let at = Point::from_log_odds(a, b, w);
         let tails = incomplete_beta(a, b, at);

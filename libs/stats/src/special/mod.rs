@@ -11,13 +11,23 @@
 //! They are checked against R's `nmath` (`tests/golden.rs`, family `distributions`).
 
 pub mod beta;
+pub mod binomial;
 pub mod chi_squared;
+pub mod fisher_f;
 mod gamma;
+pub mod noncentral_t;
 pub mod normal;
+pub mod poisson;
 pub mod student_t;
 
 use gamma::relative_deviance;
 pub(crate) use gamma::{ln_1p_minus, stirling_error};
+
+/// Logarithms of the lower and the upper regularised incomplete gamma function.
+pub(crate) fn ln_incomplete_gamma(a: f64, x: f64) -> (f64, f64) {
+    let tails = gamma::incomplete_gamma(a, x);
+    (tails.ln_lower, tails.ln_upper)
+}
 
 /// `ln √(2π)`.
 const LN_SQRT_2PI: f64 = 0.918_938_533_204_672_8;

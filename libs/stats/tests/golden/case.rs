@@ -3,10 +3,16 @@
 use serde_json::{Map, Value};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
 /// How one function of a family is checked.
 pub(crate) type Check = fn(&Case<'_>);
+
+/// Whether the cases are those of this room, and not of another folder.
+pub(crate) fn own() -> bool {
+    std::env::var_os("GOLDEN_DIR").is_none()
+}
 
 fn folder() -> PathBuf {
     std::env::var_os("GOLDEN_DIR")
@@ -59,24 +65,23 @@ impl Family {
     pub(crate) fn run_with(&self, check: impl Fn(&Case<'_>)) -> Outcome {
         let mut passed = 0;
         let mut failures = Vec::new();
-        let mut functions: BTreeMap<String, usize> = BTreeMap::new();
-        let mut outputs: BTreeSet<String> = BTreeSet::new();
+        let mut untrue: BTreeSet<String> = BTreeSet::new();
         for value in &self.cases {
             let case = Case::new(value);
-            check(&case);
+            // A panic is the failure of its case, and not of those after it.
+            let panicked = catch_unwind(AssertUnwindSafe(|| check(&case))).is_err();
             let account = case.account.into_inner();
-            if account.whole_function {
-                *functions.entry(case.function).or_default() += 1;
-                continue;
-            }
             let mut wrong = account.wrong;
+            if panicked {
+                wrong.push("panicked, see above".to_owned());
+            }
             for name in case.outputs.keys() {
                 if !account.seen.contains(name) {
-                    wrong.push(format!("{name}: neither checked nor listed as not offered"));
+                    wrong.push(format!("{name}: nobody looked at it"));
                 }
             }
             let of_function = |name: &String| format!("{}.{name}", case.function);
-            outputs.extend(account.left.iter().map(of_function));
+            untrue.extend(account.untrue.iter().map(of_function));
             if wrong.is_empty() {
                 passed += 1;
             }
@@ -84,12 +89,9 @@ impl Family {
             failures.extend(wrong.into_iter().map(|w| format!("{place}: {w}")));
         }
         let mut summary = format!("{}: {passed}/{}", self.name, self.cases.len());
-        for (function, cases) in functions {
-            summary += &format!("\n    not offered yet: `{function}` ({cases} cases)");
-        }
-        if !outputs.is_empty() {
-            let list: Vec<_> = outputs.into_iter().collect();
-            summary += &format!("\n    not offered yet, in cases that pass: {}", list.join(", "));
+        if !untrue.is_empty() {
+            let list: Vec<_> = untrue.into_iter().collect();
+            summary += &format!("\n    known to be wrong in the reference: {}", list.join(", "));
         }
         Outcome { summary, passed, failures }
     }
@@ -99,20 +101,22 @@ impl Family {
 pub(crate) struct Case<'a> {
     id: String,
     function: String,
+    version: String,
     inputs: &'a Value,
     /// Nested objects are flattened to dotted names.
     outputs: BTreeMap<String, Value>,
     rel: f64,
     abs: f64,
+    tolerances: &'a Value,
     account: RefCell<Account>,
 }
 
 #[derive(Default)]
 struct Account {
     seen: BTreeSet<String>,
-    left: BTreeSet<String>,
+    /// Named as untrue by the README of the cases.
+    untrue: BTreeSet<String>,
     wrong: Vec<String>,
-    whole_function: bool,
 }
 
 fn flatten(prefix: &str, object: &Map<String, Value>, into: &mut BTreeMap<String, Value>) {
@@ -142,16 +146,28 @@ impl<'a> Case<'a> {
         Self {
             id: value["id"].as_str().unwrap().to_owned(),
             function: value["function"].as_str().unwrap().to_owned(),
+            version: value["source"]["version"].as_str().unwrap_or_default().to_owned(),
             inputs: &value["inputs"],
             outputs,
             rel: value["tol"]["rel"].as_f64().unwrap(),
             abs: value["tol"]["abs"].as_f64().unwrap(),
+            tolerances: &value["tol"],
             account: RefCell::default(),
         }
     }
 
     pub(crate) fn function(&self) -> &str {
         &self.function
+    }
+
+    /// Version of the package that computed the case.
+    pub(crate) fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The absolute tolerance of the case.
+    pub(crate) fn abs(&self) -> f64 {
+        self.abs
     }
 
     /// A number among the inputs.
@@ -181,17 +197,84 @@ impl<'a> Case<'a> {
         self.outputs.contains_key(output)
     }
 
-    /// The whole function is not offered by this room yet.
-    pub(crate) fn not_offered(&self) {
-        self.account.borrow_mut().whole_function = true;
+    /// An output, for a check that depends on it; a null is none.
+    pub(crate) fn output(&self, name: &str) -> Vec<Option<f64>> {
+        match &self.outputs[name] {
+            Value::Array(items) => items.iter().map(number).collect(),
+            one => vec![number(one)],
+        }
     }
 
-    /// Outputs of this case that are not offered yet, where the case has them.
-    pub(crate) fn left_out(&self, outputs: &[&str]) {
+    /// A tolerance of some outputs only.
+    pub(crate) fn tolerance(&self, name: &str) -> f64 {
+        self.tolerances[name].as_f64().unwrap_or_else(|| panic!("{} has no tolerance {name}", self.id))
+    }
+
+    /// The root of a function that the reference searched for. Where its search stopped early the definition
+    /// decides: ours must be a root to rounding, theirs must not be one, and the output is listed as wrong.
+    pub(crate) fn root(&self, output: &str, ours: f64, f: impl Fn(f64) -> f64) {
+        let theirs = self.outputs.get(output).and_then(number);
+        match theirs {
+            Some(theirs)
+                if (ours - theirs).abs() > self.abs + self.rel * theirs.abs()
+                    && f(ours).abs() < 1e-12
+                    && f(theirs).abs() > 1e-6
+                    && (ours / theirs - 1.0).abs() < 1e-3 =>
+            {
+                self.untrue(&[output]);
+            }
+            _ => self.number(output, ours),
+        }
+    }
+
+    /// Outputs that the README of the cases calls untrue, where the case has them; the caller says why.
+    pub(crate) fn untrue(&self, outputs: &[&str]) {
         let mut account = self.account.borrow_mut();
         for name in outputs.iter().filter(|name| self.has(name)) {
             account.seen.insert((*name).to_owned());
-            account.left.insert((*name).to_owned());
+            account.untrue.insert((*name).to_owned());
+        }
+    }
+
+    /// An output that is not applicable: null, or infinite.
+    pub(crate) fn absent(&self, output: &str) {
+        let mut account = self.account.borrow_mut();
+        account.seen.insert(output.to_owned());
+        match self.outputs.get(output).map(number) {
+            Some(Some(value)) if value.is_finite() => {
+                account.wrong.push(format!("{output}: no answer, reference {value:e}"));
+            }
+            _ => {}
+        }
+    }
+
+    /// Decisions, which are right or wrong.
+    pub(crate) fn decisions(&self, output: &str, ours: &[bool]) {
+        let mut account = self.account.borrow_mut();
+        account.seen.insert(output.to_owned());
+        let reference = self.outputs.get(output).and_then(Value::as_array).cloned().unwrap_or_default();
+        let reference: Vec<_> = reference.iter().map(Value::as_bool).collect();
+        if reference != ours.iter().map(|decision| Some(*decision)).collect::<Vec<_>>() {
+            account.wrong.push(format!("{output}: {ours:?}, reference {reference:?}"));
+        }
+    }
+
+    /// Lists within a list, some of which may be single numbers there.
+    pub(crate) fn nested(&self, output: &str, ours: &[&[f64]]) {
+        let mut account = self.account.borrow_mut();
+        account.seen.insert(output.to_owned());
+        let Some(Value::Array(items)) = self.outputs.get(output) else {
+            account.wrong.push(format!("{output}: no such list"));
+            return;
+        };
+        let flat: Vec<f64> = items
+            .iter()
+            .flat_map(|item| item.as_array().map_or_else(|| vec![number(item).unwrap()], |_| numbers(item)))
+            .collect();
+        let ours: Vec<f64> = ours.iter().flat_map(|list| list.iter().copied()).collect();
+        let near = |(a, b): (&f64, &f64)| (a - b).abs() <= self.abs + self.rel * b.abs();
+        if flat.len() != ours.len() || !ours.iter().zip(&flat).all(near) {
+            account.wrong.push(format!("{output}: {ours:?}, reference {flat:?}"));
         }
     }
 

@@ -16,6 +16,7 @@ import { diff } from "../../lib/diff";
 import { capital } from "../../lib/spoken";
 import { useChange } from "../../parts/Change";
 import { Conditions } from "../../parts/Conditions";
+import { Newer, useDraft } from "../../parts/draft";
 import { KeyInput, keyed } from "../../parts/KeyInput";
 import { Failed } from "../../parts/States";
 import { Diff } from "../../parts/Words";
@@ -27,7 +28,9 @@ import { NowThen } from "../toggle";
 type Row = { flag: string; variant: string };
 type Draft = { name: string; description: string; flags: Row[]; audience: Condition[][] };
 
-function draftOf({ beta }: BetaView): Draft {
+function draftOf(view: BetaView | undefined): Draft {
+  if (!view) return NEW;
+  const { beta } = view;
   return {
     name: beta.name,
     description: beta.description ?? "",
@@ -58,19 +61,17 @@ function wrong(draft: Draft, id: string): string | null {
 }
 
 export function BetaForm({ view }: { view?: BetaView }) {
-  const old = view && draftOf(view);
   const { all, here } = useEnvironment();
   const { change } = useChange();
   const navigate = useNavigate();
   const client = useQueryClient();
   const may = useMay("editor");
-  const [draft, setDraft] = useState<Draft>(old ?? NEW);
+  const { draft, from, old: was, changed, set, discard } = useDraft(view, draftOf);
+  const old = view && was;
   const [key, setKey] = useState("");
-  const set = (part: Partial<Draft>) => setDraft({ ...draft, ...part });
   const known = attributesOf(useQuery(properties(here.key, "_any")).data);
   const named = (useQuery(segments()).data ?? []).map((v) => v.segment.key);
   const id = view?.beta.key ?? (key || keyed(draft.name));
-  const changed = JSON.stringify(old) !== JSON.stringify(draft);
   const fault = wrong(draft, id);
   const refused = useRehearsal(["beta", id], asEdit(draft, id), changed && fault === null, (d) =>
     edit.rehearseBeta(id, { ...d, why: "a rehearsal" }),
@@ -105,12 +106,14 @@ export function BetaForm({ view }: { view?: BetaView }) {
           )}
         </>
       ),
-      run: (why) => edit.saveBeta(id, { ...asEdit(draft, id), why, if_revision: view?.revision }),
+      run: (why) => edit.saveBeta(id, { ...asEdit(draft, id), why, if_revision: from?.revision }),
       undo: old ? (why) => edit.saveBeta(id, { ...asEdit(old, id), why }) : undefined,
       done: `beta ${id} is ${view ? "changed" : "made"}`,
       shown: old,
       newest: async () => draftOf(await client.fetchQuery({ ...betaQuery(id), staleTime: 0 })),
+      discard,
     });
+    if (made && view) discard();
     if (made && !view) void navigate({ to: "/betas/$beta", params: { beta: id } });
   };
   return (
@@ -156,6 +159,7 @@ export function BetaForm({ view }: { view?: BetaView }) {
         />
       </div>
       {refused && !tested ? <Failed error={refused} /> : null}
+      <Newer from={from} view={view} />
       <Group gap="sm" mb="lg">
         <Button
           type="submit"

@@ -1,6 +1,6 @@
 //! Web: switching a beta. Optimistic: the switch moves at once and comes back when the server refuses. Production asks
 //! for the reason first, and is told who sees nothing of it.
-import { Switch, Tooltip } from "@mantine/core";
+import { Switch } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 
@@ -78,20 +78,18 @@ export function BetaSwitch({ view, environment, door, size }: Props) {
   const may = useMay("editor");
   const on = door.shows(view, environment.key);
   return (
-    <Tooltip label={may.reason} disabled={may.allowed}>
-      <span className="switched">
-        <Switch
-          size={size}
-          checked={on}
-          disabled={!may.allowed || view.beta.archived}
-          withThumbIndicator={false}
-          aria-label={`${view.beta.key} in ${environment.name}`}
-          onChange={() => void door.ask(view, environment)}
-        />
-        <span aria-hidden className={on ? "strong" : "dim"}>
-          {on ? "On" : "Off"}
-        </span>
+    <span className="switched" title={may.allowed ? undefined : may.reason}>
+      <Switch
+        size={size}
+        checked={on}
+        disabled={!may.allowed || view.beta.archived}
+        withThumbIndicator={false}
+        aria-label={`${view.beta.key} in ${environment.name}`}
+        onChange={() => void door.ask(view, environment)}
+      />
+      <span aria-hidden className={on ? "strong" : "dim"}>
+        {on ? "On" : "Off"}
       </span>
-    </Tooltip>
+    </span>
   );
 }

@@ -55,7 +55,12 @@ export function SettingsTab({ view }: { view: FlagView }) {
             onChange={(e) => setDescription(e.currentTarget.value)}
           />
           <Group>
-            <Button type="submit" variant="default" disabled={same || !may.allowed}>
+            <Button
+              type="submit"
+              variant="default"
+              disabled={same || !may.allowed}
+              title={may.allowed ? undefined : may.reason}
+            >
               Save
             </Button>
           </Group>
@@ -73,6 +78,7 @@ export function SettingsTab({ view }: { view: FlagView }) {
           <Button
             variant="default"
             disabled={!may.allowed}
+            title={may.allowed ? undefined : may.reason}
             onClick={() =>
               void change({
                 title: flag.archived ? `Restore ${flag.key}?` : `Archive ${flag.key}?`,

@@ -10,7 +10,7 @@ import type { FlagView } from "../../api/types";
 import { share } from "../../lib/numbers";
 import { useChange } from "../../parts/Change";
 import { Section } from "../../parts/Page";
-import { useMay } from "../../shell/may";
+import { useMay, type May } from "../../shell/may";
 import { coversText } from "../Holdouts";
 import { LayerBar } from "../Layers";
 
@@ -22,8 +22,8 @@ export function Belonging({ view }: { view: FlagView }) {
   return (
     <Section title="Belongs to">
       <div className="form">
-        <Team view={view} allowed={may.allowed} />
-        <InLayer view={view} allowed={may.allowed} />
+        <Team view={view} may={may} />
+        <InLayer view={view} may={may} />
         <div>
           <p className="label">Holdouts that cover it</p>
           {covering.isError ? (
@@ -48,7 +48,7 @@ export function Belonging({ view }: { view: FlagView }) {
   );
 }
 
-function Team({ view, allowed }: { view: FlagView; allowed: boolean }) {
+function Team({ view, may }: { view: FlagView; may: May }) {
   const { flag } = view;
   const { change } = useChange();
   const [team, setTeam] = useState(flag.team ?? "");
@@ -81,7 +81,12 @@ function Team({ view, allowed }: { view: FlagView; allowed: boolean }) {
         value={team}
         onChange={setTeam}
       />
-      <Button type="submit" variant="default" disabled={!allowed || wanted === (flag.team ?? null)}>
+      <Button
+        type="submit"
+        variant="default"
+        disabled={!may.allowed || wanted === (flag.team ?? null)}
+        title={may.allowed ? undefined : may.reason}
+      >
         Save team
       </Button>
     </form>
@@ -91,7 +96,7 @@ function Team({ view, allowed }: { view: FlagView; allowed: boolean }) {
 /** No key of a layer is empty. */
 const NONE = "";
 
-function InLayer({ view, allowed }: { view: FlagView; allowed: boolean }) {
+function InLayer({ view, may }: { view: FlagView; may: May }) {
   const { flag } = view;
   const { change } = useChange();
   const all = useQuery(layers()).data ?? [];
@@ -135,7 +140,7 @@ function InLayer({ view, allowed }: { view: FlagView; allowed: boolean }) {
         ]}
         value={flag.layer ?? NONE}
         allowDeselect={false}
-        disabled={!allowed || (fit.length === 0 && !flag.layer)}
+        disabled={!may.allowed || (fit.length === 0 && !flag.layer)}
         onChange={(to) => pick(to === NONE ? null : to)}
       />
       {mine && (

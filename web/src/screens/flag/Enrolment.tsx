@@ -2,12 +2,12 @@
 //! whoever came in keeps their variant; how full it is, and what the limits mean for SDKs that evaluate by themselves.
 import { Button, Group, NumberInput, Switch } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
-import { useState } from "react";
 
 import { edit } from "../../api/edits";
 import type { Enrolled, Enrolment, Environment, FlagView, Setting } from "../../api/types";
 import { asEdit, limitsText, remembers } from "../../lib/enrolment";
 import { capital } from "../../lib/spoken";
+import { useDraft } from "../../parts/draft";
 import { Section } from "../../parts/Page";
 import { Said } from "../../parts/States";
 import { Badge, Note, Verdict } from "../../parts/Words";
@@ -46,7 +46,7 @@ export function EnrolmentTab(props: Props) {
           </div>
         )}
         {enrolled && <Filled enrolled={enrolled} />}
-        <Limits key={JSON.stringify(setting.enrolment)} {...props} />
+        <Limits key={`${view.flag.key} ${here.key}`} {...props} />
       </Section>
       <Carried view={view} setting={setting} here={here} />
     </>
@@ -77,13 +77,11 @@ function Limits({ view, setting, here }: Props) {
   const { unit } = view.flag;
   const may = useMay("editor");
   const steer = useSteer({ view, here });
-  const old: Enrolment = setting.enrolment ?? {};
-  const [draft, setDraft] = useState<Enrolment>(old);
-  const set = (part: Partial<Enrolment>) => setDraft({ ...draft, ...part });
-  const changed = JSON.stringify(asEdit(draft)) !== JSON.stringify(asEdit(old));
+  const shown = { revision: view.revision, limits: asEdit(setting.enrolment ?? {}) as Enrolment };
+  const { draft, from, old, changed, set, discard } = useDraft(shown, ({ limits }) => limits);
   const loses = remembers(draft) && !remembers(old);
-  const save = () =>
-    steer({
+  const save = async () => {
+    const made = await steer({
       title: `Change who may be enrolled by ${key} in ${here.name}?`,
       confirm: "Save",
       why: here.production ? "" : "changed in the page",
@@ -96,10 +94,13 @@ function Limits({ view, setting, here }: Props) {
           )}
         </>
       ),
-      run: (why) => edit.enrolment(key, { environment: here.key, ...asEdit(draft), why, if_revision: view.revision }),
+      run: (why) => edit.enrolment(key, { environment: here.key, ...asEdit(draft), why, if_revision: from.revision }),
       undo: (why) => edit.enrolment(key, { environment: here.key, ...asEdit(old), why }),
       done: `${key} has other limits in ${here.name}`,
+      discard,
     });
+    if (made) discard();
+  };
   return (
     <form
       className="form"
@@ -119,7 +120,7 @@ function Limits({ view, setting, here }: Props) {
           max={100}
           decimalScale={2}
           value={draft.share == null ? "" : draft.share / 100}
-          onChange={(v) => set({ share: v === "" ? null : Math.round(Number(v) * 100) })}
+          onChange={(v) => set({ share: v === "" ? undefined : Math.round(Number(v) * 100) })}
         />
         <NumberInput
           label={`At most so many ${unit}s`}
@@ -132,7 +133,7 @@ function Limits({ view, setting, here }: Props) {
           allowDecimal={false}
           thousandSeparator=" "
           value={draft.units ?? ""}
-          onChange={(v) => set({ units: v === "" || Number(v) < 1 ? null : Number(v) })}
+          onChange={(v) => set({ units: v === "" || Number(v) < 1 ? undefined : Number(v) })}
         />
       </div>
       <Switch
@@ -140,7 +141,7 @@ function Limits({ view, setting, here }: Props) {
         label="Whoever is enrolled keeps their variant"
         description="Also when shares change, and when an anonymous visitor signs in."
         checked={draft.sticky ?? false}
-        onChange={(e) => set({ sticky: e.currentTarget.checked })}
+        onChange={(e) => set({ sticky: e.currentTarget.checked || undefined })}
       />
       {changed && loses && (
         <Note tone="warn">
@@ -152,7 +153,7 @@ function Limits({ view, setting, here }: Props) {
           {here.production ? "Review and save" : "Save"}
         </Button>
         {changed && (
-          <Button variant="default" onClick={() => setDraft(old)}>
+          <Button variant="default" onClick={discard}>
             Discard
           </Button>
         )}

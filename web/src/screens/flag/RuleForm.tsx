@@ -25,8 +25,9 @@ type Props = {
   onChange: (rule: RuleInput) => void;
   onRemove: () => void;
   onMove: (by: -1 | 1) => void;
-  onDrag: (what: "start" | "end" | "drop") => void;
+  onDrag: (what: "start" | "end") => void;
   onDragOver: (event: DragEvent) => void;
+  onDrop: (event: DragEvent) => void;
 };
 
 export function RuleForm({ n, rule, variants, last, known, segments, fault, drop, ...on }: Props) {
@@ -39,10 +40,7 @@ export function RuleForm({ n, rule, variants, last, known, segments, fault, drop
       id={`rule-${n}`}
       data-drop={drop}
       onDragOver={on.onDragOver}
-      onDrop={(e) => {
-        e.preventDefault();
-        on.onDrag("drop");
-      }}
+      onDrop={on.onDrop}
       onKeyDown={(e) => {
         if (!e.altKey || (e.key !== "ArrowUp" && e.key !== "ArrowDown")) return;
         e.preventDefault();

@@ -68,7 +68,12 @@ export function Schema({ view }: { view: FlagView }) {
           error={now === null ? "This is not a JSON Schema yet" : undefined}
         />
         <Group>
-          <Button type="submit" variant="default" disabled={!may.allowed || now === null || same}>
+          <Button
+            type="submit"
+            variant="default"
+            disabled={!may.allowed || now === null || same}
+            title={may.allowed ? undefined : may.reason}
+          >
             Save schema
           </Button>
         </Group>

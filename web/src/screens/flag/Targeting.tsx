@@ -85,6 +85,7 @@ function Editing({ view, setting, here, editing, setEditing }: EditingProps) {
         const now = fresh.flag.settings[here.key];
         return now ? draftOf(fresh, now) : undefined;
       },
+      discard: () => setEditing(null),
     });
     if (made) setEditing(null);
   };

@@ -129,12 +129,13 @@ export function TargetingForm({ flag, environment, draft, rollout, refused, onCh
             known={known}
             segments={segments}
             fault={fault(i + 1)}
-            drop={order.drop(i)}
+            drop={order.place(i)}
             onChange={(next) => set({ rules: replaced(draft.rules, i, next) })}
             onRemove={() => set({ rules: without(draft.rules, i) })}
             onMove={(by) => order.move(i, i + by)}
             onDrag={(what) => order.drag(what, i)}
             onDragOver={(e) => order.over(e, i)}
+            onDrop={(e) => order.drop(e, i)}
           />
         ))}
         <span className="sr" role="status">
@@ -226,24 +227,30 @@ function useOrder(draft: Draft, onChange: (rules: Draft["rules"]) => void) {
   return {
     said,
     move,
-    drop: (i: number): "before" | "after" | undefined =>
+    place: (i: number): "before" | "after" | undefined =>
       drawn?.over === i && drawn.from !== i ? (drawn.after ? "after" : "before") : undefined,
-    drag: (what: "start" | "end" | "drop", i: number) => {
+    drag: (what: "start" | "end", i: number) => show(what === "start" ? { from: i, over: null, after: false } : null),
+    /** It goes where it is let go, whatever was last drawn. */
+    drop: (event: React.DragEvent, i: number) => {
       const now = drag.current;
-      if (what === "start") return show({ from: i, over: null, after: false });
-      if (what === "drop" && now && now.over !== null) {
-        const slot = now.over + (now.after ? 1 : 0);
-        move(now.from, slot > now.from ? slot - 1 : slot);
-      }
+      if (now === null) return;
+      event.preventDefault();
+      const slot = i + (lower(event) ? 1 : 0);
+      move(now.from, slot > now.from ? slot - 1 : slot);
       show(null);
     },
     over: (event: React.DragEvent, i: number) => {
       const now = drag.current;
       if (now === null) return;
       event.preventDefault();
-      const box = event.currentTarget.getBoundingClientRect();
-      const after = event.clientY > box.top + box.height / 2;
+      const after = lower(event);
       if (now.over !== i || now.after !== after) show({ ...now, over: i, after });
     },
   };
+}
+
+/** Whether something is dragged over the lower half of what it is over. */
+function lower(event: React.DragEvent): boolean {
+  const box = event.currentTarget.getBoundingClientRect();
+  return event.clientY > box.top + box.height / 2;
 }

@@ -5,6 +5,7 @@ import { useMemo, useRef } from "react";
 
 import { changes, schedules } from "../../api/queries";
 import type { Environment, FlagView, Rollout, Setting } from "../../api/types";
+import { along, breaksOf } from "../../charts/breaks";
 import { ChartFrame } from "../../charts/ChartFrame";
 import { StepChart, type Picture, type Step } from "../../charts/TimeChart";
 import { share } from "../../lib/numbers";
@@ -82,7 +83,7 @@ function Drawn({ done, coming, now, flag, rollout }: DrawnProps) {
   // The chart is drawn anew when a step comes or a minute has passed, not with every look at the clock.
   const minute = Math.floor(now / 60_000);
   const said = JSON.stringify([done, coming.map((c) => [c.event, c.share, c.schedule])]);
-  const { steps, from, to } = useMemo(() => {
+  const { steps, from, to, breaks } = useMemo(() => {
     const steps: Step[] = [
       ...done.map((d) => ({
         at: d.at,
@@ -106,14 +107,12 @@ function Drawn({ done, coming, now, flag, rollout }: DrawnProps) {
     const from = done[0]?.at ?? rollout.started;
     // What is settled long ago does not stretch to today.
     const settled = state.state !== "widening" && coming.length === 0 ? (done.at(-1)?.at ?? now) : undefined;
+    const open = settled === undefined;
     const last = Math.max(steps.at(-1)?.at ?? from, settled ?? now);
-    const pad = Math.max(60_000, (last - from) * 0.06);
-    return {
-      steps,
-      from,
-      to:
-        coming.length > 0 || settled !== undefined ? Math.max(last + pad, from + 60_000) : Math.max(now, from + 60_000),
-    };
+    const breaks = breaksOf([from, ...steps.map((s) => s.at), ...(open ? [now] : [])]);
+    // Up to now the line is solid to its end; what is to come, or is over, has some room behind it.
+    const room = open && coming.length === 0 ? 0 : along(last, from, breaks) * 0.06;
+    return { steps, from, breaks, to: Math.max(last + room, from + 60_000) };
   }, [said, minute, paused, rollout.started, state.state]);
   const file = `rollout-${flag}-${rollout.candidate}`;
   return (
@@ -201,6 +200,7 @@ function Drawn({ done, coming, now, flag, rollout }: DrawnProps) {
         from={from}
         to={to}
         now={now}
+        breaks={breaks}
       />
       <p className="dim plain-p">
         Times in UTC.{" "}

@@ -90,6 +90,7 @@ function Editing({ from, close }: { from: FlagView; close: () => void }) {
       undo: (why) => edit.variants(flag.key, { variants: old, why }),
       done: `${flag.key} has other variants`,
       shown: old,
+      discard: close,
     });
     if (made) close();
   };

@@ -4,6 +4,7 @@ import { useDebouncedValue } from "@mantine/hooks";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 
 import { ApiError } from "../../api/client";
+import { useMay } from "../../shell/may";
 
 /** What somebody types is asked about once they pause. */
 export const PAUSE = 400;
@@ -22,9 +23,11 @@ export function useRehearsal<D>(
 ): ApiError | undefined {
   const said = JSON.stringify(draft);
   const [settled] = useDebouncedValue(said, PAUSE);
+  // Whoever may not make the change would only hear that.
+  const may = useMay("editor");
   const query = useQuery({
     queryKey: ["rehearsal", ...what, settled],
-    enabled: enabled && settled === said,
+    enabled: enabled && may.allowed && settled === said,
     staleTime: 30_000,
     gcTime: 60_000,
     retry: false,

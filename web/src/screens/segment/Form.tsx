@@ -15,6 +15,7 @@ import { capital } from "../../lib/spoken";
 import { UNITS, unitOf } from "../../lib/units";
 import { useChange } from "../../parts/Change";
 import { Conditions } from "../../parts/Conditions";
+import { Newer, useDraft } from "../../parts/draft";
 import { KeyInput, keyed } from "../../parts/KeyInput";
 import { Failed } from "../../parts/States";
 import { Diff } from "../../parts/Words";
@@ -26,25 +27,25 @@ import { NowThen } from "../toggle";
 
 type Draft = { name: string; description: string; unit: Unit; when: Clause[][] };
 
-function draftOf({ segment: s }: SegmentView): Draft {
+function draftOf(view: SegmentView | undefined): Draft {
+  if (!view) return NEW;
+  const { segment: s } = view;
   return { name: s.name, description: s.description ?? "", unit: s.unit, when: s.when ?? [] };
 }
 
 const NEW: Draft = { name: "", description: "", unit: "user", when: [[{ attribute: "", op: "is", values: [] }]] };
 
 export function SegmentForm({ view }: { view?: SegmentView }) {
-  const old = view && draftOf(view);
   const { here } = useEnvironment();
   const { change } = useChange();
   const navigate = useNavigate();
   const client = useQueryClient();
   const may = useMay("editor");
-  const [draft, setDraft] = useState<Draft>(old ?? NEW);
+  const { draft, from, old: was, changed, set, discard } = useDraft(view, draftOf);
+  const old = view && was;
   const [key, setKey] = useState("");
-  const set = (part: Partial<Draft>) => setDraft({ ...draft, ...part });
   const known = attributesOf(useQuery(properties(here.key, "_any")).data);
   const id = view?.segment.key ?? (key || keyed(draft.name));
-  const changed = JSON.stringify(old) !== JSON.stringify(draft);
   const fault = incomplete(draft.when, "the definition") ?? (id ? null : "it has no name yet");
   const refused = useRehearsal(["segment", id], { ...draft, name: draft.name || id }, changed && fault === null, (d) =>
     edit.rehearseSegment(id, { ...d, why: "a rehearsal" }),
@@ -73,12 +74,14 @@ export function SegmentForm({ view }: { view?: SegmentView }) {
           </details>
         </>
       ),
-      run: (why) => edit.saveSegment(id, { ...draft, name: draft.name || id, why, if_revision: view?.revision }),
+      run: (why) => edit.saveSegment(id, { ...draft, name: draft.name || id, why, if_revision: from?.revision }),
       undo: old ? (why) => edit.saveSegment(id, { ...old, why }) : undefined,
       done: `segment ${id} is ${view ? "changed" : "made"}`,
       shown: old,
       newest: async () => draftOf(await client.fetchQuery({ ...segmentQuery(id), staleTime: 0 })),
+      discard,
     });
+    if (made && view) discard();
     if (made && !view) void navigate({ to: "/segments/$segment", params: { segment: id } });
   };
   return (
@@ -132,6 +135,7 @@ export function SegmentForm({ view }: { view?: SegmentView }) {
         onChange={(v) => set({ unit: unitOf(v) })}
       />
       {refused && !tested ? <Failed error={refused} /> : null}
+      <Newer from={from} view={view} />
       <Group gap="sm" mb="lg">
         <Button
           type="submit"

@@ -1,14 +1,14 @@
 //! Web: the environments: what people call them, whether they serve customers, and which bytes place a unit.
 import { Button, Group, SegmentedControl, Switch, TextInput } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 
 import { edit } from "../../api/edits";
-import { environments, experiments, flags } from "../../api/queries";
-import type { Bucketing, Environment } from "../../api/types";
+import { environment as environmentQuery, environments, experiments, flags } from "../../api/queries";
+import type { Bucketing, Environment, EnvironmentView } from "../../api/types";
 import { plural } from "../../lib/numbers";
 import { divides } from "../../lib/serve";
 import { useChange } from "../../parts/Change";
+import { Newer, useDraft } from "../../parts/draft";
 import { Section } from "../../parts/Page";
 import { Failed, Loaded } from "../../parts/States";
 import { Badge, Note } from "../../parts/Words";
@@ -37,7 +37,7 @@ export function Environments() {
                 </>
               }
             >
-              <Form key={JSON.stringify(e)} environment={e} />
+              <One name={e.key} />
             </Section>
           ))}
         </>
@@ -46,9 +46,18 @@ export function Environments() {
   );
 }
 
+function One({ name }: { name: string }) {
+  const query = useQuery(environmentQuery(name));
+  return (
+    <Loaded query={query} lines={4}>
+      {(view) => <Form view={view} />}
+    </Loaded>
+  );
+}
+
 type Draft = Required<Pick<Environment, "name" | "production">> & { bucketing: Bucketing };
 
-const draftOf = (e: Environment): Draft => ({
+const draftOf = ({ environment: e }: EnvironmentView): Draft => ({
   name: e.name,
   production: e.production ?? false,
   bucketing: e.bucketing ?? "utf8",
@@ -59,24 +68,23 @@ const marked = ({ name, production }: Draft) =>
   `“${name}”, ${production ? "production: changes ask for a reason" : "not production: changes need no reason"}`;
 const placed = ({ bucketing }: Draft) => [`bucketing ${bucketing}: agrees with ${AGREE[bucketing]}`];
 
-function Form({ environment }: { environment: Environment }) {
+function Form({ view }: { view: EnvironmentView }) {
+  const { environment } = view;
   const { key } = environment;
-  const old = draftOf(environment);
   const may = useMay("editor");
   const { change } = useChange();
-  const [draft, setDraft] = useState(old);
-  const set = (part: Partial<Draft>) => setDraft({ ...draft, ...part });
+  const client = useQueryClient();
+  const { draft, from, old, changed, set, discard } = useDraft(view, draftOf);
   // Only what differs is sent, so that nobody else's change to the rest is undone.
-  const parts = (from: Draft, to: Draft): Partial<Draft> =>
-    Object.fromEntries(Object.entries(to).filter(([part, value]) => from[part as keyof Draft] !== value));
+  const parts = (was: Draft, to: Draft): Partial<Draft> =>
+    Object.fromEntries(Object.entries(to).filter(([part, value]) => was[part as keyof Draft] !== value));
   const edited = parts(old, draft);
-  const changed = Object.keys(edited).length > 0;
   const redraws = old.bucketing !== draft.bucketing;
   const refused = useRehearsal(["environment", key], edited, redraws, (d) =>
     edit.rehearseEnvironment(key, { ...d, why: "a rehearsal" }),
   );
-  const save = () =>
-    change({
+  const save = async () => {
+    const made = await change({
       title: `Change environment ${key}?`,
       confirm: redraws ? "Draw everybody anew" : "Save",
       danger: redraws,
@@ -93,11 +101,15 @@ function Form({ environment }: { environment: Environment }) {
           )}
         </>
       ),
-      run: (why) => edit.saveEnvironment(key, { ...edited, why }),
+      run: (why) => edit.saveEnvironment(key, { ...edited, why, if_revision: from.revision }),
       undo: (why) => edit.saveEnvironment(key, { ...parts(draft, old), why }),
       done: `environment ${key} is changed`,
-      shown: environment,
+      shown: old,
+      newest: async () => draftOf(await client.fetchQuery({ ...environmentQuery(key), staleTime: 0 })),
+      discard,
     });
+    if (made) discard();
+  };
   return (
     <form
       className="form"
@@ -134,6 +146,7 @@ function Form({ environment }: { environment: Environment }) {
       </div>
       {redraws && <Redrawn environment={environment} />}
       {refused && <Failed error={refused} />}
+      <Newer from={from} view={view} />
       <Group gap="sm">
         <Button
           type="submit"
@@ -144,7 +157,7 @@ function Form({ environment }: { environment: Environment }) {
           {old.production || draft.production || redraws ? "Review and save" : "Save"}
         </Button>
         {changed && (
-          <Button variant="default" onClick={() => setDraft(old)}>
+          <Button variant="default" onClick={discard}>
             Discard
           </Button>
         )}

@@ -1,7 +1,8 @@
 //! The normal mixture: one boundary under the names mSPRT and confidence sequence.
 
+use crate::sequential::EValue;
 use crate::special::normal;
-use crate::{Level, Refusal};
+use crate::{Level, Method, Refusal};
 
 /// A normal prior with variance `τ²` on the effect, mixed over the likelihood ratio against zero.
 ///
@@ -21,6 +22,9 @@ pub struct NormalMixture {
 }
 
 impl NormalMixture {
+    /// How it is made.
+    pub const METHOD: Method = Method::NormalMixture;
+
     /// From the prior variance of the effect, in squared units of the metric.
     pub fn new(tau_squared: f64) -> Result<Self, Refusal> {
         if tau_squared > 0.0 && tau_squared.is_finite() {
@@ -33,6 +37,17 @@ impl NormalMixture {
     pub fn ln_likelihood_ratio(&self, estimate: f64, variance: f64) -> f64 {
         let share = self.tau_squared / (variance + self.tau_squared);
         0.5 * (share * estimate * estimate / variance - (self.tau_squared / variance).ln_1p())
+    }
+
+    /// The same as evidence, to be combined with other evidence.
+    ///
+    /// # Errors
+    /// [`Refusal::OutOfRange`] for a variance that is not above 0, or an estimate that is not finite.
+    pub fn e_value(&self, estimate: f64, variance: f64) -> Result<EValue, Refusal> {
+        if !(variance > 0.0 && variance.is_finite()) {
+            return Err(Refusal::out_of_range("the variance of an estimate", "above 0", variance));
+        }
+        EValue::from_ln(self.ln_likelihood_ratio(estimate, variance))
     }
 
     /// `ln Λ` where the prior is cut off at `±limit`.

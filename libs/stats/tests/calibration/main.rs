@@ -8,54 +8,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::print_stdout)]
 
-use bellwether_stats::special::normal;
+mod fixed;
+mod sequential;
+mod simulation;
+
 use bellwether_stats::{
     ConfidenceSequence, Direction, Level, Moments, Proportion, RelativeMethod, SampleRatioSequence, Sides,
     Tuning, harm, harm_in_proportions, two_proportions, welch,
 };
-
-/// SplitMix64 (Steele, Lea and Flood 2014): small, seeded, and good enough to simulate with.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// Uniform over the open unit interval.
-    fn uniform(&mut self) -> f64 {
-        ((self.next() >> 11) as f64 + 0.5) / (1u64 << 53) as f64
-    }
-
-    fn happens(&mut self, rate: f64) -> bool {
-        self.uniform() < rate
-    }
-
-    fn normal(&mut self) -> f64 {
-        normal::quantile(self.uniform())
-    }
-}
-
-/// Experiments in a run of this size; ten times as many with `PROOF=full`.
-fn runs(tenth: u64) -> u64 {
-    if std::env::var_os("PROOF").is_some_and(|v| v == "full") { tenth * 10 } else { tenth }
-}
-
-/// The largest count that a rate of at most `rate` exceeds with a probability of about 2 %: 16 for
-/// 5 % of 200.
-fn at_most(rate: f64, runs: u64) -> u64 {
-    let n = runs as f64;
-    (rate * n + 2.0 * (rate * (1.0 - rate) * n).sqrt()).floor() as u64
-}
-
-/// How many of the seeded runs satisfy the predicate.
-fn count(runs: u64, mut run: impl FnMut(&mut Random) -> bool) -> u64 {
-    (0..runs).filter(|&seed| run(&mut Random(seed))).count() as u64
-}
+use simulation::{Random, at_most, count, runs};
 
 /// One experiment on conversions, looked at after every batch of users; whether harm was ever shown.
 /// The treated arm gets `share` of the users.

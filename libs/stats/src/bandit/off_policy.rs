@@ -1,0 +1,295 @@
+//! What an arm is worth, from shares that changed over time.
+//!
+//! Where shares follow the data the pooled mean of an arm is biased: units of a good day are over-represented
+//! in the arm that was preferred on it, and an arm that was unlucky is not sampled again to mend that.
+
+use crate::{Method, Moments, Refusal};
+use serde::{Deserialize, Serialize};
+
+/// A time in which the shares did not change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Period {
+    /// The share of each arm, as assigned.
+    pub shares: Vec<f64>,
+    /// What each arm showed, in the same order.
+    pub arms: Vec<Moments>,
+}
+
+/// How periods are put together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Weighting {
+    /// Each period's mean by the units of that period over all arms. The least noise; needs units of the
+    /// arm in each period, which a floor of the shares sees to.
+    Period,
+    /// Each value by the inverse of the probability of its arm (Horvitz and Thompson). Without bias even if
+    /// a period happens to have no unit of the arm, and noisy where shares are small.
+    InverseProbability,
+    /// As by inverse probability, divided by the sum of its weights (Hájek): a little bias, less noise.
+    SelfNormalised,
+}
+
+/// The value of an arm: what the mean of all units would have been in it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Value {
+    /// The estimate.
+    pub mean: f64,
+    /// Its standard error.
+    pub se: f64,
+    /// Units of the arm.
+    pub n: u64,
+}
+
+/// The difference between two arms.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Contrast {
+    /// The value of the second arm less that of the first.
+    pub estimate: f64,
+    /// Its standard error.
+    pub se: f64,
+}
+
+/// All periods of a bandit.
+///
+/// Assumes that the shares of a period were fixed before it. It fails where they were changed within one
+/// while looking at its data: cut the period there.
+///
+/// ```
+/// use bellwether_stats::Moments;
+/// use bellwether_stats::bandit::{Period, Periods, Weighting};
+/// let arm = |n, mean| Moments::new(n, mean, n as f64).unwrap();
+/// // A bad day with equal shares, a good one with most of it on the second arm; no difference between arms.
+/// let monday = Period { shares: vec![0.5, 0.5], arms: vec![arm(500, 1.0), arm(500, 1.0)] };
+/// let tuesday = Period { shares: vec![0.1, 0.9], arms: vec![arm(100, 3.0), arm(900, 3.0)] };
+/// let periods = Periods::new(&[monday, tuesday]).unwrap();
+/// assert!(periods.contrast(0, 1, Weighting::Period).unwrap().estimate.abs() < 1e-12);
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Periods {
+    periods: Vec<Period>,
+    arms: usize,
+    units: f64,
+}
+
+/// One arm in one period: what its weighted sum adds.
+struct Part {
+    mean: f64,
+    variance: f64,
+    n: f64,
+    share: f64,
+    /// Units of the period over all arms.
+    units: f64,
+}
+
+impl Periods {
+    /// How it is made.
+    pub const METHOD: Method = Method::OffPolicy;
+
+    /// From the periods, each with the same arms.
+    ///
+    /// # Errors
+    /// [`Refusal::TooFew`] without a period that has units, [`Refusal::ArmsDiffer`],
+    /// [`Refusal::OutOfRange`] for shares that are not between 0 and 1 or do not add up to 1,
+    /// [`Refusal::UnplannedArm`] for units in an arm with a share of zero.
+    pub fn new(periods: &[Period]) -> Result<Self, Refusal> {
+        let arms = periods.first().map_or(0, |p| p.arms.len());
+        let mut units = 0.0;
+        for period in periods {
+            if period.shares.len() != arms || period.arms.len() != arms {
+                return Err(Refusal::ArmsDiffer { counts: period.arms.len(), shares: period.shares.len() });
+            }
+            let total: f64 = period.shares.iter().sum();
+            if let Some(bad) = period.shares.iter().find(|s| !(0.0..=1.0).contains(*s)) {
+                return Err(Refusal::out_of_range("the share of an arm", "between 0 and 1", bad));
+            }
+            if (total - 1.0).abs() > 1e-6 {
+                return Err(Refusal::out_of_range("the sum of shares", "at 1", total));
+            }
+            for (arm, (moments, share)) in period.arms.iter().zip(&period.shares).enumerate() {
+                if *share == 0.0 && moments.n() > 0 {
+                    return Err(Refusal::UnplannedArm { arm, units: moments.n() });
+                }
+                units += moments.n() as f64;
+            }
+        }
+        if units == 0.0 || arms == 0 {
+            return Err(Refusal::too_few("units", 0, 2));
+        }
+        Ok(Self { periods: periods.to_vec(), arms, units })
+    }
+
+    /// The value of an arm.
+    ///
+    /// # Errors
+    /// [`Refusal::OutOfRange`] for an arm that is not there. By period, [`Refusal::TooFew`] where a period
+    /// with units has fewer than two of the arm; by inverse probability, fewer than two in all, or where a
+    /// period with units had no share for it: what it would have done then nobody knows.
+    pub fn value(&self, arm: usize, weighting: Weighting) -> Result<Value, Refusal> {
+        let parts = self.parts(arm, weighting)?;
+        let n: f64 = parts.iter().map(|p| p.n).sum();
+        let (mean, variance) = self.estimate(&parts, weighting);
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let value = Value { mean, se: variance.max(0.0).sqrt(), n: n as u64 };
+        if value.mean.is_finite() && value.se.is_finite() {
+            Ok(value)
+        } else {
+            Err(Refusal::not_finite("value"))
+        }
+    }
+
+    /// The value of the arm `of` less that of the arm `against`.
+    ///
+    /// # Errors
+    /// As [`Periods::value`], of both.
+    pub fn contrast(&self, against: usize, of: usize, weighting: Weighting) -> Result<Contrast, Refusal> {
+        let parts = [self.parts(against, weighting)?, self.parts(of, weighting)?];
+        let [first, second] = parts.each_ref().map(|parts| self.estimate(parts, weighting));
+        let mut variance = first.1 + second.1;
+        if weighting == Weighting::InverseProbability {
+            // A unit that is in one arm is not in the other: their weighted sums go against each other.
+            let [a, b] = &parts;
+            for (a, b) in a.iter().zip(b) {
+                variance += 2.0 * a.expected() * b.expected() * a.units / (self.units * self.units);
+            }
+        }
+        let contrast = Contrast { estimate: second.0 - first.0, se: variance.max(0.0).sqrt() };
+        if contrast.estimate.is_finite() && contrast.se.is_finite() {
+            return Ok(contrast);
+        }
+        Err(Refusal::not_finite("contrast"))
+    }
+
+    fn parts(&self, arm: usize, weighting: Weighting) -> Result<Vec<Part>, Refusal> {
+        if arm >= self.arms {
+            let range = format!("below the number of arms, `{}`", self.arms);
+            return Err(Refusal::out_of_range("the number of an arm", &range, arm));
+        }
+        let mut parts = Vec::with_capacity(self.periods.len());
+        for period in &self.periods {
+            let units: f64 = period.arms.iter().map(|m| m.n() as f64).sum();
+            let (Some(moments), Some(&share)) = (period.arms.get(arm), period.shares.get(arm)) else {
+                continue;
+            };
+            if units == 0.0 {
+                continue;
+            }
+            let n = moments.n();
+            if weighting == Weighting::Period && n < 2 || share == 0.0 {
+                return Err(Refusal::too_few("units of an arm in a period", n, 2));
+            }
+            parts.push(Part {
+                mean: moments.mean().unwrap_or(0.0),
+                variance: moments.squared_deviations() / (n.max(2) - 1) as f64,
+                n: n as f64,
+                share,
+                units,
+            });
+        }
+        let n: f64 = parts.iter().map(|p| p.n).sum();
+        if n < 2.0 {
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            return Err(Refusal::too_few("units of an arm", n as u64, 2));
+        }
+        Ok(parts)
+    }
+
+    /// The estimate and its variance.
+    fn estimate(&self, parts: &[Part], weighting: Weighting) -> (f64, f64) {
+        match weighting {
+            Weighting::Period => {
+                let share = |p: &Part| p.units / self.units;
+                let mean = parts.iter().map(|p| share(p) * p.mean).sum();
+                let variance = parts.iter().map(|p| share(p) * share(p) * p.variance / p.n).sum();
+                (mean, variance)
+            }
+            Weighting::InverseProbability => {
+                let mean = parts.iter().map(|p| p.expected() * p.units).sum::<f64>() / self.units;
+                let squares = parts.iter().map(|p| {
+                    let (e, square) = (p.expected(), p.square(0.0));
+                    p.units * (square - e * e).max(0.0)
+                });
+                (mean, squares.sum::<f64>() / (self.units * self.units))
+            }
+            Weighting::SelfNormalised => {
+                let total: f64 = parts.iter().map(|p| p.n / p.share).sum();
+                let mean = parts.iter().map(|p| p.n / p.share * p.mean).sum::<f64>() / total;
+                // Linearised: weighted squares of what is left after the mean.
+                let squares: f64 = parts.iter().map(|p| p.units * p.square(mean)).sum();
+                (mean, squares / (total * total))
+            }
+        }
+    }
+}
+
+impl Part {
+    /// Average over all units of the period of `1{arm}·y/p`.
+    fn expected(&self) -> f64 {
+        self.n * self.mean / (self.share * self.units)
+    }
+
+    /// Average over all units of the period of `1{arm}·(y - centre)²/p²`.
+    fn square(&self, centre: f64) -> f64 {
+        let off = self.mean - centre;
+        ((self.n - 1.0).max(0.0) * self.variance + self.n * off * off)
+            / (self.share * self.share * self.units)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(60))]
+
+        /// With one period and shares as planned all three are the plain mean.
+        #[test]
+        fn one_period_is_the_plain_mean(n in 2u64..1_000, m in 2u64..1_000, mean in -5.0..5.0f64, spread in 0.1..4.0f64) {
+            let total = (n + m) as f64;
+            let arm = |n: u64, mean: f64| Moments::new(n, mean, spread * (n - 1) as f64).unwrap();
+            let period = Period {
+                shares: vec![n as f64 / total, m as f64 / total],
+                arms: vec![arm(n, mean), arm(m, mean + 1.0)],
+            };
+            let periods = Periods::new(&[period]).unwrap();
+            for weighting in [Weighting::Period, Weighting::InverseProbability, Weighting::SelfNormalised] {
+                let value = periods.value(0, weighting).unwrap();
+                prop_assert!((value.mean - mean).abs() < 1e-12 && value.n == n);
+                let contrast = periods.contrast(0, 1, weighting).unwrap();
+                prop_assert!((contrast.estimate - 1.0).abs() < 1e-11);
+            }
+            let plain = (spread / n as f64).sqrt();
+            prop_assert!((periods.value(0, Weighting::Period).unwrap().se / plain - 1.0).abs() < 1e-12);
+            let hajek = periods.value(0, Weighting::SelfNormalised).unwrap().se / plain;
+            prop_assert!((hajek - 1.0).abs() < 0.3 && (n < 100 || (hajek - 1.0).abs() < 0.01));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_weighted_is_refused() {
+        let arm = |n: u64| if n == 0 { Moments::EMPTY } else { Moments::new(n, 1.0, 0.0).unwrap() };
+        let period = |shares: &[f64], n: &[u64]| Period {
+            shares: shares.to_vec(),
+            arms: n.iter().map(|&n| arm(n)).collect(),
+        };
+        let of = |periods: &[Period]| Periods::new(periods).unwrap_err().to_string();
+        assert_eq!(of(&[]), "too little data: `0` units, this method needs `2`");
+        assert_eq!(of(&[period(&[0.5, 0.5], &[0, 0])]), "too little data: `0` units, this method needs `2`");
+        assert_eq!(of(&[period(&[0.5, 0.4], &[5, 5])]), "the sum of shares must lie at 1: `0.9`");
+        assert_eq!(
+            of(&[period(&[0.0, 1.0], &[5, 5])]),
+            "arm `0` has `5` units, but its planned share is `0`"
+        );
+        assert_eq!(of(&[period(&[1.0], &[5, 5])]), "`2` counts do not fit `1` planned shares");
+        let periods = Periods::new(&[period(&[0.5, 0.5], &[5, 5]), period(&[0.0, 1.0], &[0, 9])]).unwrap();
+        for weighting in [Weighting::Period, Weighting::InverseProbability] {
+            assert_eq!(
+                periods.value(0, weighting).unwrap_err().to_string(),
+                "too little data: `0` units of an arm in a period, this method needs `2`"
+            );
+        }
+        assert!(periods.value(1, Weighting::Period).is_ok() && periods.value(2, Weighting::Period).is_err());
+    }
+}

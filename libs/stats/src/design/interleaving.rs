@@ -1,0 +1,322 @@
+//! Interleaving: one list out of two rankings, and the clicks tell which is preferred.
+//!
+//! It sees differences with a tenth of the users or less, because each user compares both; it measures a preference,
+//! not a lift of any metric.
+
+use crate::eval::{clustered_mean, sign_test};
+use crate::random::Random;
+use crate::special::normal;
+use crate::{Estimate, Interval, Level, Refusal, Test};
+
+/// Which ranking an item was taken from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Team {
+    /// The first ranking.
+    A,
+    /// The second one.
+    B,
+}
+
+/// Team-draft interleaving (Radlinski, Kurup and Joachims 2008): in each round a coin says who picks first, and each
+/// ranking adds its best item that is not yet in the list. Items of both rankings have the same chance of every place, so
+/// that where people look first favours none.
+///
+/// The list ends at `length`, or when a ranking has nothing more to add and the other neither.
+///
+/// ```
+/// use bellwether_stats::design::interleaving::team_draft;
+/// let list = team_draft(&["x", "y", "z"], &["y", "x", "w"], 3, 7);
+/// assert_eq!(list.len(), 3);
+/// assert!(list.iter().any(|(item, _)| *item == "x") && list.iter().any(|(item, _)| *item == "y"));
+/// ```
+pub fn team_draft<T: PartialEq + Clone>(a: &[T], b: &[T], length: usize, seed: u64) -> Vec<(T, Team)> {
+    let mut random = Random::new(seed, 0);
+    let mut list: Vec<(T, Team)> = Vec::with_capacity(length);
+    while list.len() < length {
+        let before = list.len();
+        let order = if random.coin() { [Team::A, Team::B] } else { [Team::B, Team::A] };
+        for team in order {
+            let ranking = match team {
+                Team::A => a,
+                Team::B => b,
+            };
+            let best = ranking.iter().find(|item| list.iter().all(|(taken, _)| taken != *item));
+            if let Some(item) = best.filter(|_| list.len() < length) {
+                list.push((item.clone(), team));
+            }
+        }
+        if list.len() == before {
+            break;
+        }
+    }
+    list
+}
+
+/// Balanced interleaving (Joachims 2002): the rankings take turns, who begins is a coin, and an item that is already there is
+/// passed over, so that the list is the best of both down to nearly the same depth. Credit by [`balanced_credit`].
+pub fn balanced<T: PartialEq + Clone>(a: &[T], b: &[T], length: usize, seed: u64) -> Vec<T> {
+    let a_first = Random::new(seed, 0).coin();
+    let mut list: Vec<T> = Vec::with_capacity(length);
+    let (mut of_a, mut of_b) = (a.iter().peekable(), b.iter().peekable());
+    let (mut taken_a, mut taken_b) = (0, 0);
+    while list.len() < length {
+        let a_picks = of_b.peek().is_none()
+            || of_a.peek().is_some() && (taken_a < taken_b || taken_a == taken_b && a_first);
+        let next = if a_picks {
+            taken_a += 1;
+            of_a.next()
+        } else {
+            taken_b += 1;
+            of_b.next()
+        };
+        match next {
+            Some(item) if !list.contains(item) => list.push(item.clone()),
+            Some(_) => {}
+            None => break,
+        }
+    }
+    list
+}
+
+/// What one query said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// More clicks on the first ranking's items.
+    A,
+    /// More clicks on the second's.
+    B,
+    /// As many, or none.
+    Tie,
+}
+
+fn verdict(a: usize, b: usize) -> Verdict {
+    match a.cmp(&b) {
+        core::cmp::Ordering::Greater => Verdict::A,
+        core::cmp::Ordering::Less => Verdict::B,
+        core::cmp::Ordering::Equal => Verdict::Tie,
+    }
+}
+
+/// Credit of a team-draft list: each clicked place counts for the team that filled it. Places beyond the list count for none.
+pub fn team_credit<T>(list: &[(T, Team)], clicked: &[usize]) -> Verdict {
+    let of = |team: Team| {
+        clicked.iter().filter(|&&place| list.get(place).is_some_and(|(_, t)| *t == team)).count()
+    };
+    verdict(of(Team::A), of(Team::B))
+}
+
+/// Credit of a balanced list: clicks on what either ranking has among its first `k`, where `k` is the depth at which the lowest
+/// clicked item stands in the ranking that has it higher.
+pub fn balanced_credit<T: PartialEq>(a: &[T], b: &[T], list: &[T], clicked: &[usize]) -> Verdict {
+    let items: Vec<&T> = clicked.iter().filter_map(|&place| list.get(place)).collect();
+    let lowest = clicked.iter().max().and_then(|&place| list.get(place));
+    let depth = |ranking: &[T]| lowest.and_then(|lowest| ranking.iter().position(|item| item == lowest));
+    let Some(k) = [depth(a), depth(b)].into_iter().flatten().min() else {
+        return Verdict::Tie;
+    };
+    let of = |ranking: &[T]| {
+        items.iter().filter(|item| ranking.iter().take(k + 1).any(|other| other == **item)).count()
+    };
+    verdict(of(a), of(b))
+}
+
+/// Queries by what they said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Preference {
+    /// Won by the first ranking.
+    pub a: u64,
+    /// Won by the second.
+    pub b: u64,
+    /// Undecided.
+    pub ties: u64,
+}
+
+impl Preference {
+    /// Counts verdicts.
+    pub fn of(verdicts: &[Verdict]) -> Self {
+        let count = |verdict: Verdict| verdicts.iter().filter(|v| **v == verdict).count() as u64;
+        Self { a: count(Verdict::A), b: count(Verdict::B), ties: count(Verdict::Tie) }
+    }
+
+    /// `(wins of B + ties/2)/n - 1/2`: above zero where the second ranking is preferred. None without queries.
+    pub fn delta(&self) -> Option<f64> {
+        let n = self.a + self.b + self.ties;
+        (n > 0).then(|| (self.b as f64 - self.a as f64) / (2.0 * n as f64))
+    }
+
+    /// The exact sign test of "neither is preferred" on the queries that were decided, each counted as independent: where users have many,
+    /// see [`by_user`].
+    ///
+    /// # Errors
+    /// [`Refusal::TooFew`] where all are tied.
+    pub fn test(&self) -> Result<Test, Refusal> {
+        sign_test(self.b, self.a)
+    }
+
+    /// The interval of [`Preference::delta`] by the normal approximation.
+    ///
+    /// # Errors
+    /// [`Refusal::TooFew`] below two queries.
+    pub fn interval(&self, level: Level) -> Result<Interval, Refusal> {
+        let n = (self.a + self.b + self.ties) as f64;
+        let Some(delta) = self.delta().filter(|_| n >= 2.0) else {
+            return Err(Refusal::too_few("queries", n as u64, 2));
+        };
+        // Each query scores -1/2, 0 or 1/2.
+        let variance = ((self.a + self.b) as f64 / (4.0 * n) - delta * delta) / (n - 1.0);
+        let half = -normal::quantile(level.alpha() / 2.0) * variance.max(0.0).sqrt();
+        Ok(Interval { low: delta - half, high: delta + half })
+    }
+}
+
+/// The preference with an error by user: each query scores `-1/2`, `0` or `1/2`, and queries of a user depend on each other.
+///
+/// # Errors
+/// [`Refusal::LengthsDiffer`]; as [`clustered_mean`].
+pub fn by_user(verdicts: &[Verdict], users: &[u64]) -> Result<Estimate, Refusal> {
+    let scores: Vec<f64> = verdicts
+        .iter()
+        .map(|verdict| match verdict {
+            Verdict::A => -0.5,
+            Verdict::B => 0.5,
+            Verdict::Tie => 0.0,
+        })
+        .collect();
+    clustered_mean(&scores, users)
+}
+
+/// How many decided queries the sign test needs to see that a share `rate` of them (another than one half) prefers one ranking, with
+/// the power given at a two-sided error rate; and the smallest share beyond one half that `queries` see is [`visible`].
+///
+/// # Errors
+/// [`Refusal::OutOfRange`] for a rate outside of (0, 1) or a power outside of (0, 1), [`Refusal::NoEffect`] for a rate of one half.
+///
+/// ```
+/// use bellwether_stats::{Level, design::interleaving::queries_needed};
+/// assert_eq!(queries_needed(0.55, Level::P95, 0.8).unwrap(), 783);
+/// ```
+pub fn queries_needed(rate: f64, level: Level, power: f64) -> Result<u64, Refusal> {
+    if !(rate > 0.0 && rate < 1.0) {
+        return Err(Refusal::out_of_range("a rate of preference", "between 0 and 1", rate));
+    }
+    let z_power = power_quantile(power)?;
+    if rate == 0.5 {
+        return Err(Refusal::NoEffect { value: rate });
+    }
+    let z = -normal::quantile(level.alpha() / 2.0);
+    let n = ((0.5 * z + z_power * (rate * (1.0 - rate)).sqrt()) / (rate - 0.5)).powi(2);
+    Ok(n.ceil() as u64)
+}
+
+/// The smallest share of preference above one half that the sign test sees in so many decided queries.
+///
+/// # Errors
+/// [`Refusal::TooFew`] where not even all of them would be seen, [`Refusal::OutOfRange`] for a power outside of (0, 1).
+pub fn visible(queries: u64, level: Level, power: f64) -> Result<f64, Refusal> {
+    let z_power = power_quantile(power)?;
+    let c = -normal::quantile(level.alpha() / 2.0) / (2.0 * (queries as f64).sqrt());
+    // (rate - 1/2) = c + z √(rate(1 - rate)/n): contracting, and monotone in the rate.
+    let mut rate = 0.5;
+    for _ in 0..200 {
+        rate = 0.5 + c + z_power * (rate * (1.0 - rate) / queries as f64).max(0.0).sqrt();
+    }
+    if rate.is_finite() && rate < 1.0 { Ok(rate) } else { Err(Refusal::too_few("queries", queries, 8)) }
+}
+
+fn power_quantile(power: f64) -> Result<f64, Refusal> {
+    if power > 0.0 && power < 1.0 {
+        return Ok(normal::quantile(power));
+    }
+    Err(Refusal::out_of_range("a power", "between 0 and 1", power))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+    use proptest::prelude::*;
+
+    fn rankings() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
+        let ranking = || {
+            proptest::collection::btree_set(0..30u8, 1..15).prop_map(|s| s.into_iter().collect::<Vec<u8>>())
+        };
+        (ranking().prop_shuffle(), ranking().prop_shuffle())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        /// No item twice, both teams within one of each other while both have something, and each team's items in its order.
+        #[test]
+        fn drafts_are_fair((a, b) in rankings(), length in 1..20usize, seed in any::<u64>()) {
+            let list = team_draft(&a, &b, length, seed);
+            let union: std::collections::BTreeSet<u8> = a.iter().chain(&b).copied().collect();
+            prop_assert_eq!(list.len(), length.min(union.len()));
+            let items: std::collections::BTreeSet<u8> = list.iter().map(|(item, _)| *item).collect();
+            prop_assert_eq!(items.len(), list.len());
+            for (team, ranking) in [(Team::A, &a), (Team::B, &b)] {
+                let places: Vec<usize> = list.iter().filter(|(_, t)| *t == team)
+                    .map(|(item, _)| ranking.iter().position(|other| other == item).unwrap()).collect();
+                prop_assert!(places.is_sorted());
+            }
+            let both = balanced(&a, &b, length, seed);
+            prop_assert_eq!(both.len(), length.min(union.len()));
+            // The same ranking twice: the list is it, and nobody is preferred by balanced credit.
+            prop_assert_eq!(&balanced(&a, &a, a.len(), seed), &a);
+            prop_assert_eq!(balanced_credit(&a, &a, &a, &[0, a.len() - 1]), Verdict::Tie);
+        }
+    }
+
+    /// Who clicks by chance prefers nobody: the property for which team-draft was made.
+    #[test]
+    fn random_clicks_prefer_nobody() {
+        let (a, b) = ([1, 2, 3, 4, 5, 6], [2, 3, 1, 6, 7, 8]);
+        let verdicts: Vec<Verdict> = (0..20_000u64)
+            .map(|seed| {
+                let list = team_draft(&a, &b, 4, seed);
+                // The upper places are clicked more often.
+                let place = ((seed * 2_654_435_761) % 16).min(15) as usize;
+                team_credit(&list, &[[0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 3, 3][place]])
+            })
+            .collect();
+        let preference = Preference::of(&verdicts);
+        assert!(preference.test().unwrap().p > 0.01, "{preference:?}");
+    }
+
+    #[test]
+    fn a_preference_is_counted() {
+        let preference = Preference { a: 40, b: 60, ties: 100 };
+        assert_eq!(preference.delta(), Some(0.05));
+        // R: binom.test(60, 100)$p.value
+        assert!((preference.test().unwrap().p / 0.056_887_933_640_980_78 - 1.0).abs() < 1e-10);
+        // 0.05 ± 1.96·0.0248: the normal interval is a little less careful than the exact test.
+        assert!(!preference.interval(Level::P95).unwrap().contains(0.0));
+        assert!(preference.interval(Level::P99).unwrap().contains(0.0));
+        assert!(matches!(
+            Preference { ties: 9, ..Preference::default() }.test(),
+            Err(Refusal::TooFew { .. })
+        ));
+        assert_eq!(Preference::default().delta(), None);
+        let list = [("x", Team::A), ("y", Team::B), ("z", Team::B)];
+        assert_eq!(team_credit(&list, &[1, 2, 9]), Verdict::B);
+        assert_eq!(team_credit(&list, &[0, 1]), Verdict::Tie);
+        // One clicked item, first in A and third in B: at depth one only A has it.
+        assert_eq!(balanced_credit(&["x", "y"], &["y", "z", "x"], &["x", "y", "z"], &[0]), Verdict::A);
+        let verdicts = [Verdict::B, Verdict::B, Verdict::A, Verdict::Tie];
+        let ours = by_user(&verdicts, &[1, 1, 2, 3]).unwrap();
+        assert!((ours.value() - 0.125).abs() < 1e-12 && ours.df() == Some(2.0));
+    }
+
+    #[test]
+    fn sensitivity_and_size_are_inverses() {
+        for rate in [0.51, 0.55, 0.7, 0.3] {
+            let n = queries_needed(rate, Level::P95, 0.8).unwrap();
+            let seen = visible(n, Level::P95, 0.8).unwrap();
+            assert!((seen - (rate - 0.5f64).abs() - 0.5).abs() < 2e-3, "{rate} {n} {seen}");
+        }
+        assert!(
+            queries_needed(0.5, Level::P95, 0.8).is_err() && queries_needed(1.0, Level::P95, 0.8).is_err()
+        );
+        assert!(visible(3, Level::P95, 0.8).is_err() && visible(100, Level::P95, 1.0).is_err());
+    }
+}

@@ -1,0 +1,70 @@
+//! Evals of models: the same items scored under several configurations.
+//!
+//! - [`mean`], [`clustered_mean`], [`two_level`]: one configuration, with the error that its items justify.
+//! - [`paired`], [`paired_clustered`], [`mcnemar`], [`sign_flip`]: two configurations on the same items.
+//! - [`pass_at_k`], [`pass_hat_k`], [`flip_rate`]: repeats.
+//! - [`rogan_gladen`], [`prediction_powered`], [`kappa`]: what a judge that errs says of the truth.
+//!
+//! Miller (2024, arXiv 2411.00640) has most of it. Scores are numbers; a pass is 1 and a failure 0.
+
+mod judge;
+mod paired;
+mod repeats;
+
+pub use judge::{kappa, prediction_powered, rogan_gladen};
+pub use paired::{Paired, mcnemar, paired, paired_clustered, sign_flip, sign_test};
+pub use repeats::{TwoLevel, flip_rate, pass_at_k, pass_hat_k, two_level};
+
+use crate::joint::same_length;
+use crate::{Estimate, Method, Moments, Refusal};
+use std::collections::BTreeMap;
+
+/// The mean score of independent items, with t and `n - 1` degrees of freedom.
+///
+/// For a rate of few items, or near 0 or 1, prefer Wilson's interval ([`wilson`](crate::wilson)).
+///
+/// # Errors
+/// [`Refusal::TooFew`] below two items, [`Refusal::NoVariance`] where all scores are the same.
+pub fn mean(scores: &[f64]) -> Result<Estimate, Refusal> {
+    of_moments(&Moments::of(scores)?, Method::PairedT)
+}
+
+fn of_moments(scores: &Moments, method: Method) -> Result<Estimate, Refusal> {
+    let (Some(mean), Some(variance)) = (scores.mean(), scores.variance()) else {
+        return Err(Refusal::too_few("items", scores.n(), 2));
+    };
+    let n = scores.n() as f64;
+    Estimate::new(mean, (variance / n).sqrt(), Some(n - 1.0), method)
+}
+
+/// The mean score of items in clusters (questions about one text, items of one author), which depend on each other.
+///
+/// `n⁻² Σ_c (Σ_{i∈c} (s_i - s̄))² · C/(C - 1)`, t with `C - 1` degrees of freedom. With fewer than some 30 clusters, or very
+/// unequal ones, the interval is too narrow; the bootstrap of clusters is no better there.
+///
+/// # Errors
+/// [`Refusal::LengthsDiffer`], [`Refusal::TooFew`] below two clusters, [`Refusal::NoVariance`] where clusters do not
+/// differ.
+///
+/// ```
+/// use bellwether_stats::eval::{clustered_mean, mean};
+/// let scores = [1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0];
+/// let clustered = clustered_mean(&scores, &[1, 1, 1, 2, 2, 2, 3, 3, 3]).unwrap();
+/// assert!(clustered.se() > 1.5 * mean(&scores).unwrap().se());
+/// ```
+pub fn clustered_mean(scores: &[f64], clusters: &[u64]) -> Result<Estimate, Refusal> {
+    same_length("clusters", clusters.len(), "scores", scores.len())?;
+    let all = Moments::of(scores)?;
+    let centre = all.mean().unwrap_or(0.0);
+    let mut sums: BTreeMap<u64, f64> = BTreeMap::new();
+    for (cluster, score) in clusters.iter().zip(scores) {
+        *sums.entry(*cluster).or_default() += score - centre;
+    }
+    let c = sums.len() as f64;
+    if sums.len() < 2 {
+        return Err(Refusal::too_few("clusters", sums.len() as u64, 2));
+    }
+    let n = scores.len() as f64;
+    let variance = sums.values().map(|sum| sum * sum).sum::<f64>() / (n * n) * c / (c - 1.0);
+    Estimate::new(centre, variance.sqrt(), Some(c - 1.0), Method::MeanClustered)
+}

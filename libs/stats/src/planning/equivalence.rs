@@ -1,0 +1,137 @@
+//! Plans to show that a difference lies within `±margin`, by two one-sided tests (TOST).
+
+use super::{Design, MOST_UNITS, SampleSize, check_rate, check_sd, reach, units};
+use crate::special::normal;
+use crate::{Level, Refusal};
+
+/// What is expected, and within what it is to be shown.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Aim {
+    effect: f64,
+    margin: f64,
+}
+
+impl Aim {
+    fn new(effect: f64, margin: f64) -> Result<Self, Refusal> {
+        if !(margin > 0.0 && margin.is_finite()) {
+            return Err(Refusal::out_of_range("a margin", "above 0", margin));
+        }
+        if effect.is_nan() || effect.abs() >= margin {
+            let range = format!("within ±`{margin}`, or equivalence is not what is true");
+            return Err(Refusal::out_of_range("the effect that is expected", &range, effect));
+        }
+        Ok(Self { effect, margin })
+    }
+
+    /// The probability that both tests reject.
+    fn power(self, se: f64, level: Level) -> f64 {
+        let z = -normal::quantile(level.alpha());
+        let upper = normal::cdf((self.margin - self.effect) / se - z);
+        let lower = normal::sf((self.margin + self.effect) / se - z);
+        (upper - lower).max(0.0)
+    }
+
+    /// Units of treatment, from the standard deviation of the difference with one unit of it.
+    fn size(self, unit: f64, design: &Design) -> Result<SampleSize, Refusal> {
+        let n = reach("sample size", (1.0, MOST_UNITS), design.power, |n| {
+            self.power(unit / n.sqrt(), design.level)
+        })?;
+        SampleSize::of_treatment(n, design)
+    }
+}
+
+/// Units to show that two means differ by less than `margin`, where a difference of `effect` is expected.
+/// The level is that of each one-sided test; the sides of the design are not used.
+///
+/// # Errors
+/// [`Refusal::OutOfRange`] for a standard deviation or a margin that is not above zero, or an effect that
+/// is not within the margin.
+pub fn sample_size_of_means(
+    effect: f64,
+    margin: f64,
+    control_sd: f64,
+    treatment_sd: f64,
+    design: &Design,
+) -> Result<SampleSize, Refusal> {
+    check_sd(control_sd)?;
+    check_sd(treatment_sd)?;
+    let unit = treatment_sd.hypot(control_sd / design.allocation.sqrt());
+    Aim::new(effect, margin)?.size(unit, design)
+}
+
+/// The probability to show that two means differ by less than `margin`.
+///
+/// # Errors
+/// Those of [`sample_size_of_means`]; [`Refusal::OutOfRange`] without units in an arm.
+pub fn power_of_means(
+    effect: f64,
+    margin: f64,
+    (control_sd, control_units): (f64, u64),
+    (treatment_sd, treatment_units): (f64, u64),
+    level: Level,
+) -> Result<f64, Refusal> {
+    check_sd(control_sd)?;
+    check_sd(treatment_sd)?;
+    let (nc, nt) = units(control_units, treatment_units)?;
+    let se = (control_sd / nc.sqrt()).hypot(treatment_sd / nt.sqrt());
+    Ok(Aim::new(effect, margin)?.power(se, level))
+}
+
+/// The smallest margin within which so many units show two means, with the power of the design.
+///
+/// # Errors
+/// Those of [`power_of_means`].
+pub fn margin_of_means(
+    effect: f64,
+    (control_sd, control_units): (f64, u64),
+    (treatment_sd, treatment_units): (f64, u64),
+    design: &Design,
+) -> Result<f64, Refusal> {
+    check_sd(control_sd)?;
+    check_sd(treatment_sd)?;
+    if !effect.is_finite() {
+        return Err(Refusal::out_of_range("an effect", "among the finite numbers", effect));
+    }
+    let (nc, nt) = units(control_units, treatment_units)?;
+    let se = (control_sd / nc.sqrt()).hypot(treatment_sd / nt.sqrt());
+    // In standard errors beyond the effect.
+    let beyond = reach("smallest margin that can be shown", (0.0, 1e6), design.power, |z| {
+        Aim { effect, margin: effect.abs() + z * se }.power(se, design.level)
+    })?;
+    Ok(effect.abs() + beyond * se)
+}
+
+/// Units to show that two rates differ by less than `margin`, with the unpooled variance.
+///
+/// # Errors
+/// [`Refusal::OutOfRange`] for a rate outside of 0 to 1, a margin that is not above zero, or rates that
+/// are not within it.
+pub fn sample_size_of_proportions(
+    control: f64,
+    treatment: f64,
+    margin: f64,
+    design: &Design,
+) -> Result<SampleSize, Refusal> {
+    check_rate(control)?;
+    check_rate(treatment)?;
+    let unit = (treatment * (1.0 - treatment) + control * (1.0 - control) / design.allocation).sqrt();
+    Aim::new(treatment - control, margin)?.size(unit, design)
+}
+
+/// The probability to show that two rates differ by less than `margin`.
+///
+/// # Errors
+/// Those of [`sample_size_of_proportions`]; [`Refusal::OutOfRange`] without units in an arm.
+pub fn power_of_proportions(
+    (control, control_units): (f64, u64),
+    (treatment, treatment_units): (f64, u64),
+    margin: f64,
+    level: Level,
+) -> Result<f64, Refusal> {
+    check_rate(control)?;
+    check_rate(treatment)?;
+    let (nc, nt) = units(control_units, treatment_units)?;
+    let se = (treatment * (1.0 - treatment) / nt + control * (1.0 - control) / nc).sqrt();
+    let aim = Aim::new(treatment - control, margin)?;
+    Ok(if se == 0.0 { 1.0 } else { aim.power(se, level) })
+}

@@ -1,0 +1,153 @@
+//! What makes an experiment larger or smaller by a factor, and how long it takes.
+//!
+//! A factor multiplies the units of a plan: those of [`design_effect`] times those of
+//! [`cuped`] times the inflation of a sequential design (see [`sequential`]).
+
+use crate::Refusal;
+
+/// The design effect of clusters: how many times more units are needed where whole clusters (teams, cities,
+/// pages) are assigned, `1 + ((1 + cv²) m - 1) ICC`.
+///
+/// `size` is the mean number of units in a cluster, `cv` the coefficient of variation of that number (0 for clusters of
+/// the same size), `icc` the intra-cluster correlation: the share of the variance that lies between
+/// clusters. It assumes that clusters count by their units; with few clusters (below some 40) the loss
+/// of degrees of freedom comes on top.
+///
+/// # Errors
+/// [`Refusal::OutOfRange`] for a size below one, a negative variation, or a correlation outside of 0 to 1.
+///
+/// ```
+/// use bellwether_stats::planning::factors::design_effect;
+/// assert!((design_effect(20.0, 0.0, 0.05).unwrap() - 1.95).abs() < 1e-12);
+/// ```
+pub fn design_effect(size: f64, cv: f64, icc: f64) -> Result<f64, Refusal> {
+    if !(size >= 1.0 && size.is_finite()) {
+        return Err(Refusal::out_of_range("the mean size of a cluster", "at 1 or above", size));
+    }
+    if !(cv >= 0.0 && cv.is_finite()) {
+        return Err(Refusal::out_of_range("a coefficient of variation", "at 0 or above", cv));
+    }
+    if !(0.0..=1.0).contains(&icc) {
+        return Err(Refusal::out_of_range("an intra-cluster correlation", "from 0 to 1", icc));
+    }
+    Ok(1.0 + ((1.0 + cv * cv) * size - 1.0) * icc)
+}
+
+/// The share of units that CUPED leaves, `1 - ρ²`, from the correlation of the metric with its covariate
+/// before the experiment (for several covariates the multiple correlation).
+///
+/// # Errors
+/// [`Refusal::OutOfRange`] for a correlation that does not lie between -1 and 1.
+pub fn cuped(correlation: f64) -> Result<f64, Refusal> {
+    if !(correlation > -1.0 && correlation < 1.0) {
+        return Err(Refusal::out_of_range("a correlation", "between -1 and 1", correlation));
+    }
+    Ok((1.0 - correlation) * (1.0 + correlation))
+}
+
+/// As [`cuped`], where only a share of the units has the covariate (others are new): their covariate is
+/// taken to be the mean, and nothing is saved on them.
+///
+/// # Errors
+/// Those of [`cuped`], and [`Refusal::OutOfRange`] for a share outside of 0 to 1.
+pub fn cuped_for_some(correlation: f64, share: f64) -> Result<f64, Refusal> {
+    if !(0.0..=1.0).contains(&share) {
+        return Err(Refusal::out_of_range("a share of units", "from 0 to 1", share));
+    }
+    Ok(1.0 - share * (1.0 - cuped(correlation)?))
+}
+
+/// The inflation of a sequential design as a factor, checked: the units at its last look over those of
+/// the fixed horizon, `(θ/(z_α + z_β))²` with the drift `θ` at which the design has its power. Group-sequential
+/// bounds give it by their boundaries; it is never below one.
+///
+/// # Errors
+/// [`Refusal::OutOfRange`] for a drift below that of the fixed horizon, or not finite.
+pub fn sequential(drift: f64, design: &super::Design) -> Result<f64, Refusal> {
+    let fixed = super::means::shift(design);
+    let factor = (drift / fixed).powi(2);
+    // One to rounding: a design of one look.
+    if !(factor >= 1.0 - 1e-9 && factor.is_finite() && drift > 0.0) {
+        return Err(Refusal::out_of_range(
+            "the drift of a sequential design",
+            &format!("at `{fixed}` or above"),
+            drift,
+        ));
+    }
+    Ok(factor.max(1.0))
+}
+
+/// Whole weeks until so many units were exposed, from the *new* units of each coming week; from the last
+/// one given on, every further week brings as many as that.
+///
+/// Whole weeks, since weekdays differ. Units that came before are not new: traffic by week overstates what an
+/// experiment gets after its first, so give the new units of week after week, from history.
+///
+/// # Errors
+/// [`Refusal::OutOfRange`] for a week with less than no unit, or units that never come.
+///
+/// ```
+/// use bellwether_stats::planning::factors::weeks;
+/// assert_eq!(weeks(25_000.0, &[10_000.0, 6_000.0, 5_000.0]).unwrap(), 4);
+/// ```
+pub fn weeks(units: f64, new_units: &[f64]) -> Result<u64, Refusal> {
+    if let Some(bad) = new_units.iter().find(|week| !(**week >= 0.0 && week.is_finite())) {
+        return Err(Refusal::out_of_range("the new units of a week", "at 0 or above", bad));
+    }
+    if !(units >= 0.0 && units.is_finite()) {
+        return Err(Refusal::out_of_range("the units of a plan", "at 0 or above", units));
+    }
+    let mut left = units;
+    for (week, new) in (0..).zip(new_units) {
+        if left <= 0.0 {
+            return Ok(week);
+        }
+        left -= new;
+    }
+    let given = new_units.len() as u64;
+    if left <= 0.0 {
+        return Ok(given);
+    }
+    match new_units.last() {
+        Some(&last) if last > 0.0 => Ok(given.saturating_add((left / last).ceil() as u64)),
+        _ => Err(Refusal::out_of_range("the new units of the last week", "above 0", 0)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+    use crate::planning::Design;
+
+    #[test]
+    fn weeks_are_counted_one_by_one() {
+        let naive = |units: f64, new: &[f64]| {
+            let (mut have, mut week) = (0.0, 0);
+            while have < units {
+                have += new.get(week).or(new.last()).unwrap();
+                week += 1;
+            }
+            week as u64
+        };
+        for units in [0.0, 1.0, 10.0, 10.5, 16.0, 21.0, 21.1, 26.0, 1_000.0] {
+            let new = [10.0, 6.0, 5.0];
+            assert_eq!(weeks(units, &new), Ok(naive(units, &new)), "{units}");
+        }
+        assert!(weeks(1.0, &[]).is_err() && weeks(1.0, &[0.0]).is_err() && weeks(1.0, &[f64::NAN]).is_err());
+        assert_eq!(weeks(0.0, &[]), Ok(0));
+    }
+
+    #[test]
+    fn factors_keep_their_bounds() {
+        assert_eq!(design_effect(1.0, 0.0, 0.3), Ok(1.0));
+        assert!(design_effect(20.0, 0.5, 0.05).unwrap() > design_effect(20.0, 0.0, 0.05).unwrap());
+        assert!(design_effect(0.5, 0.0, 0.1).is_err() && design_effect(5.0, 0.0, 1.5).is_err());
+        assert!((cuped(0.6).unwrap() - 0.64).abs() < 1e-15 && cuped(1.0).is_err());
+        assert!((cuped_for_some(0.6, 0.5).unwrap() - 0.82).abs() < 1e-15);
+        let design = Design::default();
+        let fixed = 2.801_582_8;
+        assert!((sequential(fixed * 1.1, &design).unwrap() - 1.21).abs() < 1e-5);
+        assert!(sequential(2.0, &design).is_err() && sequential(f64::NAN, &design).is_err());
+    }
+}

@@ -1,0 +1,121 @@
+//! Means with the exact power of the t test, for experiments of few units: by the noncentral t.
+//!
+//! From some thousand units on the normal approximation gives the same numbers. The variances of both
+//! arms may differ; the power is then Welch's, with Satterthwaite's degrees of freedom, which is exact for
+//! equal variances and close otherwise.
+
+use super::{Design, MOST_UNITS, SampleSize, check_sd, critical_tail, reach};
+use crate::estimate::critical;
+use crate::special::noncentral_t;
+use crate::{Level, Refusal, Sides, Variances};
+use serde::{Deserialize, Serialize};
+
+/// Whether a two-sided test that errs in direction counts as having found the effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tails {
+    /// It does: the probability to reject (statsmodels, pwr, tea-tasting).
+    #[default]
+    Both,
+    /// It does not: the probability to reject on the side of the effect (R's `power.t.test`).
+    Near,
+}
+
+/// One arm of a plan: the standard deviation of a unit, and the units, at least two and not necessarily whole.
+pub type Arm = (f64, f64);
+
+/// The power of the t test against a difference of `effect`.
+///
+/// # Errors
+/// [`Refusal::OutOfRange`] for a standard deviation that is not positive, an arm of fewer than two
+/// units, or an effect that is not finite.
+///
+/// ```
+/// use bellwether_stats::planning::student::{Tails, power};
+/// use bellwether_stats::{Level, Sides, Variances};
+/// let p = power(0.2, (1.0, 400.0), (1.0, 800.0), Variances::Equal, (Level::P95, Sides::Two), Tails::Both);
+/// assert!((p.unwrap() - 0.903781492957158).abs() < 1e-9);
+/// ```
+pub fn power(
+    effect: f64,
+    control: Arm,
+    treatment: Arm,
+    variances: Variances,
+    (level, sides): (Level, Sides),
+    tails: Tails,
+) -> Result<f64, Refusal> {
+    if !effect.is_finite() {
+        return Err(Refusal::out_of_range("an effect", "among the finite numbers", effect));
+    }
+    for (sd, units) in [control, treatment] {
+        check_sd(sd)?;
+        if !(units >= 2.0 && units.is_finite()) {
+            return Err(Refusal::out_of_range("units of an arm", "at 2 or above", units));
+        }
+    }
+    let square = |(sd, units): Arm| (sd * sd, units);
+    let (se, df) = variances.combine(square(control), square(treatment));
+    let reach = critical(Some(df), critical_tail(level, sides));
+    let ncp = effect.abs() / se;
+    let near = noncentral_t::sf(reach, df, ncp);
+    Ok(match (sides, tails) {
+        (Sides::Two, Tails::Both) => near + noncentral_t::cdf(-reach, df, ncp),
+        _ => near,
+    })
+}
+
+/// Units to find a difference of `effect`, from the standard deviation of a unit in each arm.
+///
+/// # Errors
+/// Those of [`power`]; [`Refusal::NoEffect`] for an effect of zero.
+///
+/// ```
+/// use bellwether_stats::planning::Design;
+/// use bellwether_stats::planning::student::{Tails, sample_size};
+/// use bellwether_stats::Variances;
+/// let size = sample_size(0.5, (1.0, 1.0), Variances::Equal, &Design::default(), Tails::Both).unwrap();
+/// assert!((size.treatment - 63.765_61).abs() < 1e-5);
+/// ```
+pub fn sample_size(
+    effect: f64,
+    (control_sd, treatment_sd): (f64, f64),
+    variances: Variances,
+    design: &Design,
+    tails: Tails,
+) -> Result<SampleSize, Refusal> {
+    if effect == 0.0 {
+        return Err(Refusal::NoEffect { value: 0.0 });
+    }
+    let k = design.allocation;
+    let test = (design.level, design.sides);
+    let at =
+        |n: f64| power(effect, (control_sd, (n * k).max(2.0)), (treatment_sd, n), variances, test, tails);
+    // Both arms have two units or more.
+    let least = 2.0f64.max(2.0 / k);
+    at(least)?;
+    let treatment = reach("sample size", (least, MOST_UNITS), design.power, |n| at(n).unwrap_or(0.0))?;
+    SampleSize::of_treatment(treatment, design)
+}
+
+/// The smallest difference that so many units see with the power of the design (whose allocation is not
+/// used).
+///
+/// # Errors
+/// Those of [`power`].
+pub fn mde(
+    control: Arm,
+    treatment: Arm,
+    variances: Variances,
+    design: &Design,
+    tails: Tails,
+) -> Result<f64, Refusal> {
+    let test = (design.level, design.sides);
+    let at = |effect: f64| power(effect, control, treatment, variances, test, tails);
+    at(0.0)?;
+    // In units of the larger standard deviation, so that the search starts near the answer.
+    let scale = control.0.max(treatment.0);
+    let shift = reach("smallest effect that can be seen", (0.0, 1e9), design.power, |effect| {
+        at(effect * scale).unwrap_or(0.0)
+    })?;
+    Ok(shift * scale)
+}

@@ -1,0 +1,170 @@
+//! Plans keep what they promise: the planned size has the planned power, and no smaller one has.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use super::*;
+use crate::{Direction, Variances};
+use proptest::prelude::*;
+
+fn design() -> impl Strategy<Value = Design> {
+    let sides = prop_oneof![Just(Sides::One), Just(Sides::Two)];
+    (0.001..0.2f64, 0.5..0.99f64, sides, 0.1..10.0f64).prop_map(|(alpha, power, sides, k)| {
+        let level = Level::from_alpha(alpha).unwrap();
+        Design::new(level, power, sides).unwrap().with_allocation(k).unwrap()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// The planned size has the planned power, and a smaller one has not.
+    #[test]
+    fn sizes_of_means_have_their_power(design in design(), effect in 0.001..0.1f64, sd in 0.5..2.0f64) {
+        let size = sample_size_of_means(effect, sd, 1.0, &design).unwrap();
+        let (nc, nt) = size.rounded_up();
+        let at = |nc, nt| power_of_means(effect, (sd, nc), (1.0, nt), design.level, design.sides).unwrap();
+        prop_assert!(at(nc, nt) >= design.power - 1e-12);
+        prop_assert!(at(nc - 2, nt - 2) < design.power);
+    }
+
+    #[test]
+    fn sizes_of_rates_have_their_power(design in design(), rate in 0.02..0.9f64, effect in 0.005..0.05f64) {
+        let size = sample_size_of_proportions(rate, rate + effect, &design).unwrap();
+        let (nc, nt) = size.rounded_up();
+        let got = power_of_proportions((rate, nc), (rate + effect, nt), design.level, design.sides).unwrap();
+        // Rounding both arms up moves the split a little; the far tail only adds.
+        prop_assert!(got >= design.power - 1e-3 && got <= design.power + 0.1, "{got}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    /// The smallest effect that a planned experiment sees is the one it was planned for.
+    #[test]
+    fn the_smallest_effect_inverts_the_size(design in design(), rate in 0.1..0.8f64, effect in 0.01..0.05f64, sd in 0.5..2.0f64) {
+        let (nc, nt) = sample_size_of_means(effect, sd, 1.0, &design).unwrap().rounded_up();
+        let mde = mde_of_means((sd, nc), (1.0, nt), &design).unwrap();
+        prop_assert!(mde <= effect && mde > effect * (1.0 - 4.0 / nt.min(nc) as f64), "{mde}");
+        for (direction, treatment) in [(Direction::Higher, rate + effect), (Direction::Lower, rate - effect)] {
+            let (nc, nt) = sample_size_of_proportions(rate, treatment, &design).unwrap().rounded_up();
+            let mde = mde_of_proportions(rate, (nc, nt), direction, &design).unwrap();
+            let at = power_of_proportions((rate, nc), (rate + mde, nt), design.level, design.sides).unwrap();
+            prop_assert!((at - design.power).abs() < 1e-9, "{at}");
+            prop_assert!((mde / (treatment - rate) - 1.0).abs() < 0.02 + 8.0 / nt.min(nc) as f64, "{mde}");
+        }
+    }
+
+    /// Exactly and by the normal approximation: the same for many units, more units for few.
+    #[test]
+    fn the_exact_size_nears_the_normal_one(design in design(), effect in 0.05..1.0f64) {
+        let normal = sample_size_of_means(effect, 1.0, 1.0, &design).unwrap();
+        let exact = student::sample_size(effect, (1.0, 1.0), Variances::Equal, &design, student::Tails::Both).unwrap();
+        prop_assert!(exact.total() >= normal.total() - 1e-6 || exact.treatment <= 2.0f64.max(2.0 / design.allocation));
+        if normal.control.min(normal.treatment) > 500.0 {
+            prop_assert!(exact.total() / normal.total() < 1.01);
+        }
+        let (c, t) = ((1.0, exact.control.max(2.0)), (1.0, exact.treatment));
+        let power = student::power(effect, c, t, Variances::Equal, (design.level, design.sides), student::Tails::Both).unwrap();
+        prop_assert!(power >= design.power - 1e-9);
+        let mde = student::mde(c, t, Variances::Equal, &design, student::Tails::Both).unwrap();
+        prop_assert!(mde <= effect * (1.0 + 1e-9), "{mde}");
+    }
+
+    #[test]
+    fn counts_have_their_power(design in design(), rate in 0.01..2.0f64, change in 0.1..0.5f64, dispersion in 1.0..5.0f64) {
+        for (direction, treatment) in [(Direction::Higher, rate * (1.0 + change)), (Direction::Lower, rate * (1.0 - change))] {
+            let size = counts::exposure(rate, treatment, dispersion, &design).unwrap();
+            let at = |rate_t: f64| counts::power_of_rates((rate, size.control), (rate_t, size.treatment), dispersion, design.level, design.sides).unwrap();
+            // The far tail only adds.
+            prop_assert!(at(treatment) >= design.power - 1e-9 && at(treatment) < design.power + 0.1);
+            let mde = counts::mde(rate, (size.control, size.treatment), dispersion, direction, &design).unwrap();
+            prop_assert!((at(rate + mde) - design.power).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn margins_are_shown_with_their_power(design in design(), rate in 0.1..0.8f64, margin in 0.01..0.1f64, gain in -0.3..0.5f64) {
+        let treatment = rate + gain * margin;
+        let size = non_inferiority::sample_size_of_proportions(rate, treatment, margin, &design).unwrap();
+        let (nc, nt) = size.rounded_up();
+        let at = |nc, nt| non_inferiority::power_of_proportions((rate, nc), (treatment, nt), margin, design.level).unwrap();
+        // Rounding both arms up moves the split a little, and with it the null.
+        prop_assert!(at(nc, nt) >= design.power - 2e-3, "{}", at(nc, nt));
+        let shown = non_inferiority::margin_of_proportions((rate, nc), (treatment, nt), &design).unwrap();
+        prop_assert!((shown / margin - 1.0).abs() < 0.02 + 8.0 / nt.min(nc) as f64, "{shown}");
+        let size = non_inferiority::sample_size_of_means(gain * margin, margin, 1.0, 1.0, &design).unwrap();
+        let (nc, nt) = size.rounded_up();
+        prop_assert!(non_inferiority::power_of_means(gain * margin, margin, (1.0, nc), (1.0, nt), design.level).unwrap() >= design.power - 1e-9);
+    }
+
+    #[test]
+    fn equivalence_has_its_power(design in design(), margin in 0.05..0.5f64, gain in -0.8..0.8f64) {
+        let effect = gain * margin;
+        let size = equivalence::sample_size_of_means(effect, margin, 1.0, 1.0, &design).unwrap();
+        let (nc, nt) = size.rounded_up();
+        let power = equivalence::power_of_means(effect, margin, (1.0, nc), (1.0, nt), design.level).unwrap();
+        prop_assert!(power >= design.power - 1e-9);
+        let shown = equivalence::margin_of_means(effect, (1.0, nc), (1.0, nt), &design).unwrap();
+        prop_assert!(shown <= margin + 1e-9 && shown > effect.abs());
+        // A mirrored effect needs as many.
+        let mirrored = equivalence::sample_size_of_means(-effect, margin, 1.0, 1.0, &design).unwrap();
+        prop_assert!((mirrored.treatment / size.treatment - 1.0).abs() < 1e-9);
+    }
+
+    /// Two arms without a correction are the plan of means; more arms, and stricter corrections, need more.
+    #[test]
+    fn variants_extend_the_plan_of_means(design in design(), effect in 0.01..0.5f64) {
+        use variants::{Comparisons, Correction, sample_size};
+        let shares = [design.allocation, 1.0];
+        let two = sample_size(effect, 1.0, &shares, Comparisons::WithControl, Correction::None, &design).unwrap();
+        let plain = sample_size_of_means(effect, 1.0, 1.0, &design).unwrap();
+        prop_assert!((two[1] / plain.treatment - 1.0).abs() < 1e-6 || plain.treatment <= 1.0);
+        let four = |correction| sample_size(effect, 1.0, &[2.0, 1.0, 1.0, 1.0], Comparisons::WithControl, correction, &design).unwrap();
+        let [none, dunnett, bonferroni] = [Correction::None, Correction::Dunnett, Correction::Bonferroni].map(four);
+        prop_assert!(none[1] < dunnett[1] && dunnett[1] < bonferroni[1]);
+        let power = variants::power(effect, 1.0, &dunnett, Comparisons::WithControl, Correction::Dunnett, (design.level, design.sides)).unwrap();
+        prop_assert!((power - design.power).abs() < 1e-9);
+        let mde = variants::mde(1.0, &dunnett, Comparisons::WithControl, Correction::Dunnett, &design).unwrap();
+        prop_assert!((mde / effect - 1.0).abs() < 1e-9);
+    }
+}
+
+#[test]
+fn impossible_plans_are_refused() {
+    let check =
+        |c: f64, t: f64| sample_size_of_proportions(c, t, &Design::default()).unwrap_err().to_string();
+    assert_eq!(check(1.2, 0.5), "a rate must lie from 0 to 1: `1.2`");
+    assert_eq!(check(0.5, 0.5), "a plan needs an effect to look for: both arms expect `0.5`");
+    assert!(Design::new(Level::P95, 1.0, Sides::Two).is_err());
+    assert!(Design::default().with_allocation(0.0).is_err());
+    assert!(sample_size_of_means(f64::NAN, 1.0, 1.0, &Design::default()).is_err());
+    assert!(power_of_proportions((0.1, 0), (0.2, 5), Level::P95, Sides::Two).is_err());
+    let design = Design::default();
+    assert!(mde_of_proportions(1.5, (10, 10), Direction::Higher, &design).is_err());
+    assert!(mde_of_means((0.0, 10), (1.0, 10), &design).is_err());
+    assert!(ratio_sd((1.0, 1.0), (0.0, 1.0), 0.0) == Err(Refusal::ZeroBaseline));
+    assert!(
+        ratio_sd((1.0, 1.0), (2.0, 1.0), 1.5).is_err() && ratio_sd((1.0, -1.0), (2.0, 1.0), 0.0).is_err()
+    );
+    assert!(power_of_f(1, 0.1, 100, Level::P95).is_err() && power_of_f(3, 0.1, 3, Level::P95).is_err());
+    assert!(
+        counts::exposure(0.1, 0.1, 1.0, &design).is_err()
+            && counts::exposure(-0.1, 0.1, 1.0, &design).is_err()
+    );
+    assert!(equivalence::sample_size_of_means(0.2, 0.1, 1.0, 1.0, &design).is_err());
+    assert!(equivalence::power_of_proportions((0.1, 0), (0.1, 5), 0.05, Level::P95).is_err());
+    assert!(non_inferiority::sample_size_of_means(-0.2, 0.1, 1.0, 1.0, &design).is_err());
+    let variants = |effect: f64, shares: &[f64], correction| {
+        use variants::{Comparisons, sample_size};
+        sample_size(effect, 1.0, shares, Comparisons::AllPairs, correction, &design).is_err()
+    };
+    assert!(
+        variants(0.1, &[1.0], variants::Correction::None)
+            && variants(0.0, &[1.0, 1.0], variants::Correction::None)
+    );
+    assert!(
+        variants(0.1, &[1.0, 0.0], variants::Correction::None)
+            && variants(0.1, &[1.0; 3], variants::Correction::Dunnett)
+    );
+}

@@ -1,0 +1,173 @@
+//! Several variants against one control, or all against all.
+
+use super::{Design, MOST_UNITS, check_sd, reach};
+use crate::multiplicity::dunnett_critical;
+use crate::special::normal;
+use crate::{Level, Refusal, Sides};
+use serde::{Deserialize, Serialize};
+
+/// Which arms are compared; the first is control.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Comparisons {
+    /// Each of the others with control.
+    WithControl,
+    /// Every pair.
+    AllPairs,
+}
+
+/// How the level of each comparison is made stricter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Correction {
+    /// Not at all: each comparison errs at the level by itself.
+    None,
+    /// The level divided by the number of comparisons.
+    Bonferroni,
+    /// Dunnett's (1955) for comparisons with one control: exactly the level over all of them, as they share
+    /// the control. Less strict than Bonferroni.
+    Dunnett,
+}
+
+/// Units of each arm, in the order of the shares, so that every comparison finds a difference of
+/// `effect` with the power of the design (whose allocation is not used), where one unit has the standard
+/// deviation `sd` in every arm.
+///
+/// For a rate `p` the standard deviation is `√(p(1-p))`, the same in both arms: Spotify's planner, whose default
+/// gives half of the units to control. With `m` variants √m units of control for one of each variant need the
+/// fewest in total.
+///
+/// # Errors
+/// [`Refusal::OutOfRange`] for a standard deviation or a share that is not above zero, or Dunnett's correction
+/// for all pairs; [`Refusal::TooFewArms`] below two shares; [`Refusal::NoEffect`] for an effect of zero.
+///
+/// ```
+/// use bellwether_stats::planning::Design;
+/// use bellwether_stats::planning::variants::{Comparisons, Correction, sample_size};
+/// let sd = f64::sqrt(0.1 * 0.9);
+/// let half_to_control = [3.0, 1.0, 1.0, 1.0];
+/// let units = sample_size(
+///     0.01, sd, &half_to_control, Comparisons::WithControl, Correction::Bonferroni, &Design::default(),
+/// );
+/// assert_eq!(units.unwrap()[1].ceil(), 12_563.0);
+/// ```
+pub fn sample_size(
+    effect: f64,
+    sd: f64,
+    shares: &[f64],
+    comparisons: Comparisons,
+    correction: Correction,
+    design: &Design,
+) -> Result<Vec<f64>, Refusal> {
+    check_sd(sd)?;
+    if effect == 0.0 || !effect.is_finite() {
+        return Err(Refusal::NoEffect { value: effect });
+    }
+    let shares = normalised(shares)?;
+    let critical = critical(&shares, comparisons, correction, design.level, design.sides)?;
+    // The comparison with the largest variance needs the most.
+    let unit = sd * worst(&shares, comparisons).sqrt();
+    let total = reach("sample size", (1.0, MOST_UNITS), design.power, |n| {
+        power_at(effect.abs() / (unit / n.sqrt()), critical, design.sides)
+    })?;
+    Ok(shares.iter().map(|share| share * total).collect())
+}
+
+/// The power of the comparison that has the least of it, with so many units in each arm.
+///
+/// # Errors
+/// Those of [`sample_size`].
+pub fn power(
+    effect: f64,
+    sd: f64,
+    units: &[f64],
+    comparisons: Comparisons,
+    correction: Correction,
+    (level, sides): (Level, Sides),
+) -> Result<f64, Refusal> {
+    check_sd(sd)?;
+    let shares = normalised(units)?;
+    let critical = critical(&shares, comparisons, correction, level, sides)?;
+    let total: f64 = units.iter().sum();
+    let se = sd * (worst(&shares, comparisons) / total).sqrt();
+    Ok(power_at(effect.abs() / se, critical, sides))
+}
+
+/// The smallest difference that every comparison finds with the power of the design.
+///
+/// # Errors
+/// Those of [`sample_size`].
+pub fn mde(
+    sd: f64,
+    units: &[f64],
+    comparisons: Comparisons,
+    correction: Correction,
+    design: &Design,
+) -> Result<f64, Refusal> {
+    check_sd(sd)?;
+    let shares = normalised(units)?;
+    let critical = critical(&shares, comparisons, correction, design.level, design.sides)?;
+    let total: f64 = units.iter().sum();
+    let se = sd * (worst(&shares, comparisons) / total).sqrt();
+    let shift = reach("smallest effect that can be seen", (0.0, 1e6), design.power, |shift| {
+        power_at(shift, critical, design.sides)
+    })?;
+    Ok(shift * se)
+}
+
+fn normalised(shares: &[f64]) -> Result<Vec<f64>, Refusal> {
+    if shares.len() < 2 {
+        return Err(Refusal::TooFewArms { have: shares.len() });
+    }
+    if let Some(bad) = shares.iter().find(|share| !(**share > 0.0 && share.is_finite())) {
+        return Err(Refusal::out_of_range("the share of an arm", "above 0", bad));
+    }
+    let total: f64 = shares.iter().sum();
+    Ok(shares.iter().map(|share| share / total).collect())
+}
+
+fn critical(
+    shares: &[f64],
+    comparisons: Comparisons,
+    correction: Correction,
+    level: Level,
+    sides: Sides,
+) -> Result<f64, Refusal> {
+    let arms = shares.len() as f64;
+    let number = match comparisons {
+        Comparisons::WithControl => arms - 1.0,
+        Comparisons::AllPairs => arms * (arms - 1.0) / 2.0,
+    };
+    let tail = super::critical_tail(level, sides);
+    match (correction, comparisons) {
+        (Correction::None, _) => Ok(-normal::quantile(tail)),
+        (Correction::Bonferroni, _) => Ok(-normal::quantile(tail / number)),
+        (Correction::Dunnett, Comparisons::WithControl) => dunnett_critical(shares, level, sides),
+        (Correction::Dunnett, Comparisons::AllPairs) => Err(Refusal::out_of_range(
+            "the comparisons of Dunnett's correction",
+            "among those with control",
+            "all pairs",
+        )),
+    }
+}
+
+/// The largest `1/share + 1/share` of a comparison.
+fn worst(shares: &[f64], comparisons: Comparisons) -> f64 {
+    let mut inverse: Vec<f64> = shares.iter().map(|share| share.recip()).collect();
+    let control = inverse.first().copied().unwrap_or(0.0);
+    match comparisons {
+        Comparisons::WithControl => control + inverse.iter().skip(1).copied().fold(0.0, f64::max),
+        Comparisons::AllPairs => {
+            inverse.sort_by(|a, b| b.total_cmp(a));
+            inverse.iter().take(2).sum()
+        }
+    }
+}
+
+fn power_at(shift: f64, critical: f64, sides: Sides) -> f64 {
+    let near = normal::sf(critical - shift);
+    match sides {
+        Sides::One => near,
+        Sides::Two => near + normal::sf(critical + shift),
+    }
+}

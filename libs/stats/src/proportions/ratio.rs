@@ -1,0 +1,133 @@
+//! The ratio of two rates: on the logarithmic scale, and by the score.
+
+use super::pooled;
+use super::score::boundary;
+use crate::estimate::critical;
+use crate::{Alternative, Arm, Estimate, Interval, Level, Method, Proportion, Refusal, Test};
+
+/// A rate of an arm that has a success, so that its logarithm exists.
+pub(super) fn positive_rate(proportion: &Proportion, arm: Arm) -> Result<f64, Refusal> {
+    let rate = proportion.estimated(arm)?.mean;
+    match (rate > 0.0, arm) {
+        (true, _) => Ok(rate),
+        (false, Arm::Control) => Err(Refusal::ZeroBaseline),
+        (false, Arm::Treatment) => {
+            Err(Refusal::out_of_range("the successes of treatment for a ratio", "above 0", 0))
+        }
+    }
+}
+
+/// `ln(p_t / p_c)` with the variance `1/x_t - 1/n_t + 1/x_c - 1/n_c` (Katz 1978).
+///
+/// The exponential of its interval is that of the ratio. Fails with few successes: each variance is that of
+/// a logarithm near its mean.
+///
+/// # Errors
+/// [`Refusal::TooLittle`] for an arm without units, [`Refusal::ZeroBaseline`] where control has no
+/// success, [`Refusal::OutOfRange`] where treatment has none, [`Refusal::NoVariance`] where all
+/// units of both arms succeed.
+pub fn log_ratio(control: &Proportion, treatment: &Proportion) -> Result<Estimate, Refusal> {
+    let c = positive_rate(control, Arm::Control)?;
+    let t = positive_rate(treatment, Arm::Treatment)?;
+    // 1/x - 1/n = failures/(x n), without the difference.
+    let variance =
+        |arm: &Proportion| (arm.n() - arm.successes()) as f64 / (arm.successes() as f64 * arm.n() as f64);
+    Estimate::new((t / c).ln(), (variance(control) + variance(treatment)).sqrt(), None, Method::LogRatio)
+}
+
+/// [`log_ratio`] with the variance under one common rate, as tea-tasting has it.
+///
+/// # Errors
+/// Those of [`log_ratio`].
+pub fn pooled_log_ratio(control: &Proportion, treatment: &Proportion) -> Result<Estimate, Refusal> {
+    let c = positive_rate(control, Arm::Control)?;
+    let t = positive_rate(treatment, Arm::Treatment)?;
+    let (_, se, common) = pooled(control, treatment)?;
+    Estimate::new((t / c).ln(), se / common, None, Method::LogRatio)
+}
+
+struct Arms {
+    control: f64,
+    treatment: f64,
+    control_x: f64,
+    treatment_x: f64,
+    control_n: f64,
+    treatment_n: f64,
+}
+
+impl Arms {
+    fn new(control: &Proportion, treatment: &Proportion) -> Result<Self, Refusal> {
+        Ok(Self {
+            control: positive_rate(control, Arm::Control)?,
+            treatment: treatment.estimated(Arm::Treatment)?.mean,
+            control_x: control.successes() as f64,
+            treatment_x: treatment.successes() as f64,
+            control_n: control.n() as f64,
+            treatment_n: treatment.n() as f64,
+        })
+    }
+
+    /// The standard error of `p_t - ratio·p_c` at the most likely rates with that ratio.
+    fn se(&self, ratio: f64) -> f64 {
+        let n = self.control_n + self.treatment_n;
+        let a = n * ratio;
+        let b = -(self.treatment_n * ratio + self.treatment_x + self.control_n + self.control_x * ratio);
+        let c = self.control_x + self.treatment_x;
+        // The smaller root of a p² + b p + c, in the form without cancellation.
+        let root = (b * b - 4.0 * a * c).max(0.0).sqrt();
+        let control = (2.0 * c / (root - b)).min(1.0);
+        let treatment = (ratio * control).min(1.0);
+        let variance = treatment * (1.0 - treatment) / self.treatment_n
+            + ratio * ratio * control * (1.0 - control) / self.control_n;
+        (variance * n / (n - 1.0)).sqrt()
+    }
+
+    fn statistic(&self, ratio: f64) -> f64 {
+        let distance = self.treatment - ratio * self.control;
+        if distance == 0.0 { 0.0 } else { distance / self.se(ratio) }
+    }
+}
+
+/// The score test of "the ratio of the rates is `ratio`" (Miettinen and Nurminen 1985).
+///
+/// # Errors
+/// [`Refusal::TooLittle`] for an arm without units, [`Refusal::ZeroBaseline`] where control has no
+/// success, [`Refusal::OutOfRange`] for a ratio that is not above zero and finite,
+/// [`Refusal::NoVariance`] where both rates would be certain.
+pub fn ratio_score_test(
+    control: &Proportion,
+    treatment: &Proportion,
+    ratio: f64,
+    alternative: Alternative,
+) -> Result<Test, Refusal> {
+    let arms = Arms::new(control, treatment)?;
+    if !(ratio > 0.0 && ratio.is_finite()) {
+        return Err(Refusal::out_of_range("a ratio of rates", "above 0", ratio));
+    }
+    let se = arms.se(ratio);
+    if se == 0.0 {
+        return Err(Refusal::NoVariance);
+    }
+    Test::of_statistic((arms.treatment - ratio * arms.control) / se, None, alternative, Method::RatioScore)
+}
+
+/// The interval of the ratios that [`ratio_score_test`] does not reject; its lower end is 0 where
+/// treatment has no success.
+///
+/// # Errors
+/// [`Refusal::TooLittle`] for an arm without units, [`Refusal::ZeroBaseline`] where control has no
+/// success: the ratio has then no upper bound.
+pub fn ratio_score(control: &Proportion, treatment: &Proportion, level: Level) -> Result<Interval, Refusal> {
+    let arms = Arms::new(control, treatment)?;
+    let z = critical(None, level.alpha() / 2.0);
+    let ratio = arms.treatment / arms.control;
+    let low = boundary(ratio, 0.0, |r| arms.statistic(r) < z);
+    // Outwards until a ratio is rejected: with a success in control one is, in the end.
+    let mut outside = ratio.max(1.0);
+    while arms.statistic(outside) > -z && outside < f64::MAX / 4.0 {
+        outside *= 2.0;
+    }
+    let high = boundary(ratio, outside, |r| arms.statistic(r) > -z);
+    let low = if treatment.successes() == 0 { 0.0 } else { low };
+    Ok(Interval { low, high })
+}

@@ -1,0 +1,267 @@
+//! Quantiles and their errors: latency at the 95th percentile is a metric too.
+
+use crate::joint::same_length;
+use crate::means::satterthwaite;
+use crate::special::normal;
+use crate::{Arm, Estimate, JointMoments, Method, Refusal, adjust};
+use std::collections::BTreeMap;
+
+/// What a quantile is where it falls between two values (Hyndman and Fan 1996).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Definition {
+    /// Type 7: linear between order statistics. R's, numpy's and Excel's default.
+    Linear,
+    /// Type 1: the smallest value that at least the share of all values is not above.
+    InverseEcdf,
+}
+
+/// The quantile of unordered values at a share between 0 and 1, both included.
+///
+/// Selects in linear time; the values are copied.
+///
+/// # Errors
+/// [`Refusal::TooFew`] without values, [`Refusal::OutOfRange`] for a share outside or a value that is NaN.
+///
+/// ```
+/// use bellwether_stats::quantile::{Definition, quantile};
+/// assert_eq!(quantile(&[4.0, 1.0, 2.0, 3.0], 0.5, Definition::Linear).unwrap(), 2.5);
+/// assert_eq!(quantile(&[4.0, 1.0, 2.0, 3.0], 0.5, Definition::InverseEcdf).unwrap(), 2.0);
+/// ```
+pub fn quantile(values: &[f64], share: f64, definition: Definition) -> Result<f64, Refusal> {
+    check(values, share)?;
+    let mut values = values.to_vec();
+    let (low, part) = position(values.len(), share, definition);
+    let (_, &mut at_low, above) = values.select_nth_unstable_by(low, f64::total_cmp);
+    if part == 0.0 {
+        return Ok(at_low);
+    }
+    let next = above.iter().copied().fold(f64::INFINITY, f64::min);
+    Ok(at_low + part * (next - at_low))
+}
+
+/// The same of values in ascending order; NaN without values.
+pub(crate) fn of_sorted(sorted: &[f64], share: f64, definition: Definition) -> f64 {
+    let (low, part) = position(sorted.len(), share, definition);
+    let at = |place: usize| sorted.get(place).or(sorted.last()).copied().unwrap_or(f64::NAN);
+    if part == 0.0 { at(low) } else { at(low) + part * (at(low + 1) - at(low)) }
+}
+
+/// The place of an order statistic, from 0, and how far beyond it the quantile lies.
+fn position(n: usize, share: f64, definition: Definition) -> (usize, f64) {
+    let last = n.saturating_sub(1);
+    // A share like 0.07·100 comes out as 7.000000000000001: it means the seventh.
+    let snapped =
+        |x: f64| if (x - x.round()).abs() <= 4.0 * f64::EPSILON * x.abs().max(1.0) { x.round() } else { x };
+    match definition {
+        Definition::Linear => {
+            let place = snapped(last as f64 * share);
+            ((place.floor() as usize).min(last), place - place.floor())
+        }
+        Definition::InverseEcdf => {
+            let place = snapped(n as f64 * share).ceil();
+            ((place as usize).saturating_sub(1).min(last), 0.0)
+        }
+    }
+}
+
+fn check(values: &[f64], share: f64) -> Result<(), Refusal> {
+    if !(0.0..=1.0).contains(&share) {
+        return Err(Refusal::out_of_range("a share of a quantile", "between 0 and 1", share));
+    }
+    if values.is_empty() {
+        return Err(Refusal::too_few("values", 0, 1));
+    }
+    if values.iter().any(|value| value.is_nan()) {
+        return Err(Refusal::out_of_range("a value of a metric", "among the numbers", f64::NAN));
+    }
+    Ok(())
+}
+
+/// A quantile of one arm, with the order statistics that tell its error.
+///
+/// The distance of the order statistics at `ν ± z √(ν(1-ν)/n)` is `2 z` standard errors (Deng, Knoblich and Lu
+/// 2018; Yao et al. 2024): no density is estimated. Assumes a density at the quantile: where many units share one
+/// value there, as in counts or rounded times, upper and lower end coincide and the error is refused or too small.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct QuantileArm {
+    n: u64,
+    value: f64,
+    variance: f64,
+}
+
+/// How many standard errors the order statistics are from the quantile: those of a 95 % interval.
+fn reach() -> f64 {
+    -normal::quantile(0.025)
+}
+
+impl QuantileArm {
+    /// From a count, the quantile, and the order statistics at the ends of its 95 % interval, as a database
+    /// gives them.
+    ///
+    /// # Errors
+    /// [`Refusal::OutOfRange`] where the ends are not in order, [`Refusal::TooFew`] below two values.
+    pub fn from_ends(n: u64, value: f64, lower: f64, upper: f64) -> Result<Self, Refusal> {
+        if n < 2 {
+            return Err(Refusal::too_few("values", n, 2));
+        }
+        if !(lower <= value && value <= upper && lower.is_finite() && upper.is_finite()) {
+            return Err(Refusal::out_of_range("a quantile", "between the ends of its interval", value));
+        }
+        let se = (upper - lower) / (2.0 * reach());
+        // As GrowthBook: the variance of n values that are divided by n again.
+        Ok(Self { n, value, variance: se * se * (n - 1) as f64 / n as f64 })
+    }
+
+    /// Of the values of units that are independent of each other.
+    ///
+    /// # Errors
+    /// [`Refusal::TooFew`] unless both order statistics exist: more than `z²ν/(1-ν)` and `z²(1-ν)/ν` values;
+    /// otherwise as [`quantile`].
+    pub fn of(values: &[f64], share: f64) -> Result<Self, Refusal> {
+        Self::with_inflation(values, share, 1.0)
+    }
+
+    /// Of the values of events whose units have many each: `units` names the unit of each value. The variance
+    /// is multiplied by that of the share below the quantile, clustered by unit, over that of independent events.
+    ///
+    /// # Errors
+    /// As [`QuantileArm::of`], and [`Refusal::TooFew`] below two units.
+    pub fn of_clustered(values: &[f64], units: &[u64], share: f64) -> Result<Self, Refusal> {
+        same_length("units", units.len(), "values", values.len())?;
+        let value = quantile(values, share, Definition::Linear)?;
+        let mut by_unit: BTreeMap<u64, (f64, f64)> = BTreeMap::new();
+        for (unit, event) in units.iter().zip(values) {
+            let (below, events) = by_unit.entry(*unit).or_default();
+            *below += f64::from(u8::from(*event <= value));
+            *events += 1.0;
+        }
+        let (below, events): (Vec<f64>, Vec<f64>) = by_unit.into_values().unzip();
+        let clustered = adjust::ratio_moments(&JointMoments::of(&[&below, &events])?, 0, 1)?;
+        let Some(variance) = clustered.variance() else {
+            return Err(Refusal::too_few("units", clustered.n(), 2));
+        };
+        let independent = share * (1.0 - share) / values.len() as f64;
+        Self::with_inflation(values, share, variance / clustered.n() as f64 / independent)
+    }
+
+    fn with_inflation(values: &[f64], share: f64, inflation: f64) -> Result<Self, Refusal> {
+        check(values, share)?;
+        let (n, z) = (values.len() as f64, reach());
+        let odds = share / (1.0 - share);
+        let need = z * z * odds.max(1.0 / odds);
+        if n <= need {
+            // Infinite at the ends of the range, which no number of values is enough for.
+            return Err(Refusal::too_few(
+                "values",
+                values.len() as u64,
+                (need.ceil() as u64).saturating_add(1),
+            ));
+        }
+        let mut sorted = values.to_vec();
+        sorted.sort_unstable_by(f64::total_cmp);
+        let half = z * (share * (1.0 - share) / n).sqrt();
+        let end = |share: f64| of_sorted(&sorted, share.clamp(0.0, 1.0), Definition::Linear);
+        let value = end(share);
+        let plain = Self::from_ends(values.len() as u64, value, end(share - half), end(share + half))?;
+        Ok(Self { variance: plain.variance * inflation, ..plain })
+    }
+
+    /// The quantile.
+    pub fn value(&self) -> f64 {
+        self.value
+    }
+
+    /// Its standard error.
+    pub fn se(&self) -> f64 {
+        self.variance.sqrt()
+    }
+}
+
+/// The difference of a quantile between two arms, and its lift by the delta method; Welch's degrees of freedom.
+///
+/// # Errors
+/// [`Refusal::NoVariance`] where the ends of both arms coincide, [`Refusal::NotFinite`].
+pub fn compare(control: &QuantileArm, treatment: &QuantileArm) -> Result<adjust::Effect, Refusal> {
+    let (c, t) = (control.variance, treatment.variance);
+    for (arm, have) in [(Arm::Control, control.n), (Arm::Treatment, treatment.n)] {
+        if have < 2 {
+            return Err(Refusal::TooLittle { arm, have, need: 2 });
+        }
+    }
+    if c + t == 0.0 {
+        return Err(Refusal::NoVariance);
+    }
+    let df = satterthwaite(&[(c, control.n), (t, treatment.n)]);
+    let value = treatment.value - control.value;
+    let method = Method::QuantileOrderStatistics;
+    let share = treatment.value / control.value;
+    let size = control.value.abs();
+    let lift = if size == 0.0 {
+        Err(Refusal::ZeroBaseline)
+    } else {
+        Estimate::new(value / size, (t + share * share * c).sqrt() / size, Some(df), method)
+    };
+    Ok(adjust::Effect { difference: Estimate::new(value, (c + t).sqrt(), Some(df), method)?, lift })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        /// Against the definitions, by sorting.
+        #[test]
+        fn selection_is_sorting(mut values in proptest::collection::vec(-9.0..9.0f64, 1..60), share in 0.0..=1.0f64) {
+            let linear = quantile(&values, share, Definition::Linear).unwrap();
+            let inverse = quantile(&values, share, Definition::InverseEcdf).unwrap();
+            values.sort_by(f64::total_cmp);
+            prop_assert_eq!(linear, of_sorted(&values, share, Definition::Linear));
+            let place = (values.len() - 1) as f64 * share;
+            let (low, high) = (values[place.floor() as usize], values[place.ceil() as usize]);
+            prop_assert!((low + place.fract() * (high - low) - linear).abs() < 1e-9);
+            let not_above = |value: f64| values.iter().filter(|v| **v <= value).count() as f64;
+            prop_assert!(not_above(inverse) >= values.len() as f64 * share - 1e-9);
+            let before = values.iter().rev().find(|v| **v < inverse);
+            prop_assert!(before.is_none_or(|v| not_above(*v) < values.len() as f64 * share + 1e-9));
+        }
+
+        /// The k-th of n values is the quantile at k/n, whatever k/n is rounded to.
+        #[test]
+        fn rounding_skips_no_value(n in 1..400usize, k in 1..400usize) {
+            let k = k.min(n);
+            let values: Vec<f64> = (1..=n).map(|i| i as f64).collect();
+            let at = |share| quantile(&values, share, Definition::InverseEcdf).unwrap();
+            prop_assert_eq!(at(k as f64 / n as f64), k as f64);
+            prop_assert_eq!(at(k as f64 * (1.0 / n as f64)), k as f64);
+        }
+    }
+
+    #[test]
+    fn what_has_no_quantile_is_refused() {
+        let message = |refusal: Refusal| refusal.to_string();
+        assert_eq!(
+            message(quantile(&[], 0.5, Definition::Linear).unwrap_err()),
+            "too little data: `0` values, this method needs `1`"
+        );
+        assert_eq!(
+            message(quantile(&[1.0], 1.5, Definition::Linear).unwrap_err()),
+            "a share of a quantile must lie between 0 and 1: `1.5`"
+        );
+        assert!(quantile(&[f64::NAN], 0.5, Definition::Linear).is_err());
+        let values: Vec<f64> = (0..70).map(f64::from).collect();
+        // 3.84·0.95/0.05 = 72.99.
+        assert_eq!(
+            message(QuantileArm::of(&values, 0.95).unwrap_err()),
+            "too little data: `70` values, this method needs `74`"
+        );
+        assert!(QuantileArm::of(&values, 1.0).is_err() && QuantileArm::of(&values, 0.0).is_err());
+        assert!(QuantileArm::of_clustered(&values, &[3; 70], 0.5).is_err());
+        let same = QuantileArm::of(&[2.0; 70], 0.5).unwrap();
+        assert_eq!(compare(&same, &same), Err(Refusal::NoVariance));
+        assert!(QuantileArm::from_ends(9, 3.0, 4.0, 5.0).is_err());
+    }
+}

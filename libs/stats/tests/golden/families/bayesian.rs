@@ -1,0 +1,64 @@
+//! Posteriors: GrowthBook's normal model, and rates by quadrature.
+
+use super::comparison::gbstats_arms;
+use super::other;
+use crate::case::Case;
+use bellwether_stats::bayes::{Beta, BetaComparison, NormalPosterior, Prior, Scale, lift};
+use bellwether_stats::{Level, Proportion};
+
+pub(super) fn bayesian(case: &Case<'_>) {
+    match case.function() {
+        "EffectBayesianABTest" => effect(case),
+        "beta-binomial P(B>A), expected loss" => rates(case),
+        _ => other(case),
+    }
+}
+
+fn effect(case: &Case<'_>) {
+    let [control, treatment] = gbstats_arms(case);
+    let level = Level::from_alpha(case.input("alpha")).unwrap();
+    let given = case.raw("prior");
+    let prior = match given["mean"].as_f64() {
+        None => Prior::FLAT,
+        Some(mean) => {
+            let variance = given["variance"].as_f64().unwrap();
+            Prior::normal(mean, variance, Scale::Relative).unwrap()
+        }
+    };
+    let ours = lift(&control, &treatment, &prior).unwrap();
+    for (name, posterior) in [("absolute", ours.absolute), ("relative", ours.relative.unwrap())] {
+        let chances = [posterior.chance_above(0.0), posterior.chance_below(0.0)];
+        // The risk of each choice, control's first: where less is better they change places.
+        let risks = [posterior.expected_gain(), posterior.expected_loss()];
+        check(case, name, &posterior, level, chances[0], risks);
+        check(case, &format!("{name}_inverse"), &posterior, level, chances[1], [risks[1], risks[0]]);
+    }
+}
+
+fn check(
+    case: &Case<'_>,
+    name: &str,
+    posterior: &NormalPosterior,
+    level: Level,
+    chance: f64,
+    risks: [f64; 2],
+) {
+    let interval = posterior.interval(level);
+    case.number(&format!("{name}.chance_to_win"), chance);
+    case.number(&format!("{name}.expected"), posterior.mean());
+    case.numbers(&format!("{name}.ci"), &[interval.low, interval.high]);
+    case.numbers(&format!("{name}.risk"), &risks);
+}
+
+fn rates(case: &Case<'_>) {
+    let prior = Beta::new(case.input("prior_a"), case.input("prior_b")).unwrap();
+    let arm = |x, n| prior.after(&Proportion::new(case.count(x), case.count(n)).unwrap());
+    let (control, treatment) = (arm("x_control", "n_control"), arm("x_treatment", "n_treatment"));
+    let compared = BetaComparison::new(control, treatment);
+    case.number("prob_treatment_better", compared.chance_treatment_better().unwrap());
+    case.number("expected_loss_choose_treatment", compared.expected_loss_of_treatment().unwrap());
+    for (name, belief) in [("ci95_treatment", treatment), ("ci95_control", control)] {
+        let interval = belief.interval(Level::P95);
+        case.numbers(name, &[interval.low, interval.high]);
+    }
+}
