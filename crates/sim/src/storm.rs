@@ -250,6 +250,12 @@ impl Storm {
         } else {
             self.told.kills += 1;
         }
+        // The power still goes when it was to, however often the process ended before.
+        if let (Power::At(operation), 0) = (self.power, self.told.power_cuts)
+            && let Some(more) = operation.checked_sub(self.disk.operations())
+        {
+            self.disk.cut_after(Some(more), true);
+        }
     }
 
     fn open(&mut self) -> Result<(), String> {

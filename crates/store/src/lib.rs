@@ -31,7 +31,7 @@
 //! group). Sealing reads nothing: it sorts rows that are in memory, and writes 34 bytes for each into the
 //! part, of which 16 are the UUID, and 31 into the list beside it, for seven days. Appends and commits
 //! wait for it only while the log changes files. Merging rewrites a row two or three times in its life, and at most
-//! 24 times: see `docs/decisions/0020-parts-and-compaction.md`. A snapshot is a handful of pointers.
+//! 24 times: see `docs/decisions/0021-parts-and-compaction.md`. A snapshot is a handful of pointers.
 //!
 //! In memory are: the rows since the last part (bounded by [`Settings`]), 2 to 4 bytes for each named
 //! event of the last seven days (bounded, too), the footer of each part, of a merge a batch of each part, the

@@ -15,7 +15,7 @@
 //! - a property that is asked by a set operator is a list as above.
 //!
 //! A missing or null property is always right. A clause that Python would answer otherwise on such a user is
-//! written so that it does not, or keeps its flag out. Why: decision 21.
+//! written so that it does not, or keeps its flag out. Why: decision 20.
 
 mod clause;
 mod needs;
