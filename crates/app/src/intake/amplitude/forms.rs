@@ -88,7 +88,9 @@ fn read(
     if list.len() > MOST {
         return Err(too_large(door).into());
     }
-    let rules = Rules { shortest: SHORTEST_ID, numbers_name: false, called, peer: sent.peer, now };
+    // What a group is called makes its id, however short that is.
+    let shortest = if door == Door::AmplitudeGroupIdentify { 1 } else { SHORTEST_ID };
+    let rules = Rules { shortest, numbers_name: false, called, peer: sent.peer, now };
     let mut problems = Vec::new();
     let mut events = Vec::with_capacity(list.len());
     for (index, one) in list.into_iter().enumerate() {
