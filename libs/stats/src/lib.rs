@@ -74,7 +74,7 @@ pub use estimate::{Alternative, Equivalence, Estimate, Test};
 pub use harm::{Direction, HarmTest, MIN_SUCCESSES, MIN_UNITS, harm, harm_in_proportions};
 pub use joint::JointMoments;
 pub use level::Level;
-pub use means::{Variances, difference, lift, log_ratio, welch};
+pub use means::{Variances, difference, fieller_lift, lift, log_ratio, welch};
 pub use moments::Moments;
 pub use proportion::{Proportion, newcombe, two_proportions, wilson};
 pub use refusal::{Arm, Outcome, Refusal};
