@@ -33,6 +33,9 @@ impl std::fmt::Debug for Between {
     }
 }
 
+/// Names that change at once, and what each then means.
+type Renames = Vec<(PathBuf, Option<usize>)>;
+
 #[derive(Debug)]
 struct Inner {
     random: Random,
@@ -43,7 +46,7 @@ struct Inner {
     /// What a power cut leaves for certain.
     durable: BTreeMap<PathBuf, usize>,
     /// Changes of names since the last sync of their directory, in order.
-    pending: BTreeMap<PathBuf, Vec<Vec<(PathBuf, Option<usize>)>>>,
+    pending: BTreeMap<PathBuf, Vec<Renames>>,
     locks: BTreeMap<PathBuf, usize>,
     /// Operations that change something, so far.
     operations: u64,
@@ -113,7 +116,7 @@ impl Inner {
         held.iter().filter_map(|&file| self.files.get(file)).map(|file| file.now.len() as u64).sum()
     }
 
-    fn rename_in(&mut self, dir: &Path, changes: Vec<(PathBuf, Option<usize>)>) {
+    fn rename_in(&mut self, dir: &Path, changes: Renames) {
         for (path, file) in &changes {
             match file {
                 Some(file) => self.names.insert(path.clone(), *file),
@@ -325,7 +328,7 @@ impl SimDisk {
     }
 }
 
-fn apply(names: &mut BTreeMap<PathBuf, usize>, changes: Vec<(PathBuf, Option<usize>)>) {
+fn apply(names: &mut BTreeMap<PathBuf, usize>, changes: Renames) {
     for (path, file) in changes {
         match file {
             Some(file) => names.insert(path, file),
