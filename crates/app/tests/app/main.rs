@@ -1,6 +1,6 @@
 //! App, seen through its door: operations, SDK answers and intake on a real ledger and a real store.
 //! Every test opens a directory of its own and says itself what time it is.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod access;
 mod betas;
