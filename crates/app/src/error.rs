@@ -133,6 +133,15 @@ impl From<Invalid> for AppError {
 impl From<StoreError> for AppError {
     fn from(error: StoreError) -> Self {
         match error {
+            StoreError::NoRoom { .. } => Self {
+                cause: Some(error.to_string().into()),
+                ..Self::new(
+                    Refusal::Busy,
+                    "busy",
+                    "the disk is nearly full, so no more events are taken",
+                    "send them again later; nothing of this request was stored",
+                )
+            },
             StoreError::Full { .. } => Self {
                 cause: Some(error.to_string().into()),
                 ..Self::new(

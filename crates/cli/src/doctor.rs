@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use bellwether_app::App;
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::failure::Failure;
 use crate::print_line;
@@ -19,6 +19,12 @@ pub(crate) fn command() -> Command {
                 .default_value("bellwether-data")
                 .help("The data directory"),
         )
+        .arg(
+            Arg::new("deep")
+                .long("deep")
+                .action(ArgAction::SetTrue)
+                .help("Decodes every stored event, too: order, counts, times and insert_ids"),
+        )
 }
 
 pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
@@ -29,7 +35,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
             "name the directory that `bellwether serve --data` was given",
         ));
     }
-    let checkup = App::doctor(data)?;
+    let checkup = App::doctor(data, matches.get_flag("deep"))?;
     checkup.facts.iter().for_each(|fact| print_line(fact));
     checkup.notes.iter().for_each(|note| print_line(&format!("note: {note}")));
     checkup.findings.iter().for_each(|finding| print_line(&format!("wrong: {finding}")));

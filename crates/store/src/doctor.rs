@@ -1,20 +1,24 @@
 //! Store: checking everything that is on disk, and changing nothing.
 
-use std::collections::HashSet;
-use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 
 use bellwether_model::{Millis, Span};
 use sha2::{Digest, Sha256};
 
+use crate::disk::{Disk, RealDisk};
 use crate::error::StoreError;
-use crate::files;
+use crate::files::{self, Cursor};
 use crate::fingerprint::Fingerprint;
+use crate::ids::{self, Ids, Named};
 use crate::manifest::{Entry, Manifest};
-use crate::part::{self, Part};
+use crate::part::{self, Checked, Part};
 use crate::recovery::{lock_dir, orphans};
 use crate::store::Store;
 use crate::wal;
+
+/// Fingerprints that are compared at once: 24 bytes each.
+const AT_ONCE: u64 = 8_000_000;
 
 /// What the doctor found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -42,34 +46,56 @@ impl Report {
 }
 
 impl Store {
-    /// Checks a store that is not open: that the manifest's parts are there, are the bytes that were
-    /// written, and read; that no event lies in two places; that the log reads; and that no event was
-    /// taken twice within seven days.
+    /// Checks a store that is not open: that the manifest's parts are there and are the bytes that were written,
+    /// and that the log reads. It reads every byte, and decodes what is in the log.
     ///
     /// # Errors
     /// [`StoreError::InUse`], and [`StoreError::Storage`] if `dir` is no store. What is wrong inside is
     /// in the report.
     pub fn doctor(dir: &Path) -> Result<Report, StoreError> {
-        let _lock = lock_dir(dir, true)?;
+        Self::doctor_on(Arc::new(RealDisk), dir, false)
+    }
+
+    /// As [`Store::doctor`], and decodes every page of every part: that each row is in order, in its place and
+    /// there once; that counts and times are those of the manifest and the lists of named events are those of
+    /// the parts; and that no event was taken twice within seven days.
+    ///
+    /// # Errors
+    /// As [`Store::doctor`].
+    pub fn doctor_deep(dir: &Path) -> Result<Report, StoreError> {
+        Self::doctor_on(Arc::new(RealDisk), dir, true)
+    }
+
+    /// As [`Store::doctor`] or [`Store::doctor_deep`], on another disk than that of this machine.
+    ///
+    /// # Errors
+    /// As [`Store::doctor`].
+    pub fn doctor_on(disk: Arc<dyn Disk>, dir: &Path, deep: bool) -> Result<Report, StoreError> {
+        let _lock = lock_dir(&*disk, dir, true)?;
         let mut report = Report::default();
-        let manifest = match Manifest::read(dir) {
+        let manifest = match Manifest::read(&*disk, dir) {
             Ok(manifest) => manifest,
             Err(error) => {
                 report.findings.push(error.to_string());
                 return Ok(report);
             }
         };
-        let mut prints = Vec::new();
+        let parts_dir = dir.join("parts");
+        let mut parts = Vec::new();
         for entry in &manifest.parts {
             report.parts += 1;
-            match check(&dir.join("parts"), entry, &mut prints) {
-                Ok(()) => report.part_events += entry.rows,
+            match check(&disk, &parts_dir, entry, deep) {
+                Ok(part) => {
+                    report.part_events += entry.rows;
+                    parts.push(part);
+                }
                 Err(why) => report.findings.push(format!("the part `{}`: {why}", entry.file)),
             }
         }
-        let replayed = wal::replay(&dir.join("wal"), manifest.sealed, &mut |_, event| {
+        let mut logged = Vec::new();
+        let replayed = wal::replay(&*disk, &dir.join("wal"), manifest.sealed, &mut |_, event| {
             report.log_events += 1;
-            prints.extend(Fingerprint::of(&event).map(|print| (print, event.received)));
+            logged.extend(Fingerprint::of(&event).map(|print| (print, event.received)));
         });
         match replayed {
             Ok(replayed) => {
@@ -81,42 +107,84 @@ impl Store {
             }
             Err(error) => report.findings.push(error.to_string()),
         }
-        for path in orphans(dir, &manifest)?.into_iter().chain(files::list(dir)?.unfinished) {
+        for path in orphans(&*disk, dir, &manifest)?.into_iter().chain(files::list(&*disk, dir)?.unfinished) {
             report.notes.push(format!("`{}` is not in the manifest", path.display()));
         }
-        let twice = twice(prints);
-        if twice > 0 {
-            report.findings.push(format!("`{twice}` events were taken again within seven days"));
+        if deep {
+            match twice(&parts, &logged) {
+                Ok(0) => {}
+                Ok(twice) => {
+                    report.findings.push(format!("`{twice}` events were taken again within seven days"));
+                }
+                Err(why) => report.findings.push(why),
+            }
         }
         Ok(report)
     }
 }
 
-/// How many named events were received again within seven days.
-fn twice(mut prints: Vec<(Fingerprint, Millis)>) -> usize {
-    prints.sort_unstable();
-    let again = |pair: &&[(Fingerprint, Millis)]| matches!(pair, [(a, then), (b, now)] if a == b && now.since(*then) < Span::DAY.times(7));
-    prints.windows(2).filter(again).count()
+/// How many named events were received again within seven days. Fingerprints are compared a slice at a time.
+fn twice(parts: &[Part], logged: &[(Fingerprint, Millis)]) -> Result<usize, String> {
+    let events: u64 = parts.iter().map(|part| part.entry().rows).sum::<u64>() + logged.len() as u64;
+    let slices = events.div_ceil(AT_ONCE).max(1);
+    let mut found = 0;
+    for slice in 0..slices {
+        let here = |print: Fingerprint| print.high() % slices == slice;
+        let mut prints: Vec<(Fingerprint, Millis)> =
+            logged.iter().copied().filter(|(p, _)| here(*p)).collect();
+        for part in parts {
+            let each = &mut |_, print, received| {
+                if here(print) {
+                    prints.push((print, received));
+                }
+            };
+            part.prints(each).map_err(|e| e.to_string())?;
+        }
+        prints.sort_unstable();
+        let again = |pair: &&[(Fingerprint, Millis)]| matches!(pair, [(a, then), (b, now)] if a == b && now.since(*then) < Span::DAY.times(7));
+        found += prints.windows(2).filter(again).count();
+    }
+    Ok(found)
 }
 
-fn check(dir: &Path, entry: &Entry, prints: &mut Vec<(Fingerprint, Millis)>) -> Result<(), String> {
+fn check(disk: &Arc<dyn Disk>, dir: &Path, entry: &Entry, deep: bool) -> Result<Part, String> {
     let text = |error: &dyn std::fmt::Display| error.to_string();
     let mut hash = Sha256::new();
-    let mut file = File::open(dir.join(&entry.file)).map_err(|e| text(&e))?;
-    std::io::copy(&mut file, &mut Hashed(&mut hash)).map_err(|e| text(&e))?;
+    let path = dir.join(&entry.file);
+    let file = disk.open(&path).map_err(|e| text(&e))?;
+    std::io::copy(&mut Cursor::new(file, 0), &mut Hashed(&mut hash)).map_err(|e| text(&e))?;
     if !entry.file.contains(&part::digest(hash)) {
         return Err("its bytes are not those that its name says".to_owned());
     }
-    let rows = Part::open(dir, entry).and_then(|part| part.all()).map_err(|e| text(&e))?;
-    let seqs: HashSet<u64> = rows.iter().map(|row| row.seq.0).collect();
-    if seqs.len() != rows.len() {
-        return Err("an event is in it twice".to_owned());
+    let part = Part::open(disk, dir, entry).map_err(|e| text(&e))?;
+    let beside = ids::path(&path);
+    let list = if disk.open(&beside).is_ok() {
+        let list = Ids::open(disk, &path, (entry.first, entry.last), entry.received.1);
+        Some(list.map_err(|e| text(&e))?)
+    } else {
+        None
+    };
+    if deep {
+        let checked = part.check(list.as_ref().map_or(&[], Ids::covers))?;
+        if list.as_ref().map(add_up).transpose()?.is_some_and(|listed| listed != checked) {
+            return Err(format!("`{}` lists other events than it holds", beside.display()));
+        }
     }
-    if rows.iter().any(|row| row.seq < entry.first || row.seq > entry.last) {
-        return Err("it holds events that its name does not cover".to_owned());
+    Ok(part)
+}
+
+/// What the events of a list add up to.
+fn add_up(list: &Ids) -> Result<Checked, String> {
+    let mut sum = Checked::default();
+    let mut before: Option<Named> = None;
+    for named in list.all() {
+        let named = named.map_err(|error| error.to_string())?;
+        if before.replace(named).is_some_and(|before| before >= named) {
+            return Err("its list of named events is out of order".to_owned());
+        }
+        sum.add(named);
     }
-    prints.extend(rows.iter().filter_map(|r| Some((Fingerprint::of(&r.event)?, r.event.received))));
-    Ok(())
+    Ok(sum)
 }
 
 /// Feeds a hash.

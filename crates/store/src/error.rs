@@ -27,6 +27,17 @@ pub enum StoreError {
         /// The bound that this passes.
         bound: usize,
     },
+    /// The disk is nearly full. Nothing of the call was taken; what is stored can be read.
+    #[error(
+        "the disk of `{}` has less than `{reserve}` bytes left, so no more events are taken\nhint: free space; events are taken again by themselves then",
+        dir.display()
+    )]
+    NoRoom {
+        /// The directory of the store.
+        dir: PathBuf,
+        /// How many bytes are kept free.
+        reserve: u64,
+    },
     /// A property is nested deeper than can be read back. Nothing of the call was taken.
     #[error("the event `{event}` has a property nested deeper than `{bound}` levels\nhint: send it flatter")]
     TooDeep {

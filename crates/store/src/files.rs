@@ -1,9 +1,10 @@
 //! Store: writing files so that a crash leaves either the old one or the new one, whole.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use crate::disk::{Disk, Reading, Writing};
 use crate::error::StoreError;
 
 /// The name that a file has until it is whole.
@@ -13,47 +14,58 @@ pub(crate) const UNFINISHED: &str = "tmp";
 /// the rename synced too. When this returns, the file survives a power cut; when it fails, there is
 /// no new file, or (where only the last sync failed) a whole one.
 pub(crate) fn create<T>(
+    disk: &dyn Disk,
     path: &Path,
-    fill: impl FnOnce(&mut File) -> Result<T, StoreError>,
-) -> Result<(File, T), StoreError> {
+    fill: impl FnOnce(&mut dyn Writing) -> Result<T, StoreError>,
+) -> Result<(Box<dyn Writing>, T), StoreError> {
     let unfinished = path.with_added_extension(UNFINISHED);
     let made = (|| {
-        let mut file = File::create(&unfinished).map_err(StoreError::io("create", &unfinished))?;
-        let filled = fill(&mut file)?;
-        file.sync_all().map_err(StoreError::io("sync", &unfinished))?;
-        fs::rename(&unfinished, path).map_err(StoreError::io("create", path))?;
+        let mut file = disk.create(&unfinished).map_err(StoreError::io("create", &unfinished))?;
+        let filled = fill(&mut *file)?;
+        file.sync().map_err(StoreError::io("sync", &unfinished))?;
+        disk.rename(&unfinished, path).map_err(StoreError::io("create", path))?;
         Ok((file, filled))
     })();
     match made {
         Ok(made) => {
-            sync_parent(path)?;
+            sync_parent(disk, path)?;
             Ok(made)
         }
         Err(error) => {
             // What stays behind is removed at the next open.
-            let _ = fs::remove_file(&unfinished);
+            let _ = disk.remove(&unfinished);
             Err(error)
         }
     }
 }
 
 /// As [`create`], for bytes at hand.
-pub(crate) fn create_from(path: &Path, bytes: &[u8]) -> Result<File, StoreError> {
-    create(path, |file| file.write_all(bytes).map_err(StoreError::io("write", path))).map(|(file, ())| file)
+pub(crate) fn create_from(
+    disk: &dyn Disk,
+    path: &Path,
+    bytes: &[u8],
+) -> Result<Box<dyn Writing>, StoreError> {
+    let fill = |file: &mut dyn Writing| file.write_all(bytes).map_err(StoreError::io("write", path));
+    create(disk, path, fill).map(|(file, ())| file)
+}
+
+/// All bytes of a file.
+pub(crate) fn read(disk: &dyn Disk, path: &Path) -> io::Result<Vec<u8>> {
+    let file = disk.open(path)?;
+    let len = usize::try_from(file.len()).map_err(|_| io::ErrorKind::FileTooLarge)?;
+    let mut bytes = vec![0; len];
+    file.read_at(0, &mut bytes)?;
+    Ok(bytes)
 }
 
 /// Makes what was created, renamed or removed beside `path` survive a power cut.
-pub(crate) fn sync_parent(path: &Path) -> Result<(), StoreError> {
-    path.parent().map_or(Ok(()), sync_dir)
+pub(crate) fn sync_parent(disk: &dyn Disk, path: &Path) -> Result<(), StoreError> {
+    path.parent().map_or(Ok(()), |dir| sync_dir(disk, dir))
 }
 
 /// Makes what was created, renamed or removed in `dir` survive a power cut.
-pub(crate) fn sync_dir(dir: &Path) -> Result<(), StoreError> {
-    // Windows cannot sync a directory and does not need to.
-    if cfg!(unix) {
-        File::open(dir).and_then(|d| d.sync_all()).map_err(StoreError::io("sync", dir))?;
-    }
-    Ok(())
+pub(crate) fn sync_dir(disk: &dyn Disk, dir: &Path) -> Result<(), StoreError> {
+    disk.sync_dir(dir).map_err(StoreError::io("sync", dir))
 }
 
 /// The files of a directory by name, those that were never finished set apart.
@@ -63,13 +75,34 @@ pub(crate) struct Listing {
 }
 
 /// Lists a directory, sorted by name.
-pub(crate) fn list(dir: &Path) -> Result<Listing, StoreError> {
-    let read = |entry: io::Result<fs::DirEntry>| entry.map(|e| e.path());
-    let mut paths: Vec<PathBuf> = fs::read_dir(dir)
-        .and_then(|entries| entries.map(read).collect())
-        .map_err(StoreError::io("list", dir))?;
+pub(crate) fn list(disk: &dyn Disk, dir: &Path) -> Result<Listing, StoreError> {
+    let mut paths = disk.list(dir).map_err(StoreError::io("list", dir))?;
     paths.sort();
     let (unfinished, finished) =
         paths.into_iter().partition(|p| p.extension().is_some_and(|e| e == UNFINISHED));
     Ok(Listing { finished, unfinished })
+}
+
+/// Reads a file from a place on, one piece after the other.
+#[derive(Debug)]
+pub(crate) struct Cursor {
+    file: Arc<dyn Reading>,
+    at: u64,
+}
+
+impl Cursor {
+    pub(crate) fn new(file: Arc<dyn Reading>, at: u64) -> Self {
+        Self { file, at }
+    }
+}
+
+impl Read for Cursor {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.file.len().saturating_sub(self.at)).unwrap_or(usize::MAX);
+        let much = into.len().min(left);
+        let Some(into) = into.get_mut(..much) else { return Ok(0) };
+        self.file.read_at(self.at, into)?;
+        self.at += much as u64;
+        Ok(much)
+    }
 }

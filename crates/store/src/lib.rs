@@ -3,12 +3,13 @@
 //!
 //! An event goes through three places:
 //!
-//! 1. [`Store::append`] drops duplicates and queues the rest. Nothing is visible or durable yet.
+//! 1. [`Store::append`] drops duplicates, writes into each of the rest what is known of its user and groups,
+//!    and queues them. Nothing is visible or durable yet.
 //! 2. [`Store::commit`] writes all that is queued as one record of the write-ahead log, syncs it, and
 //!    then shows it to readers, whole calls at a time.
 //! 3. [`Store::step`] now and then writes what is in memory into a part (a Parquet file sorted by unit
 //!    and time), names it in the manifest, and removes the log files that it makes superfluous. Small
-//!    parts next to each other become one.
+//!    parts next to each other become one, a piece with each step.
 //!
 //! [`Store::snapshot`] is what a query reads: parts and memory at one moment, as a
 //! [`Scan`](bellwether_columns::Scan). The room knows no queries and no clock; receipt times come with
@@ -19,20 +20,23 @@
 //! manifest.json    which parts there are, and up to which event they reach
 //! wal/*.wal        the write-ahead log
 //! parts/*.parquet  the parts, named by their events and their content
+//! parts/*.ids      which named events each part of the last seven days holds
 //! ```
 //!
 //! # What it costs
 //! A commit is one `write` and one `fdatasync`, whatever the number of calls that wait for it: the
-//! caller groups them by committing from one thread. Sizes below are of 200,000 generated events of 285
-//! bytes of JSON, each with four properties and a random UUID as `insert_id`. A log record takes 79
-//! bytes for each (LZ4 over MessagePack, 100 to a group). Sealing reads nothing: it sorts rows that are
-//! in memory, and writes 64 bytes for each, of which 34 are the UUID and 16 the fingerprint. It makes
-//! seven syncs of files and directories, and one more for each log file that goes. Appends and commits
-//! wait for it only while the log changes files. Merging rewrites a row at most log2 of `seal_rows`
-//! times in its life: 17. A snapshot is a handful of pointers.
+//! caller groups them by committing from one thread. Sizes below are of 20,000 generated events of 285
+//! bytes of JSON, each with four properties and a random UUID as `insert_id`
+//! (`an_event_takes_few_bytes`). A log record takes 87 bytes for each (LZ4 over MessagePack, 100 to a
+//! group). Sealing reads nothing: it sorts rows that are in memory, and writes 34 bytes for each into the
+//! part, of which 16 are the UUID, and 31 into the list beside it, for seven days. Appends and commits
+//! wait for it only while the log changes files. Merging rewrites a row two or three times in its life, and at most
+//! 24 times: see `docs/decisions/0021-parts-and-compaction.md`. A snapshot is a handful of pointers.
 //!
-//! In memory are: the rows since the last part (bounded by [`Settings`]), 30 to 55 bytes for each named
-//! event of the last seven days, and the footer of each part.
+//! In memory are: the rows since the last part (bounded by [`Settings`]), 2 to 4 bytes for each named
+//! event of the last seven days (bounded, too), the footer of each part, of a merge a batch of each part, the
+//! properties of each user and group that has some, and the users of each device that had one. The last two are
+//! read from parts and log when a store is opened.
 //!
 //! ```
 //! use bellwether_model::{Event, Millis, event::Who};
@@ -44,6 +48,7 @@
 //!     environment: "production".parse()?, event: "visit".into(), who: Who::User("u1".into()),
 //!     time: Millis(10), received: Millis(12), insert_id: Some("a".into()), session: None,
 //!     properties: Default::default(), user_properties: Default::default(), groups: Default::default(),
+//!     group_properties: Default::default(), user_changes: Default::default(), group_changes: Default::default(),
 //!     revision: None,
 //! };
 //! let ticket = store.append(vec![visit.clone(), visit])?;
@@ -54,14 +59,18 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod backup;
+mod compact;
+pub mod disk;
 mod doctor;
 mod error;
 mod files;
 mod fingerprint;
+mod ids;
 mod manifest;
 mod memory;
-mod merge;
 mod part;
+mod people;
 mod receipt;
 mod recovery;
 mod seal;
@@ -73,6 +82,7 @@ mod wal;
 #[cfg(test)]
 mod tests;
 
+pub use backup::Backup;
 pub use doctor::Report;
 pub use error::StoreError;
 pub use recovery::Recovery;

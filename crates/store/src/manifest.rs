@@ -1,16 +1,17 @@
 //! Store: the manifest, the one file that says which parts there are.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use bellwether_model::{Millis, Seq, Span};
 use serde::{Deserialize, Serialize};
 
+use crate::disk::Disk;
 use crate::error::StoreError;
 use crate::files;
 use crate::receipt::Receipts;
 
-const VERSION: u64 = 1;
+/// The second version names parts of the second version; see `part`.
+const VERSION: u64 = 2;
 
 /// Which parts exist, and how far they reach: every committed event up to `sealed` is in exactly
 /// one part, every later one is in the write-ahead log.
@@ -45,6 +46,19 @@ impl Default for Manifest {
     }
 }
 
+/// What stands before the checksum.
+const CHECKSUM: &str = "  \"crc32\": \"";
+
+/// Whether the last field, the CRC-32 of all that stands before its line, is right; `None` if there is none. The
+/// first version had none.
+fn checksum(text: &[u8]) -> Option<bool> {
+    let at = text.windows(CHECKSUM.len()).rposition(|w| w == CHECKSUM.as_bytes())?;
+    let (before, said) = text.split_at_checked(at)?;
+    let body = before.strip_suffix(b",\n")?;
+    let said = said.get(CHECKSUM.len()..)?;
+    Some(said == format!("{:08x}\"\n}}\n", crc32fast::hash(body)).as_bytes())
+}
+
 /// Where the manifest of a store lies.
 pub(crate) fn path(dir: &Path) -> PathBuf {
     dir.join("manifest.json")
@@ -52,23 +66,29 @@ pub(crate) fn path(dir: &Path) -> PathBuf {
 
 impl Manifest {
     /// Reads the manifest; a store that never sealed anything has none.
-    pub(crate) fn read(dir: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn read(disk: &dyn Disk, dir: &Path) -> Result<Self, StoreError> {
         #[derive(Deserialize)]
         struct Versioned {
             version: u64,
         }
         let path = path(dir);
-        let text = match fs::read_to_string(&path) {
+        let text = match files::read(disk, &path) {
             Ok(text) => text,
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(cause) => return Err(StoreError::io("read", &path)(cause)),
         };
         let damaged = |e: serde_json::Error| StoreError::corrupt(&path, 0, e.to_string());
-        let Versioned { version } = serde_json::from_str(&text).map_err(damaged)?;
+        let said = checksum(&text);
+        let Versioned { version } = serde_json::from_slice(&text).map_err(damaged)?;
         if version > VERSION {
             return Err(StoreError::Newer { file: path, version });
         }
-        let manifest: Self = serde_json::from_str(&text).map_err(damaged)?;
+        if said.map_or(version > 1, |whole| !whole) {
+            return Err(StoreError::corrupt(&path, 0, "its checksum is not that of what it says"));
+        }
+        let mut manifest: Self = serde_json::from_slice(&text).map_err(damaged)?;
+        // What is written from here on may name parts that only this version reads.
+        manifest.version = VERSION;
         let ordered = manifest.parts.windows(2).all(|w| matches!(w, [a, b] if a.last < b.first));
         let within = manifest.parts.iter().all(|p| p.first <= p.last && p.last <= manifest.sealed);
         if !ordered || !within {
@@ -93,11 +113,13 @@ impl Manifest {
     }
 
     /// Puts it in the place of the old one, in one step.
-    pub(crate) fn write(&self, dir: &Path) -> Result<(), StoreError> {
+    pub(crate) fn write(&self, disk: &dyn Disk, dir: &Path) -> Result<(), StoreError> {
         let path = path(dir);
         let mut text = serde_json::to_vec_pretty(self)
             .map_err(|e| StoreError::corrupt(&path, 0, format!("it cannot be written: {e}")))?;
-        text.push(b'\n');
-        files::create_from(&path, &text).map(drop)
+        // Closed again after the checksum of all before it.
+        text.truncate(text.len().saturating_sub(2));
+        text.extend_from_slice(format!(",\n{CHECKSUM}{:08x}\"\n}}\n", crc32fast::hash(&text)).as_bytes());
+        files::create_from(disk, &path, &text).map(drop)
     }
 }

@@ -1,17 +1,21 @@
 //! Store: opening. Whatever moment the last process ended at, the store is what was committed.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use bellwether_model::Seq;
 
+use crate::disk::{Disk, Held, RealDisk};
 use crate::error::StoreError;
 use crate::files;
 use crate::fingerprint::Fingerprint;
+use crate::ids::{self, Ids, Named};
 use crate::manifest::Manifest;
 use crate::memory::{Memtable, Row, View, weight};
 use crate::part::Part;
+use crate::people::{People, Telling};
 use crate::seal::unreadable;
 use crate::seen::Seen;
 use crate::snapshot::Snapshot;
@@ -36,26 +40,22 @@ pub struct Recovery {
 }
 
 /// Locks a store's directory, for one process alone or (`shared`) among those that only read.
-pub(crate) fn lock_dir(dir: &Path, shared: bool) -> Result<File, StoreError> {
+pub(crate) fn lock_dir(disk: &dyn Disk, dir: &Path, shared: bool) -> Result<Box<dyn Held>, StoreError> {
     let path = dir.join("LOCK");
-    let file = OpenOptions::new()
-        .read(true)
-        .write(!shared)
-        .create(!shared)
-        .truncate(false)
-        .open(&path)
-        .map_err(StoreError::io("open", &path))?;
-    match if shared { file.try_lock_shared() } else { file.try_lock() } {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { dir: dir.to_owned() }),
-        Err(TryLockError::Error(cause)) => Err(StoreError::io("lock", &path)(cause)),
-    }
+    disk.lock(&path, shared).map_err(|cause| match cause.kind() {
+        io::ErrorKind::WouldBlock => StoreError::InUse { dir: dir.to_owned() },
+        _ => StoreError::io("lock", &path)(cause),
+    })
 }
 
 /// Files in `parts/` that are named as a part is, finished or not, but that the manifest does not name.
-pub(crate) fn orphans(dir: &Path, manifest: &Manifest) -> Result<Vec<PathBuf>, StoreError> {
-    let named = |path: &Path| manifest.parts.iter().any(|e| path.ends_with(&e.file));
-    let listing = files::list(&dir.join("parts"))?;
+pub(crate) fn orphans(disk: &dyn Disk, dir: &Path, manifest: &Manifest) -> Result<Vec<PathBuf>, StoreError> {
+    // What lies beside a part belongs to it.
+    let named = |path: &Path| {
+        let stem = path.file_stem();
+        manifest.parts.iter().any(|e| Path::new(&e.file).file_stem() == stem)
+    };
+    let listing = files::list(disk, &dir.join("parts"))?;
     let ours = |path: &PathBuf| {
         let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
         let digits = name.bytes().take_while(|b| b.is_ascii_digit() || *b == b'-').count();
@@ -71,29 +71,57 @@ impl Store {
     /// [`StoreError::InUse`] if it is open already; [`StoreError::Corrupt`] if what is there is not
     /// what was written, and then nothing is changed; [`StoreError::Newer`], [`StoreError::Storage`].
     pub fn open(dir: &Path, settings: Settings) -> Result<(Self, Recovery), StoreError> {
-        let (logs, parts_dir) = (dir.join("wal"), dir.join("parts"));
-        fs::create_dir_all(dir).map_err(StoreError::io("create", dir))?;
-        let lock = lock_dir(dir, false)?;
-        for dir in [&logs, &parts_dir] {
-            fs::create_dir_all(dir).map_err(StoreError::io("create", dir))?;
-        }
-        files::sync_dir(dir)?;
-        files::sync_parent(dir)?;
+        Self::open_on(Arc::new(RealDisk), dir, settings)
+    }
 
-        let manifest = Manifest::read(dir)?;
-        let mut seen = Seen::new(settings.dedupe, manifest.receipts(settings.dedupe));
+    /// As [`Store::open`], on another disk than that of this machine.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_on(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        settings: Settings,
+    ) -> Result<(Self, Recovery), StoreError> {
+        let (logs, parts_dir) = (dir.join("wal"), dir.join("parts"));
+        disk.create_dir(dir).map_err(StoreError::io("create", dir))?;
+        let lock = lock_dir(&*disk, dir, false)?;
+        for dir in [&logs, &parts_dir] {
+            disk.create_dir(dir).map_err(StoreError::io("create", dir))?;
+        }
+        files::sync_dir(&*disk, dir)?;
+        files::sync_parent(&*disk, dir)?;
+
+        let manifest = Manifest::read(&*disk, dir)?;
+        let receipts = manifest.receipts(settings.dedupe);
+        let mut seen = Seen::new(settings.dedupe, receipts, settings.dedupe_bytes);
         let mut parts = Vec::with_capacity(manifest.parts.len());
         for entry in &manifest.parts {
-            parts.push(Arc::new(Part::open(&parts_dir, entry).map_err(unreadable)?));
+            parts.push(Arc::new(Part::open(&disk, &parts_dir, entry).map_err(unreadable)?));
+        }
+
+        // In the order of their events, which is that of the parts: no two of them overlap.
+        let mut people = People::default();
+        let mut ordered: Vec<&Arc<Part>> = parts.iter().collect();
+        ordered.sort_by_key(|part| part.entry().first);
+        for part in ordered {
+            let mut tellings = part.tellings().map_err(unreadable)?;
+            tellings.sort_unstable_by_key(|(seq, _)| *seq);
+            for (seq, telling) in &tellings {
+                people.restore(*seq, telling);
+            }
         }
 
         let mut active = Memtable::default();
-        let replayed = wal::replay(&logs, manifest.sealed, &mut |seq, event| {
+        let replayed = wal::replay(&*disk, &logs, manifest.sealed, &mut |seq, event| {
             seen.commit(seq, Fingerprint::of(&event), event.received);
+            if let Some(telling) = Telling::of(&event) {
+                people.restore(seq, &telling);
+            }
             let bytes = weight(&event, usize::MAX).unwrap_or(0);
             active.push(Row { seq, event }, bytes);
         })?;
-        let orphans = orphans(dir, &manifest)?;
+        let orphans = orphans(&*disk, dir, &manifest)?;
         if replayed.files.is_empty() && !orphans.is_empty() {
             return Err(StoreError::corrupt(
                 dir,
@@ -101,31 +129,26 @@ impl Store {
                 "there are parts, but no manifest and no write-ahead log",
             ));
         }
-        for part in &parts {
-            let entry = part.entry();
-            if seen.reaches(entry.first, entry.last, entry.received.1) {
-                let restore = &mut |seq, print, received| seen.restore(seq, print, received);
-                part.prints(restore).map_err(unreadable)?;
-            }
-        }
-        seen.forget();
-
         // From here on things change: what is there has been understood.
         let torn = replayed.torn.as_ref().map_or(0, |torn| torn.bytes);
+        if let Some(newest) = replayed.files.last() {
+            // Where nothing is torn, too: a process that was killed may have written what it never synced, and
+            // what is read from here on is answered for.
+            disk.cut(&newest.path, newest.bytes).map_err(StoreError::io("truncate", &newest.path))?;
+            files::sync_dir(&*disk, &logs)?;
+        }
         if let Some(torn) = &replayed.torn {
-            let cut = OpenOptions::new().write(true).open(&torn.file).and_then(|file| {
-                file.set_len(torn.offset)?;
-                file.sync_all()
-            });
-            cut.map_err(StoreError::io("truncate", &torn.file))?;
             tracing::warn!(file = %torn.file.display(), bytes = torn.bytes, "dropped a torn write");
         }
         let mut removed = 0;
-        let unfinished = [files::list(dir)?.unfinished, files::list(&logs)?.unfinished].concat();
+        let unfinished =
+            [files::list(&*disk, dir)?.unfinished, files::list(&*disk, &logs)?.unfinished].concat();
         for path in orphans.iter().chain(&unfinished) {
-            fs::remove_file(path).map_err(StoreError::io("remove", path))?;
+            disk.remove(path).map_err(StoreError::io("remove", path))?;
             removed += 1;
         }
+
+        list_named(&disk, &parts, &mut seen)?;
 
         let seq = replayed.last;
         let recovery = Recovery {
@@ -136,7 +159,13 @@ impl Store {
             removed,
             seq,
         };
-        let shown = Snapshot { parts: Arc::new(parts), frozen: View::default(), active: active.view(), seq };
+        let shown = Snapshot {
+            parts: Arc::new(parts),
+            frozen: View::default(),
+            active: active.view(),
+            owners: people.owners(),
+            seq,
+        };
         let intake = Intake {
             queue: Vec::new(),
             bytes: 0,
@@ -145,18 +174,51 @@ impl Store {
             assigned: seq,
             committed: seq,
             seen,
+            people,
             lost: Vec::new(),
         };
-        let log = Log::new(&logs, replayed.files, replayed.ordinal, seq);
+        let log = Log::new(Arc::clone(&disk), &logs, replayed.files, replayed.ordinal, seq);
         let store = Self {
+            disk,
             dir: dir.to_owned(),
             settings,
             intake: Mutex::new(intake),
             writer: Mutex::new(Writer { log, active }),
             shown: Mutex::new(shown),
             manifest: Mutex::new(manifest),
+            compaction: Mutex::new(None),
+            tight: AtomicBool::new(false),
             _lock: lock,
         };
         Ok((store, recovery))
     }
+}
+
+/// Opens the lists beside those parts that still matter, and writes those that are missing or damaged.
+fn list_named(disk: &Arc<dyn Disk>, parts: &[Arc<Part>], seen: &mut Seen) -> Result<(), StoreError> {
+    for part in parts {
+        let entry = part.entry();
+        let seqs = (entry.first, entry.last);
+        if !seen.reaches(entry.first, entry.last, entry.received.1) {
+            // Forgotten before, and the process ended before it was removed.
+            let _ = disk.remove(&ids::path(part.path()));
+            continue;
+        }
+        let open = || Ids::open(disk, part.path(), seqs, entry.received.1);
+        let list = match open() {
+            Ok(list) => list,
+            Err(why) => {
+                tracing::warn!(part = %part.path().display(), %why, "a part's list of named events is written again");
+                let mut named = Vec::new();
+                let each = &mut |seq, print, received| named.push(Named { print, seq, received });
+                part.prints(each).map_err(unreadable)?;
+                let tally = seen.tally(&named);
+                Ids::write(disk, part.path(), seqs, named, &tally)?;
+                files::sync_parent(&**disk, part.path())?;
+                open()?
+            }
+        };
+        seen.add(list);
+    }
+    Ok(())
 }

@@ -2,11 +2,14 @@
 //! parts become larger ones.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bellwether_columns::ScanError;
 use bellwether_model::{Millis, Seq};
 
 use crate::error::StoreError;
+use crate::files;
+use crate::ids::Ids;
 use crate::manifest::Manifest;
 use crate::memory::{Memtable, Row, View};
 use crate::part::{self, Part};
@@ -24,14 +27,20 @@ pub struct Step {
 }
 
 impl Store {
-    /// A bounded piece of maintenance: writes at most one part, if there are enough rows in memory or
-    /// the first of them is old enough, or else from small parts next to each other; removes
-    /// superfluous log files; forgets `insert_id`s of long ago. A step that finds nothing to do costs next to nothing, so call it every second.
+    /// A bounded piece of maintenance: writes a part, if there are enough rows in memory or the first of
+    /// them is old enough; goes on merging parts next to each other; removes superfluous log files; forgets
+    /// `insert_id`s of long ago; looks whether the disk has room. A step that finds nothing to do costs next to
+    /// nothing, so call it every second.
     ///
     /// # Errors
     /// When a file could not be written. Nothing is lost or half-done then: the rows stay in memory
     /// and in the log, and the next step tries again.
     pub fn step(&self, now: Millis) -> Result<Step, StoreError> {
+        let room = self.disk.room(&self.dir);
+        let tight = room.is_some_and(|room| room < self.settings.reserve);
+        if self.tight.swap(tight, Ordering::AcqRel) != tight {
+            tracing::warn!(tight, ?room, "the room on the disk of events");
+        }
         let mut manifest = lock(&self.manifest);
         let step = self.seal(&mut manifest, |memory| {
             // Either way: what was received in the future was stamped by a clock that has been set back.
@@ -39,7 +48,7 @@ impl Store {
             let aged = memory.first().is_some_and(|first| apart(first) >= self.settings.seal_age);
             memory.len() >= self.settings.seal_rows || memory.bytes() >= self.settings.seal_bytes || aged
         })?;
-        let merged = if step.sealed == 0 { self.merge(&mut manifest)? } else { 0 };
+        let merged = self.compact(&mut manifest)?;
         Ok(Step { merged, ..step })
     }
 
@@ -67,8 +76,15 @@ impl Store {
             let dir = self.dir.join("parts");
             let mut next = manifest.clone();
             let mut parts = Vec::new();
-            if let Some(entry) = part::write(&dir, &rows)? {
-                parts.push(Arc::new(Part::open(&dir, &entry).map_err(unreadable)?));
+            let mut list = None;
+            if let Some(entry) = part::write(&self.disk, &dir, &rows)? {
+                let (named, tally) = lock(&self.intake).seen.frozen();
+                let seqs = (entry.first, entry.last);
+                Ids::write(&self.disk, &dir.join(&entry.file), seqs, named, &tally)?;
+                files::sync_dir(&*self.disk, &dir)?;
+                let part = Part::open(&self.disk, &dir, &entry).map_err(unreadable)?;
+                list = Some(Ids::open(&self.disk, part.path(), seqs, entry.received.1)?);
+                parts.push(Arc::new(part));
                 next.parts.push(entry);
             }
             let mut receipts = manifest.receipts(self.settings.dedupe);
@@ -77,7 +93,7 @@ impl Store {
             }
             next.receipts = Some(receipts);
             next.sealed = sealed;
-            next.write(&self.dir)?;
+            next.write(&*self.disk, &self.dir)?;
             *manifest = next;
 
             let mut shown = lock(&self.shown);
@@ -85,6 +101,7 @@ impl Store {
             shown.frozen = View::default();
             drop(shown);
             let mut intake = lock(&self.intake);
+            intake.seen.thaw(list);
             intake.resident = intake.resident.saturating_sub(view.bytes());
             step.sealed = rows.len() as u64;
         }
@@ -109,6 +126,7 @@ impl Store {
         let next = Seq(writer.log.last().0 + 1);
         writer.log.rotate(next)?;
         let view = std::mem::take(&mut writer.active).view();
+        lock(&self.intake).seen.freeze();
         let mut shown = lock(&self.shown);
         shown.frozen = view.clone();
         shown.active = View::default();

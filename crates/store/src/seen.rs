@@ -1,18 +1,20 @@
-//! Store: which named events were received lately, so that none is taken twice.
+//! Store: which named events were received lately, so that none is taken twice. Those of the rows in memory are
+//! in memory; those of parts lie beside them ([`Ids`]).
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use bellwether_model::{Millis, Seq, Span};
 use rustc_hash::FxBuildHasher;
 
 use crate::fingerprint::Fingerprint;
+use crate::ids::{Ids, Named, Tally};
 use crate::receipt::{Receipts, Run};
 
-/// Named events by day of receipt; the value is the receipt time within the day. A whole day is
-/// dropped at once. An entry takes 24 bytes and its share of the table: 30 to 55 bytes.
-type Days = BTreeMap<i64, HashMap<Fingerprint, u32, FxBuildHasher>>;
-
 const DAY: i64 = 86_400_000;
+
+/// Lists beside parts, the oldest first. They are shared with whoever looks something up.
+pub(crate) type Lists = Arc<Vec<Ids>>;
 
 /// The named events of the window.
 ///
@@ -28,35 +30,79 @@ const DAY: i64 = 86_400_000;
 pub(crate) struct Seen {
     window: Span,
     receipts: Receipts,
-    /// Of each stretch of the clock, by its first event.
-    runs: BTreeMap<Seq, Days>,
+    /// Of the rows in memory, and of those that are being written into a part.
+    recent: Recent,
+    frozen: Recent,
+    /// Of the parts that still matter.
+    lists: Lists,
+    /// How much memory the filters of lists may take.
+    bound: usize,
     /// Those that wait for a commit are known, whatever the clock says.
     waiting: HashSet<Fingerprint, FxBuildHasher>,
 }
 
+/// The named events of rows in memory: 50 to 90 bytes each, beside the row's thousand.
+#[derive(Debug, Default)]
+pub(crate) struct Recent {
+    newest: HashMap<Fingerprint, (Seq, Millis), FxBuildHasher>,
+    /// Earlier ones of the same name, which is rare: a window lies between two.
+    older: Vec<Named>,
+    tally: Tally,
+}
+
+impl Recent {
+    fn add(&mut self, named: Named) {
+        if let Some((seq, received)) = self.newest.insert(named.print, (named.seq, named.received)) {
+            self.older.push(Named { print: named.print, seq, received });
+        }
+    }
+
+    fn find(&self, print: Fingerprint) -> impl Iterator<Item = Named> {
+        let newest = self.newest.get(&print).map(|&(seq, received)| Named { print, seq, received });
+        newest.into_iter().chain(self.older.iter().filter(move |named| named.print == print).copied())
+    }
+
+    fn all(&self) -> impl Iterator<Item = Named> {
+        let newest = self.newest.iter().map(|(&print, &(seq, received))| Named { print, seq, received });
+        newest.chain(self.older.iter().copied())
+    }
+}
+
 impl Seen {
     /// Nothing is known; the clock has come so far.
-    pub(crate) fn new(window: Span, receipts: Receipts) -> Self {
-        Self { window, receipts, runs: BTreeMap::new(), waiting: HashSet::default() }
+    pub(crate) fn new(window: Span, receipts: Receipts, bound: usize) -> Self {
+        Self {
+            window,
+            receipts,
+            recent: Recent::default(),
+            frozen: Recent::default(),
+            lists: Lists::default(),
+            bound,
+            waiting: HashSet::default(),
+        }
     }
 
-    /// Remembers an event that waits for its commit; `false` if it is known already.
-    pub(crate) fn admit(&mut self, print: Fingerprint, received: Millis) -> bool {
-        !self.knows(print, received) && self.waiting.insert(print)
+    /// Where what parts hold is looked up, before [`Seen::admit`] is asked.
+    pub(crate) fn lists(&self) -> &Lists {
+        &self.lists
     }
 
-    /// Whether a committed event of this name was received less than a window ago.
-    fn knows(&self, print: Fingerprint, received: Millis) -> bool {
-        let window = self.window;
-        self.receipts.reach(Some(received), window).any(|(run, reach)| {
-            let Some(days) = self.runs.get(&run.first) else { return false };
-            days.range(reach.after.0.div_euclid(DAY)..).any(|(&day, generation)| {
-                generation.get(&print).is_some_and(|&within| {
-                    let at = Millis(day.saturating_mul(DAY).saturating_add(i64::from(within)));
-                    let near = received.since(at) < window && at.since(received) < window;
-                    at > reach.after && (near || reach.back)
-                })
-            })
+    /// Remembers an event that waits for its commit; `false` if it is known already. `listed` are those of its
+    /// name in the lists.
+    pub(crate) fn admit(&mut self, print: Fingerprint, received: Millis, listed: &[Named]) -> bool {
+        let here = self.recent.find(print).chain(self.frozen.find(print));
+        !here.chain(listed.iter().copied()).any(|named| self.counts(named, received))
+            && self.waiting.insert(print)
+    }
+
+    /// Whether a committed event was received less than a window before `received`.
+    fn counts(&self, named: Named, received: Millis) -> bool {
+        let mut runs = self.receipts.reach(Some(received), self.window);
+        // The newest come first: the first that begins at or before it is its own.
+        runs.find(|(run, _)| run.first <= named.seq).is_some_and(|(_, reach)| {
+            let near =
+                received.since(named.received) < self.window && named.received.since(received) < self.window;
+            named.received > reach.after && (near || reach.back)
         })
     }
 
@@ -65,17 +111,70 @@ impl Seen {
         self.receipts.tick(seq, received, self.window);
         if let Some(print) = print {
             self.waiting.remove(&print);
-            self.restore(seq, print, received);
+            let named = Named { print, seq, received };
+            self.recent.add(named);
+            if let Some(day) = self.day(named) {
+                *self.recent.tally.entry(day).or_default() += 1;
+            }
         }
     }
 
-    /// Remembers an event that was committed before, if the clock still knows when that was.
-    pub(crate) fn restore(&mut self, seq: Seq, print: Fingerprint, received: Millis) {
-        let Some(run) = self.receipts.runs().iter().rfind(|run| run.first <= seq) else { return };
-        let within = u32::try_from(received.0.rem_euclid(DAY)).unwrap_or_default();
-        let days = self.runs.entry(run.first).or_default();
-        let day = days.entry(received.0.div_euclid(DAY)).or_default();
-        day.entry(print).and_modify(|known| *known = within.max(*known)).or_insert(within);
+    /// The day of an event, and the stretch of the clock that it came in, if that is known still.
+    fn day(&self, named: Named) -> Option<(Seq, i64)> {
+        let run = self.receipts.runs().iter().rfind(|run| run.first <= named.seq)?;
+        Some((run.first, named.received.0.div_euclid(DAY)))
+    }
+
+    /// How many of these events came on which day.
+    pub(crate) fn tally(&self, named: &[Named]) -> Tally {
+        let mut tally = Tally::new();
+        for day in named.iter().filter_map(|&named| self.day(named)) {
+            *tally.entry(day).or_default() += 1;
+        }
+        tally
+    }
+
+    /// The rows in memory are being written into a part; those before have been.
+    pub(crate) fn freeze(&mut self) {
+        self.frozen = std::mem::take(&mut self.recent);
+    }
+
+    /// What the rows hold that are being written into a part.
+    pub(crate) fn frozen(&self) -> (Vec<Named>, Tally) {
+        (self.frozen.all().collect(), self.frozen.tally.clone())
+    }
+
+    /// They are written; `list` is beside the part.
+    pub(crate) fn thaw(&mut self, list: Option<Ids>) {
+        self.frozen = Recent::default();
+        self.put(usize::MAX, usize::MAX, list);
+    }
+
+    /// A list beside a part that follows those before.
+    pub(crate) fn add(&mut self, list: Ids) {
+        self.put(usize::MAX, usize::MAX, Some(list));
+    }
+
+    /// Puts a list in the place of those beside the parts of `first` to `last`, or at the end.
+    pub(crate) fn replace(&mut self, (first, last): (Seq, Seq), list: Option<Ids>) {
+        let begin = self.lists.partition_point(|ids| ids.last() < first);
+        let end = self.lists.partition_point(|ids| ids.first() <= last);
+        self.put(begin, end, list);
+    }
+
+    fn put(&mut self, begin: usize, end: usize, list: Option<Ids>) {
+        let mut lists = self.lists.as_ref().clone();
+        let (begin, end) = (begin.min(lists.len()), end.min(lists.len()));
+        lists.splice(begin..end.max(begin), list).for_each(|old| old.retire());
+        // The newest are asked for most often, so theirs are the filters that stay.
+        let mut loaded = 0;
+        for ids in lists.iter_mut().rev() {
+            loaded += ids.filter_bytes();
+            if loaded > self.bound {
+                ids.unload();
+            }
+        }
+        self.lists = Arc::new(lists);
     }
 
     /// Whether some of these events, none of them received after `latest`, can still matter.
@@ -93,18 +192,28 @@ impl Seen {
         self.waiting.remove(&print);
     }
 
-    /// Drops what lies wholly behind the window.
+    /// Drops the lists that lie wholly behind the window.
     pub(crate) fn forget(&mut self) {
-        let mut left = std::mem::take(&mut self.runs);
-        for (run, reach) in self.receipts.reach(None, self.window) {
-            if let Some(mut days) = left.remove(&run.first) {
-                self.runs.insert(run.first, days.split_off(&reach.after.0.div_euclid(DAY)));
-            }
+        let matters = |ids: &Ids| self.reaches(ids.first(), ids.last(), ids.latest());
+        if self.lists.iter().all(matters) {
+            return;
         }
+        let (kept, gone): (Vec<_>, Vec<_>) = self.lists.iter().cloned().partition(matters);
+        gone.iter().for_each(|ids| ids.retire());
+        self.lists = Arc::new(kept);
     }
 
-    /// How many events are remembered.
-    pub(crate) fn len(&self) -> usize {
-        self.runs.values().flat_map(BTreeMap::values).map(HashMap::len).sum::<usize>() + self.waiting.len()
+    /// How many events are remembered, to the day.
+    pub(crate) fn len(&self) -> u64 {
+        let reach: Vec<(Seq, i64)> = self
+            .receipts
+            .reach(None, self.window)
+            .map(|(run, reach)| (run.first, reach.after.0.div_euclid(DAY)))
+            .collect();
+        let tallies = self.lists.iter().map(Ids::tally).chain([&self.recent.tally, &self.frozen.tally]);
+        let days = tallies.flatten().filter(|((stretch, day), _)| {
+            reach.iter().any(|(first, since)| first == stretch && day >= since)
+        });
+        days.map(|(_, events)| events).sum::<u64>() + self.waiting.len() as u64
     }
 }

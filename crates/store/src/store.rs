@@ -1,16 +1,20 @@
 //! Store: taking events in. A call is admitted or refused as a whole, and committed or lost as a whole.
 
-use std::fs::File;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bellwether_model::event::Taken;
 use bellwether_model::{Event, Seq, Span};
 
+use crate::compact::Compaction;
+use crate::disk::{Disk, Held};
 use crate::error::StoreError;
 use crate::fingerprint::Fingerprint;
+use crate::ids::Named;
 use crate::manifest::Manifest;
 use crate::memory::{Memtable, Row, weight};
+use crate::people::People;
 use crate::seen::Seen;
 use crate::snapshot::Snapshot;
 use crate::wal::Log;
@@ -33,6 +37,15 @@ pub struct Settings {
     pub queue_bytes: usize,
     /// How long after the receipt of an event its `insert_id` is known.
     pub dedupe: Span,
+    /// How much memory the filters may take that say of most `insert_id`s at once that they are new: 2 to 4
+    /// bytes for each named event of that time. Past it, the oldest are looked up on disk.
+    pub dedupe_bytes: usize,
+    /// Rows of the largest part that merging makes.
+    pub merge_rows: u64,
+    /// About how many rows a step merges; up to eight times as many where much is to be merged.
+    pub step_rows: usize,
+    /// Bytes of the disk that are kept free for sealing and for others: below them new events are refused.
+    pub reserve: u64,
 }
 
 impl Default for Settings {
@@ -43,6 +56,10 @@ impl Default for Settings {
             seal_age: Span::MINUTE.times(5),
             queue_bytes: 64 << 20,
             dedupe: Span::DAY.times(7),
+            dedupe_bytes: 256 << 20,
+            merge_rows: 16_000_000,
+            step_rows: 262_144,
+            reserve: 128 << 20,
         }
     }
 }
@@ -87,6 +104,7 @@ pub struct Stats {
 /// Events at rest. All methods may be called from many threads.
 #[derive(Debug)]
 pub struct Store {
+    pub(crate) disk: Arc<dyn Disk>,
     pub(crate) dir: PathBuf,
     pub(crate) settings: Settings,
     pub(crate) intake: Mutex<Intake>,
@@ -95,8 +113,12 @@ pub struct Store {
     pub(crate) shown: Mutex<Snapshot>,
     /// Taken by whoever changes the parts. Before `writer`, never after.
     pub(crate) manifest: Mutex<Manifest>,
-    /// Held, not used: the lock on it ends with it.
-    pub(crate) _lock: File,
+    /// The merge under way. After `manifest`, never before.
+    pub(crate) compaction: Mutex<Option<Compaction>>,
+    /// Whether the disk has less room than is kept free.
+    pub(crate) tight: AtomicBool,
+    /// Held, not used: the lock on the directory ends with it.
+    pub(crate) _lock: Box<dyn Held>,
 }
 
 /// What is appended and not committed, and what must be known to append.
@@ -113,6 +135,7 @@ pub(crate) struct Intake {
     pub(crate) assigned: Seq,
     pub(crate) committed: Seq,
     pub(crate) seen: Seen,
+    pub(crate) people: People,
     /// Events that were withdrawn, as ranges that end with their second number. Two neighbours have a
     /// commit that succeeded between them, so there are few.
     pub(crate) lost: Vec<(Seq, Seq)>,
@@ -139,6 +162,13 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Those of one fingerprint.
+fn named(sorted: &[Named], print: Fingerprint) -> &[Named] {
+    let begin = sorted.partition_point(|named| named.print < print);
+    let end = sorted.partition_point(|named| named.print <= print);
+    sorted.get(begin..end).unwrap_or_default()
+}
+
 impl Store {
     /// Drops duplicates and queues the rest; nothing is visible or durable before [`Store::commit`].
     ///
@@ -147,10 +177,15 @@ impl Store {
     /// its commit. That holds through a clock that went wrong and was set right. One without
     /// `insert_id` never is. Properties that are null are missing ones, and are left out.
     ///
+    /// What an event changes of its user and its groups is done now, and each event keeps the properties that
+    /// they have then. Those that it brings itself in `user_properties` count for it alone, where the user has
+    /// no property of that name.
+    ///
     /// The ticket covers the duplicates too: once it is committed, their originals are.
     ///
     /// # Errors
-    /// [`StoreError::Full`] and [`StoreError::TooDeep`]; nothing of the call was taken then.
+    /// [`StoreError::Full`], [`StoreError::NoRoom`] and [`StoreError::TooDeep`], and [`StoreError::Storage`] or
+    /// [`StoreError::Corrupt`] where it cannot be read whether an event is new; nothing of the call was taken then.
     pub fn append(&self, events: Vec<Event>) -> Result<Ticket, StoreError> {
         let mut incoming = Vec::with_capacity(events.len());
         let mut bytes = 0;
@@ -164,7 +199,10 @@ impl Store {
             incoming.push((Fingerprint::of(&event), weight, event));
         }
 
-        let mut intake = lock(&self.intake);
+        if self.tight.load(Ordering::Acquire) {
+            return Err(StoreError::NoRoom { dir: self.dir.clone(), reserve: self.settings.reserve });
+        }
+        let (mut intake, listed) = self.look_up(&incoming)?;
         // One call larger than the bound is taken when nothing else waits, or it never would be.
         if !intake.queue.is_empty() && intake.bytes + bytes > self.settings.queue_bytes {
             return Err(StoreError::Full { waiting: intake.bytes + bytes, bound: self.settings.queue_bytes });
@@ -174,21 +212,50 @@ impl Store {
             return Err(StoreError::Full { waiting: intake.resident + bytes, bound: resident });
         }
         let mut taken = Taken::default();
-        for (print, bytes, event) in incoming {
-            if print.is_some_and(|print| !intake.seen.admit(print, event.received)) {
+        for (print, mut bytes, mut event) in incoming {
+            let listed = print.map_or(&[][..], |print| named(&listed, print));
+            if print.is_some_and(|print| !intake.seen.admit(print, event.received, listed)) {
                 taken.duplicates += 1;
                 continue;
             }
             taken.stored += 1;
             intake.assigned.0 += 1;
-            intake.bytes += bytes;
             let seq = intake.assigned;
+            let known = event.user_properties.len() + event.group_properties.len();
+            intake.people.take(&mut event, seq);
+            if event.user_properties.len() + event.group_properties.len() != known {
+                bytes = weight(&event, usize::MAX).unwrap_or(bytes);
+            }
+            intake.bytes += bytes;
             intake.queue.push(Queued { row: Row { seq, event }, bytes, print });
         }
         // The original of a duplicate may be anywhere in what is not committed yet.
         let open = intake.committing || !intake.queue.is_empty();
         let seq = if open { intake.assigned } else { intake.committed };
         Ok(Ticket { seq, taken })
+    }
+
+    /// What the lists beside parts hold of these events, sorted, and the intake as long as that is true.
+    fn look_up(
+        &self,
+        incoming: &[(Option<Fingerprint>, usize, Event)],
+    ) -> Result<(MutexGuard<'_, Intake>, Vec<Named>), StoreError> {
+        loop {
+            let lists = Arc::clone(lock(&self.intake).seen.lists());
+            let mut listed = Vec::new();
+            for print in incoming.iter().filter_map(|(print, ..)| *print) {
+                for ids in lists.iter() {
+                    ids.find(print, &mut listed)?;
+                }
+            }
+            listed.sort_unstable();
+            listed.dedup();
+            let intake = lock(&self.intake);
+            // What was in memory when the lists were read may be in a list by now.
+            if Arc::ptr_eq(intake.seen.lists(), &lists) {
+                return Ok((intake, listed));
+            }
+        }
     }
 
     /// Writes what is queued, with one sync, and shows it to readers. Returns the last committed event.
@@ -237,6 +304,7 @@ impl Store {
         for (seq, print, received) in stored {
             intake.seen.commit(seq, print, received);
         }
+        intake.people.commit(seq);
         seq
     }
 
@@ -248,6 +316,7 @@ impl Store {
         for print in queued.into_iter().chain(behind).filter_map(|q| q.print) {
             intake.seen.withdraw(print);
         }
+        intake.people.withdraw();
         let (from, through) = (Seq(intake.committed.0 + 1), intake.assigned);
         match intake.lost.last_mut() {
             Some((begin, end)) if *begin >= from => *end = through,
@@ -293,7 +362,7 @@ impl Store {
             parts: parts.len() as u64,
             bytes: log + parts.iter().map(|p| p.entry().bytes).sum::<u64>(),
             seq: snapshot.seq,
-            remembered: lock(&self.intake).seen.len() as u64,
+            remembered: lock(&self.intake).seen.len(),
         }
     }
 }

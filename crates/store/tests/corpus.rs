@@ -1,6 +1,6 @@
 //! Store: what older versions wrote opens, and reads as they meant it. A directory in `corpus/` is
 //! never changed; a new format adds one (`CORPUS=write cargo test -p bellwether-store --test corpus`).
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,8 +10,8 @@ use bellwether_model::{Event, Millis, Properties, Revision};
 use bellwether_store::{Settings, Store};
 use serde_json::json;
 
-/// The version that this program writes.
-const NEWEST: &str = "v1";
+/// What this program writes: parts of version 2, with what events tell of people and groups.
+const NEWEST: &str = "v2-people";
 
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus")
@@ -45,7 +45,11 @@ fn events() -> Vec<Event> {
             who: whos[usize::try_from(i).unwrap() % 3].clone(),
             time: Millis(1_771_622_898_000 + i * 1_000),
             received: Millis(1_771_622_898_123 + i * 1_000),
-            insert_id: (i % 4 != 3).then(|| format!("id-{i}")),
+            // One of them is a UUID, which has a column of its own.
+            insert_id: (i % 4 != 3).then(|| match i {
+                1 => "0b9f6d3e-1c2a-4f5b-8a7d-00ff10203040".to_owned(),
+                _ => format!("id-{i}"),
+            }),
             session: (i % 2 == 0).then_some(1_771_622_000_000 + i),
             properties: object(match i {
                 0 => json!({"flag_key": "checkout", "variant": "treatment"}),
@@ -59,7 +63,15 @@ fn events() -> Vec<Event> {
             } else {
                 Properties::new()
             },
-            groups: if i == 1 { object(json!({"company": ["acme"]})) } else { Properties::new() },
+            groups: if i % 5 == 1 { object(json!({"company": ["acme"]})) } else { Properties::new() },
+            group_properties: Properties::new(),
+            user_changes: match i {
+                0 => object(json!({"$set": {"seats": 2}, "$append": {"tags": "a"}})),
+                1 => object(json!({"$set": {"seen": true}})),
+                3 | 6 => object(json!({"$add": {"seats": 0.5}, "$unset": {"tags": "-"}})),
+                _ => Properties::new(),
+            },
+            group_changes: if i == 1 { object(json!({"$set": {"tier": "gold"}})) } else { Properties::new() },
             revision: (i == 0).then_some(Revision(42)),
         })
         .collect()
@@ -77,9 +89,18 @@ fn write(dir: &Path) {
         let _ = store.append(group).unwrap();
         store.commit().unwrap();
     }
+    // As they are stored: with what was known of their users and groups.
+    let mut stored = Vec::new();
+    for environment in ["production", "staging"] {
+        let mut found = store.snapshot().events(&environment.parse().unwrap(), usize::MAX).unwrap();
+        found.reverse();
+        stored.extend(found);
+    }
+    // In their order, in which they were received.
+    stored.sort_by_key(|event| event.received);
     drop(store);
     fs::remove_file(dir.join("LOCK")).unwrap();
-    fs::write(dir.join("events.json"), serde_json::to_string_pretty(&events()).unwrap() + "\n").unwrap();
+    fs::write(dir.join("events.json"), serde_json::to_string_pretty(&stored).unwrap() + "\n").unwrap();
 }
 
 #[test]
@@ -96,12 +117,12 @@ fn what_older_versions_wrote_always_opens() {
         let text = fs::read_to_string(version.join("events.json")).unwrap();
         let expected: Vec<Event> = serde_json::from_str(&text).unwrap();
 
-        let report = Store::doctor(home.path()).unwrap();
+        let report = Store::doctor_deep(home.path()).unwrap();
         assert!(report.is_sound() && report.notes.is_empty(), "{report:?}");
         assert!(report.part_events > 0 && report.log_events > 0);
-        let (store, _) = Store::open(home.path(), Settings::default()).unwrap();
-        // As it was found, and once everything was written anew by this version.
-        for _ in 0..2 {
+        let (store, _) =
+            Store::open(home.path(), Settings { seal_rows: 100, ..Settings::default() }).unwrap();
+        let check = || {
             for environment in ["production", "staging"] {
                 let environment = environment.parse().unwrap();
                 let mut found = store.snapshot().events(&environment, usize::MAX).unwrap();
@@ -109,10 +130,28 @@ fn what_older_versions_wrote_always_opens() {
                 let expected = expected.iter().filter(|e| e.environment == environment);
                 assert!(found.iter().eq(expected), "{version:?}: {found:#?}");
             }
+        };
+        // As it was found, once everything was written by this version, and once old and new parts became one.
+        check();
+        store.flush().unwrap();
+        check();
+        for more in 0..2 {
+            let other = |mut event: Event| {
+                event.environment = "other".parse().unwrap();
+                event.insert_id = event.insert_id.map(|id| format!("{more} {id}"));
+                event
+            };
+            let _ = store.append(expected[..4].iter().cloned().map(other).collect()).unwrap();
+            store.commit().unwrap();
             store.flush().unwrap();
         }
+        let now = expected[0].received;
+        assert_eq!((store.step(now).unwrap().merged, store.stats().parts), (4, 1));
+        check();
         let named = expected.iter().filter(|e| e.insert_id.is_some()).cloned().collect();
         assert_eq!(store.append(named).unwrap().taken.stored, 0, "fingerprints have not changed");
+        drop(store);
+        assert!(Store::doctor_deep(home.path()).unwrap().is_sound());
         versions += 1;
     }
     assert!(versions > 0);

@@ -38,6 +38,9 @@ fn event(id: u64) -> Event {
         properties,
         user_properties: Properties::new(),
         groups: Properties::new(),
+        group_properties: Default::default(),
+        user_changes: Default::default(),
+        group_changes: Default::default(),
         revision: None,
     }
 }
@@ -168,7 +171,7 @@ fn what_was_acknowledged_is_there_once_after_a_kill() {
         acknowledged.extend(again);
         count(&store, &acknowledged, round);
     }
-    let report = Store::doctor(&dir).unwrap();
+    let report = Store::doctor_deep(&dir).unwrap();
     assert!(report.is_sound(), "{report:?}");
     let (store, _) = Store::open(&dir, settings()).unwrap();
     (0..rounds).for_each(|round| count(&store, &acknowledged, round));

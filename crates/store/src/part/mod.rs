@@ -8,30 +8,44 @@
 //! | `environment`, `event` | text | |
 //! | `user`, `device` | text | null where not known, never both |
 //! | `time`, `received` | timestamp, ms, UTC | |
-//! | `insert_id` | text | |
+//! | `insert_id` | text | null where it is a UUID, or there is none |
+//! | `insert_uuid` | 16 bytes | an `insert_id` that is a UUID in its usual form |
 //! | `session`, `revision` | integer | |
-//! | `fingerprint` | 16 bytes | of named events |
 //! | `seq` | integer | place in the log |
 //! | `groups` | JSON text | |
+//! | `group_properties`, `user_changes`, `group_changes` | JSON text | where an event has some |
 //! | `p.<name>`, `u.<name>` | see below | a property of the event, of the user |
 //! | `p`, `u` | JSON text | the properties past the first [`COLUMNS`] of their kind |
 //!
 //! A property's column has the type of its values: text, boolean, integer (64 bits), float, or, where
 //! they are of several types or are lists, objects or larger integers, JSON text. The field says
 //! `bellwether.type` `json` then; a float column says `bellwether.whole` `integer` where its whole
-//! numbers were written without a fraction, so that each value comes back as it was.
+//! numbers were written without a fraction, and `none` where no number is whole, so that each value comes
+//! back as it was. `docs/reference/parts.md` is this for readers of other programs.
+//!
+//! The first version (`bellwether.part` is `1`) had a column `fingerprint` and no `insert_uuid`. The columns of
+//! groups and changes came after it, and a part of either version may have them.
 
+mod check;
+mod decode;
+mod draft;
+mod join;
 mod read;
 mod shape;
+mod tell;
+mod uuid;
 mod write;
 
+pub(crate) use check::Checked;
+pub(crate) use draft::digest;
+pub(crate) use join::Join;
 pub(crate) use read::Part;
-pub(crate) use write::{digest, write};
+pub(crate) use write::write;
 
 /// Buckets that units are spread over: a query may walk them side by side.
 const BUCKETS: u32 = 64;
 /// Properties of one kind that get a column of their own, the most frequent first.
-const COLUMNS: usize = 200;
+const COLUMNS: usize = if cfg!(test) { 6 } else { 200 };
 /// Rows of a row group.
 const ROW_GROUP: usize = 65_536;
 
@@ -60,6 +74,11 @@ impl Kind {
 
     fn column(self, name: &str) -> String {
         format!("{}.{name}", self.prefix())
+    }
+
+    /// The name of the property that has this column, if it is one of this kind.
+    fn property(self, column: &str) -> Option<&str> {
+        column.strip_prefix(self.prefix())?.strip_prefix('.')
     }
 
     fn of(self, event: &bellwether_model::Event) -> &bellwether_model::Properties {

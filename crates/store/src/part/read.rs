@@ -1,27 +1,33 @@
 //! Store: a part into rows: the columns that a scan wants, or whole events.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Int64Type, TimestampMillisecondType, UInt64Type};
+use arrow_array::types::Int64Type;
 use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_schema::Schema;
 use bellwether_columns::{Batch, Cells, PropertyName, ScanError, Strings, Want};
-use bellwether_model::event::Who;
-use bellwether_model::{EnvironmentKey, Event, Json, Millis, Properties, Revision, Seq};
+use bellwether_model::{EnvironmentKey, Json, Millis, Seq};
+use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
     RowSelection, RowSelector,
 };
+use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::statistics::Statistics;
 use rustc_hash::FxBuildHasher;
 
+use super::decode::{Names, Why, column, decode, instants, numbers, object};
 use super::shape::{Shape, Texts};
+
 use super::{Kind, ROW_GROUP};
+use crate::disk::{Disk, Reading};
+use crate::files::Cursor;
 use crate::fingerprint::Fingerprint;
 use crate::manifest::Entry;
 use crate::memory::Row;
@@ -30,6 +36,7 @@ use crate::memory::Row;
 /// readers do not move each other's place in it.
 #[derive(Debug)]
 pub(crate) struct Part {
+    disk: Arc<dyn Disk>,
     path: PathBuf,
     entry: Entry,
     footer: ArrowReaderMetadata,
@@ -40,7 +47,7 @@ pub(crate) struct Part {
 impl Drop for Part {
     fn drop(&mut self) {
         if self.retired.load(Ordering::Acquire)
-            && let Err(cause) = std::fs::remove_file(&self.path)
+            && let Err(cause) = self.disk.remove(&self.path)
         {
             // The manifest does not name it any more: the next open removes it.
             tracing::warn!(file = %self.path.display(), %cause, "a superfluous part stays behind");
@@ -48,20 +55,41 @@ impl Drop for Part {
     }
 }
 
-type Why = Box<dyn std::error::Error + Send + Sync>;
+/// A file as Parquet's reader wants it.
+pub(super) struct Blob(Arc<dyn Reading>);
+
+impl Length for Blob {
+    fn len(&self) -> u64 {
+        self.0.len()
+    }
+}
+
+impl ChunkReader for Blob {
+    type T = std::io::BufReader<Cursor>;
+
+    fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
+        Ok(std::io::BufReader::new(Cursor::new(Arc::clone(&self.0), start)))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
+        let mut bytes = vec![0; length];
+        self.0.read_at(start, &mut bytes)?;
+        Ok(bytes.into())
+    }
+}
 
 impl Part {
     /// Opens a part and checks that it has the rows that the manifest says.
-    pub(crate) fn open(dir: &Path, entry: &Entry) -> Result<Self, ScanError> {
+    pub(crate) fn open(disk: &Arc<dyn Disk>, dir: &Path, entry: &Entry) -> Result<Self, ScanError> {
         let path = dir.join(&entry.file);
         let unreadable =
             |why: Why| ScanError::Unreadable { what: path.display().to_string(), why: why.to_string() };
         let load = || -> Result<ArrowReaderMetadata, Why> {
-            let file = File::open(&path)?;
-            if file.metadata()?.len() != entry.bytes {
+            let file = disk.open(&path)?;
+            if file.len() != entry.bytes {
                 return Err(format!("it has not the `{}` bytes that the manifest says", entry.bytes).into());
             }
-            Ok(ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())?)
+            Ok(ArrowReaderMetadata::load(&Blob(file), ArrowReaderOptions::new())?)
         };
         let footer = load().map_err(unreadable)?;
         let rows = footer.metadata().file_metadata().num_rows();
@@ -70,7 +98,8 @@ impl Part {
                 format!("it has `{rows}` rows, the manifest says `{}`", entry.rows).into(),
             ));
         }
-        Ok(Self { path, entry: entry.clone(), footer, retired: AtomicBool::new(false) })
+        let retired = AtomicBool::new(false);
+        Ok(Self { disk: Arc::clone(disk), path, entry: entry.clone(), footer, retired })
     }
 
     /// The manifest does not name it any more: its file goes when nobody reads it any more.
@@ -82,8 +111,70 @@ impl Part {
         &self.entry
     }
 
-    fn unreadable(&self, why: &Why) -> ScanError {
+    /// Where it lies.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its columns.
+    pub(super) fn schema(&self) -> &Arc<Schema> {
+        self.footer.schema()
+    }
+
+    /// How many rows have a value in a column, and of a column of integers the least and the greatest.
+    pub(super) fn extent(&self, column: &str) -> (u64, Option<(i64, i64)>) {
+        let (mut rows, mut within, mut known) = (0, None, true);
+        for group in self.footer.metadata().row_groups() {
+            let Some(chunk) = group.columns().iter().find(|c| c.column_path().parts() == [column]) else {
+                continue;
+            };
+            let all = u64::try_from(group.num_rows()).unwrap_or_default();
+            let nulls = chunk.statistics().and_then(Statistics::null_count_opt).unwrap_or_default();
+            let filled = all.saturating_sub(nulls);
+            rows += filled;
+            match chunk.statistics() {
+                Some(Statistics::Int64(range)) => match (range.min_opt(), range.max_opt()) {
+                    (Some(&min), Some(&max)) => {
+                        let (least, most) = within.unwrap_or((min, max));
+                        within = Some((min.min(least), max.max(most)));
+                    }
+                    _ => known &= filled == 0,
+                },
+                _ => known &= filled == 0,
+            }
+        }
+        (rows, within.filter(|_| known))
+    }
+
+    pub(super) fn unreadable(&self, why: &Why) -> ScanError {
         ScanError::Unreadable { what: self.path.display().to_string(), why: why.to_string() }
+    }
+
+    /// A reader of these columns, of those that exist, in batches of `rows`.
+    pub(super) fn batches(
+        &self,
+        columns: Option<&[&str]>,
+        rows: usize,
+    ) -> Result<ParquetRecordBatchReader, Why> {
+        self.builder(columns, rows)?.build().map_err(Why::from)
+    }
+
+    fn builder(
+        &self,
+        columns: Option<&[&str]>,
+        rows: usize,
+    ) -> Result<ParquetRecordBatchReaderBuilder<Blob>, Why> {
+        let file = Blob(self.disk.open(&self.path)?);
+        let mut reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.footer.clone())
+            .with_batch_size(rows);
+        if let Some(columns) = columns {
+            let fields = self.footer.schema().fields().iter().enumerate();
+            let wanted: Vec<usize> =
+                fields.filter(|(_, f)| columns.contains(&f.name().as_str())).map(|(i, _)| i).collect();
+            let mask = ProjectionMask::roots(self.footer.parquet_schema(), wanted);
+            reader = reader.with_projection(mask);
+        }
+        Ok(reader)
     }
 
     /// A reader of these columns, of those that exist; of all where there are none named.
@@ -93,16 +184,7 @@ impl Part {
         groups: Option<Vec<usize>>,
         selection: Option<RowSelection>,
     ) -> Result<ParquetRecordBatchReader, Why> {
-        let file = File::open(&self.path)?;
-        let mut reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.footer.clone())
-            .with_batch_size(ROW_GROUP);
-        if let Some(columns) = columns {
-            let fields = self.footer.schema().fields().iter().enumerate();
-            let wanted: Vec<usize> =
-                fields.filter(|(_, f)| columns.contains(&f.name().as_str())).map(|(i, _)| i).collect();
-            let mask = ProjectionMask::roots(self.footer.parquet_schema(), wanted);
-            reader = reader.with_projection(mask);
-        }
+        let mut reader = self.builder(columns, ROW_GROUP)?;
         if let Some(groups) = groups {
             reader = reader.with_row_groups(groups);
         }
@@ -128,21 +210,23 @@ impl Part {
         may.map(|(i, _)| i).collect()
     }
 
-    /// Calls `each` with the rows that are wanted.
+    /// Calls `each` with the rows that are wanted; `name` says of a batch who its devices are.
     pub(crate) fn scan(
         &self,
         want: &Want,
+        name: &dyn Fn(&mut Batch, &[Seq]),
         each: &mut dyn FnMut(&Batch) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, ScanError> {
         if self.entry.time.1 < want.from || self.entry.time.0 >= want.to {
             return Ok(ControlFlow::Continue(()));
         }
-        self.scan_batches(want, each).map_err(|why| self.unreadable(&why))
+        self.scan_batches(want, name, each).map_err(|why| self.unreadable(&why))
     }
 
     fn scan_batches(
         &self,
         want: &Want,
+        name: &dyn Fn(&mut Batch, &[Seq]),
         each: &mut dyn FnMut(&Batch) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, Why> {
         let sources: Vec<(Kind, &str, String)> = want
@@ -159,6 +243,7 @@ impl Part {
             })
             .collect();
         let mut columns = vec!["environment", "event", "user", "device", "time"];
+        columns.extend(want.people.then_some("seq"));
         columns.extend(sources.iter().map(|(_, _, column)| column.as_str()));
 
         for batch in self.reader(Some(&columns), Some(self.groups(want.from, want.to)), None)? {
@@ -168,17 +253,23 @@ impl Part {
                 continue;
             }
             let time = instants(&batch, "time")?;
-            let out = Batch {
+            let mut out = Batch {
                 rows: rows.len(),
                 time: rows.iter().map(|&row| time.value(row)).collect(),
                 event: strings(column(&batch, "event")?, &rows)?,
                 user: strings(column(&batch, "user")?, &rows)?,
                 device: strings(column(&batch, "device")?, &rows)?,
+                person: Strings::default(),
                 properties: sources
                     .iter()
                     .map(|(kind, name, column)| cells(&batch, *kind, name, column, &rows))
                     .collect::<Result<_, _>>()?,
             };
+            if want.people {
+                let seq = numbers(&batch, "seq")?;
+                let seqs: Vec<Seq> = rows.iter().map(|&row| Seq(seq.value(row))).collect();
+                name(&mut out, &seqs);
+            }
             if each(&out).is_break() {
                 return Ok(ControlFlow::Break(()));
             }
@@ -188,16 +279,19 @@ impl Part {
 
     /// The fingerprints of its named events, each with its place in the log and its time of receipt.
     pub(crate) fn prints(&self, each: &mut dyn FnMut(Seq, Fingerprint, Millis)) -> Result<(), ScanError> {
+        let columns = ["environment", "user", "device", "insert_id", "insert_uuid", "received", "seq"];
         let mut read = || -> Result<(), Why> {
-            for batch in self.reader(Some(&["received", "seq", "fingerprint"]), None, None)? {
+            for batch in self.reader(Some(&columns), None, None)? {
                 let batch = batch?;
                 let (received, seq) = (instants(&batch, "received")?, numbers(&batch, "seq")?);
-                let prints = column(&batch, "fingerprint")?
-                    .as_fixed_size_binary_opt()
-                    .ok_or("`fingerprint` has another type")?;
-                for row in (0..batch.num_rows()).filter(|&row| prints.is_valid(row)) {
-                    let bytes = prints.value(row).first_chunk().ok_or("`fingerprint` has not 16 bytes")?;
-                    each(Seq(seq.value(row)), Fingerprint::from_bytes(*bytes), Millis(received.value(row)));
+                let text = |name| Texts::of(column(&batch, name)?).map_err(Why::from);
+                let (environment, user, device) = (text("environment")?, text("user")?, text("device")?);
+                let names = Names::of(&batch)?;
+                for row in 0..batch.num_rows() {
+                    let Some(name) = names.get(row)? else { continue };
+                    let environment = environment.get(row).ok_or("an event has no environment")?;
+                    let print = Fingerprint::of_texts(environment, user.get(row), device.get(row), &name);
+                    each(Seq(seq.value(row)), print, Millis(received.value(row)));
                 }
             }
             Ok(())
@@ -238,11 +332,6 @@ impl Part {
         read().map_err(|why| self.unreadable(&why))
     }
 
-    /// All its rows, as they lie.
-    pub(crate) fn all(&self) -> Result<Vec<Row>, ScanError> {
-        self.rows(None).map_err(|why| self.unreadable(&why))
-    }
-
     /// These rows by their place, which rises; all without.
     fn rows(&self, places: Option<&[usize]>) -> Result<Vec<Row>, Why> {
         let selection = places.map(|places| {
@@ -261,23 +350,6 @@ impl Part {
         }
         Ok(rows)
     }
-}
-
-fn column<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b ArrayRef, Why> {
-    batch.column_by_name(name).ok_or_else(|| format!("the column `{name}` is missing").into())
-}
-
-fn instants<'b>(
-    batch: &'b RecordBatch,
-    name: &str,
-) -> Result<&'b arrow_array::TimestampMillisecondArray, Why> {
-    let typed = column(batch, name)?.as_primitive_opt::<TimestampMillisecondType>();
-    typed.ok_or_else(|| format!("`{name}` is no column of times").into())
-}
-
-fn numbers<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b arrow_array::UInt64Array, Why> {
-    let typed = column(batch, name)?.as_primitive_opt::<UInt64Type>();
-    typed.ok_or_else(|| format!("`{name}` is no column of unsigned integers").into())
 }
 
 /// The rows of a batch that are wanted.
@@ -372,89 +444,4 @@ fn cells(batch: &RecordBatch, kind: Kind, name: &str, source: &str, rows: &[usiz
             Cells::typed(values.iter().map(Option::as_ref))
         }
     })
-}
-
-/// The JSON object in a row; a missing one is empty.
-fn object(array: &ArrayRef, row: usize) -> Result<Properties, Why> {
-    match Shape::Json.value(array, row)? {
-        None => Ok(Properties::new()),
-        Some(Json::Object(object)) => Ok(object),
-        Some(other) => Err(format!("`{other}` is no object").into()),
-    }
-}
-
-/// The rows of a batch as events.
-fn decode(batch: &RecordBatch, rows: &mut Vec<Row>) -> Result<(), Why> {
-    let text = |name| Texts::of(column(batch, name)?).map_err(Why::from);
-    let (environment, event, user, device) =
-        (text("environment")?, text("event")?, text("user")?, text("device")?);
-    let (time, received) = (instants(batch, "time")?, instants(batch, "received")?);
-    let (seq, revision) = (numbers(batch, "seq")?, numbers(batch, "revision")?);
-    let session = column(batch, "session")?
-        .as_primitive_opt::<Int64Type>()
-        .ok_or("`session` is no column of integers")?;
-    let insert_id =
-        column(batch, "insert_id")?.as_string_opt::<i32>().ok_or("`insert_id` is no column of text")?;
-    let groups = column(batch, "groups")?;
-
-    let mut columns: Vec<(Kind, Option<&str>, Shape, &ArrayRef)> = Vec::new();
-    for (field, array) in batch.schema_ref().fields().iter().zip(batch.columns()) {
-        for kind in Kind::ALL {
-            let rest = field.name().strip_prefix(kind.prefix());
-            let name = match rest {
-                Some("") => None,
-                Some(name) if name.starts_with('.') => name.get(1..),
-                _ => continue,
-            };
-            let shape = Shape::of(field).ok_or_else(|| format!("`{}` has an unknown type", field.name()))?;
-            columns.push((kind, name, shape, array));
-        }
-    }
-
-    for row in 0..batch.num_rows() {
-        let known: EnvironmentKey = environment
-            .get(row)
-            .ok_or("an event has no environment")?
-            .parse()
-            .map_err(|_| "an environment is no key")?;
-        let (mut properties, mut user_properties) = (Properties::new(), Properties::new());
-        for &(kind, name, shape, array) in &columns {
-            let into = match kind {
-                Kind::Event => &mut properties,
-                Kind::User => &mut user_properties,
-            };
-            match name {
-                None => into.extend(object(array, row)?),
-                Some(name) => {
-                    if let Some(value) = shape.value(array, row)? {
-                        into.insert(name.to_owned(), value);
-                    }
-                }
-            }
-        }
-        let owned = |text: Option<&str>| text.map(str::to_owned);
-        let who = match (owned(user.get(row)), owned(device.get(row))) {
-            (Some(user), Some(device)) => Who::Both { user, device },
-            (Some(user), None) => Who::User(user),
-            (None, Some(device)) => Who::Device(device),
-            (None, None) => return Err("an event has neither user nor device".into()),
-        };
-        rows.push(Row {
-            seq: Seq(seq.value(row)),
-            event: Event {
-                environment: known,
-                event: event.get(row).ok_or("an event has no type")?.to_owned(),
-                who,
-                time: Millis(time.value(row)),
-                received: Millis(received.value(row)),
-                insert_id: insert_id.is_valid(row).then(|| insert_id.value(row).to_owned()),
-                session: session.is_valid(row).then(|| session.value(row)),
-                properties,
-                user_properties,
-                groups: object(groups, row)?,
-                revision: revision.is_valid(row).then(|| Revision(revision.value(row))),
-            },
-        });
-    }
-    Ok(())
 }

@@ -27,13 +27,16 @@ pub(super) enum Shape {
     Json,
 }
 
+/// What `bellwether.whole` says where no number is whole.
+const NO_WHOLE: &str = "none";
+
 /// Integers up to here are exact as floats.
 const EXACT: u64 = 1 << 53;
 
 /// What the values of one property have been so far.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Observed {
-    pub(super) rows: usize,
+    pub(super) rows: u64,
     text: bool,
     boolean: bool,
     integer: bool,
@@ -69,6 +72,50 @@ impl Observed {
         }
     }
 
+    /// What two parts hold of a property, together.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            rows: self.rows + other.rows,
+            text: self.text | other.text,
+            boolean: self.boolean | other.boolean,
+            integer: self.integer | other.integer,
+            long: self.long | other.long,
+            fraction: self.fraction | other.fraction,
+            whole: self.whole | other.whole,
+            other: self.other | other.other,
+        }
+    }
+
+    /// What a column may hold, by its field; `within` are the least and the greatest of its integers, if known.
+    /// Where the part does not say, the answer is the one that loses nothing.
+    pub(super) fn of(field: &Field, rows: u64, within: Option<(i64, i64)>) -> Option<Self> {
+        let whole = field.metadata().get(WHOLE).map(String::as_str);
+        let none = Self { rows, ..Self::default() };
+        Some(match Shape::of(field)? {
+            Shape::Text => Self { text: true, ..none },
+            Shape::Boolean => Self { boolean: true, ..none },
+            Shape::Integer => {
+                let exact =
+                    within.is_some_and(|(min, max)| min.unsigned_abs().max(max.unsigned_abs()) <= EXACT);
+                Self { integer: true, long: !exact, ..none }
+            }
+            Shape::Float { whole_is_integer: true } => Self { integer: true, fraction: true, ..none },
+            Shape::Float { .. } => Self { fraction: true, whole: whole != Some(NO_WHOLE), ..none },
+            Shape::Json => Self { other: true, ..none },
+        })
+    }
+
+    /// The field of its column.
+    pub(super) fn field(self, name: &str) -> Field {
+        let field = self.shape().field(name);
+        match self.shape() {
+            Shape::Float { whole_is_integer: false } if !self.whole => {
+                field.with_metadata(HashMap::from([(WHOLE.to_owned(), NO_WHOLE.to_owned())]))
+            }
+            _ => field,
+        }
+    }
+
     /// The narrowest column that gives back every value as it was.
     pub(super) fn shape(self) -> Shape {
         let number = self.integer || self.fraction || self.whole;
@@ -90,7 +137,7 @@ pub(super) fn dictionary() -> DataType {
 
 impl Shape {
     /// The field of a column of this shape.
-    pub(super) fn field(self, name: &str) -> Field {
+    fn field(self, name: &str) -> Field {
         let said = |key: &str, value: &str| HashMap::from([(key.to_owned(), value.to_owned())]);
         match self {
             Self::Text => Field::new(name, dictionary(), true),
@@ -102,6 +149,11 @@ impl Shape {
             }
             Self::Json => Field::new(name, DataType::Utf8, true).with_metadata(said(TYPE, "json")),
         }
+    }
+
+    /// The field of the properties that have no column of their own.
+    pub(super) fn rest(name: &str) -> Field {
+        Self::Json.field(name)
     }
 
     /// The shape of a field; `None` if no property has such a column.

@@ -30,7 +30,7 @@ fn recover(home: &Path) -> (Vec<String>, Recovery) {
 /// Opening refuses, names the file and the byte, and leaves every byte where it was.
 fn refused(files: &Files, file: &Path) -> u64 {
     let home = write_dir(files);
-    let report = Store::doctor(home.path()).unwrap();
+    let report = Store::doctor_deep(home.path()).unwrap();
     assert!(!report.is_sound(), "the doctor sees it too");
     let Err(error) = Store::open(home.path(), super::eager()) else { panic!("damage was not seen") };
     assert_eq!(&read_dir(home.path()), files, "nothing was changed");
@@ -64,7 +64,7 @@ fn a_log_cut_anywhere_in_its_last_record_ends_before_it() {
         put(&store, ["e", "f"]);
         drop(store);
         assert_eq!(recover(home.path()).0.concat(), "abcdef", "cut at {cut}");
-        assert!(Store::doctor(home.path()).unwrap().is_sound());
+        assert!(Store::doctor_deep(home.path()).unwrap().is_sound());
     }
 }
 
@@ -133,7 +133,7 @@ fn parts_and_the_manifest_must_be_what_was_written() {
     put(&store, ["c"]);
     drop(store);
     let files = read_dir(home.path());
-    let part = files.keys().find(|p| p.starts_with("parts")).unwrap().clone();
+    let part = files.keys().find(|p| p.extension().unwrap() == "parquet").unwrap().clone();
     let manifest = PathBuf::from("manifest.json");
     let logs: Vec<PathBuf> = files.keys().filter(|p| p.starts_with("wal")).cloned().collect();
     let changed = |change: &dyn Fn(&mut Files)| {
@@ -145,7 +145,7 @@ fn parts_and_the_manifest_must_be_what_was_written() {
     refused(&changed(&|f| drop(f.remove(&part))), &part);
     refused(&changed(&|f| f.get_mut(&part).unwrap().truncate(900)), &part);
     refused(&changed(&|f| f.get_mut(&manifest).unwrap().truncate(40)), &manifest);
-    refused(&changed(&|f| drop(f.insert(manifest.clone(), br#"{"version": 2}"#.to_vec()))), &manifest);
+    refused(&changed(&|f| drop(f.insert(manifest.clone(), br#"{"version": 3}"#.to_vec()))), &manifest);
     // Without the manifest the log begins too late, and parts are never taken for rubbish.
     refused(&changed(&|f| drop(f.remove(&manifest))), &logs[0]);
     refused(&changed(&|f| logs.iter().for_each(|log| drop(f.remove(log)))), Path::new("wal"));
@@ -154,8 +154,51 @@ fn parts_and_the_manifest_must_be_what_was_written() {
     let size = files[&part].len();
     for at in [4, size / 3, size / 2] {
         let home = write_dir(&changed(&|f| f.get_mut(&part).unwrap()[at] ^= 1));
-        let report = Store::doctor(home.path()).unwrap();
+        let report = Store::doctor_deep(home.path()).unwrap();
         assert_eq!(report.findings.len(), 1, "{report:?}");
         assert!(report.findings[0].contains(part.file_name().unwrap().to_str().unwrap()));
     }
+}
+
+#[test]
+fn a_list_of_named_events_that_is_lost_or_damaged_is_written_again() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(home.path());
+    let many: Vec<String> = (0..400).map(|i| i.to_string()).collect();
+    put(&store, &many);
+    store.flush().unwrap();
+    drop(store);
+    let files = read_dir(home.path());
+    let list = files.keys().find(|p| p.extension().unwrap() == "ids").unwrap().clone();
+    let len = files[&list].len();
+    let damaged = |at: usize| {
+        let mut files = files.clone();
+        files.get_mut(&list).unwrap()[at] ^= 4;
+        files
+    };
+    let mut gone = files.clone();
+    gone.remove(&list);
+    let mut short = files.clone();
+    short.get_mut(&list).unwrap().truncate(len - 1);
+    // Its header, and its end: the doctor sees that too.
+    for (broken, seen) in [(gone, false), (short, true), (damaged(20), true), (damaged(len - 3), true)] {
+        let home = write_dir(&broken);
+        assert_eq!(!Store::doctor(home.path()).unwrap().is_sound(), seen);
+        let store = open(home.path());
+        let again = store.append(many.iter().map(|n| super::named(n, 500)).collect()).unwrap();
+        assert_eq!(again.taken.duplicates, 400);
+        drop(store);
+        assert!(Store::doctor_deep(home.path()).unwrap().is_sound());
+        assert_eq!(read_dir(home.path())[&list], files[&list], "it is what it was");
+    }
+    // A block is looked at when it is asked: then nothing is taken, and nothing is taken twice.
+    let home = write_dir(&damaged(100));
+    assert!(!Store::doctor_deep(home.path()).unwrap().is_sound());
+    let store = open(home.path());
+    let error = store.append(many.iter().map(|n| super::named(n, 500)).collect()).unwrap_err();
+    assert!(
+        matches!(error, StoreError::Corrupt { ref file, offset: 32, .. } if file.ends_with(&list)),
+        "{error}"
+    );
+    assert!(!store.pending());
 }

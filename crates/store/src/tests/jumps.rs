@@ -49,7 +49,8 @@ struct Stored {
 
 fn run(acts: Vec<Act>) {
     let home = tempfile::tempdir().unwrap();
-    let settings = || Settings { seal_rows: 3, seal_age: Span::DAY.times(9_999), ..Settings::default() };
+    let settings =
+        || Settings { seal_rows: 3, merge_rows: 50, seal_age: Span::DAY.times(9_999), ..Settings::default() };
     let mut store = Store::open(home.path(), settings()).unwrap().0;
     let (mut truly, mut ahead) = (1_000 * 24 * HOUR, 0);
     let mut all: Vec<Stored> = Vec::new();

@@ -14,11 +14,11 @@ fn a_store_is_open_once() {
     let error = Store::open(home.path(), eager()).unwrap_err();
     assert!(matches!(error, StoreError::InUse { .. }));
     assert!(error.to_string().contains("already open\nhint: "), "{error}");
-    assert!(matches!(Store::doctor(home.path()), Err(StoreError::InUse { .. })));
+    assert!(matches!(Store::doctor_deep(home.path()), Err(StoreError::InUse { .. })));
     drop(store);
-    assert!(Store::doctor(home.path()).unwrap().is_sound());
+    assert!(Store::doctor_deep(home.path()).unwrap().is_sound());
     drop(open(home.path()));
-    assert!(matches!(Store::doctor(&home.path().join("nowhere")), Err(StoreError::Storage { .. })));
+    assert!(matches!(Store::doctor_deep(&home.path().join("nowhere")), Err(StoreError::Storage { .. })));
 }
 
 #[test]
@@ -201,5 +201,5 @@ fn calls_are_seen_whole_by_readers_that_never_wait() {
     assert_eq!(found.len(), 2 * WRITERS * CALLS);
     drop(store);
     assert_eq!(names(&open(home.path())), found);
-    assert!(Store::doctor(home.path()).unwrap().is_sound());
+    assert!(Store::doctor_deep(home.path()).unwrap().is_sound());
 }

@@ -1,5 +1,11 @@
 //! Store: tests. A model beside the store, damage to every byte, and the crashes between two syscalls.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout
+)]
 
 mod crash;
 mod damage;
@@ -39,6 +45,9 @@ fn named(insert_id: &str, received: i64) -> Event {
         properties: Properties::new(),
         user_properties: Properties::new(),
         groups: Properties::new(),
+        group_properties: Default::default(),
+        user_changes: Default::default(),
+        group_changes: Default::default(),
         revision: None,
     }
 }

@@ -17,6 +17,7 @@ fn want(properties: &[&str]) -> Want {
         from: Millis(i64::MIN),
         to: Millis(i64::MAX),
         properties: properties.iter().map(|name| PropertyName::parse(name)).collect(),
+        people: false,
     }
 }
 
@@ -168,4 +169,63 @@ fn a_part_of_several_row_groups_is_sorted_along_each_unit() {
     };
     store.snapshot().scan(&want(&[]), once).unwrap();
     assert_eq!(calls, 1);
+}
+
+#[test]
+fn an_event_takes_few_bytes() {
+    const EVENTS: usize = 20_000;
+    let home = tempfile::tempdir().unwrap();
+    let store = open(home.path());
+    let mut random = 1_u64;
+    let mut next = || {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        random >> 16
+    };
+    let mut json = 0;
+    for _ in 0..EVENTS / 100 {
+        let events: Vec<Event> = (0..100)
+            .map(|_| {
+                let at = 1_771_622_898_000 + (next() % 3_600_000) as i64;
+                let (a, b, c, d) = (next(), next(), next(), next());
+                let mut event = named("", at);
+                event.insert_id = Some(format!(
+                    "{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}",
+                    a & 0xffff_ffff,
+                    b & 0xffff,
+                    b >> 16 & 0xfff,
+                    b >> 28 & 0xfff,
+                    (c ^ d << 7) & 0xffff_ffff_ffff
+                ));
+                event.event =
+                    ["view_item", "search", "add_to_cart", "purchase"][(next() % 4) as usize].into();
+                event.who = Who::Both {
+                    user: format!("user-{}", next() % 4_000),
+                    device: format!("d-{}", next() % 4_000),
+                };
+                event.time = Millis(at - 40);
+                event
+                    .properties
+                    .insert("platform".into(), ["ios", "web", "android"][(next() % 3) as usize].into());
+                event.properties.insert("page".into(), format!("/products/{}", next() % 500).into());
+                event.properties.insert("price".into(), ((next() % 9_000) as f64 / 100.0).into());
+                event.properties.insert("logged_in".into(), next().is_multiple_of(2).into());
+                json += serde_json::to_vec(&event).unwrap().len();
+                event
+            })
+            .collect();
+        let _ = store.append(events).unwrap();
+        store.commit().unwrap();
+    }
+    let log = store.stats().bytes;
+    store.flush().unwrap();
+    let size = |extension: &str| {
+        let files = super::read_dir(home.path());
+        files.iter().filter(|(p, _)| p.extension().unwrap() == extension).map(|(_, b)| b.len()).sum::<usize>()
+    };
+    let each = |bytes: usize| bytes as f64 / EVENTS as f64;
+    let (part, list) = (each(size("parquet")), each(size("ids")));
+    println!("json {}, log {}, part {part}, list {list} bytes an event", each(json), each(log as usize));
+    // 16 of the UUID, 28 and a filter in the list.
+    assert!(part < 16.0 + 32.0, "{part}");
+    assert!(list < 28.0 + 4.5, "{list}");
 }

@@ -1,12 +1,12 @@
 //! Store: reading the log back. A torn tail of the newest file is a write that never returned and is
 //! dropped; anything else that does not read is damage, and is named.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use bellwether_model::{Event, Seq};
 
 use super::{Closed, HEADER, MAGIC, RECORD_HEADER, VERSION, checksum, ordinal};
+use crate::disk::Disk;
 use crate::error::StoreError;
 use crate::files;
 
@@ -87,12 +87,13 @@ fn has_record_past(bytes: &[u8], at: usize, next: Seq) -> Option<usize> {
 
 /// Reads every event past `sealed` from the log files of `dir`, in order, and changes nothing.
 pub(crate) fn replay(
+    disk: &dyn Disk,
     dir: &Path,
     sealed: Seq,
     each: &mut dyn FnMut(Seq, Event),
 ) -> Result<Replayed, StoreError> {
     let mut paths = Vec::new();
-    for path in files::list(dir)?.finished {
+    for path in files::list(disk, dir)?.finished {
         let Some(ordinal) = ordinal(&path) else {
             return Err(StoreError::corrupt(&path, 0, "this file is no part of the write-ahead log"));
         };
@@ -120,9 +121,9 @@ pub(crate) fn replay(
     while let Some(path) = upcoming.next() {
         let (bytes, header) = match begun.take() {
             Some(begun) => begun,
-            None => read(&path)?,
+            None => read(disk, &path)?,
         };
-        begun = upcoming.peek().map(|next| read(next)).transpose()?;
+        begun = upcoming.peek().map(|next| read(disk, next)).transpose()?;
         let until = begun.as_ref().map(|(_, next)| next.after);
         match last {
             None if header.after > sealed => {
@@ -150,8 +151,8 @@ pub(crate) fn replay(
     Ok(found)
 }
 
-fn read(path: &Path) -> Result<(Vec<u8>, Header), StoreError> {
-    let bytes = fs::read(path).map_err(StoreError::io("read", path))?;
+fn read(disk: &dyn Disk, path: &Path) -> Result<(Vec<u8>, Header), StoreError> {
+    let bytes = files::read(disk, path).map_err(StoreError::io("read", path))?;
     let header = parse_header(path, &bytes)?;
     Ok((bytes, header))
 }

@@ -1,18 +1,18 @@
 //! Store: writing the log, one record and one sync at a time.
 
-use std::fs::{self, File};
-use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bellwether_model::{Event, Seq};
 
 use super::{Closed, HEADER, header, path, record};
+use crate::disk::{Disk, Writing};
 use crate::error::StoreError;
 use crate::files;
 
 #[derive(Debug)]
 struct Open {
-    file: File,
+    file: Box<dyn Writing>,
     path: PathBuf,
     bytes: u64,
 }
@@ -20,6 +20,7 @@ struct Open {
 /// The log's writing end.
 #[derive(Debug)]
 pub(crate) struct Log {
+    disk: Arc<dyn Disk>,
     dir: PathBuf,
     /// The file that records go to; none until the first record, and none after a failed write.
     open: Option<Open>,
@@ -34,8 +35,9 @@ pub(crate) struct Log {
 impl Log {
     /// The log of `dir` whose files are `closed`, the last of them `ordinal`, and whose last event
     /// is `last`. The first record goes to a new file.
-    pub(crate) fn new(dir: &Path, closed: Vec<Closed>, ordinal: u64, last: Seq) -> Self {
+    pub(crate) fn new(disk: Arc<dyn Disk>, dir: &Path, closed: Vec<Closed>, ordinal: u64, last: Seq) -> Self {
         Self {
+            disk,
             dir: dir.to_owned(),
             open: None,
             closed,
@@ -74,7 +76,7 @@ impl Log {
             self.break_file(&torn);
         }
         let Some(open) = &mut self.open else { return Err("the log has no open file".to_owned()) };
-        match open.file.write_all(&bytes).and_then(|()| open.file.sync_data()) {
+        match open.file.write_all(&bytes).and_then(|()| open.file.sync()) {
             Ok(()) => {
                 open.bytes += bytes.len() as u64;
                 self.last = Seq(first.0 + count - 1);
@@ -85,11 +87,11 @@ impl Log {
                 // the next file's header says where this one ends. Cutting the torn bytes off is a
                 // courtesy that may fail too.
                 let why = format!("cannot write `{}`: {cause}", open.path.display());
-                let _ = open.file.set_len(open.bytes).and_then(|()| open.file.sync_data());
+                let _ = open.file.cut(open.bytes).and_then(|()| open.file.sync());
                 // A file without a record goes, and its ordinal is free: or each try on a full disk would
                 // leave a file and eat the rest of it. Not the only one: it says how far the log had come.
                 let superfluous = open.bytes == HEADER as u64 && !self.closed.is_empty();
-                if superfluous && fs::remove_file(&open.path).is_ok() {
+                if superfluous && self.disk.remove(&open.path).is_ok() {
                     self.open = None;
                     self.ordinal -= 1;
                 }
@@ -104,10 +106,21 @@ impl Log {
         self.close();
         let path = path(&self.dir, self.ordinal + 1);
         let header = header(self.last, next);
-        let file = files::create_from(&path, &header)?;
+        let file = files::create_from(&*self.disk, &path, &header)?;
         self.ordinal += 1;
         self.open = Some(Open { file, path, bytes: header.len() as u64 });
         Ok(())
+    }
+
+    /// The files that are not written any more, oldest first.
+    pub(crate) fn closed(&self) -> &[Closed] {
+        &self.closed
+    }
+
+    /// The file that was just begun, and what is in it.
+    pub(crate) fn begun(&self) -> Option<(PathBuf, Vec<u8>)> {
+        let open = self.open.as_ref()?;
+        Some((open.path.clone(), header(self.last, Seq(self.last.0 + 1))))
     }
 
     fn close(&mut self) {
@@ -123,14 +136,14 @@ impl Log {
         let mut removed = 0;
         while self.closed.len() > spare {
             let Some(oldest) = self.closed.first().filter(|c| c.last <= sealed) else { break };
-            match fs::remove_file(&oldest.path) {
+            match self.disk.remove(&oldest.path) {
                 Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
                     return Err(StoreError::io("remove", &oldest.path)(cause));
                 }
                 _ => {}
             }
             // Durable one by one, so that a crash never leaves a gap between two files.
-            files::sync_dir(&self.dir)?;
+            files::sync_dir(&*self.disk, &self.dir)?;
             self.closed.remove(0);
             removed += 1;
         }
@@ -140,11 +153,27 @@ impl Log {
     /// Lets every write to the open file fail, as a full disk would, after `torn` bytes of garbage.
     #[cfg(test)]
     pub(crate) fn break_file(&mut self, torn: &[u8]) {
+        #[derive(Debug)]
+        struct Full;
+        impl std::io::Write for Full {
+            fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+                Err(std::io::ErrorKind::StorageFull.into())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        impl Writing for Full {
+            fn sync(&mut self) -> std::io::Result<()> {
+                Err(std::io::ErrorKind::StorageFull.into())
+            }
+            fn cut(&mut self, _: u64) -> std::io::Result<()> {
+                Err(std::io::ErrorKind::StorageFull.into())
+            }
+        }
         if let Some(open) = &mut self.open {
             let _ = open.file.write_all(torn);
-            if let Ok(read_only) = File::open(&open.path) {
-                open.file = read_only;
-            }
+            open.file = Box::new(Full);
         }
     }
 }

@@ -1,0 +1,310 @@
+//! Sim: what a store must hold and answer, kept as plain lists.
+
+use std::collections::BTreeMap;
+
+use bellwether_model::event::Who;
+use bellwether_model::{Event, Json, Millis, Properties, Span};
+use bellwether_store::{Outcome, Ticket};
+
+use crate::people::People;
+use crate::random::Random;
+
+const DAY: i64 = Span::DAY.0 as i64;
+const WEEK: i64 = 7 * DAY;
+
+/// When an event was sent, truly and by the clock that stamped it. Each call has a millisecond of its own, and clocks
+/// are wrong by whole hours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Moment {
+    pub(crate) truly: i64,
+    pub(crate) received: i64,
+    /// Its place among all that were taken.
+    pub(crate) place: u64,
+}
+
+/// All that is known of one event.
+#[derive(Debug, Default)]
+struct Known {
+    /// When it was stored, for certain, each time.
+    stored: Vec<Moment>,
+    /// When it may have been: its commit failed, or the power went before it was answered.
+    perhaps: Vec<Moment>,
+}
+
+/// What waits for a commit.
+#[derive(Debug)]
+struct Waiting {
+    ticket: Ticket,
+    /// The events that the store said were new.
+    new: Vec<(u64, Moment)>,
+    /// All events of the call.
+    named: Vec<u64>,
+}
+
+/// What must hold.
+#[derive(Debug, Default)]
+pub(crate) struct Model {
+    known: BTreeMap<u64, Known>,
+    waiting: Vec<Waiting>,
+    /// Every moment at which something was stored, as they came.
+    all: Vec<Moment>,
+    pub(crate) acknowledged: u64,
+    names: u64,
+    places: u64,
+}
+
+/// What the store must say of an event that is appended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    New,
+    Duplicate,
+    /// Either is right.
+    Either,
+}
+
+impl Model {
+    /// A name that nobody had.
+    pub(crate) fn fresh(&mut self) -> u64 {
+        self.names += 1;
+        self.names
+    }
+
+    /// The moment of an event that is taken now.
+    pub(crate) fn taken(&mut self, now: Moment) -> Moment {
+        self.places += 1;
+        Moment { place: self.places, ..now }
+    }
+
+    /// A name that was there before, a late one most often.
+    pub(crate) fn again(&self, random: &mut Random) -> Option<u64> {
+        let back = if random.once_in(3) { self.names } else { self.names.min(12) };
+        (self.names > 0).then(|| self.names - random.below(back))
+    }
+
+    /// What the store must say of `name`, if it is sent now.
+    pub(crate) fn verdict(&self, name: u64, now: Moment) -> Verdict {
+        if self.waiting.iter().any(|w| w.new.iter().any(|(known, _)| *known == name)) {
+            return Verdict::Duplicate;
+        }
+        let Some(last) = self.known.get(&name).and_then(|k| k.stored.last()) else { return Verdict::New };
+        let since: Vec<i64> =
+            self.all.iter().skip_while(|m| *m != last).map(|m| m.received).chain([now.received]).collect();
+        let went_back = since.windows(2).any(|w| matches!(w, [a, b] if *b < a - DAY));
+        // As long as a clock that jumped forward stays there, that looks like a quiet time.
+        let quiet = now.received - last.received >= WEEK && !went_back;
+        if now.truly - last.truly < WEEK && !quiet { Verdict::Duplicate } else { Verdict::Either }
+    }
+
+    /// A call was taken, with these new ones among its events.
+    pub(crate) fn appended(&mut self, ticket: Ticket, named: Vec<u64>, new: Vec<(u64, Moment)>) {
+        self.waiting.push(Waiting { ticket, new, named });
+    }
+
+    /// Settles what waits, as the store says it stands.
+    pub(crate) fn settle(&mut self, outcome: &dyn Fn(&Ticket) -> Outcome) -> Result<(), String> {
+        let mut committed = false;
+        for waiting in std::mem::take(&mut self.waiting) {
+            match outcome(&waiting.ticket) {
+                Outcome::Waiting => self.waiting.push(waiting),
+                Outcome::Committed => {
+                    committed |= !waiting.new.is_empty();
+                    for (name, moment) in waiting.new {
+                        self.known.entry(name).or_default().stored.push(moment);
+                        self.all.push(moment);
+                    }
+                    self.acknowledged += waiting.named.len() as u64;
+                    let missing =
+                        waiting.named.iter().find(|n| self.known.get(n).is_none_or(|k| k.stored.is_empty()));
+                    if let Some(name) = missing {
+                        return Err(format!("W1: `{name}` was acknowledged as a duplicate of nothing"));
+                    }
+                }
+                Outcome::Lost => {
+                    for (name, moment) in waiting.new {
+                        self.known.entry(name).or_default().perhaps.push(moment);
+                    }
+                }
+            }
+        }
+        if committed {
+            // What failed before is never read back once something else was written.
+            self.known.values_mut().for_each(|known| known.perhaps.clear());
+        }
+        Ok(())
+    }
+
+    /// The process ended: what waited may or may not have been written.
+    pub(crate) fn ended(&mut self) {
+        for waiting in std::mem::take(&mut self.waiting) {
+            for (name, moment) in waiting.new {
+                self.known.entry(name).or_default().perhaps.push(moment);
+            }
+        }
+    }
+
+    /// How many events are stored for certain.
+    pub(crate) fn len(&self) -> u64 {
+        self.all.len() as u64
+    }
+
+    /// Everything that is stored for certain, in the order in which it was taken.
+    pub(crate) fn stored(&self) -> Vec<Event> {
+        self.lived().into_iter().map(|(.., event)| event).collect()
+    }
+
+    /// The same with names and moments: each event with what was known of its user and groups then.
+    fn lived(&self) -> Vec<(u64, Moment, Event)> {
+        let of = |(&name, known): (&u64, &Known)| known.stored.iter().map(|&m| (name, m)).collect::<Vec<_>>();
+        let mut all: Vec<(u64, Moment)> = self.known.iter().flat_map(of).collect();
+        all.sort_by_key(|(_, moment)| moment.place);
+        let mut people = People::default();
+        let each = all.into_iter().map(|(name, moment)| {
+            let mut event = event(name, moment);
+            people.take(&mut event);
+            (name, moment, event)
+        });
+        each.collect()
+    }
+
+    /// What the store holds must be what it should. After a restart (`again`) that settles what was uncertain.
+    pub(crate) fn check(&mut self, found: Vec<Event>, again: bool) -> Result<(), String> {
+        // No two events are received at the same time by the same clock: see `Moment`.
+        let mut there: BTreeMap<(u64, i64), Vec<Event>> = BTreeMap::new();
+        for event in found {
+            let name =
+                event.insert_id.as_deref().and_then(name_of).ok_or("W1: an event that was never sent")?;
+            there.entry((name, event.received.0)).or_default().push(event);
+        }
+        if again {
+            for (&name, known) in &mut self.known {
+                for moment in std::mem::take(&mut known.perhaps) {
+                    if there.contains_key(&(name, moment.received)) {
+                        known.stored.push(moment);
+                        self.all.push(moment);
+                    }
+                }
+                known.stored.sort_by_key(|m| m.place);
+            }
+            self.all.sort_by_key(|m| m.place);
+        }
+        for (name, moment, event) in self.lived() {
+            let found = there.remove(&(name, moment.received)).unwrap_or_default();
+            match found.as_slice() {
+                [one] if *one == event => {}
+                [] => return Err(format!("W1: `{name}` of {moment:?} is gone")),
+                [one] if bare(one) == bare(&event) => {
+                    let of = |e: &Event| format!("{:?} {:?}", e.user_properties, e.group_properties);
+                    let (is, was) = (of(one), of(&event));
+                    return Err(format!("W6: `{name}` of {moment:?} has {is}, and what was known is {was}"));
+                }
+                [_] => return Err(format!("W1: `{name}` of {moment:?} is not as it was sent")),
+                _ => return Err(format!("W1: `{name}` of {moment:?} is there twice")),
+            }
+        }
+        match there.keys().next() {
+            None => Ok(()),
+            Some((name, at)) if self.known.contains_key(name) => {
+                Err(format!("W4: `{name}` received at {at} is there, and should not be"))
+            }
+            Some((name, _)) => Err(format!("W1: `{name}` is there and was never answered as new")),
+        }
+    }
+}
+
+/// An event without what a store writes into it.
+fn bare(event: &Event) -> Event {
+    Event { user_properties: Properties::new(), group_properties: Properties::new(), ..event.clone() }
+}
+
+fn name_of(insert_id: &str) -> Option<u64> {
+    u64::from_str_radix(insert_id.rsplit('-').next()?, 16).ok()
+}
+
+/// The event of this name, sent at this moment. All else of it follows from the name.
+pub(crate) fn event(name: u64, moment: Moment) -> Event {
+    let mut random = Random::new(name);
+    let pick = |random: &mut Random, of: &[&str]| {
+        of.get(random.place(of.len())).copied().unwrap_or_default().to_owned()
+    };
+    let user = pick(&mut random, &["ada", "bo", "cy", "dee"]);
+    let device = pick(&mut random, &["d1", "d2"]);
+    let who = match random.below(3) {
+        0 => Who::User(user),
+        1 => Who::Device(device),
+        _ => Who::Both { user, device },
+    };
+    let mut properties = Properties::new();
+    for _ in 0..random.below(4) {
+        let name = pick(&mut random, &["price", "count", "page", "any", "odd", "paid"]);
+        let value = match (name.as_str(), random.below(4)) {
+            ("price", 0) => Json::from(5),
+            ("price", _) => Json::from(4.99),
+            ("count", _) => Json::from(random.below(9)),
+            ("page", _) => Json::from(format!("/{}", random.below(20))),
+            ("paid", _) => Json::from(random.once_in(2)),
+            ("odd", 0) => Json::from(1.0),
+            ("odd", 1) => Json::from(u64::MAX),
+            (_, 0) => Json::from("text"),
+            (_, 1) => Json::from(vec![Json::from(1), Json::Null]),
+            (_, 2) => Json::from(1.5),
+            _ => Json::from(7),
+        };
+        properties.insert(name, value);
+    }
+    let mut user_properties = Properties::new();
+    if random.once_in(2) {
+        user_properties.insert("plan".into(), pick(&mut random, &["free", "pro"]).into());
+    }
+    // Most come at once; some are late by hours, and some by weeks.
+    let late = match random.below(10) {
+        0 => 14 * DAY,
+        1..3 => DAY / 8,
+        _ => 900,
+    };
+    let (groups, user_changes, group_changes) = told(&mut random);
+    let of = format!("{name:08x}-0000-4000-8000-{name:012x}");
+    let environment = if random.once_in(4) { crate::storm::staging() } else { crate::storm::production() };
+    Event {
+        environment,
+        event: pick(&mut random, &["visit", "buy"]),
+        who,
+        time: Millis(moment.received - late + i64::try_from(random.below(700)).unwrap_or(0)),
+        received: Millis(moment.received),
+        insert_id: Some(if random.once_in(3) { format!("n-{name:x}") } else { of }),
+        session: random.once_in(2).then_some(5),
+        properties,
+        user_properties,
+        groups,
+        group_properties: Properties::new(),
+        user_changes,
+        group_changes,
+        revision: None,
+    }
+}
+
+/// The groups of an event, and what it changes of its user and of them.
+fn told(random: &mut Random) -> (Properties, Properties, Properties) {
+    let object = |name: &str, value: Json| Properties::from_iter([(name.to_owned(), value)]);
+    let changes = |random: &mut Random| {
+        let small = Json::from(random.below(5));
+        let (operation, values) = match random.below(7) {
+            0 => ("$set", object("plan", "team".into())),
+            1 => ("$set", object("any", small)),
+            2 => ("$setOnce", object("first", small)),
+            3 => ("$add", object("count", small)),
+            4 => ("$postInsert", object("tags", small)),
+            5 => ("$unset", object("plan", "-".into())),
+            _ => ("$clearAll", object("all", "-".into())),
+        };
+        object(operation, values.into())
+    };
+    let groups = match random.below(4) {
+        0 => object("company", "acme".into()),
+        1 => object("company", vec![Json::from("acme"), Json::from("bolt")].into()),
+        _ => Properties::new(),
+    };
+    let user_changes = if random.once_in(3) { changes(random) } else { Properties::new() };
+    let group_changes =
+        if !groups.is_empty() && random.once_in(2) { changes(random) } else { Properties::new() };
+    (groups, user_changes, group_changes)
+}

@@ -1,0 +1,458 @@
+//! Store: several parts into one. A piece at a time, in the memory of one batch of each.
+//!
+//! Two passes: the first says which column each property gets, from footers, and from the rows only where
+//! properties had no column of their own; the second merges the rows, which are sorted in each part.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_array::builder::StringBuilder;
+use arrow_array::cast::AsArray;
+use arrow_array::{ArrayRef, RecordBatch, new_null_array};
+use arrow_schema::Schema;
+use arrow_select::interleave::interleave_record_batch;
+use bellwether_columns::ScanError;
+use bellwether_model::{Json, Properties, Seq};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
+
+use super::decode::{Why, column, instants, numbers, object as parse};
+use super::draft::Draft;
+use super::read::Part;
+use super::shape::{Observed, Shape, Texts};
+use super::tell::Told;
+use super::write::{Layout, bucket, fixed_fields, insert_ids, object};
+use super::{COLUMNS, Kind};
+use crate::disk::Disk;
+use crate::error::StoreError;
+use crate::manifest::Entry;
+use crate::seal::unreadable;
+
+/// Rows of a batch, of each part one.
+const BATCH: usize = if cfg!(test) { 5 } else { 8_192 };
+
+/// A merge under way. Dropped, it leaves nothing behind.
+#[derive(Debug)]
+pub(crate) struct Join {
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+    parts: Vec<Arc<Part>>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Survey(Survey),
+    Rows(Box<Rows>),
+    Done,
+}
+
+impl Join {
+    /// A merge of these parts, which follow each other, into one in `dir`.
+    pub(crate) fn begin(disk: &Arc<dyn Disk>, dir: &Path, parts: Vec<Arc<Part>>) -> Self {
+        let survey = Survey::begin(&parts);
+        Self { disk: Arc::clone(disk), dir: dir.to_owned(), parts, state: State::Survey(survey) }
+    }
+
+    /// What is merged.
+    pub(crate) fn parts(&self) -> &[Arc<Part>] {
+        &self.parts
+    }
+
+    /// Goes on for about so many rows; says what it wrote when it is done. The name of the new part does not
+    /// last before the directory is synced. After an error it must be begun again.
+    pub(crate) fn advance(&mut self, rows: usize) -> Result<Option<Entry>, StoreError> {
+        match &mut self.state {
+            State::Survey(survey) => {
+                if survey.advance(&self.parts, rows).map_err(unreadable)? {
+                    let layouts = Kind::ALL.map(|kind| {
+                        let seen = match kind {
+                            Kind::Event => &mut survey.seen[0],
+                            Kind::User => &mut survey.seen[1],
+                        };
+                        Layout::of(kind, std::mem::take(seen))
+                    });
+                    self.state =
+                        State::Rows(Box::new(Rows::begin(&self.disk, &self.dir, &self.parts, layouts)?));
+                }
+                Ok(None)
+            }
+            State::Rows(merge) => {
+                if merge.advance(rows)? {
+                    let State::Rows(merge) = std::mem::replace(&mut self.state, State::Done) else {
+                        return Ok(None);
+                    };
+                    return merge.draft.finish();
+                }
+                Ok(None)
+            }
+            State::Done => Ok(None),
+        }
+    }
+}
+
+/// The first pass.
+struct Survey {
+    seen: [BTreeMap<String, Observed>; 2],
+    /// Columns of the rest that are still to be read.
+    left: VecDeque<(usize, usize)>,
+    reading: Option<(ParquetRecordBatchReader, usize, usize)>,
+}
+
+impl std::fmt::Debug for Survey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Survey").field("left", &self.left).finish_non_exhaustive()
+    }
+}
+
+impl Survey {
+    fn begin(parts: &[Arc<Part>]) -> Self {
+        let mut survey = Self { seen: Default::default(), left: VecDeque::new(), reading: None };
+        for (at, part) in parts.iter().enumerate() {
+            for (of, kind) in Kind::ALL.into_iter().enumerate() {
+                let Some(seen) = survey.seen.get_mut(of) else { continue };
+                for field in part.schema().fields() {
+                    let Some(name) = kind.property(field.name()) else { continue };
+                    let (rows, within) = part.extent(field.name());
+                    if let Some(column) = Observed::of(field, rows, within) {
+                        let known = seen.entry(name.to_owned()).or_default();
+                        *known = known.and(column);
+                    }
+                }
+                if part.schema().column_with_name(kind.prefix()).is_some() {
+                    survey.left.push_back((at, of));
+                }
+            }
+        }
+        survey
+    }
+
+    /// Whether it is done.
+    fn advance(&mut self, parts: &[Arc<Part>], rows: usize) -> Result<bool, ScanError> {
+        let mut read = 0;
+        while read < rows {
+            let Some((reader, at, of)) = &mut self.reading else {
+                let Some((at, of)) = self.left.pop_front() else { return Ok(true) };
+                let (Some(part), Some(kind)) = (parts.get(at), Kind::ALL.get(of)) else { continue };
+                let reader =
+                    part.batches(Some(&[kind.prefix()]), BATCH).map_err(|why| part.unreadable(&why))?;
+                self.reading = Some((reader, at, of));
+                continue;
+            };
+            let (Some(part), Some(seen)) = (parts.get(*at), self.seen.get_mut(*of)) else { continue };
+            let mut look = |batch: Result<RecordBatch, arrow_schema::ArrowError>| -> Result<(), Why> {
+                let batch = batch?;
+                read += batch.num_rows();
+                for row in 0..batch.num_rows() {
+                    for (name, value) in parse(batch.column(0), row)? {
+                        seen.entry(name).or_default().see(&value);
+                    }
+                }
+                Ok(())
+            };
+            match reader.next() {
+                Some(batch) => look(batch).map_err(|why| part.unreadable(&why))?,
+                None => self.reading = None,
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// The columns of the new part.
+#[derive(Debug)]
+struct Plan {
+    schema: Arc<Schema>,
+    layouts: [Layout; 2],
+    told: Vec<Told>,
+}
+
+impl Plan {
+    fn of(parts: &[Arc<Part>], layouts: [Layout; 2]) -> Self {
+        let told = Told::in_parts(parts);
+        let mut fields = fixed_fields();
+        fields.extend(layouts.iter().flat_map(Layout::fields));
+        fields.extend(told.iter().map(|told| told.field()));
+        Self { schema: Arc::new(Schema::new(fields)), layouts, told }
+    }
+}
+
+/// The second pass.
+#[derive(Debug)]
+struct Rows {
+    plan: Plan,
+    /// Parts that have rows left.
+    inputs: Vec<Input>,
+    draft: Draft,
+}
+
+impl Rows {
+    fn begin(
+        disk: &Arc<dyn Disk>,
+        dir: &Path,
+        parts: &[Arc<Part>],
+        layouts: [Layout; 2],
+    ) -> Result<Self, StoreError> {
+        let plan = Plan::of(parts, layouts);
+        let seqs = |of: fn(&Entry) -> Seq| parts.iter().map(move |p| of(p.entry()));
+        let first = seqs(|e| e.first).min().unwrap_or_default();
+        let last = seqs(|e| e.last).max().unwrap_or_default();
+        let mut inputs = Vec::with_capacity(parts.len());
+        for part in parts {
+            let mut input = Input::open(part, &plan.layouts)?;
+            if input.refill(&plan)? {
+                inputs.push(input);
+            }
+        }
+        let draft = Draft::begin(disk, dir, (first, last), &plan.schema)?;
+        Ok(Self { plan, inputs, draft })
+    }
+
+    /// Whether all rows are written.
+    fn advance(&mut self, rows: usize) -> Result<bool, StoreError> {
+        let mut written = 0;
+        while written < rows {
+            if let [only] = self.inputs.as_mut_slice() {
+                // Nothing to compare with: what is left of the batch goes as it is.
+                let rest = only.batch.slice(only.row, only.batch.num_rows() - only.row);
+                written += rest.num_rows();
+                self.draft.write(&rest)?;
+                only.row = only.batch.num_rows();
+            } else {
+                let picks = pick(&mut self.inputs);
+                written += picks.len();
+                let batches: Vec<&RecordBatch> = self.inputs.iter().map(|input| &input.batch).collect();
+                let merged =
+                    interleave_record_batch(&batches, &picks).map_err(|cause| StoreError::Storage {
+                        doing: "merge",
+                        what: self.inputs.first().map(|i| i.part.path().to_owned()).unwrap_or_default(),
+                        cause: std::io::Error::other(cause),
+                    })?;
+                self.draft.write(&merged)?;
+            }
+            let mut at = 0;
+            while let Some(input) = self.inputs.get_mut(at) {
+                if input.row < input.batch.num_rows() || input.refill(&self.plan)? {
+                    at += 1;
+                } else {
+                    self.inputs.swap_remove(at);
+                }
+            }
+            if self.inputs.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// The next rows in order, until the batch of one input is used up: which input, and which row of its batch.
+fn pick(inputs: &mut [Input]) -> Vec<(usize, usize)> {
+    let mut picks = Vec::with_capacity(BATCH);
+    loop {
+        let mut least: Option<usize> = None;
+        let mut second: Option<usize> = None;
+        for (i, input) in inputs.iter().enumerate() {
+            let before = |other: Option<usize>| {
+                other
+                    .and_then(|o| inputs.get(o))
+                    .is_none_or(|other| input.key(input.row) < other.key(other.row))
+            };
+            if before(least) {
+                second = least.replace(i);
+            } else if before(second) {
+                second = Some(i);
+            }
+        }
+        let Some(least) = least else { return picks };
+        let limit = second.and_then(|s| inputs.get(s)).map(|s| s.key(s.row));
+        let Some(input) = inputs.get(least) else { return picks };
+        // A unit's line is usually long: go on in this part as far as it is the least.
+        let mut row = input.row;
+        while row < input.batch.num_rows() && limit.is_none_or(|limit| input.key(row) < limit) {
+            picks.push((least, row));
+            row += 1;
+        }
+        let used_up = row == input.batch.num_rows();
+        if let Some(input) = inputs.get_mut(least) {
+            input.row = row;
+        }
+        if used_up {
+            return picks;
+        }
+    }
+}
+
+/// A part that is read from its beginning to its end.
+struct Input {
+    part: Arc<Part>,
+    reader: ParquetRecordBatchReader,
+    /// For each kind: whether some of its properties must be moved between columns and the rest.
+    moves: [bool; 2],
+    /// The rows at hand, in the columns of the new part, and the next of them.
+    batch: RecordBatch,
+    row: usize,
+    keys: Vec<Key>,
+    units: Vec<Box<str>>,
+}
+
+/// What rows are sorted by, but for the text of the unit.
+#[derive(Debug, Clone, Copy)]
+struct Key {
+    bucket: u32,
+    unit: usize,
+    time: i64,
+    seq: u64,
+}
+
+impl std::fmt::Debug for Input {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Input").field("part", &self.part).field("row", &self.row).finish_non_exhaustive()
+    }
+}
+
+impl Input {
+    fn open(part: &Arc<Part>, layouts: &[Layout; 2]) -> Result<Self, StoreError> {
+        let reader = part.batches(None, BATCH).map_err(|why| unreadable(part.unreadable(&why)))?;
+        let moves = layouts.each_ref().map(|layout| {
+            let schema = part.schema();
+            let demoted = schema.fields().iter().any(|field| {
+                layout.kind.property(field.name()).is_some_and(|name| layout.shape(name).is_none())
+            });
+            demoted || schema.column_with_name(layout.kind.prefix()).is_some()
+        });
+        Ok(Self {
+            part: Arc::clone(part),
+            reader,
+            moves,
+            batch: RecordBatch::new_empty(Arc::new(Schema::empty())),
+            row: 0,
+            keys: Vec::new(),
+            units: Vec::new(),
+        })
+    }
+
+    fn key(&self, row: usize) -> (u32, &str, i64, u64) {
+        let Some(key) = self.keys.get(row) else { return (u32::MAX, "", 0, 0) };
+        (key.bucket, self.units.get(key.unit).map_or("", |unit| unit), key.time, key.seq)
+    }
+
+    /// Reads the next batch, and says whether there was one.
+    fn refill(&mut self, plan: &Plan) -> Result<bool, StoreError> {
+        let mut read = || -> Result<bool, Why> {
+            let Some(batch) = self.reader.next().transpose()? else { return Ok(false) };
+            self.sort_keys(&batch)?;
+            self.batch = convert(&batch, plan, self.moves)?;
+            self.row = 0;
+            Ok(true)
+        };
+        read().map_err(|why| unreadable(self.part.unreadable(&why)))
+    }
+
+    fn sort_keys(&mut self, batch: &RecordBatch) -> Result<(), Why> {
+        let user = Texts::of(column(batch, "user")?)?;
+        let device = Texts::of(column(batch, "device")?)?;
+        let (time, seq) = (instants(batch, "time")?, numbers(batch, "seq")?);
+        self.keys.clear();
+        self.units.clear();
+        let mut hash = 0;
+        for row in 0..batch.num_rows() {
+            let unit = user.get(row).or(device.get(row)).unwrap_or_default();
+            if self.units.last().is_none_or(|last| **last != *unit) {
+                self.units.push(unit.into());
+                hash = bucket(unit);
+            }
+            let unit = self.units.len() - 1;
+            self.keys.push(Key { bucket: hash, unit, time: time.value(row), seq: seq.value(row) });
+        }
+        Ok(())
+    }
+}
+
+/// A batch of an old part in the columns of the new one.
+fn convert(batch: &RecordBatch, plan: &Plan, moves: [bool; 2]) -> Result<RecordBatch, Why> {
+    let mut arrays: Vec<ArrayRef> = Vec::with_capacity(plan.schema.fields().len());
+    let old = batch.column_by_name("insert_uuid").is_none();
+    let names = old.then(|| -> Result<_, Why> {
+        let texts =
+            column(batch, "insert_id")?.as_string_opt::<i32>().ok_or("`insert_id` is no column of text")?;
+        Ok(insert_ids(texts.iter())?)
+    });
+    let names = names.transpose()?;
+    for field in fixed_fields() {
+        arrays.push(match (field.name().as_str(), &names) {
+            ("insert_id", Some([texts, _])) => Arc::clone(texts),
+            ("insert_uuid", Some([_, uuids])) => Arc::clone(uuids),
+            (name, _) => Arc::clone(column(batch, name)?),
+        });
+    }
+    for (layout, moved) in plan.layouts.iter().zip(moves) {
+        properties(batch, layout, moved, &mut arrays)?;
+    }
+    arrays.extend(plan.told.iter().map(|told| told.taken(batch)));
+    Ok(RecordBatch::try_new(Arc::clone(&plan.schema), arrays)?)
+}
+
+/// The columns of the properties of one kind.
+fn properties(
+    batch: &RecordBatch,
+    layout: &Layout,
+    moved: bool,
+    into: &mut Vec<ArrayRef>,
+) -> Result<(), Why> {
+    let rows = batch.num_rows();
+    let prefix = layout.kind.prefix();
+    // What has no column of its own now, or had none.
+    let mut loose: Vec<Properties> = vec![Properties::new(); if moved { rows } else { 0 }];
+    if moved {
+        if let Some(rest) = batch.column_by_name(prefix) {
+            for (row, loose) in loose.iter_mut().enumerate() {
+                *loose = parse(rest, row)?;
+            }
+        }
+        for (field, array) in batch.schema_ref().fields().iter().zip(batch.columns()) {
+            let Some(name) = layout.kind.property(field.name()).filter(|name| layout.shape(name).is_none())
+            else {
+                continue;
+            };
+            let shape = Shape::of(field).ok_or("a property has a column of an unknown type")?;
+            for (row, loose) in loose.iter_mut().enumerate() {
+                if let Some(value) = shape.value(array, row)? {
+                    loose.insert(name.to_owned(), value);
+                }
+            }
+        }
+    }
+    for (name, seen) in &layout.columns {
+        let shape = seen.shape();
+        let source = batch.schema_ref().column_with_name(&layout.kind.column(name));
+        into.push(match source {
+            Some((index, field)) => {
+                let own = Shape::of(field).ok_or("a property has a column of an unknown type")?;
+                let array = batch.column(index);
+                if own == shape {
+                    Arc::clone(array)
+                } else {
+                    let values: Vec<Option<Json>> =
+                        (0..rows).map(|row| own.value(array, row)).collect::<Result<_, _>>()?;
+                    shape.array(values.iter().map(Option::as_ref))
+                }
+            }
+            None if moved => {
+                let values: Vec<Option<Json>> = loose.iter_mut().map(|loose| loose.remove(name)).collect();
+                shape.array(values.iter().map(Option::as_ref))
+            }
+            None => new_null_array(seen.field(name).data_type(), rows),
+        });
+    }
+    if layout.has_rest() {
+        let mut column = StringBuilder::new();
+        for row in 0..rows {
+            column.append_option(loose.get(row).and_then(object));
+        }
+        into.push(Arc::new(column.finish()));
+    } else if loose.iter().any(|loose| !loose.is_empty()) {
+        return Err(format!("more than `{COLUMNS}` properties, and no column for the rest").into());
+    }
+    Ok(())
+}
