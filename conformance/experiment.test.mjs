@@ -19,6 +19,9 @@ const user = (i) => ({
   user_properties: { plan: ['free', 'pro'][Math.floor(i / 4) % 2] },
 });
 
+/** What the local SDK answers of flags. Beside them it shows the parts that they are made of, whose names are no flag's. */
+const flags = (variants) => Object.fromEntries(Object.entries(variants).filter(([flag]) => !flag.includes(':')));
+
 describe('Amplitude Experiment', () => {
   const suite = serving();
   let server;
@@ -33,7 +36,7 @@ describe('Amplitude Experiment', () => {
     const [remote, local] = [amplitudeRemote(server), await amplitudeLocal(t, server)];
     const seen = new Set();
     for (let i = 0; i < 400; i++) {
-      const [there, here] = [plain(await remote.fetchV2(user(i))), plain(local.evaluateV2(user(i)))];
+      const [there, here] = [plain(await remote.fetchV2(user(i))), plain(flags(local.evaluateV2(user(i))))];
       assert.deepEqual(here, there);
       assert.deepEqual(Object.keys(here).sort(), [...kinds].sort());
       for (const [flag, { key }] of Object.entries(here)) seen.add(`${flag}=${key}`);
@@ -50,7 +53,7 @@ describe('Amplitude Experiment', () => {
       const { user_id: targetingKey, user_properties, ...rest } = user(i);
       const reply = await server.raw('/ofrep/v1/evaluate/flags', { json: { context: { targetingKey, ...user_properties, ...rest } } });
       const variants = Object.fromEntries((await reply.json()).flags.map((f) => [f.key, f.variant]));
-      const here = Object.fromEntries(Object.entries(local.evaluateV2(user(i))).map(([flag, v]) => [flag, v.key]));
+      const here = Object.fromEntries(Object.entries(flags(local.evaluateV2(user(i)))).map(([flag, v]) => [flag, v.key]));
       assert.deepEqual(here, variants);
     }
   });

@@ -78,7 +78,7 @@ describe("a viewer", { concurrency: 1 }, () => {
       { share: 10_000, hold: 0 },
     ];
     await program.ask("POST", "/api/flags/hero-banner/rollout", { ...by, steps });
-    await program.ask("PUT", "/api/flags/hero-banner/enrolment", { environment, units: 100, why });
+    await program.ask("PUT", "/api/flags/hero-banner/enrolment", { environment, sticky: true, why });
     await program.ask("POST", "/api/flags/price-badge/rollout", { ...by, share: 500 });
     await program.ask("POST", "/api/flags/price-badge/rollout/halt", { environment, why: "an alarm" });
     await program.ask("PUT", "/api/betas/spring", {

@@ -64,7 +64,8 @@ const KNOWLEDGE: &[Knowledge] = &[
 const SEEDED: &[&str] = &["ahash"];
 
 /// Words that the arrows enforce: what a room may not use it cannot know.
-const BY_ARROWS: &[&str] = &["flags", "events", "plans", "store", "queries", "trial", "HTTP", "projects"];
+const BY_ARROWS: &[&str] =
+    &["flags", "events", "plans", "store", "ledger", "queries", "trial", "HTTP", "projects"];
 
 pub(crate) fn check(house: &House) -> Vec<String> {
     let mut found = Vec::new();

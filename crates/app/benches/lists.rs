@@ -162,7 +162,7 @@ fn main() {
     App::open(Settings::new(dir.path(), Box::new(|| {})), NOW).unwrap();
     say("started again", began.elapsed(), 0, vec![]);
     let began = Instant::now();
-    let found = App::doctor(dir.path()).unwrap();
+    let found = App::doctor(dir.path(), false).unwrap();
     say("the doctor", began.elapsed(), 0, vec![]);
     assert_eq!(found.findings, [""; 0]);
 }

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bellwether_flags::{Evaluation, unit};
 use bellwether_model::event::{ASSIGNMENT, EXPOSURE, FLAG_KEY, VARIANT, Who};
-use bellwether_model::{Context, Event, Json, Millis, Properties, Span};
+use bellwether_model::{Context, EnvironmentKey, Event, Json, Millis, Properties, Span};
 use bellwether_store::{Outcome, Store, StoreError, Ticket};
 use rustc_hash::FxHashSet;
 use sha2::{Digest, Sha256};
@@ -202,6 +202,38 @@ impl App {
     }
 }
 
+/// The `insert_id` of an exposure or an assignment: the same for the same type, flag, variant, trial, unit and
+/// day.
+fn id(of: [&str; 4], user: Option<&str>, device: Option<&str>, now: Millis) -> String {
+    let day = now.0.div_euclid(i64::try_from(Span::DAY.0).unwrap_or(i64::MAX));
+    let mut hash = Sha256::new();
+    for part in of.into_iter().chain([user.unwrap_or_default(), device.unwrap_or_default()]) {
+        hash.update(part.len().to_le_bytes());
+        hash.update(part);
+    }
+    hash.update(day.to_le_bytes());
+    hex(hash.finalize().get(..16).unwrap_or_default())
+}
+
+impl App {
+    /// The `insert_id` that our own exposure would have, so that what is reported to us, too, is there once;
+    /// `None` where nobody is named.
+    pub(crate) fn exposure_id(
+        &self,
+        environment: &EnvironmentKey,
+        flag: &str,
+        variant: &str,
+        user: Option<&str>,
+        device: Option<&str>,
+        now: Millis,
+    ) -> Option<String> {
+        user.or(device)?;
+        let served = self.served(environment).ok()?;
+        let trial = served.trials.get(flag).map_or("", String::as_str);
+        Some(id([EXPOSURE, flag, variant, trial], user, device, now))
+    }
+}
+
 /// The event of an exposure or an assignment. Its `insert_id` is the same for the same flag, unit,
 /// variant, trial and day, so that recording it twice is recording it once. The trial is in it because
 /// an experiment that starts at noon must see who was exposed in the morning and comes again.
@@ -215,15 +247,7 @@ fn exposure(
     now: Millis,
 ) -> Event {
     let name = if track == Track::Exposure { EXPOSURE } else { ASSIGNMENT };
-    let day = now.0.div_euclid(i64::try_from(Span::DAY.0).unwrap_or(i64::MAX));
-    let mut hash = Sha256::new();
-    for part in [name, flag, variant, trial, who.user().unwrap_or_default(), who.device().unwrap_or_default()]
-    {
-        hash.update(part.len().to_le_bytes());
-        hash.update(part);
-    }
-    hash.update(day.to_le_bytes());
-    let id = hex(hash.finalize().get(..16).unwrap_or_default());
+    let id = id([name, flag, variant, trial], who.user(), who.device(), now);
     let mut properties = Properties::new();
     properties.insert(FLAG_KEY.into(), Json::from(flag));
     properties.insert(VARIANT.into(), Json::from(variant));
@@ -238,6 +262,9 @@ fn exposure(
         properties,
         user_properties: Properties::new(),
         groups: Properties::new(),
+        group_properties: Properties::new(),
+        user_changes: Properties::new(),
+        group_changes: Properties::new(),
         revision: Some(served.ruleset.revision()),
     }
 }

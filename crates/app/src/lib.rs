@@ -40,9 +40,10 @@ pub use entropy::Entropy;
 pub use error::{AppError, Refusal};
 pub use exposure::Track;
 pub use guard::Halted;
-pub use intake::amplitude::{Endpoint, Outcome, Rejected};
+pub use intake::door::{Body, Call, Door, Outcome, Reply, Sent, Voice};
 pub use intake::json::sdk_json;
 pub use intake::once::OnceJson;
+pub use intake::rates::Rates;
 pub use operation::{
     Argument, Cancel, Class, Ctx, Effect, Entry, Method, Progress, REGISTRY, arguments, find, from_text,
     openapi, plain_text,
@@ -58,6 +59,8 @@ pub struct Settings {
     pub data: PathBuf,
     /// How the event store behaves.
     pub store: StoreSettings,
+    /// How many events are taken of whom.
+    pub rates: Rates,
     /// Where ids and secrets come from.
     pub entropy: Entropy,
     /// Called after each change that SDKs must hear of.
@@ -67,7 +70,13 @@ pub struct Settings {
 impl Settings {
     /// The usual settings for a directory.
     pub fn new(data: &Path, wake: Wake) -> Self {
-        Self { data: data.to_owned(), store: StoreSettings::default(), entropy: Entropy::System, wake }
+        Self {
+            data: data.to_owned(),
+            store: StoreSettings::default(),
+            rates: Rates::default(),
+            entropy: Entropy::System,
+            wake,
+        }
     }
 }
 
@@ -82,6 +91,7 @@ pub struct App {
     exposures: exposure::Queue,
     enrolments: enrolment::Enrolments,
     known: known::Known,
+    rates: intake::rates::Meter,
     throttle: throttle::Throttle,
     hashing: Mutex<()>,
     editing: Mutex<()>,
@@ -113,7 +123,7 @@ impl App {
     /// # Errors
     /// When the directory cannot be used, is in use, or holds what should not be there.
     pub fn open(settings: Settings, now: Millis) -> Result<(Self, Recovery), AppError> {
-        let Settings { data, store, entropy, wake } = settings;
+        let Settings { data, store, rates, entropy, wake } = settings;
         let unusable = |e: std::io::Error| AppError::internal("use the data directory", e);
         let mut make = std::fs::DirBuilder::new();
         // What is in it (hashes of passwords, what people did) is nobody else's business.
@@ -128,6 +138,7 @@ impl App {
             exposures: exposure::Queue::default(),
             enrolments: enrolment::Enrolments::new(ledger.enrolments().secret(&entropy.text(43)?)?),
             known: known::Known::load(&ledger.people())?,
+            rates: intake::rates::Meter::new(rates),
             throttle: throttle::Throttle::default(),
             hashing: Mutex::default(),
             editing: Mutex::default(),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use bellwether_app::Rates;
 use bellwether_model::{Millis, Span};
 use bellwether_server::Clock;
 use clap::parser::ValueSource;
@@ -135,7 +136,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let clock = if demo.finished { Clock::wall() } else { Clock::manual(demo.start) };
     // While days pass in a fraction of a second, a part for every five minutes would be thousands.
     let seal_age = (!demo.finished).then(|| Span::DAY.times(10));
-    let options = Options { data: data.clone(), listener, clock, seal_age };
+    let options = Options { data: data.clone(), listener, clock, seal_age, rates: Rates::default() };
 
     let stop = Arc::new(AtomicBool::new(false));
     // Whether the demo failed. When the server was told to stop first, that nothing answers is no failure.

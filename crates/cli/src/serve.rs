@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bellwether_app::{App, Settings};
+use bellwether_app::{App, Rates, Settings};
 use bellwether_model::{Millis, Span};
 use bellwether_server::{Bell, Clock};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
@@ -45,6 +45,20 @@ pub(crate) fn command() -> Command {
                 .help("Where a manual clock starts, in milliseconds since 1970; now unless given"),
         )
         .arg(
+            Arg::new("events-per-unit")
+                .long("events-per-unit")
+                .value_name("N")
+                .value_parser(value_parser!(u32))
+                .help("Events a second of one user or device by /2/httpapi, on average; 0 for any; 30 unless given"),
+        )
+        .arg(
+            Arg::new("events-per-environment")
+                .long("events-per-environment")
+                .value_name("N")
+                .value_parser(value_parser!(u32))
+                .help("Events a second of one environment, on average; 0 for any, which is so unless given"),
+        )
+        .arg(
             Arg::new("json")
                 .long("json")
                 .action(ArgAction::SetTrue)
@@ -59,6 +73,8 @@ pub(crate) struct Options {
     pub(crate) clock: Clock,
     /// After how long new events become a part; the store's own choice unless given.
     pub(crate) seal_age: Option<Span>,
+    /// How many events are taken of whom.
+    pub(crate) rates: Rates,
 }
 
 /// A server that listens.
@@ -85,6 +101,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
             Clock::wall()
         },
         seal_age: None,
+        rates: rates(matches),
     };
     let json = matches.get_flag("json");
     serve(options, std::future::pending(), move |ready| {
@@ -97,6 +114,18 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
             }
         }
     })
+}
+
+fn rates(matches: &ArgMatches) -> Rates {
+    let usual = Rates::default();
+    let given = |name: &str| matches.get_one::<u32>(name).copied();
+    let unit = given("events-per-unit");
+    Rates {
+        environment: given("events-per-environment").unwrap_or(usual.environment),
+        unit: unit.unwrap_or(usual.unit),
+        // Batches may bring as much more as with Amplitude, and who asks for no limit has none here either.
+        unit_batch: unit.map_or(usual.unit_batch, |unit| unit.saturating_mul(usual.unit_batch / usual.unit)),
+    }
 }
 
 /// Takes the address before anything else is done.
@@ -165,7 +194,7 @@ async fn listen(
     enough: impl Future<Output = ()> + Send + 'static,
     ready: impl FnOnce(&Ready),
 ) -> Result<(), Failure> {
-    let Options { data, listener, clock, seal_age } = options;
+    let Options { data, listener, clock, seal_age, rates } = options;
     let listener = tokio::net::TcpListener::from_std(listener)
         .map_err(|e| Failure::new(format!("cannot listen: {e}"), "report this as a bug"))?;
     let local = listener.local_addr().map_err(|e| Failure::new(format!("no address: {e}"), "try again"))?;
@@ -187,6 +216,7 @@ async fn listen(
     let opened = tokio::task::spawn_blocking(move || {
         let mut settings = Settings::new(&data, Box::new(move || ringing.ring()));
         settings.store.seal_age = seal_age.unwrap_or(settings.store.seal_age);
+        settings.rates = rates;
         App::open(settings, now)
     });
     let (app, recovery) = opened.await.map_err(|e| Failure::new(e.to_string(), "report this as a bug"))??;

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use bellwether_model::{Event, Json};
+use bellwether_model::{Event, Json, Seq};
 use rustc_hash::FxBuildHasher;
 
+use crate::owners::{Devices, Turn, person};
 use crate::scan::PropertyName;
 
 /// A column of text: codes into a dictionary of distinct values.
@@ -169,6 +170,8 @@ pub struct Batch {
     pub user: Strings,
     /// Device id, where there is one.
     pub device: Strings,
+    /// The user that the event came with, or else the one whose device it is; only where people were asked for.
+    pub person: Strings,
     /// The properties that were asked for, in that order.
     pub properties: Vec<Cells>,
 }
@@ -183,7 +186,26 @@ impl Batch {
             event: Strings::intern(rows().map(|e| Some(e.event.as_str()))),
             user: Strings::intern(rows().map(|e| e.who.user())),
             device: Strings::intern(rows().map(|e| e.who.device())),
+            person: Strings::default(),
             properties: properties.iter().map(|p| Cells::collect(rows(), p)).collect(),
         }
+    }
+
+    /// Says who each row's device is: `seqs` are the places of the rows in the log, and what became known after
+    /// `until` is not known. `None` are devices that nobody is known to own.
+    pub fn name_people(&mut self, devices: Option<&Devices>, seqs: &[Seq], until: Seq) {
+        let alone = |row: usize| self.user.code(row).is_none() && self.device.code(row).is_some();
+        let Some(devices) = devices.filter(|_| (0..self.rows).any(alone)) else {
+            self.person = self.user.clone();
+            return;
+        };
+        // Each device is looked up once.
+        let turns: Vec<Option<&[Turn]>> =
+            self.device.values().iter().map(|device| devices.turns(device)).collect();
+        let owner = |row: usize| {
+            let turns = turns.get(self.device.code(row)?).copied().flatten()?;
+            person(turns, seqs.get(row).copied().unwrap_or_default(), until)
+        };
+        self.person = Strings::intern((0..self.rows).map(|row| self.user.get(row).or_else(|| owner(row))));
     }
 }

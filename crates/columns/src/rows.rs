@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use bellwether_model::{Event, Seq};
 
 use crate::batch::Batch;
+use crate::owners::Owners;
 use crate::scan::{Scan, ScanError, Want};
 
 /// Events in memory. The store's newest events are such rows, and so are a test's.
@@ -15,10 +16,12 @@ use crate::scan::{Scan, ScanError, Want};
 /// let event = Event {
 ///     environment: "production".parse().unwrap(), event: "visit".into(), who: Who::User("u1".into()),
 ///     time: Millis(10), received: Millis(12), insert_id: None, session: None,
-///     properties: Default::default(), user_properties: Default::default(), groups: Default::default(), revision: None,
+///     properties: Default::default(), user_properties: Default::default(), groups: Default::default(),
+///     group_properties: Default::default(), user_changes: Default::default(), group_changes: Default::default(),
+///     revision: None,
 /// };
 /// let rows = Rows::new(vec![event], Seq(1));
-/// let want = Want { environment: "production".parse().unwrap(), events: None, from: Millis(0), to: Millis(11), properties: vec![] };
+/// let want = Want { environment: "production".parse().unwrap(), events: None, from: Millis(0), to: Millis(11), properties: vec![], people: false };
 /// let mut seen = 0;
 /// rows.scan(&want, &mut |batch| { seen += batch.rows; std::ops::ControlFlow::Continue(()) }).unwrap();
 /// assert_eq!(seen, 1);
@@ -45,9 +48,22 @@ impl Scan for Rows {
     }
 
     fn scan(&self, want: &Want, each: &mut dyn FnMut(&Batch) -> ControlFlow<()>) -> Result<(), ScanError> {
-        for chunk in self.events.chunks(BATCH) {
-            let wanted: Vec<&Event> = chunk.iter().filter(|e| want.wants(e)).collect();
-            if !wanted.is_empty() && each(&Batch::of(&wanted, &want.properties)).is_break() {
+        // The first is number 1, as in a store.
+        let numbered = || (1..).map(Seq).zip(&self.events);
+        let mut owners = Owners::default();
+        for (seq, event) in numbered().filter(|_| want.people) {
+            if let (Some(user), Some(device)) = (event.who.user(), event.who.device()) {
+                owners.saw(&event.environment, device, user, seq);
+            }
+        }
+        let mut wanted = numbered().filter(|(_, event)| want.wants(event)).peekable();
+        while wanted.peek().is_some() {
+            let (seqs, events): (Vec<Seq>, Vec<&Event>) = wanted.by_ref().take(BATCH).unzip();
+            let mut batch = Batch::of(&events, &want.properties);
+            if want.people {
+                batch.name_people(owners.of(&want.environment), &seqs, Seq(u64::MAX));
+            }
+            if each(&batch).is_break() {
                 break;
             }
         }

@@ -71,6 +71,8 @@ pub struct Want {
     pub to: Millis,
     /// The properties that batches must carry, in this order.
     pub properties: Vec<PropertyName>,
+    /// Whether batches must say who a device is.
+    pub people: bool,
 }
 
 impl Want {

@@ -47,6 +47,7 @@ pub fn read(
         from: Millis(i64::MIN),
         to: Millis(i64::MAX),
         properties: vec![],
+        people: false,
     };
     let mut kinds: BTreeMap<String, Kind> = BTreeMap::new();
     walk(scan, &want, cancel, &mut |batch| {
@@ -97,6 +98,9 @@ mod tests {
             properties: serde_json::Map::new(),
             user_properties: serde_json::Map::new(),
             groups: serde_json::Map::new(),
+            group_properties: Default::default(),
+            user_changes: Default::default(),
+            group_changes: Default::default(),
             revision: None,
         };
         let mut events = vec![event("staging", "a", 1), event("production", "b", -4)];

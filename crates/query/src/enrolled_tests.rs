@@ -30,6 +30,9 @@ fn any_event() -> impl Strategy<Value = Event> {
         properties: json!({"flag_key": flag, "variant": variant}).as_object().unwrap().clone(),
         user_properties: serde_json::Map::new(),
         groups: serde_json::Map::new(),
+        group_properties: Default::default(),
+        user_changes: Default::default(),
+        group_changes: Default::default(),
         revision: None,
     })
 }

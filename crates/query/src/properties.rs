@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use bellwether_columns::{PropertyName, text};
-use bellwether_model::event::{ASSIGNMENT, EXPOSURE};
+use bellwether_model::event::is_active;
 use bellwether_model::{Event, Json, Seq};
 use rustc_hash::FxHashMap;
 use schemars::JsonSchema;
@@ -84,7 +84,7 @@ pub struct Example {
 #[must_use]
 pub fn asks(event: Option<&str>, of: &str) -> bool {
     match event {
-        None | Some(ANY) => !matches!(of, EXPOSURE | ASSIGNMENT),
+        None | Some(ANY) => is_active(of),
         Some(event) => event == of,
     }
 }
@@ -186,6 +186,9 @@ mod tests {
             properties: object(properties),
             user_properties: object(user_properties),
             groups: serde_json::Map::new(),
+            group_properties: Default::default(),
+            user_changes: Default::default(),
+            group_changes: Default::default(),
             revision: None,
         }
     }

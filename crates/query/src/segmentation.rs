@@ -2,7 +2,7 @@
 //! of one property.
 
 use bellwether_columns::{Batch, Cells, PropertyName, Scan, Want};
-use bellwether_model::event::{ASSIGNMENT, EXPOSURE};
+use bellwether_model::event::is_active;
 use bellwether_model::metric::Filter;
 use bellwether_model::{EnvironmentKey, Millis, Seq};
 use jiff::civil::Date;
@@ -16,7 +16,7 @@ use crate::filter::{Filters, Needed, label, walk};
 use crate::units::{Codes, Ids};
 
 /// The event that stands for any active event: every type but exposures and assignments, which
-/// happen to people and are not something that they do.
+/// happen to people and are not something that they do, and what is only told of people and groups.
 pub const ANY: &str = "_any";
 
 /// More distinct values of a breakdown than this are refused.
@@ -40,7 +40,7 @@ pub struct Segmentation {
     /// Where it happened.
     pub environment: EnvironmentKey,
     /// The event type; `_any` is any event that somebody did, which leaves out the exposures and assignments
-    /// that evaluating flags records.
+    /// that evaluating flags records, and what is only told of people and groups, such as `$identify`.
     pub event: String,
     /// What is counted.
     #[serde(default)]
@@ -80,8 +80,7 @@ pub enum Measure {
     /// Events.
     #[default]
     Totals,
-    /// Distinct units: the user where one is known, otherwise the device. A device without a user and
-    /// a user are two units, even if they are one person.
+    /// Distinct people: the user where one is known, or becomes known on the device, and otherwise the device.
     Uniques,
 }
 
@@ -168,6 +167,7 @@ pub fn run(
         from: days.from(),
         to: days.to(),
         properties: names,
+        people: asked.measure == Measure::Uniques,
     };
     let mut count = Count::new(asked.measure, days.dates().len(), by.is_none());
     walk(scan, &want, cancel, &mut |batch| {
@@ -220,8 +220,7 @@ impl Absent {
 
 /// Drops the rows that nobody did.
 fn keep_active(batch: &Batch, pass: &mut [bool]) {
-    let active: Vec<bool> =
-        batch.event.values().iter().map(|e| !matches!(&**e, EXPOSURE | ASSIGNMENT)).collect();
+    let active: Vec<bool> = batch.event.values().iter().map(|e| is_active(e)).collect();
     for (row, pass) in pass.iter_mut().enumerate() {
         *pass &= batch.event.code(row).is_some_and(|code| active.get(code).copied().unwrap_or(false));
     }
@@ -277,7 +276,7 @@ impl Count {
         days: &Days,
     ) -> Result<(), QueryError> {
         let cells = by.map(|column| batch.properties.get(column).unwrap_or(&Cells::Missing));
-        let mut users = Codes::of(&batch.user);
+        let mut users = Codes::of(&batch.person);
         let mut devices = Codes::of(&batch.device);
         let mut known = match cells {
             Some(Cells::Text(texts)) => Some((texts, Codes::of(texts))),
@@ -309,7 +308,7 @@ impl Count {
                         *next
                     };
                     let unit = users
-                        .get(&batch.user, row, |id| self.users.number(id, &mut next))
+                        .get(&batch.person, row, |id| self.users.number(id, &mut next))
                         .or_else(|| devices.get(&batch.device, row, |id| self.devices.number(id, &mut next)));
                     if let Some(unit) = unit {
                         self.daily.insert((cell, unit));

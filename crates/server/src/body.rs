@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
-use bellwether_app::{AppError, Endpoint, Refusal};
+use bellwether_app::{AppError, Door, Refusal};
 use futures_util::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -22,7 +22,7 @@ pub(crate) const MOST_BYTES: usize = 1 << 20;
 /// The largest text that an operation takes as its body: a million ids with room to spare.
 const MOST_TEXT_BYTES: usize = 64 << 20;
 /// The largest body of events, one byte past what is taken: `app` says what is too large for which door.
-const MOST_EVENT_BYTES: usize = Endpoint::Batch.most_bytes() + 1;
+const MOST_EVENT_BYTES: usize = Door::MOST_BYTES + 1;
 
 /// So much of a body is read for nothing before it is answered that it is too large: a client that is
 /// answered while it writes sees a broken connection and not the answer.

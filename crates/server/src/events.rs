@@ -1,13 +1,16 @@
-//! Server: Amplitude's event endpoints. The reply is sent when the events are on disk.
+//! Server: the doors that events come in by. Each path leads to a protocol of `app`; the reply is sent when
+//! the events are on disk.
 
+use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::Pin;
 
 use axum::Router;
-use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{ConnectInfo, RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use bellwether_app::{AppError, Endpoint, Outcome, Refusal, Rejected};
+use axum::routing::{MethodRouter, get};
+use bellwether_app::{AppError, Body, Call, Door, Outcome, Refusal, Reply, Sent, Voice};
 use serde_json::json;
 use tower_http::cors::{AllowHeaders, AllowMethods, Any, CorsLayer};
 
@@ -15,84 +18,150 @@ use crate::body::{Events, Unread};
 use crate::house::House;
 use crate::problem;
 
+/// Where each door is. Those that a browser without scripts or an old caller asks with GET are marked.
+const DOORS: [(&str, Door, bool); 35] = [
+    ("/2/httpapi", Door::AmplitudeHttp, false),
+    ("/batch", Door::AmplitudeBatch, false),
+    ("/identify", Door::AmplitudeIdentify, true),
+    ("/groupidentify", Door::AmplitudeGroupIdentify, true),
+    ("/v1/batch", Door::Segment(None), false),
+    ("/v1/import", Door::Segment(None), false),
+    ("/v1/b", Door::Segment(None), false),
+    ("/v1/track", Door::Segment(Some(Call::Track)), false),
+    ("/v1/t", Door::Segment(Some(Call::Track)), false),
+    ("/v1/identify", Door::Segment(Some(Call::Identify)), false),
+    ("/v1/i", Door::Segment(Some(Call::Identify)), false),
+    ("/v1/page", Door::Segment(Some(Call::Page)), false),
+    ("/v1/p", Door::Segment(Some(Call::Page)), false),
+    ("/v1/screen", Door::Segment(Some(Call::Screen)), false),
+    ("/v1/s", Door::Segment(Some(Call::Screen)), false),
+    ("/v1/group", Door::Segment(Some(Call::Group)), false),
+    ("/v1/g", Door::Segment(Some(Call::Group)), false),
+    ("/v1/alias", Door::Segment(Some(Call::Alias)), false),
+    ("/v1/a", Door::Segment(Some(Call::Alias)), false),
+    // With the slash at its end it is PostHog's, without it Amplitude's.
+    ("/batch/", Door::PostHog, false),
+    ("/e", Door::PostHog, true),
+    ("/e/", Door::PostHog, true),
+    ("/i/v0/e", Door::PostHog, true),
+    ("/i/v0/e/", Door::PostHog, true),
+    ("/capture", Door::PostHog, true),
+    ("/capture/", Door::PostHog, true),
+    ("/i/v1/analytics/events", Door::PostHogV1, false),
+    ("/track", Door::MixpanelTrack, true),
+    ("/track/", Door::MixpanelTrack, true),
+    ("/engage", Door::MixpanelEngage, true),
+    ("/engage/", Door::MixpanelEngage, true),
+    ("/groups", Door::MixpanelGroups, true),
+    ("/groups/", Door::MixpanelGroups, true),
+    ("/import", Door::MixpanelImport, false),
+    ("/v1/logs", Door::OtlpLogs, false),
+];
+
 pub(crate) fn routes() -> Router<House> {
     let cors = CorsLayer::new()
         .allow_origin(Any)
         .allow_methods(AllowMethods::mirror_request())
         .allow_headers(AllowHeaders::mirror_request());
-    Router::new()
-        .route("/2/httpapi", post(http_v2).fallback(wrong_method))
-        .route("/batch", post(batch).fallback(wrong_method))
+    let doors = DOORS.iter().fold(Router::new(), |router, &(path, door, by_get)| {
+        let mut methods = MethodRouter::new().post(handler(door));
+        if by_get {
+            methods = methods.get(handler(door));
+        }
+        router.route(path, methods.fallback(move |method: Method| wrong_method(door, method)))
+    });
+    doors
         .route("/config/{key}", get(config))
         // Inside of `cors`, which answers `OPTIONS`.
         .method_not_allowed_fallback(problem::wrong_method)
         .layer(cors)
 }
 
-async fn http_v2(
-    State(house): State<House>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    headers: HeaderMap,
-    body: Result<Events, Unread>,
-) -> Response {
-    take(house, Endpoint::HttpV2, peer, headers, body).await
+type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+fn handler(
+    door: Door,
+) -> impl Fn(State<House>, ConnectInfo<SocketAddr>, RawQuery, HeaderMap, Result<Events, Unread>) -> Answering
++ Clone
++ Send
++ Sync
++ 'static {
+    move |State(house), ConnectInfo(peer), RawQuery(query), headers, body| {
+        Box::pin(take(house, door, peer, query.unwrap_or_default(), headers, body))
+    }
 }
 
-async fn batch(
-    State(house): State<House>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    headers: HeaderMap,
-    body: Result<Events, Unread>,
-) -> Response {
-    take(house, Endpoint::Batch, peer, headers, body).await
+/// A header as text.
+fn text(headers: &HeaderMap, name: impl header::AsHeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 async fn take(
     house: House,
-    endpoint: Endpoint,
+    door: Door,
     peer: SocketAddr,
+    query: String,
     headers: HeaderMap,
     body: Result<Events, Unread>,
 ) -> Response {
+    let voice = Voice::of(door, &query, text(&headers, header::CONTENT_TYPE).unwrap_or_default());
     let body = match body {
         Ok(Events(body)) => body,
-        Err(Unread::TooLarge) => return refuse(&Rejected::too_large(endpoint)),
         // The connection broke: whoever reads this has sent half a body.
-        Err(Unread::Broken) => return refuse(&Rejected::unread()),
-        Err(unread @ (Unread::Slow | Unread::Full)) => return refuse(&Rejected::of(&unread.into())),
+        Err(unread @ (Unread::TooLarge | Unread::Broken)) => return answer(voice.refuse(&unread.into())),
+        Err(unread @ (Unread::Slow | Unread::Full)) => {
+            // Nothing was stored, and the same may be sent again: SDKs read that in a 503.
+            let error = AppError { refusal: Refusal::Unavailable, ..unread.into() };
+            return answer(voice.refuse(&error));
+        }
     };
-    let encoding = headers.get(header::CONTENT_ENCODING).and_then(|v| v.to_str().ok()).map(str::to_owned);
     let peer = peer.ip().to_string();
     // Parsing megabytes would hold up everybody else on this thread.
     let taken = house
         .parsing(move |house| {
             let now = house.clock.now();
-            Ok(house.app.take_amplitude(endpoint, &body, encoding.as_deref(), Some(&peer), now))
+            let sent = Sent {
+                query: &query,
+                content_type: text(&headers, header::CONTENT_TYPE).unwrap_or_default(),
+                encoding: text(&headers, header::CONTENT_ENCODING),
+                authorization: text(&headers, header::AUTHORIZATION),
+                api_key: text(&headers, "x-api-key"),
+                sent_at: text(&headers, "posthog-request-timestamp"),
+                peer: Some(&peer),
+                body: &body,
+            };
+            Ok(house.app.take(door, &sent, now))
         })
         .await;
     match taken {
         Ok(Outcome::Waiting { waiting, reply }) => match house.committer.settled(&waiting).await {
-            Ok(()) => axum::Json(reply).into_response(),
-            Err(e) => refuse(&Rejected::of(&e)),
+            Ok(()) => answer(reply),
+            Err(e) => answer(voice.refuse(&e)),
         },
-        Ok(Outcome::Rejected(rejected)) => refuse(&rejected),
-        Err(e) => refuse(&Rejected::of(&e)),
+        Ok(Outcome::Answered(reply)) => answer(reply),
+        Err(e) => answer(voice.refuse(&e)),
     }
 }
 
-fn refuse(rejected: &Rejected) -> Response {
-    let status = StatusCode::from_u16(rejected.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = (status, axum::Json(&rejected.body)).into_response();
-    if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
-        response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+fn answer(reply: Reply) -> Response {
+    let Reply { status, body, retry_after } = reply;
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = match body {
+        Body::Json(body) => (status, axum::Json(body)).into_response(),
+        Body::Text(body) => (status, body).into_response(),
+        Body::Protobuf(body) => {
+            (status, [(header::CONTENT_TYPE, "application/x-protobuf")], body).into_response()
+        }
+    };
+    if let Some(seconds) = retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }
 
-async fn wrong_method() -> Response {
-    let error = AppError::new(Refusal::BadInput, "method", "events are sent with POST", "use POST");
-    let body = json!({"code": 405, "error": error.message, "hint": error.hint});
-    (StatusCode::METHOD_NOT_ALLOWED, axum::Json(body)).into_response()
+async fn wrong_method(door: Door, method: Method) -> Response {
+    let (message, hint) = (format!("events are not sent with {method}"), "use POST");
+    answer(Voice::of(door, "", "").refuse(&AppError::new(Refusal::Method, "method", message, hint)))
 }
 
 /// What Amplitude's browser SDK asks its maker for; with nothing in it, it keeps its own settings.

@@ -33,6 +33,9 @@ impl std::fmt::Debug for Between {
     }
 }
 
+/// Names that change at once, and what each then means.
+type Renames = Vec<(PathBuf, Option<usize>)>;
+
 #[derive(Debug)]
 struct Inner {
     random: Random,
@@ -43,7 +46,7 @@ struct Inner {
     /// What a power cut leaves for certain.
     durable: BTreeMap<PathBuf, usize>,
     /// Changes of names since the last sync of their directory, in order.
-    pending: BTreeMap<PathBuf, Vec<Renamed>>,
+    pending: BTreeMap<PathBuf, Vec<Renames>>,
     locks: BTreeMap<PathBuf, usize>,
     /// Operations that change something, so far.
     operations: u64,
@@ -55,9 +58,6 @@ struct Inner {
     /// One sync in so many fails.
     failing: Option<u64>,
 }
-
-/// What a change of names made of each of them: a file, or nothing. It lasts as a whole or not at all.
-type Renamed = Vec<(PathBuf, Option<usize>)>;
 
 #[derive(Debug, Clone, Default)]
 struct Content {
@@ -116,7 +116,7 @@ impl Inner {
         held.iter().filter_map(|&file| self.files.get(file)).map(|file| file.now.len() as u64).sum()
     }
 
-    fn rename_in(&mut self, dir: &Path, changes: Renamed) {
+    fn rename_in(&mut self, dir: &Path, changes: Renames) {
         for (path, file) in &changes {
             match file {
                 Some(file) => self.names.insert(path.clone(), *file),
@@ -330,7 +330,7 @@ impl SimDisk {
     }
 }
 
-fn apply(names: &mut BTreeMap<PathBuf, usize>, changes: Renamed) {
+fn apply(names: &mut BTreeMap<PathBuf, usize>, changes: Renames) {
     for (path, file) in changes {
         match file {
             Some(file) => names.insert(path, file),

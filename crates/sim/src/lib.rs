@@ -5,11 +5,12 @@
 //! One seed is one storm, and the same one each time. It promises that whatever it finds can be had again:
 //! `SEED=<n> cargo test -p bellwether-sim`.
 //!
-//! What is checked, by the ids of the catalogue in ARCHITECTURE.md: W1 to W5, P1, P2 and Q1 (P3 is the frozen
+//! What is checked, by the ids of the catalogue in ARCHITECTURE.md: W1 to W6, P1, P2 and Q1 (P3 is the frozen
 //! corpus). What it cannot find: that the real disk promises less than [`bellwether_store::disk::Disk`] says it does.
 
 pub mod disk;
 mod model;
+mod people;
 mod random;
 mod reading;
 mod storm;

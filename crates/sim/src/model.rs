@@ -6,16 +6,20 @@ use bellwether_model::event::Who;
 use bellwether_model::{Event, Json, Millis, Properties, Span};
 use bellwether_store::{Outcome, Ticket};
 
+use crate::people::People;
 use crate::random::Random;
 
 const DAY: i64 = Span::DAY.0 as i64;
 const WEEK: i64 = 7 * DAY;
 
-/// When an event was sent, truly and by the clock that stamped it.
+/// When an event was sent, truly and by the clock that stamped it. Each call has a millisecond of its own, and clocks
+/// are wrong by whole hours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Moment {
     pub(crate) truly: i64,
     pub(crate) received: i64,
+    /// Its place among all that were taken.
+    pub(crate) place: u64,
 }
 
 /// All that is known of one event.
@@ -46,6 +50,7 @@ pub(crate) struct Model {
     all: Vec<Moment>,
     pub(crate) acknowledged: u64,
     names: u64,
+    places: u64,
 }
 
 /// What the store must say of an event that is appended.
@@ -62,6 +67,12 @@ impl Model {
     pub(crate) fn fresh(&mut self) -> u64 {
         self.names += 1;
         self.names
+    }
+
+    /// The moment of an event that is taken now.
+    pub(crate) fn taken(&mut self, now: Moment) -> Moment {
+        self.places += 1;
+        Moment { place: self.places, ..now }
     }
 
     /// A name that was there before, a late one most often.
@@ -136,52 +147,73 @@ impl Model {
         self.all.len() as u64
     }
 
-    /// Everything that is stored for certain.
+    /// Everything that is stored for certain, in the order in which it was taken.
     pub(crate) fn stored(&self) -> Vec<Event> {
-        let each =
-            |(&name, known): (&u64, &Known)| known.stored.iter().map(|&m| event(name, m)).collect::<Vec<_>>();
-        self.known.iter().flat_map(each).collect()
+        self.lived().into_iter().map(|(.., event)| event).collect()
+    }
+
+    /// The same with names and moments: each event with what was known of its user and groups then.
+    fn lived(&self) -> Vec<(u64, Moment, Event)> {
+        let of = |(&name, known): (&u64, &Known)| known.stored.iter().map(|&m| (name, m)).collect::<Vec<_>>();
+        let mut all: Vec<(u64, Moment)> = self.known.iter().flat_map(of).collect();
+        all.sort_by_key(|(_, moment)| moment.place);
+        let mut people = People::default();
+        let each = all.into_iter().map(|(name, moment)| {
+            let mut event = event(name, moment);
+            people.take(&mut event);
+            (name, moment, event)
+        });
+        each.collect()
     }
 
     /// What the store holds must be what it should. After a restart (`again`) that settles what was uncertain.
     pub(crate) fn check(&mut self, found: Vec<Event>, again: bool) -> Result<(), String> {
-        let mut there: BTreeMap<u64, Vec<Event>> = BTreeMap::new();
+        // No two events are received at the same time by the same clock: see `Moment`.
+        let mut there: BTreeMap<(u64, i64), Vec<Event>> = BTreeMap::new();
         for event in found {
             let name =
                 event.insert_id.as_deref().and_then(name_of).ok_or("W1: an event that was never sent")?;
-            there.entry(name).or_default().push(event);
+            there.entry((name, event.received.0)).or_default().push(event);
         }
-        for (&name, known) in &mut self.known {
-            let mut found = there.remove(&name).unwrap_or_default();
-            for moment in &known.stored {
-                let place = found.iter().position(|f| *f == event(name, *moment));
-                let place = place
-                    .ok_or_else(|| format!("W1: `{name}` of {moment:?} is gone, or is not as it was sent"))?;
-                found.swap_remove(place);
-            }
-            if again {
+        if again {
+            for (&name, known) in &mut self.known {
                 for moment in std::mem::take(&mut known.perhaps) {
-                    if let Some(place) = found.iter().position(|f| *f == event(name, moment)) {
-                        found.swap_remove(place);
+                    if there.contains_key(&(name, moment.received)) {
                         known.stored.push(moment);
                         self.all.push(moment);
                     }
                 }
-                known.stored.sort_by_key(|m| m.truly);
+                known.stored.sort_by_key(|m| m.place);
             }
-            if let Some(more) = found.first() {
-                let at = more.received;
-                return Err(format!(
-                    "W4: `{name}` received at {at} is there, and should not be, or is there twice"
-                ));
+            self.all.sort_by_key(|m| m.place);
+        }
+        for (name, moment, event) in self.lived() {
+            let found = there.remove(&(name, moment.received)).unwrap_or_default();
+            match found.as_slice() {
+                [one] if *one == event => {}
+                [] => return Err(format!("W1: `{name}` of {moment:?} is gone")),
+                [one] if bare(one) == bare(&event) => {
+                    let of = |e: &Event| format!("{:?} {:?}", e.user_properties, e.group_properties);
+                    let (is, was) = (of(one), of(&event));
+                    return Err(format!("W6: `{name}` of {moment:?} has {is}, and what was known is {was}"));
+                }
+                [_] => return Err(format!("W1: `{name}` of {moment:?} is not as it was sent")),
+                _ => return Err(format!("W1: `{name}` of {moment:?} is there twice")),
             }
         }
-        self.all.sort_by_key(|m| m.truly);
         match there.keys().next() {
             None => Ok(()),
-            Some(name) => Err(format!("W1: `{name}` is there and was never answered as new")),
+            Some((name, at)) if self.known.contains_key(name) => {
+                Err(format!("W4: `{name}` received at {at} is there, and should not be"))
+            }
+            Some((name, _)) => Err(format!("W1: `{name}` is there and was never answered as new")),
         }
     }
+}
+
+/// An event without what a store writes into it.
+fn bare(event: &Event) -> Event {
+    Event { user_properties: Properties::new(), group_properties: Properties::new(), ..event.clone() }
 }
 
 fn name_of(insert_id: &str) -> Option<u64> {
@@ -229,6 +261,7 @@ pub(crate) fn event(name: u64, moment: Moment) -> Event {
         1..3 => DAY / 8,
         _ => 900,
     };
+    let (groups, user_changes, group_changes) = told(&mut random);
     let of = format!("{name:08x}-0000-4000-8000-{name:012x}");
     let environment = if random.once_in(4) { crate::storm::staging() } else { crate::storm::production() };
     Event {
@@ -241,7 +274,37 @@ pub(crate) fn event(name: u64, moment: Moment) -> Event {
         session: random.once_in(2).then_some(5),
         properties,
         user_properties,
-        groups: Properties::new(),
+        groups,
+        group_properties: Properties::new(),
+        user_changes,
+        group_changes,
         revision: None,
     }
+}
+
+/// The groups of an event, and what it changes of its user and of them.
+fn told(random: &mut Random) -> (Properties, Properties, Properties) {
+    let object = |name: &str, value: Json| Properties::from_iter([(name.to_owned(), value)]);
+    let changes = |random: &mut Random| {
+        let small = Json::from(random.below(5));
+        let (operation, values) = match random.below(7) {
+            0 => ("$set", object("plan", "team".into())),
+            1 => ("$set", object("any", small)),
+            2 => ("$setOnce", object("first", small)),
+            3 => ("$add", object("count", small)),
+            4 => ("$postInsert", object("tags", small)),
+            5 => ("$unset", object("plan", "-".into())),
+            _ => ("$clearAll", object("all", "-".into())),
+        };
+        object(operation, values.into())
+    };
+    let groups = match random.below(4) {
+        0 => object("company", "acme".into()),
+        1 => object("company", vec![Json::from("acme"), Json::from("bolt")].into()),
+        _ => Properties::new(),
+    };
+    let user_changes = if random.once_in(3) { changes(random) } else { Properties::new() };
+    let group_changes =
+        if !groups.is_empty() && random.once_in(2) { changes(random) } else { Properties::new() };
+    (groups, user_changes, group_changes)
 }

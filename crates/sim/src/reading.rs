@@ -33,7 +33,8 @@ pub(crate) fn rows(scan: &dyn Scan, want: &Want) -> Result<Vec<String>, String> 
     let scanned = scan.scan(want, &mut |batch| {
         for row in 0..batch.rows {
             let cells: Vec<_> = batch.properties.iter().map(|c| (c.text(row), c.number(row))).collect();
-            let who = (batch.event.get(row), batch.user.get(row), batch.device.get(row));
+            let who =
+                (batch.event.get(row), batch.user.get(row), batch.device.get(row), batch.person.get(row));
             rows.push(format!("{:?} {who:?} {cells:?}", batch.time.get(row)));
         }
         ControlFlow::Continue(())

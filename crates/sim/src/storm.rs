@@ -250,6 +250,12 @@ impl Storm {
         } else {
             self.told.kills += 1;
         }
+        // The power still goes when it was to, however often the process ended before.
+        if let (Power::At(operation), 0) = (self.power, self.told.power_cuts)
+            && let Some(more) = operation.checked_sub(self.disk.operations())
+        {
+            self.disk.cut_after(Some(more), true);
+        }
     }
 
     fn open(&mut self) -> Result<(), String> {
@@ -335,7 +341,8 @@ impl Storm {
             events: self.acts.once_in(2).then(|| vec!["buy".to_owned()]),
             from: Millis(from),
             to: Millis(from + i64::try_from(self.acts.below(40)).unwrap_or(0) * DAY),
-            properties: ["price", "any", "odd", "user.plan"].map(PropertyName::parse).to_vec(),
+            properties: ["price", "any", "odd", "user.plan", "user.any"].map(PropertyName::parse).to_vec(),
+            people: self.acts.once_in(2),
         };
         if rows(&snapshot, &want)? != rows(&oracle, &want)? {
             return Err("Q1: a scan does not give the rows of a plain list".to_owned());
@@ -432,7 +439,7 @@ fn between(shared: &Mutex<Shared>) {
 
 /// Sends some events, new ones and some that were sent before.
 fn append(shared: &mut Shared, store: &Store) -> Result<(), String> {
-    let now = Moment { truly: shared.truly, received: shared.truly + shared.ahead };
+    let now = Moment { truly: shared.truly, received: shared.truly + shared.ahead, place: 0 };
     // Two events never come in the same millisecond, so that one can be told from its repetition.
     shared.truly += 1;
     let mut random = shared.random.apart();
@@ -464,7 +471,7 @@ fn append(shared: &mut Shared, store: &Store) -> Result<(), String> {
             return Err(format!("W5: {stored} of {call:?} at {now:?} were stored"));
         }
         let new = call.iter().filter(|(_, v)| *v == Verdict::New || (*v == Verdict::Either && stored == 1));
-        let new: Vec<(u64, Moment)> = new.map(|(name, _)| (*name, now)).collect();
+        let new: Vec<(u64, Moment)> = new.map(|(name, _)| (*name, shared.model.taken(now))).collect();
         let named = call.iter().map(|(name, _)| *name).collect();
         shared.model.appended(ticket, named, new);
     }

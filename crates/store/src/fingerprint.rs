@@ -1,6 +1,6 @@
 //! Store: which event this is, in 128 bits.
 
-use bellwether_model::Event;
+use bellwether_model::{EnvironmentKey, Event};
 use sha2::{Digest, Sha256};
 
 /// The identity of an event that its sender named: environment, device (or user, where there is no
@@ -41,6 +41,27 @@ impl Fingerprint {
     /// What fingerprints are sorted by first.
     pub(crate) fn high(self) -> u64 {
         self.0[0]
+    }
+
+    /// The fingerprint of a user or a device.
+    pub(crate) fn of_id(environment: &EnvironmentKey, kind: u8, id: &str) -> Self {
+        Self::of_three(kind, [environment.as_str(), id, ""])
+    }
+
+    /// The fingerprint of a group.
+    pub(crate) fn of_group(environment: &EnvironmentKey, kind: &str, name: &str) -> Self {
+        Self::of_three(b'g', [environment.as_str(), kind, name])
+    }
+
+    fn of_three(kind: u8, texts: [&str; 3]) -> Self {
+        let mut hash = Sha256::new();
+        for text in texts {
+            hash.update((text.len() as u64).to_le_bytes());
+            hash.update(text);
+        }
+        hash.update([kind]);
+        let digest: [u8; 32] = hash.finalize().into();
+        Self::from_bytes(std::array::from_fn(|i| digest[i]))
     }
 
     pub(crate) fn from_bytes(bytes: [u8; 16]) -> Self {

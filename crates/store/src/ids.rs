@@ -92,6 +92,9 @@ pub(crate) fn path(part: &Path) -> PathBuf {
     part.with_extension("ids")
 }
 
+/// What the end of a file says: the first fingerprint of each block, the filter and its bytes, names a day, events covered.
+type End = (Vec<u64>, Sbbf, usize, Tally, Vec<Seqs>);
+
 /// The part of a file that is read: where it is, so that damage has its place.
 fn damaged(path: &Path, why: &str) -> StoreError {
     StoreError::corrupt(path, 0, why)
@@ -141,7 +144,7 @@ impl Ids {
         if number(crc, 0).map(u32::from_le_bytes) != Some(crc32fast::hash(body)) {
             return Err(damaged(&path, "its end is not what was written"));
         }
-        let parse = || {
+        let parse = || -> Option<End> {
             let lengths = body.len().checked_sub(32)?;
             let length = |i: usize| long(body, lengths + 8 * i).and_then(|l| usize::try_from(l).ok());
             let (fences, rest) = body.get(..lengths)?.split_at_checked(length(0)?)?;

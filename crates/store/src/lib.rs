@@ -3,7 +3,8 @@
 //!
 //! An event goes through three places:
 //!
-//! 1. [`Store::append`] drops duplicates and queues the rest. Nothing is visible or durable yet.
+//! 1. [`Store::append`] drops duplicates, writes into each of the rest what is known of its user and groups,
+//!    and queues them. Nothing is visible or durable yet.
 //! 2. [`Store::commit`] writes all that is queued as one record of the write-ahead log, syncs it, and
 //!    then shows it to readers, whole calls at a time.
 //! 3. [`Store::step`] now and then writes what is in memory into a part (a Parquet file sorted by unit
@@ -30,10 +31,12 @@
 //! group). Sealing reads nothing: it sorts rows that are in memory, and writes 34 bytes for each into the
 //! part, of which 16 are the UUID, and 31 into the list beside it, for seven days. Appends and commits
 //! wait for it only while the log changes files. Merging rewrites a row two or three times in its life, and at most
-//! 24 times: see `docs/decisions/0020-parts-and-compaction.md`. A snapshot is a handful of pointers.
+//! 24 times: see `docs/decisions/0021-parts-and-compaction.md`. A snapshot is a handful of pointers.
 //!
 //! In memory are: the rows since the last part (bounded by [`Settings`]), 2 to 4 bytes for each named
-//! event of the last seven days (bounded, too), the footer of each part, and of a merge a batch of each part.
+//! event of the last seven days (bounded, too), the footer of each part, of a merge a batch of each part, the
+//! properties of each user and group that has some, and the users of each device that had one. The last two are
+//! read from parts and log when a store is opened.
 //!
 //! ```
 //! use bellwether_model::{Event, Millis, event::Who};
@@ -45,6 +48,7 @@
 //!     environment: "production".parse()?, event: "visit".into(), who: Who::User("u1".into()),
 //!     time: Millis(10), received: Millis(12), insert_id: Some("a".into()), session: None,
 //!     properties: Default::default(), user_properties: Default::default(), groups: Default::default(),
+//!     group_properties: Default::default(), user_changes: Default::default(), group_changes: Default::default(),
 //!     revision: None,
 //! };
 //! let ticket = store.append(vec![visit.clone(), visit])?;
@@ -66,6 +70,7 @@ mod ids;
 mod manifest;
 mod memory;
 mod part;
+mod people;
 mod receipt;
 mod recovery;
 mod seal;

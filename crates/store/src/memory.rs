@@ -126,6 +126,9 @@ pub(crate) fn weight(event: &Event, depth: usize) -> Option<usize> {
             + texts
             + object(&event.properties, depth)?
             + object(&event.user_properties, depth)?
-            + object(&event.groups, depth)?,
+            + object(&event.groups, depth)?
+            + object(&event.group_properties, depth.saturating_add(2))?
+            + object(&event.user_changes, depth.saturating_add(1))?
+            + object(&event.group_changes, depth.saturating_add(1))?,
     )
 }

@@ -15,6 +15,7 @@ use crate::ids::{self, Ids, Named};
 use crate::manifest::Manifest;
 use crate::memory::{Memtable, Row, View, weight};
 use crate::part::Part;
+use crate::people::{People, Telling};
 use crate::seal::unreadable;
 use crate::seen::Seen;
 use crate::snapshot::Snapshot;
@@ -99,9 +100,24 @@ impl Store {
             parts.push(Arc::new(Part::open(&disk, &parts_dir, entry).map_err(unreadable)?));
         }
 
+        // In the order of their events, which is that of the parts: no two of them overlap.
+        let mut people = People::default();
+        let mut ordered: Vec<&Arc<Part>> = parts.iter().collect();
+        ordered.sort_by_key(|part| part.entry().first);
+        for part in ordered {
+            let mut tellings = part.tellings().map_err(unreadable)?;
+            tellings.sort_unstable_by_key(|(seq, _)| *seq);
+            for (seq, telling) in &tellings {
+                people.restore(*seq, telling);
+            }
+        }
+
         let mut active = Memtable::default();
         let replayed = wal::replay(&*disk, &logs, manifest.sealed, &mut |seq, event| {
             seen.commit(seq, Fingerprint::of(&event), event.received);
+            if let Some(telling) = Telling::of(&event) {
+                people.restore(seq, &telling);
+            }
             let bytes = weight(&event, usize::MAX).unwrap_or(0);
             active.push(Row { seq, event }, bytes);
         })?;
@@ -143,7 +159,13 @@ impl Store {
             removed,
             seq,
         };
-        let shown = Snapshot { parts: Arc::new(parts), frozen: View::default(), active: active.view(), seq };
+        let shown = Snapshot {
+            parts: Arc::new(parts),
+            frozen: View::default(),
+            active: active.view(),
+            owners: people.owners(),
+            seq,
+        };
         let intake = Intake {
             queue: Vec::new(),
             bytes: 0,
@@ -152,6 +174,7 @@ impl Store {
             assigned: seq,
             committed: seq,
             seen,
+            people,
             lost: Vec::new(),
         };
         let log = Log::new(Arc::clone(&disk), &logs, replayed.files, replayed.ordinal, seq);

@@ -8,6 +8,7 @@ use bellwether_model::{EnvironmentKey, Event, Seq};
 
 use crate::memory::{Row, View};
 use crate::part::Part;
+use crate::people::Shared;
 
 /// The events of a store at one moment: its parts, the rows that are being written into the next
 /// one, and the rows since. Every committed event is in exactly one of them.
@@ -16,6 +17,7 @@ pub struct Snapshot {
     pub(crate) parts: Arc<Vec<Arc<Part>>>,
     pub(crate) frozen: View,
     pub(crate) active: View,
+    pub(crate) owners: Shared,
     pub(crate) seq: Seq,
 }
 
@@ -94,17 +96,27 @@ impl Scan for Snapshot {
     }
 
     fn scan(&self, want: &Want, each: &mut dyn FnMut(&Batch) -> ControlFlow<()>) -> Result<(), ScanError> {
+        let name = |batch: &mut Batch, seqs: &[Seq]| {
+            let owners = self.owners.read();
+            batch.name_people(owners.of(&want.environment), seqs, self.seq);
+        };
         for part in self.parts.iter() {
-            if part.scan(want, each)?.is_break() {
+            if part.scan(want, &name, each)?.is_break() {
                 return Ok(());
             }
         }
-        let mut wanted = self.memory().map(|row| &row.event).filter(|event| want.wants(event));
-        loop {
-            let events: Vec<&Event> = wanted.by_ref().take(BATCH).collect();
-            if events.is_empty() || each(&Batch::of(&events, &want.properties)).is_break() {
+        let mut wanted = self.memory().filter(|row| want.wants(&row.event)).peekable();
+        while wanted.peek().is_some() {
+            let (seqs, events): (Vec<Seq>, Vec<&Event>) =
+                wanted.by_ref().take(BATCH).map(|row| (row.seq, &row.event)).unzip();
+            let mut batch = Batch::of(&events, &want.properties);
+            if want.people {
+                name(&mut batch, &seqs);
+            }
+            if each(&batch).is_break() {
                 return Ok(());
             }
         }
+        Ok(())
     }
 }

@@ -14,6 +14,7 @@ use crate::fingerprint::Fingerprint;
 use crate::ids::Named;
 use crate::manifest::Manifest;
 use crate::memory::{Memtable, Row, weight};
+use crate::people::People;
 use crate::seen::Seen;
 use crate::snapshot::Snapshot;
 use crate::wal::Log;
@@ -134,6 +135,7 @@ pub(crate) struct Intake {
     pub(crate) assigned: Seq,
     pub(crate) committed: Seq,
     pub(crate) seen: Seen,
+    pub(crate) people: People,
     /// Events that were withdrawn, as ranges that end with their second number. Two neighbours have a
     /// commit that succeeded between them, so there are few.
     pub(crate) lost: Vec<(Seq, Seq)>,
@@ -175,6 +177,10 @@ impl Store {
     /// its commit. That holds through a clock that went wrong and was set right. One without
     /// `insert_id` never is. Properties that are null are missing ones, and are left out.
     ///
+    /// What an event changes of its user and its groups is done now, and each event keeps the properties that
+    /// they have then. Those that it brings itself in `user_properties` count for it alone, where the user has
+    /// no property of that name.
+    ///
     /// The ticket covers the duplicates too: once it is committed, their originals are.
     ///
     /// # Errors
@@ -206,7 +212,7 @@ impl Store {
             return Err(StoreError::Full { waiting: intake.resident + bytes, bound: resident });
         }
         let mut taken = Taken::default();
-        for (print, bytes, event) in incoming {
+        for (print, mut bytes, mut event) in incoming {
             let listed = print.map_or(&[][..], |print| named(&listed, print));
             if print.is_some_and(|print| !intake.seen.admit(print, event.received, listed)) {
                 taken.duplicates += 1;
@@ -214,8 +220,13 @@ impl Store {
             }
             taken.stored += 1;
             intake.assigned.0 += 1;
-            intake.bytes += bytes;
             let seq = intake.assigned;
+            let known = event.user_properties.len() + event.group_properties.len();
+            intake.people.take(&mut event, seq);
+            if event.user_properties.len() + event.group_properties.len() != known {
+                bytes = weight(&event, usize::MAX).unwrap_or(bytes);
+            }
+            intake.bytes += bytes;
             intake.queue.push(Queued { row: Row { seq, event }, bytes, print });
         }
         // The original of a duplicate may be anywhere in what is not committed yet.
@@ -293,6 +304,7 @@ impl Store {
         for (seq, print, received) in stored {
             intake.seen.commit(seq, print, received);
         }
+        intake.people.commit(seq);
         seq
     }
 
@@ -304,6 +316,7 @@ impl Store {
         for print in queued.into_iter().chain(behind).filter_map(|q| q.print) {
             intake.seen.withdraw(print);
         }
+        intake.people.withdraw();
         let (from, through) = (Seq(intake.committed.0 + 1), intake.assigned);
         match intake.lost.last_mut() {
             Some((begin, end)) if *begin >= from => *end = through,

@@ -10,8 +10,8 @@ use bellwether_model::{Event, Millis, Properties, Revision};
 use bellwether_store::{Settings, Store};
 use serde_json::json;
 
-/// The version that this program writes.
-const NEWEST: &str = "v2";
+/// What this program writes: parts of version 2, with what events tell of people and groups.
+const NEWEST: &str = "v2-people";
 
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus")
@@ -63,7 +63,15 @@ fn events() -> Vec<Event> {
             } else {
                 Properties::new()
             },
-            groups: if i == 1 { object(json!({"company": ["acme"]})) } else { Properties::new() },
+            groups: if i % 5 == 1 { object(json!({"company": ["acme"]})) } else { Properties::new() },
+            group_properties: Properties::new(),
+            user_changes: match i {
+                0 => object(json!({"$set": {"seats": 2}, "$append": {"tags": "a"}})),
+                1 => object(json!({"$set": {"seen": true}})),
+                3 | 6 => object(json!({"$add": {"seats": 0.5}, "$unset": {"tags": "-"}})),
+                _ => Properties::new(),
+            },
+            group_changes: if i == 1 { object(json!({"$set": {"tier": "gold"}})) } else { Properties::new() },
             revision: (i == 0).then_some(Revision(42)),
         })
         .collect()
@@ -81,9 +89,18 @@ fn write(dir: &Path) {
         let _ = store.append(group).unwrap();
         store.commit().unwrap();
     }
+    // As they are stored: with what was known of their users and groups.
+    let mut stored = Vec::new();
+    for environment in ["production", "staging"] {
+        let mut found = store.snapshot().events(&environment.parse().unwrap(), usize::MAX).unwrap();
+        found.reverse();
+        stored.extend(found);
+    }
+    // In their order, in which they were received.
+    stored.sort_by_key(|event| event.received);
     drop(store);
     fs::remove_file(dir.join("LOCK")).unwrap();
-    fs::write(dir.join("events.json"), serde_json::to_string_pretty(&events()).unwrap() + "\n").unwrap();
+    fs::write(dir.join("events.json"), serde_json::to_string_pretty(&stored).unwrap() + "\n").unwrap();
 }
 
 #[test]

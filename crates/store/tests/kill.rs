@@ -38,6 +38,9 @@ fn event(id: u64) -> Event {
         properties,
         user_properties: Properties::new(),
         groups: Properties::new(),
+        group_properties: Default::default(),
+        user_changes: Default::default(),
+        group_changes: Default::default(),
         revision: None,
     }
 }

@@ -15,7 +15,7 @@
 //! - a property that is asked by a set operator is a list as above.
 //!
 //! A missing or null property is always right. A clause that Python would answer otherwise on such a user is
-//! written so that it does not, or keeps its flag out. Why: decision 21.
+//! written so that it does not, or keeps its flag out. Why: decision 20.
 
 mod clause;
 mod needs;
@@ -325,7 +325,7 @@ fn segment_flag(members: &Members, revision: Revision) -> Result<Said, String> {
     Ok(needs.said(helper_json(&key, "segment", &[INSIDE, BESIDE], segments, revision)))
 }
 
-/// A flag that only others ask: marked as a default, so that SDKs do not show it.
+/// A flag that only others ask: marked as a default, which SDKs leave out of `evaluate` and show in `evaluateV2`.
 fn helper_json(key: &str, kind: &str, variants: &[&str], segments: Vec<Json>, revision: Revision) -> Json {
     let variant = |key: &str| json!({"key": key, "value": key, "metadata": {"default": true}});
     let variants: Map<String, Json> = variants.iter().map(|key| ((*key).to_owned(), variant(key))).collect();

@@ -17,10 +17,8 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 
-use world::{
-    World, amplitude_clause, amplitude_user, environment, ops, ordinary_clause, typed_clause, typed_context,
-    user, world, world_of,
-};
+use world::amplitude::{amplitude_clause, amplitude_user, ordinary_clause};
+use world::{World, environment, ops, typed_clause, typed_context, user, world, world_of};
 
 /// The same cases at every run.
 fn drawn<T: std::fmt::Debug>(count: usize, strategy: impl Strategy<Value = T>) -> Vec<T> {

@@ -15,10 +15,30 @@ pub type Properties = Map<String, Json>;
 pub const EXPOSURE: &str = "$exposure";
 /// The event type of a bulk answer: the unit was assigned, which does not mean that it saw anything.
 pub const ASSIGNMENT: &str = "$assignment";
+/// The event type of what only tells more of somebody: their properties, their groups.
+pub const IDENTIFY: &str = "$identify";
+/// The event type of what tells more of groups.
+pub const GROUP_IDENTIFY: &str = "$groupidentify";
+/// The event type of what says that a device is somebody's, or that two ids are one person's.
+pub const ALIAS: &str = "$create_alias";
+/// The event type of an evaluation that showed nobody a variant, as OpenTelemetry reports it.
+pub const EVALUATION: &str = "feature_flag.evaluation";
 /// Property of exposures and assignments: the flag.
 pub const FLAG_KEY: &str = "flag_key";
 /// Property of exposures and assignments: the variant.
 pub const VARIANT: &str = "variant";
+
+/// Whether somebody did this, or it only happened to them or tells of them: exposures, assignments and what
+/// is told of people and groups make nobody active.
+///
+/// ```
+/// use bellwether_model::event::{EXPOSURE, IDENTIFY, is_active};
+/// assert!(is_active("purchase"));
+/// assert!(!is_active(EXPOSURE) && !is_active(IDENTIFY));
+/// ```
+pub fn is_active(event: &str) -> bool {
+    !matches!(event, EXPOSURE | ASSIGNMENT | IDENTIFY | GROUP_IDENTIFY | ALIAS | EVALUATION)
+}
 
 /// Who did it: at least one id, or the event does not exist. Ids are never empty.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -88,12 +108,21 @@ pub struct Event {
     /// Its properties at that time.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub properties: Properties,
-    /// What was known of the user at that time.
+    /// What was known of the user at that time, this event's own changes included.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub user_properties: Properties,
     /// The groups, such as `{"company": "acme"}`.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub groups: Properties,
+    /// What was known of the groups at that time: `{"company": {"acme": {"tier": "gold"}}}`.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub group_properties: Properties,
+    /// What it changed of the user's properties, as [`profile`](crate::profile) reads it.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub user_changes: Properties,
+    /// What it changed of the properties of its groups.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub group_changes: Properties,
     /// The revision of the ruleset that answered, on our own exposures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<Revision>,

@@ -19,6 +19,7 @@ pub mod layer;
 pub mod metric;
 pub mod operand;
 pub mod prerequisite;
+pub mod profile;
 pub mod rollout;
 pub mod rule;
 pub mod schedule;

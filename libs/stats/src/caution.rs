@@ -117,7 +117,9 @@ impl Caution {
     /// What to do about it, in the voice of an error's `hint:` line.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Skewed { .. } => "cap the values, or read the studentised bootstrap",
+            Self::Skewed { .. } => {
+                "cap the values, or wait; for arms of different sizes read the studentised bootstrap"
+            }
             Self::Rare { .. } => "read an exact test, and Newcombe's interval",
             Self::FewClusters { .. } => "read CR2 errors, or the randomisation test",
         }

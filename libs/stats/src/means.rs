@@ -1,7 +1,7 @@
 //! The comparison of two means.
 
 use crate::ratio::{Estimated, relative};
-use crate::{Alternative, Arm, Comparison, Estimate, Level, Method, Moments, Refusal};
+use crate::{Alternative, Arm, Comparison, Estimate, Interval, Level, Method, Moments, Refusal};
 use serde::{Deserialize, Serialize};
 
 /// Values whose standard deviation is below this share of their mean are taken to be the same value.
@@ -132,6 +132,23 @@ pub fn lift(control: &Moments, treatment: &Moments) -> Result<Estimate, Refusal>
     Estimate::new(lift, se, absolute.df(), Method::LiftDelta)
 }
 
+/// Fieller's interval (1954) of the relative lift: all lifts that a t test of `m_t = (1 + lift) m_c` does not reject.
+/// Exact for normal means also where the baseline is uncertain, and the wider one there; with a precise baseline it is
+/// [`lift`]'s.
+///
+/// # Errors
+/// Those of [`welch`]; [`Refusal::ZeroBaseline`], and [`Refusal::UnboundedLift`] where the control mean
+/// itself may be zero at this level: every lift is then compatible with the data.
+pub fn fieller_lift(control: &Moments, treatment: &Moments, level: Level) -> Result<Interval, Refusal> {
+    let absolute = difference(control, treatment, Variances::Unequal)?;
+    let c = mean_of(control, Arm::Control)?;
+    if c.mean == 0.0 {
+        return Err(Refusal::ZeroBaseline);
+    }
+    let q = absolute.quantile(level.alpha() / 2.0);
+    crate::ratio::fieller_lift(c, mean_of(treatment, Arm::Treatment)?, q)
+}
+
 /// `ln(treatment/control)` of two means of the same sign, with the variances `s²/(n m²)` of the logarithms and
 /// degrees of freedom by those: the exponential of its interval is that of the ratio (tea-tasting's
 /// relative interval). Both variances are pooled on the logarithmic scale where they are taken to be equal.
@@ -227,6 +244,29 @@ mod tests {
             let result = welch(&a, &b, Level::P95).unwrap();
             prop_assert!(result.p > 0.0 && result.p <= 1.0 && result.ln_p.is_finite());
         }
+    }
+
+    /// With a precise baseline the three intervals of a lift are one; with an uncertain one Fieller's is the widest on its
+    /// far side, and with none at all it is refused where the delta method still answers.
+    #[test]
+    fn three_intervals_of_a_lift() {
+        let arm = |mean: f64, variance: f64| Moments::new(1_000, mean, 1_000.0 * variance).unwrap();
+        let ends = |baseline_variance: f64| {
+            let (control, treatment) = (arm(1.0, baseline_variance), arm(1.2, 1.0));
+            let delta = lift(&control, &treatment).unwrap().interval(Level::P95);
+            let log = log_ratio(&control, &treatment, Variances::Unequal).unwrap().interval(Level::P95);
+            (delta, log.high.exp() - 1.0, fieller_lift(&control, &treatment, Level::P95))
+        };
+        let (delta, log, fieller) = ends(1e-3);
+        let fieller = fieller.unwrap();
+        assert!((delta.high - fieller.high).abs() < 1e-5 && (delta.low - fieller.low).abs() < 1e-5);
+        assert!((delta.high - log).abs() < 0.01);
+        let (delta, _, fieller) = ends(60.0);
+        assert!(fieller.unwrap().high > delta.high + 0.1);
+        let (delta, _, fieller) = ends(400.0);
+        assert!(delta.high.is_finite() && matches!(fieller, Err(Refusal::UnboundedLift { .. })));
+        let zero = arm(0.0, 1.0);
+        assert_eq!(fieller_lift(&zero, &zero, Level::P95), Err(Refusal::ZeroBaseline));
     }
 
     /// 0.1 + 0.2 is not 0.3, and units that were paid in two parts are no better than those paid in one.

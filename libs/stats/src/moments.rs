@@ -1,7 +1,7 @@
 //! What is kept of a numeric metric in one arm: count, mean and squared deviations.
 
+use crate::columns::{CHUNK, beyond_rounding, dot, sum};
 use crate::compensated::Compensated;
-use crate::joint::{CHUNK, beyond_rounding, dot, sum};
 use crate::{Proportion, Refusal};
 use serde::{Deserialize, Serialize};
 

@@ -30,16 +30,17 @@ pub(crate) fn relative(control: Estimated, treatment: Estimated, q: f64) -> Resu
             method: RelativeMethod::Delta,
         });
     }
-    let unbounded = Refusal::UnboundedLift { mean: c, se: baseline_se };
+    let interval = fieller_lift(control, treatment, q)?;
+    Ok(Relative { lift, se, interval, method: RelativeMethod::Fieller })
+}
+
+/// Fieller's interval of the lift; a negative control mean turns the axis round.
+pub(crate) fn fieller_lift(control: Estimated, treatment: Estimated, q: f64) -> Result<Interval, Refusal> {
+    let c = control.mean;
+    let unbounded = Refusal::UnboundedLift { mean: c, se: control.variance.sqrt() };
     let ends = fieller(control, treatment, q).ok_or(unbounded)?;
-    // From ratios to lifts; a negative control mean turns the axis round.
     let (a, b) = (c.signum() * (ends.low - 1.0), c.signum() * (ends.high - 1.0));
-    Ok(Relative {
-        lift,
-        se,
-        interval: Interval { low: a.min(b), high: a.max(b) },
-        method: RelativeMethod::Fieller,
-    })
+    Ok(Interval { low: a.min(b), high: a.max(b) })
 }
 
 /// The lift and its standard error by the delta method.

@@ -3234,7 +3234,7 @@ export interface components {
             environment: string;
             /**
              * @description The event type; `_any` is any event that somebody did, which leaves out the exposures and assignments
-             *     that evaluating flags records.
+             *     that evaluating flags records, and what is only told of people and groups, such as `$identify`.
              */
             event: string;
             /**
@@ -8351,7 +8351,7 @@ export interface operations {
                     environment: string;
                     /**
                      * @description The event type; `_any` is any event that somebody did, which leaves out the exposures and assignments
-                     *     that evaluating flags records.
+                     *     that evaluating flags records, and what is only told of people and groups, such as `$identify`.
                      */
                     event: string;
                     /**

@@ -12,6 +12,11 @@ export function asEdit({ share, units, sticky }: Enrolment) {
   return { share: share ?? ("none" as const), units: units ?? ("none" as const), sticky: Boolean(sticky) };
 }
 
+/** Limits as a form holds them: what is not said is left out, so that two that mean the same are the same. */
+export function asDraft({ share, units, sticky }: Enrolment): Enrolment {
+  return { share: share ?? undefined, units: units ?? undefined, sticky: sticky || undefined };
+}
+
 /** Limits as they are read: `at most 5% of everybody and 10 000 users, who keep their variant`. */
 export function limitsText(limits: Enrolment, unit: string): string {
   const most = [

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, DeserializeSeed};
 
 /// What an SDK sent. A surrogate escape without its other half is read as U+FFFD, as every decoder of
 /// UTF-16 reads it: there is nothing else that UTF-8 could keep of it. A body without one costs nothing.
@@ -21,7 +21,21 @@ pub fn sdk_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, serde_json::Error
 
 /// The same, and from then on the body is without such escapes. Its length stays.
 pub(super) fn read<T: DeserializeOwned>(body: &mut Cow<'_, [u8]>) -> Result<T, serde_json::Error> {
-    serde_json::from_slice(body).or_else(|error| {
+    read_seed(body, || std::marker::PhantomData)
+}
+
+/// The same by a seed.
+pub(super) fn read_seed<T, S: for<'de> DeserializeSeed<'de, Value = T>>(
+    body: &mut Cow<'_, [u8]>,
+    seed: impl Fn() -> S,
+) -> Result<T, serde_json::Error> {
+    let whole = |body: &[u8]| {
+        let mut reader = serde_json::Deserializer::from_slice(body);
+        let value = seed().deserialize(&mut reader)?;
+        reader.end()?;
+        Ok(value)
+    };
+    whole(body).or_else(|error| {
         let halves = halves(body);
         if halves.is_empty() {
             return Err(error);
@@ -32,7 +46,7 @@ pub(super) fn read<T: DeserializeOwned>(body: &mut Cow<'_, [u8]>) -> Result<T, s
                 digits.copy_from_slice(b"fffd");
             }
         }
-        serde_json::from_slice(body)
+        whole(body)
     })
 }
 

@@ -1,13 +1,25 @@
 //! App: intake. What comes over the wire becomes admitted events, or an answer in the protocol's own
-//! words that says why not; a refused request stores nothing.
+//! words that says why not.
+//!
+//! Each protocol has a file that reads its requests into raw events and answers in its words. The rest is the
+//! same for all: `door` leads a request through, `raw` admits an event or says what is wrong with it, `rates`
+//! holds back who sends too much. What is promised of each protocol is in `docs/reference/ingestion.md`.
 
-pub(crate) mod amplitude;
+mod amplitude;
 mod body;
-mod event;
+pub(crate) mod door;
+mod envelope;
+mod form;
 pub(crate) mod json;
+mod mixpanel;
 pub(crate) mod once;
+mod otlp;
+mod posthog;
+pub(crate) mod rates;
+mod raw;
+mod segment;
 
-pub(crate) use event::names_nobody;
+pub(crate) use raw::names_nobody;
 
 /// The longest id that names somebody and the longest text that is kept of a property, in characters.
 pub(crate) const LONGEST: usize = 1_024;

@@ -11,7 +11,7 @@ use serde_json::Map;
 /// ```
 /// use bellwether_app::OnceJson;
 /// let twice = serde_json::from_str::<OnceJson>(r#"{"rules": [{"on": true, "on": false}]}"#);
-/// assert_eq!(twice.unwrap_err().to_string(), "`rules[0].on` is there twice at line 1 column 37");
+/// assert_eq!(twice.unwrap_err().to_string(), "`rules[0].on` is there twice at line 1 column 36");
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct OnceJson(pub Json);

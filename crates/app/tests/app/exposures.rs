@@ -132,8 +132,8 @@ fn a_full_store_neither_loses_exposures_nor_stops_committing() {
     let events: Vec<_> =
         (0..40).map(|i| json!({"event_type": "visit", "user_id": format!("user-{i}")})).collect();
     let body = serde_json::to_vec(&json!({"api_key": secret, "events": events})).unwrap();
-    let endpoint = bellwether_app::Endpoint::HttpV2;
-    let taken = house.app.take_amplitude(endpoint, &body, None, None, house.now);
+    let sent = bellwether_app::Sent { body: &body, ..Default::default() };
+    let taken = house.app.take(bellwether_app::Door::AmplitudeHttp, &sent, house.now);
     assert!(matches!(taken, bellwether_app::Outcome::Waiting { .. }), "{taken:?}");
     house.shown("f", "user-1");
     house.app.commit().unwrap();
@@ -155,7 +155,8 @@ fn exposures_that_fit_beside_no_ingestion_at_once_are_stored_in_pieces() {
     for round in 1..=6_u64 {
         let visit = json!({"event_type": "visit", "user_id": "user-1"});
         let body = serde_json::to_vec(&json!({"api_key": secret, "events": [visit]})).unwrap();
-        let taken = house.app.take_amplitude(bellwether_app::Endpoint::HttpV2, &body, None, None, house.now);
+        let sent = bellwether_app::Sent { body: &body, ..Default::default() };
+        let taken = house.app.take(bellwether_app::Door::AmplitudeHttp, &sent, house.now);
         assert!(matches!(taken, bellwether_app::Outcome::Waiting { .. }), "{taken:?}");
         let before = total();
         house.app.commit().unwrap();

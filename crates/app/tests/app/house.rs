@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bellwether_app::{
-    App, AppError, Cancel, Ctx, Endpoint, Entropy, Grant, Outcome, Progress, Served, Settings, Setup, Track,
-    amplitude_context, find,
+    App, AppError, Body, Cancel, Ctx, Door, Entropy, Grant, Outcome, Progress, Reply, Sent, Served, Settings,
+    Setup, Track, amplitude_context, find,
 };
 use bellwether_model::{Context, EnvironmentKey, Json, Millis};
 use serde_json::json;
@@ -129,13 +129,23 @@ impl House {
     }
 
     pub(crate) fn send_bytes(&self, body: &[u8], encoding: Option<&str>) -> Result<Json, (u16, Json)> {
-        match self.app.take_amplitude(Endpoint::HttpV2, body, encoding, Some("203.0.113.9"), self.now) {
+        let sent = Sent { encoding, peer: Some("203.0.113.9"), body, ..Sent::default() };
+        match self.bring(Door::AmplitudeHttp, &sent) {
+            Reply { status: 200, body: Body::Json(body), .. } => Ok(body),
+            Reply { status, body: Body::Json(body), .. } => Err((status, body)),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Hands in a request by any door, and commits what it brings.
+    pub(crate) fn bring(&self, door: Door, sent: &Sent<'_>) -> Reply {
+        match self.app.take(door, sent, self.now) {
             Outcome::Waiting { waiting, reply } => {
                 self.app.commit().unwrap();
                 assert_eq!(self.app.settled(&waiting), bellwether_app::Settled::Committed);
-                Ok(reply)
+                reply
             }
-            Outcome::Rejected(rejected) => Err((rejected.status, rejected.body)),
+            Outcome::Answered(reply) => reply,
         }
     }
 

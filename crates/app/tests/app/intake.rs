@@ -1,6 +1,6 @@
 //! App tests: Amplitude's HTTP V2, rule by rule, and what of it is admitted.
 
-use bellwether_app::{Endpoint, Outcome};
+use bellwether_app::{Body, Door, Outcome, Reply, Sent};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
@@ -226,13 +226,14 @@ fn an_event_is_admitted_as_it_is_written() {
             "user_properties": {"$set": {"[Experiment] f": "on"}, "$unset": {}}}),
         json!({"environment": "production", "event": "$exposure", "who": {"user": "user-1"}, "time": now,
             "received": now, "properties": {"flag_key": "f", "variant": "on", "metadata": {"x": 1}},
-            "user_properties": {"$unset": {}, "[Experiment] f": "on"}}),
+            "user_properties": {"[Experiment] f": "on"},
+            "user_changes": {"$set": {"[Experiment] f": "on"}, "$unset": {}}}),
     );
     let seven: Vec<_> = (0..7).map(|i| format!("g{i}")).collect();
     check(
-        json!({"event_type": "visit", "user_id": "user-1",
+        json!({"event_type": "visit", "user_id": "user-2",
             "groups": {"a": seven, "b": seven, "c": "x"}}),
-        json!({"environment": "production", "event": "visit", "who": {"user": "user-1"}, "time": now,
+        json!({"environment": "production", "event": "visit", "who": {"user": "user-2"}, "time": now,
             "received": now, "groups": {"a": seven, "b": seven[..3]}}),
     );
     let revenue = |sent: Json, amount: f64| {
@@ -307,6 +308,11 @@ fn any_event() -> impl Strategy<Value = Json> {
     })
 }
 
+/// Hands in a body of Amplitude's batch protocol.
+fn batch(house: &House, body: &[u8]) -> Outcome {
+    house.app.take(Door::AmplitudeBatch, &Sent { body, ..Sent::default() }, house.now)
+}
+
 /// A body whose values are only read, with so many commas between them, and a fault at its end.
 fn long(key: &str, commas: usize, end: &str) -> Vec<u8> {
     let values = vec!["0"; commas].join(",");
@@ -321,9 +327,9 @@ fn long(key: &str, commas: usize, end: &str) -> Vec<u8> {
 fn the_key_is_looked_at_before_a_body_is_kept() {
     let house = House::new();
     let (secret, admin) = (json!(house.key("client")).to_string(), json!(house.key("admin")).to_string());
-    let ask = |body: &[u8]| match house.app.take_amplitude(Endpoint::Batch, body, None, None, house.now) {
-        Outcome::Rejected(rejected) => rejected.body,
-        taken @ Outcome::Waiting { .. } => panic!("{taken:?}"),
+    let ask = |body: &[u8]| match batch(&house, body) {
+        Outcome::Answered(Reply { body: Body::Json(body), .. }) => body,
+        taken => panic!("{taken:?}"),
     };
     // More values than are taken: whoever has a key is told that, whoever has none is told that.
     let many = 400_010;
@@ -359,8 +365,8 @@ fn the_key_is_looked_at_before_a_body_is_kept() {
 fn as_many_values_as_are_taken_are_counted_outside_of_texts() {
     let house = House::new();
     let secret = house.key("client");
-    let status = |body: &[u8]| match house.app.take_amplitude(Endpoint::Batch, body, None, None, house.now) {
-        Outcome::Rejected(rejected) => rejected.status,
+    let status = |body: &[u8]| match batch(&house, body) {
+        Outcome::Answered(reply) => reply.status,
         Outcome::Waiting { .. } => 200,
     };
     // Four more commas are around the list.
@@ -389,19 +395,20 @@ fn whatever_is_sent_is_answered_and_what_is_refused_stores_nothing() {
         .run(&bodies, |body| {
             let seen = **stored.borrow();
             let bytes = serde_json::to_vec(&body).unwrap();
-            match house.app.take_amplitude(Endpoint::Batch, &bytes, None, None, house.now) {
-                Outcome::Waiting { waiting, reply } => {
+            match batch(&house, &bytes) {
+                Outcome::Waiting { waiting, reply: Reply { body: Body::Json(reply), .. } } => {
                     let count = reply["events_ingested"].as_u64().unwrap();
                     prop_assert!(waiting.taken.stored + waiting.taken.duplicates == count);
                     **stored.borrow_mut() = seen + waiting.taken.stored;
                     house.app.commit().unwrap();
                 }
-                Outcome::Rejected(rejected) => {
-                    prop_assert_eq!(rejected.status, 400, "{}", rejected.body);
-                    prop_assert_eq!(&rejected.body["code"], 400);
-                    prop_assert!(rejected.body["error"].is_string());
+                Outcome::Answered(Reply { status, body: Body::Json(body), .. }) => {
+                    prop_assert_eq!(status, 400, "{}", body);
+                    prop_assert_eq!(&body["code"], 400);
+                    prop_assert!(body["error"].is_string());
                     prop_assert!(!house.app.waiting());
                 }
+                other => panic!("{other:?}"),
             }
             let now = house.ask("system.status", json!({})).unwrap()["events"].as_u64().unwrap();
             prop_assert_eq!(now, **stored.borrow());

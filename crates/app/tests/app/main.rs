@@ -1,9 +1,10 @@
 //! App, seen through its door: operations, SDK answers and intake on a real ledger and a real store.
 //! Every test opens a directory of its own and says itself what time it is.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod access;
 mod betas;
+mod captures;
 mod enrolment;
 mod events;
 mod experiments;
@@ -14,13 +15,17 @@ mod gaps;
 mod guards;
 mod house;
 mod ids;
+mod ingestion;
 mod intake;
 mod lists;
 mod population;
 mod previews;
+mod protocols;
 mod ramps;
+mod rates;
 mod restart;
 mod rollouts;
 mod schedules;
 mod schema;
+mod strange;
 mod strict;

@@ -39,6 +39,7 @@ pub(super) fn read(
         from: ask.from,
         to: ask.outcomes_to,
         properties: needed.names(),
+        people: false,
     };
     let mut done = vec![Done::default(); exposed.units.len()];
     let mut numbers: Vec<(u32, f64)> = Vec::new();

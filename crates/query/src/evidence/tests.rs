@@ -26,6 +26,9 @@ fn event(name: &str, who: Who, time: i64, properties: &serde_json::Value) -> Eve
         properties: properties.as_object().unwrap().clone(),
         user_properties: serde_json::Map::new(),
         groups: serde_json::Map::new(),
+        group_properties: Default::default(),
+        user_changes: Default::default(),
+        group_changes: Default::default(),
         revision: None,
     }
 }

@@ -5,6 +5,7 @@ mod access;
 mod bad_input;
 mod bounds;
 mod cohort;
+mod events;
 mod house;
 mod page;
 mod rules;

@@ -7,6 +7,7 @@ use bellwether_model::event::Who;
 use bellwether_model::{EnvironmentKey, Event, Json, Millis, Properties, Revision, Seq};
 
 use super::shape::{Shape, Texts};
+use super::tell::told;
 use super::{Kind, uuid};
 use crate::memory::Row;
 
@@ -133,6 +134,9 @@ pub(super) fn decode(batch: &RecordBatch, rows: &mut Vec<Row>) -> Result<(), Why
                 properties,
                 user_properties,
                 groups: object(groups, row)?,
+                group_properties: told(batch, "group_properties", row)?,
+                user_changes: told(batch, "user_changes", row)?,
+                group_changes: told(batch, "group_changes", row)?,
                 revision: revision.is_valid(row).then(|| Revision(revision.value(row))),
             },
         });

@@ -20,6 +20,7 @@ use super::decode::{Why, column, instants, numbers, object as parse};
 use super::draft::Draft;
 use super::read::Part;
 use super::shape::{Observed, Shape, Texts};
+use super::tell::Told;
 use super::write::{Layout, bucket, fixed_fields, insert_ids, object};
 use super::{COLUMNS, Kind};
 use crate::disk::Disk;
@@ -158,11 +159,28 @@ impl Survey {
     }
 }
 
+/// The columns of the new part.
+#[derive(Debug)]
+struct Plan {
+    schema: Arc<Schema>,
+    layouts: [Layout; 2],
+    told: Vec<Told>,
+}
+
+impl Plan {
+    fn of(parts: &[Arc<Part>], layouts: [Layout; 2]) -> Self {
+        let told = Told::in_parts(parts);
+        let mut fields = fixed_fields();
+        fields.extend(layouts.iter().flat_map(Layout::fields));
+        fields.extend(told.iter().map(|told| told.field()));
+        Self { schema: Arc::new(Schema::new(fields)), layouts, told }
+    }
+}
+
 /// The second pass.
 #[derive(Debug)]
 struct Rows {
-    schema: Arc<Schema>,
-    layouts: [Layout; 2],
+    plan: Plan,
     /// Parts that have rows left.
     inputs: Vec<Input>,
     draft: Draft,
@@ -175,21 +193,19 @@ impl Rows {
         parts: &[Arc<Part>],
         layouts: [Layout; 2],
     ) -> Result<Self, StoreError> {
-        let mut fields = fixed_fields();
-        fields.extend(layouts.iter().flat_map(Layout::fields));
-        let schema = Arc::new(Schema::new(fields));
+        let plan = Plan::of(parts, layouts);
         let seqs = |of: fn(&Entry) -> Seq| parts.iter().map(move |p| of(p.entry()));
         let first = seqs(|e| e.first).min().unwrap_or_default();
         let last = seqs(|e| e.last).max().unwrap_or_default();
         let mut inputs = Vec::with_capacity(parts.len());
         for part in parts {
-            let mut input = Input::open(part, &layouts)?;
-            if input.refill(&layouts, &schema)? {
+            let mut input = Input::open(part, &plan.layouts)?;
+            if input.refill(&plan)? {
                 inputs.push(input);
             }
         }
-        let draft = Draft::begin(disk, dir, (first, last), &schema)?;
-        Ok(Self { schema, layouts, inputs, draft })
+        let draft = Draft::begin(disk, dir, (first, last), &plan.schema)?;
+        Ok(Self { plan, inputs, draft })
     }
 
     /// Whether all rows are written.
@@ -216,7 +232,7 @@ impl Rows {
             }
             let mut at = 0;
             while let Some(input) = self.inputs.get_mut(at) {
-                if input.row < input.batch.num_rows() || input.refill(&self.layouts, &self.schema)? {
+                if input.row < input.batch.num_rows() || input.refill(&self.plan)? {
                     at += 1;
                 } else {
                     self.inputs.swap_remove(at);
@@ -322,11 +338,11 @@ impl Input {
     }
 
     /// Reads the next batch, and says whether there was one.
-    fn refill(&mut self, layouts: &[Layout; 2], schema: &Arc<Schema>) -> Result<bool, StoreError> {
+    fn refill(&mut self, plan: &Plan) -> Result<bool, StoreError> {
         let mut read = || -> Result<bool, Why> {
             let Some(batch) = self.reader.next().transpose()? else { return Ok(false) };
             self.sort_keys(&batch)?;
-            self.batch = convert(&batch, layouts, self.moves, schema)?;
+            self.batch = convert(&batch, plan, self.moves)?;
             self.row = 0;
             Ok(true)
         };
@@ -354,13 +370,8 @@ impl Input {
 }
 
 /// A batch of an old part in the columns of the new one.
-fn convert(
-    batch: &RecordBatch,
-    layouts: &[Layout; 2],
-    moves: [bool; 2],
-    schema: &Arc<Schema>,
-) -> Result<RecordBatch, Why> {
-    let mut arrays: Vec<ArrayRef> = Vec::with_capacity(schema.fields().len());
+fn convert(batch: &RecordBatch, plan: &Plan, moves: [bool; 2]) -> Result<RecordBatch, Why> {
+    let mut arrays: Vec<ArrayRef> = Vec::with_capacity(plan.schema.fields().len());
     let old = batch.column_by_name("insert_uuid").is_none();
     let names = old.then(|| -> Result<_, Why> {
         let texts =
@@ -375,10 +386,11 @@ fn convert(
             (name, _) => Arc::clone(column(batch, name)?),
         });
     }
-    for (layout, moved) in layouts.iter().zip(moves) {
+    for (layout, moved) in plan.layouts.iter().zip(moves) {
         properties(batch, layout, moved, &mut arrays)?;
     }
-    Ok(RecordBatch::try_new(Arc::clone(schema), arrays)?)
+    arrays.extend(plan.told.iter().map(|told| told.taken(batch)));
+    Ok(RecordBatch::try_new(Arc::clone(&plan.schema), arrays)?)
 }
 
 /// The columns of the properties of one kind.

@@ -13,6 +13,7 @@
 //! | `session`, `revision` | integer | |
 //! | `seq` | integer | place in the log |
 //! | `groups` | JSON text | |
+//! | `group_properties`, `user_changes`, `group_changes` | JSON text | where an event has some |
 //! | `p.<name>`, `u.<name>` | see below | a property of the event, of the user |
 //! | `p`, `u` | JSON text | the properties past the first [`COLUMNS`] of their kind |
 //!
@@ -22,7 +23,8 @@
 //! numbers were written without a fraction, and `none` where no number is whole, so that each value comes
 //! back as it was. `docs/reference/parts.md` is this for readers of other programs.
 //!
-//! The first version (`bellwether.part` is `1`) had a column `fingerprint` and no `insert_uuid`.
+//! The first version (`bellwether.part` is `1`) had a column `fingerprint` and no `insert_uuid`. The columns of
+//! groups and changes came after it, and a part of either version may have them.
 
 mod check;
 mod decode;
@@ -30,6 +32,7 @@ mod draft;
 mod join;
 mod read;
 mod shape;
+mod tell;
 mod uuid;
 mod write;
 

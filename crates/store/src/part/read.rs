@@ -24,6 +24,7 @@ use rustc_hash::FxBuildHasher;
 
 use super::decode::{Names, Why, column, decode, instants, numbers, object};
 use super::shape::{Shape, Texts};
+
 use super::{Kind, ROW_GROUP};
 use crate::disk::{Disk, Reading};
 use crate::files::Cursor;
@@ -209,21 +210,23 @@ impl Part {
         may.map(|(i, _)| i).collect()
     }
 
-    /// Calls `each` with the rows that are wanted.
+    /// Calls `each` with the rows that are wanted; `name` says of a batch who its devices are.
     pub(crate) fn scan(
         &self,
         want: &Want,
+        name: &dyn Fn(&mut Batch, &[Seq]),
         each: &mut dyn FnMut(&Batch) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, ScanError> {
         if self.entry.time.1 < want.from || self.entry.time.0 >= want.to {
             return Ok(ControlFlow::Continue(()));
         }
-        self.scan_batches(want, each).map_err(|why| self.unreadable(&why))
+        self.scan_batches(want, name, each).map_err(|why| self.unreadable(&why))
     }
 
     fn scan_batches(
         &self,
         want: &Want,
+        name: &dyn Fn(&mut Batch, &[Seq]),
         each: &mut dyn FnMut(&Batch) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, Why> {
         let sources: Vec<(Kind, &str, String)> = want
@@ -240,6 +243,7 @@ impl Part {
             })
             .collect();
         let mut columns = vec!["environment", "event", "user", "device", "time"];
+        columns.extend(want.people.then_some("seq"));
         columns.extend(sources.iter().map(|(_, _, column)| column.as_str()));
 
         for batch in self.reader(Some(&columns), Some(self.groups(want.from, want.to)), None)? {
@@ -249,17 +253,23 @@ impl Part {
                 continue;
             }
             let time = instants(&batch, "time")?;
-            let out = Batch {
+            let mut out = Batch {
                 rows: rows.len(),
                 time: rows.iter().map(|&row| time.value(row)).collect(),
                 event: strings(column(&batch, "event")?, &rows)?,
                 user: strings(column(&batch, "user")?, &rows)?,
                 device: strings(column(&batch, "device")?, &rows)?,
+                person: Strings::default(),
                 properties: sources
                     .iter()
                     .map(|(kind, name, column)| cells(&batch, *kind, name, column, &rows))
                     .collect::<Result<_, _>>()?,
             };
+            if want.people {
+                let seq = numbers(&batch, "seq")?;
+                let seqs: Vec<Seq> = rows.iter().map(|&row| Seq(seq.value(row))).collect();
+                name(&mut out, &seqs);
+            }
             if each(&out).is_break() {
                 return Ok(ControlFlow::Break(()));
             }

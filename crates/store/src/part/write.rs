@@ -11,6 +11,7 @@ use bellwether_model::{Event, Json, Millis, Properties};
 
 use super::draft::Draft;
 use super::shape::{Observed, Shape, dictionary, texts};
+use super::tell::Told;
 use super::{BUCKETS, COLUMNS, Kind, ROW_GROUP, uuid};
 use crate::disk::Disk;
 use crate::error::StoreError;
@@ -31,11 +32,14 @@ pub(crate) fn write(disk: &Arc<dyn Disk>, dir: &Path, rows: &[&Row]) -> Result<O
     let layouts = Kind::ALL.map(|kind| Layout::observed(kind, &sorted));
     let mut fields = fixed_fields();
     fields.extend(layouts.iter().flat_map(Layout::fields));
+    let told = Told::in_rows(&sorted);
+    fields.extend(told.iter().map(|told| told.field()));
     let schema = Arc::new(Schema::new(fields));
     let mut draft = Draft::begin(disk, dir, (first, last), &schema)?;
     for group in sorted.chunks(ROW_GROUP) {
         let batch = fixed_arrays(group).and_then(|mut arrays| {
             arrays.extend(layouts.iter().flat_map(|l| l.arrays(group)));
+            arrays.extend(told.iter().map(|told| told.array(group)));
             RecordBatch::try_new(Arc::clone(&schema), arrays)
         });
         draft.write(&batch.map_err(|cause| StoreError::Storage {

@@ -52,6 +52,26 @@ fn properties() -> impl Strategy<Value = Properties> {
     })
 }
 
+/// Changes of a user or a group, as intake lets them through.
+fn changes() -> impl Strategy<Value = Properties> {
+    let names = prop_oneof![Just("plan"), Just("any"), Just("n")];
+    let of = |operation: &'static str, value: BoxedStrategy<Json>| {
+        (names.clone(), value).prop_map(move |(name, value)| (operation.to_owned(), json!({name: value})))
+    };
+    let number = || (-3_i64..3).prop_map(Json::from).boxed();
+    let operation = prop_oneof![
+        of("$set", value().boxed()),
+        of("$setOnce", value().boxed()),
+        of("$add", number()),
+        of("$append", number()),
+        of("$postInsert", number()),
+        of("$remove", number()),
+        of("$unset", Just(json!("-")).boxed()),
+        Just(("$clearAll".to_owned(), json!("-"))),
+    ];
+    proptest::collection::vec(operation, 1..3).prop_map(|operations| operations.into_iter().collect())
+}
+
 pub(super) fn event() -> impl Strategy<Value = Event> {
     let who = prop_oneof![
         "u[0-3]".prop_map(Who::User),
@@ -63,21 +83,27 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
         (0_i64..1_000, received(), proptest::option::weighted(0.8, "[a-d]")),
         (proptest::option::of(any::<i64>()), proptest::option::of(any::<u64>())),
         (properties(), properties(), proptest::option::of(Just(json!({"company": ["acme", 1.1]})))),
+        (proptest::option::of(changes()), proptest::option::of(changes())),
     )
-        .prop_map(|((environment, event, who), (time, received, insert_id), (session, revision), of)| {
-            let (properties, user_properties, groups) = of;
-            Event {
-                environment: environment.parse().expect("a key"),
-                event,
-                who,
-                time: Millis(time),
-                received,
-                insert_id,
-                session,
-                properties,
-                user_properties,
-                groups: groups.and_then(|g| g.as_object().cloned()).unwrap_or_default(),
-                revision: revision.map(Revision),
-            }
-        })
+        .prop_map(
+            |((environment, event, who), (time, received, insert_id), (session, revision), of, changes)| {
+                let (properties, user_properties, groups) = of;
+                Event {
+                    environment: environment.parse().expect("a key"),
+                    event,
+                    who,
+                    time: Millis(time),
+                    received,
+                    insert_id,
+                    session,
+                    properties,
+                    user_properties,
+                    groups: groups.and_then(|g| g.as_object().cloned()).unwrap_or_default(),
+                    group_properties: Properties::new(),
+                    user_changes: changes.0.unwrap_or_default(),
+                    group_changes: changes.1.unwrap_or_default(),
+                    revision: revision.map(Revision),
+                }
+            },
+        )
 }

@@ -45,6 +45,9 @@ fn named(insert_id: &str, received: i64) -> Event {
         properties: Properties::new(),
         user_properties: Properties::new(),
         groups: Properties::new(),
+        group_properties: Default::default(),
+        user_changes: Default::default(),
+        group_changes: Default::default(),
         revision: None,
     }
 }

@@ -1,9 +1,10 @@
 //! Store: tests. Whatever is done to a store in whatever order, it answers as a list of events would.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use bellwether_columns::{PropertyName, Rows, Scan, Want};
-use bellwether_model::{EnvironmentKey, Event, Millis, Seq, Span};
+use bellwether_model::{EnvironmentKey, Event, Millis, Properties, Seq, Span, profile};
 use proptest::prelude::*;
 
 use super::WEEK;
@@ -50,13 +51,15 @@ fn want() -> impl Strategy<Value = Want> {
         proptest::option::of(proptest::collection::vec(prop_oneof![Just("visit"), Just("buy")], 0..2)),
         (0_i64..1_000, 0_i64..1_200),
         proptest::collection::vec(name, 0..4),
+        any::<bool>(),
     )
-        .prop_map(|(environment, events, (from, span), names)| Want {
+        .prop_map(|(environment, events, (from, span), names, people)| Want {
             environment: environment.parse().expect("a key"),
             events: events.map(|list| list.into_iter().map(str::to_owned).collect()),
             from: Millis(from),
             to: Millis(from + span),
             properties: names.into_iter().map(PropertyName::parse).collect(),
+            people,
         })
 }
 
@@ -140,6 +143,8 @@ impl Model {
                 let mut event = event.clone();
                 event.properties.retain(|_, v| !v.is_null());
                 event.user_properties.retain(|_, v| !v.is_null());
+                let before: Vec<&Event> = self.committed.iter().chain(&self.queued).collect();
+                remember(&before, &mut event);
                 self.queued.push(event);
             }
         }
@@ -156,6 +161,50 @@ impl Model {
     }
 }
 
+/// Writes into an event what is known of its user and its groups, by living through all that was before.
+fn remember(before: &[&Event], event: &mut Event) {
+    let mut owners: BTreeMap<(String, String), String> = BTreeMap::new();
+    let mut known: BTreeMap<String, Properties> = BTreeMap::new();
+    let mut person = String::new();
+    for event in before.iter().copied().chain([&*event]) {
+        let here = event.environment.to_string();
+        let of_user = |user: &str| format!("{here} user {user}");
+        person = match (event.who.user(), event.who.device()) {
+            (Some(user), Some(device)) => {
+                let of = (here.clone(), device.to_owned());
+                if owners.insert(of, user.to_owned()).is_none() {
+                    let mut claimed =
+                        known.get(&format!("{here} device {device}")).cloned().unwrap_or_default();
+                    claimed.extend(known.get(&of_user(user)).cloned().unwrap_or_default());
+                    known.insert(of_user(user), claimed);
+                }
+                of_user(user)
+            }
+            (Some(user), None) => of_user(user),
+            (None, device) => {
+                let device = device.unwrap().to_owned();
+                match owners.get(&(here.clone(), device.clone())) {
+                    Some(user) => of_user(user),
+                    None => format!("{here} device {device}"),
+                }
+            }
+        };
+        profile::apply(known.entry(person.clone()).or_default(), &event.user_changes);
+        if event.groups.contains_key("company") {
+            profile::apply(known.entry(format!("{here} acme")).or_default(), &event.group_changes);
+        }
+    }
+    let mut properties = known.get(&person).cloned().unwrap_or_default();
+    for (name, value) in std::mem::take(&mut event.user_properties) {
+        properties.entry(name).or_insert(value);
+    }
+    event.user_properties = properties;
+    let acme = known.get(&format!("{} acme", event.environment)).filter(|known| !known.is_empty());
+    if let (true, Some(acme)) = (event.groups.contains_key("company"), acme) {
+        event.group_properties.insert("company".into(), serde_json::json!({"acme": acme}));
+    }
+}
+
 /// A row, as text: the same whichever batch it came in.
 fn rows(scan: &dyn Scan, want: &Want) -> Vec<String> {
     let mut rows = Vec::new();
@@ -163,11 +212,12 @@ fn rows(scan: &dyn Scan, want: &Want) -> Vec<String> {
         for row in 0..batch.rows {
             let cells: Vec<_> = batch.properties.iter().map(|c| (c.text(row), c.number(row))).collect();
             rows.push(format!(
-                "{} {:?} {:?} {:?} {cells:?}",
+                "{} {:?} {:?} {:?} {:?} {cells:?}",
                 batch.time[row],
                 batch.event.get(row),
                 batch.user.get(row),
                 batch.device.get(row),
+                batch.person.get(row),
             ));
         }
         ControlFlow::Continue(())

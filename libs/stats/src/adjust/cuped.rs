@@ -79,11 +79,11 @@ fn joint_means(joint: &JointMoments) -> Vec<f64> {
 ///
 /// A covariate that is constant, or a combination of those before it, is dropped: [`Adjusted::dropped`] says so.
 /// Assumes that the treatment cannot have changed the covariates: use only what was known before the first
-/// exposure. With a handful of units per covariate θ fits noise and the error comes out too small: 20 units an arm
-/// for each covariate are required, otherwise this is refused. Where arms differ in size and slope, see [`lin`].
+/// exposure. With a handful of units per covariate θ fits noise and the error comes out too small: 10 units an arm
+/// for each covariate are required, otherwise this is refused. Where arms differ in size and slope, see [`lin`](super::lin).
 ///
 /// # Errors
-/// [`Refusal::TooLittle`] with fewer than 20 units an arm for each covariate that is kept,
+/// [`Refusal::TooLittle`] with fewer than 10 units an arm for each covariate that is kept,
 /// [`Refusal::LengthsDiffer`] where the arms have other columns, [`Refusal::NotFinite`] where sums overflow.
 ///
 /// ```
@@ -120,15 +120,15 @@ pub fn cuped(control: &JointMoments, treatment: &JointMoments) -> Result<Adjuste
     })
 }
 
-struct Slope {
+pub(super) struct Slope {
     /// One for each covariate, zero where it was dropped.
-    theta: Vec<f64>,
-    kept: usize,
-    dropped: Vec<usize>,
+    pub(super) theta: Vec<f64>,
+    pub(super) kept: usize,
+    pub(super) dropped: Vec<usize>,
 }
 
 /// Least squares of column 0 on all others.
-fn slope(joint: &JointMoments) -> Slope {
+pub(super) fn slope(joint: &JointMoments) -> Slope {
     let covariates = joint.columns().saturating_sub(1);
     let products = Matrix::of(covariates, |i, j| joint.cross_of(i + 1, j + 1));
     let varies = |&at: &usize| {
@@ -154,9 +154,13 @@ fn slope(joint: &JointMoments) -> Slope {
 }
 
 /// Units an arm that each covariate needs: θ from fewer explains noise.
-const UNITS_FOR_A_COVARIATE: u64 = 20;
+const UNITS_FOR_A_COVARIATE: u64 = 10;
 
-fn enough_units(control: &JointMoments, treatment: &JointMoments, covariates: usize) -> Result<(), Refusal> {
+pub(super) fn enough_units(
+    control: &JointMoments,
+    treatment: &JointMoments,
+    covariates: usize,
+) -> Result<(), Refusal> {
     let need = (UNITS_FOR_A_COVARIATE * covariates as u64).max(2);
     for (arm, have) in [(Arm::Control, control.n()), (Arm::Treatment, treatment.n())] {
         if have < need {
@@ -339,50 +343,6 @@ impl Adjusted {
     }
 }
 
-/// Lin (2013) from moments: a slope for each arm, taken at the covariates' means over both arms.
-///
-/// Columns as for [`cuped`]. The same estimate as [`regression::lin`](crate::regression::lin), which sees units and gives HC2
-/// errors; here the residuals of an arm are taken to have one variance: `s²(1/n + d'S⁻¹d)` with `n - 1 - k` in s²,
-/// `d` the distance of the arm's covariate means from the common ones. Never less precise than no adjustment in large samples, also where arms
-/// differ in size or slope.
-///
-/// # Errors
-/// As [`cuped`].
-pub fn lin(control: &JointMoments, treatment: &JointMoments) -> Result<Estimate, Refusal> {
-    let joint = control.merge(treatment)?;
-    let (c, t) = (own_slope(control, &joint), own_slope(treatment, &joint));
-    enough_units(control, treatment, c.kept.max(t.kept))?;
-    let (value, variance) = (t.mean - c.mean, c.variance + t.variance);
-    let df = variance * variance / (c.variance * c.variance / c.df + t.variance * t.variance / t.df);
-    Estimate::new(value, variance.sqrt(), Some(df), Method::Lin)
-}
-
-struct OwnSlope {
-    mean: f64,
-    variance: f64,
-    df: f64,
-    kept: usize,
-}
-
-fn own_slope(arm: &JointMoments, joint: &JointMoments) -> OwnSlope {
-    let Slope { theta, kept, dropped } = slope(arm);
-    let distance: Vec<f64> =
-        (1..arm.columns()).map(|column| arm.mean_or_zero(column) - joint.mean_or_zero(column)).collect();
-    let explained: f64 = theta.iter().enumerate().map(|(at, theta)| theta * arm.cross_of(0, at + 1)).sum();
-    let df = arm.n() as f64 - 1.0 - kept as f64;
-    let residual = (arm.cross_of(0, 0) - explained).max(0.0) / df;
-    let used: Vec<usize> = (0..theta.len()).filter(|at| !dropped.contains(at)).collect();
-    let of_used: Vec<f64> = used.iter().filter_map(|&at| distance.get(at).copied()).collect();
-    let products = Matrix::of(theta.len(), |i, j| arm.cross_of(i + 1, j + 1)).select(&used);
-    let leverage = Cholesky::of(&products).map_or(0.0, |root| inner(&of_used, &root.solve(&of_used)));
-    OwnSlope {
-        mean: arm.mean_or_zero(0) - inner(&theta, &distance),
-        variance: residual * (1.0 / arm.n() as f64 + leverage),
-        df,
-        kept,
-    }
-}
-
 /// A covariate that some units do not have, as two columns: the value or zero, and one where it is missing.
 ///
 /// NaN stands for a missing value. With both columns among the covariates it does not matter what stands in for it:
@@ -404,7 +364,6 @@ pub fn with_missing(covariate: &[f64]) -> [Vec<f64>; 2] {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
-    use crate::regression;
     use proptest::prelude::*;
 
     type Row = (bool, f64, f64, f64);
@@ -425,19 +384,6 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(60))]
-
-        /// From moments and from rows the same estimate; the errors differ by how they take the variance.
-        #[test]
-        fn lin_from_moments_is_lin_from_rows(rows in rows()) {
-            let (c, t) = (columns(&rows, false), columns(&rows, true));
-            prop_assume!(c[0].len() > 45 && t[0].len() > 45);
-            let ours = lin(&joint(&c), &joint(&t)).unwrap();
-            let all: Vec<Vec<f64>> = (0..3).map(|i| [c[i].clone(), t[i].clone()].concat()).collect();
-            let treated: Vec<bool> = (0..all[0].len()).map(|i| i >= c[0].len()).collect();
-            let by_rows = regression::lin(&all[0], &treated, &[&all[1], &all[2]]).unwrap();
-            prop_assert!((ours.value() - by_rows.value()).abs() < 1e-9);
-            prop_assert!((ours.se() / by_rows.se() - 1.0).abs() < 0.2);
-        }
 
         /// What a covariate adds to all is taken off again; a combination of covariates adds nothing.
         #[test]
@@ -494,8 +440,8 @@ mod tests {
         let two =
             |y: &[f64]| joint(&[y.to_vec(), arm(0.0, y.len() as u32), y.iter().map(|y| y * y).collect()]);
         assert_eq!(
-            cuped(&two(&c), &two(&t)).unwrap_err().to_string(),
-            "too little data: control has `30` of the `40` units that this test needs"
+            cuped(&two(&c[..15]), &two(&t)).unwrap_err().to_string(),
+            "too little data: control has `15` of the `20` units that this test needs"
         );
         assert!(cuped(&joint(&[c]), &JointMoments::empty(2)).is_err());
         assert!(cuped_ratio(&JointMoments::empty(3), &JointMoments::empty(3), RatioSlope::Joint).is_err());

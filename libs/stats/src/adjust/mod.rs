@@ -10,11 +10,13 @@
 //! All but the caps are functions of [`JointMoments`], so that no unit is looked at again.
 
 mod cuped;
+mod lin;
 mod ratio;
 mod strata;
 mod winsor;
 
-pub use cuped::{Adjusted, RatioSlope, cuped, cuped_ratio, lin, with_missing};
+pub use cuped::{Adjusted, RatioSlope, cuped, cuped_ratio, with_missing};
+pub use lin::lin;
 pub use ratio::{ratio, ratio_moments};
 pub use strata::{PostStratified, post_stratify};
 pub use winsor::Caps;

@@ -42,7 +42,7 @@ impl ChangePoint {
 ///
 /// ```
 /// use bellwether_stats::detect::change_point;
-/// let counts = [11, 9, 10, 12, 8, 10, 4, 6, 5, 3, 5];
+/// let counts = [11, 9, 10, 12, 8, 10, 2, 1, 3, 2, 1];
 /// let change = change_point(&counts, &[10.0; 11], 0.95).unwrap();
 /// assert_eq!(change.at, 6);
 /// assert!(change.after < 0.5 && change.evidence.value() > 20.0);

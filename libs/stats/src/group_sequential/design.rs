@@ -325,7 +325,7 @@ impl Design {
     }
 }
 
-pub(super) const MAX_DRIFT: f64 = 30.0;
+const MAX_DRIFT: f64 = 30.0;
 
 pub(super) fn check_drift(drift: f64) -> Result<(), Refusal> {
     if drift.abs() <= MAX_DRIFT {
@@ -360,8 +360,8 @@ fn per_side(level: Level, sides: Sides) -> f64 {
 
 /// The paths that run on before each look.
 pub(super) fn paths(looks: &Looks, regions: &[(f64, f64)], grid: &Grid, drifts: Drifts) -> Vec<Running> {
-    let mut paths = vec![Running::start()];
-    let mut run = Running::start();
+    let mut run = Running::start(drifts.base);
+    let mut paths = vec![run.clone()];
     for (window, &region) in looks.shares().windows(2).zip(regions) {
         let &[t, next] = window else { continue };
         run = run.advance(t, region, next, grid, drifts);
@@ -412,7 +412,7 @@ impl Frame<'_> {
         let grid = Grid::fine();
         let shares = self.looks.shares();
         let mut upper = Vec::with_capacity(shares.len());
-        let mut run = Running::start();
+        let mut run = Running::start(0.0);
         let mut spent = 0.0;
         for (k, (&t, &target)) in shares.iter().zip(targets).enumerate() {
             let more = target - spent;

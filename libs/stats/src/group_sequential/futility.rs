@@ -136,7 +136,8 @@ impl Search<'_> {
 
     fn approach(&self, drift: f64, grid: &Grid) -> Option<Approach> {
         let (mut upper, mut lower) = (Vec::new(), Vec::new());
-        let mut run = Running::start();
+        let drifts = Drifts::up_to(drift);
+        let mut run = Running::start(drifts.base);
         let (mut alpha, mut beta) = (0.0, 0.0);
         for (k, &t) in self.shares.iter().enumerate() {
             let high = match self.upper {
@@ -166,7 +167,7 @@ impl Search<'_> {
             }
             upper.push(high);
             lower.push(low);
-            run = run.advance(t, (low, high), next, grid, Drifts::up_to(drift));
+            run = run.advance(t, (low, high), next, grid, drifts);
         }
         None
     }

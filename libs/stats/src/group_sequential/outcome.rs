@@ -1,6 +1,6 @@
 //! What may be said once a group-sequential experiment has stopped.
 
-use super::design::{Design, MAX_DRIFT, check_estimate};
+use super::design::{Design, check_estimate};
 use super::futility::Binding;
 use super::recursion::{Drifts, Running, Side};
 use crate::comparison::probability;
@@ -127,11 +127,13 @@ impl Ordering<'_> {
     /// The drifts under which a result at least as high has the probabilities given, which rise.
     fn drifts<const N: usize>(&self, targets: [f64; N]) -> Result<[f64; N], Refusal> {
         const WHAT: &str = "an end of an adjusted interval";
+        /// Wider than any interval of a look that could be reached.
+        const FARTHEST: f64 = 1e4;
         let middle = self.z / self.t.sqrt();
         let mut reach = 6.0 / self.t.sqrt();
         loop {
             let (low, high) = (middle - reach, middle + reach);
-            let drifts = Drifts { low: low.min(0.0), high: high.max(0.0) };
+            let drifts = Drifts { low, high, base: middle };
             let paths = self.design.paths(&self.regions, drifts);
             // From the smaller tail, so that neither end loses digits.
             let excess = |drift: f64, target: f64| {
@@ -147,7 +149,7 @@ impl Ordering<'_> {
                 return Ok(found);
             }
             reach *= 2.0;
-            if reach.is_nan() || middle.abs() + reach > 4.0 * MAX_DRIFT {
+            if reach.is_nan() || reach > FARTHEST {
                 return Err(Refusal::not_converged(WHAT));
             }
         }

@@ -1,9 +1,9 @@
 //! The recursion: what is left of the distribution of the score among paths that have not stopped.
 //!
 //! In the score `S = Z√t` the increments between looks are independent and normal, `N(θΔ, Δ)`. Only
-//! the distribution without drift is integrated. Under a drift `θ` its density is `exp(θs - θ²t/2)`
-//! times as large at `s`, whatever the bounds, so that power, expected information, p-values and
-//! intervals need no recursion of their own.
+//! the distribution under one drift `b` is integrated, mostly none. Under another drift `θ` its density is
+//! `exp((θ-b)s - (θ²-b²)t/2)` times as large at `s`, whatever the bounds, so that power, expected
+//! information, p-values and intervals need no recursion of their own.
 
 use crate::quadrature::Rule;
 use crate::special::normal;
@@ -51,39 +51,42 @@ impl Grid {
     }
 }
 
-/// The smallest and largest drift that will be asked about, zero among them.
+/// The drifts that will be asked about, and the one that is integrated, best among them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Drifts {
     pub(super) low: f64,
     pub(super) high: f64,
+    pub(super) base: f64,
 }
 
 impl Drifts {
-    pub(super) const NONE: Self = Self { low: 0.0, high: 0.0 };
+    pub(super) const NONE: Self = Self { low: 0.0, high: 0.0, base: 0.0 };
 
     pub(super) fn up_to(drift: f64) -> Self {
-        Self { low: drift.min(0.0), high: drift.max(0.0) }
+        Self { low: drift.min(0.0), high: drift.max(0.0), base: 0.5 * drift }
     }
 }
 
-/// The score of the paths that run on past a look: points, and the mass without drift of each.
+/// The score of the paths that run on past a look: points, and the mass of each under
+/// the base drift.
 #[derive(Debug, Clone)]
 pub(super) struct Running {
     t: f64,
+    base: f64,
     score: Vec<f64>,
     mass: Vec<f64>,
 }
 
 impl Running {
     /// Before the first look.
-    pub(super) fn start() -> Self {
-        Self { t: 0.0, score: vec![0.0], mass: vec![1.0] }
+    pub(super) fn start(base: f64) -> Self {
+        Self { t: 0.0, base, score: vec![0.0], mass: vec![1.0] }
     }
 
     /// Masses under the drift.
     fn under(&self, drift: f64) -> impl Iterator<Item = (f64, f64)> + '_ {
-        let t = self.t;
-        let ratio = move |s: f64| if drift == 0.0 { 1.0 } else { (drift * (s - 0.5 * drift * t)).exp() };
+        let (more, middle) = (drift - self.base, 0.5 * (drift + self.base) * self.t);
+        let ratio = move |s: f64| if more == 0.0 { 1.0 } else { (more * (s - middle)).exp() };
         self.score.iter().zip(&self.mass).map(move |(&s, &m)| (s, m * ratio(s)))
     }
 
@@ -168,7 +171,7 @@ impl Running {
         let low = (low * root_t).max(drifts.low * t - REACH * root_t);
         let high = (high * root_t).min(drifts.high * t + REACH * root_t);
         if low >= high {
-            return Self { t, score: Vec::new(), mass: Vec::new() };
+            return Self { t, base: self.base, score: Vec::new(), mass: Vec::new() };
         }
         // The density so far is smooth on the scale of the last kernel; it is integrated against the next.
         let scale = (1.0 / gap + 1.0 / (next - t)).sqrt().recip();
@@ -178,6 +181,7 @@ impl Running {
         let points = grid.rule.over(low, high, panels as usize);
         let (far_low, far_high) = (drifts.high * gap + REACH * root, -drifts.low * gap + REACH * root);
         let (scale, constant) = (-0.5 / gap, INVERSE_SQRT_2PI / root);
+        let shift = self.base * gap;
         let (mut first, mut last) = (0, 0);
         let (score, mass) = points
             .map(|(s, weight)| {
@@ -190,15 +194,16 @@ impl Running {
                 }
                 let near = self.score.get(first..last).unwrap_or_default();
                 let masses = self.mass.get(first..last).unwrap_or_default();
+                let to = s - shift;
                 let density: f64 = near
                     .iter()
                     .zip(masses)
-                    .map(|(from, mass)| mass * (scale * (s - from) * (s - from)).exp())
+                    .map(|(from, mass)| mass * (scale * (to - from) * (to - from)).exp())
                     .sum();
                 (s, weight * constant * density)
             })
             .unzip();
-        Self { t, score, mass }
+        Self { t, base: self.base, score, mass }
     }
 }
 
@@ -222,7 +227,7 @@ mod tests {
         ] {
             for (low, drift) in [(f64::NEG_INFINITY, 0.0), (-0.5, 2.8), (-2.3, -1.0)] {
                 let tail = |grid: &Grid| {
-                    let mut run = Running::start();
+                    let mut run = Running::start(Drifts::up_to(drift).base);
                     for pair in shares.windows(2) {
                         run = run.advance(pair[0], (low, 2.3), pair[1], grid, Drifts::up_to(drift));
                     }
@@ -237,12 +242,35 @@ mod tests {
         }
     }
 
+    /// Whichever drift is integrated.
+    #[test]
+    fn the_base_does_not_matter() {
+        for drift in [-2.0, 0.0, 3.0] {
+            let tail = |base: f64| {
+                let mut run = Running::start(base);
+                let drifts = Drifts { low: -2.0, high: 4.0, base };
+                for pair in [0.2, 0.5, 0.6, 1.0].windows(2) {
+                    run = run.advance(pair[0], (-1.0, 2.2), pair[1], &Grid::fine(), drifts);
+                }
+                run.beyond(Side::Above, 1.0, 1.5, drift).0
+            };
+            for base in [-2.0, 1.5, 4.0] {
+                assert!((tail(base) / tail(0.0) - 1.0).abs() < 1e-10, "{base} {drift}");
+            }
+        }
+    }
+
     /// The bivariate normal by another way: Owen's T-free one-dimensional integral by Simpson's rule.
     #[test]
     fn two_looks_are_a_bivariate_normal() {
         let (t, c, drift) = (0.4f64, 2.1, 1.3);
-        let run =
-            Running::start().advance(t, (f64::NEG_INFINITY, c), 1.0, &Grid::fine(), Drifts::up_to(drift));
+        let run = Running::start(0.5 * drift).advance(
+            t,
+            (f64::NEG_INFINITY, c),
+            1.0,
+            &Grid::fine(),
+            Drifts::up_to(drift),
+        );
         let n = 200_000;
         let (low, high) = (-10.0, c - drift * t.sqrt());
         let step = (high - low) / f64::from(n);

@@ -94,6 +94,10 @@ pub fn margin_of_means(
     }
     let (nc, nt) = units(control_units, treatment_units)?;
     let se = (control_sd / nc.sqrt()).hypot(treatment_sd / nt.sqrt());
+    smallest(effect, se, design)
+}
+
+fn smallest(effect: f64, se: f64, design: &Design) -> Result<f64, Refusal> {
     // In standard errors beyond the effect.
     let beyond = reach("smallest margin that can be shown", (0.0, 1e6), design.power, |z| {
         Aim { effect, margin: effect.abs() + z * se }.power(se, design.level)
@@ -134,4 +138,25 @@ pub fn power_of_proportions(
     let se = (treatment * (1.0 - treatment) / nt + control * (1.0 - control) / nc).sqrt();
     let aim = Aim::new(treatment - control, margin)?;
     Ok(if se == 0.0 { 1.0 } else { aim.power(se, level) })
+}
+
+/// The smallest margin within which so many units show two rates, with the power of the design.
+///
+/// # Errors
+/// [`Refusal::OutOfRange`] for a rate outside of 0 to 1 or an arm without units; [`Refusal::NoVariance`] where
+/// both outcomes are certain.
+pub fn margin_of_proportions(
+    (control, control_units): (f64, u64),
+    (treatment, treatment_units): (f64, u64),
+    design: &Design,
+) -> Result<f64, Refusal> {
+    check_rate(control)?;
+    check_rate(treatment)?;
+    let sd = |rate: f64| (rate * (1.0 - rate)).sqrt();
+    let (nc, nt) = units(control_units, treatment_units)?;
+    let se = (sd(control) / nc.sqrt()).hypot(sd(treatment) / nt.sqrt());
+    if se == 0.0 {
+        return Err(Refusal::NoVariance);
+    }
+    smallest(treatment - control, se, design)
 }

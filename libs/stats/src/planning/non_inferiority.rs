@@ -150,3 +150,24 @@ pub fn power_of_means(
         crate::Sides::One,
     )
 }
+
+/// The smallest margin within which so many units show a mean with the power of the design, where a difference of
+/// `effect` is expected. Zero and below says that they show it better than control.
+///
+/// # Errors
+/// [`Refusal::OutOfRange`] for a standard deviation that is not above zero, or an arm without units.
+pub fn margin_of_means(
+    effect: f64,
+    (control_sd, control_units): (f64, u64),
+    (treatment_sd, treatment_units): (f64, u64),
+    design: &Design,
+) -> Result<f64, Refusal> {
+    check_sd(control_sd)?;
+    check_sd(treatment_sd)?;
+    if !effect.is_finite() {
+        return Err(Refusal::out_of_range("an effect", "among the finite numbers", effect));
+    }
+    let (nc, nt) = super::units(control_units, treatment_units)?;
+    let shift = normal::quantile(design.power) - normal::quantile(design.level.alpha());
+    Ok(shift * (control_sd / nc.sqrt()).hypot(treatment_sd / nt.sqrt()) - effect)
+}

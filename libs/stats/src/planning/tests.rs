@@ -96,6 +96,8 @@ proptest! {
         let size = non_inferiority::sample_size_of_means(gain * margin, margin, 1.0, 1.0, &design).unwrap();
         let (nc, nt) = size.rounded_up();
         prop_assert!(non_inferiority::power_of_means(gain * margin, margin, (1.0, nc), (1.0, nt), design.level).unwrap() >= design.power - 1e-9);
+        let shown = non_inferiority::margin_of_means(gain * margin, (1.0, nc), (1.0, nt), &design).unwrap();
+        prop_assert!(shown <= margin * (1.0 + 1e-9) && (shown / margin - 1.0).abs() < 2.0 / nt.min(nc) as f64);
     }
 
     #[test]
@@ -107,6 +109,10 @@ proptest! {
         prop_assert!(power >= design.power - 1e-9);
         let shown = equivalence::margin_of_means(effect, (1.0, nc), (1.0, nt), &design).unwrap();
         prop_assert!(shown <= margin + 1e-9 && shown > effect.abs());
+        let rates = equivalence::sample_size_of_proportions(0.3, 0.3 + 0.1 * effect, 0.1 * margin, &design).unwrap();
+        let (nc, nt) = rates.rounded_up();
+        let shown = equivalence::margin_of_proportions((0.3, nc), (0.3 + 0.1 * effect, nt), &design).unwrap();
+        prop_assert!(shown <= 0.1 * margin + 1e-9, "{shown}");
         // A mirrored effect needs as many.
         let mirrored = equivalence::sample_size_of_means(-effect, margin, 1.0, 1.0, &design).unwrap();
         prop_assert!((mirrored.treatment / size.treatment - 1.0).abs() < 1e-9);

@@ -285,7 +285,7 @@ pub fn bernoulli_interval(
         let (p, q) = (1.0 / (1.0 + (-w).exp()), 1.0 / (1.0 + w.exp()));
         let r = (tuned(p * q * units, tuned_at.alpha()) - p * q).max(1e-3 * p * q);
         let (failures, successes) = (r / p, r / q);
-        ln_beta(failures + n - x, successes + x)
+        ln_beta(failures + (n - x), successes + x)
             - ln_beta(failures, successes)
             - x * p.ln()
             - (n - x) * q.ln()

@@ -8,7 +8,7 @@
 //! - outside of the domain (a NaN, a negative number of degrees of freedom, a probability above 1)
 //!   the answer is NaN, as everywhere in floating-point arithmetic. The rooms above never ask there.
 //!
-//! They are checked against R's `nmath` (`tests/golden.rs`, family `distributions`).
+//! They are checked against R's `nmath` (`tests/golden`, family `distributions`).
 
 pub mod beta;
 pub mod binomial;

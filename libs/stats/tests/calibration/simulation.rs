@@ -28,9 +28,14 @@ impl Random {
     }
 }
 
+/// Whether everything is asked for, not a tenth.
+pub(crate) fn full() -> bool {
+    std::env::var_os("PROOF").is_some_and(|v| v == "full")
+}
+
 /// Experiments in a run of this size; ten times as many with `PROOF=full`.
 pub(crate) fn runs(tenth: u64) -> u64 {
-    if std::env::var_os("PROOF").is_some_and(|v| v == "full") { tenth * 10 } else { tenth }
+    if full() { tenth * 10 } else { tenth }
 }
 
 /// The largest count that a rate of at most `rate` exceeds with a probability of about 2 %: 16 for
@@ -54,6 +59,8 @@ pub(crate) enum Promise {
     Exactly,
     /// At least as often.
     AtLeast,
+    /// As often, within this and chance: the method is an approximation.
+    Within(f64),
     /// Nothing: its assumptions do not hold here, and the rate is what it is.
     None,
 }
@@ -93,6 +100,18 @@ impl Row {
         (self.nominal * (1.0 - self.nominal) / self.runs as f64).sqrt()
     }
 
+    /// The promise in words.
+    pub(crate) fn promised(&self) -> String {
+        let nominal = format!("{} %", (1e4 * self.nominal).round() / 100.0);
+        match self.promise {
+            Promise::AtMost => format!("at most {nominal}"),
+            Promise::Exactly => nominal,
+            Promise::AtLeast => format!("at least {nominal}"),
+            Promise::Within(more) => format!("{nominal}, within {}", 100.0 * more),
+            Promise::None => format!("no promise ({nominal})"),
+        }
+    }
+
     /// Whether the promise holds within two and a half such errors: fixed seeds, so that it stays that way.
     pub(crate) fn holds(&self) -> bool {
         let slack = 2.5 * self.mc_error() + 1e-12;
@@ -100,6 +119,7 @@ impl Row {
             Promise::AtMost => self.measured <= self.nominal + slack,
             Promise::Exactly => (self.measured - self.nominal).abs() <= slack,
             Promise::AtLeast => self.measured >= self.nominal - slack,
+            Promise::Within(more) => (self.measured - self.nominal).abs() <= slack + more,
             Promise::None => true,
         }
     }

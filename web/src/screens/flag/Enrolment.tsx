@@ -4,8 +4,8 @@ import { Button, Group, NumberInput, Switch } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
 
 import { edit } from "../../api/edits";
-import type { Enrolled, Enrolment, Environment, FlagView, Setting } from "../../api/types";
-import { asEdit, limitsText, remembers } from "../../lib/enrolment";
+import type { Enrolled, Environment, FlagView, Setting } from "../../api/types";
+import { asDraft, asEdit, limitsText, remembers } from "../../lib/enrolment";
 import { capital } from "../../lib/spoken";
 import { useDraft } from "../../parts/draft";
 import { Section } from "../../parts/Page";
@@ -77,7 +77,7 @@ function Limits({ view, setting, here }: Props) {
   const { unit } = view.flag;
   const may = useMay("editor");
   const steer = useSteer({ view, here });
-  const shown = { revision: view.revision, limits: asEdit(setting.enrolment ?? {}) as Enrolment };
+  const shown = { revision: view.revision, limits: asDraft(setting.enrolment ?? {}) };
   const { draft, from, old, changed, set, discard } = useDraft(shown, ({ limits }) => limits);
   const loses = remembers(draft) && !remembers(old);
   const save = async () => {

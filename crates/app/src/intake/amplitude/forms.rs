@@ -1,0 +1,107 @@
+//! App intake: Amplitude's `/identify` and `/groupidentify`, forms that tell more of people and groups. They
+//! become events of the types `$identify` and `$groupidentify`, which make nobody active.
+
+use bellwether_model::event::{GROUP_IDENTIFY, IDENTIFY};
+use bellwether_model::{Json, Millis};
+use serde_json::{Map, json};
+
+use super::super::door::{Door, Read, Refused, Reply, Sent};
+use super::super::form;
+use super::super::raw::{FACTS, Rules, admit};
+use super::super::{envelope, json};
+use super::{SHORTEST_ID, answer, called, missing, raw, refused, too_large};
+use crate::App;
+
+/// The most identifications of one request.
+const MOST: usize = 1_024;
+
+/// Reads a request of `/identify`.
+pub(in super::super) fn identify(app: &App, sent: &Sent<'_>, now: Millis) -> Result<Read, Refused> {
+    read(app, Door::AmplitudeIdentify, sent, now, |mut one| {
+        let mut event = Map::new();
+        let mut kept = vec!["user_id", "device_id", "user_properties", "groups", "time", "insert_id"];
+        kept.extend(FACTS);
+        for name in kept {
+            event.extend(one.remove_entry(name));
+        }
+        // Facts of payment are properties of the user.
+        for name in ["paying", "start_version"] {
+            if let Some(value) = one.remove(name) {
+                let properties = event.entry("user_properties").or_insert_with(|| json!({}));
+                let operations = properties.get("$set").is_some_and(Json::is_object);
+                let set = if operations { properties.get_mut("$set") } else { Some(properties) };
+                if let Some(set) = set.and_then(Json::as_object_mut) {
+                    set.entry(name).or_insert(value);
+                }
+            }
+        }
+        event.insert("event_type".into(), IDENTIFY.into());
+        event
+    })
+}
+
+/// Reads a request of `/groupidentify`.
+pub(in super::super) fn group_identify(app: &App, sent: &Sent<'_>, now: Millis) -> Result<Read, Refused> {
+    read(app, Door::AmplitudeGroupIdentify, sent, now, |mut one| {
+        let mut event = Map::new();
+        let text = |value: Option<Json>| match value {
+            Some(Json::String(text)) => Some(text),
+            Some(Json::Number(number)) => Some(number.to_string()),
+            _ => None,
+        };
+        if let (Some(kind), Some(value)) = (text(one.remove("group_type")), text(one.remove("group_value"))) {
+            // A group identifies itself: nobody does it.
+            event.insert("device_id".into(), format!("${kind}_{value}").into());
+            event.insert("groups".into(), json!({kind: value}));
+            event.insert("event_type".into(), GROUP_IDENTIFY.into());
+        }
+        event.extend(one.remove_entry("group_properties"));
+        event
+    })
+}
+
+fn read(
+    app: &App,
+    door: Door,
+    sent: &Sent<'_>,
+    now: Millis,
+    event: fn(Map<String, Json>) -> Map<String, Json>,
+) -> Result<Read, Refused> {
+    let body = sent.unpacked(door)?;
+    let mut pairs = form::pairs("", sent.query.as_bytes())?;
+    pairs.extend(form::pairs(sent.content_type, &body)?);
+    let secret = form::value(&pairs, "api_key");
+    let secret = secret.ok_or_else(|| missing("api_key", "send a `client` or `server` key"))?;
+    let environment = app.environment(secret)?;
+    // The protocol has one word for an identification that is absent and one that cannot be read.
+    let unread = || {
+        let hint = "send `identification`, an object or a list of them, as JSON";
+        answer(400, "missing_event", &[("hint", hint.into())])
+    };
+    let text = form::value(&pairs, "identification").ok_or_else(unread)?;
+    envelope::few(text.as_bytes())?;
+    let list = match json::sdk_json(text.as_bytes()).map_err(|_| unread())? {
+        Json::Array(list) if !list.is_empty() => list,
+        one @ Json::Object(_) => vec![one],
+        _ => return Err(unread().into()),
+    };
+    if list.len() > MOST {
+        return Err(too_large(door).into());
+    }
+    // What a group is called makes its id, however short that is.
+    let shortest = if door == Door::AmplitudeGroupIdentify { 1 } else { SHORTEST_ID };
+    let rules = Rules { shortest, numbers_name: false, called, peer: sent.peer, now };
+    let mut problems = Vec::new();
+    let mut events = Vec::with_capacity(list.len());
+    for (index, one) in list.into_iter().enumerate() {
+        let one = match one {
+            Json::Object(one) => Some(raw(event(one))),
+            _ => None,
+        };
+        events.extend(admit(&environment, index, one, &rules, &mut problems));
+    }
+    if !problems.is_empty() {
+        return Err(refused(&problems).into());
+    }
+    Ok(Read { events, reply: Reply::text(200, "success") })
+}

@@ -1,0 +1,234 @@
+//! App intake: Amplitude's HTTP V2 and batch protocols, answered as its SDKs expect.
+//!
+//! A 400 means that nothing was stored. Its lists name every bad event, because SDKs drop exactly
+//! those and send the others again.
+
+pub(super) mod forms;
+
+use std::collections::BTreeMap;
+
+use bellwether_model::{Json, Millis};
+use serde_json::{Map, json};
+
+use super::door::{Door, Read, Refused, Reply, Sent};
+use super::envelope::{self, Envelope};
+use super::json::read as parse;
+use super::raw::{CALENDAR, FACTS, Field, Money, Problem, RawEvent, Rules, Time, admit};
+use crate::App;
+use crate::error::{AppError, Refusal};
+
+/// The most events of one request.
+const MOST_EVENTS: usize = 2_000;
+
+/// The shortest id of a user or device, unless the sender says otherwise.
+const SHORTEST_ID: usize = 5;
+
+fn answer(status: u16, error: &str, more: &[(&str, Json)]) -> Reply {
+    let mut body = Map::new();
+    // Always JSON with `code`, because the Python SDK takes the status from it.
+    body.insert("code".into(), status.into());
+    body.insert("error".into(), error.into());
+    body.extend(more.iter().map(|(k, v)| ((*k).to_owned(), v.clone())));
+    Reply::json(status, body.into())
+}
+
+/// More than a door takes at once.
+fn too_large(door: Door) -> Reply {
+    let hint = format!("send at most {} bytes and {MOST_EVENTS} events at once", door.most_bytes());
+    answer(413, "Payload too large", &[("hint", hint.into())])
+}
+
+fn missing(field: &str, hint: &str) -> Reply {
+    answer(400, "Request missing required field", &[("missing_field", field.into()), ("hint", hint.into())])
+}
+
+fn not_json(hint: &str) -> Reply {
+    answer(400, "Invalid JSON request body", &[("hint", hint.into())])
+}
+
+/// A refusal of ours in the protocol's words.
+pub(super) fn refusal(door: Door, error: &AppError) -> Reply {
+    let hint = || error.hint.clone().into();
+    match error.refusal {
+        Refusal::Busy => {
+            // Where no user or device is at fault the lists are empty, and an SDK keeps everything and tries
+            // again.
+            let listed = |name: &str, empty: Json| {
+                error.details.as_ref().and_then(|d| d.get(name).cloned()).unwrap_or(empty)
+            };
+            answer(
+                429,
+                "Too many requests for some devices and users",
+                &[
+                    ("eps_threshold", listed("eps_threshold", 1000.into())),
+                    ("throttled_devices", listed("throttled_devices", json!({}))),
+                    ("throttled_users", listed("throttled_users", json!({}))),
+                    ("exceeded_daily_quota_users", json!({})),
+                    ("exceeded_daily_quota_devices", json!({})),
+                    ("throttled_events", listed("throttled_events", json!([]))),
+                    ("hint", hint()),
+                ],
+            )
+        }
+        Refusal::Unauthenticated | Refusal::Forbidden => {
+            // With the colon: the Python SDK looks for it, and without it resends for ever.
+            answer(400, &format!("Invalid API key: {}", error.message), &[("hint", hint())])
+        }
+        Refusal::TooLarge => too_large(door),
+        Refusal::BadInput => not_json(&format!("{}; {}", error.message, error.hint)),
+        Refusal::Method => answer(405, "Invalid request path", &[("hint", error.hint.clone().into())]),
+        // Our fault: nothing was stored, so a retry is safe, and 503 is the code that says it.
+        _ => answer(503, "Service unavailable", &[("hint", hint())]),
+    }
+}
+
+/// Reads a request of HTTP V2 or batch.
+pub(super) fn read(app: &App, door: Door, sent: &Sent<'_>, now: Millis) -> Result<Read, Refused> {
+    let mut body = sent.unpacked(door)?;
+    if body.iter().all(u8::is_ascii_whitespace) {
+        let hint = "send a JSON object with `api_key` and `events`";
+        return Err(answer(400, "Missing request body", &[("hint", hint.into())]).into());
+    }
+    let unread = |e: &serde_json::Error| not_json(&format!("{e}; send JSON in UTF-8"));
+    const NO_KEY: &str = "send a `client` or `server` key as text";
+    let environment = match envelope::look(&mut body, &["api_key"]).map_err(|e| unread(&e))? {
+        Envelope::Key(secret) => app.environment(&secret)?,
+        Envelope::NoKey => return Err(missing("api_key", NO_KEY).into()),
+        Envelope::NoObject => {
+            return Err(not_json("the body is an object with `api_key` and `events`").into());
+        }
+    };
+    envelope::few(&body)?;
+    let mut request: Map<String, Json> = parse(&mut body).map_err(|e| unread(&e))?;
+    let shortest = shortest(request.get("options"))?;
+    let none = || missing("events", "send a list of at least one event");
+    let events = match request.remove("events") {
+        Some(Json::Array(events)) if !events.is_empty() => events,
+        // Some hand-written callers send one event without the list.
+        Some(one @ Json::Object(_)) => vec![one],
+        _ => return Err(none().into()),
+    };
+    if events.len() > MOST_EVENTS {
+        return Err(too_large(door).into());
+    }
+    let count = events.len();
+    let rules = Rules { shortest, numbers_name: false, called, peer: sent.peer, now };
+    let mut problems = Vec::new();
+    let mut admitted = Vec::with_capacity(count);
+    for (index, event) in events.into_iter().enumerate() {
+        let raw = match event {
+            Json::Object(event) => Some(raw(event)),
+            _ => None,
+        };
+        admitted.extend(admit(&environment, index, raw, &rules, &mut problems));
+    }
+    if !problems.is_empty() {
+        return Err(refused(&problems).into());
+    }
+    let reply = json!({
+        "code": 200, "events_ingested": count, "payload_size_bytes": body.len(), "server_upload_time": now,
+    });
+    Ok(Read { events: admitted, reply: Reply::json(200, reply) })
+}
+
+/// What the fields of an event are called.
+fn called(field: Field) -> &'static str {
+    match field {
+        Field::Event => "event",
+        Field::Name => "event_type",
+        Field::User => "user_id",
+        Field::Device => "device_id",
+        Field::Time => "time",
+        Field::InsertId => "insert_id",
+        Field::Session => "session_id",
+        Field::Properties => "event_properties",
+        Field::UserProperties => "user_properties",
+        Field::Groups => "groups",
+        Field::GroupProperties => "group_properties",
+        Field::Of(name) => name,
+    }
+}
+
+/// An event of Amplitude's form.
+fn raw(mut event: Map<String, Json>) -> RawEvent {
+    let mut take = |name: &str| event.remove(name).unwrap_or_default();
+    let time = match take("time") {
+        Json::Null => Time::Missing,
+        time => match time.as_i64().filter(|at| CALENDAR.contains(at)) {
+            Some(at) => Time::At(at),
+            None => Time::Unreadable("send whole milliseconds since 1970"),
+        },
+    };
+    let mut properties = take("event_properties");
+    // What governance says of the event is kept beside what the event says.
+    for (from, to) in [("plan", "$plan"), ("ingestion_metadata", "$ingestion_metadata")] {
+        let value = take(from);
+        if !value.is_null() && properties.is_null() {
+            properties = json!({});
+        }
+        if let (Some(properties), false) = (properties.as_object_mut(), value.is_null()) {
+            properties.insert(to.into(), value);
+        }
+    }
+    RawEvent {
+        name: take("event_type"),
+        user: take("user_id"),
+        device: take("device_id"),
+        time,
+        insert_id: take("insert_id"),
+        session: take("session_id"),
+        properties,
+        user_properties: take("user_properties"),
+        groups: take("groups"),
+        group_properties: take("group_properties"),
+        money: Money {
+            price: take("price"),
+            quantity: take("quantity"),
+            revenue: take("revenue"),
+            about: ["productId", "revenueType", "currency"].map(&mut take),
+        },
+        facts: FACTS.into_iter().map(|fact| (fact, take(fact))).filter(|(_, v)| !v.is_null()).collect(),
+    }
+}
+
+/// The shortest id that the sender wants to be one.
+fn shortest(options: Option<&Json>) -> Result<usize, Reply> {
+    let refused = || not_json("`options` is an object, and its `min_id_length` a whole number");
+    let asked = match options {
+        None | Some(Json::Null) => &Json::Null,
+        Some(Json::Object(options)) => options.get("min_id_length").unwrap_or(&Json::Null),
+        Some(_) => return Err(refused()),
+    };
+    if asked.is_null() {
+        return Ok(SHORTEST_ID);
+    }
+    asked.as_u64().and_then(|n| usize::try_from(n).ok()).ok_or_else(refused)
+}
+
+fn refused(problems: &[Problem]) -> Reply {
+    let lists = |missing: bool| {
+        let mut lists: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for problem in problems.iter().filter(|p| p.missing == missing) {
+            lists.entry(problem.field).or_default().push(problem.index);
+        }
+        lists.values_mut().for_each(Vec::dedup);
+        lists
+    };
+    let (invalid, absent) = (lists(false), lists(true));
+    let error = if invalid.contains_key("event") {
+        "Invalid event JSON"
+    } else if invalid.is_empty() {
+        "Request missing required field"
+    } else {
+        "Invalid field values on some events"
+    };
+    let mut more = Vec::new();
+    if !invalid.is_empty() {
+        more.push(("events_with_invalid_fields", json!(invalid)));
+    }
+    if !absent.is_empty() {
+        more.push(("events_with_missing_fields", json!(absent)));
+    }
+    more.push(("hint", problems.first().map(Problem::sentence).into()));
+    answer(400, error, &more)
+}

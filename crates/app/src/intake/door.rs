@@ -1,0 +1,288 @@
+//! App intake: the doors that events come in by. Each protocol reads its own requests and answers in its own
+//! words; between them all is one way: raw events, admitted, within the rates, into the store.
+
+use bellwether_model::{EnvironmentKey, Event, Json, Millis};
+
+use super::body::{Unreadable, unpack};
+use super::{amplitude, mixpanel, otlp, posthog, segment};
+use crate::error::{AppError, Refusal};
+use crate::{App, Waiting};
+
+/// A door: whose protocol, and which call of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// Amplitude's `/2/httpapi`.
+    AmplitudeHttp,
+    /// Amplitude's `/batch`.
+    AmplitudeBatch,
+    /// Amplitude's `/identify`.
+    AmplitudeIdentify,
+    /// Amplitude's `/groupidentify`.
+    AmplitudeGroupIdentify,
+    /// Segment's `/v1/batch`, `/v1/import`; the message of each other path has its type in the path.
+    Segment(Option<Call>),
+    /// PostHog's `/batch/`, `/capture/`, `/e/`, `/i/v0/e/`.
+    PostHog,
+    /// PostHog's `/i/v1/analytics/events`.
+    PostHogV1,
+    /// Mixpanel's `/track`.
+    MixpanelTrack,
+    /// Mixpanel's `/engage`.
+    MixpanelEngage,
+    /// Mixpanel's `/groups`.
+    MixpanelGroups,
+    /// Mixpanel's `/import`.
+    MixpanelImport,
+    /// OTLP/HTTP's `/v1/logs`.
+    OtlpLogs,
+}
+
+/// What a message of Segment's protocol is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Call {
+    /// Somebody did something.
+    Track,
+    /// What is known of somebody.
+    Identify,
+    /// Somebody saw a page.
+    Page,
+    /// Somebody saw a screen.
+    Screen,
+    /// Somebody belongs to a group.
+    Group,
+    /// Two ids are one person's.
+    Alias,
+}
+
+impl Door {
+    /// The most bytes of an unpacked body.
+    #[must_use]
+    pub const fn most_bytes(self) -> usize {
+        match self {
+            Self::AmplitudeHttp | Self::AmplitudeIdentify | Self::AmplitudeGroupIdentify => 1 << 20,
+            Self::AmplitudeBatch | Self::PostHog | Self::PostHogV1 => 20 << 20,
+            // Two bytes of protobuf can be a value of forty.
+            Self::OtlpLogs => 4 << 20,
+            Self::Segment(_) | Self::MixpanelTrack | Self::MixpanelEngage | Self::MixpanelGroups => 10 << 20,
+            Self::MixpanelImport => 10 << 20,
+        }
+    }
+
+    /// The most bytes of any of them.
+    pub const MOST_BYTES: usize = 20 << 20;
+}
+
+/// A request as it came.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sent<'r> {
+    /// What stands after the `?`, as it was written.
+    pub query: &'r str,
+    /// `Content-Type`, which is only a hint: senders are not careful with it.
+    pub content_type: &'r str,
+    /// `Content-Encoding`.
+    pub encoding: Option<&'r str>,
+    /// `Authorization`.
+    pub authorization: Option<&'r str>,
+    /// `X-API-Key`.
+    pub api_key: Option<&'r str>,
+    /// `PostHog-Request-Timestamp`: when it was sent, by the sender's clock.
+    pub sent_at: Option<&'r str>,
+    /// The address that it came from.
+    pub peer: Option<&'r str>,
+    /// The body, packed as it came.
+    pub body: &'r [u8],
+}
+
+/// How a door answers a request: what of the request decides it.
+#[derive(Debug, Clone, Copy)]
+pub struct Voice {
+    pub(super) door: Door,
+    /// Mixpanel: in JSON and not with a digit.
+    pub(super) verbose: bool,
+    /// OTLP: in JSON and not in protobuf.
+    pub(super) json: bool,
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// The body.
+    pub body: Body,
+    /// After how many seconds to try again.
+    pub retry_after: Option<u64>,
+}
+
+/// The body of an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Body {
+    /// JSON.
+    Json(Json),
+    /// Plain text.
+    Text(&'static str),
+    /// A message of protobuf.
+    Protobuf(Vec<u8>),
+}
+
+impl Reply {
+    pub(super) fn json(status: u16, body: Json) -> Self {
+        Self { status, body: Body::Json(body), retry_after: None }
+    }
+
+    pub(super) fn text(status: u16, body: &'static str) -> Self {
+        Self { status, body: Body::Text(body), retry_after: None }
+    }
+}
+
+/// What becomes of a request.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Its events wait for the next commit; `reply` may be sent once `waiting` is settled.
+    Waiting {
+        /// What to wait for.
+        waiting: Waiting,
+        /// What to answer then.
+        reply: Reply,
+    },
+    /// Nothing was stored.
+    Answered(Reply),
+}
+
+/// What a protocol read out of a request.
+pub(super) struct Read {
+    pub(super) events: Vec<Event>,
+    /// What is answered once they are stored.
+    pub(super) reply: Reply,
+}
+
+/// Why a request is refused as a whole.
+pub(super) enum Refused {
+    /// In the words of its door.
+    Said(Reply),
+    /// To be put into them.
+    Because(AppError),
+}
+
+impl From<AppError> for Refused {
+    fn from(error: AppError) -> Self {
+        Self::Because(error)
+    }
+}
+
+impl From<Reply> for Refused {
+    fn from(reply: Reply) -> Self {
+        Self::Said(reply)
+    }
+}
+
+impl Voice {
+    /// The voice in which a request is answered.
+    #[must_use]
+    pub fn of(door: Door, query: &str, content_type: &str) -> Self {
+        let verbose = query.split('&').any(|pair| pair == "verbose=1");
+        let json = !content_type.to_ascii_lowercase().contains("protobuf");
+        Self { door, verbose, json }
+    }
+
+    /// A refusal in the words of the protocol.
+    #[must_use]
+    pub fn refuse(self, error: &AppError) -> Reply {
+        let mut reply = match self.door {
+            Door::AmplitudeHttp
+            | Door::AmplitudeBatch
+            | Door::AmplitudeIdentify
+            | Door::AmplitudeGroupIdentify => amplitude::refusal(self.door, error),
+            Door::Segment(_) => segment::refusal(error),
+            Door::PostHog => posthog::refusal(error),
+            Door::PostHogV1 => posthog::v1::refusal(error),
+            Door::MixpanelImport => mixpanel::import_refusal(error),
+            Door::MixpanelTrack | Door::MixpanelEngage | Door::MixpanelGroups => {
+                mixpanel::refusal(error, self.verbose)
+            }
+            Door::OtlpLogs => otlp::refusal(error, self.json),
+        };
+        if matches!(reply.status, 429 | 503) {
+            let after = error.details.as_ref().and_then(|d| d["retry_after"].as_u64());
+            reply.retry_after = Some(after.unwrap_or(1));
+        }
+        reply
+    }
+}
+
+impl App {
+    /// Takes a request that brings events.
+    #[must_use]
+    pub fn take(&self, door: Door, sent: &Sent<'_>, now: Millis) -> Outcome {
+        let voice = Voice::of(door, sent.query, sent.content_type);
+        let read = match door {
+            Door::AmplitudeHttp | Door::AmplitudeBatch => amplitude::read(self, door, sent, now),
+            Door::AmplitudeIdentify => amplitude::forms::identify(self, sent, now),
+            Door::AmplitudeGroupIdentify => amplitude::forms::group_identify(self, sent, now),
+            Door::Segment(call) => segment::read(self, call, sent, now),
+            Door::PostHog => posthog::read(self, sent, now),
+            Door::PostHogV1 => posthog::v1::read(self, sent, now),
+            Door::MixpanelTrack => mixpanel::track(self, sent, now),
+            Door::MixpanelEngage => mixpanel::engage(self, sent, now),
+            Door::MixpanelGroups => mixpanel::groups(self, sent, now),
+            Door::MixpanelImport => mixpanel::import(self, sent, now),
+            Door::OtlpLogs => otlp::read(self, sent, now),
+        };
+        let Read { events, reply } = match read {
+            Ok(read) => read,
+            Err(Refused::Said(reply)) => return Outcome::Answered(reply),
+            Err(Refused::Because(error)) => return Outcome::Answered(voice.refuse(&error)),
+        };
+        if events.is_empty() {
+            return Outcome::Answered(reply);
+        }
+        match self.rates.admit(door, &events, now).and_then(|()| self.store(events)) {
+            Ok(waiting) => Outcome::Waiting { waiting, reply },
+            Err(error) => Outcome::Answered(voice.refuse(&error)),
+        }
+    }
+
+    fn store(&self, events: Vec<Event>) -> Result<Waiting, AppError> {
+        self.store.append(events).map_err(|e| {
+            let error = AppError::from(e);
+            if error.refusal != Refusal::Busy {
+                tracing::error!(cause = error.cause, "events could not be taken");
+            }
+            error
+        })
+    }
+
+    /// The environment that an SDK's key opens.
+    pub(super) fn environment(&self, secret: &str) -> Result<EnvironmentKey, AppError> {
+        Ok(self.key(secret)?.sdk()?.environment)
+    }
+}
+
+impl<'r> Sent<'r> {
+    /// The body as it was before its encoding.
+    pub(super) fn unpacked(&self, door: Door) -> Result<std::borrow::Cow<'r, [u8]>, AppError> {
+        unpack(self.body, self.encoding, door.most_bytes()).map_err(|e| match e {
+            Unreadable::TooLarge => AppError::new(
+                Refusal::TooLarge,
+                "too_large",
+                "the body is larger than what is taken here",
+                format!("send at most {} bytes at once", door.most_bytes()),
+            ),
+            Unreadable::Encoding(name) => AppError::bad_input(
+                format!("the body is not `{name}`"),
+                "send it plain, or packed as its Content-Encoding says: gzip, deflate or zstd",
+            ),
+        })
+    }
+
+    /// What `Authorization` carries, where it has this scheme.
+    pub(super) fn scheme(&self, scheme: &str) -> Option<&'r str> {
+        let (said, rest) = self.authorization?.trim().split_once(' ')?;
+        said.eq_ignore_ascii_case(scheme).then(|| rest.trim())
+    }
+}
+
+/// No key was sent.
+pub(super) fn no_key(hint: &str) -> AppError {
+    AppError::new(Refusal::Unauthenticated, "unauthenticated", "no key was sent", hint)
+}

@@ -1,0 +1,325 @@
+//! App tests: what is strange, at every door: what becomes of it, and that what cannot be taken is answered and
+//! stores nothing.
+
+use bellwether_app::{Call, Door, Sent};
+use proptest::prelude::*;
+use serde_json::{Value as Json, json};
+
+use crate::captures::{gzip, shown};
+use crate::protocols::Desk;
+
+/// An event of each protocol's own form, with these properties.
+fn event_of(door: Door, secret: &str, properties: &str) -> String {
+    static NEW: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(1);
+    let new = format!("event {}", NEW.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+    let user = r#""user-1""#;
+    match door {
+        Door::Segment(_) => format!(
+            r#"{{"batch": [{{"type": "track", "event": "a", "userId": {user}, "properties": {properties}}}]}}"#
+        ),
+        Door::PostHog => format!(
+            r#"{{"api_key": "{secret}", "batch": [{{"event": "a", "distinct_id": {user}, "properties": {properties}}}]}}"#
+        ),
+        Door::PostHogV1 => format!(
+            r#"{{"batch": [{{"event": "a", "uuid": "{new}", "distinct_id": {user}, "properties": {properties}}}]}}"#
+        ),
+        // Its ids are properties, too.
+        Door::MixpanelImport => {
+            let properties = match properties.strip_prefix('{') {
+                Some("}") => format!(r#"{{"distinct_id": {user}}}"#),
+                Some(rest) => format!(r#"{{"distinct_id": {user}, {rest}"#),
+                None => properties.to_owned(),
+            };
+            format!(r#"[{{"event": "a", "properties": {properties}}}]"#)
+        }
+        _ => format!(
+            r#"{{"api_key": "{secret}", "events": [{{"event_type": "a", "user_id": {user}, "event_properties": {properties}}}]}}"#
+        ),
+    }
+}
+
+const JSON_DOORS: [Door; 5] =
+    [Door::AmplitudeBatch, Door::Segment(None), Door::PostHog, Door::PostHogV1, Door::MixpanelImport];
+
+/// Each row: what is sent as properties, the status of each of [`JSON_DOORS`], and whether it is stored.
+#[test]
+fn what_is_strange_has_the_same_end_at_every_door() {
+    let desk = Desk::new();
+    let mut count = 0;
+    let mut check = |name: &str, properties: &str, statuses: [u16; 5], kept: Option<&Json>| {
+        for (door, status) in JSON_DOORS.into_iter().zip(statuses) {
+            let body = event_of(door, &desk.secret, properties);
+            let reply = desk.reply(door, "strict=1", "application/json", body.as_bytes());
+            assert_eq!(reply.status, status, "{name} at {door:?}: {reply:?}");
+            count += usize::from(kept.is_some());
+            let stored = desk.stored();
+            assert_eq!(stored.len(), count, "{name} at {door:?}: {reply:?}");
+            for (name, value) in kept.and_then(Json::as_object).into_iter().flatten() {
+                assert!(stored[count - 1]["properties"][name] == *value, "{name} at {door:?}");
+            }
+        }
+    };
+    // What is wrong with the whole is a 400; what is wrong with one event is said of that event.
+    let (all, whole, one) = ([200; 5], [400; 5], [400, 400, 400, 200, 400]);
+    check("NaN", r#"{"x": NaN}"#, whole, None);
+    check("a number beyond all", r#"{"x": 1e999}"#, whole, None);
+    check("nesting of 39", &format!("{}1{}", r#"{"a":"#.repeat(39), "}".repeat(39)), all, Some(&json!({})));
+    check("nesting of 100", &format!("{}1{}", r#"{"a":"#.repeat(100), "}".repeat(100)), one, None);
+    check("nesting of 500", &format!("{}1{}", r#"{"a":"#.repeat(500), "}".repeat(500)), whole, None);
+    check("one name twice: the later counts", r#"{"x": 1, "x": 2}"#, all, Some(&json!({"x": 2})));
+    check("null is missing", r#"{"x": null, "y": 1}"#, all, Some(&json!({"y": 1})));
+    check("no object", "7", one, None);
+    let many: Vec<String> = (0..10_000).map(|i| format!(r#""p{i}": {i}"#)).collect();
+    check(
+        "10,000 properties",
+        &format!("{{{}}}", many.join(",")),
+        all,
+        Some(&json!({"p0": 0, "p9999": 9999})),
+    );
+    let long = "é".repeat(500_000);
+    let cut = "é".repeat(1024);
+    check(
+        "1 MB of text is cut",
+        &format!(r#"{{"x": "{long}", "y": 1}}"#),
+        all,
+        Some(&json!({"x": cut, "y": 1})),
+    );
+    check("half a character", r#"{"x": "a\ud83d"}"#, all, Some(&json!({"x": "a\u{fffd}"})));
+    check("a name of 1,025 characters", &format!(r#"{{"{}": 1}}"#, "k".repeat(1025)), one, None);
+}
+
+#[test]
+fn what_was_cut_is_named() {
+    let desk = Desk::new();
+    let long = "x".repeat(1_025);
+    let event = json!({"event_type": "a", "user_id": "user-1", "event_properties": {"l": [long], "s": "ok"},
+        "user_properties": {"$set": {"u": long}}, "groups": {"g": long}, "country": long});
+    desk.house.send(&json!({"api_key": desk.secret, "events": [event]})).unwrap();
+    let stored = desk.stored();
+    assert_eq!(stored[0]["properties"]["$cut"], json!(["group.g", "l", "user.country", "user.u"]));
+    assert_eq!(stored[0]["user_properties"]["u"].as_str().unwrap().len(), 1_024);
+}
+
+/// Bytes that are no request at all, at every door.
+#[test]
+fn what_is_no_request_is_answered_and_stores_nothing() {
+    let desk = Desk::new();
+    let bomb = gzip(&vec![b' '; 64 << 20]);
+    assert!(bomb.len() < 1 << 20);
+    let utf8 = |door| {
+        event_of(door, &desk.secret, "{}").into_bytes().into_iter().map(|b| if b == b'a' { 0xff } else { b })
+    };
+    for door in DOORS {
+        let check = |name: &str, body: &[u8], statuses: &[u16]| {
+            let reply = desk.reply(door, "", "application/json", body);
+            assert!(statuses.contains(&reply.status), "{name} at {door:?}: {reply:?}");
+            assert!(desk.stored().is_empty(), "{name} at {door:?}");
+        };
+        check("bytes that are not UTF-8", &utf8(door).collect::<Vec<u8>>(), &[400, 401]);
+        check("a bomb", &bomb, &[413, 400]);
+        check("half of gzip", &bomb[..500], &[400]);
+        check("an empty body", b"", &[400, 401]);
+        check("an array of arrays", b"[[[]]]", &[400, 401]);
+        check("a text", b"\"x\"", &[400, 401]);
+        check("a number", b"7", &[400, 401]);
+    }
+    // An encoding that is not what it says.
+    for door in JSON_DOORS {
+        let body = event_of(door, &desk.secret, "{}");
+        for encoding in ["gzip", "zstd", "deflate", "br", "x"] {
+            let bearer = format!("Bearer {}", desk.secret);
+            let sent = Sent {
+                encoding: Some(encoding),
+                authorization: Some(&bearer),
+                body: body.as_bytes(),
+                ..Sent::default()
+            };
+            assert_eq!(desk.house.bring(door, &sent).status, 400, "{encoding} at {door:?}");
+        }
+    }
+    assert!(desk.stored().is_empty());
+}
+
+#[test]
+fn ids_that_name_nobody_are_refused_by_every_protocol() {
+    let refused = [
+        "anonymous",
+        "nil",
+        "none",
+        "null",
+        "n/a",
+        "na",
+        "undefined",
+        "unknown",
+        "",
+        "00000000-0000-0000-0000-000000000000",
+        "{}",
+        "lmy47d",
+        "0",
+        "-1",
+    ];
+    let desk = Desk::new();
+    for door in JSON_DOORS {
+        for id in refused {
+            let body = event_of(door, &desk.secret, "{}").replace("user-1", id);
+            let reply = desk.reply(door, "strict=1", "application/json", body.as_bytes());
+            assert!(desk.stored().is_empty(), "{id} at {door:?}");
+            let said = shown(reply).to_string();
+            assert!(said.contains("placeholder"), "{id} at {door:?}: {said}");
+        }
+    }
+}
+
+#[test]
+fn any_time_of_the_calendar_is_kept_as_it_is() {
+    let desk = Desk::new();
+    for (time, taken) in [
+        ("0", true),
+        ("1", true),
+        ("253402300799999", true),
+        ("253402300800000", false),
+        ("-1", false),
+        ("1e3", false),
+        ("\"2026-01-01\"", false),
+        ("1.5", false),
+    ] {
+        let before = desk.stored().len();
+        let body = format!(
+            r#"{{"api_key": "{}", "events": [{{"event_type": "a", "user_id": "user-1", "time": {time}}}]}}"#,
+            desk.secret
+        );
+        let answer = desk.bytes(Door::AmplitudeHttp, "", "", body.as_bytes());
+        assert_eq!(answer[0] == 200, taken, "{time}: {answer}");
+        let stored = desk.stored();
+        assert_eq!(stored.len(), before + usize::from(taken));
+        if taken {
+            assert_eq!(stored[before]["time"].to_string(), time);
+        }
+    }
+    // A time in words, of a sender that says nothing of its own clock.
+    for (time, at) in [
+        ("1970-01-01T00:00:00Z", Some(0)),
+        ("2525-01-01T00:00:00Z", Some(17_514_144_000_000_i64)),
+        ("1969-12-31T23:59:59Z", None),
+    ] {
+        let before = desk.stored().len();
+        let answer = desk.json(
+            Door::Segment(None),
+            "",
+            &json!({"batch": [{"type": "track", "event": "a", "userId": "u", "timestamp": time}]}),
+        );
+        assert_eq!(answer[0] == 200, at.is_some(), "{time}: {answer}");
+        assert_eq!(desk.stored().get(before).map(|e| e["time"].as_i64().unwrap()), at);
+    }
+}
+
+/// A body that each door takes.
+fn good(door: Door, secret: &str) -> Vec<u8> {
+    let body = match door {
+        Door::AmplitudeIdentify => {
+            json!([{"user_id": "user-1", "user_properties": {"$set": {"a": 1}, "$add": {"n": 2}}}])
+        }
+        Door::AmplitudeGroupIdentify => {
+            json!({"group_type": "g", "group_value": "h", "group_properties": {"$set": {"a": [1]}}})
+        }
+        Door::Segment(Some(_)) => {
+            json!({"type": "track", "event": "a", "userId": "u", "anonymousId": "b", "groupId": "g", "previousId": "p",
+            "timestamp": "2026-09-21T14:00:00.000Z", "sentAt": "2026-09-21T14:00:00Z", "traits": {"a": 1}, "context": {"os": {"name": "x"}, "sessionId": 5}})
+        }
+        Door::PostHog | Door::PostHogV1 => {
+            json!({"api_key": secret, "sent_at": "2026-09-21T14:00:00Z", "batch": [{"event": "$groupidentify",
+            "uuid": "u", "distinct_id": "d", "timestamp": "2026-09-21T14:00:00.000Z", "session_id": "s", "options": {"cookieless_mode": true},
+            "properties": {"$set": {"a": 1}, "$unset": ["b"], "$group_type": "g", "$group_key": "h", "$group_set": {"x": 1}, "$groups": {"g": "h"}}}]})
+        }
+        Door::MixpanelTrack | Door::MixpanelImport => {
+            json!([{"event": "$identify", "properties": {"token": secret, "distinct_id": "$device:d",
+            "time": 1_790_000_000.5, "$insert_id": "i", "$identified_id": "u", "$anon_id": "d"}}])
+        }
+        Door::MixpanelEngage => {
+            json!({"$token": secret, "$distinct_id": "u", "$set": {"a": 1}, "$union": {"l": [1]}, "$unset": ["b"], "$delete": ""})
+        }
+        Door::MixpanelGroups => {
+            json!({"$token": secret, "$group_key": "g", "$group_id": 7, "$set": {"a": 1}})
+        }
+        Door::OtlpLogs => {
+            json!({"resourceLogs": [{"resource": {"attributes": []}, "scopeLogs": [{"logRecords": [{"timeUnixNano": "1790000000000000000",
+            "eventName": "feature_flag.evaluation", "traceId": "00ff", "body": {"arrayValue": {"values": [{"doubleValue": "NaN"}]}},
+            "attributes": [{"key": "feature_flag.key", "value": {"stringValue": "f"}}, {"key": "feature_flag.variant", "value": {"stringValue": "on"}},
+                {"key": "feature_flag.context.id", "value": {"intValue": "7"}}]}]}]}]})
+        }
+        other => {
+            return event_of(other, secret, r#"{"$price": 2, "l": ["x", null, 1.5, {"y": "é"}]}"#)
+                .into_bytes();
+        }
+    };
+    match door {
+        Door::AmplitudeIdentify | Door::AmplitudeGroupIdentify => {
+            let pairs = [("api_key", secret), ("identification", &body.to_string())];
+            serde_urlencoded::to_string(pairs).unwrap().into_bytes()
+        }
+        _ => body.to_string().into_bytes(),
+    }
+}
+
+const DOORS: [Door; 13] = [
+    Door::AmplitudeHttp,
+    Door::AmplitudeBatch,
+    Door::AmplitudeIdentify,
+    Door::AmplitudeGroupIdentify,
+    Door::Segment(None),
+    Door::Segment(Some(Call::Group)),
+    Door::PostHog,
+    Door::PostHogV1,
+    Door::MixpanelTrack,
+    Door::MixpanelEngage,
+    Door::MixpanelGroups,
+    Door::MixpanelImport,
+    Door::OtlpLogs,
+];
+
+/// A change of a body: where, how much is taken away, and what is put there.
+fn change() -> impl Strategy<Value = (u16, u8, Vec<u8>)> {
+    let put = prop_oneof![
+        3 => Just(vec![]),
+        2 => proptest::collection::vec(any::<u8>(), 1..4),
+        4 => proptest::sample::select(vec![
+            "null", "7", "-1", "\"\"", "[]", "{}", "{\"$set\":{}}", "1e400", "\\ud83d", "\"2026-09-21\"", "true,", ",", "}", "]", "=", "&", "%",
+        ]).prop_map(|text| text.as_bytes().to_vec()),
+    ];
+    (any::<u16>(), prop_oneof![Just(0_u8), 1_u8..12], put)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    /// A body that was good and is changed somewhere is answered, in the words of its door, and no more is
+    /// stored than is said.
+    #[test]
+    fn whatever_comes_is_answered(changes in proptest::collection::vec(proptest::collection::vec(change(), 0..4), 20)) {
+        thread_local! {
+            static DESK: Desk = Desk::new();
+        }
+        DESK.with(|desk| {
+            for (door, changes) in DOORS.into_iter().flat_map(|door| changes.iter().map(move |c| (door, c))) {
+                let mut body = good(door, &desk.secret);
+                for (at, gone, put) in changes {
+                    let at = usize::from(*at) % (body.len() + 1);
+                    let end = (at + usize::from(*gone)).min(body.len());
+                    body.splice(at..end, put.iter().copied());
+                }
+                let bearer = format!("Bearer {}", desk.secret);
+                let sent = Sent { authorization: Some(&bearer), content_type: "application/json", body: &body, ..Sent::default() };
+                let (stored, reply) = match desk.house.app.take(door, &sent, desk.house.now) {
+                    bellwether_app::Outcome::Waiting { waiting, reply } => (waiting.taken.stored + waiting.taken.duplicates, reply),
+                    bellwether_app::Outcome::Answered(reply) => (0, reply),
+                };
+                desk.house.app.commit().unwrap();
+                let text = String::from_utf8_lossy(&body).into_owned();
+                prop_assert!(matches!(reply.status, 200 | 400 | 401), "{door:?} {text}: {reply:?}");
+                let partial = matches!(door, Door::MixpanelTrack | Door::MixpanelEngage | Door::MixpanelGroups | Door::MixpanelImport);
+                prop_assert!(stored == 0 || reply.status == 200 || partial, "{door:?} {text}: {reply:?}");
+                prop_assert!(!changes.is_empty() || (stored == 1 && reply.status == 200), "{door:?} {text}: {reply:?}");
+            }
+            Ok(())
+        })?;
+    }
+}

@@ -1,0 +1,114 @@
+//! Columns: whose a device is, so that what somebody did before they signed in is theirs.
+//!
+//! The rules are Amplitude's. Events of a device that never saw a user are the device's. The first user on a
+//! device claims them; of what comes later without a user, the last known user of the device did it. Two
+//! users never become one. Nothing that is stored changes: the events keep the ids that they came with, and
+//! whoever reads them asks here.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bellwether_model::{EnvironmentKey, Seq};
+
+/// The users of every device, in the order in which they were first seen on it.
+#[derive(Debug, Clone, Default)]
+pub struct Owners(BTreeMap<EnvironmentKey, Devices>);
+
+/// The users of the devices of one environment. A tree, because senders choose these texts: they could be
+/// made to collide in a table.
+#[derive(Debug, Clone, Default)]
+pub struct Devices(BTreeMap<Box<str>, Vec<Turn>>);
+
+/// From an event on, until the next turn, a device is one user's.
+#[derive(Debug, Clone)]
+pub struct Turn {
+    from: Seq,
+    user: Arc<str>,
+}
+
+/// What an event told of its device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// What was known.
+    Nothing,
+    /// The first user of the device: what it did before is theirs.
+    Claimed,
+    /// Another user than the last one.
+    Taken,
+}
+
+impl Owners {
+    /// An event of a user on a device. Events come in their order.
+    ///
+    /// ```
+    /// use bellwether_columns::{Owners, Told, person};
+    /// use bellwether_model::Seq;
+    /// let here = "production".parse().unwrap();
+    /// let mut owners = Owners::default();
+    /// assert_eq!(owners.saw(&here, "tablet", "jane", Seq(5)), Told::Claimed);
+    /// assert_eq!(owners.saw(&here, "tablet", "mary", Seq(7)), Told::Taken);
+    /// let tablet = owners.of(&here).and_then(|devices| devices.turns("tablet")).unwrap();
+    /// let who = |seq| person(tablet, Seq(seq), Seq(9));
+    /// assert_eq!([who(1), who(6), who(8)], [Some("jane"), Some("jane"), Some("mary")]);
+    /// // Before the first user came nobody knew.
+    /// assert_eq!(person(tablet, Seq(1), Seq(4)), None);
+    /// ```
+    pub fn saw(&mut self, environment: &EnvironmentKey, device: &str, user: &str, seq: Seq) -> Told {
+        let devices = match self.0.get_mut(environment) {
+            Some(devices) => devices,
+            None => self.0.entry(environment.clone()).or_default(),
+        };
+        let turn = || Turn { from: seq, user: user.into() };
+        match devices.0.get_mut(device) {
+            Some(turns) if turns.last().is_some_and(|last| &*last.user == user) => Told::Nothing,
+            Some(turns) => {
+                turns.push(turn());
+                Told::Taken
+            }
+            None => {
+                devices.0.insert(device.into(), vec![turn()]);
+                Told::Claimed
+            }
+        }
+    }
+
+    /// Takes the last thing back that was told of a device.
+    pub fn unsaw(&mut self, environment: &EnvironmentKey, device: &str) {
+        if let Some(devices) = self.0.get_mut(environment)
+            && let Some(turns) = devices.0.get_mut(device)
+        {
+            turns.pop();
+            if turns.is_empty() {
+                devices.0.remove(device);
+            }
+        }
+    }
+
+    /// The devices of an environment; `None` where no user was seen on any.
+    #[must_use]
+    pub fn of(&self, environment: &EnvironmentKey) -> Option<&Devices> {
+        self.0.get(environment)
+    }
+}
+
+impl Devices {
+    /// The users of a device, in their order; `None` where there was none.
+    #[must_use]
+    pub fn turns(&self, device: &str) -> Option<&[Turn]> {
+        self.0.get(device).map(Vec::as_slice)
+    }
+
+    /// The last known user of a device.
+    #[must_use]
+    pub fn last(&self, device: &str) -> Option<&str> {
+        self.0.get(device)?.last().map(|turn| &*turn.user)
+    }
+}
+
+/// Who did the event `seq` of a device with these users, as it is known at `until`.
+#[must_use]
+pub fn person(turns: &[Turn], seq: Seq, until: Seq) -> Option<&str> {
+    let known = || turns.iter().take_while(|turn| turn.from <= until);
+    let turn = known().take_while(|turn| turn.from <= seq).last().or_else(|| known().next());
+    turn.map(|turn| &*turn.user)
+}

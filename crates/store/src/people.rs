@@ -1,0 +1,205 @@
+//! Store: what is known of people and groups, so that each event keeps what was known when it came, and whose
+//! a device is.
+//!
+//! It follows from the committed events in their order and from nothing else: it is made anew from parts and
+//! log when a store is opened. What waits for a commit is known too, and forgotten again if the commit fails.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use bellwether_columns::{Owners, Told};
+use bellwether_model::event::Who;
+use bellwether_model::{EnvironmentKey, Event, Json, Properties, Seq, profile};
+use rustc_hash::FxHashMap;
+
+use crate::fingerprint::Fingerprint;
+
+/// What is known of people and groups.
+#[derive(Debug, Default)]
+pub(crate) struct People {
+    owners: Shared,
+    profiles: FxHashMap<Fingerprint, Arc<Properties>>,
+    /// How to undo what waits for a commit, the newest last.
+    undo: VecDeque<(Seq, Undo)>,
+}
+
+/// Whose devices are, as those who read events ask it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Shared(Arc<RwLock<Owners>>);
+
+impl Shared {
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, Owners> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Owners> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Debug)]
+enum Undo {
+    Owner(EnvironmentKey, Box<str>),
+    Profile(Fingerprint, Option<Arc<Properties>>),
+}
+
+/// What an event tells of people, without the rest of it.
+#[derive(Debug)]
+pub(crate) struct Telling {
+    pub(crate) environment: EnvironmentKey,
+    pub(crate) who: Who,
+    pub(crate) groups: Properties,
+    pub(crate) user_changes: Properties,
+    pub(crate) group_changes: Properties,
+}
+
+impl Telling {
+    /// What an event tells; `None` if it tells nothing.
+    pub(crate) fn of(event: &Event) -> Option<Self> {
+        let both = matches!(event.who, Who::Both { .. });
+        let tells = both || !event.user_changes.is_empty() || !event.group_changes.is_empty();
+        tells.then(|| Self {
+            environment: event.environment.clone(),
+            who: event.who.clone(),
+            groups: event.groups.clone(),
+            user_changes: event.user_changes.clone(),
+            group_changes: event.group_changes.clone(),
+        })
+    }
+}
+
+impl People {
+    /// Whose devices are, for readers.
+    pub(crate) fn owners(&self) -> Shared {
+        self.owners.clone()
+    }
+
+    /// A new event that waits for its commit: notes what it tells, and writes down in it what is known now.
+    pub(crate) fn take(&mut self, event: &mut Event, seq: Seq) {
+        let Event { environment, who, groups, user_changes, group_changes, .. } = &*event;
+        let user = self.tell(environment, who, groups, user_changes, group_changes, Some(seq));
+        if let Some(known) = self.profiles.get(&user).filter(|known| !known.is_empty()) {
+            let here = std::mem::replace(&mut event.user_properties, (**known).clone());
+            // What the event itself says of device and place is no property that somebody gave the user.
+            for (name, value) in here {
+                event.user_properties.entry(name).or_insert(value);
+            }
+        }
+        if self.profiles.is_empty() {
+            return;
+        }
+        for (kind, name) in each_group(&event.groups) {
+            let key = Fingerprint::of_group(&event.environment, kind, name);
+            if let Some(known) = self.profiles.get(&key).filter(|known| !known.is_empty()) {
+                let slot =
+                    event.group_properties.entry(kind).or_insert_with(|| Json::Object(Properties::new()));
+                if let Some(slot) = slot.as_object_mut() {
+                    slot.insert(name.to_owned(), Json::Object((**known).clone()));
+                }
+            }
+        }
+    }
+
+    /// An event that was committed before.
+    pub(crate) fn restore(&mut self, seq: Seq, telling: &Telling) {
+        let Telling { environment, who, groups, user_changes, group_changes } = telling;
+        self.tell(environment, who, groups, user_changes, group_changes, Some(seq));
+        self.undo.clear();
+    }
+
+    /// All up to this event is committed.
+    pub(crate) fn commit(&mut self, seq: Seq) {
+        while self.undo.front().is_some_and(|(at, _)| *at <= seq) {
+            self.undo.pop_front();
+        }
+    }
+
+    /// What waits could not be stored.
+    pub(crate) fn withdraw(&mut self) {
+        while let Some((_, undo)) = self.undo.pop_back() {
+            match undo {
+                Undo::Owner(environment, device) => self.owners.write().unsaw(&environment, &device),
+                Undo::Profile(key, Some(was)) => drop(self.profiles.insert(key, was)),
+                Undo::Profile(key, None) => drop(self.profiles.remove(&key)),
+            }
+        }
+    }
+
+    /// Notes what an event tells; gives whose properties count for it.
+    fn tell(
+        &mut self,
+        environment: &EnvironmentKey,
+        who: &Who,
+        groups: &Properties,
+        user_changes: &Properties,
+        group_changes: &Properties,
+        seq: Option<Seq>,
+    ) -> Fingerprint {
+        let of_user = |user: &str| Fingerprint::of_id(environment, b'u', user);
+        let of_device = |device: &str| Fingerprint::of_id(environment, b'd', device);
+        let seq = seq.unwrap_or_default();
+        let person = match who {
+            Who::User(user) => of_user(user),
+            Who::Device(device) => {
+                let owners = self.owners.read();
+                let owner = owners.of(environment).and_then(|devices| devices.last(device));
+                owner.map_or_else(|| of_device(device), of_user)
+            }
+            Who::Both { user, device } => {
+                let last = {
+                    let owners = self.owners.read();
+                    owners.of(environment).and_then(|d| d.last(device)).is_some_and(|last| last == user)
+                };
+                if !last {
+                    let told = self.owners.write().saw(environment, device, user, seq);
+                    self.undo.push_back((seq, Undo::Owner(environment.clone(), device.as_str().into())));
+                    if told == Told::Claimed
+                        && let Some(anonymous) = self.profiles.get(&of_device(device)).cloned()
+                    {
+                        // What was known of the visitor is known of the user; what was known of the user wins.
+                        let mut known = (*anonymous).clone();
+                        if let Some(user) = self.profiles.get(&of_user(user)) {
+                            known.extend((**user).clone());
+                        }
+                        self.learn(seq, of_user(user), known);
+                    }
+                }
+                of_user(user)
+            }
+        };
+        if !user_changes.is_empty() {
+            self.change(seq, person, user_changes);
+        }
+        if !group_changes.is_empty() {
+            for (kind, name) in each_group(groups) {
+                self.change(seq, Fingerprint::of_group(environment, kind, name), group_changes);
+            }
+        }
+        person
+    }
+
+    fn change(&mut self, seq: Seq, key: Fingerprint, changes: &Properties) {
+        let was = self.profiles.get(&key);
+        let mut known = was.map(|known| (**known).clone()).unwrap_or_default();
+        profile::apply(&mut known, changes);
+        if was.is_none_or(|was| **was != known) {
+            self.learn(seq, key, known);
+        }
+    }
+
+    fn learn(&mut self, seq: Seq, key: Fingerprint, known: Properties) {
+        let was = self.profiles.insert(key, Arc::new(known));
+        self.undo.push_back((seq, Undo::Profile(key, was)));
+    }
+}
+
+/// Each group of an event: its type and its name, of which there may be a list.
+fn each_group(groups: &Properties) -> impl Iterator<Item = (&str, &str)> {
+    groups.iter().flat_map(|(kind, names)| {
+        let names = match names {
+            Json::Array(names) => names.as_slice(),
+            one => std::slice::from_ref(one),
+        };
+        names.iter().filter_map(Json::as_str).map(move |name| (kind.as_str(), name))
+    })
+}
