@@ -282,8 +282,10 @@ impl SimDisk {
     pub fn restart(&self) -> bool {
         let mut inner = self.inner();
         let power = inner.off && inner.cut_at.is_some_and(|(_, power)| power);
-        inner.off = false;
-        inner.cut_at = None;
+        // An end that is still to come comes in the next process.
+        if std::mem::take(&mut inner.off) {
+            inner.cut_at = None;
+        }
         inner.locks.clear();
         if !power {
             return false;
@@ -393,6 +395,8 @@ impl Disk for SimDisk {
         let content = inner.content(file)?;
         content.now.truncate(len);
         content.since.push(Change::Cut(len));
+        let again = content.now.clone();
+        content.since.push(Change::Write(0, again));
         if cut { Err(power()) } else { inner.sync(file) }
     }
 

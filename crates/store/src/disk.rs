@@ -3,7 +3,7 @@
 
 use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -32,7 +32,8 @@ pub trait Disk: Debug + Send + Sync {
     /// # Errors
     /// As above.
     fn open(&self, path: &Path) -> io::Result<Arc<dyn Reading>>;
-    /// Cuts a file to `len` bytes, and syncs it.
+    /// Cuts a file to `len` bytes and makes them last, also if an earlier sync of them failed: they are written
+    /// again, since after such a failure the system takes them for written.
     ///
     /// # Errors
     /// As above.
@@ -134,8 +135,19 @@ impl Disk for RealDisk {
     }
 
     fn cut(&self, path: &Path, len: u64) -> io::Result<()> {
-        let file = OpenOptions::new().write(true).open(path)?;
+        let mut file = OpenOptions::new().read(true).write(true).open(path)?;
         file.set_len(len)?;
+        let mut piece = vec![0; 1 << 20];
+        let mut at = 0;
+        while at < len {
+            let left = usize::try_from(len - at).unwrap_or(usize::MAX).min(piece.len());
+            let piece = piece.get_mut(..left).unwrap_or_default();
+            file.seek(SeekFrom::Start(at))?;
+            file.read_exact(piece)?;
+            file.seek(SeekFrom::Start(at))?;
+            file.write_all(piece)?;
+            at += left as u64;
+        }
         file.sync_all()
     }
 
@@ -203,7 +215,6 @@ impl Writing for RealWriting {
     }
 
     fn cut(&mut self, len: u64) -> io::Result<()> {
-        use std::io::{Seek, SeekFrom};
         self.0.set_len(len)?;
         self.0.seek(SeekFrom::Start(len)).map(drop)
     }

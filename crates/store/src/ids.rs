@@ -157,8 +157,8 @@ impl Ids {
             }
             let day =
                 |b: &[u8]| Some(((Seq(long(b, 0)?), number(b, 8).map(i64::from_le_bytes)?), long(b, 16)?));
-            let tally = days.chunks_exact(24).filter_map(day).collect();
-            let covers =
+            let tally: Tally = days.chunks_exact(24).filter_map(day).collect();
+            let covers: Vec<Seqs> =
                 covers.chunks_exact(16).filter_map(|b| Some((Seq(long(b, 0)?), Seq(long(b, 8)?)))).collect();
             Some((fences, Sbbf::new(filter), filter.len(), tally, covers))
         };

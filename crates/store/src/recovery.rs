@@ -132,8 +132,8 @@ impl Store {
         // From here on things change: what is there has been understood.
         let torn = replayed.torn.as_ref().map_or(0, |torn| torn.bytes);
         if let Some(newest) = replayed.files.last() {
-            // Where nothing is torn, too: a process that was killed may have written what it never synced, and
-            // what is read from here on is answered for.
+            // Where nothing is torn, too: a process that was killed may have written what it never synced, or what a
+            // sync failed for, and what is read from here on is answered for.
             disk.cut(&newest.path, newest.bytes).map_err(StoreError::io("truncate", &newest.path))?;
             files::sync_dir(&*disk, &logs)?;
         }

@@ -27,6 +27,8 @@ pub(crate) struct Log {
     closed: Vec<Closed>,
     ordinal: u64,
     last: Seq,
+    /// Whether a file was removed and the removal may not last.
+    removed: bool,
     /// A disk that takes these bytes of each record and then no more.
     #[cfg(test)]
     pub(crate) full: Option<Vec<u8>>,
@@ -43,6 +45,7 @@ impl Log {
             closed,
             ordinal,
             last,
+            removed: false,
             #[cfg(test)]
             full: None,
         }
@@ -134,6 +137,7 @@ impl Log {
     pub(crate) fn trim(&mut self, sealed: Seq) -> Result<usize, StoreError> {
         let spare = usize::from(self.open.is_none());
         let mut removed = 0;
+        self.sync_removal()?;
         while self.closed.len() > spare {
             let Some(oldest) = self.closed.first().filter(|c| c.last <= sealed) else { break };
             match self.disk.remove(&oldest.path) {
@@ -142,12 +146,22 @@ impl Log {
                 }
                 _ => {}
             }
-            // Durable one by one, so that a crash never leaves a gap between two files.
-            files::sync_dir(&*self.disk, &self.dir)?;
+            // It counts as gone from here on, even if that does not last: what is left must stand without it.
             self.closed.remove(0);
+            self.removed = true;
             removed += 1;
+            // Durable one by one, so that a crash never leaves a gap between two files.
+            self.sync_removal()?;
         }
         Ok(removed)
+    }
+
+    fn sync_removal(&mut self) -> Result<(), StoreError> {
+        if self.removed {
+            files::sync_dir(&*self.disk, &self.dir)?;
+            self.removed = false;
+        }
+        Ok(())
     }
 
     /// Lets every write to the open file fail, as a full disk would, after `torn` bytes of garbage.
