@@ -304,14 +304,14 @@ impl<'a> Compiler<'a> {
                 None => &rollout.split,
             },
         };
-        let arms = arms_of(serve).into_iter().flatten().map(|Owned { range, enrolled, held }| {
+        let arms = arms_of(serve).into_iter().flatten().map(|Owned { range, enrolled, role }| {
             Ok(Arm {
                 to: range.to,
                 // A position is a hundredth of the hash. No range begins where the last one ends.
                 begin: threshold(range.from).saturating_mul(100),
                 outcome: outcome(&range.variant)?,
                 enrolled: enrolled && compares,
-                held: held && compares,
+                role: if compares || role == Role::Rest { role } else { Role::Other },
             })
         });
         Ok(Serves::Split(Ranges {
@@ -371,27 +371,47 @@ fn enrolling(
     })))
 }
 
+/// What an arm is to its split. One byte, so that an arm stays as small as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// What a memory keeps and counts: of a split what it enrolls, of a rollout the candidate, since widening is
+    /// to move those who have the control.
+    Held,
+    /// The variant of those who are not enrolled.
+    Rest,
+    /// Neither: the control of a rollout, or an arm of what compares nothing.
+    Other,
+}
+
 /// A range of what divides.
 struct Owned<'s> {
     range: &'s split::Range,
     /// Whether those in it are enrolled. A split does not enroll its rest; a rollout compares its candidate
     /// with its control, so it enrolls both.
     enrolled: bool,
-    /// Whether a memory keeps and counts them: see [`Arm::held`].
-    held: bool,
+    role: Role,
 }
 
 /// The ranges by which it divides, if it does.
 fn arms_of(serve: &Serve) -> Option<impl Iterator<Item = Owned<'_>>> {
     let split = serve.split()?;
-    let candidate = match serve {
-        Serve::Rollout { rollout } => Some(&rollout.candidate),
-        Serve::Variant { .. } | Serve::Split { .. } => None,
+    let (candidate, third) = match serve {
+        Serve::Rollout { rollout } => {
+            (Some(&rollout.candidate), split.rest().filter(|rest| **rest != rollout.control))
+        }
+        Serve::Variant { .. } | Serve::Split { .. } => (None, None),
     };
     Some(split.ranges().iter().map(move |range| {
         let enrolled = candidate.is_some() || split.rest() != Some(&range.variant);
-        let held = candidate.map_or(enrolled, |candidate| *candidate == range.variant);
-        Owned { range, enrolled, held }
+        let role = match candidate {
+            Some(candidate) if *candidate == range.variant => Role::Held,
+            // In a rollout the rest is in neither arm; where there is no third variant it is the control.
+            Some(_) if third == Some(&range.variant) => Role::Rest,
+            Some(_) => Role::Other,
+            None if enrolled => Role::Held,
+            None => Role::Rest,
+        };
+        Owned { range, enrolled, role }
     }))
 }
 

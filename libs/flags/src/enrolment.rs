@@ -24,6 +24,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::bucket::{Bucket, Salted};
+use crate::compile::Role;
 use crate::ruleset::{Arm, Enrolling};
 
 /// Remembers who was enrolled by which flag. `()` remembers nothing.
@@ -72,7 +73,7 @@ impl<'r> Division<'r> {
 
     /// The first arm of a variant that units hold.
     fn of(&self, variant: &str) -> Option<usize> {
-        self.arms.iter().position(|arm| arm.held && arm.outcome.key.as_str() == variant)
+        self.arms.iter().position(|arm| arm.role == Role::Held && arm.outcome.key.as_str() == variant)
     }
 }
 
@@ -398,7 +399,9 @@ impl Register {
             None => match division.at(now.hash)? {
                 (index, arm) if !arm.enrolled => (How::Placed, Some(index), empty, None),
                 _ if closed => (How::Closed, None, empty, None),
-                (index, arm) if arm.held && !full => (How::Enrolled, Some(index), empty, Some(index)),
+                (index, arm) if arm.role == Role::Held && !full => {
+                    (How::Enrolled, Some(index), empty, Some(index))
+                }
                 (index, _) => (How::Placed, Some(index), empty, None),
             },
         };

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::bucket::Bucket;
+use crate::compile::Role;
 use crate::enrolment::{Asked, How, Memory, Origin, Standing};
 use crate::evaluate::{Evaluation, Membership, Reason, Visitor};
 use crate::place::Seen;
@@ -186,6 +187,10 @@ pub struct Bucketed {
     pub percent: Option<f64>,
     /// The ranges of the split.
     pub ranges: Vec<Stretch>,
+    /// The variant of those who are not enrolled, whose ranges are no arm of a comparison; absent where there is
+    /// none, or nobody has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rest: Option<VariantKey>,
 }
 
 /// Where a unit stands in a layer or a holdout.
@@ -399,6 +404,7 @@ impl Visitor for Record<'_> {
             position,
             percent: placed.map(|(_, bucket)| bucket.percent()),
             ranges,
+            rest: arms.iter().find(|arm| arm.role == Role::Rest).map(|arm| arm.outcome.key.clone()),
         }));
     }
 

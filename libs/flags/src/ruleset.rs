@@ -12,7 +12,7 @@ use bellwether_model::{
 };
 
 use crate::bucket::{Salted, threshold};
-use crate::compile::Compiler;
+use crate::compile::{Compiler, Role};
 use crate::enrolment::{Division, Memory};
 use crate::evaluate::{Evaluation, Reason, Recalling, Silent};
 use crate::explain::{self, Explanation};
@@ -310,9 +310,7 @@ pub(crate) struct Arm {
     pub(crate) outcome: Arc<Outcome>,
     /// Whether those in it take part in what the flag compares: a part of the default's split may.
     pub(crate) enrolled: bool,
-    /// Whether it is what a memory keeps and counts: of a split what it enrolls, of a rollout the candidate,
-    /// since widening is to move those who have the control.
-    pub(crate) held: bool,
+    pub(crate) role: Role,
 }
 
 impl Arm {

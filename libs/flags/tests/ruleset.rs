@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use bellwether_flags::{Format, Ids, Reason, Ruleset, Source, amplitude, flagd, formats};
-use bellwether_model::{Context, Environment, Flag, ListId, Op, Revision, Unit};
+use bellwether_flags::{Format, Ids, Reason, Ruleset, Source, Step, amplitude, flagd, formats};
+use bellwether_model::{Context, Environment, Flag, ListId, Op, Revision, Unit, VariantKey};
 use serde_json::{Value, json};
 
 /// A flag on which everything is used.
@@ -176,6 +176,42 @@ fn an_explanation_tells_the_whole_way() {
     let rules = compile(&checkout());
     let context = context(Some("user-14"), &json!({"country": "FI", "version": "1.9"}));
     insta::assert_json_snapshot!(rules.explain("checkout", &context).unwrap());
+}
+
+/// Who draws a split must not draw those who are not enrolled as one more arm.
+#[test]
+fn an_explained_split_names_the_variant_of_those_who_are_not_enrolled() {
+    let check = |default: Value, expected: Option<&str>| {
+        let mut flag = checkout();
+        let setting = &mut flag["settings"]["production"];
+        (setting["rules"], setting["default"]) = (json!([]), default);
+        let why = compile(&flag).explain("checkout", &context(Some("user-14"), &json!({}))).unwrap();
+        let Some(Step::Bucket(bucket)) = why.steps.last() else { panic!("no split in {why:?}") };
+        assert_eq!(bucket.rest.as_ref().map(VariantKey::as_str), expected);
+    };
+    let split = |rest: Value, ends: &[(u16, &str)]| {
+        let mut from = 0;
+        let ranges = ends.iter().map(
+            |(to, variant)| json!({"from": std::mem::replace(&mut from, *to), "to": to, "variant": variant}),
+        );
+        json!({"salt": "c:1", "rest": rest, "ranges": ranges.collect::<Vec<_>>()})
+    };
+    let divided = |split: Value| json!({"serve": "split", "split": split});
+    let rollout = |split: Value| {
+        json!({"serve": "rollout", "rollout": {"candidate": "new", "control": "old", "split": split,
+            "state": {"state": "widening"}, "started": 0, "epoch_began": 0}})
+    };
+    let (two, three) =
+        (&[(1_000, "new"), (10_000, "old")], &[(1_000, "new"), (2_000, "old"), (10_000, "none")]);
+    check(divided(split(json!("none"), three)), Some("none"));
+    check(divided(split(json!("old"), two)), Some("old"));
+    check(divided(split(Value::Null, three)), None);
+    // Nobody is left out, and there is nothing to draw.
+    check(divided(split(json!("none"), two)), None);
+    // Of a rollout those in neither arm; without a third variant everybody is in one.
+    check(rollout(split(json!("none"), three)), Some("none"));
+    check(rollout(split(json!("old"), two)), None);
+    check(rollout(split(Value::Null, two)), None);
 }
 
 #[test]
