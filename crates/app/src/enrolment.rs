@@ -25,7 +25,7 @@ use crate::error::AppError;
 use crate::intake::names_nobody;
 use crate::serving::{Published, Served};
 use recorded::{Prepared, YOUNG};
-pub(crate) use view::EnrolledView;
+pub(crate) use view::{EnrolledView, are};
 
 /// Units that are written at once; a second brings more only to the very busy.
 const AT_ONCE: usize = 10_000;

@@ -5,6 +5,7 @@
 //! days; and that a change is only ever made through the ledger. The doors themselves are in `server`.
 
 mod access;
+mod advice;
 mod bounds;
 mod due;
 mod enrolment;

@@ -79,6 +79,7 @@ pub(crate) fn check(state: &State, proposed: &Proposed, at: Millis) -> Result<()
         Edit::EnvironmentSaved { environment } => environments::saved(state, environment)?,
         Edit::SegmentSaved { segment } => segments::saved(state, segment)?,
         Edit::LayerSaved { layer } => layers::saved(state, layer)?,
+        Edit::LayerAllotted { layer, flag } => layers::allotted(state, layer, flag)?,
         Edit::HoldoutSaved { holdout } => holdouts::saved(state, holdout)?,
         Edit::BetaSaved { beta } => betas::saved(state, beta)?,
         Edit::BetaSwitched { beta, environment, on } => betas::switched(state, beta, environment, *on)?,
@@ -175,9 +176,10 @@ fn reason(state: &State, proposed: &Proposed) -> Result<(), LedgerError> {
         | Edit::FlagVariantsReplaced { flag, .. } => flag_environments(flag),
         Edit::EnvironmentSaved { environment } => vec![&environment.key],
         // One definition for all environments.
-        Edit::SegmentSaved { .. } | Edit::LayerSaved { .. } | Edit::HoldoutSaved { .. } => {
-            state.environments.keys().collect()
-        }
+        Edit::SegmentSaved { .. }
+        | Edit::LayerSaved { .. }
+        | Edit::LayerAllotted { .. }
+        | Edit::HoldoutSaved { .. } => state.environments.keys().collect(),
         Edit::FlagToggled { environment, .. }
         | Edit::TargetingReplaced { environment, .. }
         | Edit::SplitReshared { environment, .. }

@@ -48,6 +48,7 @@ fn word(edit: &Edit) -> &'static str {
         Edit::FlagVariantsReplaced { .. } => "flag_variants_replaced",
         Edit::SegmentSaved { .. } => "segment_saved",
         Edit::LayerSaved { .. } => "layer_saved",
+        Edit::LayerAllotted { .. } => "layer_allotted",
         Edit::HoldoutSaved { .. } => "holdout_saved",
         Edit::RolloutSet { .. } => "rollout_set",
         Edit::EnrolmentSet { .. } => "enrolment_set",
@@ -62,7 +63,7 @@ fn word(edit: &Edit) -> &'static str {
     }
 }
 
-const KINDS: usize = 25;
+const KINDS: usize = 26;
 
 #[test]
 fn every_change_that_was_ever_stored_is_read_and_folded() {

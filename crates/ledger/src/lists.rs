@@ -35,6 +35,10 @@ const SLACK: i64 = 1_000;
 /// What is not cited after so long is swept.
 const ABANDONED: i64 = 24 * 60 * 60 * 1_000;
 
+/// Positions and ids of a version of a series that come after a text, in the order of their text.
+const IN_ORDER: &str = "select position, member from list_members
+    where series = ?1 and member > ?2 and since <= ?3 and coalesce(until > ?3, true) order by member limit ?4";
+
 /// Who is on a list that a change brings. Few ids can be given with the change, by `into()`; many are
 /// written before it by [`Ledger::prepare`], and a list that is almost another one is described by
 /// [`Ledger::prepare_edit`]. What is prepared is used once, or given back by [`Ledger::discard`].
@@ -88,13 +92,7 @@ impl Ledger {
             // A list never changes, so that it may be read in pieces, and others read in between.
             let before = members.len();
             let reader = lock(&self.reader);
-            let mut statement = reader
-                .prepare_cached(
-                    "select position, member from list_members
-                     where series = ?1 and member > ?2 and since <= ?3 and coalesce(until > ?3, true)
-                     order by member limit ?4",
-                )
-                .map_err(&doing)?;
+            let mut statement = reader.prepare_cached(IN_ORDER).map_err(&doing)?;
             let last = members.last().map_or("", |(_, member)| member.as_str()).to_owned();
             let rows = statement
                 .query_map((series, last, version, number(BATCH)), |row| Ok((row.get(0)?, row.get(1)?)))
@@ -108,6 +106,21 @@ impl Ledger {
         }
         members.sort_unstable_by_key(|(position, _)| *position);
         Ok(members.into_iter().map(|(_, member)| member).collect())
+    }
+
+    /// So many ids of a list that come after a text, in the order of their text. However long the list is, it
+    /// costs what is read.
+    ///
+    /// # Errors
+    /// As [`Ledger::list`].
+    pub fn page(&self, id: &ListId, after: &str, limit: usize) -> Result<Vec<String>, LedgerError> {
+        let doing = LedgerError::storage("read a list");
+        let reader = lock(&self.reader);
+        let Version { series, version } = version(&reader, id)?.ok_or_else(|| unknown("list", &id.0))?;
+        let mut statement = reader.prepare_cached(IN_ORDER).map_err(&doing)?;
+        let rows =
+            statement.query_map((series, after, version, number(limit)), |row| row.get(1)).map_err(&doing)?;
+        rows.collect::<Result<_, _>>().map_err(&doing)
     }
 
     /// Which of these ids are on a list, one answer each.

@@ -85,6 +85,38 @@ fn others_write_between_any_two_batches_and_a_crash_there_leaves_nothing() {
     assert_eq!(Ledger::doctor(&path).unwrap().findings, []);
 }
 
+/// Page after page is the whole list in the order of its text, whatever was edited in between.
+#[test]
+fn a_list_is_read_in_pages() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ledger.sqlite");
+    let ledger = world(&path);
+    let members = ledger.prepare(ids(3 * BATCH), Millis(5)).unwrap();
+    let mut proposed = cites("many");
+    proposed.lists = vec![(ListId("many".into()), members)];
+    ledger.apply(proposed, shop::START).unwrap();
+    let many = ListId("many".into());
+    let gone = vec!["user-0".to_owned(), "user-17".to_owned()];
+    let members = ledger.prepare_edit(&many, vec!["ada".to_owned()], gone, Millis(5)).unwrap();
+    let mut proposed = cites("edited");
+    proposed.lists = vec![(ListId("edited".into()), members)];
+    ledger.apply(proposed, shop::START).unwrap();
+    for id in [many, ListId("edited".into())] {
+        let mut expected = ledger.list(&id).unwrap().to_vec();
+        expected.sort();
+        let mut read: Vec<String> = Vec::new();
+        loop {
+            let page = ledger.page(&id, read.last().map_or("", String::as_str), 997).unwrap();
+            read.extend_from_slice(&page);
+            if page.len() < 997 {
+                break;
+            }
+        }
+        assert_eq!(read, expected);
+    }
+    assert!(ledger.page(&ListId("nowhere".into()), "", 1).is_err());
+}
+
 #[test]
 fn what_is_swept_while_it_is_written_is_not_cited() {
     let dir = tempfile::tempdir().unwrap();

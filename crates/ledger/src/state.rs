@@ -118,6 +118,10 @@ impl State {
                 self.layers.insert(layer.key.clone(), Versioned::new(layer.clone(), change));
                 true
             }
+            Edit::LayerAllotted { layer, flag } => {
+                self.layers.insert(layer.key.clone(), Versioned::new(layer.clone(), change));
+                self.flags.get_mut(flag).map(|flag| flag.touch(change)).is_some()
+            }
             Edit::HoldoutSaved { holdout } => {
                 self.holdouts.insert(holdout.key.clone(), Versioned::new(holdout.clone(), change));
                 true
@@ -193,8 +197,8 @@ impl State {
         }
     }
 
-    /// What a change alters: its subject, the flag of an experiment that is shipped, the layer that a flag
-    /// leaves, and the scheduled change that made it.
+    /// What a change alters: its subject, the flag of an experiment that is shipped or of a part of a layer, the
+    /// layer that a flag leaves, and the scheduled change that made it.
     pub(crate) fn touched(&self, by: &Actor, edit: &Edit) -> Vec<Subject> {
         let mut touched = vec![edit.subject()];
         if let Actor::Schedule { schedule } = by
@@ -205,6 +209,9 @@ impl State {
         }
         if let Edit::ExperimentShipped { experiment, .. } = edit {
             touched.extend(self.experiments.get(experiment).map(|e| Subject::Flag(e.flag.clone())));
+        }
+        if let Edit::LayerAllotted { flag, .. } = edit {
+            touched.push(Subject::Flag(flag.clone()));
         }
         touched.extend(self.left(edit).map(|(layer, _)| Subject::Layer(layer)));
         touched
@@ -356,6 +363,7 @@ pub(crate) fn amend(flag: &mut Flag, edit: &Edit, at: Millis) -> bool {
         | Edit::EnvironmentSaved { .. }
         | Edit::SegmentSaved { .. }
         | Edit::LayerSaved { .. }
+        | Edit::LayerAllotted { .. }
         | Edit::HoldoutSaved { .. }
         | Edit::BetaSaved { .. }
         | Edit::BetaSwitched { .. }

@@ -199,7 +199,7 @@ fn the_lists_of_segments_are_looked_for() {
     .unwrap();
     insta::assert_snapshot!(look(&world), @r"
     List: change `31`: segment `staff` cites list `l_81`, which is not there
-    opens at 71
+    opens at 73
     ");
 }
 

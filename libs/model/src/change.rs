@@ -237,6 +237,13 @@ pub enum Edit {
         /// It, as a whole.
         layer: Layer,
     },
+    /// One flag's part of a layer, which alters the flag, too.
+    LayerAllotted {
+        /// The layer, as a whole.
+        layer: Layer,
+        /// Whose part is another.
+        flag: FlagKey,
+    },
     /// A holdout, new or redefined.
     HoldoutSaved {
         /// It, as a whole.
@@ -300,7 +307,9 @@ impl Edit {
             Self::BetaSwitched { beta, .. } => Subject::Beta(beta.clone()),
             Self::ScheduleSaved { schedule } => Subject::Schedule(schedule.key.clone()),
             Self::SegmentSaved { segment } => Subject::Segment(segment.key.clone()),
-            Self::LayerSaved { layer } => Subject::Layer(layer.key.clone()),
+            Self::LayerSaved { layer } | Self::LayerAllotted { layer, .. } => {
+                Subject::Layer(layer.key.clone())
+            }
             Self::HoldoutSaved { holdout } => Subject::Holdout(holdout.key.clone()),
             Self::MetricSaved { metric } => Subject::Metric(metric.key.clone()),
             Self::ExperimentSaved { experiment } => Subject::Experiment(experiment.key.clone()),

@@ -340,7 +340,7 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Limits who may be enrolled by a flag's default, by share and by number, and whether they keep their variant. What is left out stays. */
+        /** Limits who may be enrolled by a flag's default, by share and by number, and whether they keep their variant. A default that divides nobody may have limits: they hold from when it does, and the answer warns until then. What is left out stays. */
         put: operations["flag.enrolment"];
         post?: never;
         delete?: never;
@@ -1632,6 +1632,13 @@ export interface components {
             layer: components["schemas"]["Layer"];
         } | {
             /** @constant */
+            edit: "layer_allotted";
+            /** @description Whose part is another. */
+            flag: string;
+            /** @description The layer, as a whole. */
+            layer: components["schemas"]["Layer"];
+        } | {
+            /** @constant */
             edit: "holdout_saved";
             /** @description It, as a whole. */
             holdout: components["schemas"]["Holdout"];
@@ -1936,7 +1943,10 @@ export interface components {
             };
             /** @description Send it as `if_revision` with an edit. */
             revision: components["schemas"]["Revision"];
-            /** @description One sentence per environment, such as ``off: everybody gets `old` ``. */
+            /**
+             * @description One sentence per environment, in the order in which is decided, such as ``off: everybody gets `old` `` or
+             *     ``on: 1 target decides first, then `old` outside its 20% of layer `page`, then everybody else gets `new` ``.
+             */
             states: {
                 [key: string]: string;
             };
@@ -1948,7 +1958,10 @@ export interface components {
             waiting: {
                 [key: string]: string;
             };
-            /** @description What the edit that this answers does not do, such as take a variant from the audience of a beta. */
+            /**
+             * @description What the edit that this answers does not do, such as take a variant from the audience of a beta, or does
+             *     besides, such as turn the flag off for those outside its layer's part.
+             */
             warnings: components["schemas"]["Warning"][];
         };
         Flags: {
@@ -2323,6 +2336,8 @@ export interface components {
             parts: components["schemas"]["Part"][];
             /** @description Send it as `if_revision` with an edit. */
             revision: components["schemas"]["Revision"];
+            /** @description What the edit that this answers does besides, such as turn a flag off for those who leave its part. */
+            warnings: components["schemas"]["Warning"][];
         };
         Layers: {
             /** @description In order of their keys. */

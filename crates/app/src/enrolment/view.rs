@@ -34,9 +34,10 @@ impl EnrolledView {
         let Count { units, full, unwritten, settles } = count;
         let closed = most.is_some_and(|most| units >= most || full);
         let over = most.map_or(0, |most| units.saturating_sub(most));
+        let are = are(units);
         let mut sentence = match most {
-            Some(most) => format!("{} of {} are enrolled", grouped(units), grouped(most)),
-            None => format!("{} are enrolled", grouped(units)),
+            Some(most) => format!("{} of {} {are} enrolled", grouped(units), grouped(most)),
+            None => format!("{} {are} enrolled", grouped(units)),
         };
         if closed {
             sentence.push_str(", and enrolment is closed");
@@ -58,4 +59,27 @@ impl EnrolledView {
         }
         Self { units, most, closed, over, unwritten, settles, sentence }
     }
+
+    /// Whether nobody else comes in.
+    pub(crate) fn closed(&self) -> bool {
+        self.closed
+    }
+
+    /// How many hold a variant.
+    pub(crate) fn count(&self) -> String {
+        grouped(self.units)
+    }
+
+    /// What becomes of those who are in, in words.
+    pub(crate) fn keep(&self) -> String {
+        match self.units {
+            1 => "the 1 who is enrolled keeps the variant".to_owned(),
+            _ => format!("the {} who are enrolled keep their variants", self.count()),
+        }
+    }
+}
+
+/// The verb of so many.
+pub(crate) fn are(units: u32) -> &'static str {
+    if units == 1 { "is" } else { "are" }
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::{Class, Ctx, Effect, Method, Operation};
 use crate::App;
 use crate::access::Permission;
+use crate::advice;
 use crate::error::AppError;
 use crate::view::FlagView;
 
@@ -72,7 +73,8 @@ impl Operation for SetLayer {
     fn run(app: &App, ctx: &Ctx, input: LayerInput) -> Result<FlagView, AppError> {
         let edit = Edit::FlagLayerSet { flag: input.flag.clone(), layer: input.layer };
         let after = app.edit(ctx, edit, input.why, input.if_revision, Vec::new())?;
-        app.flag_after(&after, &input.flag)
+        let view = app.flag_after(&after, &input.flag)?;
+        Ok(view.warned(advice::outside_layer(&after.state, &input.flag)))
     }
 }
 

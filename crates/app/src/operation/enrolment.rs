@@ -11,6 +11,7 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _};
 use super::{Class, Ctx, Effect, Method, Operation};
 use crate::App;
 use crate::access::Permission;
+use crate::advice;
 use crate::error::AppError;
 use crate::view::FlagView;
 
@@ -84,7 +85,7 @@ pub(super) struct Set;
 
 impl Operation for Set {
     const NAME: &'static str = "flag.enrolment";
-    const ABOUT: &'static str = "Limits who may be enrolled by a flag's default, by share and by number, and whether they keep their variant. What is left out stays.";
+    const ABOUT: &'static str = "Limits who may be enrolled by a flag's default, by share and by number, and whether they keep their variant. A default that divides nobody may have limits: they hold from when it does, and the answer warns until then. What is left out stays.";
     const ROUTE: (Method, &'static str) = (Method::Put, "/api/flags/{flag}/enrolment");
     const NEEDS: Permission = Permission::Edit;
     // It reads what is recorded before it writes, and nobody else who writes waits for that.
@@ -126,7 +127,8 @@ impl Operation for Set {
             if !remembers && !ctx.dry_run {
                 app.forget_enrolled(&environment, &flag)?;
             }
-            return app.flag_after(&after, &flag);
+            let view = app.flag_after(&after, &flag)?;
+            return Ok(view.warned(advice::idle_limits(&after.state, &flag, &environment)));
         }
     }
 }

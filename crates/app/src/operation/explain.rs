@@ -14,6 +14,7 @@ use super::input::shortened;
 use super::{Class, Ctx, Effect, Method, Operation};
 use crate::App;
 use crate::access::Permission;
+use crate::enrolment::are;
 use crate::error::{AppError, Refusal};
 use crate::view::grouped;
 
@@ -185,7 +186,8 @@ fn enrolment(step: &Step) -> Option<String> {
     let device = device.as_deref().map(shortened);
     Some(match (how, origin, device) {
         (How::Closed, ..) => {
-            format!("enrolment is closed: {} of {} are enrolled", grouped(*enrolled), grouped((*most)?))
+            let (units, most) = (grouped(*enrolled), grouped((*most)?));
+            format!("enrolment is closed: {units} of {most} {} enrolled", are(*enrolled))
         }
         (_, Origin::Device, Some(device)) => {
             format!("it keeps what device `{device}` got before signing in")
@@ -296,7 +298,7 @@ fn at(place: &Placed) -> Option<String> {
 }
 
 /// `0% to 5% and 20% to 25.5%`.
-fn stretches(of: &[(u16, u16)]) -> String {
+pub(crate) fn stretches(of: &[(u16, u16)]) -> String {
     let percent = |points: u16| f64::from(points) / 100.0;
     let said: Vec<String> =
         of.iter().map(|(from, to)| format!("{}% to {}%", percent(*from), percent(*to))).collect();

@@ -14,6 +14,7 @@ use super::serve::After;
 use super::{Class, Ctx, Effect, Method, Operation};
 use crate::App;
 use crate::access::Permission;
+use crate::advice;
 use crate::error::AppError;
 use crate::view::FlagView;
 
@@ -48,7 +49,7 @@ impl Operation for List {
         let state = app.ledger.state();
         let all = input.archived.unwrap_or(false);
         let shown = state.flags.values().filter(|f| all || !f.value.archived);
-        let flags = shown.map(|f| app.flag_view(f, &[])).collect::<Result<_, _>>()?;
+        let flags = shown.map(|f| app.flag_view(&state, f, &[])).collect::<Result<_, _>>()?;
         Ok(Flags { flags, revision: state.revision })
     }
 }
@@ -74,7 +75,7 @@ impl Operation for Get {
     type Output = FlagView;
 
     fn run(app: &App, _: &Ctx, input: GetInput) -> Result<FlagView, AppError> {
-        app.flag_view(&app.flag(&input.flag)?, &[])
+        app.flag_view(&app.ledger.state(), &app.flag(&input.flag)?, &[])
     }
 }
 
@@ -245,10 +246,15 @@ impl Operation for Toggle {
     type Output = FlagView;
 
     fn run(app: &App, ctx: &Ctx, input: ToggleInput) -> Result<FlagView, AppError> {
-        let edit =
-            Edit::FlagToggled { flag: input.flag.clone(), environment: input.environment, on: input.on };
-        let after = app.edit(ctx, edit, input.why, input.if_revision, Vec::new())?;
-        app.flag_after(&after, &input.flag)
+        let ToggleInput { flag, environment, on, why, if_revision } = input;
+        let edit = Edit::FlagToggled { flag: flag.clone(), environment: environment.clone(), on };
+        let after = app.edit(ctx, edit, why, if_revision, Vec::new())?;
+        let view = app.flag_after(&after, &flag)?;
+        if !on {
+            return Ok(view);
+        }
+        let outside = advice::outside_layer(&after.state, &flag);
+        Ok(view.warned(outside.into_iter().chain(advice::idle_limits(&after.state, &flag, &environment))))
     }
 }
 
@@ -288,6 +294,6 @@ impl App {
     /// A flag as an edit left it, or would have.
     pub(crate) fn flag_after(&self, after: &After, key: &FlagKey) -> Result<FlagView, AppError> {
         let flag = after.state.flags.get(key).ok_or_else(|| self.unknown("flag", key))?;
-        self.flag_view(flag, &after.lists)
+        self.flag_view(&after.state, flag, &after.lists)
     }
 }

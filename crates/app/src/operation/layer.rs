@@ -9,8 +9,9 @@ use super::serve::After;
 use super::{Class, Ctx, Effect, Method, Operation};
 use crate::App;
 use crate::access::Permission;
+use crate::advice;
 use crate::error::AppError;
-use crate::view::ActorView;
+use crate::view::{ActorView, Warning};
 
 /// A layer with its newest revision and how it is divided.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -27,6 +28,8 @@ pub(crate) struct LayerView {
     parts: Vec<Part>,
     /// The share that nobody owns.
     free: Share,
+    /// What the edit that this answers does besides, such as turn a flag off for those who leave its part.
+    warnings: Vec<Warning>,
 }
 
 /// What a flag has of a layer.
@@ -172,22 +175,25 @@ impl Operation for Allot {
     type Output = LayerView;
 
     fn run(app: &App, ctx: &Ctx, input: AllotInput) -> Result<LayerView, AppError> {
-        let layer = app.layer(&input.layer)?;
+        let was = app.layer(&input.layer)?;
         let flag = app.flag(&input.flag)?.value;
         // Who gives a part back may have left the layer already.
-        if flag.layer.as_ref() != Some(&layer.key) && input.share != Share::NONE {
+        if flag.layer.as_ref() != Some(&was.key) && input.share != Share::NONE {
             return Err(AppError::conflict(
                 match &flag.layer {
                     Some(other) => {
-                        format!("flag `{}` is in layer `{other}`, not in `{}`", flag.key, layer.key)
+                        format!("flag `{}` is in layer `{other}`, not in `{}`", flag.key, was.key)
                     }
-                    None => format!("flag `{}` is not in layer `{}`", flag.key, layer.key),
+                    None => format!("flag `{}` is not in layer `{}`", flag.key, was.key),
                 },
                 "put it in first, with `flag.layer`",
             ));
         }
-        let layer = layer.allot(&flag.key, input.share)?;
-        app.save_layer(ctx, layer, input.why, input.if_revision)
+        let layer = was.allot(&flag.key, input.share)?;
+        let edit = Edit::LayerAllotted { layer, flag: flag.key };
+        let After { state, .. } = app.edit(ctx, edit, input.why, input.if_revision, Vec::new())?;
+        let warnings = advice::smaller_part(&state, &was, &input.flag).into_iter().collect();
+        Ok(LayerView { warnings, ..app.layer_in(&state, &input.layer)? })
     }
 }
 
@@ -238,8 +244,12 @@ impl App {
     ) -> Result<LayerView, AppError> {
         let key = layer.key.clone();
         let After { state, .. } = self.edit(ctx, Edit::LayerSaved { layer }, why, if_revision, Vec::new())?;
-        let saved = state.layers.get(&key).ok_or_else(|| self.unknown("layer", &key))?;
-        Ok(self.layer_view(&state, saved))
+        self.layer_in(&state, &key)
+    }
+
+    fn layer_in(&self, state: &State, key: &LayerKey) -> Result<LayerView, AppError> {
+        let saved = state.layers.get(key).ok_or_else(|| self.unknown("layer", key))?;
+        Ok(self.layer_view(state, saved))
     }
 
     fn layer_view(&self, state: &State, layer: &Versioned<Layer>) -> LayerView {
@@ -259,6 +269,7 @@ impl App {
             revision: layer.revision,
             changed: layer.at,
             changed_by: self.actor_view(&layer.by),
+            warnings: Vec::new(),
         }
     }
 }

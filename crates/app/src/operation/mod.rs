@@ -41,6 +41,7 @@ use crate::access::{Grant, Permission};
 use crate::error::AppError;
 use crate::names::made_key;
 
+pub(crate) use explain::stretches;
 pub use input::{Argument, arguments, from_text, openapi, plain_text};
 pub(crate) use rollout::widen;
 pub(crate) use schedule::perform;

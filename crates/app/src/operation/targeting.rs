@@ -64,7 +64,7 @@ impl Operation for Replace {
             let editing = app.editing();
             if app.flag(&flag)?.revision == known {
                 app.cite(ctx, edit, why, if_revision, brought, editing)?;
-                return app.flag_view(&app.flag(&flag)?, &[]);
+                return app.flag_view(&app.ledger.state(), &app.flag(&flag)?, &[]);
             }
             // Somebody was faster, and what stays is what they have left.
             drop(editing);

@@ -39,6 +39,25 @@ pub(super) fn saved(state: &State, layer: &Layer) -> Result<(), LedgerError> {
     was.map_or(Ok(()), |was| reshaped(state, was, layer))
 }
 
+/// A flag's part of a layer that is there, and nothing else of it, is another.
+pub(super) fn allotted(state: &State, layer: &Layer, flag: &FlagKey) -> Result<(), LedgerError> {
+    let was = &state.layers.get(&layer.key).ok_or_else(|| unknown("layer", &layer.key))?.value;
+    if !state.flags.contains_key(flag) {
+        return Err(unknown("flag", flag));
+    }
+    // What the others have and what the layer is stays; where the part lies, `saved` looks at.
+    let others =
+        |layer: &Layer| layer.ranges().iter().filter(|r| r.flag != *flag).cloned().collect::<Vec<_>>();
+    let is = |layer: &Layer| (layer.name.clone(), layer.unit, layer.created, layer.archived);
+    if is(was) != is(layer) || others(was) != others(layer) {
+        return Err(refused(
+            format!("this alters more of layer `{}` than the part of flag `{flag}`", layer.key),
+            "save the layer as a whole for that",
+        ));
+    }
+    saved(state, layer)
+}
+
 /// Each flag's part grows or shrinks where it is, and what was another's is not taken.
 fn reshaped(state: &State, was: &Layer, next: &Layer) -> Result<(), LedgerError> {
     let shared = |a: &bellwether_model::layer::Stretch, b: &bellwether_model::layer::Stretch| {

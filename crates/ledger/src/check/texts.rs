@@ -52,6 +52,7 @@ pub(super) fn readable(proposed: &Proposed) -> Result<(), LedgerError> {
             prose("the hypothesis", &experiment.hypothesis)?;
         }
         Edit::FlagToggled { .. }
+        | Edit::LayerAllotted { .. }
         | Edit::FlagTeamSet { .. }
         | Edit::FlagLayerSet { .. }
         | Edit::FlagSchemaSet { .. }

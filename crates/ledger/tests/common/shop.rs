@@ -123,6 +123,11 @@ pub fn layer(key: &str, ranges: &[(u16, u16, &str)]) -> Json {
         "salt": format!("{key}:1"), "ranges": ranges}})
 }
 
+/// A layer so divided, of which one flag got its part.
+pub fn allotted(flag: &str, layer: Json) -> Json {
+    json!({"edit": "layer_allotted", "layer": layer["layer"], "flag": flag})
+}
+
 pub fn holdout(key: &str, share: u16, covers: Json) -> Json {
     json!({"edit": "holdout_saved", "holdout": {"key": key, "name": key, "unit": "user", "created": START,
         "salt": format!("{key}:1"), "share": share, "covers": covers}})
@@ -417,5 +422,7 @@ pub fn latest() -> Vec<Proposed> {
     resumed["resumed"] = json!(START.0 + 70_000);
     let paused = json!({"pace": "paused", "left": 3_600_000});
     latest.push(edit(set_rollout("banner", "production", self::ramped(resumed, 2, paused))));
+    latest.push(edit(layer("first-page", &[(5_000, 10_000, "prices")])));
+    latest.push(edit(allotted("prices", layer("first-page", &[(5_000, 7_000, "prices")]))));
     latest
 }

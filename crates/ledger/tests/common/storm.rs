@@ -99,9 +99,15 @@ fn engine() -> impl Strategy<Value = Json> {
         prop::sample::select(vec!["us", "them"]).prop_map(shop::team_flags),
         prop::sample::subsequence(vec!["a", "b", "c"], 0..=3).prop_map(|flags| shop::these(&flags)),
     ];
-    let part = (0_u16..=10).prop_map(|n| match n {
-        0 => shop::layer("l", &[]),
-        n => shop::layer("l", &[(0, n * 1_000, "a")]),
+    let part = (0_u16..=10, prop::option::weighted(0.7, flag.clone())).prop_map(|(n, whose)| {
+        let layer = match n {
+            0 => shop::layer("l", &[]),
+            n => shop::layer("l", &[(0, n * 1_000, "a")]),
+        };
+        match whose {
+            Some(flag) => shop::allotted(flag, layer),
+            None => layer,
+        }
     });
     let holdout = (prop::sample::select(vec!["h", "g"]), 0_u16..=4, covers, rarely()).prop_map(
         move |(h, share, covers, gone)| maybe_archived(shop::holdout(h, share * 500, covers), gone),
@@ -144,7 +150,7 @@ fn engine() -> impl Strategy<Value = Json> {
         2 => betas,
         3 => switched,
         2 => layer,
-        2 => part,
+        3 => part,
         3 => holdout,
         6 => gated,
         2 => variants,

@@ -1,5 +1,6 @@
 //! Ledger, tests: what is refused of segments, layers, holdouts and prerequisites.
 
+use bellwether_model::Subject;
 use serde_json::json;
 
 use crate::common::shop;
@@ -197,6 +198,58 @@ fn a_layer_is_divided_among_its_flags() {
 }
 
 #[test]
+fn a_part_of_a_layer_is_in_the_history_of_its_flag() {
+    use crate::common::{Place, live, step};
+    let before = [
+        shop::layer("l", &[]),
+        shop::flag("g", &["staging"], &shop::variant("off")),
+        shop::layered("f", Some("l")),
+        shop::layered("g", Some("l")),
+        shop::layer("l", &[(0, 2_000, "g")]),
+    ];
+    let allotted = |flag: &str, ranges: &[(u16, u16, &str)]| shop::allotted(flag, shop::layer("l", ranges));
+    let own = allotted("f", &[(0, 2_000, "g"), (2_000, 3_000, "f")]);
+    let mut named = own.clone();
+    named["layer"]["name"] = json!("Another");
+    insta::assert_snapshot!(said(&before, [
+        shop::edit(shop::allotted("f", shop::layer("nowhere", &[]))),
+        shop::edit(allotted("nobody", &[(0, 2_000, "g")])),
+        // More than that flag's part.
+        shop::edit(named),
+        shop::edit(allotted("f", &[(0, 1_000, "g")])),
+        shop::edit(allotted("f", &[(0, 1_000, "f"), (1_000, 2_000, "g")])),
+        shop::edit(own.clone()),
+        shop::edit(allotted("f", &[(0, 2_000, "g")])),
+    ]), @r"
+    there is no layer `nowhere`
+    hint: look at the list of layers for what there is
+    there is no flag `nobody`
+    hint: look at the list of flags for what there is
+    this alters more of layer `l` than the part of flag `f`
+    hint: save the layer as a whole for that
+    this alters more of layer `l` than the part of flag `f`
+    hint: save the layer as a whole for that
+    this alters more of layer `l` than the part of flag `f`
+    hint: save the layer as a whole for that
+    ok
+    ok
+    ");
+    let place = Place::new();
+    let ledger = crate::world(&place);
+    live(&ledger, before.map(shop::edit).to_vec());
+    let change = step(&ledger, shop::edit(own)).unwrap();
+    let state = ledger.state();
+    assert_eq!((state.layers["l"].revision, state.flags["f"].revision), (change.revision, change.revision));
+    assert_ne!(state.flags["g"].revision, change.revision);
+    for about in [Subject::Layer("l".parse().unwrap()), Subject::Flag("f".parse().unwrap())] {
+        let page = bellwether_ledger::Page { before: None, limit: 1, about: Some(about) };
+        assert_eq!(ledger.changes(&page).unwrap(), std::slice::from_ref(&change));
+    }
+    drop(ledger);
+    assert!(bellwether_ledger::Ledger::doctor(&place.path()).unwrap().healthy());
+}
+
+#[test]
 fn who_leaves_a_layer_takes_its_part_along() {
     use crate::common::{Place, live, step};
     let place = Place::new();
@@ -212,7 +265,7 @@ fn who_leaves_a_layer_takes_its_part_along() {
     let state = ledger.state();
     assert_eq!((state.layers["l"].ranges(), state.layers["m"].ranges()), (&[][..], &[][..]));
     assert_eq!(state.layers["l"].revision, change.revision);
-    let about = bellwether_model::Subject::Layer("l".parse().unwrap());
+    let about = Subject::Layer("l".parse().unwrap());
     let page = bellwether_ledger::Page { before: None, limit: 1, about: Some(about) };
     assert_eq!(ledger.changes(&page).unwrap(), [change]);
     // Where it had no part, the layer has not changed.
