@@ -23,13 +23,14 @@ pub(crate) fn outside_layer(state: &State, key: &FlagKey) -> Option<Warning> {
         own => format!("has `{own}` of layer `{}`", layer.key),
     };
     let gets = kept_out(flag, &who)?;
+    let more = if own == Share::NONE { "a" } else { "a larger" };
     let hint = if free == Share::NONE {
         format!(
             "all of layer `{0}` is owned: make another flag's part smaller with `layer.allot`, or take `{key}` out of it",
             layer.key
         )
     } else {
-        format!("give it a part with `layer.allot`: `{free}` of layer `{}` is free", layer.key)
+        format!("give it {more} part with `layer.allot`: `{free}` of layer `{}` is free", layer.key)
     };
     Some(Warning { message: format!("flag `{key}` {part}: {gets}"), hint })
 }

@@ -3,13 +3,16 @@
 use bellwether_model::{
     Edit, EnvironmentKey, FlagKey, ListId, Prerequisite, Revision, Rule, Serve, Setting, Target, VariantKey,
 };
+use rustc_hash::FxHashMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::input::shortened;
 use super::serve::{RuleInput, ServeInput, ShareInput, TargetInput, shares};
 use super::{Class, Ctx, Effect, Method, Operation};
 use crate::App;
 use crate::access::Permission;
+use crate::advice;
 use crate::error::AppError;
 use crate::view::FlagView;
 
@@ -55,7 +58,8 @@ impl Operation for Replace {
         if ctx.dry_run {
             let (edit, lists) = app.retarget(&flag, &environment, wanted)?;
             let after = app.edit(ctx, edit, why, if_revision, lists)?;
-            return app.flag_after(&after, &flag);
+            let view = app.flag_after(&after, &flag)?;
+            return Ok(view.warned(advice::idle_limits(&after.state, &flag, &environment)));
         }
         loop {
             let known = app.flag(&flag)?.revision;
@@ -64,7 +68,9 @@ impl Operation for Replace {
             let editing = app.editing();
             if app.flag(&flag)?.revision == known {
                 app.cite(ctx, edit, why, if_revision, brought, editing)?;
-                return app.flag_view(&app.ledger.state(), &app.flag(&flag)?, &[]);
+                let state = app.ledger.state();
+                let view = app.flag_view(&state, &app.flag(&flag)?, &[])?;
+                return Ok(view.warned(advice::idle_limits(&state, &flag, &environment)));
             }
             // Somebody was faster, and what stays is what they have left.
             drop(editing);
@@ -119,6 +125,7 @@ impl App {
         let targets = match wanted.targets {
             None => old.targets.clone(),
             Some(targets) => {
+                once(&targets)?;
                 let mut kept = Vec::new();
                 for target in targets.into_iter().filter(|t| !t.ids.is_empty()) {
                     // The same ids are the same list: who says again what is there changes nothing.
@@ -144,6 +151,23 @@ impl App {
         let edit = Edit::TargetingReplaced { flag: flag.clone(), environment: environment.clone(), setting };
         Ok((edit, lists))
     }
+}
+
+/// Nobody is a target of two variants, of which only the first would count. What was stored before this was asked
+/// is served as it was.
+fn once(targets: &[TargetInput]) -> Result<(), AppError> {
+    let mut of: FxHashMap<&str, &VariantKey> = FxHashMap::default();
+    for TargetInput { variant, ids } in targets {
+        for id in ids {
+            if let Some(other) = of.insert(id, variant).filter(|other| *other != variant) {
+                return Err(AppError::bad_input(
+                    format!("in `targets`: `{}` is a target of `{other}` and of `{variant}`", shortened(id)),
+                    "name each id with one variant",
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 #[derive(Deserialize, JsonSchema)]

@@ -168,7 +168,7 @@ impl Served<'_> {
         }
         let so_far = self.enrolled.filter(|_| enrolment.units.is_some());
         let so_far = so_far.map(|enrolled| format!(", {} so far", enrolled.count())).unwrap_or_default();
-        format!("; at most {}{so_far}", among(&most, "and"))
+        format!("; at most {} may be enrolled{so_far}", among(&most, "and"))
     }
 }
 

@@ -29,3 +29,4 @@ mod schedules;
 mod schema;
 mod strange;
 mod strict;
+mod told;
