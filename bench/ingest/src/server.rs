@@ -76,7 +76,7 @@ impl Server {
 
     /// How many events there are, counted one by one by a query.
     pub(crate) fn count(&self) -> Result<u64, Failure> {
-        let found = self.ask("GET", &format!("?environment={ENVIRONMENT}"), None)?;
+        let found = self.ask("GET", &format!("/api/events?environment={ENVIRONMENT}"), None)?;
         let kinds = found["events"].as_array().ok_or("no list of events")?;
         Ok(kinds.iter().filter_map(|kind| kind["count"].as_u64()).sum())
     }
