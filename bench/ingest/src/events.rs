@@ -56,7 +56,8 @@ pub(crate) fn bodies(events: u64, each: u64, seed: u64) -> Vec<Body> {
     let mut first = 0;
     while first < events {
         let count = each.min(events - first);
-        let mut body = Body { text: "\",\"events\":[".into(), ids: vec![], times: vec![], events: count, first };
+        let mut body =
+            Body { text: "\",\"events\":[".into(), ids: vec![], times: vec![], events: count, first };
         for at in 0..count {
             if at > 0 {
                 body.text.push(',');
@@ -106,11 +107,36 @@ fn event(body: &mut Body, random: &mut Random) {
 }
 
 const NAMES: [&str; TYPES as usize] = [
-    "page_viewed", "item_viewed", "button_clicked", "search_made", "cart_changed", "list_scrolled", "video_played",
-    "item_shared", "filter_set", "image_zoomed", "review_read", "coupon_seen", "checkout_begun", "address_given",
-    "payment_chosen", "order_placed", "signed_up", "signed_in", "signed_out", "profile_changed", "wish_added",
-    "wish_removed", "help_opened", "chat_begun", "chat_ended", "letter_ordered", "letter_ended", "app_opened",
-    "app_closed", "error_seen",
+    "page_viewed",
+    "item_viewed",
+    "button_clicked",
+    "search_made",
+    "cart_changed",
+    "list_scrolled",
+    "video_played",
+    "item_shared",
+    "filter_set",
+    "image_zoomed",
+    "review_read",
+    "coupon_seen",
+    "checkout_begun",
+    "address_given",
+    "payment_chosen",
+    "order_placed",
+    "signed_up",
+    "signed_in",
+    "signed_out",
+    "profile_changed",
+    "wish_added",
+    "wish_removed",
+    "help_opened",
+    "chat_begun",
+    "chat_ended",
+    "letter_ordered",
+    "letter_ended",
+    "app_opened",
+    "app_closed",
+    "error_seen",
 ];
 
 fn uuid(text: &mut String, high: u64, low: u64) {
@@ -140,7 +166,8 @@ impl Body {
             }
             written.clear();
             // Ten events a second, so that a million events are a day.
-            let _ = write!(written, "{:013}", BEGIN + (sending << 32) / 40 + number * 86 + random.below(5_000));
+            let _ =
+                write!(written, "{:013}", BEGIN + (sending << 32) / 40 + number * 86 + random.below(5_000));
             let time = time as usize;
             if let Some(place) = text.get_mut(time - 13..time) {
                 place.copy_from_slice(written.as_bytes());

@@ -80,7 +80,11 @@ struct Lane {
 /// Sends.
 pub(crate) fn send(server: &Server, way: &Way<'_>, pace: Pace) -> Result<Sent, Failure> {
     let packed: Vec<Vec<u8>> = match way.gzip {
-        true => way.bodies.iter().map(|body| request(server, way, &pack(server, body)?)).collect::<Result<_, _>>()?,
+        true => way
+            .bodies
+            .iter()
+            .map(|body| request(server, way, &pack(server, body)?))
+            .collect::<Result<_, _>>()?,
         false => Vec::new(),
     };
     let (next, stop) = (AtomicU64::new(0), AtomicBool::new(false));

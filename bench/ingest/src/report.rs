@@ -38,7 +38,8 @@ pub(crate) fn write(sections: &[String], load: &str) -> Result<(), Failure> {
     };
     let said = rest.split_once(SAID).map_or("\n", |(_, said)| said);
     let said = said.split_once(END).map_or(said, |(said, _)| said);
-    let new = format!("{before}{BEGIN}{}\n{}\n{SAID}{said}{END}{after}", circumstances(load)?, sections.join("\n"));
+    let new =
+        format!("{before}{BEGIN}{}\n{}\n{SAID}{said}{END}{after}", circumstances(load)?, sections.join("\n"));
     Ok(std::fs::write(&path, new)?)
 }
 

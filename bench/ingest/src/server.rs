@@ -42,8 +42,13 @@ impl Server {
         let mut line = String::new();
         let said = child.stdout.take().ok_or("it says nothing")?;
         BufReader::new(said).read_line(&mut line)?;
-        let mut server =
-            Self { child, address: ([0, 0, 0, 0], 0).into(), key: String::new(), admin: String::new(), directory };
+        let mut server = Self {
+            child,
+            address: ([0, 0, 0, 0], 0).into(),
+            key: String::new(),
+            admin: String::new(),
+            directory,
+        };
         let ready: Json = serde_json::from_str(&line)?;
         server.address = text(&ready["address"])?.trim_start_matches("http://").parse()?;
         let setup = text(&ready["setup"])?;
@@ -126,6 +131,7 @@ pub(crate) fn processor(process: &str) -> Result<Duration, Failure> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
     let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
     let ticks = |at: usize| fields.get(at).and_then(|text| text.parse::<u64>().ok());
-    let all = ticks(11).zip(ticks(12)).map(|(user, system)| user + system).ok_or("the system tells no times")?;
+    let all =
+        ticks(11).zip(ticks(12)).map(|(user, system)| user + system).ok_or("the system tells no times")?;
     Ok(Duration::from_millis(all * 10))
 }

@@ -85,13 +85,16 @@ impl Connection {
         }
         let body = body.map(Json::to_string).unwrap_or_default();
         if !body.is_empty() {
-            request.push_str(&format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len()));
+            request
+                .push_str(&format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len()));
         }
         request.push_str("\r\n");
         request.push_str(&body);
         match self.ask(request.as_bytes())? {
             200..300 => Ok(serde_json::from_slice(&self.came)?),
-            status => Err(format!("{method} {path}: {status}: {}", String::from_utf8_lossy(&self.came)).into()),
+            status => {
+                Err(format!("{method} {path}: {status}: {}", String::from_utf8_lossy(&self.came)).into())
+            }
         }
     }
 }
