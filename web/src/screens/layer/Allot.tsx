@@ -33,6 +33,8 @@ export function Allot({ view, flag: first, close }: Props) {
   const save = () => {
     if (!then) return;
     close();
+    // The flag has a revision of its own.
+    let leaves: number | undefined;
     void change({
       title: `Give ${flag} ${share(points)} of layer ${layer.key}?`,
       confirm: "Save",
@@ -46,12 +48,14 @@ export function Allot({ view, flag: first, close }: Props) {
         </>
       ),
       run: async (why) => {
-        if (joins) await edit.layer(flag, { layer: layer.key, why });
-        await edit.allot(layer.key, { flag, share: points, why, if_revision: view.revision });
+        const joined = joins ? await edit.layer(flag, { layer: layer.key, why }) : null;
+        const made = await edit.allot(layer.key, { flag, share: points, why, if_revision: view.revision });
+        leaves = joined?.revision;
+        return made;
       },
-      undo: async (why) => {
-        await edit.allot(layer.key, { flag, share: before, why });
-        if (joins) await edit.layer(flag, { layer: null, why });
+      undo: async (because) => {
+        await edit.allot(layer.key, { flag, share: before, ...because });
+        if (joins) await edit.layer(flag, { layer: null, why: because.why, if_revision: leaves });
       },
       done: `${flag} has ${share(points)} of ${layer.key}`,
     });
