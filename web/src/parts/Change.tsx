@@ -7,9 +7,10 @@ import { createContext, useCallback, useContext, useEffect, useRef, useState, ty
 
 import { ApiError } from "../api/client";
 import { changes } from "../api/queries";
+import type { Warning } from "../api/types";
 import { diff } from "../lib/diff";
-import { hinted } from "../lib/spoken";
-import { Failed } from "./States";
+import { capital, hinted } from "../lib/spoken";
+import { Failed, Said } from "./States";
 import { useFocusBack } from "./focus";
 import { Diff, Note, When } from "./Words";
 
@@ -50,7 +51,8 @@ export type Question = {
   discard?: () => void;
 };
 
-type Toast = { text: string; undo?: () => Promise<unknown>; id: number; bad?: boolean };
+type Undo = () => Promise<unknown>;
+type Toast = { text: string; warnings?: string[]; undo?: Undo; id: number; bad?: boolean };
 type Door = { change: (intent: Intent) => Promise<boolean>; say: (text: string) => void };
 
 /** Reads what scans many events; nobody waits for it after a change. */
@@ -62,15 +64,21 @@ async function refresh(client: QueryClient): Promise<void> {
   await client.invalidateQueries({ predicate: (q) => !SCANS.has(q.queryKey[0]) && q.queryKey[0] !== "me" });
 }
 
-/** Makes a change; gives the way to take it back, if there is one. */
-async function done(one: Intent, why: string): Promise<Toast["undo"]> {
-  if (!one.undo) {
-    await one.run(why);
-    return undefined;
-  }
+/** Makes a change; gives what the server warns of, and the way to take it back, if there is one. */
+async function done(one: Intent, why: string): Promise<Pick<Toast, "undo" | "warnings">> {
+  if (!one.undo) return { warnings: warningsOf(await one.run(why)) };
   const { undo } = one;
-  const { revision } = await one.run(why);
-  return () => undo({ why: `undo: ${one.done}`, if_revision: revision });
+  const made = await one.run(why);
+  return {
+    undo: () => undo({ why: `undo: ${one.done}`, if_revision: made.revision }),
+    warnings: warningsOf(made),
+  };
+}
+
+/** What an answer to a change warns of: what it does besides, or does not do. */
+function warningsOf(answer: unknown): string[] {
+  const { warnings } = (typeof answer === "object" && answer !== null ? answer : {}) as { warnings?: Warning[] };
+  return (warnings ?? []).map((w) => `${capital(w.message)}: ${hinted(w.hint)}`);
 }
 
 /** Why something was not done, in words; of a stale one, what was done meanwhile and by whom. */
@@ -101,17 +109,16 @@ export function ChangeProvider({ children }: { children: ReactNode }) {
   const settle = useRef<(made: boolean) => void>(() => {});
   const serial = useRef(0);
 
-  const announce = useCallback((text: string, undo?: Toast["undo"], bad?: boolean) => {
-    setToast({ text, undo, bad, id: ++serial.current });
-  }, []);
+  const show = useCallback((toast: Omit<Toast, "id">) => setToast({ ...toast, id: ++serial.current }), []);
+  const announce = useCallback((text: string, bad?: boolean) => show({ text, bad }), [show]);
 
   const make = useCallback(
     async (one: Intent, why: string) => {
-      const undo = await done(one, why);
+      const made = await done(one, why);
       await refresh(client);
-      announce(one.done, undo);
+      show({ text: one.done, ...made });
     },
-    [announce, client],
+    [client, show],
   );
 
   const change = useCallback(
@@ -124,7 +131,7 @@ export function ChangeProvider({ children }: { children: ReactNode }) {
         } catch (error) {
           if (!(error instanceof ApiError) || error.code !== "stale") {
             await refresh(client);
-            announce(`Not changed: ${error instanceof Error ? error.message : String(error)}`, undefined, true);
+            announce(`Not changed: ${error instanceof Error ? error.message : String(error)}`, true);
             return false;
           }
           stale = error;
@@ -161,7 +168,7 @@ export function ChangeProvider({ children }: { children: ReactNode }) {
               announce("Undone");
             } catch (error) {
               await refresh(client);
-              announce(`Not undone: ${await reasonOf(error, client)}`, undefined, true);
+              announce(`Not undone: ${await reasonOf(error, client)}`, true);
             }
           }}
         />
@@ -328,8 +335,13 @@ function UndoToast({ toast, close, undo }: { toast: Toast; close: () => void; un
   }, []);
   return (
     <div className="toast" role={toast.bad ? "alert" : "status"}>
-      <Text size="sm" span>
+      <Text size="sm" component="div">
         {toast.text}
+        {toast.warnings?.map((warning) => (
+          <p key={warning} className="warned">
+            <Said>{warning}</Said>
+          </p>
+        ))}
       </Text>
       {toast.undo && (
         <button type="button" onClick={undo}>

@@ -236,7 +236,8 @@ function Plan({ of, variants, here }: Props & { variants: string[] }) {
         const view = await edit.schedule({ environment: here.key, planned, at, why });
         key = view.schedule.key;
         setWarnings(view.warnings);
-        return view;
+        // They stand beside the form, and not in what is said of the change.
+        return { revision: view.revision };
       },
       undo: (because) => {
         setWarnings([]);

@@ -81,12 +81,20 @@ function List({ view, which }: { view: SegmentView; which: Which }) {
     <Section title={`${TITLE[which]}: ${plural(many, "id")}`} about={ABOUT[which]}>
       {many > 0 && (
         <>
-          <ul className="ids mono" aria-label={`First ids ${which}`} tabIndex={0}>
-            {shown.map((id) => (
-              <li key={id}>{id}</li>
-            ))}
-          </ul>
-          {many > shown.length && <p className="dim">The first {count(shown.length)} of them.</p>}
+          {shown.length > 0 && (
+            <ul className="ids mono" aria-label={`First ids ${which}`} tabIndex={0}>
+              {shown.map((id) => (
+                <li key={id}>{id}</li>
+              ))}
+            </ul>
+          )}
+          {many > shown.length && (
+            <p className="dim">
+              {shown.length > 0
+                ? `The first ${count(shown.length)} of them.`
+                : "The list is so long that the server does not hand out its ids; Try it, on a flag that asks for the segment, says whether one is on it."}
+            </p>
+          )}
         </>
       )}
       <form
