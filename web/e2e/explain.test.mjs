@@ -85,6 +85,7 @@ describe("why, and off at once", { concurrency: 1 }, () => {
       ),
       "kill switch",
     );
+    await dialog.getByText("1 flag needs another variant than “off” of it").waitFor();
     await at.clean("kill");
     await page.keyboard.press("Enter");
     await page.getByRole("switch", { name: "new-payments in Production", checked: false }).waitFor();

@@ -95,7 +95,7 @@ function Limits({ view, setting, here }: Props) {
         </>
       ),
       run: (why) => edit.enrolment(key, { environment: here.key, ...asEdit(draft), why, if_revision: from.revision }),
-      undo: (why) => edit.enrolment(key, { environment: here.key, ...asEdit(old), why }),
+      undo: (because) => edit.enrolment(key, { environment: here.key, ...asEdit(old), ...because }),
       done: `${key} has other limits in ${here.name}`,
       discard,
     });
