@@ -14,7 +14,7 @@ const kills = count(1000);
 /** After so many kills all that is still on its way is waited for, and everything is looked at once more. */
 const era = 50;
 /** The most events of one sender between two kills: an answer names a thousand values. */
-const most = 150;
+const most = 40;
 
 /**
  * The senders. Each is an application with an SDK as its documentation says to set it up, but for how soon events
