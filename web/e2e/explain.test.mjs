@@ -112,7 +112,7 @@ describe("why, and off at once", { concurrency: 1 }, () => {
     await at.visit(`/flags/hero-banner?tab=try&ctx=${encodeURIComponent(JSON.stringify(context))}`);
     const why = page.getByRole("list", { name: "Why" });
     await why.getByRole("img", { name: "Shares: on 10%, off 90% (not enrolled)" }).waitFor();
-    await why.getByText(/of those who are not enrolled, who get/).waitFor();
+    await why.getByText(/in 10% to 100% where nobody is enrolled and everybody gets off/).waitFor();
     await at.clean("flag-explained-rest");
   });
 
