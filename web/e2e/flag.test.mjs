@@ -243,7 +243,9 @@ describe("what a flag is", { concurrency: 1 }, () => {
     await at.button("Review and save").click();
     await because("three are enough");
     await filled.getByText(/^3 of 1 are enrolled, and enrolment is closed/).waitFor();
-    await filled.getByText(/^2 more than the limit, to which SDKs with older rules can add until 2/).waitFor();
+    await filled
+      .getByText(/^2 more than the limit, to which SDKs with older rules can add until 2 Mar, \d\d:\d\d UTC/)
+      .waitFor();
     await at.clean("enrolment-over");
     await field("At most so many users").fill("");
     await page.getByRole("switch", { name: "Whoever is enrolled keeps their variant" }).click({ force: true });

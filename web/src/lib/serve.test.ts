@@ -153,6 +153,12 @@ describe("who gets what", () => {
     ],
     ["what is kept out gets the same", setting(variant("old")), { holdouts: [held] }, "everybody gets “old”"],
     [
+      "what is kept out gets the same as the default",
+      setting(variant("old"), { prerequisites, rules }),
+      {},
+      "checkout must serve “on” or “beta”: 1 rule first, then everybody else gets “old”",
+    ],
+    [
       "a count that is not full",
       setting(split(), { enrolment: { units: 10_000 } }),
       {},

@@ -252,8 +252,9 @@ export function servedText(setting: Setting, around: Around, on = setting.on): s
     const gets = nobody ? `${gate(keeps)}${rest} gets ${quoted(setting.off)}` : fallback(setting, rest, around);
     return `${ids > 0 ? gate(needs) : ""}${first(listed)}${gets}${doubt}`;
   }
-  const kept = needs.length + keeps.length > 0;
-  const rest = kept ? "whoever is left" : ids + takes.length > 0 ? "everybody else" : "everybody";
+  // Who is kept out is not told apart where the default gives them the same.
+  const kept = needs.length + keeps.length > 0 && only(setting.default) !== setting.off;
+  const rest = kept ? "whoever is left" : ids + rules + betas.length > 0 ? "everybody else" : "everybody";
   const order =
     keeps.length === 0
       ? gate(needs) + first([...listed, ...takes])

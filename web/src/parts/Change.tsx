@@ -88,7 +88,7 @@ async function reasonOf(error: unknown, client: QueryClient): Promise<string> {
     const log = await client.fetchQuery(changes({}, newest + 1, 1)).catch(() => undefined);
     const other = log?.changes.find((v) => v.change.revision === newest);
     if (other)
-      return `meanwhile ${other.by.name} ${other.sentence.replaceAll("`", "")}${other.change.why ? `, “${other.change.why}”` : ""} (revision ${newest}), and that would be overwritten`;
+      return `meanwhile ${other.by.name} ${other.sentence.replaceAll("`", "")}${other.change.why ? `, “${other.change.why}”` : ""} (revision ${newest}). Turn yours back by hand if that still holds`;
   }
   return error instanceof Error ? error.message : String(error);
 }

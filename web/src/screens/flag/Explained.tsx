@@ -145,7 +145,8 @@ function StepText({ step, view }: { step: Step; view: FlagView }) {
             {chosen && (
               <>
                 , in {share(chosen.from)} to {share(chosen.to)}{" "}
-                {chosen.variant === step.rest ? "of those who are not enrolled, who get" : "of"} <b>{chosen.variant}</b>
+                {chosen.variant === step.rest ? "where nobody is enrolled and everybody gets" : "of"}{" "}
+                <b>{chosen.variant}</b>
               </>
             )}
             .
