@@ -71,10 +71,10 @@ fn ratio_by_score(case: &Case<'_>, control: &Proportion, treatment: &Proportion,
     };
     let theirs: Vec<f64> = case.output(NAME).into_iter().flatten().collect();
     let just = |ends: &[f64], by| ends.iter().all(|end| rejected(*end, level.alpha(), by));
-    if just(&ours, 1e-6) && theirs.len() == 2 && !theirs.iter().any(|end| just(&[*end], 1e-3)) {
+    if just(&ours, 1e-6) && theirs.len() == 2 && !just(&theirs, 1e-3) {
         return case.untrue(&[NAME]);
     }
-    case.numbers_within(NAME, &ours, 1e-5, 0.0);
+    case.numbers_within(NAME, &ours, 1e-5, 1e-12);
 }
 
 fn statsmodels(case: &Case<'_>, control: &Proportion, treatment: &Proportion) {
