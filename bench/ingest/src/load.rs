@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use crate::Failure;
 use crate::events::Body;
 use crate::server::{Server, processor};
-use crate::statistics::Sorted;
 use crate::wire::Connection;
+use results::Sorted;
 
 /// How requests are made.
 pub(crate) struct Way<'w> {

@@ -16,15 +16,13 @@ mod load;
 mod parts;
 mod report;
 mod server;
-mod statistics;
 mod wire;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Whatever stops the bench, said to a person.
-pub(crate) type Failure = Box<dyn std::error::Error>;
+pub(crate) use results::Failure;
 
 /// What the command line asks for.
 pub(crate) struct Asked {
@@ -76,7 +74,7 @@ fn asked(words: impl Iterator<Item = String>) -> Result<Asked, Failure> {
 
 fn run() -> Result<(), Failure> {
     let asked = asked(std::env::args().skip(1))?;
-    let load = report::busy()?;
+    let load = results::busy()?;
     let mut sections = Vec::new();
     let mut capacity = None;
     for part in ["rate", "overload", "bytes", "peer"] {

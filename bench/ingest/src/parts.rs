@@ -8,9 +8,9 @@ use serde_json::Value as Json;
 
 use crate::events::{Body, bodies};
 use crate::load::{Pace, Sent, Way, send};
-use crate::report::{met, whole};
 use crate::server::Server;
 use crate::{Asked, Failure};
+use results::{met, whole};
 
 /// Which events.
 const SEED: u64 = 42;
