@@ -185,6 +185,11 @@ impl Voice {
         Self { door, verbose, json }
     }
 
+    /// The voice in which a request is answered that is there with its body.
+    pub(super) fn to(door: Door, sent: &Sent<'_>) -> Self {
+        Self::of(door, sent.query, sent.content_type).heard(sent.body)
+    }
+
     /// The same once the body is there: some of Mixpanel's SDKs write in their form how to answer them.
     #[must_use]
     pub fn heard(mut self, body: &[u8]) -> Self {
@@ -228,7 +233,7 @@ impl App {
     /// Takes a request that brings events.
     #[must_use]
     pub fn take(&self, door: Door, sent: &Sent<'_>, now: Millis) -> Outcome {
-        let voice = Voice::of(door, sent.query, sent.content_type).heard(sent.body);
+        let voice = Voice::to(door, sent);
         let read = match door {
             Door::AmplitudeHttp | Door::AmplitudeBatch => amplitude::read(self, door, sent, now),
             Door::AmplitudeIdentify => amplitude::forms::identify(self, sent, now),

@@ -109,7 +109,7 @@ pub(super) fn import(app: &App, sent: &Sent<'_>, now: Millis) -> Result<Read, Re
     let list = list(Door::MixpanelImport, sent)?;
     let taken = Taken::of(app, list, sent, environment, now, event)?;
     // Its SDKs say how to answer them, whichever way; others get what is documented.
-    let heard = Voice::of(Door::MixpanelImport, sent.query, sent.content_type).heard(sent.body);
+    let heard = Voice::to(Door::MixpanelImport, sent);
     if heard.verbose || form::value(&query, "verbose").is_some() {
         return Ok(taken.said(sent, Door::MixpanelImport));
     }
@@ -243,7 +243,7 @@ impl Taken {
 
     /// The answer of `/track`, `/engage` and `/groups`.
     fn said(self, sent: &Sent<'_>, door: Door) -> Read {
-        let verbose = Voice::of(door, sent.query, sent.content_type).heard(sent.body).verbose;
+        let verbose = Voice::to(door, sent).verbose;
         let reply = match (self.problems.first(), verbose) {
             (None, true) => Reply::json(200, json!({"status": 1, "error": null})),
             (None, false) => Reply::text(200, "1"),
