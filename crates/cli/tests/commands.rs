@@ -244,8 +244,8 @@ fn a_time_is_written_as_people_write_it() {
         assert_eq!(server.json(&plan(at))["schedule"]["at"], 4_102_444_800_000_i64, "{at}");
     }
     insta::assert_snapshot!(server.refused(&plan("soon")), @r"
-    error: in `--at`: `soon` is not a whole number
-    hint: `--at TIME`: When, in milliseconds since 1970; two years ahead at most; or as 2026-11-22T18:33:00Z
+    error: in `--at`: `soon` is no point in time: write one such as `2026-11-22T18:33:00Z`, a date, or milliseconds since 1970
+    hint: what belongs in `--at`: When: milliseconds since 1970, or a text such as `2026-11-22T18:33:00Z`; two years ahead at most
     ");
     insta::assert_snapshot!(server.refused(&plan("2001-01-01T00:00:00Z")), @r"
     error: `2001-01-01T00:00:00Z` has passed

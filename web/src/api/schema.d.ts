@@ -940,7 +940,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** Lists the ids of a list of a segment, page by page. */
+        get: operations["segment.members"];
         /** Replaces a list of a segment by the ids of a text, one a line, a million at most; taken whole or not at all. */
         put: operations["segment.upload"];
         /** Puts ids on a list of a segment and takes others off it; `segment.upload` replaces a whole list. */
@@ -1171,6 +1172,8 @@ export interface components {
             };
             /** @description Send it as `if_revision` with an edit. */
             revision: components["schemas"]["Revision"];
+            /** @description What whoever made the edit that this answers should know of it. */
+            warnings: components["schemas"]["Warning"][];
         };
         Betas: {
             /** @description In order of their keys. */
@@ -1376,7 +1379,8 @@ export interface components {
             /** @description What a split divides by; the user unless given. */
             unit?: components["schemas"]["Unit"] | null;
             /**
-             * @description Its variants. A boolean flag has `on` (true) and `off` (false) unless given.
+             * @description Its variants, such as `[{"key": "small", "value": 10}, {"key": "large", "value": 50}]`. A boolean flag has `on`
+             *     (true) and `off` (false) unless given.
              * @default []
              */
             variants: components["schemas"]["Variant"][];
@@ -1384,8 +1388,8 @@ export interface components {
             why?: string | null;
         };
         CreateInput2: {
-            /** @description When, in milliseconds since 1970; two years ahead at most. */
-            at: components["schemas"]["Millis"];
+            /** @description When: milliseconds since 1970, or a text such as `2026-11-22T18:33:00Z`; two years ahead at most. */
+            at: number | string;
             /** @description Where. */
             environment: string;
             /**
@@ -1405,8 +1409,9 @@ export interface components {
              */
             alpha?: number | null;
             /**
-             * @description The variants compared, control included; the shares of the flag's default split, without its
-             *     rest, unless given.
+             * @description The variants compared, control included, such as
+             *     `[{"variant": "off", "share": 5000}, {"variant": "on", "share": 5000}]`; the shares of the flag's default split,
+             *     without its rest, unless given.
              */
             arms?: components["schemas"]["ArmInput"][] | null;
             /** @description The variant that the others are compared with. */
@@ -1838,13 +1843,18 @@ export interface components {
             experiment: components["schemas"]["Experiment"];
             /** @description Send it as `if_revision` with an edit. */
             revision: components["schemas"]["Revision"];
+            /** @description What whoever made the edit that this answers should know of it. */
+            warnings: components["schemas"]["Warning"][];
         };
         Experiments: {
             /** @description Last changed first. */
             experiments: components["schemas"]["ExperimentView"][];
         };
         ExplainInput: {
-            /** @description Who: `targetingKey` is the user's id, everything else an attribute. */
+            /**
+             * @description Who, such as `{"targetingKey": "ada", "country": "CH"}`: `targetingKey` is the user's id, everything else an
+             *     attribute.
+             */
             context: {
                 [key: string]: unknown;
             };
@@ -1859,12 +1869,14 @@ export interface components {
             revision?: components["schemas"]["Revision"] | null;
         };
         Explained: {
-            /** @description Each step that was taken, and the answer. */
+            /** @description The same for programs, and the answer. */
             explanation: unknown;
             /** @description The revision that was evaluated. */
             revision: components["schemas"]["Revision"];
             /** @description The answer and its reason in words, such as ``gets `on` because rule 1 matches: `plan` is `pro` ``. */
             sentence: string;
+            /** @description Each step that was taken, in words and in order; the last one decided. */
+            steps: string[];
         };
         /** @description A condition on an event: the property has one of the values (as text), or none of them. */
         Filter: {
@@ -2144,7 +2156,7 @@ export interface components {
         };
         IdsInput: {
             /**
-             * @description Ids to put on it; those that are there already stay.
+             * @description Ids to put on it, such as `["ada", "bob"]`; those that are there already stay.
              * @default []
              */
             add: string[];
@@ -2153,7 +2165,7 @@ export interface components {
             /** @description Which of its lists. */
             list: components["schemas"]["Which"];
             /**
-             * @description Ids to take off it; those that are not there do no harm.
+             * @description Ids to take off it, such as `["eve"]`; those that are not there do no harm.
              * @default []
              */
             remove: string[];
@@ -2354,18 +2366,31 @@ export interface components {
             archived?: boolean | null;
         };
         ListInput3: {
+            /** @description Those that come after this text in the order of bytes; from the first unless given. What `next` was. */
+            after?: string | null;
+            /**
+             * Format: uint32
+             * @description At most so many, 1,000 unless given, 10,000 at most.
+             */
+            limit?: number | null;
+            /** @description Which of its lists. */
+            list: components["schemas"]["Which"];
+            /** @description The segment. */
+            segment: string;
+        };
+        ListInput4: {
             /** @description Also archived layers. */
             archived?: boolean | null;
         };
-        ListInput4: {
+        ListInput5: {
             /** @description Also archived holdouts. */
             archived?: boolean | null;
         };
-        ListInput5: {
+        ListInput6: {
             /** @description Also archived betas. */
             archived?: boolean | null;
         };
-        ListInput6: {
+        ListInput7: {
             /** @description Only those of this environment. */
             environment?: string | null;
             /** @description Only those of this flag. */
@@ -2383,7 +2408,10 @@ export interface components {
              * @description How many there are.
              */
             count: number;
-            /** @description The first hundred, where one segment was asked for; none of a list of more than 10,000. */
+            /**
+             * @description The first hundred, where one segment was asked for: in the order in which they were given, and of a list
+             *     of more than 10,000 in that of their text. `segment.members` gives them all.
+             */
             first: string[];
         };
         /** @description The numbers of one look. */
@@ -2534,6 +2562,18 @@ export interface components {
             /** @constant */
             pace: "ended";
         };
+        /** @description A page of a list. */
+        Page: {
+            /**
+             * Format: uint
+             * @description How many are on the list.
+             */
+            count: number;
+            /** @description In the order of their text. */
+            ids: string[];
+            /** @description Send it as `after` for the next page; absent with the last one. */
+            next?: string | null;
+        };
         /** @description What a flag has of a layer. */
         Part: {
             /** @description The flag. */
@@ -2622,7 +2662,7 @@ export interface components {
         };
         PreviewInput: {
             /**
-             * @description What everybody else gets; as it is unless given. A split without a salt is drawn anew, here and when
+             * @description What everybody else gets, such as `{"serve": "variant", "variant": "off"}`; as it is unless given. A split without a salt is drawn anew, here and when
              *     it is saved.
              */
             default?: components["schemas"]["ServeInput"] | null;
@@ -2639,11 +2679,17 @@ export interface components {
             off?: string | null;
             /** @description As if it were switched on, or off; as it is unless given. */
             on?: boolean | null;
-            /** @description Other flags that must serve one of the named variants to the same context; as they are unless given. */
+            /**
+             * @description Other flags that must serve one of the named variants to the same context, such as
+             *     `[{"flag": "new-cart", "variants": ["on"]}]`; as they are unless given.
+             */
             prerequisites?: components["schemas"]["Prerequisite"][] | null;
-            /** @description The first rule that matches decides; as they are unless given. */
+            /**
+             * @description The first rule that matches decides, written as in `flag.target`; as they are unless given. Such as
+             *     `[{"when": [[{"segment": "staff"}]], "serve": {"serve": "variant", "variant": "on"}}]`.
+             */
             rules?: components["schemas"]["RuleInput"][] | null;
-            /** @description Single users or devices; as they are unless given. */
+            /** @description Single users or devices, such as `[{"variant": "on", "ids": ["ada", "bob"]}]`; as they are unless given. */
             targets?: components["schemas"]["TargetInput"][] | null;
         };
         /** @description What people get of a flag now, and what they would get. */
@@ -2849,7 +2895,11 @@ export interface components {
             relative: "refused";
         };
         ReplaceInput: {
-            /** @description What everybody else gets; as it is unless given. */
+            /**
+             * @description What everybody else gets, such as `{"serve": "variant", "variant": "off"}`, or
+             *     `{"serve": "split", "shares": [{"variant": "on", "share": 2500}, {"variant": "off", "share": 7500}]}` in basis
+             *     points; as it is unless given.
+             */
             default?: components["schemas"]["ServeInput"] | null;
             /** @description Where. */
             environment: string;
@@ -2859,11 +2909,20 @@ export interface components {
             if_revision?: components["schemas"]["Revision"] | null;
             /** @description The variant while off, and for whom a split has no unit id; as it is unless given. */
             off?: string | null;
-            /** @description Other flags that must serve one of the named variants to the same context; as they are unless given. */
+            /**
+             * @description Other flags that must serve one of the named variants to the same context, such as
+             *     `[{"flag": "new-cart", "variants": ["on"]}]`; as they are unless given.
+             */
             prerequisites?: components["schemas"]["Prerequisite"][] | null;
-            /** @description The first rule that matches decides; as they are unless given. */
+            /**
+             * @description The first rule that matches decides; as they are unless given. Such as
+             *     `[{"when": [[{"attribute": "country", "op": "is", "values": ["CH"]}]], "serve": {"serve": "variant", "variant": "on"}}]`:
+             *     any group of `when` will do, and all of its conditions must hold. Or
+             *     `[{"when": [[{"segment": "staff"}]], "serve": {"serve": "variant", "variant": "on"}}]`; what is served may be a
+             *     split as in `default`.
+             */
             rules?: components["schemas"]["RuleInput"][] | null;
-            /** @description Single users or devices; as they are unless given. */
+            /** @description Single users or devices, such as `[{"variant": "on", "ids": ["ada", "bob"]}]`; as they are unless given. */
             targets?: components["schemas"]["TargetInput"][] | null;
             /** @description The reason; needed in production. */
             why?: string | null;
@@ -2875,7 +2934,10 @@ export interface components {
             flag: string;
             /** @description The revision that the edit is of. */
             if_revision?: components["schemas"]["Revision"] | null;
-            /** @description The new shares; they add up to 10000. */
+            /**
+             * @description The new shares, such as `[{"variant": "on", "share": 2500}, {"variant": "off", "share": 7500}]`; they add up
+             *     to 10000.
+             */
             shares: components["schemas"]["ShareInput"][];
             /** @description The reason; needed in production. */
             why?: string | null;
@@ -3019,8 +3081,9 @@ export interface components {
             /** @description Whose ids the lists hold; as it is unless given, of a new one the user's. */
             unit?: components["schemas"]["Unit"] | null;
             /**
-             * @description Any of these groups must hold; a group holds when all its clauses do. As it is unless given; an
-             *     empty list holds for nobody.
+             * @description Any of these groups must hold; a group holds when all its clauses do. Such as
+             *     `[[{"attribute": "email", "op": "ends_with", "values": ["@example.com"]}]]`. As it is unless given; an empty
+             *     list, `[]`, holds for nobody.
              */
             when?: components["schemas"]["Clause"][][] | null;
             /** @description The reason; needed where there is a production environment. */
@@ -3039,7 +3102,10 @@ export interface components {
             why?: string | null;
         };
         SaveInput4: {
-            /** @description The flags that it covers; as it is unless given, and needed for a new one. */
+            /**
+             * @description The flags that it covers: `{"covers": "everything"}`, `{"covers": "team", "team": "growth"}` or
+             *     `{"covers": "flags", "flags": ["checkout"]}`; as it is unless given, and needed for a new one.
+             */
             covers?: components["schemas"]["Covers"] | null;
             /** @description Its key. */
             holdout: string;
@@ -3097,14 +3163,18 @@ export interface components {
             event: string;
             /** @description The revision that the edit is of. */
             if_revision?: components["schemas"]["Revision"] | null;
-            /** @description What is computed per unit. */
+            /**
+             * @description What is computed per unit: `{"measure": "conversion"}`, `{"measure": "count"}` or
+             *     `{"measure": "sum", "property": "price"}`.
+             */
             measure: components["schemas"]["Measure"];
             /** @description Its key. */
             metric: string;
             /** @description What people call it; the key unless given. */
             name?: string | null;
             /**
-             * @description Only events with these properties.
+             * @description Only events with these properties, such as
+             *     `[{"property": "plan", "op": "is", "values": ["pro"]}]`.
              * @default []
              */
             only: components["schemas"]["Filter"][];
@@ -3174,7 +3244,10 @@ export interface components {
             flag: string;
             /** @description The revision that the edit is of. */
             if_revision?: components["schemas"]["Revision"] | null;
-            /** @description A JSON Schema that the value of each variant must match; none unless given. */
+            /**
+             * @description A JSON Schema that the value of each variant must match, such as `{"type": "number", "minimum": 0}`; none
+             *     unless given.
+             */
             schema?: unknown;
             /** @description The reason; needed where the flag is served in production. */
             why?: string | null;
@@ -3227,6 +3300,8 @@ export interface components {
             segment: components["schemas"]["Segment"];
             /** @description Where the rules of flags name it; archived flags are not among them. */
             used_by: components["schemas"]["Use"][];
+            /** @description What whoever made the edit that this answers should know of it. */
+            warnings: components["schemas"]["Warning"][];
         };
         /**
          * @description A question: an event, what is counted of it, when, of which events, and broken down by what.
@@ -3253,7 +3328,7 @@ export interface components {
              */
             event: string;
             /**
-             * @description Conditions that all must hold. Properties have the value that they had at the time of the event.
+             * @description Conditions that all must hold, such as `[{"property": "plan", "op": "is", "values": ["pro"]}]`. Properties have the value that they had at the time of the event.
              * @default []
              */
             filters: components["schemas"]["Filter"][];
@@ -3468,8 +3543,11 @@ export interface components {
             experiment: string;
             /** @description The revision that the edit is of. */
             if_revision?: components["schemas"]["Revision"] | null;
-            /** @description Exposures count from here; now unless given. A past time is for data that was imported. */
-            since?: components["schemas"]["Millis"] | null;
+            /**
+             * @description Exposures count from here: milliseconds since 1970, or a text such as `2026-11-22T18:33:00Z`; now unless
+             *     given. A past time is for data that was imported.
+             */
+            since?: (number | string) | null;
             /** @description The reason; needed in production. */
             why?: string | null;
         };
@@ -3698,7 +3776,8 @@ export interface components {
             /** @description The revision that the edit is of. */
             if_revision?: components["schemas"]["Revision"] | null;
             /**
-             * @description All its variants from now on, of the flag's kind. One that something serves or names cannot be left
+             * @description All its variants from now on, of the flag's kind, such as
+             *     `[{"key": "small", "value": 10}, {"key": "large", "value": 50}]`. One that something serves or names cannot be left
              *     out.
              */
             variants: components["schemas"]["Variant"][];
@@ -4792,8 +4871,9 @@ export interface operations {
                      */
                     alpha?: number | null;
                     /**
-                     * @description The variants compared, control included; the shares of the flag's default split, without its
-                     *     rest, unless given.
+                     * @description The variants compared, control included, such as
+                     *     `[{"variant": "off", "share": 5000}, {"variant": "on", "share": 5000}]`; the shares of the flag's default split,
+                     *     without its rest, unless given.
                      */
                     arms?: components["schemas"]["ArmInput"][] | null;
                     /** @description The variant that the others are compared with. */
@@ -5126,8 +5206,11 @@ export interface operations {
                 "application/json": {
                     /** @description The revision that the edit is of. */
                     if_revision?: components["schemas"]["Revision"] | null;
-                    /** @description Exposures count from here; now unless given. A past time is for data that was imported. */
-                    since?: components["schemas"]["Millis"] | null;
+                    /**
+                     * @description Exposures count from here: milliseconds since 1970, or a text such as `2026-11-22T18:33:00Z`; now unless
+                     *     given. A past time is for data that was imported.
+                     */
+                    since?: (number | string) | null;
                     /** @description The reason; needed in production. */
                     why?: string | null;
                 };
@@ -5369,7 +5452,8 @@ export interface operations {
                     /** @description What a split divides by; the user unless given. */
                     unit?: components["schemas"]["Unit"] | null;
                     /**
-                     * @description Its variants. A boolean flag has `on` (true) and `off` (false) unless given.
+                     * @description Its variants, such as `[{"key": "small", "value": 10}, {"key": "large", "value": 50}]`. A boolean flag has `on`
+                     *     (true) and `off` (false) unless given.
                      * @default []
                      */
                     variants?: components["schemas"]["Variant"][];
@@ -5777,7 +5861,10 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
-                    /** @description Who: `targetingKey` is the user's id, everything else an attribute. */
+                    /**
+                     * @description Who, such as `{"targetingKey": "ada", "country": "CH"}`: `targetingKey` is the user's id, everything else an
+                     *     attribute.
+                     */
                     context: {
                         [key: string]: unknown;
                     };
@@ -6015,7 +6102,7 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * @description What everybody else gets; as it is unless given. A split without a salt is drawn anew, here and when
+                     * @description What everybody else gets, such as `{"serve": "variant", "variant": "off"}`; as it is unless given. A split without a salt is drawn anew, here and when
                      *     it is saved.
                      */
                     default?: components["schemas"]["ServeInput"] | null;
@@ -6030,11 +6117,17 @@ export interface operations {
                     off?: string | null;
                     /** @description As if it were switched on, or off; as it is unless given. */
                     on?: boolean | null;
-                    /** @description Other flags that must serve one of the named variants to the same context; as they are unless given. */
+                    /**
+                     * @description Other flags that must serve one of the named variants to the same context, such as
+                     *     `[{"flag": "new-cart", "variants": ["on"]}]`; as they are unless given.
+                     */
                     prerequisites?: components["schemas"]["Prerequisite"][] | null;
-                    /** @description The first rule that matches decides; as they are unless given. */
+                    /**
+                     * @description The first rule that matches decides, written as in `flag.target`; as they are unless given. Such as
+                     *     `[{"when": [[{"segment": "staff"}]], "serve": {"serve": "variant", "variant": "on"}}]`.
+                     */
                     rules?: components["schemas"]["RuleInput"][] | null;
-                    /** @description Single users or devices; as they are unless given. */
+                    /** @description Single users or devices, such as `[{"variant": "on", "ids": ["ada", "bob"]}]`; as they are unless given. */
                     targets?: components["schemas"]["TargetInput"][] | null;
                 };
             };
@@ -6712,7 +6805,10 @@ export interface operations {
                 "application/json": {
                     /** @description The revision that the edit is of. */
                     if_revision?: components["schemas"]["Revision"] | null;
-                    /** @description A JSON Schema that the value of each variant must match; none unless given. */
+                    /**
+                     * @description A JSON Schema that the value of each variant must match, such as `{"type": "number", "minimum": 0}`; none
+                     *     unless given.
+                     */
                     schema?: unknown;
                     /** @description The reason; needed where the flag is served in production. */
                     why?: string | null;
@@ -6796,7 +6892,10 @@ export interface operations {
                     environment: string;
                     /** @description The revision that the edit is of. */
                     if_revision?: components["schemas"]["Revision"] | null;
-                    /** @description The new shares; they add up to 10000. */
+                    /**
+                     * @description The new shares, such as `[{"variant": "on", "share": 2500}, {"variant": "off", "share": 7500}]`; they add up
+                     *     to 10000.
+                     */
                     shares: components["schemas"]["ShareInput"][];
                     /** @description The reason; needed in production. */
                     why?: string | null;
@@ -6876,7 +6975,11 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
-                    /** @description What everybody else gets; as it is unless given. */
+                    /**
+                     * @description What everybody else gets, such as `{"serve": "variant", "variant": "off"}`, or
+                     *     `{"serve": "split", "shares": [{"variant": "on", "share": 2500}, {"variant": "off", "share": 7500}]}` in basis
+                     *     points; as it is unless given.
+                     */
                     default?: components["schemas"]["ServeInput"] | null;
                     /** @description Where. */
                     environment: string;
@@ -6884,11 +6987,20 @@ export interface operations {
                     if_revision?: components["schemas"]["Revision"] | null;
                     /** @description The variant while off, and for whom a split has no unit id; as it is unless given. */
                     off?: string | null;
-                    /** @description Other flags that must serve one of the named variants to the same context; as they are unless given. */
+                    /**
+                     * @description Other flags that must serve one of the named variants to the same context, such as
+                     *     `[{"flag": "new-cart", "variants": ["on"]}]`; as they are unless given.
+                     */
                     prerequisites?: components["schemas"]["Prerequisite"][] | null;
-                    /** @description The first rule that matches decides; as they are unless given. */
+                    /**
+                     * @description The first rule that matches decides; as they are unless given. Such as
+                     *     `[{"when": [[{"attribute": "country", "op": "is", "values": ["CH"]}]], "serve": {"serve": "variant", "variant": "on"}}]`:
+                     *     any group of `when` will do, and all of its conditions must hold. Or
+                     *     `[{"when": [[{"segment": "staff"}]], "serve": {"serve": "variant", "variant": "on"}}]`; what is served may be a
+                     *     split as in `default`.
+                     */
                     rules?: components["schemas"]["RuleInput"][] | null;
-                    /** @description Single users or devices; as they are unless given. */
+                    /** @description Single users or devices, such as `[{"variant": "on", "ids": ["ada", "bob"]}]`; as they are unless given. */
                     targets?: components["schemas"]["TargetInput"][] | null;
                     /** @description The reason; needed in production. */
                     why?: string | null;
@@ -7137,7 +7249,8 @@ export interface operations {
                     /** @description The revision that the edit is of. */
                     if_revision?: components["schemas"]["Revision"] | null;
                     /**
-                     * @description All its variants from now on, of the flag's kind. One that something serves or names cannot be left
+                     * @description All its variants from now on, of the flag's kind, such as
+                     *     `[{"key": "small", "value": 10}, {"key": "large", "value": 50}]`. One that something serves or names cannot be left
                      *     out.
                      */
                     variants: components["schemas"]["Variant"][];
@@ -7355,7 +7468,10 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
-                    /** @description The flags that it covers; as it is unless given, and needed for a new one. */
+                    /**
+                     * @description The flags that it covers: `{"covers": "everything"}`, `{"covers": "team", "team": "growth"}` or
+                     *     `{"covers": "flags", "flags": ["checkout"]}`; as it is unless given, and needed for a new one.
+                     */
                     covers?: components["schemas"]["Covers"] | null;
                     /** @description The revision that the edit is of. */
                     if_revision?: components["schemas"]["Revision"] | null;
@@ -8276,12 +8392,16 @@ export interface operations {
                     event: string;
                     /** @description The revision that the edit is of. */
                     if_revision?: components["schemas"]["Revision"] | null;
-                    /** @description What is computed per unit. */
+                    /**
+                     * @description What is computed per unit: `{"measure": "conversion"}`, `{"measure": "count"}` or
+                     *     `{"measure": "sum", "property": "price"}`.
+                     */
                     measure: components["schemas"]["Measure"];
                     /** @description What people call it; the key unless given. */
                     name?: string | null;
                     /**
-                     * @description Only events with these properties.
+                     * @description Only events with these properties, such as
+                     *     `[{"property": "plan", "op": "is", "values": ["pro"]}]`.
                      * @default []
                      */
                     only?: components["schemas"]["Filter"][];
@@ -8370,7 +8490,7 @@ export interface operations {
                      */
                     event: string;
                     /**
-                     * @description Conditions that all must hold. Properties have the value that they had at the time of the event.
+                     * @description Conditions that all must hold, such as `[{"property": "plan", "op": "is", "values": ["pro"]}]`. Properties have the value that they had at the time of the event.
                      * @default []
                      */
                     filters?: components["schemas"]["Filter"][];
@@ -8548,8 +8668,8 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
-                    /** @description When, in milliseconds since 1970; two years ahead at most. */
-                    at: components["schemas"]["Millis"];
+                    /** @description When: milliseconds since 1970, or a text such as `2026-11-22T18:33:00Z`; two years ahead at most. */
+                    at: number | string;
                     /** @description Where. */
                     environment: string;
                     /**
@@ -8862,8 +8982,9 @@ export interface operations {
                     /** @description Whose ids the lists hold; as it is unless given, of a new one the user's. */
                     unit?: components["schemas"]["Unit"] | null;
                     /**
-                     * @description Any of these groups must hold; a group holds when all its clauses do. As it is unless given; an
-                     *     empty list holds for nobody.
+                     * @description Any of these groups must hold; a group holds when all its clauses do. Such as
+                     *     `[[{"attribute": "email", "op": "ends_with", "values": ["@example.com"]}]]`. As it is unless given; an empty
+                     *     list, `[]`, holds for nobody.
                      */
                     when?: components["schemas"]["Clause"][][] | null;
                     /** @description The reason; needed where there is a production environment. */
@@ -8961,6 +9082,81 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SegmentView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "segment.members": {
+        parameters: {
+            query: {
+                /** @description Those that come after this text in the order of bytes; from the first unless given. What `next` was. */
+                after?: string | null;
+                /** @description At most so many, 1,000 unless given, 10,000 at most. */
+                limit?: number | null;
+                /** @description Which of its lists. */
+                list: components["schemas"]["Which"];
+            };
+            header?: never;
+            path: {
+                /** @description The segment. */
+                segment: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page"];
                 };
             };
             /** @description The input is not what it should be. */
@@ -9108,7 +9304,7 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * @description Ids to put on it; those that are there already stay.
+                     * @description Ids to put on it, such as `["ada", "bob"]`; those that are there already stay.
                      * @default []
                      */
                     add?: string[];
@@ -9117,7 +9313,7 @@ export interface operations {
                     /** @description Which of its lists. */
                     list: components["schemas"]["Which"];
                     /**
-                     * @description Ids to take off it; those that are not there do no harm.
+                     * @description Ids to take off it, such as `["eve"]`; those that are not there do no harm.
                      * @default []
                      */
                     remove?: string[];

@@ -16,6 +16,7 @@ mod guards;
 mod house;
 mod ids;
 mod ingestion;
+mod input;
 mod intake;
 mod lists;
 mod population;
