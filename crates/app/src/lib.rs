@@ -6,6 +6,7 @@
 
 mod access;
 mod advice;
+mod backup;
 mod bounds;
 mod due;
 mod enrolment;
@@ -35,6 +36,8 @@ use sha2::{Digest, Sha256};
 pub use bellwether_flags::amplitude::context as amplitude_context;
 pub use bounds::fits;
 
+pub use backup::Backup;
+
 pub use access::{Grant, Login, Permission, PersonView, SESSION, SdkGrant, Setup};
 pub use bellwether_store::{Outcome as Settled, Recovery};
 pub use entropy::Entropy;
@@ -58,6 +61,8 @@ pub type Wake = Box<dyn Fn() + Send + Sync>;
 pub struct Settings {
     /// The directory that holds everything.
     pub data: PathBuf,
+    /// Where backups are made.
+    pub backups: PathBuf,
     /// How the event store behaves.
     pub store: StoreSettings,
     /// How many events are taken of whom.
@@ -73,6 +78,7 @@ impl Settings {
     pub fn new(data: &Path, wake: Wake) -> Self {
         Self {
             data: data.to_owned(),
+            backups: data.join("backups"),
             store: StoreSettings::default(),
             rates: Rates::default(),
             entropy: Entropy::System,
@@ -85,6 +91,8 @@ impl Settings {
 pub struct App {
     ledger: Ledger,
     store: Store,
+    backups: PathBuf,
+    backing_up: Mutex<()>,
     entropy: Entropy,
     wake: Wake,
     served: ArcSwap<serving::Published>,
@@ -124,7 +132,7 @@ impl App {
     /// # Errors
     /// When the directory cannot be used, is in use, or holds what should not be there.
     pub fn open(settings: Settings, now: Millis) -> Result<(Self, Recovery), AppError> {
-        let Settings { data, store, rates, entropy, wake } = settings;
+        let Settings { data, backups, store, rates, entropy, wake } = settings;
         let unusable = |e: std::io::Error| AppError::internal("use the data directory", e);
         let mut make = std::fs::DirBuilder::new();
         // What is in it (hashes of passwords, what people did) is nobody else's business.
@@ -150,6 +158,8 @@ impl App {
             stream: token::StreamSecret::open(&data, &entropy)?,
             ledger,
             store,
+            backups,
+            backing_up: Mutex::default(),
             entropy,
             wake,
         };

@@ -309,3 +309,38 @@ fn a_demo_does_not_touch_what_is_not_its_own() {
     );
     assert!(home.path().join("thesis.txt").is_file());
 }
+
+#[test]
+fn a_backup_that_was_made_meanwhile_is_restored_and_served() {
+    let home = tempfile::tempdir().unwrap();
+    let backups = home.path().join("backups");
+    let server = Server::start(&home.path().join("data"), &["--backups", &backups.display().to_string()]);
+    server.json(&["flag", "create", "--flag", "before"]);
+    let backup = server.json(&["backup", "create"]);
+    server.json(&["flag", "create", "--flag", "after"]);
+    let from = backups.join(backup["backup"].as_str().unwrap());
+    let to = home.path().join("restored");
+    let restore = |from: &Path, to: &Path| {
+        bellwether().arg("restore").arg("--from").arg(from).arg("--data").arg(to).output().unwrap()
+    };
+    let restored = restore(&from, &to);
+    assert!(restored.status.success(), "{}", said(&restored));
+    assert!(doctor(&to).status.success());
+    // Into what is there, and of what is none.
+    let data = to.display();
+    assert_eq!(
+        said(&restore(&from, &to)),
+        format!(
+            "error: `{data}` has something in it\nhint: name a directory that is not there yet; nothing is overwritten\n"
+        )
+    );
+    assert!(said(&restore(&to, &home.path().join("other"))).contains("is no backup"));
+    // Whoever had a key has it still; what came later is not there.
+    let again = Server::again(&to, &server.key);
+    let flags = again.json(&["flag", "list"]);
+    let flags: Vec<&str> =
+        flags["flags"].as_array().unwrap().iter().map(|flag| flag["flag"]["key"].as_str().unwrap()).collect();
+    assert_eq!(flags, ["before"]);
+    again.stop();
+    server.stop();
+}

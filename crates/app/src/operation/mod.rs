@@ -1,6 +1,7 @@
 //! App: operations. Each is defined once; the HTTP route, the OpenAPI entry, the CLI command and
 //! the page's palette are made from the [`REGISTRY`], and permission is asked in [`Entry::call`].
 
+mod backup;
 mod belonging;
 mod beta;
 mod brought;
@@ -304,6 +305,9 @@ pub const REGISTRY: &[Entry] = &[
     Entry::of::<key::List>(),
     Entry::of::<key::Create>(),
     Entry::of::<key::Revoke>(),
+    Entry::of::<backup::List>(),
+    Entry::of::<backup::Create>(),
+    Entry::of::<backup::Delete>(),
     Entry::of::<status::Status>(),
 ];
 
