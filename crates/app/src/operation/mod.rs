@@ -19,6 +19,7 @@ mod input;
 mod key;
 mod layer;
 mod metric;
+mod plan;
 mod preview;
 mod ramp;
 mod rollout;
@@ -320,6 +321,14 @@ pub const REGISTRY: &[Entry] = &[
     Entry::of::<metric::List>(),
     Entry::of::<metric::Get>(),
     Entry::of::<metric::Save>(),
+    Entry::of::<plan::Get>(),
+    Entry::of::<plan::Save>(),
+    Entry::of::<plan::Check>(),
+    Entry::of::<plan::Propose>(),
+    Entry::of::<plan::List>(),
+    Entry::of::<plan::One>(),
+    Entry::of::<plan::Approve>(),
+    Entry::of::<plan::Close>(),
     Entry::of::<experiment::List>(),
     Entry::of::<experiment::Get>(),
     Entry::of::<experiment::Create>(),

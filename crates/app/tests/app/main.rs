@@ -18,6 +18,7 @@ mod ids;
 mod ingestion;
 mod intake;
 mod lists;
+mod plan;
 mod population;
 mod previews;
 mod protocols;
