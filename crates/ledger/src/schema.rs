@@ -234,7 +234,7 @@ pub(crate) fn write<'c>(
 
 /// Makes the file if there is none, for its owner alone: it holds hashes of passwords. SQLite gives
 /// its other files the same permissions.
-fn create(path: &Path) -> Result<(), LedgerError> {
+pub(crate) fn create(path: &Path) -> Result<(), LedgerError> {
     let mut options = std::fs::OpenOptions::new();
     options.create(true).append(true);
     #[cfg(unix)]

@@ -21,6 +21,7 @@ mod layer;
 mod metric;
 mod plan;
 mod preview;
+mod quarantine;
 mod ramp;
 mod rollout;
 mod schedule;
@@ -29,6 +30,7 @@ mod serve;
 mod status;
 mod strict;
 mod targeting;
+mod violations;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -329,6 +331,10 @@ pub const REGISTRY: &[Entry] = &[
     Entry::of::<plan::One>(),
     Entry::of::<plan::Approve>(),
     Entry::of::<plan::Close>(),
+    Entry::of::<violations::List>(),
+    Entry::of::<quarantine::List>(),
+    Entry::of::<quarantine::Release>(),
+    Entry::of::<quarantine::Delete>(),
     Entry::of::<experiment::List>(),
     Entry::of::<experiment::Get>(),
     Entry::of::<experiment::Create>(),

@@ -31,3 +31,4 @@ mod schema;
 mod strange;
 mod strict;
 mod told;
+mod verdicts;
