@@ -1,5 +1,5 @@
-//! App: backups. A backup is a data directory of one moment: the events, then the ledger, so that no event in it was
-//! given by rules that its ledger does not know. It is made while the server goes on, and restored by copying.
+//! App: backups. A backup is a data directory of one moment: the quarantine, the events, then the ledger, so that no event
+//! is in none of them, and none in it was given by rules that its ledger does not know. It is made while the server goes on, and restored by copying.
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{Error, ErrorKind};
@@ -112,6 +112,8 @@ impl App {
         let written = (|| {
             remove(&unfinished).map_err(failed)?;
             make(&unfinished).map_err(failed)?;
+            // What is released is in the store before it leaves the quarantine: in this order it is in one of them.
+            self.quarantine.file.backup(&unfinished.join("quarantine.sqlite"))?;
             let events = self.store.backup(&unfinished.join("events"))?;
             let ledger = unfinished.join("ledger.sqlite");
             self.ledger.backup(&ledger)?;

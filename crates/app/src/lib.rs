@@ -18,10 +18,12 @@ mod intake;
 mod known;
 mod names;
 mod operation;
+mod quarantine;
 mod serving;
 mod throttle;
 mod token;
 mod view;
+mod violations;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -101,6 +103,9 @@ pub struct App {
     enrolments: enrolment::Enrolments,
     known: known::Known,
     rates: intake::rates::Meter,
+    judges: ArcSwap<intake::judge::Judges>,
+    violations: violations::Violations,
+    quarantine: quarantine::Quarantine,
     throttle: throttle::Throttle,
     hashing: Mutex<()>,
     editing: Mutex<()>,
@@ -148,6 +153,9 @@ impl App {
             enrolments: enrolment::Enrolments::new(ledger.enrolments().secret(&entropy.text(43)?)?),
             known: known::Known::load(&ledger.people())?,
             rates: intake::rates::Meter::new(rates),
+            judges: ArcSwap::default(),
+            violations: violations::Violations::new(now),
+            quarantine: quarantine::Quarantine::open(&data.join("quarantine.sqlite"))?,
             throttle: throttle::Throttle::default(),
             hashing: Mutex::default(),
             editing: Mutex::default(),

@@ -864,6 +864,178 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows the tracking plan: what events there are and what is in them. */
+        get: operations["plan.get"];
+        /** Makes the tracking plan another one at once; refused where the plan says that changes need a review. */
+        put: operations["plan.save"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/plan/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Holds a plan against its own rules and against the plan that there is, and changes nothing. */
+        post: operations["plan.check"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/plan/proposals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the proposals for the tracking plan, each with what it would change. */
+        get: operations["plan.proposals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/plan/proposals/{proposal}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows a proposal for the tracking plan, and what it would change. */
+        get: operations["plan.proposal"];
+        /** Proposes another tracking plan, or makes a proposal another one; the plan stays until it is approved. */
+        put: operations["plan.propose"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/plan/proposals/{proposal}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes what a proposal says the tracking plan; where changes need a review, not by who wrote it. */
+        post: operations["plan.approve"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/plan/proposals/{proposal}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Closes a proposal for the tracking plan without making it the plan. */
+        post: operations["plan.close"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/plan/violations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists how events do not follow the tracking plan: what, how often, since when and by which SDK. */
+        get: operations["plan.violations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/quarantine": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the events that are kept apart because they do not follow the tracking plan. */
+        get: operations["quarantine.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/quarantine/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Deletes events that were kept apart, for good. */
+        post: operations["quarantine.delete"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/quarantine/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stores events that were kept apart; those that still do not follow the tracking plan are marked. */
+        post: operations["quarantine.release"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/query/segmentation": {
         parameters: {
             query?: never;
@@ -1261,7 +1433,7 @@ export interface components {
         /** @description The event types of an environment. */
         Catalogue: {
             /** @description By name. */
-            events: components["schemas"]["Kind2"][];
+            events: components["schemas"]["Kind3"][];
             /** @description Every event up to and including this one was counted, and none after it. */
             seq: components["schemas"]["Seq"];
         };
@@ -1292,6 +1464,24 @@ export interface components {
             change: components["schemas"]["Change"];
             /** @description What it did, in words. */
             sentence: string;
+        };
+        CheckInput: {
+            /**
+             * @description The whole plan to look at, such as
+             *     `{"events": {"Order Completed": {"owner": "checkout", "properties": {"total": {"type": "number", "required": true}}}}}`.
+             */
+            plan: components["schemas"]["TrackingPlan"];
+        };
+        /** @description How a plan stands to the one that there is. */
+        Checked: {
+            /** @description Whether events that follow the plan that there is may not follow this one. */
+            breaking: boolean;
+            /** @description What would become of the plan that there is. */
+            differences: components["schemas"]["Difference"][];
+            /** @description The revision of the plan that it was held against. */
+            revision: components["schemas"]["Revision"];
+            /** @description What is probably not meant, such as a name that is not written as the plan says. */
+            warnings: components["schemas"]["Lint"][];
         };
         /** @description A test of one attribute against values. */
         Clause: {
@@ -1377,6 +1567,10 @@ export interface components {
             not?: boolean;
             /** @description The segment. */
             segment: string;
+        };
+        /** @description A way to write a name. */
+        Convention: "snake_case" | "camel_case" | "pascal_case" | "title_case" | "kebab_case" | {
+            pattern: string;
         };
         /** @description What was counted in one arm. */
         Counts: {
@@ -1531,9 +1725,24 @@ export interface components {
              */
             largest: number;
         };
+        DecideInput: {
+            /** @description The revision of the proposal that was looked at. */
+            if_revision?: components["schemas"]["Revision"] | null;
+            /** @description The proposal. */
+            proposal: string;
+            /** @description The reason; an approval needs one where there is a production environment. */
+            why?: string | null;
+        };
         DeleteInput: {
             /** @description The backup. */
             backup: string;
+        };
+        Deleted: {
+            /**
+             * Format: uint64
+             * @description Events that are gone.
+             */
+            deleted: number;
         };
         DescribeInput: {
             /** @description What it is for; as it is unless given. */
@@ -1546,6 +1755,17 @@ export interface components {
             name?: string | null;
             /** @description The reason. */
             why?: string | null;
+        };
+        /** @description One thing that is different. */
+        Difference: {
+            /** @description Whether an event that followed the plan before may not follow it now, or is treated more strictly. */
+            breaking: boolean;
+            /** @description The event type; none where it is about the rules. */
+            event?: string | null;
+            /** @description The property, where it is about one. */
+            property?: string | null;
+            /** @description What becomes of it, in words. */
+            what: string;
         };
         /** @description Units of a variant against its share. */
         Divided: {
@@ -1710,6 +1930,21 @@ export interface components {
             /** @description It, as a whole. */
             holdout: components["schemas"]["Holdout"];
         } | {
+            /** @description What becomes of it. */
+            changes: components["schemas"]["PlanChanges"];
+            /** @constant */
+            edit: "plan_changed";
+        } | {
+            /** @constant */
+            edit: "proposal_saved";
+            /** @description It, as a whole. */
+            proposal: components["schemas"]["Proposal"];
+        } | {
+            /** @constant */
+            edit: "proposal_approved";
+            /** @description Which. */
+            proposal: string;
+        } | {
             /** @constant */
             edit: "metric_saved";
             /** @description It. */
@@ -1837,6 +2072,17 @@ export interface components {
             message: string;
             /** @description Finds the cause in the server's log. */
             request_id: string;
+        };
+        /** @description What happens, and what is in it. */
+        EventType: {
+            /** @description When it is sent, and what it means. */
+            description?: string;
+            /** @description Who answers for it. */
+            owner?: string | null;
+            /** @description Its properties by name. */
+            properties?: {
+                [key: string]: components["schemas"]["Property"];
+            };
         };
         /** @description A value that occurs. */
         Example: {
@@ -2160,6 +2406,38 @@ export interface components {
             /** @description What makes the numbers mean less than they say, such as amounts that were set aside. */
             warnings: components["schemas"]["Warning"][];
         };
+        /** @description What happens to events that do not follow the plan. Where several are due, the strictest is done. */
+        Handling: {
+            /**
+             * @description To events that lack a required property, or have one of another type or value.
+             * @default accept
+             */
+            invalid: components["schemas"]["Treatment"];
+            /**
+             * @description To events whose type is not planned.
+             * @default accept
+             */
+            unplanned_events: components["schemas"]["Treatment"];
+            /**
+             * @description To events with a property that is not planned.
+             * @default accept
+             */
+            unplanned_properties: components["schemas"]["Treatment"];
+        };
+        /** @description An event that is kept apart. */
+        HeldEvent: {
+            /** @description When it came. */
+            at: components["schemas"]["Millis"];
+            /** @description It as it would be stored. */
+            event: unknown;
+            /**
+             * Format: int64
+             * @description Its number, to release or delete it by.
+             */
+            id: number;
+            /** @description Why it is here. */
+            why: string[];
+        };
         /**
          * @description A share of the population that gets the `off` variant of every flag that it covers. A unit is held
          *     when its position under the salt lies below the share, so a larger share holds those who were held
@@ -2237,10 +2515,18 @@ export interface components {
             why?: string | null;
         };
         Input: {
+            /** @description Where. */
+            environment: string;
+            /** @description Only of this event type. */
+            event?: string | null;
+        };
+        Input2: {
             /** @description Only changes before this revision: the `next` of the page before. */
             before?: components["schemas"]["Revision"] | null;
             /** @description Only changes of this beta. */
             beta?: string | null;
+            /** @description Only changes of the tracking plan that are about this event type. */
+            event?: string | null;
             /** @description Only changes of this experiment. */
             experiment?: string | null;
             /** @description Only changes of this flag. */
@@ -2256,6 +2542,13 @@ export interface components {
             limit?: number | null;
             /** @description Only changes of this metric. */
             metric?: string | null;
+            /**
+             * @description Only changes of the tracking plan.
+             * @default false
+             */
+            plan: boolean;
+            /** @description Only changes of this proposal for the tracking plan. */
+            proposal?: string | null;
             /** @description Only changes of this scheduled change. */
             schedule?: string | null;
             /** @description Only changes of this segment. */
@@ -2328,8 +2621,10 @@ export interface components {
         };
         /** @description The type that all variants of a flag share. */
         Kind: "boolean" | "string" | "number" | "json";
+        /** @description What a property holds. */
+        Kind2: "any" | "string" | "number" | "integer" | "boolean" | "date_time" | "list" | "object";
         /** @description An event type as it was seen. */
-        Kind2: {
+        Kind3: {
             /**
              * Format: uint64
              * @description How many there are.
@@ -2417,6 +2712,13 @@ export interface components {
             /** @description In order of their keys. */
             layers: components["schemas"]["LayerView"][];
         };
+        /** @description Something about a plan that is allowed and probably not meant. */
+        Lint: {
+            /** @description What to do about it. */
+            hint: string;
+            /** @description What, in words. */
+            message: string;
+        };
         /** @description Cites a list of ids that lives outside the log of changes, so that a person in it can be forgotten. */
         ListId: string;
         ListInput: {
@@ -2463,6 +2765,22 @@ export interface components {
              */
             over?: boolean | null;
         };
+        ListInput8: {
+            /**
+             * Format: int64
+             * @description Only events after this number: the `next` of the page before.
+             */
+            after?: number | null;
+            /** @description Where. */
+            environment: string;
+            /** @description Only of this event type. */
+            event?: string | null;
+            /**
+             * Format: uint32
+             * @description At most so many, 50 unless given, 500 at most.
+             */
+            limit?: number | null;
+        };
         /** @description The ids of a list. */
         Listed: {
             /**
@@ -2475,6 +2793,17 @@ export interface components {
              *     of more than 10,000 in that of their text. `segment.members` gives them all.
              */
             first: string[];
+        };
+        Listed2: {
+            /** @description In the order in which they came. */
+            events: components["schemas"]["HeldEvent"][];
+            /**
+             * Format: int64
+             * @description Send it as `after` for the next page; absent on the last.
+             */
+            next?: number | null;
+            /** @description How many of each type, in the order of their names. */
+            types: components["schemas"]["Waiting"][];
         };
         /** @description The numbers of one look. */
         Look: {
@@ -2592,6 +2921,13 @@ export interface components {
              */
             users: number;
         };
+        /** @description How names are written; where a convention is missing, as people like. */
+        Naming: {
+            /** @description Those of event types. */
+            events?: components["schemas"]["Convention"] | null;
+            /** @description Those of properties. */
+            properties?: components["schemas"]["Convention"] | null;
+        };
         /** @description No arguments. */
         Nothing: Record<string, never>;
         /**
@@ -2604,6 +2940,17 @@ export interface components {
          */
         Op: "is" | "is_not" | "contains" | "does_not_contain" | "less" | "less_or_equal" | "greater" | "greater_or_equal" | "version_less" | "version_less_or_equal" | "version_greater" | "version_greater_or_equal" | "version_is" | "version_is_not" | "version_caret" | "version_tilde" | "starts_with" | "does_not_start_with" | "ends_with" | "does_not_end_with" | "matches" | "does_not_match" | "set_is" | "set_is_not" | "set_contains" | "set_does_not_contain" | "set_contains_any" | "set_does_not_contain_any" | "before" | "after" | "in_network" | "not_in_network";
         Output: {
+            /**
+             * Format: uint64
+             * @description Rare ones that were forgotten, in all environments, because there were too many.
+             */
+            forgotten: number;
+            /** @description Counted since the start of the server. */
+            since: components["schemas"]["Millis"];
+            /** @description Most frequent first. */
+            violations: components["schemas"]["Violation"][];
+        };
+        Output2: {
             /** @description Newest first. */
             changes: components["schemas"]["ChangeView"][];
             /** @description Send it as `before` for the next page; absent on the last. */
@@ -2664,6 +3011,47 @@ export interface components {
             horizon: components["schemas"]["Horizon"];
             /** @description The metric that decides. */
             metric: string;
+        };
+        /** @description What is to become of a plan. */
+        PlanChanges: {
+            /** @description Event types that are planned no more. */
+            remove?: string[];
+            /** @description Other rules. */
+            rules?: components["schemas"]["PlanRules"] | null;
+            /** @description Event types that are new or become other. */
+            save?: {
+                [key: string]: components["schemas"]["EventType"];
+            };
+        };
+        /** @description What holds for all event types. */
+        PlanRules: {
+            /**
+             * @description What happens to events that do not follow the plan; in an environment that is not here they are
+             *     accepted and marked.
+             */
+            environments?: {
+                [key: string]: components["schemas"]["Handling"];
+            };
+            /**
+             * @description How names are written.
+             * @default {}
+             */
+            naming: components["schemas"]["Naming"];
+            /** @description Whether the plan changes only by proposals that somebody else has approved. */
+            review?: boolean;
+        };
+        /** @description The tracking plan with its newest revision. */
+        PlanView: {
+            /** @description When it last changed. */
+            changed?: components["schemas"]["Millis"] | null;
+            /** @description Who changed it. */
+            changed_by?: components["schemas"]["ActorView"] | null;
+            /** @description The plan; empty where nobody has made one. */
+            plan: components["schemas"]["TrackingPlan"];
+            /** @description Send it as `if_revision` with an edit; 0 where nobody has made one. */
+            revision: components["schemas"]["Revision"];
+            /** @description What is probably not meant, such as a name that is not written as the plan says. */
+            warnings: components["schemas"]["Lint"][];
         };
         /** @description What can be planned. */
         Planned: {
@@ -2793,7 +3181,7 @@ export interface components {
              */
             looked_at: number;
             /** @description The most frequent first, equals by name. */
-            properties: components["schemas"]["Property"][];
+            properties: components["schemas"]["Property2"][];
             /** @description No event after this one was looked at. */
             seq: components["schemas"]["Seq"];
         };
@@ -2803,8 +3191,25 @@ export interface components {
             /** @description The event type; any that somebody did for `_any` or where none is given. */
             event?: string | null;
         };
-        /** @description A property as it was seen. */
+        /** @description A property of an event type. */
         Property: {
+            /** @description What it means. */
+            description?: string;
+            /** @description What a list holds; anything unless given. */
+            items?: components["schemas"]["Kind2"] | null;
+            /** @description Who answers for it, where that is not who answers for the event type. */
+            owner?: string | null;
+            /** @description Whether it tells who somebody is. No report shows a value of it. */
+            personal?: boolean;
+            /** @description Whether each event has it. */
+            required?: boolean;
+            /** @description What it holds. */
+            type: components["schemas"]["Kind2"];
+            /** @description The only values that it may have, of a text, a number or a list's elements; empty allows all. */
+            values?: unknown[];
+        };
+        /** @description A property as it was seen. */
+        Property2: {
             /**
              * Format: uint64
              * @description How many of the events have it.
@@ -2821,6 +3226,83 @@ export interface components {
             kinds: components["schemas"]["ValueKind"][];
             /** @description Its name, as filters and breakdowns take it: plain for the event's, `user.` for the user's. */
             property: string;
+        };
+        /** @description Changes of the plan that somebody proposes and somebody else looks at: a branch of the plan. */
+        Proposal: {
+            /**
+             * @description The revision of the plan that it was made of: what has changed of the same event types since stands
+             *     against it.
+             */
+            base: components["schemas"]["Revision"];
+            /** @description What would change. */
+            changes: components["schemas"]["PlanChanges"];
+            /** @description Its key. */
+            key: string;
+            /** @description What became of it. */
+            state: components["schemas"]["ProposalState"];
+            /** @description What it is for, in a line. */
+            title?: string;
+        };
+        /** @description What became of a proposal. */
+        ProposalState: {
+            /** @constant */
+            state: "open";
+        } | {
+            /** @description Since when. */
+            at: components["schemas"]["Millis"];
+            /** @constant */
+            state: "approved";
+        } | {
+            /** @description When. */
+            at: components["schemas"]["Millis"];
+            /** @description Why. */
+            because: string;
+            /** @constant */
+            state: "closed";
+        };
+        /** @description A proposal and what it would make of the plan that there is. */
+        ProposalView: {
+            /** @description Whether events that follow the plan that there is may not follow it then. */
+            breaking: boolean;
+            /** @description When it last changed. */
+            changed: components["schemas"]["Millis"];
+            /** @description Who changed it; of an open proposal, who wrote it. */
+            changed_by: components["schemas"]["ActorView"];
+            /** @description What would become of the plan that there is; empty once it is approved or closed. */
+            differences: components["schemas"]["Difference"][];
+            /** @description The proposal. */
+            proposal: components["schemas"]["Proposal"];
+            /** @description Send it as `if_revision` with an approval: what is approved is what was looked at. */
+            revision: components["schemas"]["Revision"];
+            /** @description What is probably not meant in the plan that it would make. */
+            warnings: components["schemas"]["Lint"][];
+        };
+        Proposals: {
+            /** @description Those that are open, and the last of those that are over, newest first. */
+            proposals: components["schemas"]["ProposalView"][];
+        };
+        ProposeInput: {
+            /**
+             * @description The revision of the plan that it was made of, the newest unless given. Event types that have changed since
+             *     stand against its approval.
+             */
+            base?: components["schemas"]["Revision"] | null;
+            /** @description The revision of the proposal that the edit is of. */
+            if_revision?: components["schemas"]["Revision"] | null;
+            /**
+             * @description The whole plan as it is to be, such as
+             *     `{"events": {"Order Completed": {"owner": "checkout", "properties": {"total": {"type": "number", "required": true}}}}}`.
+             */
+            plan: components["schemas"]["TrackingPlan"];
+            /** @description Its key, such as the name of a branch. */
+            proposal: string;
+            /**
+             * @description What it is for, in a line.
+             * @default
+             */
+            title: string;
+            /** @description The reason. */
+            why?: string | null;
         };
         /** @description A way from few to many: shares that rise, each held for a while. */
         Ramp: {
@@ -2955,6 +3437,18 @@ export interface components {
             reason: string;
             /** @constant */
             relative: "refused";
+        };
+        Released: {
+            /**
+             * Format: uint64
+             * @description Events that were stored already.
+             */
+            duplicates: number;
+            /**
+             * Format: uint64
+             * @description Events that are stored now.
+             */
+            stored: number;
         };
         ReplaceInput: {
             /**
@@ -3241,6 +3735,17 @@ export interface components {
              */
             only: components["schemas"]["Filter"][];
             /** @description The reason. */
+            why?: string | null;
+        };
+        SaveInput7: {
+            /** @description The revision that the edit is of. */
+            if_revision?: components["schemas"]["Revision"] | null;
+            /**
+             * @description The whole plan as it is to be, such as
+             *     `{"events": {"Order Completed": {"owner": "checkout", "properties": {"total": {"type": "number", "required": true}}}}}`.
+             */
+            plan: components["schemas"]["TrackingPlan"];
+            /** @description The reason; needed where there is a production environment. */
             why?: string | null;
         };
         /** @description A change that is to be made at a time. */
@@ -3749,6 +4254,19 @@ export interface components {
             key: string;
             /** @constant */
             subject: "schedule";
+        } | {
+            /** @constant */
+            subject: "plan";
+        } | {
+            /** @description Name of an event type or a property. */
+            key: string;
+            /** @constant */
+            subject: "event_type";
+        } | {
+            /** @description Key of a proposal for the tracking plan. */
+            key: string;
+            /** @constant */
+            subject: "proposal";
         };
         SwitchInput: {
             /** @description The beta. */
@@ -3798,6 +4316,25 @@ export interface components {
             /** @description The reason; needed in production. */
             why?: string | null;
         };
+        /** @description The whole plan, as it is written in a file and given to people. */
+        TrackingPlan: {
+            /**
+             * @description The event types by name. While there is none, no event is judged.
+             * @default {}
+             */
+            events: {
+                [key: string]: components["schemas"]["EventType"];
+            };
+            /**
+             * @description What holds for all event types.
+             * @default {
+             *       "naming": {}
+             *     }
+             */
+            rules: components["schemas"]["PlanRules"];
+        };
+        /** @description What is done with an event. The later is the stricter. */
+        Treatment: "accept" | "quarantine" | "reject";
         /** @description What a split divides by: the same unit always gets the same variant. */
         Unit: "user" | "device" | "session" | "account";
         UploadInput: {
@@ -3883,6 +4420,87 @@ export interface components {
             /** @constant */
             verdict: "too_little";
         };
+        /** @description One way in which events of a type do not follow the plan. */
+        Violation: {
+            /**
+             * Format: uint64
+             * @description How many of them were stored, with a mark.
+             */
+            accepted: number;
+            /**
+             * Format: uint64
+             * @description How many events, those that were sent again included.
+             */
+            count: number;
+            /** @description The event type. */
+            event: string;
+            /** @description The newest value, as JSON; none of a property that is personal or not planned. */
+            example?: string | null;
+            /** @description When the first came. */
+            first: components["schemas"]["Millis"];
+            /** @description What was perhaps meant, of what is planned. */
+            hint?: string | null;
+            /** @description When the last came. */
+            last: components["schemas"]["Millis"];
+            /** @description The same in words. */
+            message: string;
+            /** @description The property; none where the event type is not planned. */
+            property?: string | null;
+            /**
+             * Format: uint64
+             * @description How many were put into quarantine.
+             */
+            quarantined: number;
+            /**
+             * Format: uint64
+             * @description How many were rejected.
+             */
+            rejected: number;
+            /** @description The SDK that sent it, or the door that it came by. */
+            source: string;
+        } & ({
+            /** @constant */
+            reason: "unplanned_event";
+        } | {
+            /** @description What it holds. */
+            got: string;
+            /** @constant */
+            reason: "unplanned_property";
+        } | {
+            /** @constant */
+            reason: "missing";
+        } | {
+            /** @description What it holds. */
+            got: string;
+            /** @constant */
+            reason: "wrong_type";
+            /** @description What is planned. */
+            wanted: string;
+        } | {
+            /** @description What it holds. */
+            got: string;
+            /** @constant */
+            reason: "wrong_item";
+            /** @description What is planned. */
+            wanted: string;
+        } | {
+            /** @constant */
+            reason: "not_among";
+        });
+        /** @description How many events of a type are kept apart. */
+        Waiting: {
+            /**
+             * Format: uint64
+             * @description How many.
+             */
+            count: number;
+            /** @description The event type. */
+            event: string;
+            /** @description When the first of them came. */
+            first: components["schemas"]["Millis"];
+            /** @description When the last of them came. */
+            last: components["schemas"]["Millis"];
+        };
         /** @description Something that whoever asked should know, and that keeps nothing from being done. */
         Warning: {
             /** @description What to do about it. */
@@ -3913,6 +4531,26 @@ export interface components {
         };
         /** @description One of a segment's lists. */
         Which: "included" | "excluded";
+        Which2: {
+            /** @description The proposal. */
+            proposal: string;
+        };
+        WhichInput: {
+            /**
+             * @description All events there.
+             * @default false
+             */
+            all: boolean;
+            /** @description Where. */
+            environment: string;
+            /** @description All events of this type. */
+            event?: string | null;
+            /**
+             * @description The numbers of the events, such as `[17, 18]`, 1000 at most.
+             * @default []
+             */
+            ids: number[];
+        };
         WidenInput: {
             /** @description Where. */
             environment: string;
@@ -4548,6 +5186,8 @@ export interface operations {
                 before?: components["schemas"]["Revision"] | null;
                 /** @description Only changes of this beta. */
                 beta?: string | null;
+                /** @description Only changes of the tracking plan that are about this event type. */
+                event?: string | null;
                 /** @description Only changes of this experiment. */
                 experiment?: string | null;
                 /** @description Only changes of this flag. */
@@ -4560,6 +5200,10 @@ export interface operations {
                 limit?: number | null;
                 /** @description Only changes of this metric. */
                 metric?: string | null;
+                /** @description Only changes of the tracking plan. */
+                plan?: boolean;
+                /** @description Only changes of this proposal for the tracking plan. */
+                proposal?: string | null;
                 /** @description Only changes of this scheduled change. */
                 schedule?: string | null;
                 /** @description Only changes of this segment. */
@@ -4577,7 +5221,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Output"];
+                    "application/json": components["schemas"]["Output2"];
                 };
             };
             /** @description The input is not what it should be. */
@@ -8688,6 +9332,934 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MetricView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "plan.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "plan.save": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The revision that the edit is of. */
+                    if_revision?: components["schemas"]["Revision"] | null;
+                    /**
+                     * @description The whole plan as it is to be, such as
+                     *     `{"events": {"Order Completed": {"owner": "checkout", "properties": {"total": {"type": "number", "required": true}}}}}`.
+                     */
+                    plan: components["schemas"]["TrackingPlan"];
+                    /** @description The reason; needed where there is a production environment. */
+                    why?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "plan.check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description The whole plan to look at, such as
+                     *     `{"events": {"Order Completed": {"owner": "checkout", "properties": {"total": {"type": "number", "required": true}}}}}`.
+                     */
+                    plan: components["schemas"]["TrackingPlan"];
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Checked"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "plan.proposals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Proposals"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "plan.proposal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The proposal. */
+                proposal: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "plan.propose": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description Its key, such as the name of a branch. */
+                proposal: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description The revision of the plan that it was made of, the newest unless given. Event types that have changed since
+                     *     stand against its approval.
+                     */
+                    base?: components["schemas"]["Revision"] | null;
+                    /** @description The revision of the proposal that the edit is of. */
+                    if_revision?: components["schemas"]["Revision"] | null;
+                    /**
+                     * @description The whole plan as it is to be, such as
+                     *     `{"events": {"Order Completed": {"owner": "checkout", "properties": {"total": {"type": "number", "required": true}}}}}`.
+                     */
+                    plan: components["schemas"]["TrackingPlan"];
+                    /**
+                     * @description What it is for, in a line.
+                     * @default
+                     */
+                    title?: string;
+                    /** @description The reason. */
+                    why?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "plan.approve": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The proposal. */
+                proposal: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The revision of the proposal that was looked at. */
+                    if_revision?: components["schemas"]["Revision"] | null;
+                    /** @description The reason; an approval needs one where there is a production environment. */
+                    why?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "plan.close": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The proposal. */
+                proposal: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The revision of the proposal that was looked at. */
+                    if_revision?: components["schemas"]["Revision"] | null;
+                    /** @description The reason; an approval needs one where there is a production environment. */
+                    why?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "plan.violations": {
+        parameters: {
+            query: {
+                /** @description Where. */
+                environment: string;
+                /** @description Only of this event type. */
+                event?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Output"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "quarantine.list": {
+        parameters: {
+            query: {
+                /** @description Only events after this number: the `next` of the page before. */
+                after?: number | null;
+                /** @description Where. */
+                environment: string;
+                /** @description Only of this event type. */
+                event?: string | null;
+                /** @description At most so many, 50 unless given, 500 at most. */
+                limit?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed2"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "quarantine.delete": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description All events there.
+                     * @default false
+                     */
+                    all?: boolean;
+                    /** @description Where. */
+                    environment: string;
+                    /** @description All events of this type. */
+                    event?: string | null;
+                    /**
+                     * @description The numbers of the events, such as `[17, 18]`, 1000 at most.
+                     * @default []
+                     */
+                    ids?: number[];
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "quarantine.release": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description All events there.
+                     * @default false
+                     */
+                    all?: boolean;
+                    /** @description Where. */
+                    environment: string;
+                    /** @description All events of this type. */
+                    event?: string | null;
+                    /**
+                     * @description The numbers of the events, such as `[17, 18]`, 1000 at most.
+                     * @default []
+                     */
+                    ids?: number[];
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Released"];
                 };
             };
             /** @description The input is not what it should be. */

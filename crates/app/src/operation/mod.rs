@@ -21,7 +21,9 @@ mod key;
 mod layer;
 mod metric;
 mod operands;
+mod plan;
 mod preview;
+mod quarantine;
 mod ramp;
 mod rollout;
 mod schedule;
@@ -32,6 +34,7 @@ mod status;
 mod strict;
 mod targeting;
 mod unreadable;
+mod violations;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -290,6 +293,18 @@ pub const REGISTRY: &[Entry] = &[
     Entry::of::<metric::List>(),
     Entry::of::<metric::Get>(),
     Entry::of::<metric::Save>(),
+    Entry::of::<plan::Get>(),
+    Entry::of::<plan::Save>(),
+    Entry::of::<plan::Check>(),
+    Entry::of::<plan::Propose>(),
+    Entry::of::<plan::List>(),
+    Entry::of::<plan::One>(),
+    Entry::of::<plan::Approve>(),
+    Entry::of::<plan::Close>(),
+    Entry::of::<violations::List>(),
+    Entry::of::<quarantine::List>(),
+    Entry::of::<quarantine::Release>(),
+    Entry::of::<quarantine::Delete>(),
     Entry::of::<experiment::List>(),
     Entry::of::<experiment::Get>(),
     Entry::of::<experiment::Create>(),
