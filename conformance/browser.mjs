@@ -23,27 +23,29 @@ async function chromiumFor(t) {
     args: [
       '--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-quic', '--no-first-run',
       '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage',
+      // No name leads anywhere: whatever an SDK asks its maker for stays here.
+      '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
     ],
   });
   atEnd(t, () => browser.close());
   return browser;
 }
 
-/** A page with the OpenFeature web client in it, open in Chromium. */
-export async function applicationPage(t) {
+/** A page of an application, with one of the scripts of `page/` in it, open in Chromium. */
+export async function applicationPage(t, script = 'client') {
   const bundle = await build({
-    entryPoints: [join(here, 'page', 'client.mjs')],
+    entryPoints: [join(here, 'page', `${script}.mjs`)],
     bundle: true,
     format: 'iife',
     platform: 'browser',
     write: false,
     logLevel: 'error',
   });
-  const script = bundle.outputFiles[0].text;
+  const text = bundle.outputFiles[0].text;
   const site = createServer((request, reply) => {
     const isScript = request.url === '/client.js';
     reply.setHeader('content-type', isScript ? 'text/javascript' : 'text/html');
-    reply.end(isScript ? script : '<!doctype html><title>application</title><script src="/client.js"></script>');
+    reply.end(isScript ? text : '<!doctype html><title>application</title><script src="/client.js"></script>');
   });
   site.listen(0, '127.0.0.1');
   await once(site, 'listening');

@@ -107,15 +107,16 @@ class Server:
             raise Refused(reply.status, text.decode())
         return json.loads(text)
 
-    def total(self, event, by=None):
-        """How many events of a type there are; with `by`, for each value of that property."""
+    def total(self, event, by=None, measure="totals", since=None):
+        """How many events of a type there are; with `by`, for each value of that property. Of today, or `since` a date."""
         today = datetime.now(timezone.utc).date()
         asked = {
             "environment": self.environment,
             "event": event,
-            "from": str(today - timedelta(days=1)),
+            "from": since or str(today - timedelta(days=1)),
             "to": str(today + timedelta(days=1)),
             "limit": 1000,
+            "measure": measure,
         }
         if by:
             asked["by"] = by

@@ -26,9 +26,9 @@ const about = {
 };
 
 const npm = Object.entries(JSON.parse(read('conformance/package.json')).devDependencies)
-  .filter(([name]) => /^@(amplitude|openfeature)\//.test(name))
+  .filter(([name]) => /^(@(amplitude|openfeature|segment|rudderstack)\/|mixpanel|posthog)/.test(name))
   .map(([name, version]) => `${name} ${version}`);
-const pip = read('conformance/requirements.txt').split('\n').filter((l) => /^(amplitude|openfeature)/.test(l)).map((l) => l.replace('==', ' '));
+const pip = read('conformance/requirements.txt').split('\n').filter((l) => /^(amplitude|openfeature|segment|rudder|mixpanel|posthog)/.test(l)).map((l) => l.replace('==', ' '));
 
 const crates = [...read('conformance/flagd-rust/Cargo.toml').matchAll(/^(open-feature\S*) = .*?"=([\d.]+)"/gm)].map(([, name, version]) => `${name} ${version}`);
 

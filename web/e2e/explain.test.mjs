@@ -85,6 +85,7 @@ describe("why, and off at once", { concurrency: 1 }, () => {
       ),
       "kill switch",
     );
+    await dialog.getByText("1 flag needs another variant than “off” of it").waitFor();
     await at.clean("kill");
     await page.keyboard.press("Enter");
     await page.getByRole("switch", { name: "new-payments in Production", checked: false }).waitFor();
@@ -92,6 +93,27 @@ describe("why, and off at once", { concurrency: 1 }, () => {
     await dialog.waitFor({ state: "hidden" });
     await page.keyboard.press("k");
     assert.equal(await page.getByRole("dialog").count(), 0);
+  });
+
+  test("who is not enrolled is drawn apart from the variants that are compared", async () => {
+    await at.program.ask("PUT", "/api/flags/hero-banner/targeting", {
+      environment: "production",
+      why: "a fifth",
+      default: {
+        serve: "split",
+        shares: [
+          { variant: "on", share: 1000 },
+          { variant: "off", share: 9000 },
+        ],
+        rest: "off",
+      },
+    });
+    const context = { targetingKey: "user-012" };
+    await at.visit(`/flags/hero-banner?tab=try&ctx=${encodeURIComponent(JSON.stringify(context))}`);
+    const why = page.getByRole("list", { name: "Why" });
+    await why.getByRole("img", { name: "Shares: on 10%, off 90% (not enrolled)" }).waitFor();
+    await why.getByText(/in 10% to 100% where nobody is enrolled and everybody gets off/).waitFor();
+    await at.clean("flag-explained-rest");
   });
 
   test("the palette has the kill switch of the flag in view, and no other", async () => {

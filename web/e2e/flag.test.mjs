@@ -53,6 +53,29 @@ describe("what a flag is", { concurrency: 1 }, () => {
     await page.getByRole("table", { name: "Variants" }).getByText('"one-page"').waitFor();
   });
 
+  test("an undo takes back nothing that somebody else did meanwhile, and says what that was", async () => {
+    await at.visit("/flags/checkout?env=development");
+    const there = page.getByRole("switch", { name: "checkout in Development" });
+    await there.click({ force: true });
+    await page.getByRole("status").getByText("checkout is on in Development").waitFor();
+    const { revision } = await at.program.ask("POST", "/api/flags/checkout/toggle", {
+      environment: "production",
+      on: false,
+      why: "payments fail",
+    });
+    await page.getByRole("status").getByRole("button", { name: "Undo" }).click();
+    const said = page.getByRole("alert").filter({ hasText: "Not undone" });
+    await said
+      .getByText(`meanwhile deploy bot turned checkout off in production, “payments fail” (revision ${revision})`)
+      .waitFor();
+    assert.equal((await flag("checkout")).settings.development.on, true);
+    assert.equal(await there.isChecked(), true);
+    await at.clean("undo-stale");
+    await said.getByRole("button", { name: "Close" }).click();
+    await at.program.ask("POST", "/api/flags/checkout/toggle", { environment: "production", on: true, why: "mended" });
+    await at.visit("/flags/checkout?tab=about&env=production");
+  });
+
   test("a variant is added, and one that nothing uses is removed", async () => {
     await at.button("Edit variants").click();
     await at.button("Add a variant").click();
@@ -220,7 +243,9 @@ describe("what a flag is", { concurrency: 1 }, () => {
     await at.button("Review and save").click();
     await because("three are enough");
     await filled.getByText(/^3 of 1 are enrolled, and enrolment is closed/).waitFor();
-    await filled.getByText(/^2 more than the limit, to which SDKs with older rules can add until 2/).waitFor();
+    await filled
+      .getByText(/^2 more than the limit, to which SDKs with older rules can add until 2 Mar, \d\d:\d\d UTC/)
+      .waitFor();
     await at.clean("enrolment-over");
     await field("At most so many users").fill("");
     await page.getByRole("switch", { name: "Whoever is enrolled keeps their variant" }).click({ force: true });

@@ -167,6 +167,9 @@ export async function house(width = 1280) {
   const { browser, page, complaints } = await browse();
   await page.setViewportSize({ width, height: 860 });
   await page.goto(server.setup);
+  // A browser that has just started reads and compiles everything before it shows the first field; on a machine that has
+  // other work this alone has taken more than the ten seconds that anything later may take.
+  await page.getByLabel("Your name").waitFor({ timeout: 60_000 });
   await page.getByLabel("Your name").fill(ANA.name);
   await page.getByLabel("Email").fill(ANA.email);
   await page.getByRole("textbox", { name: "Password" }).fill(ANA.password);

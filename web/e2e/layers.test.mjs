@@ -185,6 +185,25 @@ describe("layers and holdouts", { concurrency: 1 }, () => {
     await at.clean("flag-explained-population");
   });
 
+  test("the state and the kill switch say whom a layer and a holdout keep out", async () => {
+    await at.visit("/flags/search-ranking");
+    const said =
+      /holdout .* keeps [\d.]+% out and layer Landing page lets [\d.]+% in: .*whoever is left .*; whoever is kept out gets “off”/i;
+    await page.getByText(said).first().waitFor();
+    await page.getByRole("list", { name: "In this order" }).getByText("Whoever is left gets").waitFor();
+    await page.keyboard.press("k");
+    const dialog = page.getByRole("dialog", { name: /^Kill switch: turn search-ranking off/ });
+    await dialog.getByText(said).waitFor();
+    await dialog.getByText("Everybody gets “off”").waitFor();
+    await at.clean("kill-population");
+    await page.keyboard.press("Escape");
+    await at.visit("/flags/price-badge");
+    await page
+      .getByText(/holdout .* keeps [\d.]+% out: /i)
+      .first()
+      .waitFor();
+  });
+
   test("what is not there says so", async () => {
     for (const what of ["layer", "holdout"]) {
       await at.visit(`/${what}s/no-such-thing`);

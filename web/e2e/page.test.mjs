@@ -144,7 +144,7 @@ describe("the page", { concurrency: 1 }, () => {
     const toggle = page.getByRole("switch", { name: "gift-wrap in Production" });
     await toggle.click({ force: true });
     const dialog = page.getByRole("dialog", { name: "Turn gift-wrap on in Production?" });
-    await dialog.getByText("Bellwether does not count who gets a flag that serves one variant").waitFor();
+    await dialog.getByText("How many people this affects is not known").waitFor();
     assert.equal(await dialog.getByText("running on it").count(), 0);
     await dialog.getByText("Everybody gets “off”").waitFor();
     await dialog.getByText("Everybody gets “on”").waitFor();

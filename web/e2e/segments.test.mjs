@@ -96,8 +96,38 @@ describe("segments", { concurrency: 1 }, () => {
     await upload(Buffer.from(Array.from({ length: 1200 }, (_, i) => `left-${i}`).join("\n")));
     await because("they left");
     await page.getByRole("heading", { name: /^Listed out: 1.200 ids$/ }).waitFor();
-    await page.getByText("The first 100 of them.").waitFor();
+    const out = page.locator("section", { has: page.getByRole("heading", { name: /^Listed out/ }) });
+    await out.getByText(/^The first 100 of 1.200\.$/).waitFor();
+    await out.getByRole("button", { name: "Show more" }).click();
+    await out.getByText(/^The first 1.000 of 1.200, in the order of their text\.$/).waitFor();
+    await at.clean("segment-ids-all");
+    await out.getByRole("button", { name: "Show more" }).click();
+    await out.getByRole("button", { name: "Show more" }).waitFor({ state: "detached" });
+    assert.equal(await out.getByRole("list", { name: "Ids excluded" }).getByRole("listitem").count(), 1200);
     assert.equal((await segment()).excluded.count, 1200);
+    await page.getByText(/; 1.200 ids are listed out/).waitFor();
+  });
+
+  test("a heading is asked about, and left out by one click", async () => {
+    const form = page.getByRole("form", { name: "Listed out" });
+    const [chooser] = await Promise.all([
+      page.waitForEvent("filechooser"),
+      form.getByRole("button", { name: "Replace by a file" }).click(),
+    ]);
+    const table = "user_id\r\n" + Array.from({ length: 3 }, (_, i) => `gone-${i}\r\n`).join("");
+    await chooser.setFiles({ name: "gone.csv", mimeType: "text/csv", buffer: Buffer.from(table) });
+    const dialog = page.getByRole("dialog", { name: /Replace the list “listed out”/ });
+    await dialog.getByText(/Its first line, user_id, looks like a heading/).waitFor();
+    await at.clean("segment-heading");
+    await dialog.getByLabel("Leave the first line out").check();
+    await because("a better list");
+    await page.getByRole("heading", { name: "Listed out: 3 ids" }).waitFor();
+    assert.deepEqual((await segment()).excluded, { count: 3, first: ["gone-0", "gone-1", "gone-2"] });
+    await form.getByLabel("Ids").fill("email\nana@example.com");
+    await form.getByText(/The first line, email, looks like a heading/).waitFor();
+    await form.getByRole("button", { name: "Leave it out" }).click();
+    assert.equal(await form.getByLabel("Ids").inputValue(), "ana@example.com");
+    await form.getByLabel("Ids").fill("");
   });
 
   test("whoever asks for it is named, and it cannot be archived meanwhile", async () => {

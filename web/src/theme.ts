@@ -88,6 +88,8 @@ export const theme = createTheme({
         transitionProps: { duration: 100 },
         closeButtonProps: { "aria-label": "Close" },
       },
+      // A question in a narrow window takes two lines.
+      styles: { title: { lineHeight: 1.35 } },
     },
     Menu: { defaultProps: { ...quiet, withinPortal: true, transitionProps: { duration: 80 } } },
     Popover: { defaultProps: quiet },

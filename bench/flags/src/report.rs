@@ -1,9 +1,8 @@
-//! Bench of flags: the tables, and the part of `bench/RESULTS.md` that is about flags. What it says
-//! of the machine and the commit it asks the machine and git.
+//! Bench of flags: the tables, and the part of `bench/RESULTS.md` that is about flags.
 
 use std::fmt::Write as _;
-use std::path::Path;
-use std::process::Command;
+
+use results::{Part, busy, commit, compiler, machine, met, today, whole};
 
 use crate::Failure;
 use crate::engines::OURS;
@@ -11,9 +10,7 @@ use crate::measure::Measured;
 use crate::scenario::Scenario;
 use crate::statistics::Spread;
 
-/// Where the part begins and ends.
-const BEGIN: &str = "<!-- flags: written by bench/flags -->\n";
-const END: &str = "<!-- flags: end -->\n";
+const PART: Part = Part { name: "flags", unsaid: "### What the numbers do not say" };
 
 /// One scenario: a table and the comparison with the fastest peer.
 pub(crate) fn section(scenario: &Scenario, measured: &[Measured<'_>]) -> String {
@@ -40,7 +37,7 @@ pub(crate) fn section(scenario: &Scenario, measured: &[Measured<'_>]) -> String 
                 } else {
                     format!("{} ({} B)", per(s.count.calls), per(s.count.bytes))
                 },
-                format!("{} ({:.0} % on)", whole(checked), 100.0 * s.on as f64 / checked as f64),
+                format!("{} ({:.0} % on)", whole(checked as f64), 100.0 * s.on as f64 / checked as f64),
             ),
         };
         let version = if s.name == OURS { "" } else { &s.version };
@@ -81,7 +78,6 @@ fn comparison(scenario: &Scenario, ours: &Measured<'_>, measured: &[Measured<'_>
          whoever else worked, {:.2} times (10 % – 90 %: {:.2} – {:.2}).",
         peer.subject.name, times.median, times.low, times.high
     );
-    let met = |met| if met { "met" } else { "**not met**" };
     if let Some(aim) = scenario.aim.times {
         let _ = write!(out, " Aim: at least {aim} times, {}.", met(quiet_times >= aim));
     }
@@ -99,7 +95,7 @@ fn number(n: f64) -> String {
     match n {
         n if n >= 1_000.0 => {
             let scale = 10_f64.powf(n.log10().floor() - 2.0);
-            whole(((n / scale).round() * scale) as usize)
+            whole((n / scale).round() * scale)
         }
         n if n >= 100.0 => format!("{n:.0}"),
         n if n >= 10.0 => format!("{n:.1}"),
@@ -107,72 +103,21 @@ fn number(n: f64) -> String {
     }
 }
 
-/// With commas.
-fn whole(n: usize) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
 /// Puts the sections into `bench/RESULTS.md`.
 pub(crate) fn write(sections: &[String], rounds: usize) -> Result<(), Failure> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../RESULTS.md");
-    let old = std::fs::read_to_string(&path)?;
-    let (Some((before, rest)), Some((_, after))) = (old.split_once(BEGIN), old.split_once(END)) else {
-        return Err(format!("`{}` has no part for flags", path.display()).into());
-    };
-    // What a person wrote after the tables stays.
-    let said = rest.split_once("### What the numbers do not say").map_or("", |(_, said)| said);
-    let said = said.split_once(END).map_or(said, |(said, _)| said);
-    let new = format!(
-        "{before}{BEGIN}{}\n{}\n### What the numbers do not say{said}{END}{after}",
-        circumstances(rounds)?,
-        sections.join("\n")
-    );
-    Ok(std::fs::write(&path, new)?)
-}
-
-/// Machine, commit, command, date.
-fn circumstances(rounds: usize) -> Result<String, Failure> {
-    let cpu = std::fs::read_to_string("/proc/cpuinfo")?;
-    let field = |name: &str| {
-        let line = cpu.lines().find(|line| line.starts_with(name));
-        line.and_then(|line| line.split(": ").nth(1)).unwrap_or("unknown").to_owned()
-    };
-    let cores = std::thread::available_parallelism()?;
-    let load = std::fs::read_to_string("/proc/loadavg")?;
-    let load = load.split(' ').next().unwrap_or_default();
-    let libraries = ["../../libs/flags", "../../libs/model"];
-    let commit = said("git", &[&["log", "-1", "--format=%h", "--"], &libraries[..]].concat())?;
-    let edited = said("git", &[&["status", "--porcelain", "--"], &libraries[..]].concat())?;
-    let edited = if edited.is_empty() { "" } else { " with edits that are not committed" };
-    Ok(format!(
-        "- Machine: {cores} cores of {} (family {}, model {}), virtual and shared with other work; load {load} at the end.\n\
-         - Engine: `libs/flags` and `libs/model` at commit {commit}{edited}.\n\
+    let circumstances = format!(
+        "- Machine: {}; load {} at the end.\n\
+         - Engine: `libs/flags` and `libs/model` at commit {}.\n\
          - Built with {}, `lto = \"fat\"`, one codegen unit, for plain x86-64; the system's allocator.\n\
          - Command: `cd bench/flags && cargo run --release -- --write`; {rounds} rounds.\n\
          - Date: {}.\n",
-        field("model name"),
-        field("cpu family"),
-        field("model\t"),
-        said("rustc", &["--version"])?,
-        said("date", &["-u", "+%F"])?,
-    ))
-}
-
-fn said(program: &str, arguments: &[&str]) -> Result<String, Failure> {
-    let mut command = Command::new(program);
-    let output = command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output()?;
-    if !output.status.success() {
-        return Err(format!("`{program}`: {}", String::from_utf8_lossy(&output.stderr)).into());
-    }
-    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+        machine()?,
+        busy()?,
+        commit(&["libs/flags", "libs/model"])?,
+        compiler()?,
+        today()?,
+    );
+    PART.write(&circumstances, sections)
 }
 
 #[cfg(test)]
@@ -184,6 +129,5 @@ mod tests {
         for (n, text) in [(0.5, "0.50"), (42.04, "42.0"), (321.4, "321"), (15_315.0, "15,300")] {
             assert_eq!(number(n), text);
         }
-        assert_eq!(whole(1_000_000), "1,000,000");
     }
 }

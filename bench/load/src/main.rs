@@ -15,7 +15,6 @@ mod floor;
 mod report;
 mod requests;
 mod servers;
-mod statistics;
 mod streams;
 mod sync;
 mod watch;
@@ -26,8 +25,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Whatever stops the bench, said to a person.
-pub(crate) type Failure = Box<dyn std::error::Error>;
+pub(crate) use results::Failure;
 
 /// What the command line asks for.
 pub(crate) struct Asked {
@@ -104,7 +102,7 @@ fn run() -> Result<(), Failure> {
     }
     let asked = asked(std::env::args().skip(1))?;
     servers::open_files(asked.clients.max(asked.streams) + 500)?;
-    let load = report::busy()?;
+    let load = results::busy()?;
     let mut sections = Vec::new();
     for part in ["requests", "streams", "sync"] {
         if asked.only.as_deref().is_some_and(|only| only != part) {

@@ -1,103 +1,26 @@
-//! Bench of load: the part of `bench/RESULTS.md` that is about the server. What it says of the machine and the
-//! commit it asks the machine and git.
+//! Bench of load: its part of `bench/RESULTS.md`.
 
-use std::path::Path;
-use std::process::Command;
+use results::{Part, busy, commit, compiler, machine, today};
 
 use crate::{Asked, Failure, requests};
 
-/// Where the part begins and ends.
-const BEGIN: &str = "<!-- load: written by bench/load -->\n";
-const END: &str = "<!-- load: end -->\n";
-/// What a person wrote after the tables begins with this.
-const SAID: &str = "### What the numbers of the server do not say";
-
-/// With commas, to the nearest whole.
-pub(crate) fn whole(n: f64) -> String {
-    let digits = format!("{n:.0}");
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-pub(crate) fn met(met: bool) -> &'static str {
-    if met { "met" } else { "**not met**" }
-}
+const PART: Part = Part { name: "load", unsaid: "### What the numbers of the server do not say" };
 
 /// Puts the sections into `bench/RESULTS.md`.
 pub(crate) fn write(asked: &Asked, sections: &[String], load: &str) -> Result<(), Failure> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../RESULTS.md");
-    let old = std::fs::read_to_string(&path)?;
-    let (Some((before, rest)), Some((_, after))) = (old.split_once(BEGIN), old.split_once(END)) else {
-        return Err(format!("`{}` has no part for the server", path.display()).into());
-    };
-    let said = rest.split_once(SAID).map_or("\n", |(_, said)| said);
-    let said = said.split_once(END).map_or(said, |(said, _)| said);
-    let new = format!(
-        "{before}{BEGIN}{}\n{}\n{SAID}{said}{END}{after}",
-        circumstances(asked, load)?,
-        sections.join("\n")
-    );
-    Ok(std::fs::write(&path, new)?)
-}
-
-/// Machine, commit, command, date.
-fn circumstances(asked: &Asked, load: &str) -> Result<String, Failure> {
-    let cpu = std::fs::read_to_string("/proc/cpuinfo")?;
-    let field = |name: &str| {
-        let line = cpu.lines().find(|line| line.starts_with(name));
-        line.and_then(|line| line.split(": ").nth(1)).unwrap_or("unknown").to_owned()
-    };
-    let rooms = ["../../crates", "../../libs", "../../Cargo.lock"];
-    let commit = said("git", &[&["log", "-1", "--format=%h", "--"], &rooms[..]].concat())?;
-    let edited = said("git", &[&["status", "--porcelain", "--"], &rooms[..]].concat())?;
-    let edited = if edited.is_empty() { "" } else { " with edits that are not committed" };
-    Ok(format!(
-        "- Machine: {} cores of {} (family {}, model {}), virtual and shared with other work; load {load} before the bench, {} after it. \
+    let circumstances = format!(
+        "- Machine: {}; load {load} before the bench, {} after it. \
          Server, clients and generator share the cores; everything goes over the loopback interface.\n\
-         - Server: `crates` and `libs` at commit {commit}{edited}, the release profile, {}.\n\
+         - Server: `crates` and `libs` at commit {}, the release profile, {}.\n\
          - Peer: {}, MIT, from crates.io, built with the same options of the release profile (`lto = \"thin\"`, four codegen units), two workers, its flags from a file.\n\
          - Command: `bench/load/run --write`.\n\
          - Date: {}.\n",
-        std::thread::available_parallelism()?,
-        field("model name"),
-        field("cpu family"),
-        field("model\t"),
+        machine()?,
         busy()?,
-        said("rustc", &["--version"])?,
+        commit(&["crates", "libs", "Cargo.lock"])?,
+        compiler()?,
         requests::version(&asked.peer)?,
-        said("date", &["-u", "+%F"])?,
-    ))
-}
-
-/// How many processes wanted a core over the last minute.
-pub(crate) fn busy() -> Result<String, Failure> {
-    let load = std::fs::read_to_string("/proc/loadavg")?;
-    Ok(load.split(' ').next().unwrap_or_default().to_owned())
-}
-
-pub(crate) fn said(program: &str, arguments: &[&str]) -> Result<String, Failure> {
-    let output = Command::new(program).args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output();
-    let output = output.map_err(|e| format!("`{program}`: {e}\nhint: use `./run`"))?;
-    if !output.status.success() {
-        return Err(format!("`{program}`: {}", String::from_utf8_lossy(&output.stderr)).into());
-    }
-    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_have_commas() {
-        for (n, text) in [(0.4, "0"), (999.0, "999"), (1_000.4, "1,000"), (1_234_567.0, "1,234,567")] {
-            assert_eq!(whole(n), text);
-        }
-    }
+        today()?,
+    );
+    PART.write(&circumstances, sections)
 }

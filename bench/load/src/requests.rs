@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use serde_json::Value as Json;
 
 use crate::servers::{self, Bellwether, Process, TOKEN, processor};
-use crate::statistics::Sorted;
 use crate::watch::milliseconds;
 use crate::wire::{Connection, request};
 use crate::world::{Flag, Person, checked};
 use crate::{Asked, Failure, floor, report};
+use results::Sorted;
 
 /// Flags of the environment.
 pub(crate) const FLAGS: usize = 350;
@@ -98,13 +98,13 @@ pub(crate) async fn section(asked: &Asked) -> Result<String, Failure> {
             out.push_str(&format!(
                 "| {what} | {connections} | {} | {} | {times:.2} | {:.2} | {:.2} | {:.0} | {:.2} + {:.2} | {} |\n",
                 subject.name,
-                report::whole(median(&|turn| turn.per_second)),
+                results::whole(median(&|turn| turn.per_second)),
                 median(&|turn| turn.latencies.median()),
                 median(&|turn| turn.latencies.at(0.99)),
                 median(&|turn| turn.server / turn.per_second * 1e6),
                 median(&|turn| turn.server),
                 median(&|turn| turn.generator),
-                report::whole(median(&|turn| turn.bytes)),
+                results::whole(median(&|turn| turn.bytes)),
             ));
         }
     }
@@ -235,6 +235,6 @@ async fn turn(
 pub(crate) fn version(binary: &Path) -> Result<String, Failure> {
     let root = binary.parent().and_then(Path::parent).filter(|_| binary.is_file());
     let root = root.ok_or_else(|| format!("there is no `{}`\nhint: use `./run`", binary.display()))?;
-    let list = report::said("cargo", &["install", "--list", "--root", &root.display().to_string()])?;
+    let list = results::said("cargo", &["install", "--list", "--root", &root.display().to_string()])?;
     Ok(list.lines().next().unwrap_or_default().trim_end_matches(':').to_owned())
 }

@@ -49,13 +49,7 @@ impl Process {
 
     /// Memory in MB: what is resident, and the most that ever was.
     pub(crate) fn memory(&self) -> Result<(f64, f64), Failure> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()))?;
-        let field = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name));
-            let kb: Option<f64> = line.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
-            kb.map(|kb| kb * 1024.0 / 1e6).ok_or_else(|| format!("the system does not say `{name}`"))
-        };
-        Ok((field("VmRSS:")?, field("VmHWM:")?))
+        results::memory(self.id())
     }
 
     /// Time of processors that it has used.

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use memchr::memmem;
 
 use crate::servers::Bellwether;
-use crate::statistics::Sorted;
 use crate::watch::{Changes, Watch, milliseconds};
 use crate::wire::{Connection, request};
 use crate::world::{Flag, Person};
 use crate::{Asked, Failure, lanes, report, requests::FLAGS};
+use results::Sorted;
 
 /// What tells a client to ask again.
 const WORD: &[u8] = b"refetchEvaluation";
@@ -77,7 +77,7 @@ pub(crate) async fn section(asked: &Asked) -> Result<String, Failure> {
     }
     let (after, most_after) = server.process.memory()?;
 
-    let clients = report::whole(asked.clients as f64);
+    let clients = results::whole(asked.clients as f64);
     let mut out = format!(
         "### {clients} clients of the event stream\n\n\
          From the moment in which the request to switch one of {FLAGS} flags is sent; {} times.\n\n\
@@ -105,7 +105,7 @@ pub(crate) async fn section(asked: &Asked) -> Result<String, Failure> {
         out.push_str(&format!(
             "| {which} | {:.2} | {} | {:.1} | {:.1} |\n",
             took.as_secs_f64(),
-            report::whole(asked.clients as f64 / took.as_secs_f64()),
+            results::whole(asked.clients as f64 / took.as_secs_f64()),
             latencies.median(),
             latencies.at(0.99),
         ));
@@ -114,8 +114,8 @@ pub(crate) async fn section(asked: &Asked) -> Result<String, Failure> {
         "\nAll were connected after {:.1} s, {AT_ONCE} at a time. Aim: the last client is told within 250 ms in 99 % of the changes, {}; under 300 MB \
          with the streams, {}.\n",
         connected.as_secs_f64(),
-        report::met(changes.last() < 250.0),
-        report::met(most < 300.0),
+        results::met(changes.last() < 250.0),
+        results::met(most < 300.0),
     ));
     Ok(out)
 }

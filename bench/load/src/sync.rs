@@ -12,11 +12,11 @@ use http::Request;
 use tokio::net::TcpStream;
 
 use crate::servers::Bellwether;
-use crate::statistics::Sorted;
 use crate::streams::REST;
 use crate::watch::{Changes, Watch, milliseconds};
 use crate::world::Flag;
 use crate::{Asked, Failure, lanes, report};
+use results::Sorted;
 
 /// The ruleset has so many bytes or a little more.
 const BYTES: usize = 10_000;
@@ -77,13 +77,13 @@ pub(crate) async fn section(asked: &Asked) -> Result<String, Failure> {
     let processors = changes.processors(&server.process)?;
     let (after, most) = server.process.memory()?;
 
-    let streams = report::whole(watch.clients() as f64);
+    let streams = results::whole(watch.clients() as f64);
     let mut out = format!(
         "### {streams} streams of `flagd.sync.v1`\n\n\
          A ruleset of {} bytes ({flags} flags); one connection for each stream. From the moment in which the request to switch a flag \
          is sent until the last byte of the new ruleset is there; {} times.\n\n\
          | | median | 99 % | most |\n|---|---:|---:|---:|\n{}\n",
-        report::whole(bytes as f64),
+        results::whole(bytes as f64),
         asked.toggles,
         changes.rows().join("\n"),
     );
@@ -116,9 +116,9 @@ pub(crate) async fn section(asked: &Asked) -> Result<String, Failure> {
         "\nAll were connected and had their first ruleset after {:.1} s, {AT_ONCE} at a time. Aim: the last client has the ruleset within 250 ms in 99 % of the \
          changes, {}; under 300 MB, {}; a first message within the clients' {PATIENCE} ms, {}.\n",
         connected.as_secs_f64(),
-        report::met(changes.last() < 250.0),
-        report::met(most < 300.0),
-        report::met(late < PATIENCE),
+        results::met(changes.last() < 250.0),
+        results::met(most < 300.0),
+        results::met(late < PATIENCE),
     ));
     Ok(out)
 }

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use crate::Failure;
 use crate::servers::{Process, processor};
-use crate::statistics::Sorted;
+use results::Sorted;
 
 /// How long a change may take until the bench gives up.
 const PATIENCE: Duration = Duration::from_secs(30);

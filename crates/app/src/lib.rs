@@ -6,6 +6,7 @@
 
 mod access;
 mod advice;
+mod backup;
 mod bounds;
 mod due;
 mod enrolment;
@@ -37,6 +38,8 @@ use sha2::{Digest, Sha256};
 pub use bellwether_flags::amplitude::context as amplitude_context;
 pub use bounds::fits;
 
+pub use backup::Backup;
+
 pub use access::{Grant, Login, Permission, PersonView, SESSION, SdkGrant, Setup};
 pub use bellwether_store::{Outcome as Settled, Recovery};
 pub use entropy::Entropy;
@@ -60,6 +63,8 @@ pub type Wake = Box<dyn Fn() + Send + Sync>;
 pub struct Settings {
     /// The directory that holds everything.
     pub data: PathBuf,
+    /// Where backups are made.
+    pub backups: PathBuf,
     /// How the event store behaves.
     pub store: StoreSettings,
     /// How many events are taken of whom.
@@ -75,6 +80,7 @@ impl Settings {
     pub fn new(data: &Path, wake: Wake) -> Self {
         Self {
             data: data.to_owned(),
+            backups: data.join("backups"),
             store: StoreSettings::default(),
             rates: Rates::default(),
             entropy: Entropy::System,
@@ -87,6 +93,8 @@ impl Settings {
 pub struct App {
     ledger: Ledger,
     store: Store,
+    backups: PathBuf,
+    backing_up: Mutex<()>,
     entropy: Entropy,
     wake: Wake,
     served: ArcSwap<serving::Published>,
@@ -129,7 +137,7 @@ impl App {
     /// # Errors
     /// When the directory cannot be used, is in use, or holds what should not be there.
     pub fn open(settings: Settings, now: Millis) -> Result<(Self, Recovery), AppError> {
-        let Settings { data, store, rates, entropy, wake } = settings;
+        let Settings { data, backups, store, rates, entropy, wake } = settings;
         let unusable = |e: std::io::Error| AppError::internal("use the data directory", e);
         let mut make = std::fs::DirBuilder::new();
         // What is in it (hashes of passwords, what people did) is nobody else's business.
@@ -158,6 +166,8 @@ impl App {
             stream: token::StreamSecret::open(&data, &entropy)?,
             ledger,
             store,
+            backups,
+            backing_up: Mutex::default(),
             entropy,
             wake,
         };
@@ -281,7 +291,15 @@ impl App {
         let ledger = Ledger::doctor(&data.join("ledger.sqlite"))?;
         let events = data.join("events");
         let store = if deep { Store::doctor_deep(&events) } else { Store::doctor(&events) }?;
+        let quarantine = data.join("quarantine.sqlite");
+        // Earlier versions have none.
+        let (held, wrong) = if quarantine.is_file() {
+            bellwether_ledger::Quarantine::doctor(&quarantine)?
+        } else {
+            (0, Vec::new())
+        };
         let findings = ledger.findings.iter().map(|f| format!("ledger: {f}"));
+        let findings = findings.chain(wrong.iter().map(|f| format!("quarantine: {f}")));
         Ok(Checkup {
             facts: vec![
                 format!("ledger: {} changes, {} snapshots", ledger.changes, ledger.snapshots),
@@ -289,6 +307,7 @@ impl App {
                     "events: {} in {} parts, {} in {} log files",
                     store.part_events, store.parts, store.log_events, store.logs
                 ),
+                format!("quarantine: {held} events"),
             ],
             notes: store.notes.iter().map(|n| format!("events: {n}")).collect(),
             findings: findings.chain(store.findings.iter().map(|f| format!("events: {f}"))).collect(),

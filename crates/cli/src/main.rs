@@ -8,7 +8,9 @@ mod failure;
 mod import;
 mod interrupt;
 mod link;
+mod plan;
 mod report;
+mod restore;
 mod serve;
 mod show;
 mod simulate;
@@ -51,10 +53,11 @@ fn command() -> Command {
         .subcommand(serve::command())
         .subcommand(demo::command())
         .subcommand(doctor::command())
+        .subcommand(restore::command())
         .subcommand(import::command())
         .subcommand(simulate::command())
         .subcommand(Command::new("openapi").about("Prints the OpenAPI 3.1 document of every operation"));
-    command.subcommands(call::commands())
+    plan::with(command.subcommands(call::commands()))
 }
 
 fn run(matches: &ArgMatches) -> Result<(), Failure> {
@@ -62,12 +65,14 @@ fn run(matches: &ArgMatches) -> Result<(), Failure> {
         Some(("serve", matches)) => serve::run(matches),
         Some(("demo", matches)) => demo::run(matches),
         Some(("doctor", matches)) => doctor::run(matches),
+        Some(("restore", matches)) => restore::run(matches),
         Some(("import", matches)) => import::run(matches),
         Some(("simulate", matches)) => simulate::run(matches),
         Some(("openapi", _)) => {
             print_json(&bellwether_app::openapi());
             Ok(())
         }
+        Some(("plan", matches)) => plan::run(matches).unwrap_or_else(|| call::run("plan", matches)),
         Some((noun, matches)) => call::run(noun, matches),
         None => Ok(()),
     }

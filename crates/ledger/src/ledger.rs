@@ -142,6 +142,35 @@ impl Ledger {
         doctor::look(path)
     }
 
+    /// Writes everything in the ledger, as of one moment, to a file that must not be there. Changes go on meanwhile.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`]; what is at `to` then is no ledger.
+    pub fn backup(&self, to: &Path) -> Result<(), LedgerError> {
+        let doing = LedgerError::storage("write a backup");
+        let io = |e: std::io::Error| LedgerError::Storage {
+            doing: "write a backup",
+            reason: e.kind().to_string(),
+        };
+        let from = lock(&self.reader).path().map(std::path::PathBuf::from).unwrap_or_default();
+        // A connection of its own: this reads for as long as there is something to read.
+        let reader = schema::open_reader(&from)?;
+        schema::create(to)?;
+        reader.execute("vacuum into ?1", [to.to_string_lossy()]).map_err(&doing)?;
+        std::fs::File::open(to).and_then(|file| file.sync_all()).map_err(io)
+    }
+
+    /// The newest revision in a ledger's file.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`], or [`LedgerError::Unknown`] if there is none.
+    pub fn newest_in(path: &Path) -> Result<Revision, LedgerError> {
+        let reader = schema::open_reader(path)?;
+        reader
+            .query_row("select coalesce(max(revision), 0) from changes", [], |row| log::revision(row, 0))
+            .map_err(LedgerError::storage("read the log"))
+    }
+
     /// People, sessions, API keys and setup links: the rewritable tables beside the log.
     pub fn people(&self) -> People<'_> {
         People::new(&self.writer, &self.reader)

@@ -143,6 +143,38 @@ impl Quarantine {
         Ok((count, bytes))
     }
 
+    /// Copies the file, as it is at one moment, on disk before this returns. What goes on meanwhile waits for nothing.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`], also where there is something at `to`.
+    pub fn backup(&self, to: &Path) -> Result<(), LedgerError> {
+        let doing = LedgerError::storage("write a backup of the quarantine");
+        let from = self.conn.lock().path().map(std::path::PathBuf::from).unwrap_or_default();
+        // A connection of its own: this reads for as long as there is something to read.
+        let reader = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(&doing)?;
+        schema::create(to)?;
+        reader.execute("vacuum into ?1", [to.to_string_lossy()]).map_err(&doing)?;
+        std::fs::File::open(to).and_then(|file| file.sync_all()).map_err(|e| LedgerError::Storage {
+            doing: "write a backup of the quarantine",
+            reason: e.kind().to_string(),
+        })
+    }
+
+    /// Looks at a file without changing it: how many things are in it, and what is wrong with it, a sentence each.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`] if it cannot be read at all.
+    pub fn doctor(path: &Path) -> Result<(u64, Vec<String>), LedgerError> {
+        let doing = LedgerError::storage(READING);
+        let reader = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(&doing)?;
+        let mut check = reader.prepare("pragma integrity_check(20)").map_err(&doing)?;
+        let said = check.query_map([], |row| row.get::<_, String>(0));
+        let said: Vec<String> = said.and_then(Iterator::collect).map_err(&doing)?;
+        let count =
+            reader.query_row("select count(*) from held", [], |row| number(row, 0)).map_err(&doing)?;
+        Ok((count, said.into_iter().filter(|line| line != "ok").collect()))
+    }
+
     /// How many things are kept, and how many bytes they have.
     ///
     /// # Errors

@@ -54,7 +54,7 @@ pub struct Segmentation {
     /// The IANA time zone whose calendar decides on which day an event falls.
     #[serde(default = "utc")]
     pub zone: String,
-    /// Conditions that all must hold. Properties have the value that they had at the time of the event.
+    /// Conditions that all must hold, such as `[{"property": "plan", "op": "is", "values": ["pro"]}]`. Properties have the value that they had at the time of the event.
     #[serde(default)]
     pub filters: Vec<Filter>,
     /// The property whose values are told apart: plain for the event's, `user.` for the user's.

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use bellwether_app::{AppError, Body, Call, Door, Outcome, Refusal, Reply, Sent, Voice};
 use serde_json::json;
-use tower_http::cors::{AllowHeaders, AllowMethods, Any, CorsLayer};
+use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, Any, CorsLayer};
 
 use crate::body::{Events, Unread};
 use crate::house::House;
@@ -60,21 +60,31 @@ const DOORS: [(&str, Door, bool); 35] = [
 
 pub(crate) fn routes() -> Router<House> {
     let cors = CorsLayer::new()
-        .allow_origin(Any)
         .allow_methods(AllowMethods::mirror_request())
         .allow_headers(AllowHeaders::mirror_request());
-    let doors = DOORS.iter().fold(Router::new(), |router, &(path, door, by_get)| {
-        let mut methods = MethodRouter::new().post(handler(door));
-        if by_get {
-            methods = methods.get(handler(door));
-        }
-        router.route(path, methods.fallback(move |method: Method| wrong_method(door, method)))
-    });
-    doors
+    // Mixpanel's SDK asks with credentials, for which a browser wants its origin named, and sends again what it got no
+    // answer to. These doors look at no cookie, and tell nothing but what became of what was sent.
+    let named = cors.clone().allow_origin(AllowOrigin::mirror_request()).allow_credentials(true);
+    let doors = |mixpanel: bool| {
+        let these = DOORS.iter().filter(move |(_, door, _)| is_mixpanel(*door) == mixpanel);
+        these.fold(Router::new(), |router, &(path, door, by_get)| {
+            let mut methods = MethodRouter::new().post(handler(door));
+            if by_get {
+                methods = methods.get(handler(door));
+            }
+            router.route(path, methods.fallback(move |method: Method| wrong_method(door, method)))
+        })
+    };
+    let others = doors(false)
         .route("/config/{key}", get(config))
         // Inside of `cors`, which answers `OPTIONS`.
         .method_not_allowed_fallback(problem::wrong_method)
-        .layer(cors)
+        .layer(cors.allow_origin(Any));
+    others.merge(doors(true).layer(named))
+}
+
+fn is_mixpanel(door: Door) -> bool {
+    matches!(door, Door::MixpanelTrack | Door::MixpanelEngage | Door::MixpanelGroups | Door::MixpanelImport)
 }
 
 type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
@@ -115,6 +125,7 @@ async fn take(
             return answer(voice.refuse(&error));
         }
     };
+    let voice = voice.heard(&body);
     let peer = peer.ip().to_string();
     // Parsing megabytes would hold up everybody else on this thread.
     let taken = house

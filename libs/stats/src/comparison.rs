@@ -214,6 +214,12 @@ pub enum Method {
     /// Cohen's kappa of two raters.
     #[serde(rename = "kappa.1")]
     Kappa,
+    /// Pairs of runs of one suite, drawn from its answers without replacement.
+    #[serde(rename = "verdict-flips.1")]
+    VerdictFlips,
+    /// Items that flip more often than is tolerated: exact binomial, Benjamini and Hochberg.
+    #[serde(rename = "quarantine.1")]
+    Quarantine,
     /// A group-sequential design; results after stopping by stagewise ordering.
     #[serde(rename = "group-sequential.1")]
     GroupSequential,
@@ -318,6 +324,8 @@ impl Method {
             Self::RoganGladen => "rogan-gladen.1",
             Self::PredictionPowered => "prediction-powered.1",
             Self::Kappa => "kappa.1",
+            Self::VerdictFlips => "verdict-flips.1",
+            Self::Quarantine => "quarantine.1",
             Self::GroupSequential => "group-sequential.1",
             Self::NormalMixture => "normal-mixture.1",
             Self::UniformBoundary => "uniform-boundary.1",

@@ -83,3 +83,8 @@ pub use sample_ratio::{
     sample_ratio_exact, sample_ratio_g,
 };
 pub use sequential::{ConfidenceSequence, NormalMixture, Sides, Tuning};
+
+/// The example of the package's first page, run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

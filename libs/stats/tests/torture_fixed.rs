@@ -60,6 +60,9 @@ fn proportions_of_every_size_are_answered_or_refused() {
             ordered(proportions::agresti_caffo(&c, &t, level));
             ordered(proportions::miettinen_nurminen(&c, &t, level));
             ordered(proportions::ratio_score(&c, &t, level));
+            if let Ok(low) = proportions::ratio_score_low(&c, &t, level) {
+                assert!(low >= 0.0 && low.is_finite(), "{c:?} {t:?} {low}");
+            }
             ordered(newcombe(&c, &t, level));
             ordered(wilson(&t, level));
             ordered(proportions::clopper_pearson(&t, level));

@@ -28,6 +28,8 @@ export type Step =
       id?: string;
       position?: number;
       percent?: number;
+      /** What those get who are not enrolled: their ranges are no arm of a comparison. */
+      rest?: string;
       ranges: { variant: string; from: number; to: number; chosen: boolean }[];
     }
   | {

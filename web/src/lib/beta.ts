@@ -2,6 +2,7 @@
 import type { BetaView } from "../api/types";
 import { groupsText } from "./conditions";
 import { plural } from "./numbers";
+import { and } from "./spoken";
 
 /** Whether it is shown in an environment. */
 export function isOn({ beta }: BetaView, environment: string): boolean {
@@ -28,8 +29,7 @@ export function audienceText({ beta }: BetaView): string {
 /** What the audience gets: `the audience gets “on” of new-search, and “dark” of theme`. */
 export function servesText({ beta }: Pick<BetaView, "beta">): string {
   const all = Object.entries(beta.flags).map(([flag, variant]) => `“${variant}” of ${flag}`);
-  const said = all.length > 1 ? `${all.slice(0, -1).join(", ")} and ${all.at(-1)}` : all[0];
-  return said ? `the audience gets ${said}` : "it has no flags";
+  return all.length > 0 ? `the audience gets ${and(all)}` : "it has no flags";
 }
 
 /** Where it stands in an environment, as a sentence. */

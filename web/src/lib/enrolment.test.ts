@@ -1,7 +1,7 @@
 //! Web: limits of enrolment are said and sent as they are.
 import { expect, it } from "vitest";
 
-import { asEdit, limitsText, remembers } from "./enrolment";
+import { asEdit, enrolledText, limitsText, remembers } from "./enrolment";
 
 it.each([
   [{}, "no limit", { share: "none", units: "none", sticky: false }, false],
@@ -25,3 +25,11 @@ it.each([
   expect(asEdit(limits)).toEqual(sent);
   expect(remembers(limits)).toBe(remembered);
 });
+
+it.each([
+  [0, undefined, "0 are enrolled"],
+  [1, undefined, "1 is enrolled"],
+  [1, 1, "1 of 1 is enrolled"],
+  [1, 10_000, "1 of 10\u202f000 is enrolled"],
+  [3, 1, "3 of 1 are enrolled"],
+])("%d of %s", (enrolled, most, said) => expect(enrolledText(enrolled, most)).toBe(said));

@@ -1,8 +1,21 @@
 //! Web: what a flag serves, between the form in which it is stored (ranges) and the form in which
-//! people write it (shares). The salt travels along, so that saving moves nobody who need not move.
-import type { FlagView, Prerequisite, RuleInput, Serve, ServeInput, Setting, Split, TargetInput } from "../api/types";
+//! people write it (shares); and who gets what, in a sentence. The salt travels along, so that saving moves nobody who
+//! need not move.
+import type {
+  FlagView,
+  Prerequisite,
+  Rollout,
+  RuleInput,
+  Serve,
+  ServeInput,
+  Setting,
+  Split,
+  TargetInput,
+} from "../api/types";
+import type { Around } from "./around";
 import { groupsText, incomplete } from "./conditions";
-import { share } from "./numbers";
+import { plural, share } from "./numbers";
+import { and } from "./spoken";
 
 /** How one environment serves a flag, as people write it. */
 export type Draft = {
@@ -91,7 +104,7 @@ export function linesOf(draft: Draft): string[] {
 }
 
 /** Who gets what by a draft, in the one sentence of `servedText`; `was` is the setting that it replaces. */
-export function draftText(draft: Draft, was: Setting): string {
+export function draftText(draft: Draft, was: Setting, around: Around): string {
   const stored = (serve: ServeInput): Serve =>
     serve.serve === "variant"
       ? serve
@@ -106,65 +119,152 @@ export function draftText(draft: Draft, was: Setting): string {
     {
       on: true,
       off: draft.off,
+      prerequisites: draft.prerequisites,
       targets,
       rules: draft.rules.map((r) => ({ name: r.name, when: r.when, serve: stored(r.serve) })),
       default: stored(draft.default),
+      enrolment: was.enrolment,
     },
-    true,
+    around,
   );
 }
 
 const quoted = (variant: string) => `“${variant}”`;
 
-/** What a default serves, as the end of a sentence about everybody whom nothing before it took. */
-function fallback(serve: Serve, rest: string): string {
-  if (serve.serve === "variant") return `${rest} gets ${quoted(serve.variant)}`;
-  if (serve.serve === "split") {
-    const parts = sharesOf(serve.split).map((s) => {
-      const said = `${share(s.share)} ${quoted(s.variant)}`;
-      return s.variant === serve.split.rest ? `${said} outside the split` : said;
-    });
-    return `${rest} is split: ${parts.join(", ")}`;
-  }
-  const { candidate, control, state, guard } = serve.rollout;
-  if (state.state === "halted") return `${rest} gets ${quoted(control)}: the rollout of ${quoted(candidate)} is halted`;
-  if (state.state === "done") return `${rest} gets ${quoted(candidate)}: it is rolled out`;
-  const wide = sharesOf(serve.rollout.split).find((s) => s.variant === candidate)?.share ?? 0;
-  return `${rest} is in the rollout of ${quoted(candidate)}: ${share(wide)} so far${guard ? ", with a guard" : ""}`;
-}
-
 const live = (serve: Serve) =>
   serve.serve === "split" || (serve.serve === "rollout" && serve.rollout.state.state === "widening");
 
-/** Whom the server records as having got a variant: only who is in a split or in a rollout that widens. */
-export function divides(setting: Setting): "all" | "some" | "none" {
-  const serves = [setting.default, ...(setting.rules ?? []).map((r) => r.serve)];
-  if (!serves.some(live)) return "none";
-  const everybody =
-    (setting.targets ?? []).length === 0 &&
-    serves.every((s) => live(s) && !(s.serve === "split" && s.split.rest != null));
-  return everybody ? "all" : "some";
+const serves = ({ default: last, rules = [] }: Setting) => [...rules.map((r) => r.serve), last];
+
+/** Whether somebody's id decides what they get, in a rule or in the default. */
+export function splits(setting: Setting): boolean {
+  return serves(setting).some(live);
+}
+
+/** Whom the server does not record as having got a variant, each as the end of a sentence; `null` where it records
+ * nobody. It records who is in the split or the rollout of the default, and whoever gets the off variant is not moved. */
+export function uncounted(setting: Setting, around: Around): string[] | null {
+  const { default: serve, targets = [], rules = [], off } = setting;
+  if (!live(serve)) return null;
+  const rest = serve.serve === "split" ? serve.split.rest : serve.serve === "rollout" ? serve.rollout.split.rest : null;
+  const control = serve.serve === "rollout" ? serve.rollout.control : null;
+  return [
+    targets.length > 0 && "is listed by id",
+    around.betas.length > 0 && "is in the audience of a beta",
+    rules.length > 0 && "matches a rule",
+    rest != null && rest !== off && rest !== control && `is outside the ${serve.serve}`,
+    around.closed && "came after enrolment was closed",
+  ].filter((who) => who !== false);
+}
+
+/** The keys of the flags that serve everybody their off variant while a flag serves its own, `off`. */
+export function needers(all: FlagView[], key: string, environment: string, off: string): string[] {
+  return all
+    .filter(({ flag }) => {
+      const setting = flag.archived ? undefined : flag.settings[environment];
+      return setting?.on && setting.prerequisites?.some((p) => p.flag === key && !p.variants.includes(off));
+    })
+    .map((v) => v.flag.key);
 }
 
 /** The rollout that widens here, with the share of its candidate. */
-export function widening({ default: serve }: Setting): { candidate: string; share: number } | null {
+export function widening({ default: serve }: Setting): { rollout: Rollout; share: number } | null {
   if (serve.serve !== "rollout" || serve.rollout.state.state !== "widening") return null;
   const { candidate, split } = serve.rollout;
-  return { candidate, share: sharesOf(split).find((s) => s.variant === candidate)?.share ?? 0 };
+  return { rollout: serve.rollout, share: sharesOf(split).find((s) => s.variant === candidate)?.share ?? 0 };
 }
 
-/** Who gets what, in one sentence: as it is, or as it would be if the flag were `on` or off. `betas` are those that give
- * its audience a variant of the flag before the rules. */
-export function servedText(setting: Setting, on = setting.on, betas: string[] = []): string {
+function sharesText(shares: { variant: string; share: number }[], rest: string | null | undefined, of: string): string {
+  return shares
+    .map((s) => `${share(s.share)} ${quoted(s.variant)}${s.variant === rest ? ` outside the ${of}` : ""}`)
+    .join(", ");
+}
+
+/** What a default that divides serves to `rest`, whom nothing before it took. */
+function divided({ default: serve, enrolment, off }: Setting, rest: string, { unit, closed }: Around): string {
+  if (serve.serve === "variant") return `${rest} gets ${quoted(serve.variant)}`;
+  const { split, control = null } = serve.serve === "split" ? { split: serve.split } : serve.rollout;
+  if (closed) {
+    const others = rest === "everybody" ? "everybody else" : rest;
+    const shut = split.rest ?? control ?? off;
+    return `whoever is enrolled keeps their variant and ${others} gets ${quoted(shut)}: enrolment is closed`;
+  }
+  const by = unit === "user" ? "" : ` by ${unit}`;
+  const most = enrolment?.units;
+  const until = most == null ? "" : `, until ${plural(most, unit)} ${most === 1 ? "is" : "are"} enrolled`;
+  const shares = sharesOf(split);
+  if (serve.serve === "split") return `${rest} is split${by}: ${sharesText(shares, split.rest, "split")}${until}`;
+  const { candidate, guard } = serve.rollout;
+  const wide = shares.find((s) => s.variant === candidate)?.share ?? 0;
+  const others = shares.filter((s) => s.variant !== candidate);
+  const beside =
+    others.length === 1 && others[0]!.variant === control
+      ? `, the others ${quoted(others[0]!.variant)}`
+      : others.length > 0
+        ? `, ${sharesText(others, split.rest, "rollout")}`
+        : "";
+  const kind = `a rollout${by}${guard ? " with a guard" : ""}`;
+  return `${share(wide)} of ${rest} get ${quoted(candidate)} so far${beside}: ${kind}${until}`;
+}
+
+/** What a default serves, as the end of a sentence about `rest`. */
+function fallback(setting: Setting, rest: string, around: Around): string {
+  const { default: serve } = setting;
+  if (live(serve) || serve.serve !== "rollout") return divided(setting, rest, around);
+  const { candidate, control, state } = serve.rollout;
+  return state.state === "halted"
+    ? `${rest} gets ${quoted(control)}: the rollout of ${quoted(candidate)} is halted`
+    : `${rest} gets ${quoted(candidate)}: it is rolled out`;
+}
+
+/** The one variant that a serve gives whomever it takes. */
+function only(serve: Serve): string | null {
+  if (serve.serve === "variant") return serve.variant;
+  if (live(serve) || serve.serve !== "rollout") return null;
+  return serve.rollout.state.state === "halted" ? serve.rollout.control : serve.rollout.candidate;
+}
+
+/** Who gets what, in one sentence: as it is, or as it would be if the flag were `on` or off. Told in the order in which
+ * it is decided: prerequisites, single ids, holdouts, layer, betas, rules, default. */
+export function servedText(setting: Setting, around: Around, on = setting.on): string {
   if (!on) return `everybody gets ${quoted(setting.off)}`;
-  const ids = (setting.targets ?? []).length;
-  const rules = (setting.rules ?? []).length;
-  const first = [
-    ids > 0 ? `${ids === 1 ? "1 list" : `${ids} lists`} of single ids` : "",
-    betas.length > 0 ? `beta ${betas.join(", ")}` : "",
-    rules > 0 ? (rules === 1 ? "1 rule" : `${rules} rules`) : "",
-  ].filter(Boolean);
-  return first.length > 0
-    ? `${first.length > 2 ? `${first.slice(0, -1).join(", ")} and ${first.at(-1)}` : first.join(" and ")} first, then ${fallback(setting.default, "everybody else")}`
-    : fallback(setting.default, "everybody");
+  const { layer, holdouts, betas, unread } = around;
+  const [ids, rules] = [(setting.targets ?? []).length, (setting.rules ?? []).length];
+  const nobody = layer?.share === 0 || holdouts.some((h) => h.share === 10_000);
+  const needs = (setting.prerequisites ?? []).map((p) => `${p.flag} must serve ${p.variants.map(quoted).join(" or ")}`);
+  const keeps = [
+    ...holdouts.map((h) => `holdout ${h.name} keeps ${h.share === 10_000 ? "everybody" : share(h.share)} out`),
+    layer &&
+      `layer ${layer.name} lets ${layer.share === null ? "its part" : layer.share === 0 ? "nobody" : share(layer.share)} in`,
+  ].filter((gate) => gate !== undefined);
+  const listed = ids > 0 ? [ids === 1 ? "1 list of single ids" : `${ids} lists of single ids`] : [];
+  const takes = [
+    ...(betas.length > 0 ? [`beta ${betas.join(", ")}`] : []),
+    ...(rules > 0 ? [plural(rules, "rule")] : []),
+  ];
+  const gate = (list: string[]) => (list.length > 0 ? `${and(list)}: ` : "");
+  const first = (list: string[]) => (list.length > 0 ? `${and(list)} first, then ` : "");
+  const same = only(setting.default) === setting.off && rules + betas.length === 0;
+  const doubt = unread.length > 0 ? `; which ${and(unread)} change this could not be read` : "";
+  // Whom nothing lets in, or who gets the off variant in any case, need no other words.
+  if (nobody || same) {
+    const rest = ids > 0 ? "everybody else" : "everybody";
+    const gets = nobody ? `${gate(keeps)}${rest} gets ${quoted(setting.off)}` : fallback(setting, rest, around);
+    return `${ids > 0 ? gate(needs) : ""}${first(listed)}${gets}${doubt}`;
+  }
+  // Who is kept out is not told apart where the default gives them the same.
+  const kept = needs.length + keeps.length > 0 && only(setting.default) !== setting.off;
+  const rest = kept ? "whoever is left" : ids + rules + betas.length > 0 ? "everybody else" : "everybody";
+  const order =
+    keeps.length === 0
+      ? gate(needs) + first([...listed, ...takes])
+      : ids === 0
+        ? gate([...needs, ...keeps]) + first(takes)
+        : gate(needs) + first(listed) + gate(keeps) + first(takes);
+  const lacking = [
+    kept && "is kept out",
+    around.unit !== "user" && splits(setting) && `has no ${around.unit} id`,
+  ].filter((who) => who !== false);
+  const others = lacking.length > 0 ? `; whoever ${lacking.join(" or ")} gets ${quoted(setting.off)}` : "";
+  return `${order}${fallback(setting, rest, around)}${others}${doubt}`;
 }

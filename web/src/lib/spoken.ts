@@ -6,6 +6,16 @@ export function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
+/** A list as it is read: `a, b and c`. */
+export function and(list: string[]): string {
+  return list.length > 1 ? `${list.slice(0, -1).join(", ")} and ${list.at(-1)}` : (list[0] ?? "");
+}
+
+/** Alternatives as they are read: `a, b or c`. */
+export function or(list: string[]): string {
+  return list.length > 1 ? `${list.slice(0, -1).join(", ")} or ${list.at(-1)}` : (list[0] ?? "");
+}
+
 const PLACES: Record<string, string> = {
   flags: "the list of flags",
   experiments: "the list of experiments",

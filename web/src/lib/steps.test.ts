@@ -1,7 +1,8 @@
 //! Web: steps are checked and written as the API takes them.
 import { expect, it } from "vitest";
 
-import { lasts, PRESETS, rowsOf, sameRows, stepsOf, stepsText, wrongStep, type StepRow } from "./steps";
+import type { Rollout } from "../api/types";
+import { lasts, PRESETS, rowsOf, sameRows, stepsOf, stepsText, stillText, wrongStep, type StepRow } from "./steps";
 
 const row = (percent: number, hold = "1d"): StepRow => ({ percent, hold });
 
@@ -35,3 +36,32 @@ it("says steps and how long they take", () => {
   expect(lasts(steps)).toBe(36 * 3_600_000);
   expect(stepsText(stepsOf([row(5)]))).toBe("5%");
 });
+
+it.each<[string, number, string, string]>([
+  [
+    "due",
+    1,
+    "Its ramp holds the step anew: 50% is expected 1h after.",
+    "Its ramp stands still: 50% comes 1h after it is turned on again.",
+  ],
+  [
+    "due",
+    2,
+    "Its ramp holds the step anew: everybody is expected 1d after.",
+    "Its ramp stands still: everybody comes 1d after it is turned on again.",
+  ],
+  ["due", 3, "", ""],
+  ["paused", 1, "Its ramp stays paused.", "Its ramp stays paused."],
+  ["ended", 1, "", ""],
+])("a ramp that is %s after step %d", (pace, taken, on, off) => {
+  const steps = [
+    { share: 1000, hold: 3_600_000 },
+    { share: 5000, hold: 86_400_000 },
+    { share: 10_000, hold: 0 },
+  ];
+  const ramp = { steps, taken, pace: { pace } } as unknown as Rollout["ramp"];
+  expect(stillText({ ramp }, true)).toBe(on);
+  expect(stillText({ ramp }, false)).toBe(off);
+});
+
+it("a rollout without steps says nothing of them", () => expect(stillText({ ramp: null }, true)).toBe(""));

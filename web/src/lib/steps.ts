@@ -1,5 +1,5 @@
 //! Web: the steps of a ramp as people write them: shares in percent, and how long each is held.
-import type { RampStep } from "../api/types";
+import type { RampStep, Rollout } from "../api/types";
 import { readSpan, writeSpan } from "./span";
 import { share } from "./numbers";
 
@@ -68,4 +68,16 @@ export function stepsText(steps: RampStep[]): string {
     i < steps.length - 1 ? `${share(s.share)} for ${writeSpan(s.hold)}` : share(s.share),
   );
   return all.length > 1 ? `${all.slice(0, -1).join(", ")}, then ${all.at(-1)}` : (all[0] ?? "");
+}
+
+/** What a ramp does once its flag is turned on, or off; nothing where no step of it is to come. */
+export function stillText({ ramp }: Pick<Rollout, "ramp">, on: boolean): string {
+  const next = ramp?.steps[ramp.taken];
+  if (!ramp || !next || ramp.pace.pace === "ended") return "";
+  if (ramp.pace.pace === "paused") return "Its ramp stays paused.";
+  const held = writeSpan(ramp.steps[ramp.taken - 1]?.hold ?? 0);
+  const wide = next.share === 10_000 ? "everybody" : share(next.share);
+  return on
+    ? `Its ramp holds the step anew: ${wide} is expected ${held} after.`
+    : `Its ramp stands still: ${wide} comes ${held} after it is turned on again.`;
 }

@@ -12,7 +12,7 @@ type Props = {
   about: string;
   /** Why it cannot be archived now. */
   barred?: string;
-  run: (archived: boolean, why: string) => Promise<unknown>;
+  run: (archived: boolean, because: { why: string; if_revision?: number }) => Promise<{ revision: number }>;
 };
 
 export function Archive({ what, name, archived, about, barred, run }: Props) {
@@ -31,8 +31,8 @@ export function Archive({ what, name, archived, about, barred, run }: Props) {
               title: `${word} ${what} ${name}?`,
               confirm: word,
               danger: !archived,
-              run: (why) => run(!archived, why),
-              undo: (why) => run(archived, why),
+              run: (why) => run(!archived, { why }),
+              undo: (because) => run(archived, because),
               done: `${name} is ${archived ? "restored" : "archived"}`,
             })
           }

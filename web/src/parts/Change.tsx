@@ -7,14 +7,27 @@ import { createContext, useCallback, useContext, useEffect, useRef, useState, ty
 
 import { ApiError } from "../api/client";
 import { changes } from "../api/queries";
+import type { Warning } from "../api/types";
 import { diff } from "../lib/diff";
-import { hinted } from "../lib/spoken";
-import { Failed } from "./States";
+import { capital, hinted } from "../lib/spoken";
+import { Failed, Said } from "./States";
 import { useFocusBack } from "./focus";
 import { Diff, Note, When } from "./Words";
 
+/** The reason of a change and the revision that it is of: what has been changed since is not overwritten. */
+export type Because = { why: string; if_revision: number };
+
+/** How a change is made, and taken back. An undo is of the revision that the change made, so that within its ten
+ * seconds nothing that somebody else did is taken back with it. */
+export type Doing =
+  | { run: (why: string) => Promise<{ revision: number }>; undo?: (because: Because) => Promise<unknown> }
+  | { run: (why: string) => Promise<unknown>; undo?: undefined };
+
 /** A change that a person is about to make. */
-export type Intent = {
+export type Intent = Doing & Question;
+
+/** How a change is asked for and told of. */
+export type Question = {
   /** The question: `Turn checkout on in production?` */
   title: string;
   /** What will move. */
@@ -29,12 +42,8 @@ export type Intent = {
   unlogged?: boolean;
   /** Makes the change without a dialog: for environments that serve no customers. */
   quick?: boolean;
-  /** Makes it. */
-  run: (why: string) => Promise<unknown>;
   /** What is shown afterwards, such as `checkout is on in production`. */
   done: string;
-  /** Takes it back. */
-  undo?: (why: string) => Promise<unknown>;
   /** What the page showed, and how to read what is there now: for the difference when it is stale. */
   shown?: unknown;
   newest?: () => Promise<unknown>;
@@ -42,7 +51,8 @@ export type Intent = {
   discard?: () => void;
 };
 
-type Toast = { text: string; undo?: (why: string) => Promise<unknown>; id: number; bad?: boolean };
+type Undo = () => Promise<unknown>;
+type Toast = { text: string; warnings?: string[]; undo?: Undo; id: number; bad?: boolean };
 type Door = { change: (intent: Intent) => Promise<boolean>; say: (text: string) => void };
 
 /** Reads what scans many events; nobody waits for it after a change. */
@@ -52,6 +62,35 @@ const SCANS = new Set<unknown>(["segmentation", "results", "guard", "catalogue",
 async function refresh(client: QueryClient): Promise<void> {
   void client.invalidateQueries({ predicate: (q) => SCANS.has(q.queryKey[0]) });
   await client.invalidateQueries({ predicate: (q) => !SCANS.has(q.queryKey[0]) && q.queryKey[0] !== "me" });
+}
+
+/** Makes a change; gives what the server warns of, and the way to take it back, if there is one. */
+async function done(one: Intent, why: string): Promise<Pick<Toast, "undo" | "warnings">> {
+  if (!one.undo) return { warnings: warningsOf(await one.run(why)) };
+  const { undo } = one;
+  const made = await one.run(why);
+  return {
+    undo: () => undo({ why: `undo: ${one.done}`, if_revision: made.revision }),
+    warnings: warningsOf(made),
+  };
+}
+
+/** What an answer to a change warns of: what it does besides, or does not do. */
+function warningsOf(answer: unknown): string[] {
+  const { warnings } = (typeof answer === "object" && answer !== null ? answer : {}) as { warnings?: Warning[] };
+  return (warnings ?? []).map((w) => `${capital(w.message)}: ${hinted(w.hint)}`);
+}
+
+/** Why something was not done, in words; of a stale one, what was done meanwhile and by whom. */
+async function reasonOf(error: unknown, client: QueryClient): Promise<string> {
+  const { newest } = error instanceof ApiError && error.code === "stale" ? error.details : {};
+  if (typeof newest === "number") {
+    const log = await client.fetchQuery(changes({}, newest + 1, 1)).catch(() => undefined);
+    const other = log?.changes.find((v) => v.change.revision === newest);
+    if (other)
+      return `meanwhile ${other.by.name} ${other.sentence.replaceAll("`", "")}${other.change.why ? `, “${other.change.why}”` : ""} (revision ${newest}). Turn yours back by hand if that still holds`;
+  }
+  return error instanceof Error ? error.message : String(error);
 }
 
 const Changes = createContext<Door | null>(null);
@@ -70,17 +109,16 @@ export function ChangeProvider({ children }: { children: ReactNode }) {
   const settle = useRef<(made: boolean) => void>(() => {});
   const serial = useRef(0);
 
-  const announce = useCallback((text: string, undo?: Toast["undo"], bad?: boolean) => {
-    setToast({ text, undo, bad, id: ++serial.current });
-  }, []);
+  const show = useCallback((toast: Omit<Toast, "id">) => setToast({ ...toast, id: ++serial.current }), []);
+  const announce = useCallback((text: string, bad?: boolean) => show({ text, bad }), [show]);
 
   const make = useCallback(
     async (one: Intent, why: string) => {
-      await one.run(why);
+      const made = await done(one, why);
       await refresh(client);
-      announce(one.done, one.undo);
+      show({ text: one.done, ...made });
     },
-    [announce, client],
+    [client, show],
   );
 
   const change = useCallback(
@@ -93,7 +131,7 @@ export function ChangeProvider({ children }: { children: ReactNode }) {
         } catch (error) {
           if (!(error instanceof ApiError) || error.code !== "stale") {
             await refresh(client);
-            announce(`Not changed: ${error instanceof Error ? error.message : String(error)}`, undefined, true);
+            announce(`Not changed: ${error instanceof Error ? error.message : String(error)}`, true);
             return false;
           }
           stale = error;
@@ -125,11 +163,12 @@ export function ChangeProvider({ children }: { children: ReactNode }) {
           close={() => setToast(null)}
           undo={async () => {
             try {
-              await toast.undo?.(`undo: ${toast.text}`);
+              await toast.undo?.();
               await refresh(client);
               announce("Undone");
             } catch (error) {
-              announce(`Not undone: ${error instanceof Error ? error.message : String(error)}`, undefined, true);
+              await refresh(client);
+              announce(`Not undone: ${await reasonOf(error, client)}`, true);
             }
           }}
         />
@@ -296,8 +335,13 @@ function UndoToast({ toast, close, undo }: { toast: Toast; close: () => void; un
   }, []);
   return (
     <div className="toast" role={toast.bad ? "alert" : "status"}>
-      <Text size="sm" span>
+      <Text size="sm" component="div">
         {toast.text}
+        {toast.warnings?.map((warning) => (
+          <p key={warning} className="warned">
+            <Said>{warning}</Said>
+          </p>
+        ))}
       </Text>
       {toast.undo && (
         <button type="button" onClick={undo}>

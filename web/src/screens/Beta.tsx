@@ -99,7 +99,7 @@ export function BetaScreen(): JSX.Element {
                   name={key}
                   archived={Boolean(v.beta.archived)}
                   about="An archived beta is shown to nobody: its audience gets what everybody gets."
-                  run={(archived, why) => edit.archiveBeta(key, { archived, why })}
+                  run={(archived, because) => edit.archiveBeta(key, { archived, ...because })}
                 />
               </>
             )

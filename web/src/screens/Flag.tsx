@@ -6,9 +6,9 @@ import { useQuery } from "@tanstack/react-query";
 import { useParams, useSearch } from "@tanstack/react-router";
 import type { JSX } from "react";
 
-import { betas, flag as flagQuery, schedules } from "../api/queries";
+import { flag as flagQuery, schedules } from "../api/queries";
 import type { Environment, FlagView } from "../api/types";
-import { holding } from "../lib/beta";
+import type { Around } from "../lib/around";
 import { sorted } from "../lib/planned";
 import { servedText } from "../lib/serve";
 import { ago } from "../lib/time";
@@ -19,6 +19,7 @@ import { Badge, Note } from "../parts/Words";
 import { useEnvironment } from "../shell/environment";
 import { useMay } from "../shell/may";
 import { typing } from "../shell/shortcuts";
+import { useAround } from "./around";
 import { EnrolmentTab } from "./flag/Enrolment";
 import { RolloutTab } from "./flag/Rollout";
 import { SettingsTab } from "./flag/About";
@@ -45,7 +46,7 @@ export function FlagScreen(): JSX.Element {
   const query = useQuery(flagQuery(key));
   const view = query.data;
   const waiting = sorted(useQuery(schedules(here.key, key)).data ?? [], { flag: key }).waiting;
-  const shown = holding(useQuery(betas()).data ?? [], key, here.key);
+  const around = useAround();
   const tabs = TABS.map((t) =>
     t.key === "schedule" && waiting.length > 0 ? { ...t, label: `Schedule (${waiting.length})` } : t,
   );
@@ -64,7 +65,7 @@ export function FlagScreen(): JSX.Element {
       state={
         view ? (
           <>
-            {stands(view, here, shown)} Changed {ago(view.changed)} by {view.changed_by.name}.
+            {stands(view, here, around(view, here.key))} Changed {ago(view.changed)} by {view.changed_by.name}.
             {waiting[0] && ` Scheduled: ${waiting[0].sentence}, ${ago(waiting[0].schedule.at)}.`}
           </>
         ) : undefined
@@ -122,12 +123,12 @@ export function FlagScreen(): JSX.Element {
 }
 
 /** Where a flag stands in an environment, as a sentence. */
-function stands({ flag }: FlagView, here: Environment, betas: string[]): string {
+function stands({ flag }: FlagView, here: Environment, around: Around | undefined): string {
   const setting = flag.settings[here.key];
   if (flag.archived) return "Archived: programs get the default in their code.";
-  return setting
-    ? `${setting.on ? "On" : "Off"} in ${here.name}: ${servedText(setting, setting.on, betas)}.`
-    : `Not in ${here.name}.`;
+  if (!setting) return `Not in ${here.name}.`;
+  const word = setting.on ? "On" : "Off";
+  return around ? `${word} in ${here.name}: ${servedText(setting, around)}.` : `${word} in ${here.name}.`;
 }
 
 function Actions({ view }: { view: FlagView }) {

@@ -6,9 +6,9 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useMemo, type JSX } from "react";
 
-import { betas, environments, flags } from "../api/queries";
-import type { BetaView, FlagView } from "../api/types";
-import { holding } from "../lib/beta";
+import { environments, flags } from "../api/queries";
+import type { FlagView } from "../api/types";
+import type { Around } from "../lib/around";
 import { plural } from "../lib/numbers";
 import { servedText } from "../lib/serve";
 import { capital } from "../lib/spoken";
@@ -18,6 +18,7 @@ import { Empty, Loaded } from "../parts/States";
 import { Badge, Snippet, When } from "../parts/Words";
 import { useEnvironment } from "../shell/environment";
 import { useMay } from "../shell/may";
+import { useAround } from "./around";
 import { useToggle } from "./toggle";
 
 export function FlagsScreen(): JSX.Element {
@@ -26,7 +27,7 @@ export function FlagsScreen(): JSX.Element {
   const navigate = useNavigate({ from: "/flags" });
   const query = useQuery(flags(archived !== undefined));
   const all = useQuery(environments).data ?? [];
-  const known = useQuery(betas()).data;
+  const around = useAround();
   const toggle = useToggle();
   const may = useMay("editor");
   const others = all.filter((e) => e.key !== here.key);
@@ -69,7 +70,7 @@ export function FlagsScreen(): JSX.Element {
               {v.flag.name || v.flag.key}
             </Link>
             {v.flag.name && v.flag.name !== v.flag.key && <span className="mono dim beside">{v.flag.key}</span>}
-            <div className="under">{stateOf(v, here.key, known)}</div>
+            <div className="under">{stateOf(v, here.key, around(v, here.key))}</div>
           </>
         ),
       },
@@ -108,7 +109,7 @@ export function FlagsScreen(): JSX.Element {
         ),
       },
     ],
-    [here, others, may, toggle, known],
+    [here, others, may, toggle, around],
   );
 
   return (
@@ -129,7 +130,7 @@ export function FlagsScreen(): JSX.Element {
         {(list) => {
           const words = q.toLowerCase().split(/\s+/).filter(Boolean);
           const shown = list.filter((v) => {
-            const hay = [v.flag.key, v.flag.name, v.flag.description ?? "", stateOf(v, here.key, known)]
+            const hay = [v.flag.key, v.flag.name, v.flag.description ?? "", stateOf(v, here.key, around(v, here.key))]
               .join(" ")
               .toLowerCase();
             return words.every((w) => hay.includes(w));
@@ -183,9 +184,9 @@ export function FlagsScreen(): JSX.Element {
   );
 }
 
-function stateOf({ flag }: FlagView, environment: string, all: BetaView[] = []): string {
+function stateOf({ flag }: FlagView, environment: string, around: Around | undefined): string {
   const setting = flag.settings[environment];
-  return setting ? capital(servedText(setting, setting.on, holding(all, flag.key, environment))) : "";
+  return setting && around ? capital(servedText(setting, around)) : "";
 }
 
 function NoFlags() {

@@ -105,7 +105,7 @@ export function HoldoutScreen(): JSX.Element {
                 name={key}
                 archived={Boolean(v.holdout.archived)}
                 about="An archived holdout holds nobody: they get what everybody gets."
-                run={(archived, why) => edit.archiveHoldout(key, { archived, why })}
+                run={(archived, because) => edit.archiveHoldout(key, { archived, ...because })}
               />
             </>
           )}
@@ -166,7 +166,7 @@ function Form({ view }: { view?: HoldoutView }) {
         </>
       ),
       run: (why) => edit.saveHoldout(id, { ...draft, name: draft.name || id, why, if_revision: from?.revision }),
-      undo: old ? (why) => edit.saveHoldout(id, { ...old, why }) : undefined,
+      undo: old ? (because) => edit.saveHoldout(id, { ...old, ...because }) : undefined,
       done: `holdout ${id} is ${view ? "changed" : "made"}`,
       shown: old,
       newest: async () => draftOf(await client.fetchQuery({ ...holdoutQuery(id), staleTime: 0 })),

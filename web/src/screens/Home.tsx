@@ -17,6 +17,7 @@ import { Loaded } from "../parts/States";
 import { Badge } from "../parts/Words";
 import { useEnvironment } from "../shell/environment";
 import { useMay } from "../shell/may";
+import { useAround } from "./around";
 import { Stage, daysLeft } from "./stage";
 
 export function HomeScreen(): JSX.Element {
@@ -109,6 +110,7 @@ function useRunning() {
 
 function Attention({ list, environment, experiments: live }: AttentionProps) {
   const rolling = list.filter((v) => v.flag.settings[environment]?.default.serve === "rollout");
+  const around = useAround();
   const guards = useQueries({ queries: rolling.map((v) => ({ ...guard(v.flag.key, environment), retry: false })) });
   const items: { key: string; node: ReactNode }[] = [];
   for (const v of live.filter((e) => e.experiment.environment === environment)) {
@@ -130,6 +132,7 @@ function Attention({ list, environment, experiments: live }: AttentionProps) {
   }
   rolling.forEach((v, i) => {
     const s = v.flag.settings[environment];
+    const about = around(v, environment);
     const state = s?.default.serve === "rollout" ? s.default.rollout.state.state : null;
     if (state === null || state === "done") return;
     const verdict = guards[i]?.data?.verdict.verdict;
@@ -142,7 +145,7 @@ function Attention({ list, environment, experiments: live }: AttentionProps) {
           </Link>{" "}
           {state === "halted" ? <Badge tone="bad">rollout halted</Badge> : <Badge tone="accent">rolling out</Badge>}{" "}
           <span className="dim">
-            {s ? capital(servedText(s)) : ""}
+            {s && about ? capital(servedText(s, about)) : ""}
             {verdict && state !== "halted"
               ? `; guard ${{ quiet: "is quiet", harm: "shows harm", too_little: "has too little data", mismatch: "sees a sample ratio that is off" }[verdict]}`
               : ""}

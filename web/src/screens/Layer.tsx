@@ -86,7 +86,7 @@ export function LayerScreen(): JSX.Element {
                 archived={Boolean(v.layer.archived)}
                 about="An archived layer is not offered to flags. It can be restored."
                 barred={v.parts.length > 0 ? `${plural(v.parts.length, "flag is", "flags are")} in it` : undefined}
-                run={(archived, why) => edit.archiveLayer(key, { archived, why })}
+                run={(archived, because) => edit.archiveLayer(key, { archived, ...because })}
               />
               {allotting !== null && <Allot view={v} flag={allotting} close={() => setAllotting(null)} />}
             </>

@@ -127,7 +127,7 @@ function Waiting({ list, here }: { list: ScheduleView[]; here: Environment }) {
                     </p>
                   ),
                   run: (why) => edit.cancelSchedule(v.schedule.key, { why, if_revision: v.revision }),
-                  undo: (why) =>
+                  undo: ({ why }) =>
                     edit.schedule({
                       environment: v.schedule.environment,
                       planned: v.schedule.planned,
@@ -236,10 +236,12 @@ function Plan({ of, variants, here }: Props & { variants: string[] }) {
         const view = await edit.schedule({ environment: here.key, planned, at, why });
         key = view.schedule.key;
         setWarnings(view.warnings);
+        // They stand beside the form, and not in what is said of the change.
+        return { revision: view.revision };
       },
-      undo: (why) => {
+      undo: (because) => {
         setWarnings([]);
-        return edit.cancelSchedule(key, { why });
+        return edit.cancelSchedule(key, because);
       },
       done: `To ${said} is scheduled for ${ago(at)} ${ZONE}`,
     });

@@ -7,6 +7,7 @@ import { edit } from "../api/edits";
 import { segment } from "../api/queries";
 import type { SegmentView } from "../api/types";
 import { plural } from "../lib/numbers";
+import { flagsOf, whoIsIn } from "../lib/segments";
 import { capital } from "../lib/spoken";
 import { ago } from "../lib/time";
 import { Archive } from "../parts/Archive";
@@ -18,7 +19,6 @@ import { Badge } from "../parts/Words";
 import { NoSuch } from "./Missing";
 import { SegmentForm } from "./segment/Form";
 import { IdsTab } from "./segment/Ids";
-import { flagsOf, whoIsIn } from "./Segments";
 
 const TABS = [
   { key: "definition", label: "Definition" },
@@ -78,7 +78,7 @@ export function SegmentScreen(): JSX.Element {
                   barred={
                     v.used_by.length > 0 ? `${plural(flagsOf(v).length, "flag asks", "flags ask")} for it` : undefined
                   }
-                  run={(archived, why) => edit.archiveSegment(key, { archived, why })}
+                  run={(archived, because) => edit.archiveSegment(key, { archived, ...because })}
                 />
               </>
             )

@@ -7,26 +7,13 @@ import type { JSX } from "react";
 
 import { segments } from "../api/queries";
 import type { SegmentView } from "../api/types";
-import { groupsText } from "../lib/conditions";
 import { count, plural } from "../lib/numbers";
+import { flagsOf, whoIsIn } from "../lib/segments";
 import { WithArchived } from "../parts/Archive";
 import { DataTable, type Column } from "../parts/DataTable";
 import { Page } from "../parts/Page";
 import { Empty, Loaded } from "../parts/States";
 import { Badge, When } from "../parts/Words";
-
-/** Who is in a segment, as a sentence without its end. */
-export function whoIsIn({ segment: { when = [] }, included, excluded }: SegmentView): string {
-  const listed = included.count > 0 ? `${plural(included.count, "listed id")}` : "";
-  const matched = when.length > 0 ? `whoever matches: ${groupsText(when)}` : "";
-  const but = excluded.count > 0 && matched ? `, but for ${plural(excluded.count, "id")}` : "";
-  return [listed, matched].filter(Boolean).join(" and ") + but || "nobody yet";
-}
-
-/** How many flags ask for it. */
-export function flagsOf({ used_by }: SegmentView): string[] {
-  return [...new Set(used_by.map((u) => u.flag))];
-}
 
 const COLUMNS: Column<SegmentView>[] = [
   {

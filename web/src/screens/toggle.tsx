@@ -4,14 +4,17 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 
 import { edit } from "../api/edits";
-import { experiments, flag as flagQuery, segmentation } from "../api/queries";
-import type { Environment, FlagView, Setting } from "../api/types";
+import { experiments, flag as flagQuery, flags, segmentation } from "../api/queries";
+import type { Environment, FlagView } from "../api/types";
 import { plural, share } from "../lib/numbers";
-import { divides, servedText, widening } from "../lib/serve";
-import { capital } from "../lib/spoken";
+import { needers, servedText, uncounted, widening } from "../lib/serve";
+import { and, capital, or } from "../lib/spoken";
+import { stillText } from "../lib/steps";
 import { addDays, civil, now, ZONE } from "../lib/time";
 import { useChange } from "../parts/Change";
+import { Bones } from "../parts/States";
 import { Note } from "../parts/Words";
+import { useAround } from "./around";
 
 /** People with an event of a flag since yesterday began. */
 function useSeen(flag: string, environment: string, event: string, enabled: boolean) {
@@ -34,22 +37,25 @@ function useSeen(flag: string, environment: string, event: string, enabled: bool
   return { people: asked.data ? (asked.data.series[0]?.total ?? 0) : undefined, failed: asked.isError };
 }
 
-/** Whom a change will move, as far as the events of the flag tell. Only who is in a split or a rollout is recorded: of
- * a flag that gives everybody one variant there is nothing to count, and 0 would be wrong. */
-export function Reach({ flag, environment, setting }: { flag: string; environment: string; setting: Setting }) {
-  const counted = divides(setting);
-  const shown = useSeen(flag, environment, "$exposure", counted !== "none");
-  const assigned = useSeen(flag, environment, "$assignment", counted !== "none");
-  if (counted === "none")
+/** Whom a change will move, as far as the events of the flag tell. Only who is in the split or the rollout of the
+ * default is recorded: of a default that gives everybody one variant there is nothing to count, and 0 would be wrong. */
+export function Reach({ view, environment }: { view: FlagView; environment: string }) {
+  const flag = view.flag.key;
+  const setting = view.flag.settings[environment];
+  const around = useAround()(view, environment);
+  const missed = setting && around ? uncounted(setting, around) : undefined;
+  const asks = missed !== undefined && missed !== null;
+  const shown = useSeen(flag, environment, "$exposure", asks);
+  const assigned = useSeen(flag, environment, "$assignment", asks);
+  if (missed === null)
     return (
       <p className="dim">
-        How many people this affects is not known: Bellwether does not count who gets a flag that serves one variant.
+        How many people this affects is not known: Bellwether counts who is in the split or the rollout of a default,
+        and this default serves one variant.
       </p>
     );
-  const local = `${
-    counted === "some" ? "Who gets one variant outside the split is not counted, and " : ""
-  }SDKs that evaluate by themselves are seen only where they report it, so more people may be affected.`;
-  const beyond = local.charAt(0).toUpperCase() + local.slice(1);
+  const local = "SDKs that evaluate by themselves are seen only where they report it, so more people may be affected.";
+  const beyond = missed?.length ? `Whoever ${or(missed)} is not counted, and ${local}` : capital(local);
   if (shown.failed || assigned.failed) return <p className="dim">How many people this affects could not be counted.</p>;
   if (shown.people === undefined || assigned.people === undefined)
     return <p className="dim">Counting whom this affects…</p>;
@@ -65,30 +71,27 @@ export function Reach({ flag, environment, setting }: { flag: string; environmen
   );
 }
 
-/** What else goes by this flag here: experiments that run on it, and a rollout that widens. */
-export function Bound({
-  flag,
-  environment,
-  setting,
-  on,
-}: {
-  flag: string;
-  environment: string;
-  setting: Setting;
-  on: boolean;
-}) {
+type OfFlag = { view: FlagView; environment: string };
+
+/** What else goes by this flag here: experiments that run on it, a rollout that widens, flags that need it. */
+export function Bound({ view, environment, on }: OfFlag & { on: boolean }) {
+  const { key, settings } = view.flag;
   const asked = useQuery(experiments);
+  const others = useQuery(flags());
   const running = (asked.data ?? []).filter(
-    ({ experiment: e }) => e.flag === flag && e.environment === environment && e.state.state === "running",
+    ({ experiment: e }) => e.flag === key && e.environment === environment && e.state.state === "running",
   );
-  const rollout = widening(setting);
-  if (asked.isError)
+  const setting = settings[environment];
+  const rollout = setting && widening(setting);
+  const needing = setting ? needers(others.data ?? [], key, environment, setting.off) : [];
+  const unread = [asked.isError && "experiments run on it", others.isError && "other flags need it"].filter(Boolean);
+  if (unread.length > 0)
     return (
       <Note tone="warn">
-        <p>Whether an experiment is running on it could not be read.</p>
+        <p>Whether {unread.join(" or ")} could not be read.</p>
       </Note>
     );
-  if (running.length === 0 && !rollout) return null;
+  if (running.length === 0 && !rollout && needing.length === 0) return null;
   return (
     <Note tone="warn">
       {running.map(({ experiment: e }) => (
@@ -101,11 +104,30 @@ export function Bound({
       ))}
       {rollout && (
         <p>
-          The rollout of <b>{rollout.candidate}</b> is at {share(rollout.share)}:{" "}
-          {on ? "it goes on from there." : "while the flag is off nobody is in it."}
+          The rollout of <b>{rollout.rollout.candidate}</b> is at {share(rollout.share)}:{" "}
+          {on ? "it goes on from there." : "while the flag is off nobody is in it."} {stillText(rollout.rollout, on)}
+        </p>
+      )}
+      {needing.length > 0 && (
+        <p>
+          {plural(needing.length, "flag needs", "flags need")} another variant than “{setting?.off}” of it, and{" "}
+          {needing.length === 1 ? "serves its" : "serve their"} own off variant to everybody{" "}
+          {on ? "while it is off" : "until it is on again"}: {and(needing)}.
         </p>
       )}
     </Note>
+  );
+}
+
+/** Who gets what now, and once the flag is switched. */
+function Served({ view, environment, on }: OfFlag & { on: boolean }) {
+  const around = useAround()(view, environment);
+  const setting = view.flag.settings[environment];
+  if (!setting) return null;
+  return around ? (
+    <NowThen from={servedText(setting, around)} to={servedText(setting, around, on)} />
+  ) : (
+    <Bones lines={2} />
   );
 }
 
@@ -171,9 +193,9 @@ export function useToggle() {
           : `Turn ${key} ${word} in ${environment.name}?`,
         moves: (
           <>
-            <NowThen from={servedText(setting)} to={servedText(setting, on)} />
-            <Bound flag={key} environment={environment.key} setting={setting} on={on} />
-            <Reach flag={key} environment={environment.key} setting={setting} />
+            <Served view={view} environment={environment.key} on={on} />
+            <Bound view={view} environment={environment.key} on={on} />
+            <Reach view={view} environment={environment.key} />
           </>
         ),
         confirm: `Turn ${word}`,
@@ -182,7 +204,7 @@ export function useToggle() {
         why: kill ? "kill switch" : quick ? `turned ${word} in the page` : "",
         run: (why) => edit.toggle(key, { environment: environment.key, on, why, if_revision: view.revision }),
         done: `${key} is ${word} in ${environment.name}`,
-        undo: (why) => edit.toggle(key, { environment: environment.key, on: !on, why }),
+        undo: (because) => edit.toggle(key, { environment: environment.key, on: !on, ...because }),
         shown: view.flag,
         newest: () => client.fetchQuery({ ...flagQuery(key), staleTime: 0 }).then((v) => v.flag),
       });

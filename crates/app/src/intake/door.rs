@@ -200,6 +200,25 @@ impl Voice {
         Self { door, verbose, json }
     }
 
+    /// The voice in which a request is answered that is there with its body.
+    pub(super) fn to(door: Door, sent: &Sent<'_>) -> Self {
+        Self::of(door, sent.query, sent.content_type).heard(sent.body)
+    }
+
+    /// The same once the body is there: some of Mixpanel's SDKs write in their form how to answer them.
+    #[must_use]
+    pub fn heard(mut self, body: &[u8]) -> Self {
+        let forms = matches!(
+            self.door,
+            Door::MixpanelTrack | Door::MixpanelEngage | Door::MixpanelGroups | Door::MixpanelImport
+        );
+        // JSON has no such pair outside of its texts, and is not looked through.
+        if forms && !body.starts_with(b"[") && !body.starts_with(b"{") {
+            self.verbose |= body.split(|b| *b == b'&').any(|pair| pair == b"verbose=1");
+        }
+        self
+    }
+
     /// A refusal in the words of the protocol.
     #[must_use]
     pub fn refuse(self, error: &AppError) -> Reply {
@@ -211,8 +230,8 @@ impl Voice {
             Door::Segment(_) => segment::refusal(error),
             Door::PostHog => posthog::refusal(error),
             Door::PostHogV1 => posthog::v1::refusal(error),
-            Door::MixpanelImport => mixpanel::import_refusal(error),
-            Door::MixpanelTrack | Door::MixpanelEngage | Door::MixpanelGroups => {
+            Door::MixpanelImport if !self.verbose => mixpanel::import_refusal(error),
+            Door::MixpanelTrack | Door::MixpanelEngage | Door::MixpanelGroups | Door::MixpanelImport => {
                 mixpanel::refusal(error, self.verbose)
             }
             Door::OtlpLogs => otlp::refusal(error, self.json),
@@ -229,7 +248,7 @@ impl App {
     /// Takes a request that brings events.
     #[must_use]
     pub fn take(&self, door: Door, sent: &Sent<'_>, now: Millis) -> Outcome {
-        let voice = Voice::of(door, sent.query, sent.content_type);
+        let voice = Voice::to(door, sent);
         let plan = Inspection::new(self, door, now);
         let read = match door {
             Door::AmplitudeHttp | Door::AmplitudeBatch => amplitude::read(self, door, sent, now, &plan),

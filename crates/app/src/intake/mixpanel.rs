@@ -109,7 +109,9 @@ pub(super) fn import(app: &App, sent: &Sent<'_>, now: Millis, plan: &Inspection)
     let environment = key.map(|key| app.environment(&key)).transpose()?;
     let list = list(Door::MixpanelImport, sent)?;
     let taken = Taken::of(app, list, sent, environment, now, plan, event)?;
-    if form::value(&query, "verbose").is_some() {
+    // Its SDKs say how to answer them, whichever way; others get what is documented.
+    let heard = Voice::to(Door::MixpanelImport, sent);
+    if heard.verbose || form::value(&query, "verbose").is_some() {
         return Ok(taken.said(sent, Door::MixpanelImport, plan));
     }
     let Taken { events, problems, ids } = taken;
@@ -244,7 +246,7 @@ impl Taken {
 
     /// The answer of `/track`, `/engage` and `/groups`.
     fn said(self, sent: &Sent<'_>, door: Door, plan: &Inspection) -> Read {
-        let verbose = Voice::of(door, sent.query, sent.content_type).verbose;
+        let verbose = Voice::to(door, sent).verbose;
         let reply = match (self.problems.first(), verbose) {
             (None, true) => Reply::json(200, json!({"status": 1, "error": null})),
             (None, false) => Reply::text(200, "1"),

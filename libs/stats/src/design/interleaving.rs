@@ -5,7 +5,7 @@
 
 use crate::eval::{clustered_mean, sign_test};
 use crate::random::Random;
-use crate::special::normal;
+use crate::special::{binomial, normal};
 use crate::{Estimate, Interval, Level, Refusal, Test};
 
 /// Which ranking an item was taken from.
@@ -185,17 +185,23 @@ pub fn by_user(verdicts: &[Verdict], users: &[u64]) -> Result<Estimate, Refusal>
     clustered_mean(&scores, users)
 }
 
-/// How many decided queries the sign test needs to see that a share `rate` of them (another than one half) prefers one ranking, with
-/// the power given at a two-sided error rate; and the smallest share beyond one half that `queries` see is [`visible`].
+/// How many decided queries the exact sign test needs to see that a share `rate` of them (another than one half) prefers one
+/// ranking, with the power given at a two-sided error rate; and the smallest share beyond one half that `queries` see is
+/// [`visible`].
+///
+/// The normal approximation `((z_{α/2}/2 + z_β√(p(1-p)))/(p - 1/2))²` is where the search begins: the test rejects by whole
+/// queries, errs less than it may, and needs a few more. Beyond 100,000 queries the `1/|p - 1/2|` of a continuity correction is
+/// added instead.
 ///
 /// # Errors
 /// [`Refusal::OutOfRange`] for a rate outside of (0, 1) or a power outside of (0, 1), [`Refusal::NoEffect`] for a rate of one half.
 ///
 /// ```
 /// use bellwether_stats::{Level, design::interleaving::queries_needed};
-/// assert_eq!(queries_needed(0.55, Level::P95, 0.8).unwrap(), 783);
+/// assert_eq!(queries_needed(0.55, Level::P95, 0.8).unwrap(), 786);
 /// ```
 pub fn queries_needed(rate: f64, level: Level, power: f64) -> Result<u64, Refusal> {
+    const MOST: f64 = 1e5;
     if !(rate > 0.0 && rate < 1.0) {
         return Err(Refusal::out_of_range("a rate of preference", "between 0 and 1", rate));
     }
@@ -204,23 +210,55 @@ pub fn queries_needed(rate: f64, level: Level, power: f64) -> Result<u64, Refusa
         return Err(Refusal::NoEffect { value: rate });
     }
     let z = -normal::quantile(level.alpha() / 2.0);
-    let n = ((0.5 * z + z_power * (rate * (1.0 - rate)).sqrt()) / (rate - 0.5)).powi(2);
-    Ok(n.ceil() as u64)
+    let beyond = (rate - 0.5).abs();
+    let near = ((0.5 * z + z_power * (rate * (1.0 - rate)).sqrt()) / beyond).powi(2).ceil().max(1.0);
+    if near > MOST {
+        return Ok((near + 1.0 / beyond).ceil() as u64);
+    }
+    let mut queries = near as u64;
+    while sign_power(queries, rate, level) < power {
+        queries += 1;
+    }
+    Ok(queries)
 }
 
-/// The smallest share of preference above one half that the sign test sees in so many decided queries.
+/// The power of the exact two-sided sign test of so many decided queries.
+fn sign_power(queries: u64, rate: f64, level: Level) -> f64 {
+    let n = queries as f64;
+    let rejects =
+        |fewer: f64| core::f64::consts::LN_2 + binomial::ln_cdf(fewer, n, 0.5) <= level.alpha().ln();
+    // The most that the loser may have, from just above where the normal distribution has it.
+    let z = -normal::quantile(level.alpha() / 2.0);
+    let mut most = (0.5 * n - 0.5 * z * n.sqrt() + 2.0).floor().min(n);
+    while most >= 0.0 && !rejects(most) {
+        most -= 1.0;
+    }
+    if most < 0.0 {
+        return 0.0;
+    }
+    binomial::ln_cdf(most, n, rate).exp() + binomial::ln_cdf(most, n, 1.0 - rate).exp()
+}
+
+/// The smallest share of preference above one half that the exact sign test sees in so many decided queries.
 ///
 /// # Errors
-/// [`Refusal::TooFew`] where not even all of them would be seen, [`Refusal::OutOfRange`] for a power outside of (0, 1).
+/// [`Refusal::TooFew`] where it would not reject even if all of them preferred one ranking, [`Refusal::OutOfRange`] for a power
+/// outside of (0, 1).
 pub fn visible(queries: u64, level: Level, power: f64) -> Result<f64, Refusal> {
-    let z_power = power_quantile(power)?;
-    let c = -normal::quantile(level.alpha() / 2.0) / (2.0 * (queries as f64).sqrt());
-    // (rate - 1/2) = c + z √(rate(1 - rate)/n): contracting, and monotone in the rate.
-    let mut rate = 0.5;
-    for _ in 0..200 {
-        rate = 0.5 + c + z_power * (rate * (1.0 - rate) / queries as f64).max(0.0).sqrt();
+    power_quantile(power)?;
+    // 2·2^-n has to be at most alpha.
+    let need = (1.0 - level.alpha().log2()).ceil();
+    if (queries as f64) < need {
+        return Err(Refusal::too_few("queries", queries, need as u64));
     }
-    if rate.is_finite() && rate < 1.0 { Ok(rate) } else { Err(Refusal::too_few("queries", queries, 8)) }
+    let (mut low, mut high) = (0.5f64, 1.0f64);
+    loop {
+        let rate = 0.5 * (low + high);
+        if rate <= low || rate >= high {
+            return Ok(high);
+        }
+        if sign_power(queries, rate, level) < power { low = rate } else { high = rate }
+    }
 }
 
 fn power_quantile(power: f64) -> Result<f64, Refusal> {
@@ -311,9 +349,16 @@ mod tests {
     fn sensitivity_and_size_are_inverses() {
         for rate in [0.51, 0.55, 0.7, 0.3] {
             let n = queries_needed(rate, Level::P95, 0.8).unwrap();
-            let seen = visible(n, Level::P95, 0.8).unwrap();
-            assert!((seen - (rate - 0.5f64).abs() - 0.5).abs() < 2e-3, "{rate} {n} {seen}");
+            let beyond = 0.5 + (rate - 0.5f64).abs();
+            let seen = |queries| visible(queries, Level::P95, 0.8).unwrap();
+            assert!(seen(n) <= beyond + 1e-12, "{rate} {n}");
+            // The power has teeth: one query less may see it less well, and does where the search has gone on.
+            assert!(seen(n - 1) > beyond - 2e-3, "{rate} {n} {}", seen(n - 1));
         }
+        // By the sums of the binomial in fractions of whole numbers: the first with a power of 0.8 at 60 %.
+        assert_eq!(queries_needed(0.6, Level::P95, 0.8), Ok(199));
+        // Beyond the exact search, its correction: as many as the normal approximation's and 1/0.001 more.
+        assert!(queries_needed(0.501, Level::P95, 0.8).unwrap().abs_diff(1_963_212) < 10);
         assert!(
             queries_needed(0.5, Level::P95, 0.8).is_err() && queries_needed(1.0, Level::P95, 0.8).is_err()
         );

@@ -3,14 +3,17 @@
 //! - [`mean`], [`clustered_mean`], [`two_level`]: one configuration, with the error that its items justify.
 //! - [`paired`], [`paired_clustered`], [`mcnemar`], [`sign_flip`]: two configurations on the same items.
 //! - [`pass_at_k`], [`pass_hat_k`], [`flip_rate`]: repeats.
+//! - [`verdict_flips`], [`quarantine`]: whether the suite's verdict stands, and which items are flaky.
 //! - [`rogan_gladen`], [`prediction_powered`], [`kappa`]: what a judge that errs says of the truth.
 //!
 //! Miller (2024, arXiv 2411.00640) has most of it. Scores are numbers; a pass is 1 and a failure 0.
 
+mod flips;
 mod judge;
 mod paired;
 mod repeats;
 
+pub use flips::{Flaky, Quarantine, Reruns, quarantine, verdict_flips};
 pub use judge::{kappa, prediction_powered, rogan_gladen};
 pub use paired::{Paired, mcnemar, paired, paired_clustered, sign_flip, sign_test};
 pub use repeats::{TwoLevel, flip_rate, pass_at_k, pass_hat_k, two_level};

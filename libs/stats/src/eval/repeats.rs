@@ -59,9 +59,9 @@ pub fn flip_rate(n: u64, c: u64) -> Result<f64, Refusal> {
     if n < 2 {
         return Err(Refusal::too_few("answers", n, 2));
     }
-    let n = n as f64;
-    let p = c as f64 / n;
-    Ok(2.0 * p * (1.0 - p) * n / (n - 1.0))
+    // By counting, so that passes and failures are alike to the last digit.
+    let (n, passed, failed) = (n as f64, c as f64, (n - c) as f64);
+    Ok(2.0 * (passed * failed) / (n * (n - 1.0)))
 }
 
 /// Items with repeats: the mean, and where its error comes from.

@@ -184,6 +184,11 @@ impl Design {
         self.upper.iter().map(|&c| normal::sf(c)).collect()
     }
 
+    /// Its error rate over all looks, and its sides.
+    pub fn test(&self) -> (Level, Sides) {
+        (self.level, self.sides)
+    }
+
     /// The error rate of one side.
     pub(super) fn alpha(&self) -> f64 {
         per_side(self.level, self.sides)

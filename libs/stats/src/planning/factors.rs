@@ -3,7 +3,7 @@
 //! A factor multiplies the units of a plan: those of [`design_effect`] times those of
 //! [`cuped`] times the inflation of a sequential design (see [`sequential`]).
 
-use crate::Refusal;
+use crate::{Refusal, group_sequential};
 
 /// The design effect of clusters: how many times more units are needed where whole clusters (teams, cities,
 /// pages) are assigned, `1 + ((1 + cv²) m - 1) ICC`.
@@ -57,24 +57,35 @@ pub fn cuped_for_some(correlation: f64, share: f64) -> Result<f64, Refusal> {
     Ok(1.0 - share * (1.0 - cuped(correlation)?))
 }
 
-/// The inflation of a sequential design as a factor, checked: the units at its last look over those of
-/// the fixed horizon, `(θ/(z_α + z_β))²` with the drift `θ` at which the design has its power. Group-sequential
-/// bounds give it by their boundaries; it is never below one.
+/// The inflation of a group-sequential design: the units at its last look over those of the plan with one look,
+/// `(θ/(z_α + z_β))²` with the drift `θ` at which the design, by its own recursion, has the plan's power. Never below one.
 ///
 /// # Errors
-/// [`Refusal::OutOfRange`] for a drift below that of the fixed horizon, or not finite.
-pub fn sequential(drift: f64, design: &super::Design) -> Result<f64, Refusal> {
-    let fixed = super::means::shift(design);
-    let factor = (drift / fixed).powi(2);
-    // One to rounding: a design of one look.
-    if !(factor >= 1.0 - 1e-9 && factor.is_finite() && drift > 0.0) {
-        return Err(Refusal::out_of_range(
-            "the drift of a sequential design",
-            &format!("at `{fixed}` or above"),
-            drift,
-        ));
+/// [`Refusal::OutOfRange`] for a design of another error rate or other sides than the plan's; as
+/// [`group_sequential::Design::inflation`].
+///
+/// ```
+/// use bellwether_stats::group_sequential::{Boundary, Design, Looks};
+/// use bellwether_stats::planning::{self, factors};
+/// use bellwether_stats::{Level, Sides};
+/// let looks = Looks::equal(5).unwrap();
+/// let pocock = Design::new(&looks, Level::P95, Sides::Two, Boundary::POCOCK).unwrap();
+/// // Jennison and Turnbull 1999, table 2.2: 1.229.
+/// let inflation = factors::sequential(&pocock, &planning::Design::default()).unwrap();
+/// assert!((inflation - 1.229).abs() < 5e-4);
+/// ```
+pub fn sequential(looks: &group_sequential::Design, plan: &super::Design) -> Result<f64, Refusal> {
+    let (level, sides) = looks.test();
+    if sides != plan.sides() {
+        let range = "with those of the plan";
+        return Err(Refusal::out_of_range("the sides of a sequential design", range, format!("{sides:?}")));
     }
-    Ok(factor.max(1.0))
+    if (level.alpha() / plan.level().alpha() - 1.0).abs() > 1e-9 {
+        let range = format!("at that of the plan, `{}`", plan.level().alpha());
+        return Err(Refusal::out_of_range("the error rate of a sequential design", &range, level.alpha()));
+    }
+    // One to rounding: a design of one look.
+    Ok(looks.inflation(plan.power())?.max(1.0))
 }
 
 /// Whole weeks until so many units were exposed, from the *new* units of each coming week; from the last
@@ -119,6 +130,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
     use crate::planning::Design;
+    use crate::{Level, Sides};
 
     #[test]
     fn weeks_are_counted_one_by_one() {
@@ -145,9 +157,26 @@ mod tests {
         assert!(design_effect(0.5, 0.0, 0.1).is_err() && design_effect(5.0, 0.0, 1.5).is_err());
         assert!((cuped(0.6).unwrap() - 0.64).abs() < 1e-15 && cuped(1.0).is_err());
         assert!((cuped_for_some(0.6, 0.5).unwrap() - 0.82).abs() < 1e-15);
-        let design = Design::default();
-        let fixed = 2.801_582_8;
-        assert!((sequential(fixed * 1.1, &design).unwrap() - 1.21).abs() < 1e-5);
-        assert!(sequential(2.0, &design).is_err() && sequential(f64::NAN, &design).is_err());
+        let plan = Design::default();
+        let by = |shares: &[f64], level, sides| {
+            let looks = group_sequential::Looks::new(shares).unwrap();
+            let boundary = group_sequential::Boundary::Spending(group_sequential::Spending::Pocock);
+            group_sequential::Design::new(&looks, level, sides, boundary).unwrap()
+        };
+        let one = sequential(&by(&[1.0], Level::P95, Sides::Two), &plan).unwrap();
+        assert!((one - 1.0).abs() < 1e-6, "{one}");
+        let (few, many) =
+            (by(&[0.5, 1.0], Level::P95, Sides::Two), by(&[0.2, 0.4, 0.6, 0.8, 1.0], Level::P95, Sides::Two));
+        let [few, many] = [few, many].map(|looks| sequential(&looks, &plan).unwrap());
+        assert!(1.05 < few && few < many && many < 1.3, "{few} {many}");
+        let check = |level, sides| sequential(&by(&[0.5, 1.0], level, sides), &plan).unwrap_err().to_string();
+        assert_eq!(
+            check(Level::P95, Sides::One),
+            "the sides of a sequential design must lie with those of the plan: `One`"
+        );
+        assert!(
+            check(Level::P99, Sides::Two)
+                .starts_with("the error rate of a sequential design must lie at that of")
+        );
     }
 }

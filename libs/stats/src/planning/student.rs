@@ -24,7 +24,9 @@ pub enum Tails {
 /// One arm of a plan: the standard deviation of a unit, and the units, at least two and not necessarily whole.
 pub type Arm = (f64, f64);
 
-/// The power of the t test against a difference of `effect`.
+/// The power of the t test against a difference of `effect`, to reject in the direction of that effect: one-sided, its sign is the
+/// side that is tested, so that effects of `-0.2` and `0.2` have one power. (pwr's `alternative = "greater"` beside a
+/// negative effect asks for the other side, which nobody plans for.)
 ///
 /// # Errors
 /// [`Refusal::OutOfRange`] for a standard deviation that is not positive, an arm of fewer than two

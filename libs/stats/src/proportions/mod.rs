@@ -11,7 +11,7 @@ mod score;
 mod table;
 
 pub use exact::{clopper_pearson, fisher, odds_ratio};
-pub use ratio::{log_ratio, pooled_log_ratio, ratio_score, ratio_score_test};
+pub use ratio::{log_ratio, pooled_log_ratio, ratio_score, ratio_score_low, ratio_score_test};
 pub(crate) use score::restricted;
 pub use score::{miettinen_nurminen, score_test};
 pub(crate) use table::deviance;
@@ -246,6 +246,9 @@ mod tests {
         assert_eq!(log_ratio(&zero, &some), Err(Refusal::ZeroBaseline));
         assert!(log_ratio(&some, &zero).is_err());
         assert_eq!(ratio_score(&zero, &some, Level::P95), Err(Refusal::ZeroBaseline));
+        assert_eq!(ratio_score_low(&none, &some, Level::P95), Err(too_little(Arm::Control)));
+        assert_eq!(ratio_score_low(&zero, &zero, Level::P95), Ok(0.0));
+        assert_eq!(ratio_score_low(&some, &zero, Level::P95), Ok(0.0));
         assert!(score_test(&some, &some, 1.0, Alternative::Less).is_err());
         assert!(score_test(&some, &some, f64::NAN, Alternative::Less).is_err());
         assert!(odds_ratio(&zero, &some).is_err() && odds_ratio(&zero, &zero).is_err());

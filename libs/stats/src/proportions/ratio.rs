@@ -56,9 +56,10 @@ struct Arms {
 }
 
 impl Arms {
+    /// Control may have no success.
     fn new(control: &Proportion, treatment: &Proportion) -> Result<Self, Refusal> {
         Ok(Self {
-            control: positive_rate(control, Arm::Control)?,
+            control: control.estimated(Arm::Control)?.mean,
             treatment: treatment.estimated(Arm::Treatment)?.mean,
             control_x: control.successes() as f64,
             treatment_x: treatment.successes() as f64,
@@ -86,6 +87,11 @@ impl Arms {
         let distance = self.treatment - ratio * self.control;
         if distance == 0.0 { 0.0 } else { distance / self.se(ratio) }
     }
+
+    /// The ratio that is observed, where control has a success.
+    fn ratio(&self) -> f64 {
+        self.treatment / self.control
+    }
 }
 
 /// The score test of "the ratio of the rates is `ratio`" (Miettinen and Nurminen 1985).
@@ -101,6 +107,7 @@ pub fn ratio_score_test(
     alternative: Alternative,
 ) -> Result<Test, Refusal> {
     let arms = Arms::new(control, treatment)?;
+    positive_rate(control, Arm::Control)?;
     if !(ratio > 0.0 && ratio.is_finite()) {
         return Err(Refusal::out_of_range("a ratio of rates", "above 0", ratio));
     }
@@ -116,18 +123,45 @@ pub fn ratio_score_test(
 ///
 /// # Errors
 /// [`Refusal::TooLittle`] for an arm without units, [`Refusal::ZeroBaseline`] where control has no
-/// success: the ratio has then no upper bound.
+/// success: the ratio has then no upper bound, and [`ratio_score_low`] has the lower one.
 pub fn ratio_score(control: &Proportion, treatment: &Proportion, level: Level) -> Result<Interval, Refusal> {
     let arms = Arms::new(control, treatment)?;
+    positive_rate(control, Arm::Control)?;
     let z = critical(None, level.alpha() / 2.0);
-    let ratio = arms.treatment / arms.control;
-    let low = boundary(ratio, 0.0, |r| arms.statistic(r) < z);
+    let ratio = arms.ratio();
     // Outwards until a ratio is rejected: with a success in control one is, in the end.
     let mut outside = ratio.max(1.0);
     while arms.statistic(outside) > -z && outside < f64::MAX / 4.0 {
         outside *= 2.0;
     }
     let high = boundary(ratio, outside, |r| arms.statistic(r) > -z);
-    let low = if treatment.successes() == 0 { 0.0 } else { low };
-    Ok(Interval { low, high })
+    Ok(Interval { low: ratio_score_low(control, treatment, level)?, high })
+}
+
+/// The lower end of [`ratio_score`], which exists also where control has no success: every ratio
+/// below it is rejected. With `level` of 95 % it is a one-sided bound of 97.5 %.
+///
+/// # Errors
+/// [`Refusal::TooLittle`] for an arm without units.
+///
+/// ```
+/// use bellwether_stats::proportions::ratio_score_low;
+/// use bellwether_stats::{Level, Proportion};
+/// let [control, treatment] = [(0, 200), (4, 210)].map(|(x, n)| Proportion::new(x, n).unwrap());
+/// // As statsmodels has it.
+/// let low = ratio_score_low(&control, &treatment, Level::P95).unwrap();
+/// assert!((low - 0.999_019).abs() < 1e-6);
+/// ```
+pub fn ratio_score_low(control: &Proportion, treatment: &Proportion, level: Level) -> Result<f64, Refusal> {
+    let arms = Arms::new(control, treatment)?;
+    if treatment.successes() == 0 {
+        return Ok(0.0);
+    }
+    let z = critical(None, level.alpha() / 2.0);
+    let mut inside = if control.successes() == 0 { 1.0 } else { arms.ratio() };
+    // The statistic falls with the ratio, to 0 where nothing is observed in control.
+    while arms.statistic(inside) >= z && inside < f64::MAX / 4.0 {
+        inside *= 2.0;
+    }
+    Ok(boundary(inside, 0.0, |r| arms.statistic(r) < z))
 }

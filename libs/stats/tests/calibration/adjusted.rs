@@ -16,7 +16,7 @@ const LEVEL: Level = Level::P95;
 
 /// How often the interval of an experiment has the truth in it; one that is refused is not counted, and fails here where
 /// a promise was made.
-fn covers(
+pub(crate) fn covers(
     method: &'static str,
     condition: &str,
     promise: Promise,
@@ -38,11 +38,11 @@ fn covers(
     Row::new(method, condition, promise, 0.95, covered, given.max(1))
 }
 
-fn draw(random: &mut Random, n: usize, one: impl Fn(&mut Random) -> f64) -> Vec<f64> {
+pub(crate) fn draw(random: &mut Random, n: usize, one: impl Fn(&mut Random) -> f64) -> Vec<f64> {
     (0..n).map(|_| one(random)).collect()
 }
 
-fn moments(values: &[f64]) -> Moments {
+pub(crate) fn moments(values: &[f64]) -> Moments {
     Moments::of(values).unwrap()
 }
 

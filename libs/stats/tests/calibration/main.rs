@@ -9,6 +9,7 @@
 #![allow(clippy::print_stdout)]
 
 mod adjusted;
+mod designs;
 mod fixed;
 mod sequential;
 mod simulation;

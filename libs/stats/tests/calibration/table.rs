@@ -1,7 +1,7 @@
 //! The table of calibration: every method, what it promises, and what was measured.
 
 use super::simulation::{Row, check, full};
-use super::{adjusted, fixed, sequential};
+use super::{adjusted, designs, fixed, sequential};
 use std::fmt::Write as _;
 
 /// A heading of the page, and the rows below it.
@@ -17,6 +17,9 @@ const GROUPS: &[Group] = &[
     ("Ratios, covariates and strata", adjusted::adjustments),
     ("Clusters and series", adjusted::dependence),
     ("Quantiles, draws and evals", adjusted::resampling),
+    ("Evals", designs::evals),
+    ("A/A replays", designs::replays),
+    ("Designs", designs::designs),
     ("Always valid: peeked at a thousand times", sequential::peeked_at_a_thousand_times),
     ("Group-sequential", sequential::group_sequential),
     ("Bayesian", sequential::bayesian),

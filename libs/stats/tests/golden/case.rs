@@ -197,9 +197,10 @@ impl<'a> Case<'a> {
         self.outputs.contains_key(output)
     }
 
-    /// An output, for a check that depends on it; a null is none.
+    /// An output, for a check that depends on it; a null is none, and one instead of a list is an empty list.
     pub(crate) fn output(&self, name: &str) -> Vec<Option<f64>> {
         match &self.outputs[name] {
+            Value::Null => Vec::new(),
             Value::Array(items) => items.iter().map(number).collect(),
             one => vec![number(one)],
         }
@@ -295,6 +296,8 @@ impl<'a> Case<'a> {
             return;
         };
         let reference = match reference {
+            // Not applicable, or not converged: of a list as of a number.
+            Value::Null => return,
             Value::Array(items) => items.iter().map(number).collect(),
             one => vec![number(one)],
         };

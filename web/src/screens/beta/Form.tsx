@@ -107,7 +107,7 @@ export function BetaForm({ view }: { view?: BetaView }) {
         </>
       ),
       run: (why) => edit.saveBeta(id, { ...asEdit(draft, id), why, if_revision: from?.revision }),
-      undo: old ? (why) => edit.saveBeta(id, { ...asEdit(old, id), why }) : undefined,
+      undo: old ? (because) => edit.saveBeta(id, { ...asEdit(old, id), ...because }) : undefined,
       done: `beta ${id} is ${view ? "changed" : "made"}`,
       shown: old,
       newest: async () => draftOf(await client.fetchQuery({ ...betaQuery(id), staleTime: 0 })),

@@ -57,7 +57,7 @@ export function useBetaSwitch() {
         why: quick ? `turned ${word} in the page` : "",
         run: (why) => edit.switchBeta(key, { environment: environment.key, on, why, if_revision: view.revision }),
         done: `beta ${key} is ${word} in ${environment.name}`,
-        undo: (why) => edit.switchBeta(key, { environment: environment.key, on: !on, why }),
+        undo: (because) => edit.switchBeta(key, { environment: environment.key, on: !on, ...because }),
         shown: view.beta,
         newest: () => client.fetchQuery({ ...betaQuery(key), staleTime: 0 }).then((v) => v.beta),
       });

@@ -92,7 +92,7 @@ export function SettingsTab({ view }: { view: FlagView }) {
                     </p>
                   ) : undefined,
                 run: (why) => edit.archive(flag.key, { archived: !flag.archived, why, if_revision: view.revision }),
-                undo: (why) => edit.archive(flag.key, { archived: Boolean(flag.archived), why }),
+                undo: (because) => edit.archive(flag.key, { archived: Boolean(flag.archived), ...because }),
                 done: flag.archived ? `${flag.key} is restored` : `${flag.key} is archived`,
               })
             }

@@ -68,7 +68,7 @@ function Team({ view, may }: { view: FlagView; may: May }) {
             </p>
           ),
           run: (why) => edit.team(flag.key, { team: wanted, why, if_revision: view.revision }),
-          undo: (why) => edit.team(flag.key, { team: flag.team ?? null, why }),
+          undo: (because) => edit.team(flag.key, { team: flag.team ?? null, ...because }),
           done: wanted ? `${flag.key} is of team ${wanted}` : `${flag.key} is of no team`,
         });
       }}
@@ -121,7 +121,7 @@ function InLayer({ view, may }: { view: FlagView; may: May }) {
         <p style={{ margin: 0 }}>Nobody is outside its part any more, and it can meet any flag in one person.</p>
       ),
       run: (why) => edit.layer(flag.key, { layer: to, why, if_revision: view.revision }),
-      undo: (why) => edit.layer(flag.key, { layer: flag.layer ?? null, why }),
+      undo: (because) => edit.layer(flag.key, { layer: flag.layer ?? null, ...because }),
       done: to ? `${flag.key} is in layer ${to}` : `${flag.key} is in no layer`,
     });
   };

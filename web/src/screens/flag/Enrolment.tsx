@@ -7,6 +7,7 @@ import { edit } from "../../api/edits";
 import type { Enrolled, Environment, FlagView, Setting } from "../../api/types";
 import { asDraft, asEdit, limitsText, remembers } from "../../lib/enrolment";
 import { capital } from "../../lib/spoken";
+import { moment } from "../../lib/time";
 import { useDraft } from "../../parts/draft";
 import { Section } from "../../parts/Page";
 import { Said } from "../../parts/States";
@@ -25,7 +26,7 @@ export function EnrolmentTab(props: Props) {
     <>
       <Section
         title={`Who may be enrolled in ${here.name}`}
-        about={`${capital(limitsText(setting.enrolment ?? {}, view.flag.unit))}. Limits hold for the split or the rollout of the default; single ids and rules come before it.`}
+        about={`${capital(limitsText(setting.enrolment ?? {}, view.flag.unit))}. Limits hold for the split or the rollout of the default; single ids, betas and rules come before it.`}
       >
         {setting.default.serve === "variant" && (
           <div style={{ marginBottom: 16 }}>
@@ -53,9 +54,9 @@ export function EnrolmentTab(props: Props) {
   );
 }
 
-/** How many are enrolled of how many may be, in the server's words. */
-function Filled({ enrolled: { closed, sentence } }: { enrolled: Enrolled }) {
-  const [said = "", ...more] = sentence.split("; ");
+/** How many are enrolled of how many may be, in the server's words; its time is told like every other here. */
+function Filled({ enrolled: { closed, sentence, settles } }: { enrolled: Enrolled }) {
+  const [said = "", ...more] = sentence.replace(/ until \d{4}-\S+Z/, ` until ${moment(settles)}`).split("; ");
   return (
     <div style={{ marginBottom: 16 }}>
       <Verdict label="Enrolled" tone={closed ? "warn" : "plain"} say={capital(said)}>
@@ -95,7 +96,7 @@ function Limits({ view, setting, here }: Props) {
         </>
       ),
       run: (why) => edit.enrolment(key, { environment: here.key, ...asEdit(draft), why, if_revision: from.revision }),
-      undo: (why) => edit.enrolment(key, { environment: here.key, ...asEdit(old), why }),
+      undo: (because) => edit.enrolment(key, { environment: here.key, ...asEdit(old), ...because }),
       done: `${key} has other limits in ${here.name}`,
       discard,
     });

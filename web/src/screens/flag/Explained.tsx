@@ -4,7 +4,8 @@ import type { ReactNode } from "react";
 
 import type { ClauseStep, ConditionStep, Explanation, FlagView, Placed, SegmentStep, Step } from "../../api/types";
 import { clauseText, isSegment } from "../../lib/conditions";
-import { count, share } from "../../lib/numbers";
+import { enrolledText } from "../../lib/enrolment";
+import { share } from "../../lib/numbers";
 import { because } from "../../lib/reasons";
 import { capital } from "../../lib/spoken";
 import { Section } from "../../parts/Page";
@@ -143,13 +144,15 @@ function StepText({ step, view }: { step: Step; view: FlagView }) {
             <span className="mono">{step.salt}</span>
             {chosen && (
               <>
-                , in {share(chosen.from)} to {share(chosen.to)} of <b>{chosen.variant}</b>
+                , in {share(chosen.from)} to {share(chosen.to)}{" "}
+                {chosen.variant === step.rest ? "where nobody is enrolled and everybody gets" : "of"}{" "}
+                <b>{chosen.variant}</b>
               </>
             )}
             .
           </p>
           <div style={{ position: "relative", maxWidth: 480 }}>
-            <ShareBar ranges={step.ranges} variants={view.flag.variants.map((v) => v.key)} />
+            <ShareBar ranges={step.ranges} variants={view.flag.variants.map((v) => v.key)} rest={step.rest} />
             {step.percent !== undefined && <span className="needle" style={{ left: `${step.percent}%` }} aria-hidden />}
           </div>
         </>
@@ -160,9 +163,7 @@ function StepText({ step, view }: { step: Step; view: FlagView }) {
         <Passed decided={step.how === "kept" || step.how === "closed"}>
           {HOW[step.how]}
           {ORIGIN[step.origin]}
-          {step.most === undefined
-            ? `. ${count(step.enrolled)} are enrolled.`
-            : `. ${count(step.enrolled)} of ${count(step.most)} are enrolled.`}
+          {`. ${enrolledText(step.enrolled, step.most)}.`}
         </Passed>
       );
   }

@@ -6,8 +6,10 @@ import { betas, holdouts, layer } from "../../api/queries";
 import type { Environment, FlagView, Serve, Setting } from "../../api/types";
 import { isOn } from "../../lib/beta";
 import { groupsText } from "../../lib/conditions";
+import { limitsText, remembers } from "../../lib/enrolment";
 import { plural, share } from "../../lib/numbers";
 import { draftOf, serveText } from "../../lib/serve";
+import { capital } from "../../lib/spoken";
 import { Section } from "../../parts/Page";
 import { Badge, ShareBar } from "../../parts/Words";
 
@@ -20,6 +22,8 @@ export function Reading({ view, setting, here }: Props) {
   const covering = (useQuery(holdouts()).data ?? []).filter((v) => v.flags.includes(flag.key));
   const inBeta = (useQuery(betas()).data ?? []).filter((v) => v.beta.flags[flag.key] !== undefined);
   const inside = useQuery({ ...layer(flag.layer ?? ""), enabled: flag.layer != null }).data;
+  const part = inside?.parts.find((p) => p.flag === flag.key)?.share ?? 0;
+  const limits = setting.enrolment ?? {};
   return (
     <>
       {!setting.on && (
@@ -65,8 +69,8 @@ export function Reading({ view, setting, here }: Props) {
               <Link to="/layers/$layer" params={{ layer: flag.layer }}>
                 {inside?.layer.name || flag.layer}
               </Link>
-              {inside && <> lets {share(inside.parts.find((p) => p.flag === flag.key)?.share ?? 0)} in</>}; everybody
-              else gets <Badge tone="accent">{draft.off}</Badge>
+              {inside && <> lets {part > 0 ? share(part) : "nobody"} in</>}; everybody else gets{" "}
+              <Badge tone="accent">{draft.off}</Badge>
             </div>
           </li>
         )}
@@ -96,9 +100,11 @@ export function Reading({ view, setting, here }: Props) {
         ))}
         <li>
           <div>
-            {draft.targets.length + draft.rules.length > 0 || inBeta.some((v) => isOn(v, here.key))
-              ? "Everybody else"
-              : "Everybody"}{" "}
+            {draft.prerequisites.length + covering.length > 0 || flag.layer
+              ? "Whoever is left"
+              : draft.targets.length + draft.rules.length > 0 || inBeta.some((v) => isOn(v, here.key))
+                ? "Everybody else"
+                : "Everybody"}{" "}
             gets{" "}
             {setting.default.serve === "variant" ? (
               <Badge tone="accent">{setting.default.variant}</Badge>
@@ -109,6 +115,12 @@ export function Reading({ view, setting, here }: Props) {
             )}
           </div>
           <Ranges serve={setting.default} variants={variants} />
+          {(limits.share != null || remembers(limits)) && setting.default.serve !== "variant" && (
+            <div className="under">
+              {capital(limitsText(limits, flag.unit ?? "user"))}
+              {view.enrolled[here.key]?.closed && ". Enrolment is closed: nobody else comes in"}
+            </div>
+          )}
         </li>
       </ol>
       <Section title="Fallback">

@@ -169,7 +169,7 @@ function Moved({ view, setting, here }: Props) {
           </p>
         </Note>
       )}
-      {setting.on && <Reach flag={view.flag.key} environment={here.key} setting={setting} />}
+      {setting.on && <Reach view={view} environment={here.key} />}
     </>
   );
 }
@@ -210,7 +210,7 @@ function Actions({ view, setting, here, rollout, has, step }: SteerProps & { has
                 </>
               ),
               run: (why) => edit.resume(key, { ...run, why }),
-              undo: (why) => edit.halt(key, { ...base, why }),
+              undo: (because) => edit.halt(key, { ...base, ...because }),
               done: `The rollout of “${candidate}” goes on in ${here.name}`,
             })
           }
@@ -258,7 +258,7 @@ function Actions({ view, setting, here, rollout, has, step }: SteerProps & { has
                 </>
               ),
               run: (why) => edit.widen(key, { ...run, share: Math.round(wanted * 100), why }),
-              undo: dropped ? undefined : (why) => edit.widen(key, { ...base, share: has, why }),
+              undo: dropped ? undefined : (because) => edit.widen(key, { ...base, share: has, ...because }),
               done: `“${candidate}” is at ${wanted}% in ${here.name}`,
             })
           }
@@ -278,7 +278,7 @@ function Actions({ view, setting, here, rollout, has, step }: SteerProps & { has
                 why: automatic("resumed"),
                 moves: <p style={{ margin: 0 }}>What was left of the hold is waited for, then the next step comes.</p>,
                 run: (why) => edit.resume(key, { ...run, why }),
-                undo: (why) => edit.pause(key, { ...base, why }),
+                undo: (because) => edit.pause(key, { ...base, ...because }),
                 done: `The ramp of “${candidate}” goes on in ${here.name}`,
               })
             }
@@ -301,7 +301,7 @@ function Actions({ view, setting, here, rollout, has, step }: SteerProps & { has
                     </p>
                   ),
                   run: (why) => edit.pause(key, { ...run, why }),
-                  undo: (why) => edit.resume(key, { ...base, why }),
+                  undo: (because) => edit.resume(key, { ...base, ...because }),
                   done: `The ramp of “${candidate}” is paused in ${here.name}`,
                 })
               }
@@ -353,7 +353,7 @@ function Actions({ view, setting, here, rollout, has, step }: SteerProps & { has
                 </>
               ),
               run: (why) => edit.halt(key, { ...run, why }),
-              undo: (why) => edit.resume(key, { ...base, why }),
+              undo: (because) => edit.resume(key, { ...base, ...because }),
               done: `The rollout of “${candidate}” is halted in ${here.name}`,
             })
           }
@@ -398,7 +398,7 @@ function Steps({ view, here, rollout, close }: SteerProps & { close: () => void 
       run: (why) => edit.ramp(key, { ...base, steps: to, why, if_revision: view.revision }),
       undo:
         left.length > 1 && (to[0]?.share ?? has) === has
-          ? (why) => edit.ramp(key, { ...base, steps: left, why })
+          ? (because) => edit.ramp(key, { ...base, steps: left, ...because })
           : undefined,
       done:
         to.length > 0 ? `“${candidate}” widens by new steps in ${here.name}` : `“${candidate}” has no steps any more`,

@@ -51,7 +51,7 @@ export function Schema({ view }: { view: FlagView }) {
               </>
             ),
             run: (why) => edit.schema(flag.key, { schema: now.schema, why, if_revision: view.revision }),
-            undo: (why) => edit.schema(flag.key, { schema: was, why }),
+            undo: (because) => edit.schema(flag.key, { schema: was, ...because }),
             done: now.schema === null ? `${flag.key} has no schema` : `${flag.key} has a schema`,
           });
         }}

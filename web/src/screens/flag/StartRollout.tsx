@@ -13,6 +13,7 @@ import { Section } from "../../parts/Page";
 import { Empty } from "../../parts/States";
 import { SpanInput } from "../../parts/SpanInput";
 import { useMay } from "../../shell/may";
+import { useAround } from "../around";
 import { Reach } from "../toggle";
 import { StepRows } from "./StepRows";
 import { useSteer } from "./steer";
@@ -24,6 +25,7 @@ export function StartRollout({ view, setting, here }: Props) {
   const variants = view.flag.variants.map((v) => v.key);
   const may = useMay("editor");
   const steer = useSteer({ view, here });
+  const about = useAround()(view, here.key);
   const all = useQuery(metrics).data ?? [];
   const [candidate, setCandidate] = useState(variants.find((v) => v !== setting.off) ?? variants[0] ?? "");
   const [control, setControl] = useState(setting.off);
@@ -49,7 +51,8 @@ export function StartRollout({ view, setting, here }: Props) {
       moves: (
         <div>
           <p style={{ margin: "0 0 8px" }}>
-            {percent}% get <b>{candidate}</b>, everybody else <b>{control}</b>. Now {servedText(setting)}.
+            Of those for whom the default decides, {percent}% get <b>{candidate}</b>, the others <b>{control}</b>.
+            {about && ` Now ${servedText(setting, about)}.`}
           </p>
           {steps.length > 1 && (
             <p style={{ margin: "0 0 8px" }}>It widens by itself: {stepsText(steps)}. It can be paused and halted.</p>
@@ -69,7 +72,7 @@ export function StartRollout({ view, setting, here }: Props) {
               "No guard watches it."
             )}
           </p>
-          {setting.on && <Reach flag={key} environment={here.key} setting={setting} />}
+          {setting.on && <Reach view={view} environment={here.key} />}
         </div>
       ),
       run: (why) =>

@@ -12,8 +12,10 @@ import { diff } from "../../lib/diff";
 import { previewText } from "../../lib/preview";
 import { draftOf, draftText, linesOf, wrong, type Draft } from "../../lib/serve";
 import { useChange } from "../../parts/Change";
+import { Bones } from "../../parts/States";
 import { Diff } from "../../parts/Words";
 import { useMay } from "../../shell/may";
+import { useAround } from "../around";
 import { NowThen } from "../toggle";
 import { Preview, usePreview } from "./Preview";
 import { Reading } from "./Reading";
@@ -73,11 +75,18 @@ function Editing({ view, setting, here, editing, setEditing }: EditingProps) {
       quick: !here.production,
       why: here.production ? "" : "changed in the page",
       moves: before && old && (
-        <Review was={before} old={old} draft={editing.draft} preview={previewText(preview.data, !setting.on)} />
+        <Review
+          was={before}
+          view={view}
+          here={here}
+          old={old}
+          draft={editing.draft}
+          preview={previewText(preview.data, !setting.on)}
+        />
       ),
       run: (why) =>
         edit.target(key, { environment: here.key, ...editing.draft, why, if_revision: editing.from.revision }),
-      undo: old ? (why) => edit.target(key, { environment: here.key, ...old, why }) : undefined,
+      undo: old ? (because) => edit.target(key, { environment: here.key, ...old, ...because }) : undefined,
       done: `${key} has new targeting in ${here.name}`,
       shown: old,
       newest: async () => {
@@ -139,15 +148,22 @@ function Editing({ view, setting, here, editing, setEditing }: EditingProps) {
   );
 }
 
+type ReviewProps = { was: Setting; view: FlagView; here: Environment; old: Draft; draft: Draft; preview?: string };
+
 /** What saving changes: in sentences, and to the letter for who wants it. */
-function Review({ was, old, draft, preview }: { was: Setting; old: Draft; draft: Draft; preview?: string }) {
+function Review({ was, view, here, old, draft, preview }: ReviewProps) {
+  const around = useAround()(view, here.key);
   const [before, after] = [linesOf(old), linesOf(draft)];
   const gone = before.filter((line) => !after.includes(line));
   const come = after.filter((line) => !before.includes(line));
   return (
     <>
       {!was.on && <p style={{ marginTop: 0 }}>The flag is off, so nobody is moved. While it is on:</p>}
-      <NowThen from={draftText(old, was)} to={draftText(draft, was)} fromMore={gone} toMore={come} />
+      {around ? (
+        <NowThen from={draftText(old, was, around)} to={draftText(draft, was, around)} fromMore={gone} toMore={come} />
+      ) : (
+        <Bones lines={2} />
+      )}
       {preview && <p className="dim">{preview}</p>}
       <details>
         <summary>Exact difference</summary>

@@ -87,7 +87,7 @@ function Editing({ from, close }: { from: FlagView; close: () => void }) {
         </>
       ),
       run: (why) => edit.variants(flag.key, { variants: now, why, if_revision: from.revision }),
-      undo: (why) => edit.variants(flag.key, { variants: old, why }),
+      undo: (because) => edit.variants(flag.key, { variants: old, ...because }),
       done: `${flag.key} has other variants`,
       shown: old,
       discard: close,

@@ -4,13 +4,13 @@ import { useQueryClient } from "@tanstack/react-query";
 
 import { flag as flagQuery } from "../../api/queries";
 import type { Environment, FlagView } from "../../api/types";
-import { useChange, type Intent } from "../../parts/Change";
+import { useChange, type Doing, type Question } from "../../parts/Change";
 
 /** Makes a change of this flag here. */
 export function useSteer({ view, here }: { view: FlagView; here: Environment }) {
   const { change } = useChange();
   const client = useQueryClient();
-  return (intent: Omit<Intent, "quick" | "shown" | "newest">): Promise<boolean> =>
+  return (intent: Doing & Omit<Question, "quick" | "shown" | "newest">): Promise<boolean> =>
     change({
       ...intent,
       quick: !here.production && Boolean(intent.why),

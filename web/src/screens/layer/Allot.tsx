@@ -1,10 +1,10 @@
 //! Web: gives a flag a part of a layer: the bar as it would be is shown before anything is changed.
 import { Button, Group, Modal, NumberInput, Select, Stack } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 
 import { edit } from "../../api/edits";
-import { flags } from "../../api/queries";
+import { flag as flagQuery, flags } from "../../api/queries";
 import type { LayerView } from "../../api/types";
 import { allotted, moves, ownedBy, room } from "../../lib/layers";
 import { share } from "../../lib/numbers";
@@ -17,6 +17,7 @@ type Props = { view: LayerView; flag: string; close: () => void };
 export function Allot({ view, flag: first, close }: Props) {
   useFocusBack();
   const { change } = useChange();
+  const client = useQueryClient();
   const { layer } = view;
   const [flag, setFlag] = useState(first);
   const [percent, setPercent] = useState<number | string>(first ? ownedBy(layer.ranges, first) / 100 : 10);
@@ -47,11 +48,15 @@ export function Allot({ view, flag: first, close }: Props) {
       ),
       run: async (why) => {
         if (joins) await edit.layer(flag, { layer: layer.key, why });
-        await edit.allot(layer.key, { flag, share: points, why, if_revision: view.revision });
+        return edit.allot(layer.key, { flag, share: points, why, if_revision: view.revision });
       },
-      undo: async (why) => {
-        await edit.allot(layer.key, { flag, share: before, why });
-        if (joins) await edit.layer(flag, { layer: null, why });
+      undo: async (because) => {
+        await edit.allot(layer.key, { flag, share: before, ...because });
+        if (!joins) return;
+        // The flag has a revision of its own; it leaves only the layer that it was put into.
+        const now = await client.fetchQuery({ ...flagQuery(flag), staleTime: 0 });
+        if (now.flag.layer === layer.key)
+          await edit.layer(flag, { layer: null, why: because.why, if_revision: now.revision });
       },
       done: `${flag} has ${share(points)} of ${layer.key}`,
     });

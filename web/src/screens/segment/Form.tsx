@@ -11,6 +11,7 @@ import { attributesOf } from "../../lib/attributes";
 import { atItsPlace, groupsText, incomplete, placeOf } from "../../lib/conditions";
 import { diff } from "../../lib/diff";
 import { plural } from "../../lib/numbers";
+import { flagsOf } from "../../lib/segments";
 import { capital } from "../../lib/spoken";
 import { UNITS, unitOf } from "../../lib/units";
 import { useChange } from "../../parts/Change";
@@ -22,7 +23,6 @@ import { Diff } from "../../parts/Words";
 import { useEnvironment } from "../../shell/environment";
 import { useMay } from "../../shell/may";
 import { useRehearsal } from "../flag/rehearsal";
-import { flagsOf } from "../Segments";
 import { NowThen } from "../toggle";
 
 type Draft = { name: string; description: string; unit: Unit; when: Clause[][] };
@@ -75,7 +75,7 @@ export function SegmentForm({ view }: { view?: SegmentView }) {
         </>
       ),
       run: (why) => edit.saveSegment(id, { ...draft, name: draft.name || id, why, if_revision: from?.revision }),
-      undo: old ? (why) => edit.saveSegment(id, { ...old, why }) : undefined,
+      undo: old ? (because) => edit.saveSegment(id, { ...old, ...because }) : undefined,
       done: `segment ${id} is ${view ? "changed" : "made"}`,
       shown: old,
       newest: async () => draftOf(await client.fetchQuery({ ...segmentQuery(id), staleTime: 0 })),

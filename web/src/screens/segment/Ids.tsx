@@ -1,15 +1,19 @@
 //! Web: the lists of a segment: who is in it and who is not, whatever its condition says. A few ids are added or taken
 //! off by hand; a file replaces a list whole.
-import { Button, FileButton, Group, Textarea } from "@mantine/core";
+import { Button, Checkbox, FileButton, Group, Textarea } from "@mantine/core";
 import { IconUpload } from "@tabler/icons-react";
+import { useInfiniteQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
 import { edit } from "../../api/edits";
+import { members } from "../../api/queries";
 import type { SegmentView } from "../../api/types";
-import { idsOf } from "../../lib/ids";
+import { belowFirst, headingOf, idsOf, isHeading } from "../../lib/ids";
 import { count, plural, size } from "../../lib/numbers";
 import { useChange } from "../../parts/Change";
 import { Section } from "../../parts/Page";
+import { Failed } from "../../parts/States";
+import { Note } from "../../parts/Words";
 import { useMay } from "../../shell/may";
 
 type Which = "included" | "excluded";
@@ -34,8 +38,9 @@ function List({ view, which }: { view: SegmentView; which: Which }) {
   const may = useMay("editor");
   const [text, setText] = useState("");
   const key = view.segment.key;
-  const { count: many, first } = view[which];
+  const { count: many } = view[which];
   const ids = idsOf(text);
+  const first = ids[0];
   const amend = async (what: "add" | "remove") => {
     const back = what === "add" ? "remove" : "add";
     const made = await change({
@@ -46,39 +51,38 @@ function List({ view, which }: { view: SegmentView; which: Which }) {
       confirm: what === "add" ? "Add" : "Take off",
       run: (why) => edit.segmentIds(key, { list: which, [what]: ids, why, if_revision: view.revision }),
       // Who was on the list already is no part of the change, so a few hundred are not taken back blindly.
-      undo: many === 0 && what === "add" ? (why) => edit.segmentIds(key, { list: which, [back]: ids, why }) : undefined,
+      undo:
+        many === 0 && what === "add"
+          ? (because) => edit.segmentIds(key, { list: which, [back]: ids, ...because })
+          : undefined,
       done: what === "add" ? `${plural(ids.length, "id is", "ids are")} on the list` : "taken off the list",
     });
     if (made) setText("");
   };
-  const upload = (file: File | null) => {
+  const upload = async (file: File | null) => {
     if (!file) return;
+    const heading = await headingOf(file);
+    let text: Blob = file;
     void change({
       title: `Replace the list “${TITLE[which].toLowerCase()}” of ${key}?`,
       moves: (
-        <p style={{ margin: 0 }}>
-          <b>{file.name}</b>, {size(file.size)}, one id a line, replaces the {plural(many, "id")} that{" "}
-          {many === 1 ? "is" : "are"} listed. It is taken whole or not at all.
-        </p>
+        <>
+          <p style={{ margin: 0 }}>
+            <b>{file.name}</b>, {size(file.size)}, one id a line, replaces the {plural(many, "id")} that{" "}
+            {many === 1 ? "is" : "are"} listed. It is taken whole or not at all.
+          </p>
+          {heading && <Heading said={heading.said} onChange={(out) => (text = out ? heading.below : file)} />}
+        </>
       ),
       confirm: "Replace the list",
       danger: many > 0,
-      run: (why) => edit.uploadIds(key, which, file, { why, if_revision: view.revision }),
+      run: (why) => edit.uploadIds(key, which, text, { why, if_revision: view.revision }),
       done: `${file.name} is the list now`,
     });
   };
   return (
     <Section title={`${TITLE[which]}: ${plural(many, "id")}`} about={ABOUT[which]}>
-      {many > 0 && (
-        <>
-          <ul className="ids mono" aria-label={`First ids ${which}`} tabIndex={0}>
-            {first.map((id) => (
-              <li key={id}>{id}</li>
-            ))}
-          </ul>
-          {many > first.length && <p className="dim">The first {count(first.length)} of them.</p>}
-        </>
-      )}
+      {many > 0 && <Listed view={view} which={which} />}
       <form
         className="form"
         aria-label={TITLE[which]}
@@ -98,6 +102,16 @@ function List({ view, which }: { view: SegmentView; which: Which }) {
           value={text}
           onChange={(e) => setText(e.currentTarget.value)}
         />
+        {first !== undefined && isHeading(first) && (
+          <Note tone="warn">
+            <p role="status">
+              The first line, <code className="mono">{first}</code>, looks like a heading and not like an id.
+            </p>
+            <Button size="compact-sm" variant="default" mt={6} onClick={() => setText(belowFirst(text))}>
+              Leave it out
+            </Button>
+          </Note>
+        )}
         <Group gap="xs">
           <Button
             type="submit"
@@ -113,7 +127,11 @@ function List({ view, which }: { view: SegmentView; which: Which }) {
           >
             Take off
           </Button>
-          <FileButton onChange={upload} accept="text/plain,text/csv,.txt,.csv" resetRef={undefined}>
+          <FileButton
+            onChange={(file) => void upload(file)}
+            accept="text/plain,text/csv,.txt,.csv"
+            resetRef={undefined}
+          >
             {(props) => (
               <Button
                 {...props}
@@ -128,5 +146,56 @@ function List({ view, which }: { view: SegmentView; which: Which }) {
         </Group>
       </form>
     </Section>
+  );
+}
+
+/** The first of a list, and on demand all of it. */
+function Listed({ view, which }: { view: SegmentView; which: Which }) {
+  const [all, setAll] = useState(false);
+  const { count: many, first } = view[which];
+  const query = useInfiniteQuery({ ...members(view.segment.key, which), enabled: all });
+  const pages = query.data?.pages;
+  const shown = pages ? pages.flatMap((page) => page.ids) : first;
+  const more = pages ? query.hasNextPage : many > first.length;
+  return (
+    <>
+      <ul className="ids mono" aria-label={`${pages ? "Ids" : "First ids"} ${which}`} tabIndex={0}>
+        {shown.map((id) => (
+          <li key={id}>{id}</li>
+        ))}
+      </ul>
+      {query.isError && <Failed error={query.error} retry={() => void query.refetch()} since={query.errorUpdatedAt} />}
+      {more && (
+        <Group gap="xs" align="center">
+          <p className="dim" role="status">
+            The first {count(shown.length)} of {count(many)}
+            {pages ? ", in the order of their text." : "."}
+          </p>
+          <Button
+            size="compact-sm"
+            variant="default"
+            loading={query.isFetching}
+            onClick={() => (all ? void query.fetchNextPage() : setAll(true))}
+          >
+            Show more
+          </Button>
+        </Group>
+      )}
+    </>
+  );
+}
+
+/** Says that a file begins like a table, and asks whether its first line is an id. */
+function Heading({ said, onChange }: { said: string; onChange: (out: boolean) => void }) {
+  return (
+    <div style={{ marginTop: 12 }}>
+      <Note tone="warn">
+        <p role="status">
+          Its first line, <code className="mono">{said}</code>, looks like a heading and not like an id. Every line is
+          one id, commas and all.
+        </p>
+        <Checkbox mt={8} label="Leave the first line out" onChange={(e) => onChange(e.currentTarget.checked)} />
+      </Note>
+    </div>
   );
 }

@@ -6,7 +6,7 @@ import { edit } from "../../api/edits";
 import { environment as environmentQuery, environments, experiments, flags } from "../../api/queries";
 import type { Bucketing, Environment, EnvironmentView } from "../../api/types";
 import { plural } from "../../lib/numbers";
-import { divides } from "../../lib/serve";
+import { splits } from "../../lib/serve";
 import { useChange } from "../../parts/Change";
 import { Newer, useDraft } from "../../parts/draft";
 import { Section } from "../../parts/Page";
@@ -102,7 +102,7 @@ function Form({ view }: { view: EnvironmentView }) {
         </>
       ),
       run: (why) => edit.saveEnvironment(key, { ...edited, why, if_revision: from.revision }),
-      undo: (why) => edit.saveEnvironment(key, { ...parts(draft, old), why }),
+      undo: (because) => edit.saveEnvironment(key, { ...parts(draft, old), ...because }),
       done: `environment ${key} is changed`,
       shown: old,
       newest: async () => draftOf(await client.fetchQuery({ ...environmentQuery(key), staleTime: 0 })),
@@ -170,7 +170,7 @@ function Form({ view }: { view: EnvironmentView }) {
 function Redrawn({ environment }: { environment: Environment }) {
   const split = (useQuery(flags()).data ?? []).filter(({ flag }) => {
     const setting = flag.settings[environment.key];
-    return setting?.on && divides(setting) !== "none";
+    return setting?.on && splits(setting);
   });
   const running = (useQuery(experiments).data ?? []).filter(
     ({ experiment: e }) => e.environment === environment.key && e.state.state === "running",

@@ -54,7 +54,7 @@ pub(super) fn refusal(error: &AppError, json: bool) -> Reply {
 
 /// Reads a request.
 pub(super) fn read(app: &App, sent: &Sent<'_>, now: Millis, plan: &Inspection) -> Result<Read, Refused> {
-    let voice = Voice::of(Door::OtlpLogs, sent.query, sent.content_type);
+    let voice = Voice::to(Door::OtlpLogs, sent);
     let key = sent.scheme("bearer").or_else(|| sent.scheme("api-key")).or(sent.api_key);
     let key = key.ok_or_else(|| no_key("send `Authorization: Bearer`, with a `client` or `server` key"))?;
     let environment = app.environment(key)?;

@@ -270,10 +270,11 @@ pub(super) fn raw(mut event: Map<String, Json>, sent_at: Option<&Json>, now: Mil
         // What the alias did before is the user's.
         Some(ALIAS) if !alias.is_null() => raw.device = alias,
         Some(GROUP_IDENTIFY) => {
-            // The distinct id is made of the group: it is no person's.
+            // Nobody does it. In a browser the distinct id is that of who is there, elsewhere it is made of the group.
             (raw.user, raw.device) = (Json::Null, either(raw.user, raw.device));
             if let (Some(kind), Json::String(_) | Json::Number(_)) = (kind.as_str(), &key) {
                 let key = key.as_str().map_or_else(|| key.to_string(), str::to_owned);
+                raw.device = format!("${kind}_{key}").into();
                 raw.groups = json!({kind: key});
             }
             raw.group_properties = if group_set.is_null() { group_set } else { json!({"$set": group_set}) };

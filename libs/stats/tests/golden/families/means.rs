@@ -105,7 +105,7 @@ pub(super) fn tea_tasting_mean(case: &Case<'_>) {
     case.number("rel_effect_size", t / c - 1.0);
     let equal = case.function().contains("eqvar");
     let variances = if equal { Variances::Equal } else { Variances::Unequal };
-    let z = |estimate: Estimate| if case.function().contains("z_") { estimate.as_normal() } else { estimate };
+    let z = |estimate: Estimate| if case.function().contains("_z") { estimate.as_normal() } else { estimate };
     let absolute = z(difference(&control, &treatment, variances).unwrap());
     let ratio = z(log_ratio(&control, &treatment, variances).unwrap());
     let level = Level::P95;

@@ -1,27 +1,33 @@
-//! Bench of load: what lies where in many measurements.
+//! Bench: what lies where in many measurements.
 
 /// Measurements, sorted.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Sorted(Vec<f64>);
+pub struct Sorted(Vec<f64>);
 
 impl Sorted {
-    pub(crate) fn of(measured: impl IntoIterator<Item = f64>) -> Self {
+    /// Of any number.
+    pub fn of(measured: impl IntoIterator<Item = f64>) -> Self {
         let mut all: Vec<f64> = measured.into_iter().collect();
         all.sort_by(f64::total_cmp);
         Self(all)
     }
 
     /// The measurement that so great a share of all is not above.
-    pub(crate) fn at(&self, share: f64) -> f64 {
+    #[must_use]
+    pub fn at(&self, share: f64) -> f64 {
         let place = (share * self.0.len() as f64).ceil() as usize;
         self.0.get(place.saturating_sub(1).min(self.0.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
     }
 
-    pub(crate) fn median(&self) -> f64 {
+    /// The middle one; NaN where nothing was measured.
+    #[must_use]
+    pub fn median(&self) -> f64 {
         self.at(0.5)
     }
 
-    pub(crate) fn most(&self) -> f64 {
+    /// The largest.
+    #[must_use]
+    pub fn most(&self) -> f64 {
         self.at(1.0)
     }
 }
