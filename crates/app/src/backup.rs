@@ -1,5 +1,6 @@
-//! App: backups. A backup is a data directory of one moment: what is in quarantine, the events, then the ledger, so that
-//! no event is missing that was acknowledged, and none was given by rules that the ledger does not know. It is made while the server goes on, and restored by copying.
+//! App: backups. A backup is a data directory of one moment: the quarantine, the events, then the ledger, so that no event
+//! is in none of them, and none in it was given by rules that its ledger does not know. It is made while the server goes
+//! on, and restored by copying.
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{Error, ErrorKind};
@@ -112,7 +113,7 @@ impl App {
         let written = (|| {
             remove(&unfinished).map_err(failed)?;
             make(&unfinished).map_err(failed)?;
-            // First: what is released meanwhile is in both, and is once in the store whenever it is released again.
+            // What is released is in the store before it leaves the quarantine: in this order it is in one of them.
             let quarantine = unfinished.join("quarantine.sqlite");
             self.quarantine.file.backup(&quarantine)?;
             let events = self.store.backup(&unfinished.join("events"))?;

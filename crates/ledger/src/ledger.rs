@@ -147,17 +147,9 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::Storage`]; what is at `to` then is no ledger.
     pub fn backup(&self, to: &Path) -> Result<(), LedgerError> {
-        let doing = LedgerError::storage("write a backup");
-        let io = |e: std::io::Error| LedgerError::Storage {
-            doing: "write a backup",
-            reason: e.kind().to_string(),
-        };
         let from = lock(&self.reader).path().map(std::path::PathBuf::from).unwrap_or_default();
         // A connection of its own: this reads for as long as there is something to read.
-        let reader = schema::open_reader(&from)?;
-        schema::create(to)?;
-        reader.execute("vacuum into ?1", [to.to_string_lossy()]).map_err(&doing)?;
-        std::fs::File::open(to).and_then(|file| file.sync_all()).map_err(io)
+        schema::copy(&schema::open_reader(&from)?, to)
     }
 
     /// The newest revision in a ledger's file.

@@ -143,21 +143,15 @@ impl Quarantine {
         Ok((count, bytes))
     }
 
-    /// Copies the file, as it is at one moment, on disk before this returns. What goes on meanwhile waits for nothing.
+    /// Writes everything that is kept, as of one moment, to a file that must not be there. Nothing waits for it.
     ///
     /// # Errors
-    /// [`LedgerError::Storage`], also where there is something at `to`.
+    /// [`LedgerError::Storage`]; what is at `to` then is no quarantine.
     pub fn backup(&self, to: &Path) -> Result<(), LedgerError> {
-        let doing = LedgerError::storage("write a backup of the quarantine");
         let from = self.conn.lock().path().map(std::path::PathBuf::from).unwrap_or_default();
-        // A connection of its own: this reads for as long as there is something to read.
-        let reader = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(&doing)?;
-        schema::create(to)?;
-        reader.execute("vacuum into ?1", [to.to_string_lossy()]).map_err(&doing)?;
-        std::fs::File::open(to).and_then(|file| file.sync_all()).map_err(|e| LedgerError::Storage {
-            doing: "write a backup of the quarantine",
-            reason: e.kind().to_string(),
-        })
+        let reader = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY)
+            .map_err(LedgerError::storage("write a backup"))?;
+        schema::copy(&reader, to)
     }
 
     /// Looks at a file without changing it: how many things are in it, and what is wrong with it, a sentence each.

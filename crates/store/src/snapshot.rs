@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use bellwether_columns::{Batch, Scan, ScanError, Want};
+use bellwether_columns::{Batch, Known, Scan, ScanError, Want};
 use bellwether_model::{EnvironmentKey, Event, Seq};
 
 use crate::memory::{Row, View};
@@ -98,7 +98,12 @@ impl Scan for Snapshot {
     fn scan(&self, want: &Want, each: &mut dyn FnMut(&Batch) -> ControlFlow<()>) -> Result<(), ScanError> {
         let name = |batch: &mut Batch, seqs: &[Seq]| {
             let owners = self.owners.read();
-            batch.name_people(owners.of(&want.environment), seqs, self.seq);
+            batch.name_people(
+                owners.of(&want.environment),
+                seqs,
+                want.people.unwrap_or(Known::Now),
+                self.seq,
+            );
         };
         for part in self.parts.iter() {
             if part.scan(want, &name, each)?.is_break() {
@@ -110,7 +115,7 @@ impl Scan for Snapshot {
             let (seqs, events): (Vec<Seq>, Vec<&Event>) =
                 wanted.by_ref().take(BATCH).map(|row| (row.seq, &row.event)).unzip();
             let mut batch = Batch::of(&events, &want.properties);
-            if want.people {
+            if want.people.is_some() {
                 name(&mut batch, &seqs);
             }
             if each(&batch).is_break() {

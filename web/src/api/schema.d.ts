@@ -4,6 +4,41 @@
  */
 
 export interface paths {
+    "/api/backups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the backups that are on the server's disk, the newest first. */
+        get: operations["backup.list"];
+        put?: never;
+        /** Makes a backup of events and ledger while the server goes on; `bellwether restore` makes a data directory of it. */
+        post: operations["backup.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backups/{backup}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Removes a backup from the server's disk. */
+        delete: operations["backup.delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/betas": {
         parameters: {
             query?: never;
@@ -864,6 +899,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/plan/judge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Says how events would not follow the tracking plan, as intake would, and stores nothing. */
+        post: operations["plan.judge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/plan/proposals": {
         parameters: {
             query?: never;
@@ -927,6 +979,74 @@ export interface paths {
         put?: never;
         /** Closes a proposal for the tracking plan without making it the plan. */
         post: operations["plan.close"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/plan/violations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists how events do not follow the tracking plan: what, how often, since when and by which SDK. */
+        get: operations["plan.violations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/quarantine": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the events that are kept apart because they do not follow the tracking plan. */
+        get: operations["quarantine.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/quarantine/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Deletes events that were kept apart, for good. */
+        post: operations["quarantine.delete"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/quarantine/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stores events that were kept apart; those that still do not follow the tracking plan are marked. */
+        post: operations["quarantine.release"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1044,7 +1164,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** Lists the ids of a list of a segment, page by page. */
+        get: operations["segment.members"];
         /** Replaces a list of a segment by the ids of a text, one a line, a million at most; taken whole or not at all. */
         put: operations["segment.upload"];
         /** Puts ids on a list of a segment and takes others off it; `segment.upload` replaces a whole list. */
@@ -1215,6 +1336,29 @@ export interface components {
             /** @description The variant. */
             variant: string;
         };
+        /** @description What a backup holds. */
+        Backup: {
+            /** @description Its name, which is the name of its directory, too. */
+            backup: string;
+            /**
+             * Format: uint64
+             * @description Bytes of events, ledger and quarantine. On the disk of the data directory events are linked, and take no space until the
+             *     server has merged or forgotten what they are linked to.
+             */
+            bytes: number;
+            /** @description The newest change in it. */
+            revision: components["schemas"]["Revision"];
+            /** @description The newest event in it: every event that was acknowledged before it was begun is in it. */
+            seq: components["schemas"]["Seq"];
+            /** @description When it was made. */
+            taken: components["schemas"]["Millis"];
+            /** @description The version of the program that made it. */
+            version: string;
+        };
+        Backups: {
+            /** @description The newest first. Those that were moved elsewhere are not among them. */
+            backups: components["schemas"]["Backup"][];
+        };
         /** @description How many get a variant for a reason. */
         Because: {
             /** @description The reason. */
@@ -1275,6 +1419,8 @@ export interface components {
             };
             /** @description Send it as `if_revision` with an edit. */
             revision: components["schemas"]["Revision"];
+            /** @description What whoever made the edit that this answers should know of it. */
+            warnings: components["schemas"]["Warning"][];
         };
         Betas: {
             /** @description In order of their keys. */
@@ -1337,7 +1483,10 @@ export interface components {
             sentence: string;
         };
         CheckInput: {
-            /** @description The whole plan to look at. */
+            /**
+             * @description The whole plan to look at, such as
+             *     `{"events": {"Order Completed": {"owner": "checkout", "properties": {"total": {"type": "number", "required": true}}}}}`.
+             */
             plan: components["schemas"]["TrackingPlan"];
         };
         /** @description How a plan stands to the one that there is. */
@@ -1499,7 +1648,8 @@ export interface components {
             /** @description What a split divides by; the user unless given. */
             unit?: components["schemas"]["Unit"] | null;
             /**
-             * @description Its variants. A boolean flag has `on` (true) and `off` (false) unless given.
+             * @description Its variants, such as `[{"key": "small", "value": 10}, {"key": "large", "value": 50}]`. A boolean flag has `on`
+             *     (true) and `off` (false) unless given.
              * @default []
              */
             variants: components["schemas"]["Variant"][];
@@ -1507,8 +1657,8 @@ export interface components {
             why?: string | null;
         };
         CreateInput2: {
-            /** @description When, in milliseconds since 1970; two years ahead at most. */
-            at: components["schemas"]["Millis"];
+            /** @description When: milliseconds since 1970, or a text such as `2026-11-22T18:33:00Z`; two years ahead at most. */
+            at: number | string;
             /** @description Where. */
             environment: string;
             /**
@@ -1528,8 +1678,9 @@ export interface components {
              */
             alpha?: number | null;
             /**
-             * @description The variants compared, control included; the shares of the flag's default split, without its
-             *     rest, unless given.
+             * @description The variants compared, control included, such as
+             *     `[{"variant": "off", "share": 5000}, {"variant": "on", "share": 5000}]`; the shares of the flag's default split,
+             *     without its rest, unless given.
              */
             arms?: components["schemas"]["ArmInput"][] | null;
             /** @description The variant that the others are compared with. */
@@ -1598,6 +1749,17 @@ export interface components {
             proposal: string;
             /** @description The reason; an approval needs one where there is a production environment. */
             why?: string | null;
+        };
+        DeleteInput: {
+            /** @description The backup. */
+            backup: string;
+        };
+        Deleted: {
+            /**
+             * Format: uint64
+             * @description Events that are gone.
+             */
+            deleted: number;
         };
         DescribeInput: {
             /** @description What it is for; as it is unless given. */
@@ -2006,13 +2168,18 @@ export interface components {
             experiment: components["schemas"]["Experiment"];
             /** @description Send it as `if_revision` with an edit. */
             revision: components["schemas"]["Revision"];
+            /** @description What whoever made the edit that this answers should know of it. */
+            warnings: components["schemas"]["Warning"][];
         };
         Experiments: {
             /** @description Last changed first. */
             experiments: components["schemas"]["ExperimentView"][];
         };
         ExplainInput: {
-            /** @description Who: `targetingKey` is the user's id, everything else an attribute. */
+            /**
+             * @description Who, such as `{"targetingKey": "ada", "country": "CH"}`: `targetingKey` is the user's id, everything else an
+             *     attribute.
+             */
             context: {
                 [key: string]: unknown;
             };
@@ -2027,12 +2194,14 @@ export interface components {
             revision?: components["schemas"]["Revision"] | null;
         };
         Explained: {
-            /** @description Each step that was taken, and the answer. */
+            /** @description The same for programs, and the answer. */
             explanation: unknown;
             /** @description The revision that was evaluated. */
             revision: components["schemas"]["Revision"];
             /** @description The answer and its reason in words, such as ``gets `on` because rule 1 matches: `plan` is `pro` ``. */
             sentence: string;
+            /** @description Each step that was taken, in words and in order; the last one decided. */
+            steps: string[];
         };
         /** @description A condition on an event: the property has one of the values (as text), or none of them. */
         Filter: {
@@ -2272,6 +2441,20 @@ export interface components {
              */
             unplanned_properties: components["schemas"]["Treatment"];
         };
+        /** @description An event that is kept apart. */
+        HeldEvent: {
+            /** @description When it came. */
+            at: components["schemas"]["Millis"];
+            /** @description It as it would be stored. */
+            event: unknown;
+            /**
+             * Format: int64
+             * @description Its number, to release or delete it by.
+             */
+            id: number;
+            /** @description Why it is here. */
+            why: string[];
+        };
         /**
          * @description A share of the population that gets the `off` variant of every flag that it covers. A unit is held
          *     when its position under the salt lies below the share, so a larger share holds those who were held
@@ -2330,7 +2513,7 @@ export interface components {
         };
         IdsInput: {
             /**
-             * @description Ids to put on it; those that are there already stay.
+             * @description Ids to put on it, such as `["ada", "bob"]`; those that are there already stay.
              * @default []
              */
             add: string[];
@@ -2339,7 +2522,7 @@ export interface components {
             /** @description Which of its lists. */
             list: components["schemas"]["Which"];
             /**
-             * @description Ids to take off it; those that are not there do no harm.
+             * @description Ids to take off it, such as `["eve"]`; those that are not there do no harm.
              * @default []
              */
             remove: string[];
@@ -2349,6 +2532,12 @@ export interface components {
             why?: string | null;
         };
         Input: {
+            /** @description Where. */
+            environment: string;
+            /** @description Only of this event type. */
+            event?: string | null;
+        };
+        Input2: {
             /** @description Only changes before this revision: the `next` of the page before. */
             before?: components["schemas"]["Revision"] | null;
             /** @description Only changes of this beta. */
@@ -2394,6 +2583,19 @@ export interface components {
              * @description Its lower end.
              */
             low: number;
+        };
+        JudgeInput: {
+            /**
+             * @description The events, 5000 at most: `[{"event": "Order Completed", "properties": {"total": 9.5}}]`, or with the names of the
+             *     properties alone, `[{"event": "Order Completed", "properties": ["total"]}]`.
+             */
+            events: components["schemas"]["Usage"][];
+        };
+        Judged: {
+            /** @description What is wrong, in the order of the events. */
+            faults: components["schemas"]["Misuse"][];
+            /** @description The revision of the plan; 0 where nothing is planned, and then nothing is wrong. */
+            revision: components["schemas"]["Revision"];
         };
         /** @description A verdict with everything that it rests on. */
         Judgement: {
@@ -2558,18 +2760,31 @@ export interface components {
             archived?: boolean | null;
         };
         ListInput3: {
+            /** @description Those that come after this text in the order of bytes; from the first unless given. What `next` was. */
+            after?: string | null;
+            /**
+             * Format: uint32
+             * @description At most so many, 1,000 unless given, 10,000 at most.
+             */
+            limit?: number | null;
+            /** @description Which of its lists. */
+            list: components["schemas"]["Which"];
+            /** @description The segment. */
+            segment: string;
+        };
+        ListInput4: {
             /** @description Also archived layers. */
             archived?: boolean | null;
         };
-        ListInput4: {
+        ListInput5: {
             /** @description Also archived holdouts. */
             archived?: boolean | null;
         };
-        ListInput5: {
+        ListInput6: {
             /** @description Also archived betas. */
             archived?: boolean | null;
         };
-        ListInput6: {
+        ListInput7: {
             /** @description Only those of this environment. */
             environment?: string | null;
             /** @description Only those of this flag. */
@@ -2580,6 +2795,22 @@ export interface components {
              */
             over?: boolean | null;
         };
+        ListInput8: {
+            /**
+             * Format: int64
+             * @description Only events after this number: the `next` of the page before.
+             */
+            after?: number | null;
+            /** @description Where. */
+            environment: string;
+            /** @description Only of this event type. */
+            event?: string | null;
+            /**
+             * Format: uint32
+             * @description At most so many, 50 unless given, 500 at most.
+             */
+            limit?: number | null;
+        };
         /** @description The ids of a list. */
         Listed: {
             /**
@@ -2587,8 +2818,22 @@ export interface components {
              * @description How many there are.
              */
             count: number;
-            /** @description The first hundred, where one segment was asked for; none of a list of more than 10,000. */
+            /**
+             * @description The first hundred, where one segment was asked for: in the order in which they were given, and of a list
+             *     of more than 10,000 in that of their text. `segment.members` gives them all.
+             */
             first: string[];
+        };
+        Listed2: {
+            /** @description In the order in which they came. */
+            events: components["schemas"]["HeldEvent"][];
+            /**
+             * Format: int64
+             * @description Send it as `after` for the next page; absent on the last.
+             */
+            next?: number | null;
+            /** @description How many of each type, in the order of their names. */
+            types: components["schemas"]["Waiting"][];
         };
         /** @description The numbers of one look. */
         Look: {
@@ -2694,6 +2939,50 @@ export interface components {
          * @description A point in time: milliseconds since 1970-01-01T00:00:00Z.
          */
         Millis: number;
+        /** @description How one event does not follow the plan. */
+        Misuse: {
+            /** @description The event type. */
+            event: string;
+            /** @description What was perhaps meant, of what is planned. */
+            hint?: string | null;
+            /**
+             * Format: uint
+             * @description Which of the events, from 0.
+             */
+            index: number;
+            /** @description The same in words. */
+            message: string;
+            /** @description The property; none where the event type is not planned. */
+            property?: string | null;
+        } & ({
+            /** @constant */
+            reason: "unplanned_event";
+        } | {
+            /** @description What it holds. */
+            got: string;
+            /** @constant */
+            reason: "unplanned_property";
+        } | {
+            /** @constant */
+            reason: "missing";
+        } | {
+            /** @description What it holds. */
+            got: string;
+            /** @constant */
+            reason: "wrong_type";
+            /** @description What is planned. */
+            wanted: string;
+        } | {
+            /** @description What it holds. */
+            got: string;
+            /** @constant */
+            reason: "wrong_item";
+            /** @description What is planned. */
+            wanted: string;
+        } | {
+            /** @constant */
+            reason: "not_among";
+        });
         /** @description How many would get another variant. */
         Move: {
             /** @description What they get now. */
@@ -2725,6 +3014,17 @@ export interface components {
          */
         Op: "is" | "is_not" | "contains" | "does_not_contain" | "less" | "less_or_equal" | "greater" | "greater_or_equal" | "version_less" | "version_less_or_equal" | "version_greater" | "version_greater_or_equal" | "version_is" | "version_is_not" | "version_caret" | "version_tilde" | "starts_with" | "does_not_start_with" | "ends_with" | "does_not_end_with" | "matches" | "does_not_match" | "set_is" | "set_is_not" | "set_contains" | "set_does_not_contain" | "set_contains_any" | "set_does_not_contain_any" | "before" | "after" | "in_network" | "not_in_network";
         Output: {
+            /**
+             * Format: uint64
+             * @description Rare ones that were forgotten, in all environments, because there were too many.
+             */
+            forgotten: number;
+            /** @description Counted since the start of the server. */
+            since: components["schemas"]["Millis"];
+            /** @description Most frequent first. */
+            violations: components["schemas"]["Violation"][];
+        };
+        Output2: {
             /** @description Newest first. */
             changes: components["schemas"]["ChangeView"][];
             /** @description Send it as `before` for the next page; absent on the last. */
@@ -2744,6 +3044,18 @@ export interface components {
         } | {
             /** @constant */
             pace: "ended";
+        };
+        /** @description A page of a list. */
+        Page: {
+            /**
+             * Format: uint
+             * @description How many are on the list.
+             */
+            count: number;
+            /** @description In the order of their text. */
+            ids: string[];
+            /** @description Send it as `after` for the next page; absent with the last one. */
+            next?: string | null;
         };
         /** @description What a flag has of a layer. */
         Part: {
@@ -2874,7 +3186,7 @@ export interface components {
         };
         PreviewInput: {
             /**
-             * @description What everybody else gets; as it is unless given. A split without a salt is drawn anew, here and when
+             * @description What everybody else gets, such as `{"serve": "variant", "variant": "off"}`; as it is unless given. A split without a salt is drawn anew, here and when
              *     it is saved.
              */
             default?: components["schemas"]["ServeInput"] | null;
@@ -2891,11 +3203,17 @@ export interface components {
             off?: string | null;
             /** @description As if it were switched on, or off; as it is unless given. */
             on?: boolean | null;
-            /** @description Other flags that must serve one of the named variants to the same context; as they are unless given. */
+            /**
+             * @description Other flags that must serve one of the named variants to the same context, such as
+             *     `[{"flag": "new-cart", "variants": ["on"]}]`; as they are unless given.
+             */
             prerequisites?: components["schemas"]["Prerequisite"][] | null;
-            /** @description The first rule that matches decides; as they are unless given. */
+            /**
+             * @description The first rule that matches decides, written as in `flag.target`; as they are unless given. Such as
+             *     `[{"when": [[{"segment": "staff"}]], "serve": {"serve": "variant", "variant": "on"}}]`.
+             */
             rules?: components["schemas"]["RuleInput"][] | null;
-            /** @description Single users or devices; as they are unless given. */
+            /** @description Single users or devices, such as `[{"variant": "on", "ids": ["ada", "bob"]}]`; as they are unless given. */
             targets?: components["schemas"]["TargetInput"][] | null;
         };
         /** @description What people get of a flag now, and what they would get. */
@@ -3045,7 +3363,10 @@ export interface components {
             base?: components["schemas"]["Revision"] | null;
             /** @description The revision of the proposal that the edit is of. */
             if_revision?: components["schemas"]["Revision"] | null;
-            /** @description The whole plan as it is to be. */
+            /**
+             * @description The whole plan as it is to be, such as
+             *     `{"events": {"Order Completed": {"owner": "checkout", "properties": {"total": {"type": "number", "required": true}}}}}`.
+             */
             plan: components["schemas"]["TrackingPlan"];
             /** @description Its key, such as the name of a branch. */
             proposal: string;
@@ -3191,8 +3512,24 @@ export interface components {
             /** @constant */
             relative: "refused";
         };
+        Released: {
+            /**
+             * Format: uint64
+             * @description Events that were stored already.
+             */
+            duplicates: number;
+            /**
+             * Format: uint64
+             * @description Events that are stored now.
+             */
+            stored: number;
+        };
         ReplaceInput: {
-            /** @description What everybody else gets; as it is unless given. */
+            /**
+             * @description What everybody else gets, such as `{"serve": "variant", "variant": "off"}`, or
+             *     `{"serve": "split", "shares": [{"variant": "on", "share": 2500}, {"variant": "off", "share": 7500}]}` in basis
+             *     points; as it is unless given.
+             */
             default?: components["schemas"]["ServeInput"] | null;
             /** @description Where. */
             environment: string;
@@ -3202,11 +3539,20 @@ export interface components {
             if_revision?: components["schemas"]["Revision"] | null;
             /** @description The variant while off, and for whom a split has no unit id; as it is unless given. */
             off?: string | null;
-            /** @description Other flags that must serve one of the named variants to the same context; as they are unless given. */
+            /**
+             * @description Other flags that must serve one of the named variants to the same context, such as
+             *     `[{"flag": "new-cart", "variants": ["on"]}]`; as they are unless given.
+             */
             prerequisites?: components["schemas"]["Prerequisite"][] | null;
-            /** @description The first rule that matches decides; as they are unless given. */
+            /**
+             * @description The first rule that matches decides; as they are unless given. Such as
+             *     `[{"when": [[{"attribute": "country", "op": "is", "values": ["CH"]}]], "serve": {"serve": "variant", "variant": "on"}}]`:
+             *     any group of `when` will do, and all of its conditions must hold. Or
+             *     `[{"when": [[{"segment": "staff"}]], "serve": {"serve": "variant", "variant": "on"}}]`; what is served may be a
+             *     split as in `default`.
+             */
             rules?: components["schemas"]["RuleInput"][] | null;
-            /** @description Single users or devices; as they are unless given. */
+            /** @description Single users or devices, such as `[{"variant": "on", "ids": ["ada", "bob"]}]`; as they are unless given. */
             targets?: components["schemas"]["TargetInput"][] | null;
             /** @description The reason; needed in production. */
             why?: string | null;
@@ -3218,7 +3564,10 @@ export interface components {
             flag: string;
             /** @description The revision that the edit is of. */
             if_revision?: components["schemas"]["Revision"] | null;
-            /** @description The new shares; they add up to 10000. */
+            /**
+             * @description The new shares, such as `[{"variant": "on", "share": 2500}, {"variant": "off", "share": 7500}]`; they add up
+             *     to 10000.
+             */
             shares: components["schemas"]["ShareInput"][];
             /** @description The reason; needed in production. */
             why?: string | null;
@@ -3362,8 +3711,9 @@ export interface components {
             /** @description Whose ids the lists hold; as it is unless given, of a new one the user's. */
             unit?: components["schemas"]["Unit"] | null;
             /**
-             * @description Any of these groups must hold; a group holds when all its clauses do. As it is unless given; an
-             *     empty list holds for nobody.
+             * @description Any of these groups must hold; a group holds when all its clauses do. Such as
+             *     `[[{"attribute": "email", "op": "ends_with", "values": ["@example.com"]}]]`. As it is unless given; an empty
+             *     list, `[]`, holds for nobody.
              */
             when?: components["schemas"]["Clause"][][] | null;
             /** @description The reason; needed where there is a production environment. */
@@ -3382,7 +3732,10 @@ export interface components {
             why?: string | null;
         };
         SaveInput4: {
-            /** @description The flags that it covers; as it is unless given, and needed for a new one. */
+            /**
+             * @description The flags that it covers: `{"covers": "everything"}`, `{"covers": "team", "team": "growth"}` or
+             *     `{"covers": "flags", "flags": ["checkout"]}`; as it is unless given, and needed for a new one.
+             */
             covers?: components["schemas"]["Covers"] | null;
             /** @description Its key. */
             holdout: string;
@@ -3440,14 +3793,18 @@ export interface components {
             event: string;
             /** @description The revision that the edit is of. */
             if_revision?: components["schemas"]["Revision"] | null;
-            /** @description What is computed per unit. */
+            /**
+             * @description What is computed per unit: `{"measure": "conversion"}`, `{"measure": "count"}` or
+             *     `{"measure": "sum", "property": "price"}`.
+             */
             measure: components["schemas"]["Measure"];
             /** @description Its key. */
             metric: string;
             /** @description What people call it; the key unless given. */
             name?: string | null;
             /**
-             * @description Only events with these properties.
+             * @description Only events with these properties, such as
+             *     `[{"property": "plan", "op": "is", "values": ["pro"]}]`.
              * @default []
              */
             only: components["schemas"]["Filter"][];
@@ -3457,7 +3814,10 @@ export interface components {
         SaveInput7: {
             /** @description The revision that the edit is of. */
             if_revision?: components["schemas"]["Revision"] | null;
-            /** @description The whole plan as it is to be. */
+            /**
+             * @description The whole plan as it is to be, such as
+             *     `{"events": {"Order Completed": {"owner": "checkout", "properties": {"total": {"type": "number", "required": true}}}}}`.
+             */
             plan: components["schemas"]["TrackingPlan"];
             /** @description The reason; needed where there is a production environment. */
             why?: string | null;
@@ -3525,7 +3885,10 @@ export interface components {
             flag: string;
             /** @description The revision that the edit is of. */
             if_revision?: components["schemas"]["Revision"] | null;
-            /** @description A JSON Schema that the value of each variant must match; none unless given. */
+            /**
+             * @description A JSON Schema that the value of each variant must match, such as `{"type": "number", "minimum": 0}`; none
+             *     unless given.
+             */
             schema?: unknown;
             /** @description The reason; needed where the flag is served in production. */
             why?: string | null;
@@ -3578,6 +3941,8 @@ export interface components {
             segment: components["schemas"]["Segment"];
             /** @description Where the rules of flags name it; archived flags are not among them. */
             used_by: components["schemas"]["Use"][];
+            /** @description What whoever made the edit that this answers should know of it. */
+            warnings: components["schemas"]["Warning"][];
         };
         /**
          * @description A question: an event, what is counted of it, when, of which events, and broken down by what.
@@ -3604,7 +3969,7 @@ export interface components {
              */
             event: string;
             /**
-             * @description Conditions that all must hold. Properties have the value that they had at the time of the event.
+             * @description Conditions that all must hold, such as `[{"property": "plan", "op": "is", "values": ["pro"]}]`. Properties have the value that they had at the time of the event.
              * @default []
              */
             filters: components["schemas"]["Filter"][];
@@ -3819,8 +4184,11 @@ export interface components {
             experiment: string;
             /** @description The revision that the edit is of. */
             if_revision?: components["schemas"]["Revision"] | null;
-            /** @description Exposures count from here; now unless given. A past time is for data that was imported. */
-            since?: components["schemas"]["Millis"] | null;
+            /**
+             * @description Exposures count from here: milliseconds since 1970, or a text such as `2026-11-22T18:33:00Z`; now unless
+             *     given. A past time is for data that was imported.
+             */
+            since?: (number | string) | null;
             /** @description The reason; needed in production. */
             why?: string | null;
         };
@@ -4055,6 +4423,13 @@ export interface components {
             /** @description The reason; needed where there is a production environment. */
             why?: string | null;
         };
+        /** @description An event as code sends it, as far as is known. */
+        Usage: {
+            /** @description The event type. */
+            event: string;
+            /** @description Its properties with their values, or a list of their names; nothing is said of them where they are left out. */
+            properties?: components["schemas"]["Used"] | null;
+        };
         /** @description A flag whose rules name a segment. */
         Use: {
             /** @description Where. */
@@ -4063,6 +4438,9 @@ export interface components {
             flag: string;
             /** @description Which rules, from 0. */
             rules: number[];
+        };
+        Used: string[] | {
+            [key: string]: unknown;
         };
         /** @description A sort of value. */
         ValueKind: "text" | "number" | "boolean" | "other";
@@ -4081,7 +4459,8 @@ export interface components {
             /** @description The revision that the edit is of. */
             if_revision?: components["schemas"]["Revision"] | null;
             /**
-             * @description All its variants from now on, of the flag's kind. One that something serves or names cannot be left
+             * @description All its variants from now on, of the flag's kind, such as
+             *     `[{"key": "small", "value": 10}, {"key": "large", "value": 50}]`. One that something serves or names cannot be left
              *     out.
              */
             variants: components["schemas"]["Variant"][];
@@ -4125,6 +4504,87 @@ export interface components {
             /** @constant */
             verdict: "too_little";
         };
+        /** @description One way in which events of a type do not follow the plan. */
+        Violation: {
+            /**
+             * Format: uint64
+             * @description How many of them were stored, with a mark.
+             */
+            accepted: number;
+            /**
+             * Format: uint64
+             * @description How many events, those that were sent again included.
+             */
+            count: number;
+            /** @description The event type. */
+            event: string;
+            /** @description The newest value, as JSON; none of a property that is personal or not planned. */
+            example?: string | null;
+            /** @description When the first came. */
+            first: components["schemas"]["Millis"];
+            /** @description What was perhaps meant, of what is planned. */
+            hint?: string | null;
+            /** @description When the last came. */
+            last: components["schemas"]["Millis"];
+            /** @description The same in words. */
+            message: string;
+            /** @description The property; none where the event type is not planned. */
+            property?: string | null;
+            /**
+             * Format: uint64
+             * @description How many were put into quarantine.
+             */
+            quarantined: number;
+            /**
+             * Format: uint64
+             * @description How many were rejected.
+             */
+            rejected: number;
+            /** @description The SDK that sent it, or the door that it came by. */
+            source: string;
+        } & ({
+            /** @constant */
+            reason: "unplanned_event";
+        } | {
+            /** @description What it holds. */
+            got: string;
+            /** @constant */
+            reason: "unplanned_property";
+        } | {
+            /** @constant */
+            reason: "missing";
+        } | {
+            /** @description What it holds. */
+            got: string;
+            /** @constant */
+            reason: "wrong_type";
+            /** @description What is planned. */
+            wanted: string;
+        } | {
+            /** @description What it holds. */
+            got: string;
+            /** @constant */
+            reason: "wrong_item";
+            /** @description What is planned. */
+            wanted: string;
+        } | {
+            /** @constant */
+            reason: "not_among";
+        });
+        /** @description How many events of a type are kept apart. */
+        Waiting: {
+            /**
+             * Format: uint64
+             * @description How many.
+             */
+            count: number;
+            /** @description The event type. */
+            event: string;
+            /** @description When the first of them came. */
+            first: components["schemas"]["Millis"];
+            /** @description When the last of them came. */
+            last: components["schemas"]["Millis"];
+        };
         /** @description Something that whoever asked should know, and that keeps nothing from being done. */
         Warning: {
             /** @description What to do about it. */
@@ -4159,6 +4619,22 @@ export interface components {
             /** @description The proposal. */
             proposal: string;
         };
+        WhichInput: {
+            /**
+             * @description All events there.
+             * @default false
+             */
+            all: boolean;
+            /** @description Where. */
+            environment: string;
+            /** @description All events of this type. */
+            event?: string | null;
+            /**
+             * @description The numbers of the events, such as `[17, 18]`, 1000 at most.
+             * @default []
+             */
+            ids: number[];
+        };
         WidenInput: {
             /** @description Where. */
             environment: string;
@@ -4180,6 +4656,214 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    "backup.list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Backups"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "backup.create": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Backup"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "backup.delete": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The backup. */
+                backup: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Backup"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     "beta.list": {
         parameters: {
             query?: {
@@ -4621,7 +5305,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Output"];
+                    "application/json": components["schemas"]["Output2"];
                 };
             };
             /** @description The input is not what it should be. */
@@ -5185,8 +5869,9 @@ export interface operations {
                      */
                     alpha?: number | null;
                     /**
-                     * @description The variants compared, control included; the shares of the flag's default split, without its
-                     *     rest, unless given.
+                     * @description The variants compared, control included, such as
+                     *     `[{"variant": "off", "share": 5000}, {"variant": "on", "share": 5000}]`; the shares of the flag's default split,
+                     *     without its rest, unless given.
                      */
                     arms?: components["schemas"]["ArmInput"][] | null;
                     /** @description The variant that the others are compared with. */
@@ -5519,8 +6204,11 @@ export interface operations {
                 "application/json": {
                     /** @description The revision that the edit is of. */
                     if_revision?: components["schemas"]["Revision"] | null;
-                    /** @description Exposures count from here; now unless given. A past time is for data that was imported. */
-                    since?: components["schemas"]["Millis"] | null;
+                    /**
+                     * @description Exposures count from here: milliseconds since 1970, or a text such as `2026-11-22T18:33:00Z`; now unless
+                     *     given. A past time is for data that was imported.
+                     */
+                    since?: (number | string) | null;
                     /** @description The reason; needed in production. */
                     why?: string | null;
                 };
@@ -5762,7 +6450,8 @@ export interface operations {
                     /** @description What a split divides by; the user unless given. */
                     unit?: components["schemas"]["Unit"] | null;
                     /**
-                     * @description Its variants. A boolean flag has `on` (true) and `off` (false) unless given.
+                     * @description Its variants, such as `[{"key": "small", "value": 10}, {"key": "large", "value": 50}]`. A boolean flag has `on`
+                     *     (true) and `off` (false) unless given.
                      * @default []
                      */
                     variants?: components["schemas"]["Variant"][];
@@ -6170,7 +6859,10 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
-                    /** @description Who: `targetingKey` is the user's id, everything else an attribute. */
+                    /**
+                     * @description Who, such as `{"targetingKey": "ada", "country": "CH"}`: `targetingKey` is the user's id, everything else an
+                     *     attribute.
+                     */
                     context: {
                         [key: string]: unknown;
                     };
@@ -6408,7 +7100,7 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * @description What everybody else gets; as it is unless given. A split without a salt is drawn anew, here and when
+                     * @description What everybody else gets, such as `{"serve": "variant", "variant": "off"}`; as it is unless given. A split without a salt is drawn anew, here and when
                      *     it is saved.
                      */
                     default?: components["schemas"]["ServeInput"] | null;
@@ -6423,11 +7115,17 @@ export interface operations {
                     off?: string | null;
                     /** @description As if it were switched on, or off; as it is unless given. */
                     on?: boolean | null;
-                    /** @description Other flags that must serve one of the named variants to the same context; as they are unless given. */
+                    /**
+                     * @description Other flags that must serve one of the named variants to the same context, such as
+                     *     `[{"flag": "new-cart", "variants": ["on"]}]`; as they are unless given.
+                     */
                     prerequisites?: components["schemas"]["Prerequisite"][] | null;
-                    /** @description The first rule that matches decides; as they are unless given. */
+                    /**
+                     * @description The first rule that matches decides, written as in `flag.target`; as they are unless given. Such as
+                     *     `[{"when": [[{"segment": "staff"}]], "serve": {"serve": "variant", "variant": "on"}}]`.
+                     */
                     rules?: components["schemas"]["RuleInput"][] | null;
-                    /** @description Single users or devices; as they are unless given. */
+                    /** @description Single users or devices, such as `[{"variant": "on", "ids": ["ada", "bob"]}]`; as they are unless given. */
                     targets?: components["schemas"]["TargetInput"][] | null;
                 };
             };
@@ -7105,7 +7803,10 @@ export interface operations {
                 "application/json": {
                     /** @description The revision that the edit is of. */
                     if_revision?: components["schemas"]["Revision"] | null;
-                    /** @description A JSON Schema that the value of each variant must match; none unless given. */
+                    /**
+                     * @description A JSON Schema that the value of each variant must match, such as `{"type": "number", "minimum": 0}`; none
+                     *     unless given.
+                     */
                     schema?: unknown;
                     /** @description The reason; needed where the flag is served in production. */
                     why?: string | null;
@@ -7189,7 +7890,10 @@ export interface operations {
                     environment: string;
                     /** @description The revision that the edit is of. */
                     if_revision?: components["schemas"]["Revision"] | null;
-                    /** @description The new shares; they add up to 10000. */
+                    /**
+                     * @description The new shares, such as `[{"variant": "on", "share": 2500}, {"variant": "off", "share": 7500}]`; they add up
+                     *     to 10000.
+                     */
                     shares: components["schemas"]["ShareInput"][];
                     /** @description The reason; needed in production. */
                     why?: string | null;
@@ -7269,7 +7973,11 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
-                    /** @description What everybody else gets; as it is unless given. */
+                    /**
+                     * @description What everybody else gets, such as `{"serve": "variant", "variant": "off"}`, or
+                     *     `{"serve": "split", "shares": [{"variant": "on", "share": 2500}, {"variant": "off", "share": 7500}]}` in basis
+                     *     points; as it is unless given.
+                     */
                     default?: components["schemas"]["ServeInput"] | null;
                     /** @description Where. */
                     environment: string;
@@ -7277,11 +7985,20 @@ export interface operations {
                     if_revision?: components["schemas"]["Revision"] | null;
                     /** @description The variant while off, and for whom a split has no unit id; as it is unless given. */
                     off?: string | null;
-                    /** @description Other flags that must serve one of the named variants to the same context; as they are unless given. */
+                    /**
+                     * @description Other flags that must serve one of the named variants to the same context, such as
+                     *     `[{"flag": "new-cart", "variants": ["on"]}]`; as they are unless given.
+                     */
                     prerequisites?: components["schemas"]["Prerequisite"][] | null;
-                    /** @description The first rule that matches decides; as they are unless given. */
+                    /**
+                     * @description The first rule that matches decides; as they are unless given. Such as
+                     *     `[{"when": [[{"attribute": "country", "op": "is", "values": ["CH"]}]], "serve": {"serve": "variant", "variant": "on"}}]`:
+                     *     any group of `when` will do, and all of its conditions must hold. Or
+                     *     `[{"when": [[{"segment": "staff"}]], "serve": {"serve": "variant", "variant": "on"}}]`; what is served may be a
+                     *     split as in `default`.
+                     */
                     rules?: components["schemas"]["RuleInput"][] | null;
-                    /** @description Single users or devices; as they are unless given. */
+                    /** @description Single users or devices, such as `[{"variant": "on", "ids": ["ada", "bob"]}]`; as they are unless given. */
                     targets?: components["schemas"]["TargetInput"][] | null;
                     /** @description The reason; needed in production. */
                     why?: string | null;
@@ -7530,7 +8247,8 @@ export interface operations {
                     /** @description The revision that the edit is of. */
                     if_revision?: components["schemas"]["Revision"] | null;
                     /**
-                     * @description All its variants from now on, of the flag's kind. One that something serves or names cannot be left
+                     * @description All its variants from now on, of the flag's kind, such as
+                     *     `[{"key": "small", "value": 10}, {"key": "large", "value": 50}]`. One that something serves or names cannot be left
                      *     out.
                      */
                     variants: components["schemas"]["Variant"][];
@@ -7748,7 +8466,10 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
-                    /** @description The flags that it covers; as it is unless given, and needed for a new one. */
+                    /**
+                     * @description The flags that it covers: `{"covers": "everything"}`, `{"covers": "team", "team": "growth"}` or
+                     *     `{"covers": "flags", "flags": ["checkout"]}`; as it is unless given, and needed for a new one.
+                     */
                     covers?: components["schemas"]["Covers"] | null;
                     /** @description The revision that the edit is of. */
                     if_revision?: components["schemas"]["Revision"] | null;
@@ -8669,12 +9390,16 @@ export interface operations {
                     event: string;
                     /** @description The revision that the edit is of. */
                     if_revision?: components["schemas"]["Revision"] | null;
-                    /** @description What is computed per unit. */
+                    /**
+                     * @description What is computed per unit: `{"measure": "conversion"}`, `{"measure": "count"}` or
+                     *     `{"measure": "sum", "property": "price"}`.
+                     */
                     measure: components["schemas"]["Measure"];
                     /** @description What people call it; the key unless given. */
                     name?: string | null;
                     /**
-                     * @description Only events with these properties.
+                     * @description Only events with these properties, such as
+                     *     `[{"property": "plan", "op": "is", "values": ["pro"]}]`.
                      * @default []
                      */
                     only?: components["schemas"]["Filter"][];
@@ -8820,7 +9545,10 @@ export interface operations {
                 "application/json": {
                     /** @description The revision that the edit is of. */
                     if_revision?: components["schemas"]["Revision"] | null;
-                    /** @description The whole plan as it is to be. */
+                    /**
+                     * @description The whole plan as it is to be, such as
+                     *     `{"events": {"Order Completed": {"owner": "checkout", "properties": {"total": {"type": "number", "required": true}}}}}`.
+                     */
                     plan: components["schemas"]["TrackingPlan"];
                     /** @description The reason; needed where there is a production environment. */
                     why?: string | null;
@@ -8894,7 +9622,10 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
-                    /** @description The whole plan to look at. */
+                    /**
+                     * @description The whole plan to look at, such as
+                     *     `{"events": {"Order Completed": {"owner": "checkout", "properties": {"total": {"type": "number", "required": true}}}}}`.
+                     */
                     plan: components["schemas"]["TrackingPlan"];
                 };
             };
@@ -8907,6 +9638,81 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Checked"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "plan.judge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description The events, 5000 at most: `[{"event": "Order Completed", "properties": {"total": 9.5}}]`, or with the names of the
+                     *     properties alone, `[{"event": "Order Completed", "properties": ["total"]}]`.
+                     */
+                    events: components["schemas"]["Usage"][];
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Judged"];
                 };
             };
             /** @description The input is not what it should be. */
@@ -9112,7 +9918,10 @@ export interface operations {
                     base?: components["schemas"]["Revision"] | null;
                     /** @description The revision of the proposal that the edit is of. */
                     if_revision?: components["schemas"]["Revision"] | null;
-                    /** @description The whole plan as it is to be. */
+                    /**
+                     * @description The whole plan as it is to be, such as
+                     *     `{"events": {"Order Completed": {"owner": "checkout", "properties": {"total": {"type": "number", "required": true}}}}}`.
+                     */
                     plan: components["schemas"]["TrackingPlan"];
                     /**
                      * @description What it is for, in a line.
@@ -9341,6 +10150,324 @@ export interface operations {
             };
         };
     };
+    "plan.violations": {
+        parameters: {
+            query: {
+                /** @description Where. */
+                environment: string;
+                /** @description Only of this event type. */
+                event?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Output"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "quarantine.list": {
+        parameters: {
+            query: {
+                /** @description Only events after this number: the `next` of the page before. */
+                after?: number | null;
+                /** @description Where. */
+                environment: string;
+                /** @description Only of this event type. */
+                event?: string | null;
+                /** @description At most so many, 50 unless given, 500 at most. */
+                limit?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed2"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "quarantine.delete": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description All events there.
+                     * @default false
+                     */
+                    all?: boolean;
+                    /** @description Where. */
+                    environment: string;
+                    /** @description All events of this type. */
+                    event?: string | null;
+                    /**
+                     * @description The numbers of the events, such as `[17, 18]`, 1000 at most.
+                     * @default []
+                     */
+                    ids?: number[];
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "quarantine.release": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description All events there.
+                     * @default false
+                     */
+                    all?: boolean;
+                    /** @description Where. */
+                    environment: string;
+                    /** @description All events of this type. */
+                    event?: string | null;
+                    /**
+                     * @description The numbers of the events, such as `[17, 18]`, 1000 at most.
+                     * @default []
+                     */
+                    ids?: number[];
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Released"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     "query.segmentation": {
         parameters: {
             query?: never;
@@ -9364,7 +10491,7 @@ export interface operations {
                      */
                     event: string;
                     /**
-                     * @description Conditions that all must hold. Properties have the value that they had at the time of the event.
+                     * @description Conditions that all must hold, such as `[{"property": "plan", "op": "is", "values": ["pro"]}]`. Properties have the value that they had at the time of the event.
                      * @default []
                      */
                     filters?: components["schemas"]["Filter"][];
@@ -9542,8 +10669,8 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
-                    /** @description When, in milliseconds since 1970; two years ahead at most. */
-                    at: components["schemas"]["Millis"];
+                    /** @description When: milliseconds since 1970, or a text such as `2026-11-22T18:33:00Z`; two years ahead at most. */
+                    at: number | string;
                     /** @description Where. */
                     environment: string;
                     /**
@@ -9856,8 +10983,9 @@ export interface operations {
                     /** @description Whose ids the lists hold; as it is unless given, of a new one the user's. */
                     unit?: components["schemas"]["Unit"] | null;
                     /**
-                     * @description Any of these groups must hold; a group holds when all its clauses do. As it is unless given; an
-                     *     empty list holds for nobody.
+                     * @description Any of these groups must hold; a group holds when all its clauses do. Such as
+                     *     `[[{"attribute": "email", "op": "ends_with", "values": ["@example.com"]}]]`. As it is unless given; an empty
+                     *     list, `[]`, holds for nobody.
                      */
                     when?: components["schemas"]["Clause"][][] | null;
                     /** @description The reason; needed where there is a production environment. */
@@ -9955,6 +11083,81 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SegmentView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "segment.members": {
+        parameters: {
+            query: {
+                /** @description Those that come after this text in the order of bytes; from the first unless given. What `next` was. */
+                after?: string | null;
+                /** @description At most so many, 1,000 unless given, 10,000 at most. */
+                limit?: number | null;
+                /** @description Which of its lists. */
+                list: components["schemas"]["Which"];
+            };
+            header?: never;
+            path: {
+                /** @description The segment. */
+                segment: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page"];
                 };
             };
             /** @description The input is not what it should be. */
@@ -10102,7 +11305,7 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * @description Ids to put on it; those that are there already stay.
+                     * @description Ids to put on it, such as `["ada", "bob"]`; those that are there already stay.
                      * @default []
                      */
                     add?: string[];
@@ -10111,7 +11314,7 @@ export interface operations {
                     /** @description Which of its lists. */
                     list: components["schemas"]["Which"];
                     /**
-                     * @description Ids to take off it; those that are not there do no harm.
+                     * @description Ids to take off it, such as `["eve"]`; those that are not there do no harm.
                      * @default []
                      */
                     remove?: string[];

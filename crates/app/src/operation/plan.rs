@@ -53,7 +53,7 @@ impl Operation for Get {
 #[serde(deny_unknown_fields)]
 pub(crate) struct SaveInput {
     /// The whole plan as it is to be, such as
-    /// `{"events": {"Order Completed": {"properties": {"total": {"type": "number", "required": true}}}}}`.
+    /// `{"events": {"Order Completed": {"owner": "checkout", "properties": {"total": {"type": "number", "required": true}}}}}`.
     plan: TrackingPlan,
     /// The reason; needed where there is a production environment.
     why: Option<String>,
@@ -86,7 +86,7 @@ impl Operation for Save {
 #[serde(deny_unknown_fields)]
 pub(crate) struct CheckInput {
     /// The whole plan to look at, such as
-    /// `{"events": {"Order Completed": {"properties": {"total": {"type": "number", "required": true}}}}}`.
+    /// `{"events": {"Order Completed": {"owner": "checkout", "properties": {"total": {"type": "number", "required": true}}}}}`.
     plan: TrackingPlan,
 }
 
@@ -258,7 +258,7 @@ pub(crate) struct ProposeInput {
     #[serde(default)]
     title: String,
     /// The whole plan as it is to be, such as
-    /// `{"events": {"Order Completed": {"properties": {"total": {"type": "number", "required": true}}}}}`.
+    /// `{"events": {"Order Completed": {"owner": "checkout", "properties": {"total": {"type": "number", "required": true}}}}}`.
     plan: TrackingPlan,
     /// The revision of the plan that it was made of, the newest unless given. Event types that have changed since
     /// stand against its approval.

@@ -111,7 +111,7 @@ impl Operation for List {
 pub(crate) struct WhichInput {
     /// Where.
     environment: EnvironmentKey,
-    /// The numbers of the events, 1000 at most, such as `[17, 18]`.
+    /// The numbers of the events, such as `[17, 18]`, 1000 at most.
     #[serde(default)]
     ids: Vec<i64>,
     /// All events of this type.

@@ -98,3 +98,13 @@ fn what_is_mistyped_in_a_plan_is_named() {
     .map(|plan| house.refused("plan.save", json!({"plan": plan, "why": "x"})));
     insta::assert_snapshot!(said.join("\n"));
 }
+
+#[test]
+fn the_plan_of_the_documentation_is_taken_without_a_warning() {
+    let page = include_str!("../../../../docs/concepts/plan.md");
+    let (_, rest) = page.split_once("```json\n").unwrap();
+    let plan: Json = serde_json::from_str(rest.split_once("```").unwrap().0).unwrap();
+    let house = House::new();
+    assert_eq!(house.did("plan.check", json!({"plan": plan}))["warnings"], json!([]));
+    assert_eq!(saved(&house, &plan)["plan"], plan);
+}

@@ -132,13 +132,13 @@ fn used(matches: &ArgMatches, file: &str, events: &[Used]) -> Result<(), Failure
             }
             Ok(())
         }
-        (n, _) => Err(Failure::new(
-            format!(
-                "{} in `{file}` not as the plan of revision `{revision}` says",
-                counted(n, "thing is", "things are")
-            ),
-            "send what is planned, or propose it with `bellwether plan propose`",
-        )),
+        (n, _) => {
+            let things = if n == 1 { "thing is" } else { "things are" };
+            Err(Failure::new(
+                format!("in `{file}`, `{n}` {things} not as the plan of revision `{revision}` says"),
+                "send what is planned, or propose it with `bellwether plan propose`",
+            ))
+        }
     }
 }
 

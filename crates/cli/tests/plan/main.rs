@@ -67,8 +67,18 @@ fn ci_learns_what_code_sends_and_the_plan_does_not_know() {
         {\"event\": \"Order Completed\", \"properties\": {\"total\": \"9.5\", \"currency\": \"SEK\", \"curency\": 1}}\n";
     let (fine, printed, refused) = check(&server, bad, &[]);
     assert!(!fine);
-    insta::assert_snapshot!(printed, @"");
-    insta::assert_snapshot!(refused, @"");
+    insta::assert_snapshot!(printed, @"
+    file, line 1: `Ordr Completed`: the event type is not in the tracking plan; did you mean `Order Completed`?
+    file, line 2: `Page Viewed`: property `path` is required
+    file, line 2: `Page Viewed`: property `Path` is not in the tracking plan; did you mean `path`?
+    file, line 3: `Order Completed`: property `curency` is not in the tracking plan; did you mean `currency`?
+    file, line 3: `Order Completed`: property `currency` has a value that is not planned
+    file, line 3: `Order Completed`: property `total` is `number`, and this is `string`
+    ");
+    insta::assert_snapshot!(refused, @"
+    error: in `file`, `6` things are not as the plan of revision `3` says
+    hint: send what is planned, or propose it with `bellwether plan propose`
+    ");
     let (fine, printed, _) = check(&server, bad, &["--json"]);
     let answer: Value = serde_json::from_str(&printed).unwrap();
     assert!(!fine);
@@ -101,8 +111,16 @@ fn ci_learns_what_a_proposed_plan_breaks() {
     plan["events"]["Page Viewed"]["properties"]["title"] = json!({"type": "string", "required": true});
     let (fine, printed, refused) = check(&server, &plan.to_string(), &[]);
     assert!(!fine);
-    insta::assert_snapshot!(printed, @"");
-    insta::assert_snapshot!(refused, @"");
+    insta::assert_snapshot!(printed, @"
+    `Page Viewed`, property `title`: is added, a required string (breaking)
+    `cart_closed`: is added, without properties
+    warning: event type `cart_closed` is not in Title Case; write `Cart Closed`
+    2 differences from the plan of revision 3
+    ");
+    insta::assert_snapshot!(refused, @"
+    error: 1 difference breaks the plan that there is, and 1 warning
+    hint: mend it, or allow it with `--allow-breaking` and `--allow-warnings`
+    ");
     assert!(!check(&server, &plan.to_string(), &["--allow-breaking"]).0);
     assert!(!check(&server, &plan.to_string(), &["--allow-warnings"]).0);
     assert!(check(&server, &plan.to_string(), &["--allow-breaking", "--allow-warnings"]).0);
@@ -199,19 +217,19 @@ events.orderCompleted({ total: "9.5", currency: "EUR" });
 events.pageViewed({ path: "/", Path: "/" });
 // @ts-expect-error an event type that is not planned
 events.pageLeft({});
+// @ts-expect-error a property of an event type that has none
+events.cartOpened({ anything: 1 });
 // @ts-expect-error something that is required
 events.pageViewed();
 "#;
     std::fs::write(home.path().join("usage.ts"), usage).unwrap();
+    let options = json!({"strict": true, "noEmit": true, "noUnusedLocals": true, "noUnusedParameters": true,
+        "exactOptionalPropertyTypes": true, "target": "es2022", "module": "es2022", "moduleResolution": "bundler",
+        "types": []});
+    std::fs::write(home.path().join("tsconfig.json"), json!({"compilerOptions": options}).to_string())
+        .unwrap();
     let mut command = Command::new(&tsc);
-    command.current_dir(home.path()).args([
-        "--noEmit",
-        "--strict",
-        "--noUnusedLocals",
-        "--noUnusedParameters",
-    ]);
-    command.args(["--exactOptionalPropertyTypes", "--target", "es2022", "--module", "es2022"]);
-    command.args(["--moduleResolution", "bundler", "--types", "", "usage.ts", "odd.ts"]);
+    command.current_dir(home.path());
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }

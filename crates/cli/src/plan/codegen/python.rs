@@ -31,14 +31,14 @@ pub(super) fn write(events: &[Named<'_>]) -> String {
     for Named { pascal, event, name } in events {
         let mut lines = vec![format!("The properties of {}.", words::quoted(name.as_str()))];
         lines.extend(about(event));
-        let _ = write!(code, "\n{}{pascal}Properties = TypedDict(\n", comment(&lines, ""));
-        let _ = write!(code, "    \"{pascal}Properties\",\n    {{\n");
+        let _ = writeln!(code, "\n{}{pascal}Properties = TypedDict(", comment(&lines, ""));
+        let _ = writeln!(code, "    \"{pascal}Properties\",\n    {{");
         for (property, planned) in &event.properties {
             let must = if planned.required { "Required" } else { "NotRequired" };
             let (name, kind) = (words::quoted(property.as_str()), kind(planned));
-            let _ = write!(
+            let _ = writeln!(
                 code,
-                "{}        {name}: {must}[{kind}],\n",
+                "{}        {name}: {must}[{kind}],",
                 comment(&about_property(planned), "        ")
             );
         }
@@ -52,9 +52,9 @@ pub(super) fn write(events: &[Named<'_>]) -> String {
         let (method, text) = (method(name.as_str()), words::quoted(name.as_str()));
         let must = event.properties.values().any(|property| property.required);
         let (none, given) = if must { ("", "properties") } else { (" | None = None", "properties or {}") };
-        let _ = write!(
+        let _ = writeln!(
             code,
-            "\n    def {method}(self, properties: {pascal}Properties{none}) -> None:\n{}        self._track({text}, dict({given}))\n",
+            "\n    def {method}(self, properties: {pascal}Properties{none}) -> None:\n{}        self._track({text}, dict({given}))",
             comment(&about(event), "        ")
         );
     }

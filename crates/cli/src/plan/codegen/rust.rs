@@ -92,8 +92,8 @@ fn one(
     let about = if about.is_empty() { vec![format!("{:?}.", name.as_str())] } else { about };
     let default = if required.is_empty() { ", Default" } else { "" };
     let _ =
-        write!(code, "{}#[derive(Debug, Clone, PartialEq{default}, ::serde::Serialize)]\n", docs(&about, ""));
-    let _ = write!(code, "pub struct {pascal} {{\n");
+        writeln!(code, "{}#[derive(Debug, Clone, PartialEq{default}, ::serde::Serialize)]", docs(&about, ""));
+    let _ = writeln!(code, "pub struct {pascal} {{");
     for Field { name, planned, ident, kind } in &fields {
         code.push_str(&docs(&described(name, planned), "    "));
         let (rename, text) = (ident.trim_start_matches("r#") != name.as_str(), name.as_str());
@@ -105,10 +105,10 @@ fn one(
             attributes.push("skip_serializing_if = \"::core::option::Option::is_none\"".to_owned());
         }
         if !attributes.is_empty() {
-            let _ = write!(code, "    #[serde({})]\n", attributes.join(", "));
+            let _ = writeln!(code, "    #[serde({})]", attributes.join(", "));
         }
         let kind = if planned.required { kind.clone() } else { format!("::core::option::Option<{kind}>") };
-        let _ = write!(code, "    pub {ident}: {kind},\n");
+        let _ = writeln!(code, "    pub {ident}: {kind},");
     }
     code.push_str("}\n\n");
     if !required.is_empty() {
@@ -121,9 +121,9 @@ fn one(
                 false => format!("{}: ::core::option::Option::None", field.ident),
             })
             .collect();
-        let _ = write!(
+        let _ = writeln!(
             code,
-            "impl {pascal} {{\n    /// With what each event has, and nothing else.\n    #[must_use]\n    #[allow(clippy::too_many_arguments)]\n    pub fn new({}) -> Self {{\n        Self {{ {} }}\n    }}\n}}\n\n",
+            "impl {pascal} {{\n    /// With what each event has, and nothing else.\n    #[must_use]\n    #[allow(clippy::too_many_arguments)]\n    pub fn new({}) -> Self {{\n        Self {{ {} }}\n    }}\n}}\n",
             arguments.join(", "),
             values.join(", ")
         );
@@ -164,7 +164,7 @@ fn choice(called: &str, property: &Name, planned: &Property) -> Option<String> {
         if !taken.insert(variant.clone()) {
             return None;
         }
-        let _ = write!(code, "    /// {text:?}\n    #[serde(rename = {text:?})]\n    {variant},\n");
+        let _ = writeln!(code, "    /// {text:?}\n    #[serde(rename = {text:?})]\n    {variant},");
     }
     code.push_str("}\n\n");
     Some(code)

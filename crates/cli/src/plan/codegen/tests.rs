@@ -32,7 +32,7 @@ fn what_would_be_called_the_same_is_refused() {
     hint: plan one of them by another name
     ");
     assert!(said.iter().all(|one| *one == said[0]));
-    let glued = json!({"events": {"a1 b": {}, "a 1b": {}}});
+    let glued = json!({"events": {"a1 b": {}, "a 1 b": {}}});
     assert!(refused(glued, Language::Python).contains("would both be `A1B`"));
     // Other languages write properties as they are.
     let fields =

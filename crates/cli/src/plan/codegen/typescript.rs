@@ -19,11 +19,17 @@ pub(super) fn write(events: &[Named<'_>]) -> String {
     for Named { pascal, event, name } in events {
         let mut lines = vec![format!("The properties of {}.", words::quoted(name.as_str()))];
         lines.extend(about(event));
-        let _ = write!(code, "\n{}export interface {pascal}Properties {{\n", comment(&lines, ""));
+        let _ = write!(code, "\n{}", comment(&lines, ""));
+        if event.properties.is_empty() {
+            // An empty interface would take anything.
+            let _ = writeln!(code, "export type {pascal}Properties = Record<string, never>;");
+            continue;
+        }
+        let _ = writeln!(code, "export interface {pascal}Properties {{");
         for (property, planned) in &event.properties {
             let optional = if planned.required { "" } else { "?" };
             let (name, kind) = (words::quoted(property.as_str()), kind(planned));
-            let _ = write!(code, "{}  {name}{optional}: {kind};\n", comment(&about_property(planned), "  "));
+            let _ = writeln!(code, "{}  {name}{optional}: {kind};", comment(&about_property(planned), "  "));
         }
         code.push_str("}\n");
     }
@@ -31,18 +37,18 @@ pub(super) fn write(events: &[Named<'_>]) -> String {
         "\n/** The properties of each event type by its name. */\nexport interface PlannedEvents {\n",
     );
     for Named { pascal, name, .. } in events {
-        let _ = write!(code, "  {}: {pascal}Properties;\n", words::quoted(name.as_str()));
+        let _ = writeln!(code, "  {}: {pascal}Properties;", words::quoted(name.as_str()));
     }
     code.push_str("}\n\n/** A function for each event type, which sends it by `track`. */\n");
     // Where nothing is planned, nothing is sent.
     let track = if events.is_empty() { "_track" } else { "track" };
-    let _ = write!(code, "export function tracker({track}: Track) {{\n  return {{\n");
+    let _ = writeln!(code, "export function tracker({track}: Track) {{\n  return {{");
     for Named { pascal, name, event } in events {
         let none = if event.properties.values().any(|property| property.required) { "" } else { " = {}" };
         let (camel, text) = (words::camel(name.as_str()), words::quoted(name.as_str()));
-        let _ = write!(
+        let _ = writeln!(
             code,
-            "{}    {camel}: (properties: {pascal}Properties{none}): void => track({text}, {{ ...properties }}),\n",
+            "{}    {camel}: (properties: {pascal}Properties{none}): void => track({text}, {{ ...properties }}),",
             comment(&about(event), "    ")
         );
     }
