@@ -1,5 +1,6 @@
 //! App: backups. A backup is a data directory of one moment: the quarantine, the events, then the ledger, so that no event
-//! is in none of them, and none in it was given by rules that its ledger does not know. It is made while the server goes on, and restored by copying.
+//! is in none of them, and none in it was given by rules that its ledger does not know. It is made while the server goes
+//! on, and restored by copying.
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{Error, ErrorKind};
@@ -29,7 +30,7 @@ pub struct Backup {
     pub revision: Revision,
     /// The newest event in it: every event that was acknowledged before it was begun is in it.
     pub seq: Seq,
-    /// Bytes of events and ledger. On the disk of the data directory events are linked, and take no space until the
+    /// Bytes of events, ledger and quarantine. On the disk of the data directory events are linked, and take no space until the
     /// server has merged or forgotten what they are linked to.
     pub bytes: u64,
     /// The version of the program that made it.
@@ -113,7 +114,8 @@ impl App {
             remove(&unfinished).map_err(failed)?;
             make(&unfinished).map_err(failed)?;
             // What is released is in the store before it leaves the quarantine: in this order it is in one of them.
-            self.quarantine.file.backup(&unfinished.join("quarantine.sqlite"))?;
+            let quarantine = unfinished.join("quarantine.sqlite");
+            self.quarantine.file.backup(&quarantine)?;
             let events = self.store.backup(&unfinished.join("events"))?;
             let ledger = unfinished.join("ledger.sqlite");
             self.ledger.backup(&ledger)?;
@@ -124,7 +126,8 @@ impl App {
                 .map_err(failed)?;
             backup.seq = events.seq;
             backup.revision = Ledger::newest_in(&ledger)?;
-            backup.bytes = events.bytes + fs::metadata(&ledger).map_err(failed)?.len();
+            let size = |path| fs::metadata(path).map(|file| file.len()).map_err(failed);
+            backup.bytes = events.bytes + size(&ledger)? + size(&quarantine)?;
             let note =
                 serde_json::to_vec_pretty(&backup).map_err(|e| AppError::internal("write the backup", e))?;
             let path = unfinished.join(NOTE);

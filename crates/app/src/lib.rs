@@ -295,7 +295,15 @@ impl App {
         let ledger = Ledger::doctor(&data.join("ledger.sqlite"))?;
         let events = data.join("events");
         let store = if deep { Store::doctor_deep(&events) } else { Store::doctor(&events) }?;
+        let quarantine = data.join("quarantine.sqlite");
+        // Earlier versions have none.
+        let (held, wrong) = if quarantine.is_file() {
+            bellwether_ledger::Quarantine::doctor(&quarantine)?
+        } else {
+            (0, Vec::new())
+        };
         let findings = ledger.findings.iter().map(|f| format!("ledger: {f}"));
+        let findings = findings.chain(wrong.iter().map(|f| format!("quarantine: {f}")));
         Ok(Checkup {
             facts: vec![
                 format!("ledger: {} changes, {} snapshots", ledger.changes, ledger.snapshots),
@@ -303,6 +311,7 @@ impl App {
                     "events: {} in {} parts, {} in {} log files",
                     store.part_events, store.parts, store.log_events, store.logs
                 ),
+                format!("quarantine: {held} events"),
             ],
             notes: store.notes.iter().map(|n| format!("events: {n}")).collect(),
             findings: findings.chain(store.findings.iter().map(|f| format!("events: {f}"))).collect(),

@@ -8,6 +8,7 @@ mod failure;
 mod import;
 mod interrupt;
 mod link;
+mod plan;
 mod report;
 mod restore;
 mod serve;
@@ -56,7 +57,7 @@ fn command() -> Command {
         .subcommand(import::command())
         .subcommand(simulate::command())
         .subcommand(Command::new("openapi").about("Prints the OpenAPI 3.1 document of every operation"));
-    command.subcommands(call::commands())
+    plan::with(command.subcommands(call::commands()))
 }
 
 fn run(matches: &ArgMatches) -> Result<(), Failure> {
@@ -71,6 +72,7 @@ fn run(matches: &ArgMatches) -> Result<(), Failure> {
             print_json(&bellwether_app::openapi());
             Ok(())
         }
+        Some(("plan", matches)) => plan::run(matches).unwrap_or_else(|| call::run("plan", matches)),
         Some((noun, matches)) => call::run(noun, matches),
         None => Ok(()),
     }

@@ -143,12 +143,30 @@ impl Quarantine {
         Ok((count, bytes))
     }
 
-    /// Writes everything that is kept, as of one moment, to a file that must not be there.
+    /// Writes everything that is kept, as of one moment, to a file that must not be there. Nothing waits for it.
     ///
     /// # Errors
     /// [`LedgerError::Storage`]; what is at `to` then is no quarantine.
     pub fn backup(&self, to: &Path) -> Result<(), LedgerError> {
-        schema::copy(&self.conn.lock(), to)
+        let from = self.conn.lock().path().map(std::path::PathBuf::from).unwrap_or_default();
+        let reader = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY)
+            .map_err(LedgerError::storage("write a backup"))?;
+        schema::copy(&reader, to)
+    }
+
+    /// Looks at a file without changing it: how many things are in it, and what is wrong with it, a sentence each.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`] if it cannot be read at all.
+    pub fn doctor(path: &Path) -> Result<(u64, Vec<String>), LedgerError> {
+        let doing = LedgerError::storage(READING);
+        let reader = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(&doing)?;
+        let mut check = reader.prepare("pragma integrity_check(20)").map_err(&doing)?;
+        let said = check.query_map([], |row| row.get::<_, String>(0));
+        let said: Vec<String> = said.and_then(Iterator::collect).map_err(&doing)?;
+        let count =
+            reader.query_row("select count(*) from held", [], |row| number(row, 0)).map_err(&doing)?;
+        Ok((count, said.into_iter().filter(|line| line != "ok").collect()))
     }
 
     /// How many things are kept, and how many bytes they have.

@@ -899,6 +899,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/plan/judge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Says how events would not follow the tracking plan, as intake would, and stores nothing. */
+        post: operations["plan.judge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/plan/proposals": {
         parameters: {
             query?: never;
@@ -1327,7 +1344,7 @@ export interface components {
             backup: string;
             /**
              * Format: uint64
-             * @description Bytes of events and ledger. On the disk of the data directory events are linked, and take no space until the
+             * @description Bytes of events, ledger and quarantine. On the disk of the data directory events are linked, and take no space until the
              *     server has merged or forgotten what they are linked to.
              */
             bytes: number;
@@ -2584,6 +2601,19 @@ export interface components {
              */
             low: number;
         };
+        JudgeInput: {
+            /**
+             * @description The events, 5000 at most: `[{"event": "Order Completed", "properties": {"total": 9.5}}]`, or with the names of the
+             *     properties alone, `[{"event": "Order Completed", "properties": ["total"]}]`.
+             */
+            events: components["schemas"]["Usage"][];
+        };
+        Judged: {
+            /** @description What is wrong, in the order of the events. */
+            faults: components["schemas"]["Misuse"][];
+            /** @description The revision of the plan; 0 where nothing is planned, and then nothing is wrong. */
+            revision: components["schemas"]["Revision"];
+        };
         /** @description A verdict with everything that it rests on. */
         Judgement: {
             /**
@@ -2926,6 +2956,50 @@ export interface components {
          * @description A point in time: milliseconds since 1970-01-01T00:00:00Z.
          */
         Millis: number;
+        /** @description How one event does not follow the plan. */
+        Misuse: {
+            /** @description The event type. */
+            event: string;
+            /** @description What was perhaps meant, of what is planned. */
+            hint?: string | null;
+            /**
+             * Format: uint
+             * @description Which of the events, from 0.
+             */
+            index: number;
+            /** @description The same in words. */
+            message: string;
+            /** @description The property; none where the event type is not planned. */
+            property?: string | null;
+        } & ({
+            /** @constant */
+            reason: "unplanned_event";
+        } | {
+            /** @description What it holds. */
+            got: string;
+            /** @constant */
+            reason: "unplanned_property";
+        } | {
+            /** @constant */
+            reason: "missing";
+        } | {
+            /** @description What it holds. */
+            got: string;
+            /** @constant */
+            reason: "wrong_type";
+            /** @description What is planned. */
+            wanted: string;
+        } | {
+            /** @description What it holds. */
+            got: string;
+            /** @constant */
+            reason: "wrong_item";
+            /** @description What is planned. */
+            wanted: string;
+        } | {
+            /** @constant */
+            reason: "not_among";
+        });
         /** @description How many would get another variant. */
         Move: {
             /** @description What they get now. */
@@ -4371,6 +4445,13 @@ export interface components {
             /** @description The reason; needed where there is a production environment. */
             why?: string | null;
         };
+        /** @description An event as code sends it, as far as is known. */
+        Usage: {
+            /** @description The event type. */
+            event: string;
+            /** @description Its properties with their values, or a list of their names; nothing is said of them where they are left out. */
+            properties?: components["schemas"]["Used"] | null;
+        };
         /** @description A flag whose rules name a segment. */
         Use: {
             /** @description Where. */
@@ -4379,6 +4460,9 @@ export interface components {
             flag: string;
             /** @description Which rules, from 0. */
             rules: number[];
+        };
+        Used: string[] | {
+            [key: string]: unknown;
         };
         /** @description A sort of value. */
         ValueKind: "text" | "number" | "boolean" | "other";
@@ -9576,6 +9660,81 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Checked"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "plan.judge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description The events, 5000 at most: `[{"event": "Order Completed", "properties": {"total": 9.5}}]`, or with the names of the
+                     *     properties alone, `[{"event": "Order Completed", "properties": ["total"]}]`.
+                     */
+                    events: components["schemas"]["Usage"][];
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Judged"];
                 };
             };
             /** @description The input is not what it should be. */

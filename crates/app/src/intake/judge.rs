@@ -2,48 +2,90 @@
 //! look-ups and no allocation; of one that does not, each fault is named.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use bellwether_ledger::State;
 use bellwether_model::plan::{Concealment, Handling, Kind, Property, Treatment, reserved};
-use bellwether_model::{EnvironmentKey, Event, Json, Revision};
-use rustc_hash::FxHashMap;
+use bellwether_model::{EnvironmentKey, Event, Json, Properties, Revision};
+use rustc_hash::{FxHashMap, FxHashSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::conceal::{self, Pepper};
+use crate::names::nearest;
 
 /// The property that says of an accepted event how it does not follow the plan.
 pub(crate) const VERDICT: &str = "$verdict";
 /// Faults of one event that are named; the rest is likely the same.
 const MOST_FAULTS: usize = 20;
 
-/// The plan in each environment.
+/// The plan as events are held against it.
 #[derive(Debug, Default)]
 pub(crate) struct Judges {
     /// The revision of the plan that was compiled.
     plan: Revision,
-    of: BTreeMap<EnvironmentKey, Judge>,
-}
-
-/// The plan in one environment.
-#[derive(Debug, Clone)]
-pub(crate) struct Judge {
-    handling: Handling,
-    /// Personal properties of users and groups.
-    traits: Arc<[Box<str>]>,
     /// By name. The names in the tables are the plan's own, so that senders cannot make them collide.
-    events: Arc<FxHashMap<Box<str>, Planned>>,
+    events: FxHashMap<Box<str>, Planned>,
+    /// Personal properties of users and groups.
+    traits: Vec<Box<str>>,
+    /// What is done, where it is said.
+    handling: BTreeMap<EnvironmentKey, Handling>,
 }
 
 /// A planned event type.
 #[derive(Debug)]
 struct Planned {
-    properties: FxHashMap<Box<str>, Property>,
+    properties: FxHashMap<Box<str>, Wanted>,
     /// How many properties each event has.
     required: usize,
     /// Those that are personal.
     personal: Vec<Box<str>>,
+}
+
+/// A planned property.
+#[derive(Debug)]
+struct Wanted {
+    property: Property,
+    /// The texts that it may be, where they are many.
+    texts: FxHashSet<Box<str>>,
+}
+
+impl Wanted {
+    /// So many values are compared one by one.
+    const FEW: usize = 8;
+
+    fn of(property: &Property) -> Self {
+        let texts = property.values.iter().filter_map(Json::as_str).map(Into::into);
+        let many = property.values.len() > Self::FEW;
+        Self { property: property.clone(), texts: if many { texts.collect() } else { FxHashSet::default() } }
+    }
+
+    fn allows(&self, value: &Json) -> bool {
+        match value {
+            Json::String(text) if !self.texts.is_empty() => self.texts.contains(text.as_str()),
+            _ => self.property.allows(value),
+        }
+    }
+
+    /// What is wrong with a value that is not null.
+    fn wrong(&self, value: &Json) -> Option<Reason> {
+        let planned = &self.property;
+        if planned.personal && conceal::concealed(value) {
+            return None;
+        }
+        if !planned.kind.holds(value) {
+            return Some(Reason::WrongType { wanted: planned.kind.word(), got: word(value) });
+        }
+        match (planned.kind, value) {
+            (Kind::List, Json::Array(items)) => {
+                let kind = planned.items.unwrap_or_default();
+                if let Some(item) = items.iter().find(|item| !kind.holds(item)) {
+                    return Some(Reason::WrongItem { wanted: kind.word(), got: word(item) });
+                }
+                (!items.iter().all(|item| self.allows(item))).then_some(Reason::NotAmong)
+            }
+            _ => (!self.allows(value)).then_some(Reason::NotAmong),
+        }
+    }
 }
 
 /// How an event does not follow the plan; the later is the worse.
@@ -125,6 +167,11 @@ impl Reason {
 }
 
 impl Fault {
+    /// That of an event type that is not planned.
+    fn unplanned() -> Self {
+        Self { property: None, reason: Reason::UnplannedEvent, example: None }
+    }
+
     /// What is wrong, in words that need no event before them.
     pub(crate) fn sentence(&self) -> String {
         let name = self.property.as_deref().unwrap_or_default();
@@ -155,149 +202,152 @@ pub(crate) struct Found {
 impl Judges {
     /// The plan of a state; `None` where it is the one that was compiled.
     pub(crate) fn renewed(&self, state: &State) -> Option<Self> {
-        let plan = state.plan.as_ref()?;
-        let same = plan.revision == self.plan && self.of.len() == state.environments.len();
-        if same {
-            return None;
-        }
-        let mut of = BTreeMap::new();
+        let plan = state.plan.as_ref().filter(|plan| plan.revision != self.plan)?;
         let events = plan.value.events.iter().map(|(name, event)| {
             let properties = event.value.properties.iter();
-            let with =
-                |of: fn(&Property) -> bool| properties.clone().filter(move |(_, property)| of(property));
+            let personal = properties.clone().filter(|(_, property)| property.personal);
             let planned = Planned {
-                required: with(|property| property.required).count(),
-                personal: with(|property| property.personal).map(|(name, _)| name.as_str().into()).collect(),
-                properties: properties.clone().map(|(name, p)| (name.as_str().into(), p.clone())).collect(),
+                required: properties.clone().filter(|(_, property)| property.required).count(),
+                personal: personal.map(|(name, _)| name.as_str().into()).collect(),
+                properties: properties.map(|(name, p)| (name.as_str().into(), Wanted::of(p))).collect(),
             };
             (name.as_str().into(), planned)
         });
-        let events = Arc::new(events.collect());
-        let traits: Arc<[Box<str>]> =
-            plan.value.rules.personal.iter().map(|name| name.as_str().into()).collect();
-        for environment in state.environments.keys() {
-            let handling = plan.value.rules.environments.get(environment).copied().unwrap_or_default();
-            let (events, traits) = (Arc::clone(&events), Arc::clone(&traits));
-            of.insert(environment.clone(), Judge { handling, traits, events });
-        }
-        Some(Self { plan: plan.revision, of })
+        let handling = plan.value.rules.environments.clone();
+        let traits = plan.value.rules.personal.iter().map(|name| name.as_str().into()).collect();
+        Some(Self { plan: plan.revision, events: events.collect(), traits, handling })
+    }
+
+    /// The revision of the plan; 0 where there is none.
+    pub(crate) fn revision(&self) -> Revision {
+        self.plan
     }
 
     /// What does not follow the plan of an event; `None` where all does, or nothing is planned.
     pub(crate) fn judge(&self, event: &Event) -> Option<Found> {
-        self.of.get(&event.environment)?.judge(event)
+        let faults = self.faults(&event.event, &event.properties)?;
+        let handling = self.handling.get(&event.environment).copied().unwrap_or_default();
+        let verdicts = || faults.iter().map(|fault| fault.reason.verdict());
+        let treatment = |verdict| match verdict {
+            Verdict::UnplannedEvent => handling.unplanned_events,
+            Verdict::UnplannedProperty => handling.unplanned_properties,
+            Verdict::Invalid => handling.invalid,
+        };
+        Some(Found {
+            treatment: verdicts().map(treatment).max().unwrap_or_default(),
+            verdict: verdicts().max().unwrap_or(Verdict::Invalid),
+            faults,
+        })
     }
 
     /// Takes out of an event what is not to be stored of it.
     pub(crate) fn conceal(&self, event: &mut Event, pepper: &Pepper) {
-        let Some(judge) = self.of.get(&event.environment) else {
-            return conceal::address(event, Handling::default().addresses);
-        };
-        conceal::address(event, judge.handling.addresses);
-        let how = judge.handling.personal;
+        let handling = self.handling.get(&event.environment).copied().unwrap_or_default();
+        conceal::address(event, handling.addresses);
+        let how = handling.personal;
         if how == Concealment::Keep {
             return;
         }
-        if let Some(planned) = judge.events.get(event.event.as_str()) {
+        if let Some(planned) = self.events.get(event.event.as_str()) {
             pepper.properties(&mut event.properties, planned.personal.iter().map(|name| &**name), how);
         }
-        if !judge.traits.is_empty() {
-            let names = judge.traits.iter().map(|name| &**name);
-            for changes in [&mut event.user_changes, &mut event.group_changes] {
-                pepper.changes(changes, names.clone(), how);
-            }
-            pepper.properties(&mut event.user_properties, names.clone(), how);
-            if let Some(Json::Object(of_groups)) = event.properties.get_mut("$group_properties") {
-                pepper.properties(of_groups, names, how);
-            }
+        if self.traits.is_empty() {
+            return;
+        }
+        let names = self.traits.iter().map(|name| &**name);
+        for changes in [&mut event.user_changes, &mut event.group_changes] {
+            pepper.changes(changes, names.clone(), how);
+        }
+        pepper.properties(&mut event.user_properties, names.clone(), how);
+        if let Some(Json::Object(of_groups)) = event.properties.get_mut("$group_properties") {
+            pepper.properties(of_groups, names, how);
         }
     }
 
-    /// The property of an event type, if it is planned.
-    pub(crate) fn planned(&self, environment: &EnvironmentKey) -> Option<&Judge> {
-        self.of.get(environment)
-    }
-}
-
-impl Judge {
-    /// The names of the event types.
-    pub(crate) fn events(&self) -> impl Iterator<Item = &str> {
-        self.events.keys().map(|name| &**name)
-    }
-
-    /// The names of the properties of an event type.
-    pub(crate) fn properties(&self, event: &str) -> impl Iterator<Item = &str> {
-        self.events.get(event).into_iter().flat_map(|planned| planned.properties.keys()).map(|name| &**name)
-    }
-
-    fn judge(&self, event: &Event) -> Option<Found> {
-        let Some(planned) = self.events.get(event.event.as_str()) else {
-            if self.events.is_empty() || reserved(&event.event) {
-                return None;
+    /// What was perhaps meant, of what is planned.
+    pub(crate) fn hint(&self, event: &str, property: Option<&str>, reason: Reason) -> Option<String> {
+        let (wanted, mut names): (&str, Vec<&str>) = match (reason, property) {
+            (Reason::UnplannedEvent, _) => (event, self.events.keys().map(|name| &**name).collect()),
+            (Reason::UnplannedProperty { .. }, Some(property)) => {
+                (property, self.events.get(event)?.properties.keys().map(|name| &**name).collect())
             }
-            let fault = Fault { property: None, reason: Reason::UnplannedEvent, example: None };
-            return Some(self.found(vec![fault]));
+            _ => return None,
+        };
+        names.sort_unstable();
+        nearest(wanted, &names).map(|near| format!("did you mean `{near}`?"))
+    }
+
+    /// What is wrong, whatever the environment does about it; `None` where nothing is, and nothing was allocated then.
+    pub(crate) fn faults(&self, event: &str, properties: &Properties) -> Option<Vec<Fault>> {
+        if self.events.is_empty() {
+            return None;
+        }
+        let Some(planned) = self.events.get(event) else {
+            return (!reserved(event)).then(|| vec![Fault::unplanned()]);
         };
         let mut required = 0;
-        let follows = event.properties.iter().all(|(name, value)| {
+        let follows = properties.iter().all(|(name, value)| {
             if value.is_null() {
                 return true;
             }
             match planned.properties.get(name.as_str()) {
-                Some(property) => {
-                    required += usize::from(property.required);
-                    wrong(property, value).is_none()
+                Some(wanted) => {
+                    required += usize::from(wanted.property.required);
+                    wanted.wrong(value).is_none()
                 }
                 None => reserved(name),
             }
         });
-        if follows && required == planned.required {
-            return None;
-        }
-        Some(self.found(planned.faults(event)))
+        (!follows || required != planned.required).then(|| planned.faults(properties))
     }
 
-    fn found(&self, faults: Vec<Fault>) -> Found {
-        let verdicts = || faults.iter().map(|fault| fault.reason.verdict());
-        let treatment = |verdict| match verdict {
-            Verdict::UnplannedEvent => self.handling.unplanned_events,
-            Verdict::UnplannedProperty => self.handling.unplanned_properties,
-            Verdict::Invalid => self.handling.invalid,
-        };
-        Found {
-            treatment: verdicts().map(treatment).max().unwrap_or_default(),
-            verdict: verdicts().max().unwrap_or(Verdict::Invalid),
-            faults,
+    /// The same where only the names of the properties are known.
+    pub(crate) fn faults_of_names(&self, event: &str, names: &[String]) -> Option<Vec<Fault>> {
+        if self.events.is_empty() {
+            return None;
         }
+        let Some(planned) = self.events.get(event) else {
+            return (!reserved(event)).then(|| vec![Fault::unplanned()]);
+        };
+        let extra =
+            names.iter().filter(|name| !planned.properties.contains_key(name.as_str()) && !reserved(name));
+        let extra = extra.map(|name| Fault {
+            property: Some(cut(name, 100)),
+            reason: Reason::UnplannedProperty { got: Kind::Any.word() },
+            example: None,
+        });
+        let faults: Vec<Fault> =
+            planned.missing(|name| names.iter().any(|n| n == name)).chain(extra).collect();
+        (!faults.is_empty()).then_some(faults)
     }
 }
 
 impl Planned {
-    fn faults(&self, event: &Event) -> Vec<Fault> {
-        let there = |name: &str| event.properties.get(name).is_some_and(|value| !value.is_null());
-        let mut missing: Vec<&str> = self
-            .properties
-            .iter()
-            .filter(|(name, property)| property.required && !there(name))
-            .map(|(name, _)| &**name)
-            .collect();
+    /// A fault for each required property that is not there, in the order of their names.
+    fn missing(&self, there: impl Fn(&str) -> bool) -> impl Iterator<Item = Fault> {
+        let wanted = self.properties.iter().filter(|(name, wanted)| wanted.property.required && !there(name));
+        let mut missing: Vec<&str> = wanted.map(|(name, _)| &**name).collect();
         missing.sort_unstable();
-        let missing = missing.into_iter().map(|name| Fault {
+        missing.into_iter().map(|name| Fault {
             property: Some(name.into()),
             reason: Reason::Missing,
             example: None,
+        })
+    }
+
+    fn faults(&self, properties: &Properties) -> Vec<Fault> {
+        let missing = self.missing(|name| properties.get(name).is_some_and(|value| !value.is_null()));
+        let others = properties.iter().filter(|(_, value)| !value.is_null()).filter_map(|(name, value)| {
+            let (reason, example) = match self.properties.get(name.as_str()) {
+                Some(wanted) => {
+                    let shown = (!wanted.property.personal).then(|| cut(&value.to_string(), 80));
+                    (wanted.wrong(value)?, shown)
+                }
+                None if reserved(name) => return None,
+                None => (Reason::UnplannedProperty { got: word(value) }, None),
+            };
+            Some(Fault { property: Some(cut(name, 100)), reason, example })
         });
-        let others =
-            event.properties.iter().filter(|(_, value)| !value.is_null()).filter_map(|(name, value)| {
-                let (reason, example) = match self.properties.get(name.as_str()) {
-                    Some(property) => {
-                        (wrong(property, value)?, (!property.personal).then(|| cut(&value.to_string(), 80)))
-                    }
-                    None if reserved(name) => return None,
-                    None => (Reason::UnplannedProperty { got: word(value) }, None),
-                };
-                Some(Fault { property: Some(cut(name, 100)), reason, example })
-            });
         missing.chain(others).take(MOST_FAULTS).collect()
     }
 }
@@ -312,24 +362,4 @@ pub(crate) fn cut(text: &str, most: usize) -> Box<str> {
 
 fn word(value: &Json) -> Word {
     Kind::of(value).map_or("null", Kind::word)
-}
-
-/// What is wrong with a value that is not null.
-fn wrong(planned: &Property, value: &Json) -> Option<Reason> {
-    if planned.personal && conceal::concealed(value) {
-        return None;
-    }
-    if !planned.kind.holds(value) {
-        return Some(Reason::WrongType { wanted: planned.kind.word(), got: word(value) });
-    }
-    match (planned.kind, value) {
-        (Kind::List, Json::Array(items)) => {
-            let kind = planned.items.unwrap_or_default();
-            if let Some(item) = items.iter().find(|item| !kind.holds(item)) {
-                return Some(Reason::WrongItem { wanted: kind.word(), got: word(item) });
-            }
-            (!items.iter().all(|item| planned.allows(item))).then_some(Reason::NotAmong)
-        }
-        _ => (!planned.allows(value)).then_some(Reason::NotAmong),
-    }
 }

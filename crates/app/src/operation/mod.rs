@@ -296,6 +296,7 @@ pub const REGISTRY: &[Entry] = &[
     Entry::of::<plan::Get>(),
     Entry::of::<plan::Save>(),
     Entry::of::<plan::Check>(),
+    Entry::of::<plan::Judge>(),
     Entry::of::<plan::Propose>(),
     Entry::of::<plan::List>(),
     Entry::of::<plan::One>(),

@@ -3,7 +3,9 @@
 
 use bellwether_ledger::{State, Versioned};
 use bellwether_model::plan::{Difference, Lint, PlanChanges, differences};
-use bellwether_model::{Edit, Millis, Proposal, ProposalKey, ProposalState, Revision, TrackingPlan};
+use bellwether_model::{
+    Edit, Millis, Properties, Proposal, ProposalKey, ProposalState, Revision, TrackingPlan,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +14,7 @@ use super::{Class, Ctx, Effect, Method, Operation};
 use crate::App;
 use crate::access::Permission;
 use crate::error::AppError;
+use crate::intake::judge::Reason;
 use crate::view::ActorView;
 
 /// The tracking plan with its newest revision.
@@ -123,6 +126,107 @@ impl Operation for Check {
             warnings: input.plan.lint(),
             revision: state.plan.as_ref().map(|plan| plan.revision).unwrap_or_default(),
         })
+    }
+}
+
+/// An event as code sends it, as far as is known.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Usage {
+    /// The event type.
+    event: String,
+    /// Its properties with their values, or a list of their names; nothing is said of them where they are left out.
+    properties: Option<Used>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum Used {
+    /// The names alone.
+    Names(Vec<String>),
+    /// With their values.
+    Values(Properties),
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct JudgeInput {
+    /// The events, 5000 at most: `[{"event": "Order Completed", "properties": {"total": 9.5}}]`, or with the names of the
+    /// properties alone, `[{"event": "Order Completed", "properties": ["total"]}]`.
+    events: Vec<Usage>,
+}
+
+/// How one event does not follow the plan.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Misuse {
+    /// Which of the events, from 0.
+    index: usize,
+    /// The event type.
+    event: String,
+    /// The property; none where the event type is not planned.
+    property: Option<String>,
+    #[serde(flatten)]
+    reason: Reason,
+    /// The same in words.
+    message: String,
+    /// What was perhaps meant, of what is planned.
+    hint: Option<String>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Judged {
+    /// What is wrong, in the order of the events.
+    faults: Vec<Misuse>,
+    /// The revision of the plan; 0 where nothing is planned, and then nothing is wrong.
+    revision: Revision,
+}
+
+pub(super) struct Judge;
+
+impl Judge {
+    /// The most events at once.
+    const MOST: usize = 5_000;
+}
+
+impl Operation for Judge {
+    const NAME: &'static str = "plan.judge";
+    const ABOUT: &'static str =
+        "Says how events would not follow the tracking plan, as intake would, and stores nothing.";
+    const ROUTE: (Method, &'static str) = (Method::Post, "/api/plan/judge");
+    const NEEDS: Permission = Permission::View;
+    const CLASS: Class = Class::Instant;
+    const EFFECT: Effect = Effect::Reads;
+    type Input = JudgeInput;
+    type Output = Judged;
+
+    fn run(app: &App, _: &Ctx, input: JudgeInput) -> Result<Judged, AppError> {
+        if input.events.len() > Self::MOST {
+            return Err(AppError::bad_input(
+                format!("these are `{}` events, and `{}` are judged at once", input.events.len(), Self::MOST),
+                "send them in pieces",
+            ));
+        }
+        let judges = app.judges.load_full();
+        let mut faults = Vec::new();
+        for (index, Usage { event, properties }) in input.events.into_iter().enumerate() {
+            let found = match &properties {
+                Some(Used::Values(values)) => judges.faults(&event, values),
+                Some(Used::Names(names)) => judges.faults_of_names(&event, names),
+                None => judges.faults_of_names(&event, &[]).filter(|found| {
+                    // Of its properties nothing was said.
+                    found.iter().all(|fault| fault.property.is_none())
+                }),
+            };
+            faults.extend(found.into_iter().flatten().map(|fault| Misuse {
+                index,
+                message: fault.sentence(),
+                hint: judges.hint(&event, fault.property.as_deref(), fault.reason),
+                event: event.clone(),
+                reason: fault.reason,
+                property: fault.property.map(Into::into),
+            }));
+        }
+        Ok(Judged { faults, revision: judges.revision() })
     }
 }
 

@@ -9,7 +9,6 @@ use crate::App;
 use crate::access::Permission;
 use crate::error::AppError;
 use crate::intake::judge::{Fault, Reason};
-use crate::names::nearest;
 use crate::violations::{Case, Seen};
 
 #[derive(Deserialize, JsonSchema)]
@@ -82,7 +81,7 @@ impl Operation for List {
         let mut violations: Vec<Violation> = seen
             .into_iter()
             .filter(|(case, _)| asked(case))
-            .map(|(case, seen)| app.violation(&input.environment, case, seen))
+            .map(|(case, seen)| app.violation(case, seen))
             .collect();
         violations.sort_by_key(|violation| std::cmp::Reverse((violation.count, violation.last)));
         Ok(Output { since: app.violations.since(), violations, forgotten })
@@ -90,26 +89,11 @@ impl Operation for List {
 }
 
 impl App {
-    fn violation(&self, environment: &EnvironmentKey, case: Case, seen: Seen) -> Violation {
-        let judges = self.judges.load();
-        let judge = judges.planned(environment);
-        let near = |wanted: &str, mut names: Vec<&str>| {
-            names.sort_unstable();
-            nearest(wanted, &names).map(|near| format!("did you mean `{near}`?"))
-        };
-        let hint = match (&case.reason, &case.property) {
-            (Reason::UnplannedEvent, _) => {
-                judge.and_then(|judge| near(&case.event, judge.events().collect()))
-            }
-            (Reason::UnplannedProperty { .. }, Some(property)) => {
-                judge.and_then(|judge| near(property, judge.properties(&case.event).collect()))
-            }
-            _ => None,
-        };
+    fn violation(&self, case: Case, seen: Seen) -> Violation {
         let fault = Fault { property: case.property, reason: case.reason, example: None };
         Violation {
             message: fault.sentence(),
-            hint,
+            hint: self.judges.load().hint(&case.event, fault.property.as_deref(), case.reason),
             event: case.event.into(),
             property: fault.property.map(Into::into),
             reason: case.reason,

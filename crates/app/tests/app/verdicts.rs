@@ -229,6 +229,58 @@ fn what_is_in_quarantine_survives_a_restart_and_is_released_once_or_deleted() {
     assert!(said.iter().all(|refused| *refused == said[0]));
 }
 
+#[test]
+fn what_is_in_quarantine_is_in_a_backup_and_what_is_released_later_is_there_once() {
+    let (house, key) = planned("quarantine", "accept", "quarantine");
+    let events = json!([{"event_type": "Checkout", "user_id": "user-1", "insert_id": "a"},
+        {"event_type": "Checkout", "user_id": "user-1"}]);
+    house.send(&json!({"api_key": key, "events": events})).unwrap();
+    let list = |house: &House| house.did("quarantine.list", json!({"environment": "production"}));
+    let held = list(&house);
+    let backup = house.did("backup.create", json!({}));
+    let from = house.dir.path().join("backups").join(backup["backup"].as_str().unwrap());
+    let all = json!({"environment": "production", "all": true});
+    house.did("quarantine.delete", all.clone());
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (_, checkup) = bellwether_app::App::restore(&from, elsewhere.path()).unwrap();
+    assert!(
+        checkup.findings.is_empty() && checkup.facts.contains(&"quarantine: 2 events".to_owned()),
+        "{checkup:?}"
+    );
+    let restored = House::restored(elsewhere, house.now);
+    assert_eq!(list(&restored), held);
+    assert_eq!(restored.did("quarantine.release", all), json!({"stored": 2, "duplicates": 0}));
+    assert_eq!(restored.events().len(), 2);
+}
+
+#[test]
+fn a_question_is_answered_as_intake_judges_and_stores_nothing() {
+    let (house, key) = planned("reject", "reject", "reject");
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let events = prop::collection::vec(any_event(), 200).new_tree(&mut runner).unwrap().current();
+    let asked: Vec<Json> = events
+        .iter()
+        .map(|event| json!({"event": event["event_type"], "properties": event["event_properties"]}))
+        .collect();
+    let answer = house.did("plan.judge", json!({"events": asked}));
+    let wrong: std::collections::BTreeSet<u64> =
+        answer["faults"].as_array().unwrap().iter().map(|fault| fault["index"].as_u64().unwrap()).collect();
+    assert!(house.events().is_empty() && violations(&house)["violations"] == json!([]));
+    for (index, event) in events.iter().enumerate() {
+        let taken = house.send(&json!({"api_key": key, "events": [event]})).is_ok();
+        assert_eq!(taken, !wrong.contains(&(index as u64)), "{event}");
+    }
+    let names = json!([{"event": "Order Completed", "properties": ["total", "currency", "$lib"]}, {"event": "Order Completed"},
+        {"event": "Order Completed", "properties": ["total", "curency"]}, {"event": "Page viewed", "properties": ["path"]},
+        {"event": "$pageview", "properties": ["x"]}]);
+    insta::assert_json_snapshot!(house.did("plan.judge", json!({"events": names})));
+    let many = vec![json!({"event": "a"}); 5_001];
+    insta::assert_snapshot!(house.refused("plan.judge", json!({"events": many})), @"
+    400 these are `5001` events, and `5000` are judged at once
+    hint: send them in pieces
+    ");
+}
+
 /// The plan of the shop, asked without any table.
 fn naive(event: &str, properties: &serde_json::Map<String, Json>) -> Option<&'static str> {
     if event.starts_with('$') || event.starts_with('[') {

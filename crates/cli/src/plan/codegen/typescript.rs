@@ -1,0 +1,94 @@
+//! Cli, codegen: TypeScript. Interfaces of the properties, and an object of functions around the `track` of any SDK.
+
+use std::fmt::Write as _;
+
+use bellwether_model::Json;
+use bellwether_model::plan::{Kind, Property};
+
+use super::{Named, about, about_property, words};
+
+const HEAD: &str = "\
+// Made by `bellwether plan codegen typescript`; what is changed by hand is lost.
+
+/** What sends an event, such as `(event, properties) => analytics.track({ userId, event, properties })`. */
+export type Track = (event: string, properties: Record<string, unknown>) => void;
+";
+
+pub(super) fn write(events: &[Named<'_>]) -> String {
+    let mut code = HEAD.to_owned();
+    for Named { pascal, event, name } in events {
+        let mut lines = vec![format!("The properties of {}.", words::quoted(name.as_str()))];
+        lines.extend(about(event));
+        let _ = write!(code, "\n{}", comment(&lines, ""));
+        if event.properties.is_empty() {
+            // An empty interface would take anything.
+            let _ = writeln!(code, "export type {pascal}Properties = Record<string, never>;");
+            continue;
+        }
+        let _ = writeln!(code, "export interface {pascal}Properties {{");
+        for (property, planned) in &event.properties {
+            let optional = if planned.required { "" } else { "?" };
+            let (name, kind) = (words::quoted(property.as_str()), kind(planned));
+            let _ = writeln!(code, "{}  {name}{optional}: {kind};", comment(&about_property(planned), "  "));
+        }
+        code.push_str("}\n");
+    }
+    code.push_str(
+        "\n/** The properties of each event type by its name. */\nexport interface PlannedEvents {\n",
+    );
+    for Named { pascal, name, .. } in events {
+        let _ = writeln!(code, "  {}: {pascal}Properties;", words::quoted(name.as_str()));
+    }
+    code.push_str("}\n\n/** A function for each event type, which sends it by `track`. */\n");
+    // Where nothing is planned, nothing is sent.
+    let track = if events.is_empty() { "_track" } else { "track" };
+    let _ = writeln!(code, "export function tracker({track}: Track) {{\n  return {{");
+    for Named { pascal, name, event } in events {
+        let none = if event.properties.values().any(|property| property.required) { "" } else { " = {}" };
+        let (camel, text) = (words::camel(name.as_str()), words::quoted(name.as_str()));
+        let _ = writeln!(
+            code,
+            "{}    {camel}: (properties: {pascal}Properties{none}): void => track({text}, {{ ...properties }}),",
+            comment(&about(event), "    ")
+        );
+    }
+    code.push_str("  };\n}\n");
+    code
+}
+
+fn comment(lines: &[String], indent: &str) -> String {
+    let safe: Vec<String> = lines.iter().map(|line| line.replace("*/", "*\\/")).collect();
+    match safe.as_slice() {
+        [] => String::new(),
+        [line] => format!("{indent}/** {line} */\n"),
+        lines => {
+            let lines: String = lines.iter().map(|line| format!("{indent} * {line}\n")).collect();
+            format!("{indent}/**\n{lines}{indent} */\n")
+        }
+    }
+}
+
+fn kind(property: &Property) -> String {
+    let one = |kind: Kind| match kind {
+        Kind::Any => "unknown",
+        Kind::String | Kind::DateTime => "string",
+        Kind::Number | Kind::Integer => "number",
+        Kind::Boolean => "boolean",
+        Kind::List => "unknown[]",
+        Kind::Object => "Record<string, unknown>",
+    };
+    let values: Vec<String> = property
+        .values
+        .iter()
+        .map(|value| match value {
+            Json::String(text) => words::quoted(text),
+            other => other.to_string(),
+        })
+        .collect();
+    match (property.kind, values.is_empty()) {
+        (Kind::List, true) => format!("{}[]", property.items.map_or("unknown", one)),
+        (Kind::List, false) => format!("({})[]", values.join(" | ")),
+        (kind, true) => one(kind).to_owned(),
+        (_, false) => values.join(" | "),
+    }
+}

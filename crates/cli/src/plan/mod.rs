@@ -1,0 +1,79 @@
+//! Cli: the tracking plan for those who write code. `bellwether plan check` says in CI what does not follow the
+//! plan, `bellwether plan codegen` writes typed wrappers of it. What is right is decided by the server's operations.
+
+mod check;
+mod codegen;
+
+use std::path::Path;
+
+use bellwether_model::TrackingPlan;
+use clap::{ArgMatches, Command};
+use serde_json::{Value, json};
+
+use crate::call::{self, Client};
+use crate::failure::Failure;
+
+/// The noun `plan` with these two verbs beside those of the registry.
+pub(crate) fn with(commands: Command) -> Command {
+    commands.mut_subcommand("plan", |plan| {
+        plan.mut_subcommand("check", |_| check::command()).subcommand(codegen::command())
+    })
+}
+
+/// Runs what is meant by a command of `plan`; `None` where it is an operation as any other.
+pub(crate) fn run(matches: &ArgMatches) -> Option<Result<(), Failure>> {
+    match matches.subcommand()? {
+        ("check", matches) => Some(check::run(matches)),
+        ("codegen", matches) => Some(codegen::run(matches)),
+        _ => None,
+    }
+}
+
+/// What lies in a file, or comes from standard input by `-`.
+fn read(file: &str) -> Result<String, Failure> {
+    let text =
+        if file == "-" { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(file) };
+    text.map_err(|e| Failure::new(format!("`{file}` cannot be read: {e}"), "name a file of text in UTF-8"))
+}
+
+/// The plan that is written in a file, as `plan get` shows it: alone, or as the field `plan`.
+fn written(file: &str, text: &str) -> Result<TrackingPlan, Failure> {
+    let hint =
+        "write `{\"events\": {\"Order Completed\": {\"properties\": {\"total\": {\"type\": \"number\"}}}}}`";
+    let bad = |e: serde_json::Error| Failure::new(format!("`{file}` is no tracking plan: {e}"), hint);
+    let mut value: Value = serde_json::from_str(text).map_err(bad)?;
+    let value = match value.get_mut("plan").map(Value::take) {
+        Some(plan) => plan,
+        None => value,
+    };
+    let plan: TrackingPlan = serde_json::from_value(value).map_err(bad)?;
+    plan.check().map_err(|e| Failure::new(e.message, e.hint).at(file))?;
+    Ok(plan)
+}
+
+/// The server's plan, and its revision.
+fn served(matches: &ArgMatches) -> Result<(TrackingPlan, u64), Failure> {
+    let answer = asked(matches, "plan.get", json!({}))?;
+    let revision = answer["revision"].as_u64().unwrap_or_default();
+    let plan = serde_json::from_value(answer["plan"].clone()).map_err(|e| {
+        Failure::new(
+            format!("the server's plan is not understood: {e}"),
+            "use the `bellwether` of the server's version",
+        )
+    })?;
+    Ok((plan, revision))
+}
+
+/// The answer of an operation.
+fn asked(matches: &ArgMatches, operation: &str, input: Value) -> Result<Value, Failure> {
+    let (server, key) = call::connection(matches)?;
+    let entry = bellwether_app::find(operation).ok_or_else(|| {
+        Failure::new(format!("there is no operation `{operation}`"), "report this as a bug")
+    })?;
+    Client::at(&server, &key).call(entry, input, false)
+}
+
+/// Whether a file is there and holds exactly this.
+fn holds(file: &Path, text: &str) -> bool {
+    std::fs::read(file).is_ok_and(|found| found == text.as_bytes())
+}
