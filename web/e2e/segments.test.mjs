@@ -96,7 +96,14 @@ describe("segments", { concurrency: 1 }, () => {
     await upload(Buffer.from(Array.from({ length: 1200 }, (_, i) => `left-${i}`).join("\n")));
     await because("they left");
     await page.getByRole("heading", { name: /^Listed out: 1.200 ids$/ }).waitFor();
-    await page.getByText("The first 100 of them.").waitFor();
+    const out = page.locator("section", { has: page.getByRole("heading", { name: /^Listed out/ }) });
+    await out.getByText(/^The first 100 of 1.200\.$/).waitFor();
+    await out.getByRole("button", { name: "Show more" }).click();
+    await out.getByText(/^The first 1.000 of 1.200, in the order of their text\.$/).waitFor();
+    await at.clean("segment-ids-all");
+    await out.getByRole("button", { name: "Show more" }).click();
+    await out.getByRole("button", { name: "Show more" }).waitFor({ state: "detached" });
+    assert.equal(await out.getByRole("list", { name: "Ids excluded" }).getByRole("listitem").count(), 1200);
     assert.equal((await segment()).excluded.count, 1200);
     await page.getByText(/; 1.200 ids are listed out/).waitFor();
   });

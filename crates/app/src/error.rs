@@ -101,6 +101,12 @@ impl AppError {
         Self::new(Refusal::Conflict, "conflict", message, hint)
     }
 
+    /// With what only the operator may see.
+    #[must_use]
+    pub(crate) fn caused(self, cause: impl std::fmt::Display) -> Self {
+        Self { cause: Some(cause.to_string().into()), ..self }
+    }
+
     /// Our fault; `cause` goes to the log.
     pub fn internal(what: &str, cause: impl std::fmt::Display) -> Self {
         Self {

@@ -6,6 +6,7 @@
 
 mod access;
 mod advice;
+mod backup;
 mod bounds;
 mod due;
 mod enrolment;
@@ -17,10 +18,12 @@ mod intake;
 mod known;
 mod names;
 mod operation;
+mod quarantine;
 mod serving;
 mod throttle;
 mod token;
 mod view;
+mod violations;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -34,6 +37,8 @@ use sha2::{Digest, Sha256};
 /// An Amplitude user as a context.
 pub use bellwether_flags::amplitude::context as amplitude_context;
 pub use bounds::fits;
+
+pub use backup::Backup;
 
 pub use access::{Grant, Login, Permission, PersonView, SESSION, SdkGrant, Setup};
 pub use bellwether_store::{Outcome as Settled, Recovery};
@@ -58,6 +63,8 @@ pub type Wake = Box<dyn Fn() + Send + Sync>;
 pub struct Settings {
     /// The directory that holds everything.
     pub data: PathBuf,
+    /// Where backups are made.
+    pub backups: PathBuf,
     /// How the event store behaves.
     pub store: StoreSettings,
     /// How many events are taken of whom.
@@ -73,6 +80,7 @@ impl Settings {
     pub fn new(data: &Path, wake: Wake) -> Self {
         Self {
             data: data.to_owned(),
+            backups: data.join("backups"),
             store: StoreSettings::default(),
             rates: Rates::default(),
             entropy: Entropy::System,
@@ -85,6 +93,8 @@ impl Settings {
 pub struct App {
     ledger: Ledger,
     store: Store,
+    backups: PathBuf,
+    backing_up: Mutex<()>,
     entropy: Entropy,
     wake: Wake,
     served: ArcSwap<serving::Published>,
@@ -93,6 +103,9 @@ pub struct App {
     enrolments: enrolment::Enrolments,
     known: known::Known,
     rates: intake::rates::Meter,
+    judges: ArcSwap<intake::judge::Judges>,
+    violations: violations::Violations,
+    quarantine: quarantine::Quarantine,
     throttle: throttle::Throttle,
     hashing: Mutex<()>,
     editing: Mutex<()>,
@@ -124,7 +137,7 @@ impl App {
     /// # Errors
     /// When the directory cannot be used, is in use, or holds what should not be there.
     pub fn open(settings: Settings, now: Millis) -> Result<(Self, Recovery), AppError> {
-        let Settings { data, store, rates, entropy, wake } = settings;
+        let Settings { data, backups, store, rates, entropy, wake } = settings;
         let unusable = |e: std::io::Error| AppError::internal("use the data directory", e);
         let mut make = std::fs::DirBuilder::new();
         // What is in it (hashes of passwords, what people did) is nobody else's business.
@@ -140,6 +153,9 @@ impl App {
             enrolments: enrolment::Enrolments::new(ledger.enrolments().secret(&entropy.text(43)?)?),
             known: known::Known::load(&ledger.people())?,
             rates: intake::rates::Meter::new(rates),
+            judges: ArcSwap::default(),
+            violations: violations::Violations::new(now),
+            quarantine: quarantine::Quarantine::open(&data.join("quarantine.sqlite"))?,
             throttle: throttle::Throttle::default(),
             hashing: Mutex::default(),
             editing: Mutex::default(),
@@ -150,6 +166,8 @@ impl App {
             stream: token::StreamSecret::open(&data, &entropy)?,
             ledger,
             store,
+            backups,
+            backing_up: Mutex::default(),
             entropy,
             wake,
         };

@@ -54,6 +54,16 @@ impl<'s> Sort<'s> {
                 "schedule.list",
                 Some("schedule.create"),
             ),
+            "proposal" => sort(
+                state.proposals.keys().map(|k| k.as_str()).collect(),
+                "plan.proposals",
+                Some("plan.propose"),
+            ),
+            "event type" => sort(
+                state.plan.iter().flat_map(|plan| plan.value.events.keys()).map(|k| k.as_str()).collect(),
+                "plan.get",
+                Some("plan.save"),
+            ),
             _ => None,
         }
     }
@@ -167,9 +177,13 @@ impl App {
                     Subject::Holdout(key) => ("holdout", key.as_str()),
                     Subject::Beta(key) => ("beta", key.as_str()),
                     Subject::Schedule(key) => ("scheduled change", key.as_str()),
+                    Subject::Plan => ("tracking plan", ""),
+                    Subject::EventType(name) => ("event type", name.as_str()),
+                    Subject::Proposal(key) => ("proposal", key.as_str()),
                 };
+                let what = if key.is_empty() { format!("the {what}") } else { format!("{what} `{key}`") };
                 let message = format!(
-                    "{what} `{key}` was changed by {} at {at}: it is at revision `{newest}`, and this edit \
+                    "{what} was changed by {} at {at}: it is at revision `{newest}`, and this edit \
                      expects `{expected}`",
                     by.name
                 );

@@ -198,6 +198,9 @@ impl App {
         if before.revision == state.revision && state.revision != Revision(0) {
             return Ok(());
         }
+        if let Some(judges) = self.judges.load().renewed(&state) {
+            self.judges.store(Arc::new(judges));
+        }
         let lists: BTreeMap<ListId, Arc<Ids>> =
             cited(&state).filter_map(|id| Some((id.clone(), self.read_list(&before, id)?))).collect();
         let nobody = Arc::new(Ids::new::<&str>([]));

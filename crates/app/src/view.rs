@@ -149,6 +149,8 @@ pub(crate) struct ExperimentView {
     pub(crate) changed_by: ActorView,
     /// The first moment whose exposures do not count any more; absent for a draft.
     pub(crate) ends: Option<Millis>,
+    /// What whoever made the edit that this answers should know of it.
+    pub(crate) warnings: Vec<Warning>,
 }
 
 /// A metric with its newest revision.
@@ -286,6 +288,7 @@ impl App {
             revision: e.revision,
             changed: e.at,
             changed_by: self.actor_view(&e.by),
+            warnings: Vec::new(),
         }
     }
 

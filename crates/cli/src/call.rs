@@ -66,7 +66,7 @@ fn verb_command(entry: &'static Entry, verb: &'static str) -> Command {
     }
     for argument in arguments(entry) {
         // `--key` and `--server` are the connection; an operation's own argument of that name is `--KEY-id`.
-        let mut help = explained(&argument);
+        let mut help = argument.about.trim_end_matches('.').to_owned();
         if entry.text == Some(argument.name.as_str()) {
             help.push_str("; `-` reads them from standard input");
         }
@@ -167,25 +167,12 @@ fn takes(argument: &Argument, kind: &str) -> bool {
     among(&argument.schema, kind)
 }
 
-/// What an argument is, and how it may be written.
-fn explained(argument: &Argument) -> String {
-    let time = if is_time(argument) { "; or as 2026-11-22T18:33:00Z" } else { "" };
-    format!("{}{time}", argument.about.trim_end_matches('.'))
-}
-
 /// Whether an argument is a point in time: no other number can be negative and is whole.
 fn is_time(argument: &Argument) -> bool {
-    let whole = |schema: &Value| schema["format"] == "int64";
-    whole(&argument.schema) || argument.schema["anyOf"].as_array().is_some_and(|of| of.iter().any(whole))
-}
-
-/// A time as people write it, RFC 3339, in the milliseconds since 1970 that the API takes; any other text as
-/// it is.
-fn in_millis(text: String) -> String {
-    match text.parse::<jiff::Timestamp>() {
-        Ok(at) => at.as_millisecond().to_string(),
-        Err(_) => text,
+    fn whole(schema: &Value) -> bool {
+        schema["format"] == "int64" || schema["anyOf"].as_array().is_some_and(|of| of.iter().any(whole))
     }
+    whole(&argument.schema)
 }
 
 /// The option of an argument: dashes for underscores, and no clash with the connection's own.
@@ -223,11 +210,6 @@ pub(crate) fn run(noun: &str, matches: &ArgMatches) -> Result<(), Failure> {
             *text = standard_input()?;
         }
     }
-    for argument in arguments(entry).iter().filter(|argument| is_time(argument)) {
-        for (_, text) in texts.iter_mut().filter(|(name, _)| *name == argument.name) {
-            *text = in_millis(std::mem::take(text));
-        }
-    }
     for argument in arguments(entry).iter().filter(|argument| takes(argument, "boolean")) {
         let given = texts.iter().find(|(name, _)| *name == argument.name).map(|(_, text)| text.as_str());
         if let Some(other) = given.filter(|text| !matches!(*text, "true" | "false")) {
@@ -243,7 +225,12 @@ pub(crate) fn run(noun: &str, matches: &ArgMatches) -> Result<(), Failure> {
         let known = arguments(entry);
         let hint = match known.iter().find(|argument| argument.about == e.hint) {
             Some(argument) => {
-                format!("`--{} {}`: {}", long(&argument.name), form(argument), explained(argument))
+                format!(
+                    "`--{} {}`: {}",
+                    long(&argument.name),
+                    form(argument),
+                    argument.about.trim_end_matches('.')
+                )
             }
             None => as_option(&as_command(&e.hint, entry), entry),
         };

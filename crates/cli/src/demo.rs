@@ -136,7 +136,8 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let clock = if demo.finished { Clock::wall() } else { Clock::manual(demo.start) };
     // While days pass in a fraction of a second, a part for every five minutes would be thousands.
     let seal_age = (!demo.finished).then(|| Span::DAY.times(10));
-    let options = Options { data: data.clone(), listener, clock, seal_age, rates: Rates::default() };
+    let options =
+        Options { data: data.clone(), backups: None, listener, clock, seal_age, rates: Rates::default() };
 
     let stop = Arc::new(AtomicBool::new(false));
     // Whether the demo failed. When the server was told to stop first, that nothing answers is no failure.

@@ -9,6 +9,7 @@ mod import;
 mod interrupt;
 mod link;
 mod report;
+mod restore;
 mod serve;
 mod show;
 mod simulate;
@@ -54,6 +55,7 @@ fn command() -> Command {
         .subcommand(serve::command())
         .subcommand(demo::command())
         .subcommand(doctor::command())
+        .subcommand(restore::command())
         .subcommand(import::command())
         .subcommand(simulate::command())
         .subcommand(Command::new("openapi").about("Prints the OpenAPI 3.1 document of every operation"));
@@ -65,6 +67,7 @@ fn run(matches: &ArgMatches) -> Result<(), Failure> {
         Some(("serve", matches)) => serve::run(matches),
         Some(("demo", matches)) => demo::run(matches),
         Some(("doctor", matches)) => doctor::run(matches),
+        Some(("restore", matches)) => restore::run(matches),
         Some(("import", matches)) => import::run(matches),
         Some(("simulate", matches)) => simulate::run(matches),
         Some(("openapi", _)) => {

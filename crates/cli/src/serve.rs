@@ -24,6 +24,13 @@ pub(crate) fn command() -> Command {
                 .help("Where everything is kept; made if it is not there"),
         )
         .arg(
+            Arg::new("backups")
+                .long("backups")
+                .value_name("DIR")
+                .value_parser(value_parser!(PathBuf))
+                .help("Where backups are made; in the data directory unless given"),
+        )
+        .arg(
             Arg::new("listen")
                 .long("listen")
                 .value_name("ADDRESS")
@@ -69,6 +76,8 @@ pub(crate) fn command() -> Command {
 /// How a server is started.
 pub(crate) struct Options {
     pub(crate) data: PathBuf,
+    /// Where backups are made; in `data` unless given.
+    pub(crate) backups: Option<PathBuf>,
     pub(crate) listener: TcpListener,
     pub(crate) clock: Clock,
     /// After how long new events become a part; the store's own choice unless given.
@@ -95,6 +104,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let options = Options {
         listener: bind(&text("listen"))?,
         data: matches.get_one::<PathBuf>("data").cloned().unwrap_or_default(),
+        backups: matches.get_one::<PathBuf>("backups").cloned(),
         clock: if manual {
             Clock::manual(start.map_or_else(|| Clock::wall().now(), Millis))
         } else {
@@ -194,7 +204,7 @@ async fn listen(
     enough: impl Future<Output = ()> + Send + 'static,
     ready: impl FnOnce(&Ready),
 ) -> Result<(), Failure> {
-    let Options { data, listener, clock, seal_age, rates } = options;
+    let Options { data, backups, listener, clock, seal_age, rates } = options;
     let listener = tokio::net::TcpListener::from_std(listener)
         .map_err(|e| Failure::new(format!("cannot listen: {e}"), "report this as a bug"))?;
     let local = listener.local_addr().map_err(|e| Failure::new(format!("no address: {e}"), "try again"))?;
@@ -215,6 +225,7 @@ async fn listen(
     let now = clock.now();
     let opened = tokio::task::spawn_blocking(move || {
         let mut settings = Settings::new(&data, Box::new(move || ringing.ring()));
+        settings.backups = backups.unwrap_or(settings.backups);
         settings.store.seal_age = seal_age.unwrap_or(settings.store.seal_age);
         settings.rates = rates;
         App::open(settings, now)

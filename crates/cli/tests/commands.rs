@@ -244,8 +244,8 @@ fn a_time_is_written_as_people_write_it() {
         assert_eq!(server.json(&plan(at))["schedule"]["at"], 4_102_444_800_000_i64, "{at}");
     }
     insta::assert_snapshot!(server.refused(&plan("soon")), @r"
-    error: in `--at`: `soon` is not a whole number
-    hint: `--at TIME`: When, in milliseconds since 1970; two years ahead at most; or as 2026-11-22T18:33:00Z
+    error: in `--at`: `soon` is no point in time: write one such as `2026-11-22T18:33:00Z`, a date, or milliseconds since 1970
+    hint: what belongs in `--at`: When: milliseconds since 1970, or a text such as `2026-11-22T18:33:00Z`; two years ahead at most
     ");
     insta::assert_snapshot!(server.refused(&plan("2001-01-01T00:00:00Z")), @r"
     error: `2001-01-01T00:00:00Z` has passed
@@ -308,4 +308,39 @@ fn a_demo_does_not_touch_what_is_not_its_own() {
         "{refused}"
     );
     assert!(home.path().join("thesis.txt").is_file());
+}
+
+#[test]
+fn a_backup_that_was_made_meanwhile_is_restored_and_served() {
+    let home = tempfile::tempdir().unwrap();
+    let backups = home.path().join("backups");
+    let server = Server::start(&home.path().join("data"), &["--backups", &backups.display().to_string()]);
+    server.json(&["flag", "create", "--flag", "before"]);
+    let backup = server.json(&["backup", "create"]);
+    server.json(&["flag", "create", "--flag", "after"]);
+    let from = backups.join(backup["backup"].as_str().unwrap());
+    let to = home.path().join("restored");
+    let restore = |from: &Path, to: &Path| {
+        bellwether().arg("restore").arg("--from").arg(from).arg("--data").arg(to).output().unwrap()
+    };
+    let restored = restore(&from, &to);
+    assert!(restored.status.success(), "{}", said(&restored));
+    assert!(doctor(&to).status.success());
+    // Into what is there, and of what is none.
+    let data = to.display();
+    assert_eq!(
+        said(&restore(&from, &to)),
+        format!(
+            "error: `{data}` has something in it\nhint: name a directory that is not there yet; nothing is overwritten\n"
+        )
+    );
+    assert!(said(&restore(&to, &home.path().join("other"))).contains("is no backup"));
+    // Whoever had a key has it still; what came later is not there.
+    let again = Server::again(&to, &server.key);
+    let flags = again.json(&["flag", "list"]);
+    let flags: Vec<&str> =
+        flags["flags"].as_array().unwrap().iter().map(|flag| flag["flag"]["key"].as_str().unwrap()).collect();
+    assert_eq!(flags, ["before"]);
+    again.stop();
+    server.stop();
 }

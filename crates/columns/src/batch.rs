@@ -8,7 +8,7 @@ use bellwether_model::{Event, Json, Seq};
 use rustc_hash::FxBuildHasher;
 
 use crate::owners::{Devices, Turn, person};
-use crate::scan::PropertyName;
+use crate::scan::{Known, PropertyName};
 
 /// A column of text: codes into a dictionary of distinct values.
 #[derive(Debug, Clone, Default)]
@@ -191,9 +191,9 @@ impl Batch {
         }
     }
 
-    /// Says who each row's device is: `seqs` are the places of the rows in the log, and what became known after
-    /// `until` is not known. `None` are devices that nobody is known to own.
-    pub fn name_people(&mut self, devices: Option<&Devices>, seqs: &[Seq], until: Seq) {
+    /// Says who each row's device is, as of when it is asked: `seqs` are the places of the rows in the log, and what
+    /// became known after `now` is not known. `None` are devices that nobody is known to own.
+    pub fn name_people(&mut self, devices: Option<&Devices>, seqs: &[Seq], known: Known, now: Seq) {
         let alone = |row: usize| self.user.code(row).is_none() && self.device.code(row).is_some();
         let Some(devices) = devices.filter(|_| (0..self.rows).any(alone)) else {
             self.person = self.user.clone();
@@ -204,7 +204,8 @@ impl Batch {
             self.device.values().iter().map(|device| devices.turns(device)).collect();
         let owner = |row: usize| {
             let turns = turns.get(self.device.code(row)?).copied().flatten()?;
-            person(turns, seqs.get(row).copied().unwrap_or_default(), until)
+            let seq = seqs.get(row).copied().unwrap_or_default();
+            person(turns, seq, if known == Known::Then { seq } else { now })
         };
         self.person = Strings::intern((0..self.rows).map(|row| self.user.get(row).or_else(|| owner(row))));
     }

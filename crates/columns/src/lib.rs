@@ -12,4 +12,4 @@ mod scan;
 pub use batch::{Batch, Cells, Strings, text};
 pub use owners::{Devices, Owners, Told, Turn, person};
 pub use rows::Rows;
-pub use scan::{PropertyName, Scan, ScanError, Want};
+pub use scan::{Known, PropertyName, Scan, ScanError, Want};

@@ -21,7 +21,7 @@ use crate::scan::{Scan, ScanError, Want};
 ///     revision: None,
 /// };
 /// let rows = Rows::new(vec![event], Seq(1));
-/// let want = Want { environment: "production".parse().unwrap(), events: None, from: Millis(0), to: Millis(11), properties: vec![], people: false };
+/// let want = Want { environment: "production".parse().unwrap(), events: None, from: Millis(0), to: Millis(11), properties: vec![], people: None };
 /// let mut seen = 0;
 /// rows.scan(&want, &mut |batch| { seen += batch.rows; std::ops::ControlFlow::Continue(()) }).unwrap();
 /// assert_eq!(seen, 1);
@@ -51,7 +51,7 @@ impl Scan for Rows {
         // The first is number 1, as in a store.
         let numbered = || (1..).map(Seq).zip(&self.events);
         let mut owners = Owners::default();
-        for (seq, event) in numbered().filter(|_| want.people) {
+        for (seq, event) in numbered().filter(|_| want.people.is_some()) {
             if let (Some(user), Some(device)) = (event.who.user(), event.who.device()) {
                 owners.saw(&event.environment, device, user, seq);
             }
@@ -60,8 +60,8 @@ impl Scan for Rows {
         while wanted.peek().is_some() {
             let (seqs, events): (Vec<Seq>, Vec<&Event>) = wanted.by_ref().take(BATCH).unzip();
             let mut batch = Batch::of(&events, &want.properties);
-            if want.people {
-                batch.name_people(owners.of(&want.environment), &seqs, Seq(u64::MAX));
+            if let Some(known) = want.people {
+                batch.name_people(owners.of(&want.environment), &seqs, known, Seq(u64::MAX));
             }
             if each(&batch).is_break() {
                 break;

@@ -71,8 +71,17 @@ pub struct Want {
     pub to: Millis,
     /// The properties that batches must carry, in this order.
     pub properties: Vec<PropertyName>,
-    /// Whether batches must say who a device is.
-    pub people: bool,
+    /// Whether batches must say who a device is, and as of when.
+    pub people: Option<Known>,
+}
+
+/// As of when it is asked whose a device is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// As it was known when the event came; a later sign-in changes nothing, so that what was counted once stays.
+    Then,
+    /// As it is known now: what a visitor did before they signed in is theirs.
+    Now,
 }
 
 impl Want {

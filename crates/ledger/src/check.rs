@@ -18,6 +18,7 @@ mod flags;
 mod holdouts;
 mod layers;
 mod metrics;
+mod plan;
 mod prerequisites;
 mod ramps;
 mod running;
@@ -86,6 +87,9 @@ pub(crate) fn check(state: &State, proposed: &Proposed, at: Millis) -> Result<()
         Edit::ScheduleSaved { schedule } => schedules::saved(state, schedule, &proposed.by, at)?,
         Edit::FlagCreated { flag } => flags::created(state, flag)?,
         Edit::MetricSaved { metric } => metrics::saved(state, metric)?,
+        Edit::PlanChanged { changes } => plan::changed(state, changes)?,
+        Edit::ProposalSaved { proposal } => plan::saved(state, proposal)?,
+        Edit::ProposalApproved { proposal } => plan::approved(state, proposal, &proposed.by)?,
         Edit::ExperimentSaved { experiment } => experiments::saved(state, experiment)?,
         Edit::ExperimentStarted { experiment, since: _ } => experiments::started(state, experiment)?,
         Edit::ExperimentStopped { experiment, at } => {
@@ -194,7 +198,10 @@ fn reason(state: &State, proposed: &Proposed) -> Result<(), LedgerError> {
         Edit::ExperimentStarted { experiment, .. }
         | Edit::ExperimentStopped { experiment, .. }
         | Edit::ExperimentShipped { experiment, .. } => experiment_environment(experiment),
+        // What it says may keep events out.
+        Edit::PlanChanged { .. } | Edit::ProposalApproved { .. } => state.environments.keys().collect(),
         Edit::EnvironmentCreated { .. }
+        | Edit::ProposalSaved { .. }
         | Edit::FlagDescribed { .. }
         | Edit::MetricSaved { .. }
         | Edit::ExperimentSaved { .. } => vec![],

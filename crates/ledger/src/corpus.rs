@@ -56,6 +56,9 @@ fn word(edit: &Edit) -> &'static str {
         Edit::BetaSwitched { .. } => "beta_switched",
         Edit::ScheduleSaved { .. } => "schedule_saved",
         Edit::MetricSaved { .. } => "metric_saved",
+        Edit::PlanChanged { .. } => "plan_changed",
+        Edit::ProposalSaved { .. } => "proposal_saved",
+        Edit::ProposalApproved { .. } => "proposal_approved",
         Edit::ExperimentSaved { .. } => "experiment_saved",
         Edit::ExperimentStarted { .. } => "experiment_started",
         Edit::ExperimentStopped { .. } => "experiment_stopped",
@@ -63,7 +66,7 @@ fn word(edit: &Edit) -> &'static str {
     }
 }
 
-const KINDS: usize = 26;
+const KINDS: usize = 29;
 
 #[test]
 fn every_change_that_was_ever_stored_is_read_and_folded() {
@@ -121,7 +124,7 @@ fn a_change_that_cannot_be_read_says_why() {
 #[ignore = "run by hand when there is a new edit, or an edit's stored form gets a new version"]
 fn freeze() {
     let mut state = State::default();
-    for (i, proposed) in shop::history().into_iter().chain(shop::later()).chain(shop::latest()).enumerate() {
+    for (i, proposed) in shop::whole().into_iter().enumerate() {
         let at = Millis(shop::START.0 + 1_000 * i as i64);
         check(&state, &proposed, at).unwrap();
         let change = proposed.change(Revision(i as u64 + 1), at);

@@ -155,6 +155,9 @@ fn subject_words(subject: &Subject) -> String {
         Subject::Holdout(key) => format!("holdout `{key}`"),
         Subject::Beta(key) => format!("beta `{key}`"),
         Subject::Schedule(key) => format!("scheduled change `{key}`"),
+        Subject::Plan => "the tracking plan".to_owned(),
+        Subject::EventType(name) => format!("event type `{name}`"),
+        Subject::Proposal(key) => format!("proposal `{key}`"),
     }
 }
 

@@ -142,6 +142,27 @@ impl Ledger {
         doctor::look(path)
     }
 
+    /// Writes everything in the ledger, as of one moment, to a file that must not be there. Changes go on meanwhile.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`]; what is at `to` then is no ledger.
+    pub fn backup(&self, to: &Path) -> Result<(), LedgerError> {
+        let from = lock(&self.reader).path().map(std::path::PathBuf::from).unwrap_or_default();
+        // A connection of its own: this reads for as long as there is something to read.
+        schema::copy(&schema::open_reader(&from)?, to)
+    }
+
+    /// The newest revision in a ledger's file.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`], or [`LedgerError::Unknown`] if there is none.
+    pub fn newest_in(path: &Path) -> Result<Revision, LedgerError> {
+        let reader = schema::open_reader(path)?;
+        reader
+            .query_row("select coalesce(max(revision), 0) from changes", [], |row| log::revision(row, 0))
+            .map_err(LedgerError::storage("read the log"))
+    }
+
     /// People, sessions, API keys and setup links: the rewritable tables beside the log.
     pub fn people(&self) -> People<'_> {
         People::new(&self.writer, &self.reader)

@@ -49,6 +49,8 @@ mod ledger;
 mod lists;
 mod log;
 mod people;
+mod plan;
+mod quarantine;
 mod schema;
 #[cfg(test)]
 #[path = "../tests/common/shop.rs"]
@@ -69,4 +71,6 @@ pub use error::LedgerError;
 pub use ledger::{Ledger, Page};
 pub use lists::Members;
 pub use people::{ApiKey, NewKey, NewPerson, People, Person, Role, Scope, Session};
+pub use plan::Plan;
+pub use quarantine::{Count, Held, Kept, Quarantine};
 pub use state::{State, Versioned};

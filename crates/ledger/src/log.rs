@@ -205,7 +205,7 @@ pub(crate) fn revision(row: &Row<'_>, column: usize) -> rusqlite::Result<Revisio
     u64::try_from(stored).map(Revision).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, stored))
 }
 
-/// A subject as one text. A key holds no `/`.
+/// A subject as one text. What stands before the first `/` says of which sort it is.
 pub(crate) fn subject_text(subject: &Subject) -> String {
     match subject {
         Subject::Environment(key) => format!("environment/{key}"),
@@ -217,5 +217,8 @@ pub(crate) fn subject_text(subject: &Subject) -> String {
         Subject::Holdout(key) => format!("holdout/{key}"),
         Subject::Beta(key) => format!("beta/{key}"),
         Subject::Schedule(key) => format!("schedule/{key}"),
+        Subject::Plan => "plan/".to_owned(),
+        Subject::EventType(name) => format!("event/{name}"),
+        Subject::Proposal(key) => format!("proposal/{key}"),
     }
 }

@@ -224,6 +224,16 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, LedgerError> {
     Ok(conn)
 }
 
+/// Writes all of a database, as of one moment, to a file that must not be there; on disk before this returns.
+pub(crate) fn copy(from: &Connection, to: &Path) -> Result<(), LedgerError> {
+    let doing = LedgerError::storage("write a backup");
+    let io =
+        |e: std::io::Error| LedgerError::Storage { doing: "write a backup", reason: e.kind().to_string() };
+    create(to)?;
+    from.execute("vacuum into ?1", [to.to_string_lossy()]).map_err(&doing)?;
+    std::fs::File::open(to).and_then(|file| file.sync_all()).map_err(io)
+}
+
 /// A transaction that is the only one to write from its first statement on.
 pub(crate) fn write<'c>(
     conn: &'c mut Connection,
@@ -234,7 +244,7 @@ pub(crate) fn write<'c>(
 
 /// Makes the file if there is none, for its owner alone: it holds hashes of passwords. SQLite gives
 /// its other files the same permissions.
-fn create(path: &Path) -> Result<(), LedgerError> {
+pub(crate) fn create(path: &Path) -> Result<(), LedgerError> {
     let mut options = std::fs::OpenOptions::new();
     options.create(true).append(true);
     #[cfg(unix)]

@@ -7,10 +7,13 @@ use std::ops::Deref;
 use bellwether_model::experiment::ExperimentState;
 use bellwether_model::{
     Actor, Beta, BetaKey, Change, Edit, Environment, EnvironmentKey, Experiment, ExperimentKey, Flag,
-    FlagKey, Holdout, HoldoutKey, Layer, LayerKey, Metric, MetricKey, Millis, Planned, Revision, Schedule,
-    ScheduleKey, ScheduleState, Segment, SegmentKey, Serve, Share, Subject, Variant, VariantKey,
+    FlagKey, Holdout, HoldoutKey, Layer, LayerKey, Metric, MetricKey, Millis, Planned, Proposal, ProposalKey,
+    Revision, Schedule, ScheduleKey, ScheduleState, Segment, SegmentKey, Serve, Share, Subject, Variant,
+    VariantKey,
 };
 use serde::{Deserialize, Serialize};
+
+use crate::plan::Plan;
 
 /// A value with the change that made it what it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,11 +29,11 @@ pub struct Versioned<T> {
 }
 
 impl<T> Versioned<T> {
-    fn new(value: T, change: &Change) -> Self {
+    pub(crate) fn new(value: T, change: &Change) -> Self {
         Self { value, revision: change.revision, at: change.at, by: change.by.clone() }
     }
 
-    fn touch(&mut self, change: &Change) {
+    pub(crate) fn touch(&mut self, change: &Change) {
         (self.revision, self.at, self.by) = (change.revision, change.at, change.by.clone());
     }
 }
@@ -71,6 +74,12 @@ pub struct State {
     /// and each beta. The log has them all.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub schedules: BTreeMap<ScheduleKey, Versioned<Schedule>>,
+    /// The tracking plan, if somebody has made one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Versioned<Plan>>,
+    /// Proposals for the tracking plan by key: those that are open, and the last [`State::OVER`] of the others.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub proposals: BTreeMap<ProposalKey, Versioned<Proposal>>,
 }
 
 impl State {
@@ -106,6 +115,16 @@ impl State {
                 self.metrics.insert(metric.key.clone(), Versioned::new(metric.clone(), change));
                 true
             }
+            Edit::PlanChanged { changes } => {
+                self.replan(changes, change);
+                true
+            }
+            Edit::ProposalSaved { proposal } => {
+                self.proposals.insert(proposal.key.clone(), Versioned::new(proposal.clone(), change));
+                self.forget_proposals();
+                true
+            }
+            Edit::ProposalApproved { proposal } => self.approve(proposal, change),
             Edit::ExperimentSaved { experiment } => {
                 self.experiments.insert(experiment.key.clone(), Versioned::new(experiment.clone(), change));
                 true
@@ -213,6 +232,15 @@ impl State {
         if let Edit::LayerAllotted { flag, .. } = edit {
             touched.push(Subject::Flag(flag.clone()));
         }
+        let planned = match edit {
+            Edit::PlanChanged { changes } => Some(changes),
+            Edit::ProposalApproved { proposal } => self.proposals.get(proposal).map(|p| &p.value.changes),
+            _ => None,
+        };
+        if let Some(changes) = planned {
+            touched.extend(changes.events().cloned().map(Subject::EventType));
+            touched.extend(Some(Subject::Plan).filter(|plan| !touched.contains(plan)));
+        }
         touched.extend(self.left(edit).map(|(layer, _)| Subject::Layer(layer)));
         touched
     }
@@ -248,6 +276,9 @@ impl State {
             Subject::Holdout(key) => of(self.holdouts.get(key)),
             Subject::Beta(key) => of(self.betas.get(key)),
             Subject::Schedule(key) => of(self.schedules.get(key)),
+            Subject::Plan => of(self.plan.as_ref()),
+            Subject::EventType(name) => of(self.plan.as_ref().and_then(|plan| plan.events.get(name))),
+            Subject::Proposal(key) => of(self.proposals.get(key)),
         }
     }
 
@@ -369,6 +400,9 @@ pub(crate) fn amend(flag: &mut Flag, edit: &Edit, at: Millis) -> bool {
         | Edit::BetaSwitched { .. }
         | Edit::ScheduleSaved { .. }
         | Edit::FlagCreated { .. }
+        | Edit::PlanChanged { .. }
+        | Edit::ProposalSaved { .. }
+        | Edit::ProposalApproved { .. }
         | Edit::MetricSaved { .. }
         | Edit::ExperimentSaved { .. }
         | Edit::ExperimentStarted { .. }
@@ -410,7 +444,7 @@ fn seen_anew(serve: &mut Serve, at: Millis) {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use bellwether_model::{Millis, Revision};
+    use bellwether_model::{Millis, Revision, Subject};
     use proptest::prelude::*;
 
     use super::State;
@@ -440,7 +474,10 @@ mod tests {
                 sound(&state)?;
                 kept(&before, &state, &change)?;
                 for subject in before.touched(&change.by, &change.edit) {
-                    prop_assert_eq!(state.newest(&subject).unwrap().0, change.revision);
+                    // An event type that the plan has no more has no newest change.
+                    let gone = matches!(&subject, Subject::EventType(name)
+                        if !state.tracking_plan().events.contains_key(name));
+                    prop_assert!(gone || state.newest(&subject).unwrap().0 == change.revision, "{subject:?}");
                 }
             }
             let read: State = serde_json::from_str(&serde_json::to_string(&state).unwrap()).unwrap();

@@ -81,9 +81,7 @@ fn the_newest_schema_is_frozen() {
 fn freeze() {
     let place = Place::new();
     let ledger = place.open();
-    for history in [shop::history(), shop::later(), shop::latest()] {
-        live(&ledger, history);
-    }
+    live(&ledger, shop::whole());
     let new = NewPerson {
         id: "p_4f1c",
         email: "ada@example.com",

@@ -8,6 +8,8 @@ mod engine;
 mod experiments;
 #[path = "rules/people_of.rs"]
 mod people_of;
+#[path = "rules/plan.rs"]
+mod plan;
 #[path = "rules/timed.rs"]
 mod timed;
 #[path = "rules/variants.rs"]

@@ -47,7 +47,7 @@ pub fn read(
         from: Millis(i64::MIN),
         to: Millis(i64::MAX),
         properties: vec![],
-        people: false,
+        people: None,
     };
     let mut kinds: BTreeMap<String, Kind> = BTreeMap::new();
     walk(scan, &want, cancel, &mut |batch| {

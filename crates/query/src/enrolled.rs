@@ -54,7 +54,7 @@ pub fn given(ask: &Ask, scan: &dyn Scan, cancel: &dyn Fn() -> bool) -> Result<Ve
         from: ask.from,
         to: ask.to,
         properties: vec![PropertyName::Event(FLAG_KEY.to_owned()), PropertyName::Event(VARIANT.to_owned())],
-        people: false,
+        people: None,
     };
     let mut seen = Seen::default();
     walk(scan, &want, cancel, &mut |batch| {

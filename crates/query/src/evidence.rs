@@ -23,7 +23,9 @@ pub struct Ask {
     pub environment: EnvironmentKey,
     /// Whose exposures.
     pub flag: FlagKey,
-    /// What the flag divides by: exposures and outcomes are joined by this id.
+    /// What the flag divides by: exposures and outcomes are joined by this id. Outcomes that came with a device alone
+    /// are its user's where the unit is the user: as it is known now, or, under [`Watch::Matured`], as it was known
+    /// when they came.
     pub unit: Unit,
     /// The variants that are compared. Exposures to others are counted and otherwise ignored.
     pub variants: Vec<VariantKey>,

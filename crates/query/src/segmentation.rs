@@ -1,7 +1,7 @@
 //! Query: segmentation. How often an event happened, or by how many people, by day and by the values
 //! of one property.
 
-use bellwether_columns::{Batch, Cells, PropertyName, Scan, Want};
+use bellwether_columns::{Batch, Cells, Known, PropertyName, Scan, Want};
 use bellwether_model::event::is_active;
 use bellwether_model::metric::Filter;
 use bellwether_model::{EnvironmentKey, Millis, Seq};
@@ -54,7 +54,7 @@ pub struct Segmentation {
     /// The IANA time zone whose calendar decides on which day an event falls.
     #[serde(default = "utc")]
     pub zone: String,
-    /// Conditions that all must hold. Properties have the value that they had at the time of the event.
+    /// Conditions that all must hold, such as `[{"property": "plan", "op": "is", "values": ["pro"]}]`. Properties have the value that they had at the time of the event.
     #[serde(default)]
     pub filters: Vec<Filter>,
     /// The property whose values are told apart: plain for the event's, `user.` for the user's.
@@ -167,7 +167,7 @@ pub fn run(
         from: days.from(),
         to: days.to(),
         properties: names,
-        people: asked.measure == Measure::Uniques,
+        people: (asked.measure == Measure::Uniques).then_some(Known::Now),
     };
     let mut count = Count::new(asked.measure, days.dates().len(), by.is_none());
     walk(scan, &want, cancel, &mut |batch| {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bellwether_columns::Rows;
+use bellwether_columns::{Known, Rows};
 use bellwether_model::Event;
 use bellwether_model::event::{ASSIGNMENT, EXPOSURE, Who};
 use bellwether_model::metric::FilterOp;
@@ -184,7 +184,7 @@ impl Scan for Shuffled {
         rows.sort_by_key(|(seq, _)| seq.0.wrapping_mul(self.1 | 1));
         for (seq, event) in rows.into_iter().filter(|(_, event)| want.wants(event)) {
             let mut batch = Batch::of(&[event], &want.properties);
-            batch.name_people(owners.of(&want.environment), &[seq], Seq(u64::MAX));
+            batch.name_people(owners.of(&want.environment), &[seq], Known::Now, Seq(u64::MAX));
             if each(&batch).is_break() {
                 break;
             }

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bellwether_columns::{PropertyName, Rows, Scan, Want};
+use bellwether_columns::{Known, PropertyName, Rows, Scan, Want};
 use bellwether_model::{EnvironmentKey, Millis, Span};
 use bellwether_query::segmentation::{self, Measure, Segmentation};
 use bellwether_store::disk::Disk;
@@ -342,7 +342,7 @@ impl Storm {
             from: Millis(from),
             to: Millis(from + i64::try_from(self.acts.below(40)).unwrap_or(0) * DAY),
             properties: ["price", "any", "odd", "user.plan", "user.any"].map(PropertyName::parse).to_vec(),
-            people: self.acts.once_in(2),
+            people: self.acts.once_in(2).then_some(Known::Now),
         };
         if rows(&snapshot, &want)? != rows(&oracle, &want)? {
             return Err("Q1: a scan does not give the rows of a plain list".to_owned());

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use bellwether_columns::{Batch, Cells, PropertyName, Scan, ScanError, Strings, Want};
+use bellwether_columns::{Batch, Cells, Known, PropertyName, Scan, ScanError, Strings, Want};
 use bellwether_model::{EnvironmentKey, Event, Json, Seq};
 
 use crate::memory::{Row, View};
@@ -108,7 +108,12 @@ impl Scan for Snapshot {
     fn scan(&self, want: &Want, each: &mut dyn FnMut(&Batch) -> ControlFlow<()>) -> Result<(), ScanError> {
         let name = |batch: &mut Batch, seqs: &[Seq]| {
             let owners = self.owners.read();
-            batch.name_people(owners.of(&want.environment), seqs, self.seq);
+            batch.name_people(
+                owners.of(&want.environment),
+                seqs,
+                want.people.unwrap_or(Known::Now),
+                self.seq,
+            );
         };
         for part in self.parts.iter() {
             if part.scan(want, &name, each)?.is_break() {
@@ -130,7 +135,7 @@ impl Scan for Snapshot {
                 return Ok(());
             }
             let mut batch = batch(&rows, &want.properties);
-            if want.people {
+            if want.people.is_some() {
                 let seqs: Vec<Seq> = rows.iter().map(|row| row.seq).collect();
                 name(&mut batch, &seqs);
             }

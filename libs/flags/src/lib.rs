@@ -81,4 +81,4 @@ pub use explain::{Bucketed, ClauseStep, ConditionStep, Explanation, Placed, Segm
 pub use format::{Format, formats};
 pub use ids::Ids;
 pub use ruleset::{Ruleset, Source};
-pub use text::unit;
+pub use text::{is_number, unit};

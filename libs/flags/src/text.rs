@@ -160,6 +160,17 @@ fn write_double(double: f64, out: &mut impl fmt::Write) -> fmt::Result {
     }
 }
 
+/// Whether a number can be compared with a text. Blank text is 0 to the engine, and nobody means that.
+///
+/// ```
+/// use bellwether_flags::is_number;
+/// assert!(is_number("18") && is_number("-1.5e3") && is_number("0x1f"));
+/// assert!(!is_number("18 years") && !is_number("1,000") && !is_number(" "));
+/// ```
+pub fn is_number(text: &str) -> bool {
+    !text.trim().is_empty() && !number(text).is_nan()
+}
+
 /// `Number(text)`: a decimal, a hexadecimal, octal or binary literal, `Infinity`; blank is 0 and
 /// anything else is not a number.
 pub(crate) fn number(text: &str) -> f64 {

@@ -11,11 +11,12 @@ use crate::experiment::Experiment;
 use crate::flag::{Environment, Flag, Setting, Variant};
 use crate::holdout::Holdout;
 use crate::id::{
-    BetaKey, EnvironmentKey, ExperimentKey, FlagKey, HoldoutKey, LayerKey, MetricKey, Revision, ScheduleKey,
-    SegmentKey, Team, VariantKey,
+    BetaKey, EnvironmentKey, ExperimentKey, FlagKey, HoldoutKey, LayerKey, MetricKey, ProposalKey, Revision,
+    ScheduleKey, SegmentKey, Team, VariantKey,
 };
 use crate::layer::Layer;
 use crate::metric::Metric;
+use crate::plan::{Name, PlanChanges, Proposal};
 use crate::rollout::Rollout;
 use crate::schedule::Schedule;
 use crate::segment::Segment;
@@ -96,6 +97,12 @@ pub enum Subject {
     Beta(BetaKey),
     /// A scheduled change.
     Schedule(ScheduleKey),
+    /// The tracking plan.
+    Plan,
+    /// An event type of the tracking plan.
+    EventType(Name),
+    /// A proposal for the tracking plan.
+    Proposal(ProposalKey),
 }
 
 /// What changed. The stored form carries a version; old forms are kept in a frozen corpus and must
@@ -249,6 +256,21 @@ pub enum Edit {
         /// It, as a whole.
         holdout: Holdout,
     },
+    /// The tracking plan becomes another.
+    PlanChanged {
+        /// What becomes of it.
+        changes: PlanChanges,
+    },
+    /// A proposal for the tracking plan, new, made otherwise or given up.
+    ProposalSaved {
+        /// It, as a whole.
+        proposal: Proposal,
+    },
+    /// What a proposal says becomes the tracking plan.
+    ProposalApproved {
+        /// Which.
+        proposal: ProposalKey,
+    },
     /// A metric, new or redefined.
     MetricSaved {
         /// It.
@@ -311,6 +333,9 @@ impl Edit {
                 Subject::Layer(layer.key.clone())
             }
             Self::HoldoutSaved { holdout } => Subject::Holdout(holdout.key.clone()),
+            Self::PlanChanged { .. } => Subject::Plan,
+            Self::ProposalSaved { proposal } => Subject::Proposal(proposal.key.clone()),
+            Self::ProposalApproved { proposal } => Subject::Proposal(proposal.clone()),
             Self::MetricSaved { metric } => Subject::Metric(metric.key.clone()),
             Self::ExperimentSaved { experiment } => Subject::Experiment(experiment.key.clone()),
             Self::ExperimentStarted { experiment, .. }

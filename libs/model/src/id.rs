@@ -137,7 +137,9 @@ keys! {
     BetaKey = "Key of a beta.";
     /// Names a scheduled change.
     ScheduleKey = "Key of a scheduled change.";
-    /// Names a team, whose flags a holdout may cover.
+    /// Names a proposal for the tracking plan.
+    ProposalKey = "Key of a proposal for the tracking plan.";
+    /// Names a team, whose flags a holdout may cover and who answers for events.
     Team = "Key of a team.";
 }
 

@@ -18,6 +18,7 @@ pub mod id;
 pub mod layer;
 pub mod metric;
 pub mod operand;
+pub mod plan;
 pub mod prerequisite;
 pub mod profile;
 pub mod rollout;
@@ -38,10 +39,11 @@ pub use flag::{Bucketing, Environment, Flag, Serve, Setting, Target, Unit, Varia
 pub use holdout::{Covers, Holdout};
 pub use id::{
     BetaKey, EnvironmentKey, ExperimentKey, FlagKey, HoldoutKey, Invalid, Key, LayerKey, ListId, MetricKey,
-    Revision, ScheduleKey, SegmentKey, Seq, Team, VariantKey,
+    ProposalKey, Revision, ScheduleKey, SegmentKey, Seq, Team, VariantKey,
 };
 pub use layer::Layer;
 pub use metric::Metric;
+pub use plan::{Proposal, ProposalState, TrackingPlan};
 pub use prerequisite::Prerequisite;
 pub use rollout::{Guard, Pace, Ramp, Rollout, RolloutState, Step};
 pub use rule::{Clause, Condition, Op, Rule};

@@ -1,5 +1,5 @@
 //! Web: what the page reads, each under one key, so that a change makes exactly it stale.
-import { keepPreviousData, queryOptions } from "@tanstack/react-query";
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
 
 import { serverTime } from "../lib/time";
 import { api, ask } from "./client";
@@ -53,6 +53,16 @@ export const segment = (key: string) =>
   queryOptions({
     queryKey: ["segment", key],
     queryFn: () => ask(api.GET("/api/segments/{segment}", { params: { path: { segment: key } } })),
+  });
+
+/** The ids of a list of a segment, in the order of their text, a thousand at a time. */
+export const members = (segment: string, list: "included" | "excluded") =>
+  infiniteQueryOptions({
+    queryKey: ["segment", segment, "ids", list],
+    initialPageParam: undefined as string | undefined,
+    queryFn: ({ pageParam: after }) =>
+      ask(api.GET("/api/segments/{segment}/ids", { params: { path: { segment }, query: { list, after } } })),
+    getNextPageParam: (page) => page.next ?? undefined,
   });
 
 export const layers = (archived = false) =>

@@ -4,6 +4,41 @@
  */
 
 export interface paths {
+    "/api/backups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the backups that are on the server's disk, the newest first. */
+        get: operations["backup.list"];
+        put?: never;
+        /** Makes a backup of events and ledger while the server goes on; `bellwether restore` makes a data directory of it. */
+        post: operations["backup.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backups/{backup}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Removes a backup from the server's disk. */
+        delete: operations["backup.delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/betas": {
         parameters: {
             query?: never;
@@ -829,6 +864,178 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows the tracking plan: what events there are and what is in them. */
+        get: operations["plan.get"];
+        /** Makes the tracking plan another one at once; refused where the plan says that changes need a review. */
+        put: operations["plan.save"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/plan/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Holds a plan against its own rules and against the plan that there is, and changes nothing. */
+        post: operations["plan.check"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/plan/proposals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the proposals for the tracking plan, each with what it would change. */
+        get: operations["plan.proposals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/plan/proposals/{proposal}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows a proposal for the tracking plan, and what it would change. */
+        get: operations["plan.proposal"];
+        /** Proposes another tracking plan, or makes a proposal another one; the plan stays until it is approved. */
+        put: operations["plan.propose"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/plan/proposals/{proposal}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes what a proposal says the tracking plan; where changes need a review, not by who wrote it. */
+        post: operations["plan.approve"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/plan/proposals/{proposal}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Closes a proposal for the tracking plan without making it the plan. */
+        post: operations["plan.close"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/plan/violations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists how events do not follow the tracking plan: what, how often, since when and by which SDK. */
+        get: operations["plan.violations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/quarantine": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the events that are kept apart because they do not follow the tracking plan. */
+        get: operations["quarantine.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/quarantine/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Deletes events that were kept apart, for good. */
+        post: operations["quarantine.delete"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/quarantine/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stores events that were kept apart; those that still do not follow the tracking plan are marked. */
+        post: operations["quarantine.release"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/query/segmentation": {
         parameters: {
             query?: never;
@@ -940,7 +1147,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** Lists the ids of a list of a segment, page by page. */
+        get: operations["segment.members"];
         /** Replaces a list of a segment by the ids of a text, one a line, a million at most; taken whole or not at all. */
         put: operations["segment.upload"];
         /** Puts ids on a list of a segment and takes others off it; `segment.upload` replaces a whole list. */
@@ -1111,6 +1319,29 @@ export interface components {
             /** @description The variant. */
             variant: string;
         };
+        /** @description What a backup holds. */
+        Backup: {
+            /** @description Its name, which is the name of its directory, too. */
+            backup: string;
+            /**
+             * Format: uint64
+             * @description Bytes of events and ledger. On the disk of the data directory events are linked, and take no space until the
+             *     server has merged or forgotten what they are linked to.
+             */
+            bytes: number;
+            /** @description The newest change in it. */
+            revision: components["schemas"]["Revision"];
+            /** @description The newest event in it: every event that was acknowledged before it was begun is in it. */
+            seq: components["schemas"]["Seq"];
+            /** @description When it was made. */
+            taken: components["schemas"]["Millis"];
+            /** @description The version of the program that made it. */
+            version: string;
+        };
+        Backups: {
+            /** @description The newest first. Those that were moved elsewhere are not among them. */
+            backups: components["schemas"]["Backup"][];
+        };
         /** @description How many get a variant for a reason. */
         Because: {
             /** @description The reason. */
@@ -1171,6 +1402,8 @@ export interface components {
             };
             /** @description Send it as `if_revision` with an edit. */
             revision: components["schemas"]["Revision"];
+            /** @description What whoever made the edit that this answers should know of it. */
+            warnings: components["schemas"]["Warning"][];
         };
         Betas: {
             /** @description In order of their keys. */
@@ -1200,7 +1433,7 @@ export interface components {
         /** @description The event types of an environment. */
         Catalogue: {
             /** @description By name. */
-            events: components["schemas"]["Kind2"][];
+            events: components["schemas"]["Kind3"][];
             /** @description Every event up to and including this one was counted, and none after it. */
             seq: components["schemas"]["Seq"];
         };
@@ -1231,6 +1464,24 @@ export interface components {
             change: components["schemas"]["Change"];
             /** @description What it did, in words. */
             sentence: string;
+        };
+        CheckInput: {
+            /**
+             * @description The whole plan to look at, such as
+             *     `{"events": {"Order Completed": {"owner": "checkout", "properties": {"total": {"type": "number", "required": true}}}}}`.
+             */
+            plan: components["schemas"]["TrackingPlan"];
+        };
+        /** @description How a plan stands to the one that there is. */
+        Checked: {
+            /** @description Whether events that follow the plan that there is may not follow this one. */
+            breaking: boolean;
+            /** @description What would become of the plan that there is. */
+            differences: components["schemas"]["Difference"][];
+            /** @description The revision of the plan that it was held against. */
+            revision: components["schemas"]["Revision"];
+            /** @description What is probably not meant, such as a name that is not written as the plan says. */
+            warnings: components["schemas"]["Lint"][];
         };
         /** @description A test of one attribute against values. */
         Clause: {
@@ -1317,6 +1568,10 @@ export interface components {
             /** @description The segment. */
             segment: string;
         };
+        /** @description A way to write a name. */
+        Convention: "snake_case" | "camel_case" | "pascal_case" | "title_case" | "kebab_case" | {
+            pattern: string;
+        };
         /** @description What was counted in one arm. */
         Counts: {
             /**
@@ -1376,7 +1631,8 @@ export interface components {
             /** @description What a split divides by; the user unless given. */
             unit?: components["schemas"]["Unit"] | null;
             /**
-             * @description Its variants. A boolean flag has `on` (true) and `off` (false) unless given.
+             * @description Its variants, such as `[{"key": "small", "value": 10}, {"key": "large", "value": 50}]`. A boolean flag has `on`
+             *     (true) and `off` (false) unless given.
              * @default []
              */
             variants: components["schemas"]["Variant"][];
@@ -1384,8 +1640,8 @@ export interface components {
             why?: string | null;
         };
         CreateInput2: {
-            /** @description When, in milliseconds since 1970; two years ahead at most. */
-            at: components["schemas"]["Millis"];
+            /** @description When: milliseconds since 1970, or a text such as `2026-11-22T18:33:00Z`; two years ahead at most. */
+            at: number | string;
             /** @description Where. */
             environment: string;
             /**
@@ -1405,8 +1661,9 @@ export interface components {
              */
             alpha?: number | null;
             /**
-             * @description The variants compared, control included; the shares of the flag's default split, without its
-             *     rest, unless given.
+             * @description The variants compared, control included, such as
+             *     `[{"variant": "off", "share": 5000}, {"variant": "on", "share": 5000}]`; the shares of the flag's default split,
+             *     without its rest, unless given.
              */
             arms?: components["schemas"]["ArmInput"][] | null;
             /** @description The variant that the others are compared with. */
@@ -1468,6 +1725,25 @@ export interface components {
              */
             largest: number;
         };
+        DecideInput: {
+            /** @description The revision of the proposal that was looked at. */
+            if_revision?: components["schemas"]["Revision"] | null;
+            /** @description The proposal. */
+            proposal: string;
+            /** @description The reason; an approval needs one where there is a production environment. */
+            why?: string | null;
+        };
+        DeleteInput: {
+            /** @description The backup. */
+            backup: string;
+        };
+        Deleted: {
+            /**
+             * Format: uint64
+             * @description Events that are gone.
+             */
+            deleted: number;
+        };
         DescribeInput: {
             /** @description What it is for; as it is unless given. */
             description?: string | null;
@@ -1479,6 +1755,17 @@ export interface components {
             name?: string | null;
             /** @description The reason. */
             why?: string | null;
+        };
+        /** @description One thing that is different. */
+        Difference: {
+            /** @description Whether an event that followed the plan before may not follow it now, or is treated more strictly. */
+            breaking: boolean;
+            /** @description The event type; none where it is about the rules. */
+            event?: string | null;
+            /** @description The property, where it is about one. */
+            property?: string | null;
+            /** @description What becomes of it, in words. */
+            what: string;
         };
         /** @description Units of a variant against its share. */
         Divided: {
@@ -1643,6 +1930,21 @@ export interface components {
             /** @description It, as a whole. */
             holdout: components["schemas"]["Holdout"];
         } | {
+            /** @description What becomes of it. */
+            changes: components["schemas"]["PlanChanges"];
+            /** @constant */
+            edit: "plan_changed";
+        } | {
+            /** @constant */
+            edit: "proposal_saved";
+            /** @description It, as a whole. */
+            proposal: components["schemas"]["Proposal"];
+        } | {
+            /** @constant */
+            edit: "proposal_approved";
+            /** @description Which. */
+            proposal: string;
+        } | {
             /** @constant */
             edit: "metric_saved";
             /** @description It. */
@@ -1771,6 +2073,17 @@ export interface components {
             /** @description Finds the cause in the server's log. */
             request_id: string;
         };
+        /** @description What happens, and what is in it. */
+        EventType: {
+            /** @description When it is sent, and what it means. */
+            description?: string;
+            /** @description Who answers for it. */
+            owner?: string | null;
+            /** @description Its properties by name. */
+            properties?: {
+                [key: string]: components["schemas"]["Property"];
+            };
+        };
         /** @description A value that occurs. */
         Example: {
             /**
@@ -1838,13 +2151,18 @@ export interface components {
             experiment: components["schemas"]["Experiment"];
             /** @description Send it as `if_revision` with an edit. */
             revision: components["schemas"]["Revision"];
+            /** @description What whoever made the edit that this answers should know of it. */
+            warnings: components["schemas"]["Warning"][];
         };
         Experiments: {
             /** @description Last changed first. */
             experiments: components["schemas"]["ExperimentView"][];
         };
         ExplainInput: {
-            /** @description Who: `targetingKey` is the user's id, everything else an attribute. */
+            /**
+             * @description Who, such as `{"targetingKey": "ada", "country": "CH"}`: `targetingKey` is the user's id, everything else an
+             *     attribute.
+             */
             context: {
                 [key: string]: unknown;
             };
@@ -1859,12 +2177,14 @@ export interface components {
             revision?: components["schemas"]["Revision"] | null;
         };
         Explained: {
-            /** @description Each step that was taken, and the answer. */
+            /** @description The same for programs, and the answer. */
             explanation: unknown;
             /** @description The revision that was evaluated. */
             revision: components["schemas"]["Revision"];
             /** @description The answer and its reason in words, such as ``gets `on` because rule 1 matches: `plan` is `pro` ``. */
             sentence: string;
+            /** @description Each step that was taken, in words and in order; the last one decided. */
+            steps: string[];
         };
         /** @description A condition on an event: the property has one of the values (as text), or none of them. */
         Filter: {
@@ -2086,6 +2406,38 @@ export interface components {
             /** @description What makes the numbers mean less than they say, such as amounts that were set aside. */
             warnings: components["schemas"]["Warning"][];
         };
+        /** @description What happens to events that do not follow the plan. Where several are due, the strictest is done. */
+        Handling: {
+            /**
+             * @description To events that lack a required property, or have one of another type or value.
+             * @default accept
+             */
+            invalid: components["schemas"]["Treatment"];
+            /**
+             * @description To events whose type is not planned.
+             * @default accept
+             */
+            unplanned_events: components["schemas"]["Treatment"];
+            /**
+             * @description To events with a property that is not planned.
+             * @default accept
+             */
+            unplanned_properties: components["schemas"]["Treatment"];
+        };
+        /** @description An event that is kept apart. */
+        HeldEvent: {
+            /** @description When it came. */
+            at: components["schemas"]["Millis"];
+            /** @description It as it would be stored. */
+            event: unknown;
+            /**
+             * Format: int64
+             * @description Its number, to release or delete it by.
+             */
+            id: number;
+            /** @description Why it is here. */
+            why: string[];
+        };
         /**
          * @description A share of the population that gets the `off` variant of every flag that it covers. A unit is held
          *     when its position under the salt lies below the share, so a larger share holds those who were held
@@ -2144,7 +2496,7 @@ export interface components {
         };
         IdsInput: {
             /**
-             * @description Ids to put on it; those that are there already stay.
+             * @description Ids to put on it, such as `["ada", "bob"]`; those that are there already stay.
              * @default []
              */
             add: string[];
@@ -2153,7 +2505,7 @@ export interface components {
             /** @description Which of its lists. */
             list: components["schemas"]["Which"];
             /**
-             * @description Ids to take off it; those that are not there do no harm.
+             * @description Ids to take off it, such as `["eve"]`; those that are not there do no harm.
              * @default []
              */
             remove: string[];
@@ -2163,10 +2515,18 @@ export interface components {
             why?: string | null;
         };
         Input: {
+            /** @description Where. */
+            environment: string;
+            /** @description Only of this event type. */
+            event?: string | null;
+        };
+        Input2: {
             /** @description Only changes before this revision: the `next` of the page before. */
             before?: components["schemas"]["Revision"] | null;
             /** @description Only changes of this beta. */
             beta?: string | null;
+            /** @description Only changes of the tracking plan that are about this event type. */
+            event?: string | null;
             /** @description Only changes of this experiment. */
             experiment?: string | null;
             /** @description Only changes of this flag. */
@@ -2182,6 +2542,13 @@ export interface components {
             limit?: number | null;
             /** @description Only changes of this metric. */
             metric?: string | null;
+            /**
+             * @description Only changes of the tracking plan.
+             * @default false
+             */
+            plan: boolean;
+            /** @description Only changes of this proposal for the tracking plan. */
+            proposal?: string | null;
             /** @description Only changes of this scheduled change. */
             schedule?: string | null;
             /** @description Only changes of this segment. */
@@ -2254,8 +2621,10 @@ export interface components {
         };
         /** @description The type that all variants of a flag share. */
         Kind: "boolean" | "string" | "number" | "json";
+        /** @description What a property holds. */
+        Kind2: "any" | "string" | "number" | "integer" | "boolean" | "date_time" | "list" | "object";
         /** @description An event type as it was seen. */
-        Kind2: {
+        Kind3: {
             /**
              * Format: uint64
              * @description How many there are.
@@ -2343,6 +2712,13 @@ export interface components {
             /** @description In order of their keys. */
             layers: components["schemas"]["LayerView"][];
         };
+        /** @description Something about a plan that is allowed and probably not meant. */
+        Lint: {
+            /** @description What to do about it. */
+            hint: string;
+            /** @description What, in words. */
+            message: string;
+        };
         /** @description Cites a list of ids that lives outside the log of changes, so that a person in it can be forgotten. */
         ListId: string;
         ListInput: {
@@ -2354,18 +2730,31 @@ export interface components {
             archived?: boolean | null;
         };
         ListInput3: {
+            /** @description Those that come after this text in the order of bytes; from the first unless given. What `next` was. */
+            after?: string | null;
+            /**
+             * Format: uint32
+             * @description At most so many, 1,000 unless given, 10,000 at most.
+             */
+            limit?: number | null;
+            /** @description Which of its lists. */
+            list: components["schemas"]["Which"];
+            /** @description The segment. */
+            segment: string;
+        };
+        ListInput4: {
             /** @description Also archived layers. */
             archived?: boolean | null;
         };
-        ListInput4: {
+        ListInput5: {
             /** @description Also archived holdouts. */
             archived?: boolean | null;
         };
-        ListInput5: {
+        ListInput6: {
             /** @description Also archived betas. */
             archived?: boolean | null;
         };
-        ListInput6: {
+        ListInput7: {
             /** @description Only those of this environment. */
             environment?: string | null;
             /** @description Only those of this flag. */
@@ -2376,6 +2765,22 @@ export interface components {
              */
             over?: boolean | null;
         };
+        ListInput8: {
+            /**
+             * Format: int64
+             * @description Only events after this number: the `next` of the page before.
+             */
+            after?: number | null;
+            /** @description Where. */
+            environment: string;
+            /** @description Only of this event type. */
+            event?: string | null;
+            /**
+             * Format: uint32
+             * @description At most so many, 50 unless given, 500 at most.
+             */
+            limit?: number | null;
+        };
         /** @description The ids of a list. */
         Listed: {
             /**
@@ -2383,8 +2788,22 @@ export interface components {
              * @description How many there are.
              */
             count: number;
-            /** @description The first hundred, where one segment was asked for; none of a list of more than 10,000. */
+            /**
+             * @description The first hundred, where one segment was asked for: in the order in which they were given, and of a list
+             *     of more than 10,000 in that of their text. `segment.members` gives them all.
+             */
             first: string[];
+        };
+        Listed2: {
+            /** @description In the order in which they came. */
+            events: components["schemas"]["HeldEvent"][];
+            /**
+             * Format: int64
+             * @description Send it as `after` for the next page; absent on the last.
+             */
+            next?: number | null;
+            /** @description How many of each type, in the order of their names. */
+            types: components["schemas"]["Waiting"][];
         };
         /** @description The numbers of one look. */
         Look: {
@@ -2502,6 +2921,13 @@ export interface components {
              */
             users: number;
         };
+        /** @description How names are written; where a convention is missing, as people like. */
+        Naming: {
+            /** @description Those of event types. */
+            events?: components["schemas"]["Convention"] | null;
+            /** @description Those of properties. */
+            properties?: components["schemas"]["Convention"] | null;
+        };
         /** @description No arguments. */
         Nothing: Record<string, never>;
         /**
@@ -2514,6 +2940,17 @@ export interface components {
          */
         Op: "is" | "is_not" | "contains" | "does_not_contain" | "less" | "less_or_equal" | "greater" | "greater_or_equal" | "version_less" | "version_less_or_equal" | "version_greater" | "version_greater_or_equal" | "version_is" | "version_is_not" | "version_caret" | "version_tilde" | "starts_with" | "does_not_start_with" | "ends_with" | "does_not_end_with" | "matches" | "does_not_match" | "set_is" | "set_is_not" | "set_contains" | "set_does_not_contain" | "set_contains_any" | "set_does_not_contain_any" | "before" | "after" | "in_network" | "not_in_network";
         Output: {
+            /**
+             * Format: uint64
+             * @description Rare ones that were forgotten, in all environments, because there were too many.
+             */
+            forgotten: number;
+            /** @description Counted since the start of the server. */
+            since: components["schemas"]["Millis"];
+            /** @description Most frequent first. */
+            violations: components["schemas"]["Violation"][];
+        };
+        Output2: {
             /** @description Newest first. */
             changes: components["schemas"]["ChangeView"][];
             /** @description Send it as `before` for the next page; absent on the last. */
@@ -2533,6 +2970,18 @@ export interface components {
         } | {
             /** @constant */
             pace: "ended";
+        };
+        /** @description A page of a list. */
+        Page: {
+            /**
+             * Format: uint
+             * @description How many are on the list.
+             */
+            count: number;
+            /** @description In the order of their text. */
+            ids: string[];
+            /** @description Send it as `after` for the next page; absent with the last one. */
+            next?: string | null;
         };
         /** @description What a flag has of a layer. */
         Part: {
@@ -2562,6 +3011,47 @@ export interface components {
             horizon: components["schemas"]["Horizon"];
             /** @description The metric that decides. */
             metric: string;
+        };
+        /** @description What is to become of a plan. */
+        PlanChanges: {
+            /** @description Event types that are planned no more. */
+            remove?: string[];
+            /** @description Other rules. */
+            rules?: components["schemas"]["PlanRules"] | null;
+            /** @description Event types that are new or become other. */
+            save?: {
+                [key: string]: components["schemas"]["EventType"];
+            };
+        };
+        /** @description What holds for all event types. */
+        PlanRules: {
+            /**
+             * @description What happens to events that do not follow the plan; in an environment that is not here they are
+             *     accepted and marked.
+             */
+            environments?: {
+                [key: string]: components["schemas"]["Handling"];
+            };
+            /**
+             * @description How names are written.
+             * @default {}
+             */
+            naming: components["schemas"]["Naming"];
+            /** @description Whether the plan changes only by proposals that somebody else has approved. */
+            review?: boolean;
+        };
+        /** @description The tracking plan with its newest revision. */
+        PlanView: {
+            /** @description When it last changed. */
+            changed?: components["schemas"]["Millis"] | null;
+            /** @description Who changed it. */
+            changed_by?: components["schemas"]["ActorView"] | null;
+            /** @description The plan; empty where nobody has made one. */
+            plan: components["schemas"]["TrackingPlan"];
+            /** @description Send it as `if_revision` with an edit; 0 where nobody has made one. */
+            revision: components["schemas"]["Revision"];
+            /** @description What is probably not meant, such as a name that is not written as the plan says. */
+            warnings: components["schemas"]["Lint"][];
         };
         /** @description What can be planned. */
         Planned: {
@@ -2622,7 +3112,7 @@ export interface components {
         };
         PreviewInput: {
             /**
-             * @description What everybody else gets; as it is unless given. A split without a salt is drawn anew, here and when
+             * @description What everybody else gets, such as `{"serve": "variant", "variant": "off"}`; as it is unless given. A split without a salt is drawn anew, here and when
              *     it is saved.
              */
             default?: components["schemas"]["ServeInput"] | null;
@@ -2639,11 +3129,17 @@ export interface components {
             off?: string | null;
             /** @description As if it were switched on, or off; as it is unless given. */
             on?: boolean | null;
-            /** @description Other flags that must serve one of the named variants to the same context; as they are unless given. */
+            /**
+             * @description Other flags that must serve one of the named variants to the same context, such as
+             *     `[{"flag": "new-cart", "variants": ["on"]}]`; as they are unless given.
+             */
             prerequisites?: components["schemas"]["Prerequisite"][] | null;
-            /** @description The first rule that matches decides; as they are unless given. */
+            /**
+             * @description The first rule that matches decides, written as in `flag.target`; as they are unless given. Such as
+             *     `[{"when": [[{"segment": "staff"}]], "serve": {"serve": "variant", "variant": "on"}}]`.
+             */
             rules?: components["schemas"]["RuleInput"][] | null;
-            /** @description Single users or devices; as they are unless given. */
+            /** @description Single users or devices, such as `[{"variant": "on", "ids": ["ada", "bob"]}]`; as they are unless given. */
             targets?: components["schemas"]["TargetInput"][] | null;
         };
         /** @description What people get of a flag now, and what they would get. */
@@ -2685,7 +3181,7 @@ export interface components {
              */
             looked_at: number;
             /** @description The most frequent first, equals by name. */
-            properties: components["schemas"]["Property"][];
+            properties: components["schemas"]["Property2"][];
             /** @description No event after this one was looked at. */
             seq: components["schemas"]["Seq"];
         };
@@ -2695,8 +3191,25 @@ export interface components {
             /** @description The event type; any that somebody did for `_any` or where none is given. */
             event?: string | null;
         };
-        /** @description A property as it was seen. */
+        /** @description A property of an event type. */
         Property: {
+            /** @description What it means. */
+            description?: string;
+            /** @description What a list holds; anything unless given. */
+            items?: components["schemas"]["Kind2"] | null;
+            /** @description Who answers for it, where that is not who answers for the event type. */
+            owner?: string | null;
+            /** @description Whether it tells who somebody is. No report shows a value of it. */
+            personal?: boolean;
+            /** @description Whether each event has it. */
+            required?: boolean;
+            /** @description What it holds. */
+            type: components["schemas"]["Kind2"];
+            /** @description The only values that it may have, of a text, a number or a list's elements; empty allows all. */
+            values?: unknown[];
+        };
+        /** @description A property as it was seen. */
+        Property2: {
             /**
              * Format: uint64
              * @description How many of the events have it.
@@ -2713,6 +3226,83 @@ export interface components {
             kinds: components["schemas"]["ValueKind"][];
             /** @description Its name, as filters and breakdowns take it: plain for the event's, `user.` for the user's. */
             property: string;
+        };
+        /** @description Changes of the plan that somebody proposes and somebody else looks at: a branch of the plan. */
+        Proposal: {
+            /**
+             * @description The revision of the plan that it was made of: what has changed of the same event types since stands
+             *     against it.
+             */
+            base: components["schemas"]["Revision"];
+            /** @description What would change. */
+            changes: components["schemas"]["PlanChanges"];
+            /** @description Its key. */
+            key: string;
+            /** @description What became of it. */
+            state: components["schemas"]["ProposalState"];
+            /** @description What it is for, in a line. */
+            title?: string;
+        };
+        /** @description What became of a proposal. */
+        ProposalState: {
+            /** @constant */
+            state: "open";
+        } | {
+            /** @description Since when. */
+            at: components["schemas"]["Millis"];
+            /** @constant */
+            state: "approved";
+        } | {
+            /** @description When. */
+            at: components["schemas"]["Millis"];
+            /** @description Why. */
+            because: string;
+            /** @constant */
+            state: "closed";
+        };
+        /** @description A proposal and what it would make of the plan that there is. */
+        ProposalView: {
+            /** @description Whether events that follow the plan that there is may not follow it then. */
+            breaking: boolean;
+            /** @description When it last changed. */
+            changed: components["schemas"]["Millis"];
+            /** @description Who changed it; of an open proposal, who wrote it. */
+            changed_by: components["schemas"]["ActorView"];
+            /** @description What would become of the plan that there is; empty once it is approved or closed. */
+            differences: components["schemas"]["Difference"][];
+            /** @description The proposal. */
+            proposal: components["schemas"]["Proposal"];
+            /** @description Send it as `if_revision` with an approval: what is approved is what was looked at. */
+            revision: components["schemas"]["Revision"];
+            /** @description What is probably not meant in the plan that it would make. */
+            warnings: components["schemas"]["Lint"][];
+        };
+        Proposals: {
+            /** @description Those that are open, and the last of those that are over, newest first. */
+            proposals: components["schemas"]["ProposalView"][];
+        };
+        ProposeInput: {
+            /**
+             * @description The revision of the plan that it was made of, the newest unless given. Event types that have changed since
+             *     stand against its approval.
+             */
+            base?: components["schemas"]["Revision"] | null;
+            /** @description The revision of the proposal that the edit is of. */
+            if_revision?: components["schemas"]["Revision"] | null;
+            /**
+             * @description The whole plan as it is to be, such as
+             *     `{"events": {"Order Completed": {"owner": "checkout", "properties": {"total": {"type": "number", "required": true}}}}}`.
+             */
+            plan: components["schemas"]["TrackingPlan"];
+            /** @description Its key, such as the name of a branch. */
+            proposal: string;
+            /**
+             * @description What it is for, in a line.
+             * @default
+             */
+            title: string;
+            /** @description The reason. */
+            why?: string | null;
         };
         /** @description A way from few to many: shares that rise, each held for a while. */
         Ramp: {
@@ -2848,8 +3438,24 @@ export interface components {
             /** @constant */
             relative: "refused";
         };
+        Released: {
+            /**
+             * Format: uint64
+             * @description Events that were stored already.
+             */
+            duplicates: number;
+            /**
+             * Format: uint64
+             * @description Events that are stored now.
+             */
+            stored: number;
+        };
         ReplaceInput: {
-            /** @description What everybody else gets; as it is unless given. */
+            /**
+             * @description What everybody else gets, such as `{"serve": "variant", "variant": "off"}`, or
+             *     `{"serve": "split", "shares": [{"variant": "on", "share": 2500}, {"variant": "off", "share": 7500}]}` in basis
+             *     points; as it is unless given.
+             */
             default?: components["schemas"]["ServeInput"] | null;
             /** @description Where. */
             environment: string;
@@ -2859,11 +3465,20 @@ export interface components {
             if_revision?: components["schemas"]["Revision"] | null;
             /** @description The variant while off, and for whom a split has no unit id; as it is unless given. */
             off?: string | null;
-            /** @description Other flags that must serve one of the named variants to the same context; as they are unless given. */
+            /**
+             * @description Other flags that must serve one of the named variants to the same context, such as
+             *     `[{"flag": "new-cart", "variants": ["on"]}]`; as they are unless given.
+             */
             prerequisites?: components["schemas"]["Prerequisite"][] | null;
-            /** @description The first rule that matches decides; as they are unless given. */
+            /**
+             * @description The first rule that matches decides; as they are unless given. Such as
+             *     `[{"when": [[{"attribute": "country", "op": "is", "values": ["CH"]}]], "serve": {"serve": "variant", "variant": "on"}}]`:
+             *     any group of `when` will do, and all of its conditions must hold. Or
+             *     `[{"when": [[{"segment": "staff"}]], "serve": {"serve": "variant", "variant": "on"}}]`; what is served may be a
+             *     split as in `default`.
+             */
             rules?: components["schemas"]["RuleInput"][] | null;
-            /** @description Single users or devices; as they are unless given. */
+            /** @description Single users or devices, such as `[{"variant": "on", "ids": ["ada", "bob"]}]`; as they are unless given. */
             targets?: components["schemas"]["TargetInput"][] | null;
             /** @description The reason; needed in production. */
             why?: string | null;
@@ -2875,7 +3490,10 @@ export interface components {
             flag: string;
             /** @description The revision that the edit is of. */
             if_revision?: components["schemas"]["Revision"] | null;
-            /** @description The new shares; they add up to 10000. */
+            /**
+             * @description The new shares, such as `[{"variant": "on", "share": 2500}, {"variant": "off", "share": 7500}]`; they add up
+             *     to 10000.
+             */
             shares: components["schemas"]["ShareInput"][];
             /** @description The reason; needed in production. */
             why?: string | null;
@@ -3019,8 +3637,9 @@ export interface components {
             /** @description Whose ids the lists hold; as it is unless given, of a new one the user's. */
             unit?: components["schemas"]["Unit"] | null;
             /**
-             * @description Any of these groups must hold; a group holds when all its clauses do. As it is unless given; an
-             *     empty list holds for nobody.
+             * @description Any of these groups must hold; a group holds when all its clauses do. Such as
+             *     `[[{"attribute": "email", "op": "ends_with", "values": ["@example.com"]}]]`. As it is unless given; an empty
+             *     list, `[]`, holds for nobody.
              */
             when?: components["schemas"]["Clause"][][] | null;
             /** @description The reason; needed where there is a production environment. */
@@ -3039,7 +3658,10 @@ export interface components {
             why?: string | null;
         };
         SaveInput4: {
-            /** @description The flags that it covers; as it is unless given, and needed for a new one. */
+            /**
+             * @description The flags that it covers: `{"covers": "everything"}`, `{"covers": "team", "team": "growth"}` or
+             *     `{"covers": "flags", "flags": ["checkout"]}`; as it is unless given, and needed for a new one.
+             */
             covers?: components["schemas"]["Covers"] | null;
             /** @description Its key. */
             holdout: string;
@@ -3097,18 +3719,33 @@ export interface components {
             event: string;
             /** @description The revision that the edit is of. */
             if_revision?: components["schemas"]["Revision"] | null;
-            /** @description What is computed per unit. */
+            /**
+             * @description What is computed per unit: `{"measure": "conversion"}`, `{"measure": "count"}` or
+             *     `{"measure": "sum", "property": "price"}`.
+             */
             measure: components["schemas"]["Measure"];
             /** @description Its key. */
             metric: string;
             /** @description What people call it; the key unless given. */
             name?: string | null;
             /**
-             * @description Only events with these properties.
+             * @description Only events with these properties, such as
+             *     `[{"property": "plan", "op": "is", "values": ["pro"]}]`.
              * @default []
              */
             only: components["schemas"]["Filter"][];
             /** @description The reason. */
+            why?: string | null;
+        };
+        SaveInput7: {
+            /** @description The revision that the edit is of. */
+            if_revision?: components["schemas"]["Revision"] | null;
+            /**
+             * @description The whole plan as it is to be, such as
+             *     `{"events": {"Order Completed": {"owner": "checkout", "properties": {"total": {"type": "number", "required": true}}}}}`.
+             */
+            plan: components["schemas"]["TrackingPlan"];
+            /** @description The reason; needed where there is a production environment. */
             why?: string | null;
         };
         /** @description A change that is to be made at a time. */
@@ -3174,7 +3811,10 @@ export interface components {
             flag: string;
             /** @description The revision that the edit is of. */
             if_revision?: components["schemas"]["Revision"] | null;
-            /** @description A JSON Schema that the value of each variant must match; none unless given. */
+            /**
+             * @description A JSON Schema that the value of each variant must match, such as `{"type": "number", "minimum": 0}`; none
+             *     unless given.
+             */
             schema?: unknown;
             /** @description The reason; needed where the flag is served in production. */
             why?: string | null;
@@ -3227,6 +3867,8 @@ export interface components {
             segment: components["schemas"]["Segment"];
             /** @description Where the rules of flags name it; archived flags are not among them. */
             used_by: components["schemas"]["Use"][];
+            /** @description What whoever made the edit that this answers should know of it. */
+            warnings: components["schemas"]["Warning"][];
         };
         /**
          * @description A question: an event, what is counted of it, when, of which events, and broken down by what.
@@ -3253,7 +3895,7 @@ export interface components {
              */
             event: string;
             /**
-             * @description Conditions that all must hold. Properties have the value that they had at the time of the event.
+             * @description Conditions that all must hold, such as `[{"property": "plan", "op": "is", "values": ["pro"]}]`. Properties have the value that they had at the time of the event.
              * @default []
              */
             filters: components["schemas"]["Filter"][];
@@ -3468,8 +4110,11 @@ export interface components {
             experiment: string;
             /** @description The revision that the edit is of. */
             if_revision?: components["schemas"]["Revision"] | null;
-            /** @description Exposures count from here; now unless given. A past time is for data that was imported. */
-            since?: components["schemas"]["Millis"] | null;
+            /**
+             * @description Exposures count from here: milliseconds since 1970, or a text such as `2026-11-22T18:33:00Z`; now unless
+             *     given. A past time is for data that was imported.
+             */
+            since?: (number | string) | null;
             /** @description The reason; needed in production. */
             why?: string | null;
         };
@@ -3609,6 +4254,19 @@ export interface components {
             key: string;
             /** @constant */
             subject: "schedule";
+        } | {
+            /** @constant */
+            subject: "plan";
+        } | {
+            /** @description Name of an event type or a property. */
+            key: string;
+            /** @constant */
+            subject: "event_type";
+        } | {
+            /** @description Key of a proposal for the tracking plan. */
+            key: string;
+            /** @constant */
+            subject: "proposal";
         };
         SwitchInput: {
             /** @description The beta. */
@@ -3658,6 +4316,25 @@ export interface components {
             /** @description The reason; needed in production. */
             why?: string | null;
         };
+        /** @description The whole plan, as it is written in a file and given to people. */
+        TrackingPlan: {
+            /**
+             * @description The event types by name. While there is none, no event is judged.
+             * @default {}
+             */
+            events: {
+                [key: string]: components["schemas"]["EventType"];
+            };
+            /**
+             * @description What holds for all event types.
+             * @default {
+             *       "naming": {}
+             *     }
+             */
+            rules: components["schemas"]["PlanRules"];
+        };
+        /** @description What is done with an event. The later is the stricter. */
+        Treatment: "accept" | "quarantine" | "reject";
         /** @description What a split divides by: the same unit always gets the same variant. */
         Unit: "user" | "device" | "session" | "account";
         UploadInput: {
@@ -3698,7 +4375,8 @@ export interface components {
             /** @description The revision that the edit is of. */
             if_revision?: components["schemas"]["Revision"] | null;
             /**
-             * @description All its variants from now on, of the flag's kind. One that something serves or names cannot be left
+             * @description All its variants from now on, of the flag's kind, such as
+             *     `[{"key": "small", "value": 10}, {"key": "large", "value": 50}]`. One that something serves or names cannot be left
              *     out.
              */
             variants: components["schemas"]["Variant"][];
@@ -3742,6 +4420,87 @@ export interface components {
             /** @constant */
             verdict: "too_little";
         };
+        /** @description One way in which events of a type do not follow the plan. */
+        Violation: {
+            /**
+             * Format: uint64
+             * @description How many of them were stored, with a mark.
+             */
+            accepted: number;
+            /**
+             * Format: uint64
+             * @description How many events, those that were sent again included.
+             */
+            count: number;
+            /** @description The event type. */
+            event: string;
+            /** @description The newest value, as JSON; none of a property that is personal or not planned. */
+            example?: string | null;
+            /** @description When the first came. */
+            first: components["schemas"]["Millis"];
+            /** @description What was perhaps meant, of what is planned. */
+            hint?: string | null;
+            /** @description When the last came. */
+            last: components["schemas"]["Millis"];
+            /** @description The same in words. */
+            message: string;
+            /** @description The property; none where the event type is not planned. */
+            property?: string | null;
+            /**
+             * Format: uint64
+             * @description How many were put into quarantine.
+             */
+            quarantined: number;
+            /**
+             * Format: uint64
+             * @description How many were rejected.
+             */
+            rejected: number;
+            /** @description The SDK that sent it, or the door that it came by. */
+            source: string;
+        } & ({
+            /** @constant */
+            reason: "unplanned_event";
+        } | {
+            /** @description What it holds. */
+            got: string;
+            /** @constant */
+            reason: "unplanned_property";
+        } | {
+            /** @constant */
+            reason: "missing";
+        } | {
+            /** @description What it holds. */
+            got: string;
+            /** @constant */
+            reason: "wrong_type";
+            /** @description What is planned. */
+            wanted: string;
+        } | {
+            /** @description What it holds. */
+            got: string;
+            /** @constant */
+            reason: "wrong_item";
+            /** @description What is planned. */
+            wanted: string;
+        } | {
+            /** @constant */
+            reason: "not_among";
+        });
+        /** @description How many events of a type are kept apart. */
+        Waiting: {
+            /**
+             * Format: uint64
+             * @description How many.
+             */
+            count: number;
+            /** @description The event type. */
+            event: string;
+            /** @description When the first of them came. */
+            first: components["schemas"]["Millis"];
+            /** @description When the last of them came. */
+            last: components["schemas"]["Millis"];
+        };
         /** @description Something that whoever asked should know, and that keeps nothing from being done. */
         Warning: {
             /** @description What to do about it. */
@@ -3772,6 +4531,26 @@ export interface components {
         };
         /** @description One of a segment's lists. */
         Which: "included" | "excluded";
+        Which2: {
+            /** @description The proposal. */
+            proposal: string;
+        };
+        WhichInput: {
+            /**
+             * @description All events there.
+             * @default false
+             */
+            all: boolean;
+            /** @description Where. */
+            environment: string;
+            /** @description All events of this type. */
+            event?: string | null;
+            /**
+             * @description The numbers of the events, such as `[17, 18]`, 1000 at most.
+             * @default []
+             */
+            ids: number[];
+        };
         WidenInput: {
             /** @description Where. */
             environment: string;
@@ -3793,6 +4572,214 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    "backup.list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Backups"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "backup.create": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Backup"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "backup.delete": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The backup. */
+                backup: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Backup"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     "beta.list": {
         parameters: {
             query?: {
@@ -4199,6 +5186,8 @@ export interface operations {
                 before?: components["schemas"]["Revision"] | null;
                 /** @description Only changes of this beta. */
                 beta?: string | null;
+                /** @description Only changes of the tracking plan that are about this event type. */
+                event?: string | null;
                 /** @description Only changes of this experiment. */
                 experiment?: string | null;
                 /** @description Only changes of this flag. */
@@ -4211,6 +5200,10 @@ export interface operations {
                 limit?: number | null;
                 /** @description Only changes of this metric. */
                 metric?: string | null;
+                /** @description Only changes of the tracking plan. */
+                plan?: boolean;
+                /** @description Only changes of this proposal for the tracking plan. */
+                proposal?: string | null;
                 /** @description Only changes of this scheduled change. */
                 schedule?: string | null;
                 /** @description Only changes of this segment. */
@@ -4228,7 +5221,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Output"];
+                    "application/json": components["schemas"]["Output2"];
                 };
             };
             /** @description The input is not what it should be. */
@@ -4792,8 +5785,9 @@ export interface operations {
                      */
                     alpha?: number | null;
                     /**
-                     * @description The variants compared, control included; the shares of the flag's default split, without its
-                     *     rest, unless given.
+                     * @description The variants compared, control included, such as
+                     *     `[{"variant": "off", "share": 5000}, {"variant": "on", "share": 5000}]`; the shares of the flag's default split,
+                     *     without its rest, unless given.
                      */
                     arms?: components["schemas"]["ArmInput"][] | null;
                     /** @description The variant that the others are compared with. */
@@ -5126,8 +6120,11 @@ export interface operations {
                 "application/json": {
                     /** @description The revision that the edit is of. */
                     if_revision?: components["schemas"]["Revision"] | null;
-                    /** @description Exposures count from here; now unless given. A past time is for data that was imported. */
-                    since?: components["schemas"]["Millis"] | null;
+                    /**
+                     * @description Exposures count from here: milliseconds since 1970, or a text such as `2026-11-22T18:33:00Z`; now unless
+                     *     given. A past time is for data that was imported.
+                     */
+                    since?: (number | string) | null;
                     /** @description The reason; needed in production. */
                     why?: string | null;
                 };
@@ -5369,7 +6366,8 @@ export interface operations {
                     /** @description What a split divides by; the user unless given. */
                     unit?: components["schemas"]["Unit"] | null;
                     /**
-                     * @description Its variants. A boolean flag has `on` (true) and `off` (false) unless given.
+                     * @description Its variants, such as `[{"key": "small", "value": 10}, {"key": "large", "value": 50}]`. A boolean flag has `on`
+                     *     (true) and `off` (false) unless given.
                      * @default []
                      */
                     variants?: components["schemas"]["Variant"][];
@@ -5777,7 +6775,10 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
-                    /** @description Who: `targetingKey` is the user's id, everything else an attribute. */
+                    /**
+                     * @description Who, such as `{"targetingKey": "ada", "country": "CH"}`: `targetingKey` is the user's id, everything else an
+                     *     attribute.
+                     */
                     context: {
                         [key: string]: unknown;
                     };
@@ -6015,7 +7016,7 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * @description What everybody else gets; as it is unless given. A split without a salt is drawn anew, here and when
+                     * @description What everybody else gets, such as `{"serve": "variant", "variant": "off"}`; as it is unless given. A split without a salt is drawn anew, here and when
                      *     it is saved.
                      */
                     default?: components["schemas"]["ServeInput"] | null;
@@ -6030,11 +7031,17 @@ export interface operations {
                     off?: string | null;
                     /** @description As if it were switched on, or off; as it is unless given. */
                     on?: boolean | null;
-                    /** @description Other flags that must serve one of the named variants to the same context; as they are unless given. */
+                    /**
+                     * @description Other flags that must serve one of the named variants to the same context, such as
+                     *     `[{"flag": "new-cart", "variants": ["on"]}]`; as they are unless given.
+                     */
                     prerequisites?: components["schemas"]["Prerequisite"][] | null;
-                    /** @description The first rule that matches decides; as they are unless given. */
+                    /**
+                     * @description The first rule that matches decides, written as in `flag.target`; as they are unless given. Such as
+                     *     `[{"when": [[{"segment": "staff"}]], "serve": {"serve": "variant", "variant": "on"}}]`.
+                     */
                     rules?: components["schemas"]["RuleInput"][] | null;
-                    /** @description Single users or devices; as they are unless given. */
+                    /** @description Single users or devices, such as `[{"variant": "on", "ids": ["ada", "bob"]}]`; as they are unless given. */
                     targets?: components["schemas"]["TargetInput"][] | null;
                 };
             };
@@ -6712,7 +7719,10 @@ export interface operations {
                 "application/json": {
                     /** @description The revision that the edit is of. */
                     if_revision?: components["schemas"]["Revision"] | null;
-                    /** @description A JSON Schema that the value of each variant must match; none unless given. */
+                    /**
+                     * @description A JSON Schema that the value of each variant must match, such as `{"type": "number", "minimum": 0}`; none
+                     *     unless given.
+                     */
                     schema?: unknown;
                     /** @description The reason; needed where the flag is served in production. */
                     why?: string | null;
@@ -6796,7 +7806,10 @@ export interface operations {
                     environment: string;
                     /** @description The revision that the edit is of. */
                     if_revision?: components["schemas"]["Revision"] | null;
-                    /** @description The new shares; they add up to 10000. */
+                    /**
+                     * @description The new shares, such as `[{"variant": "on", "share": 2500}, {"variant": "off", "share": 7500}]`; they add up
+                     *     to 10000.
+                     */
                     shares: components["schemas"]["ShareInput"][];
                     /** @description The reason; needed in production. */
                     why?: string | null;
@@ -6876,7 +7889,11 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
-                    /** @description What everybody else gets; as it is unless given. */
+                    /**
+                     * @description What everybody else gets, such as `{"serve": "variant", "variant": "off"}`, or
+                     *     `{"serve": "split", "shares": [{"variant": "on", "share": 2500}, {"variant": "off", "share": 7500}]}` in basis
+                     *     points; as it is unless given.
+                     */
                     default?: components["schemas"]["ServeInput"] | null;
                     /** @description Where. */
                     environment: string;
@@ -6884,11 +7901,20 @@ export interface operations {
                     if_revision?: components["schemas"]["Revision"] | null;
                     /** @description The variant while off, and for whom a split has no unit id; as it is unless given. */
                     off?: string | null;
-                    /** @description Other flags that must serve one of the named variants to the same context; as they are unless given. */
+                    /**
+                     * @description Other flags that must serve one of the named variants to the same context, such as
+                     *     `[{"flag": "new-cart", "variants": ["on"]}]`; as they are unless given.
+                     */
                     prerequisites?: components["schemas"]["Prerequisite"][] | null;
-                    /** @description The first rule that matches decides; as they are unless given. */
+                    /**
+                     * @description The first rule that matches decides; as they are unless given. Such as
+                     *     `[{"when": [[{"attribute": "country", "op": "is", "values": ["CH"]}]], "serve": {"serve": "variant", "variant": "on"}}]`:
+                     *     any group of `when` will do, and all of its conditions must hold. Or
+                     *     `[{"when": [[{"segment": "staff"}]], "serve": {"serve": "variant", "variant": "on"}}]`; what is served may be a
+                     *     split as in `default`.
+                     */
                     rules?: components["schemas"]["RuleInput"][] | null;
-                    /** @description Single users or devices; as they are unless given. */
+                    /** @description Single users or devices, such as `[{"variant": "on", "ids": ["ada", "bob"]}]`; as they are unless given. */
                     targets?: components["schemas"]["TargetInput"][] | null;
                     /** @description The reason; needed in production. */
                     why?: string | null;
@@ -7137,7 +8163,8 @@ export interface operations {
                     /** @description The revision that the edit is of. */
                     if_revision?: components["schemas"]["Revision"] | null;
                     /**
-                     * @description All its variants from now on, of the flag's kind. One that something serves or names cannot be left
+                     * @description All its variants from now on, of the flag's kind, such as
+                     *     `[{"key": "small", "value": 10}, {"key": "large", "value": 50}]`. One that something serves or names cannot be left
                      *     out.
                      */
                     variants: components["schemas"]["Variant"][];
@@ -7355,7 +8382,10 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
-                    /** @description The flags that it covers; as it is unless given, and needed for a new one. */
+                    /**
+                     * @description The flags that it covers: `{"covers": "everything"}`, `{"covers": "team", "team": "growth"}` or
+                     *     `{"covers": "flags", "flags": ["checkout"]}`; as it is unless given, and needed for a new one.
+                     */
                     covers?: components["schemas"]["Covers"] | null;
                     /** @description The revision that the edit is of. */
                     if_revision?: components["schemas"]["Revision"] | null;
@@ -8276,12 +9306,16 @@ export interface operations {
                     event: string;
                     /** @description The revision that the edit is of. */
                     if_revision?: components["schemas"]["Revision"] | null;
-                    /** @description What is computed per unit. */
+                    /**
+                     * @description What is computed per unit: `{"measure": "conversion"}`, `{"measure": "count"}` or
+                     *     `{"measure": "sum", "property": "price"}`.
+                     */
                     measure: components["schemas"]["Measure"];
                     /** @description What people call it; the key unless given. */
                     name?: string | null;
                     /**
-                     * @description Only events with these properties.
+                     * @description Only events with these properties, such as
+                     *     `[{"property": "plan", "op": "is", "values": ["pro"]}]`.
                      * @default []
                      */
                     only?: components["schemas"]["Filter"][];
@@ -8298,6 +9332,934 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MetricView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "plan.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "plan.save": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The revision that the edit is of. */
+                    if_revision?: components["schemas"]["Revision"] | null;
+                    /**
+                     * @description The whole plan as it is to be, such as
+                     *     `{"events": {"Order Completed": {"owner": "checkout", "properties": {"total": {"type": "number", "required": true}}}}}`.
+                     */
+                    plan: components["schemas"]["TrackingPlan"];
+                    /** @description The reason; needed where there is a production environment. */
+                    why?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "plan.check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description The whole plan to look at, such as
+                     *     `{"events": {"Order Completed": {"owner": "checkout", "properties": {"total": {"type": "number", "required": true}}}}}`.
+                     */
+                    plan: components["schemas"]["TrackingPlan"];
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Checked"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "plan.proposals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Proposals"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "plan.proposal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The proposal. */
+                proposal: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "plan.propose": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description Its key, such as the name of a branch. */
+                proposal: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description The revision of the plan that it was made of, the newest unless given. Event types that have changed since
+                     *     stand against its approval.
+                     */
+                    base?: components["schemas"]["Revision"] | null;
+                    /** @description The revision of the proposal that the edit is of. */
+                    if_revision?: components["schemas"]["Revision"] | null;
+                    /**
+                     * @description The whole plan as it is to be, such as
+                     *     `{"events": {"Order Completed": {"owner": "checkout", "properties": {"total": {"type": "number", "required": true}}}}}`.
+                     */
+                    plan: components["schemas"]["TrackingPlan"];
+                    /**
+                     * @description What it is for, in a line.
+                     * @default
+                     */
+                    title?: string;
+                    /** @description The reason. */
+                    why?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "plan.approve": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The proposal. */
+                proposal: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The revision of the proposal that was looked at. */
+                    if_revision?: components["schemas"]["Revision"] | null;
+                    /** @description The reason; an approval needs one where there is a production environment. */
+                    why?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "plan.close": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The proposal. */
+                proposal: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The revision of the proposal that was looked at. */
+                    if_revision?: components["schemas"]["Revision"] | null;
+                    /** @description The reason; an approval needs one where there is a production environment. */
+                    why?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "plan.violations": {
+        parameters: {
+            query: {
+                /** @description Where. */
+                environment: string;
+                /** @description Only of this event type. */
+                event?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Output"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "quarantine.list": {
+        parameters: {
+            query: {
+                /** @description Only events after this number: the `next` of the page before. */
+                after?: number | null;
+                /** @description Where. */
+                environment: string;
+                /** @description Only of this event type. */
+                event?: string | null;
+                /** @description At most so many, 50 unless given, 500 at most. */
+                limit?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed2"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "quarantine.delete": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description All events there.
+                     * @default false
+                     */
+                    all?: boolean;
+                    /** @description Where. */
+                    environment: string;
+                    /** @description All events of this type. */
+                    event?: string | null;
+                    /**
+                     * @description The numbers of the events, such as `[17, 18]`, 1000 at most.
+                     * @default []
+                     */
+                    ids?: number[];
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "quarantine.release": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description All events there.
+                     * @default false
+                     */
+                    all?: boolean;
+                    /** @description Where. */
+                    environment: string;
+                    /** @description All events of this type. */
+                    event?: string | null;
+                    /**
+                     * @description The numbers of the events, such as `[17, 18]`, 1000 at most.
+                     * @default []
+                     */
+                    ids?: number[];
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Released"];
                 };
             };
             /** @description The input is not what it should be. */
@@ -8370,7 +10332,7 @@ export interface operations {
                      */
                     event: string;
                     /**
-                     * @description Conditions that all must hold. Properties have the value that they had at the time of the event.
+                     * @description Conditions that all must hold, such as `[{"property": "plan", "op": "is", "values": ["pro"]}]`. Properties have the value that they had at the time of the event.
                      * @default []
                      */
                     filters?: components["schemas"]["Filter"][];
@@ -8548,8 +10510,8 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
-                    /** @description When, in milliseconds since 1970; two years ahead at most. */
-                    at: components["schemas"]["Millis"];
+                    /** @description When: milliseconds since 1970, or a text such as `2026-11-22T18:33:00Z`; two years ahead at most. */
+                    at: number | string;
                     /** @description Where. */
                     environment: string;
                     /**
@@ -8862,8 +10824,9 @@ export interface operations {
                     /** @description Whose ids the lists hold; as it is unless given, of a new one the user's. */
                     unit?: components["schemas"]["Unit"] | null;
                     /**
-                     * @description Any of these groups must hold; a group holds when all its clauses do. As it is unless given; an
-                     *     empty list holds for nobody.
+                     * @description Any of these groups must hold; a group holds when all its clauses do. Such as
+                     *     `[[{"attribute": "email", "op": "ends_with", "values": ["@example.com"]}]]`. As it is unless given; an empty
+                     *     list, `[]`, holds for nobody.
                      */
                     when?: components["schemas"]["Clause"][][] | null;
                     /** @description The reason; needed where there is a production environment. */
@@ -8961,6 +10924,81 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SegmentView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "segment.members": {
+        parameters: {
+            query: {
+                /** @description Those that come after this text in the order of bytes; from the first unless given. What `next` was. */
+                after?: string | null;
+                /** @description At most so many, 1,000 unless given, 10,000 at most. */
+                limit?: number | null;
+                /** @description Which of its lists. */
+                list: components["schemas"]["Which"];
+            };
+            header?: never;
+            path: {
+                /** @description The segment. */
+                segment: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page"];
                 };
             };
             /** @description The input is not what it should be. */
@@ -9108,7 +11146,7 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * @description Ids to put on it; those that are there already stay.
+                     * @description Ids to put on it, such as `["ada", "bob"]`; those that are there already stay.
                      * @default []
                      */
                     add?: string[];
@@ -9117,7 +11155,7 @@ export interface operations {
                     /** @description Which of its lists. */
                     list: components["schemas"]["Which"];
                     /**
-                     * @description Ids to take off it; those that are not there do no harm.
+                     * @description Ids to take off it, such as `["eve"]`; those that are not there do no harm.
                      * @default []
                      */
                     remove?: string[];

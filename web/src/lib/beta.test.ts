@@ -19,6 +19,7 @@ const view = (part: Partial<BetaView["beta"]>, dark: string[] = []): BetaView =>
   revision: 1,
   changed: 0,
   changed_by: { kind: "person", name: "Ana" },
+  warnings: [],
 });
 
 it.each([

@@ -4,6 +4,7 @@
 use bellwether_model::{EnvironmentKey, Event, Json, Millis};
 
 use super::body::{Unreadable, unpack};
+use super::inspection::{Aside, Inspection};
 use super::{amplitude, mixpanel, otlp, posthog, segment};
 use crate::error::{AppError, Refusal};
 use crate::{App, Waiting};
@@ -55,6 +56,20 @@ pub enum Call {
 }
 
 impl Door {
+    /// Its name, where nothing else says who sent an event.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::AmplitudeHttp | Self::AmplitudeBatch => "amplitude",
+            Self::AmplitudeIdentify | Self::AmplitudeGroupIdentify => "amplitude forms",
+            Self::Segment(_) => "segment",
+            Self::PostHog | Self::PostHogV1 => "posthog",
+            Self::MixpanelTrack | Self::MixpanelEngage | Self::MixpanelGroups | Self::MixpanelImport => {
+                "mixpanel"
+            }
+            Self::OtlpLogs => "otlp",
+        }
+    }
+
     /// The most bytes of an unpacked body.
     #[must_use]
     pub const fn most_bytes(self) -> usize {
@@ -234,29 +249,48 @@ impl App {
     #[must_use]
     pub fn take(&self, door: Door, sent: &Sent<'_>, now: Millis) -> Outcome {
         let voice = Voice::to(door, sent);
+        let plan = Inspection::new(self, door, now);
         let read = match door {
-            Door::AmplitudeHttp | Door::AmplitudeBatch => amplitude::read(self, door, sent, now),
-            Door::AmplitudeIdentify => amplitude::forms::identify(self, sent, now),
-            Door::AmplitudeGroupIdentify => amplitude::forms::group_identify(self, sent, now),
-            Door::Segment(call) => segment::read(self, call, sent, now),
-            Door::PostHog => posthog::read(self, sent, now),
-            Door::PostHogV1 => posthog::v1::read(self, sent, now),
-            Door::MixpanelTrack => mixpanel::track(self, sent, now),
-            Door::MixpanelEngage => mixpanel::engage(self, sent, now),
-            Door::MixpanelGroups => mixpanel::groups(self, sent, now),
-            Door::MixpanelImport => mixpanel::import(self, sent, now),
-            Door::OtlpLogs => otlp::read(self, sent, now),
+            Door::AmplitudeHttp | Door::AmplitudeBatch => amplitude::read(self, door, sent, now, &plan),
+            Door::AmplitudeIdentify => amplitude::forms::identify(self, sent, now, &plan),
+            Door::AmplitudeGroupIdentify => amplitude::forms::group_identify(self, sent, now, &plan),
+            Door::Segment(call) => segment::read(self, call, sent, now, &plan),
+            Door::PostHog => posthog::read(self, sent, now, &plan),
+            Door::PostHogV1 => posthog::v1::read(self, sent, now, &plan),
+            Door::MixpanelTrack => mixpanel::track(self, sent, now, &plan),
+            Door::MixpanelEngage => mixpanel::engage(self, sent, now, &plan),
+            Door::MixpanelGroups => mixpanel::groups(self, sent, now, &plan),
+            Door::MixpanelImport => mixpanel::import(self, sent, now, &plan),
+            Door::OtlpLogs => otlp::read(self, sent, now, &plan),
         };
         let Read { events, reply } = match read {
             Ok(read) => read,
-            Err(Refused::Said(reply)) => return Outcome::Answered(reply),
-            Err(Refused::Because(error)) => return Outcome::Answered(voice.refuse(&error)),
+            Err(refused) => {
+                self.violations.note(plan.refused(), now);
+                return Outcome::Answered(match refused {
+                    Refused::Said(reply) => reply,
+                    Refused::Because(error) => voice.refuse(&error),
+                });
+            }
         };
+        let Aside { held, violations } = plan.taken();
+        // What goes into the quarantine is there before the request is answered; if it is sent again because the
+        // rest was not taken, it is there once.
+        let kept = self.rates.admit(door, &events, now).and_then(|()| self.quarantine.hold(&held));
         if events.is_empty() {
-            return Outcome::Answered(reply);
+            return Outcome::Answered(match kept {
+                Ok(()) => {
+                    self.violations.note(violations, now);
+                    reply
+                }
+                Err(error) => voice.refuse(&error),
+            });
         }
-        match self.rates.admit(door, &events, now).and_then(|()| self.store(events)) {
-            Ok(waiting) => Outcome::Waiting { waiting, reply },
+        match kept.and_then(|()| self.store(events)) {
+            Ok(waiting) => {
+                self.violations.note(violations, now);
+                Outcome::Waiting { waiting, reply }
+            }
             Err(error) => Outcome::Answered(voice.refuse(&error)),
         }
     }

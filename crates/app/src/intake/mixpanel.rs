@@ -13,6 +13,7 @@ use serde_json::{Map, json};
 use super::door::{Door, Read, Refused, Reply, Sent, Voice, no_key};
 use super::envelope;
 use super::form;
+use super::inspection::Inspection;
 use super::raw::{Field, Problem, RawEvent, Rules, Time, admit};
 use crate::App;
 use crate::error::{AppError, Refusal};
@@ -54,16 +55,16 @@ pub(super) fn import_refusal(error: &AppError) -> Reply {
 }
 
 /// Reads a request of `/track`.
-pub(super) fn track(app: &App, sent: &Sent<'_>, now: Millis) -> Result<Read, Refused> {
+pub(super) fn track(app: &App, sent: &Sent<'_>, now: Millis, plan: &Inspection) -> Result<Read, Refused> {
     let list = list(Door::MixpanelTrack, sent)?;
-    let taken = Taken::of(app, list, sent, None, now, event)?;
-    Ok(taken.said(sent, Door::MixpanelTrack))
+    let taken = Taken::of(app, list, sent, None, now, plan, event)?;
+    Ok(taken.said(sent, Door::MixpanelTrack, plan))
 }
 
 /// Reads a request of `/engage`: what is known of people.
-pub(super) fn engage(app: &App, sent: &Sent<'_>, now: Millis) -> Result<Read, Refused> {
+pub(super) fn engage(app: &App, sent: &Sent<'_>, now: Millis, plan: &Inspection) -> Result<Read, Refused> {
     let list = list(Door::MixpanelEngage, sent)?;
-    let taken = Taken::of(app, list, sent, None, now, |mut one, _| {
+    let taken = Taken::of(app, list, sent, None, now, plan, |mut one, _| {
         let mut raw = RawEvent { name: IDENTIFY.into(), ..RawEvent::default() };
         (raw.user, raw.device) = who(one.remove("$distinct_id").unwrap_or_default(), Json::Null, Json::Null);
         if let Some(device) = one.remove("$device_id") {
@@ -75,13 +76,13 @@ pub(super) fn engage(app: &App, sent: &Sent<'_>, now: Millis) -> Result<Read, Re
         raw.user_properties = operations(one);
         raw
     })?;
-    Ok(taken.said(sent, Door::MixpanelEngage))
+    Ok(taken.said(sent, Door::MixpanelEngage, plan))
 }
 
 /// Reads a request of `/groups`: what is known of groups.
-pub(super) fn groups(app: &App, sent: &Sent<'_>, now: Millis) -> Result<Read, Refused> {
+pub(super) fn groups(app: &App, sent: &Sent<'_>, now: Millis, plan: &Inspection) -> Result<Read, Refused> {
     let list = list(Door::MixpanelGroups, sent)?;
-    let taken = Taken::of(app, list, sent, None, now, |mut one, _| {
+    let taken = Taken::of(app, list, sent, None, now, plan, |mut one, _| {
         let mut raw = RawEvent { name: GROUP_IDENTIFY.into(), ..RawEvent::default() };
         let (kind, id) = (one.remove("$group_key"), one.remove("$group_id"));
         if let (Some(Json::String(kind)), Some(id)) = (kind, id) {
@@ -93,11 +94,11 @@ pub(super) fn groups(app: &App, sent: &Sent<'_>, now: Millis) -> Result<Read, Re
         raw.group_properties = operations(one);
         raw
     })?;
-    Ok(taken.said(sent, Door::MixpanelGroups))
+    Ok(taken.said(sent, Door::MixpanelGroups, plan))
 }
 
 /// Reads a request of `/import`: a list, lines of JSON, or a form as its older callers send it.
-pub(super) fn import(app: &App, sent: &Sent<'_>, now: Millis) -> Result<Read, Refused> {
+pub(super) fn import(app: &App, sent: &Sent<'_>, now: Millis, plan: &Inspection) -> Result<Read, Refused> {
     let query = form::pairs("", sent.query.as_bytes())?;
     let key = match sent.scheme("basic") {
         Some(basic) => form::basic(basic),
@@ -107,14 +108,15 @@ pub(super) fn import(app: &App, sent: &Sent<'_>, now: Millis) -> Result<Read, Re
     // Before the body is kept.
     let environment = key.map(|key| app.environment(&key)).transpose()?;
     let list = list(Door::MixpanelImport, sent)?;
-    let taken = Taken::of(app, list, sent, environment, now, event)?;
+    let taken = Taken::of(app, list, sent, environment, now, plan, event)?;
     // Its SDKs say how to answer them, whichever way; others get what is documented.
     let heard = Voice::to(Door::MixpanelImport, sent);
     if heard.verbose || form::value(&query, "verbose").is_some() {
-        return Ok(taken.said(sent, Door::MixpanelImport));
+        return Ok(taken.said(sent, Door::MixpanelImport, plan));
     }
     let Taken { events, problems, ids } = taken;
-    let count = events.len();
+    // What is in quarantine was taken.
+    let count = events.len() + plan.held();
     let strict = form::value(&query, "strict").is_none_or(|strict| strict != "0");
     if problems.is_empty() || !strict {
         let reply = json!({"code": 200, "status": "OK", "num_records_imported": count});
@@ -199,9 +201,10 @@ impl Taken {
         sent: &Sent<'_>,
         environment: Option<EnvironmentKey>,
         now: Millis,
+        plan: &Inspection,
         raw: fn(Map<String, Json>, &mut Json) -> RawEvent,
     ) -> Result<Self, AppError> {
-        let rules = Rules { shortest: 1, numbers_name: true, called, peer: sent.peer, now };
+        let rules = Rules { shortest: 1, numbers_name: true, called, peer: sent.peer, now, plan };
         let mut taken =
             Self { events: Vec::with_capacity(list.len()), problems: Vec::new(), ids: BTreeMap::new() };
         let mut known: Option<(String, EnvironmentKey)> = None;
@@ -242,14 +245,15 @@ impl Taken {
     }
 
     /// The answer of `/track`, `/engage` and `/groups`.
-    fn said(self, sent: &Sent<'_>, door: Door) -> Read {
+    fn said(self, sent: &Sent<'_>, door: Door, plan: &Inspection) -> Read {
         let verbose = Voice::to(door, sent).verbose;
         let reply = match (self.problems.first(), verbose) {
             (None, true) => Reply::json(200, json!({"status": 1, "error": null})),
             (None, false) => Reply::text(200, "1"),
             (Some(_), false) => Reply::text(400, "0"),
             (Some(first), true) => {
-                let said = format!("{}; {} others were taken", first.sentence(), self.events.len());
+                let said =
+                    format!("{}; {} others were taken", first.sentence(), self.events.len() + plan.held());
                 Reply::json(
                     400,
                     json!({"status": 0, "error": said, "rejected": super::segment::rejected(&self.problems)}),

@@ -5,6 +5,7 @@ use bellwether_model::event::{ASSIGNMENT, EXPOSURE, FLAG_KEY, GROUP_IDENTIFY, VA
 use bellwether_model::{EnvironmentKey, Event, Json, Millis, Properties, profile};
 
 use super::LONGEST;
+use super::inspection::{Inspection, Rejected};
 
 /// An event as it came. A value that is null is missing.
 #[derive(Debug, Default)]
@@ -69,7 +70,7 @@ pub(super) enum Field {
 }
 
 /// What differs between protocols.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct Rules<'r> {
     /// Shorter ids are taken away.
     pub(super) shortest: usize,
@@ -80,6 +81,8 @@ pub(super) struct Rules<'r> {
     /// The address that the request came from, which `$remote` stands for.
     pub(super) peer: Option<&'r str>,
     pub(super) now: Millis,
+    /// What the tracking plan says of each event.
+    pub(super) plan: &'r Inspection,
 }
 
 /// One thing that is wrong with one event.
@@ -226,7 +229,7 @@ impl Check<'_> {
 }
 
 /// Checks one event, `None` where it was no object. What is wrong is added to `problems`; only an event
-/// without problems comes back.
+/// without problems comes back, and not if it goes into the quarantine.
 pub(super) fn admit(
     environment: &EnvironmentKey,
     index: usize,
@@ -351,7 +354,11 @@ pub(super) fn admit(
         revision: None,
     };
     cut(&mut event);
-    Some(event)
+    rules.plan.pass(event).unwrap_or_else(|Rejected { missing, name, hint }| {
+        let field = if name { Field::Name } else { Field::Properties };
+        problems.push(Problem { index, field: (rules.called)(field), missing, hint });
+        None
+    })
 }
 
 /// Cuts long texts, and says of which properties.

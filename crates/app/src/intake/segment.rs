@@ -10,6 +10,7 @@ use serde_json::{Map, json};
 use super::door::{Call, Door, Read, Refused, Reply, Sent, no_key};
 use super::envelope::{self, Envelope};
 use super::form;
+use super::inspection::Inspection;
 use super::raw::{Field, Problem, RawEvent, Rules, Time, admit};
 use crate::App;
 use crate::error::{AppError, Refusal};
@@ -33,7 +34,13 @@ pub(super) fn refusal(error: &AppError) -> Reply {
 }
 
 /// Reads a batch, or one message of this kind.
-pub(super) fn read(app: &App, call: Option<Call>, sent: &Sent<'_>, now: Millis) -> Result<Read, Refused> {
+pub(super) fn read(
+    app: &App,
+    call: Option<Call>,
+    sent: &Sent<'_>,
+    now: Millis,
+    plan: &Inspection,
+) -> Result<Read, Refused> {
     let mut body = sent.unpacked(Door::Segment(call))?;
     let hint = "send the write key, a `client` or `server` key, as the user of `Authorization: Basic`";
     let within = envelope::look(&mut body, &["writeKey"]).map_err(|e| envelope::not_json(&e))?;
@@ -64,7 +71,7 @@ pub(super) fn read(app: &App, call: Option<Call>, sent: &Sent<'_>, now: Millis) 
         )
         .into());
     }
-    let rules = Rules { shortest: 1, numbers_name: true, called, peer: sent.peer, now };
+    let rules = Rules { shortest: 1, numbers_name: true, called, peer: sent.peer, now, plan };
     let count = messages.len();
     let mut problems = Vec::new();
     let mut events = Vec::with_capacity(count);
@@ -81,7 +88,9 @@ pub(super) fn read(app: &App, call: Option<Call>, sent: &Sent<'_>, now: Millis) 
         };
         events.extend(admit(&environment, index, raw, &rules, &mut problems));
     }
-    if let (Some(first), true) = (problems.first(), events.is_empty() && (single || count > 0)) {
+    if let (Some(first), true) =
+        (problems.first(), events.is_empty() && plan.held() == 0 && (single || count > 0))
+    {
         let message = format!("`{}` cannot be taken", first.field);
         return Err(AppError {
             details: Some(rejected(&problems)),

@@ -83,7 +83,8 @@ impl Operation for SetLayer {
 pub(crate) struct SchemaInput {
     /// The flag.
     flag: FlagKey,
-    /// A JSON Schema that the value of each variant must match; none unless given.
+    /// A JSON Schema that the value of each variant must match, such as `{"type": "number", "minimum": 0}`; none
+    /// unless given.
     schema: Option<Json>,
     /// The reason; needed where the flag is served in production.
     why: Option<String>,
@@ -115,7 +116,8 @@ impl Operation for SetSchema {
 pub(crate) struct VariantsInput {
     /// The flag.
     flag: FlagKey,
-    /// All its variants from now on, of the flag's kind. One that something serves or names cannot be left
+    /// All its variants from now on, of the flag's kind, such as
+    /// `[{"key": "small", "value": 10}, {"key": "large", "value": 50}]`. One that something serves or names cannot be left
     /// out.
     variants: Vec<Variant>,
     /// The reason; needed where the flag is served in production.

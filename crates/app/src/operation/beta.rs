@@ -10,11 +10,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::serve::After;
-use super::{Class, Ctx, Effect, Method, Operation};
+use super::{Class, Ctx, Effect, Method, Operation, operands};
 use crate::App;
 use crate::access::Permission;
 use crate::error::AppError;
-use crate::view::ActorView;
+use crate::view::{ActorView, Warning};
 
 /// A beta with its newest revision.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -30,6 +30,8 @@ pub(crate) struct BetaView {
     /// By environment, those of its flags that are off there or have no setting: nobody sees them, in the
     /// audience or not.
     dark: BTreeMap<EnvironmentKey, Vec<FlagKey>>,
+    /// What whoever made the edit that this answers should know of it.
+    warnings: Vec<Warning>,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -127,6 +129,9 @@ impl Operation for Save {
     type Output = BetaView;
 
     fn run(app: &App, ctx: &Ctx, input: SaveInput) -> Result<BetaView, AppError> {
+        let clauses = operands::of_groups("audience", input.audience.as_deref().unwrap_or_default());
+        operands::are_numbers(&clauses)?;
+        let warnings = operands::no_versions(&clauses);
         let known = app.ledger.state().betas.get(&input.beta).map(|beta| beta.value.clone());
         let beta = match known {
             Some(known) => Beta {
@@ -157,7 +162,8 @@ impl Operation for Save {
             }
         };
         let key = beta.key.clone();
-        app.edit_beta(ctx, &key, Edit::BetaSaved { beta }, input.why, input.if_revision)
+        let view = app.edit_beta(ctx, &key, Edit::BetaSaved { beta }, input.why, input.if_revision)?;
+        Ok(BetaView { warnings, ..view })
     }
 }
 
@@ -259,6 +265,7 @@ impl App {
             revision: beta.revision,
             changed: beta.at,
             changed_by: self.actor_view(&beta.by),
+            warnings: Vec::new(),
         }
     }
 }

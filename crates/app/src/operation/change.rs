@@ -2,8 +2,8 @@
 
 use bellwether_ledger::Page;
 use bellwether_model::{
-    BetaKey, ExperimentKey, FlagKey, HoldoutKey, LayerKey, MetricKey, Revision, ScheduleKey, SegmentKey,
-    Subject,
+    BetaKey, ExperimentKey, FlagKey, HoldoutKey, LayerKey, MetricKey, ProposalKey, Revision, ScheduleKey,
+    SegmentKey, Subject, plan::Name,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,13 @@ pub(crate) struct Input {
     beta: Option<BetaKey>,
     /// Only changes of this scheduled change.
     schedule: Option<ScheduleKey>,
+    /// Only changes of the tracking plan that are about this event type.
+    event: Option<Name>,
+    /// Only changes of this proposal for the tracking plan.
+    proposal: Option<ProposalKey>,
+    /// Only changes of the tracking plan.
+    #[serde(default)]
+    plan: bool,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -69,6 +76,9 @@ impl Operation for List {
             input.holdout.map(Subject::Holdout),
             input.beta.map(Subject::Beta),
             input.schedule.map(Subject::Schedule),
+            input.event.map(Subject::EventType),
+            input.proposal.map(Subject::Proposal),
+            input.plan.then_some(Subject::Plan),
         ]
         .into_iter()
         .flatten();
@@ -76,7 +86,7 @@ impl Operation for List {
         if things.next().is_some() {
             return Err(AppError::bad_input(
                 "the list can be of one thing",
-                "give one of `flag`, `experiment`, `metric`, `segment`, `layer`, `holdout`, `beta` and `schedule`",
+                "give one of `flag`, `experiment`, `metric`, `segment`, `layer`, `holdout`, `beta`, `schedule`, `event`, `proposal` and `plan`",
             ));
         }
         let limit = input.limit.unwrap_or(50).clamp(1, 500);

@@ -10,11 +10,11 @@ use bellwether_model::{
 };
 use bellwether_query::evidence::MAX_AMOUNT;
 use bellwether_trial::experiment::{self as trial, Judgement};
-use bellwether_trial::{Shipping, ship};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::environment::Nothing;
+use super::serve::Moment;
 use super::{Class, Ctx, Effect, Method, Operation};
 use crate::App;
 use crate::access::{Permission, digest};
@@ -98,8 +98,9 @@ pub(crate) struct CreateInput {
     environment: EnvironmentKey,
     /// The variant that the others are compared with.
     control: VariantKey,
-    /// The variants compared, control included; the shares of the flag's default split, without its
-    /// rest, unless given.
+    /// The variants compared, control included, such as
+    /// `[{"variant": "off", "share": 5000}, {"variant": "on", "share": 5000}]`; the shares of the flag's default split,
+    /// without its rest, unless given.
     arms: Option<Vec<ArmInput>>,
     /// The metric that decides.
     metric: MetricKey,
@@ -176,8 +177,9 @@ fn planned(default: &Serve, flag: &FlagKey) -> Result<Vec<Arm>, AppError> {
 pub(crate) struct StartInput {
     /// The experiment.
     experiment: ExperimentKey,
-    /// Exposures count from here; now unless given. A past time is for data that was imported.
-    since: Option<Millis>,
+    /// Exposures count from here: milliseconds since 1970, or a text such as `2026-11-22T18:33:00Z`; now unless
+    /// given. A past time is for data that was imported.
+    since: Option<Moment>,
     /// The reason; needed in production.
     why: Option<String>,
     /// The revision that the edit is of.
@@ -198,7 +200,7 @@ impl Operation for Start {
 
     fn run(app: &App, ctx: &Ctx, input: StartInput) -> Result<ExperimentView, AppError> {
         let experiment = app.experiment(&input.experiment)?.value;
-        let since = input.since.unwrap_or(ctx.now);
+        let since = input.since.map_or(ctx.now, |since| since.0);
         if since > ctx.now {
             return Err(AppError::bad_input(
                 format!("`{}` is in the future", since.0),
@@ -281,7 +283,7 @@ pub(crate) struct ResultsView {
     /// The metric that decides.
     metric: Metric,
     /// The verdict and everything that it rests on.
-    judgement: Judgement,
+    pub(super) judgement: Judgement,
     /// What makes the numbers mean less than they say, such as units that can never convert.
     warnings: Vec<Warning>,
     /// What it was computed from, so that it can be computed again.
@@ -357,57 +359,9 @@ impl Operation for Results {
     }
 }
 
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ShipInput {
-    /// The experiment.
-    experiment: ExperimentKey,
-    /// The variant to ship; the verdict's unless given.
-    variant: Option<VariantKey>,
-    /// The reason, needed to ship what the verdict does not name, and where the sample ratio warns. The
-    /// verdict is put beside it, and is the reason where none is given.
-    why: Option<String>,
-    /// The revision that the edit is of.
-    if_revision: Option<Revision>,
-}
-
-pub(super) struct Ship;
-
-impl Operation for Ship {
-    const NAME: &'static str = "experiment.ship";
-    const ABOUT: &'static str =
-        "Ends an experiment and serves the winner to everybody, with the verdict as the reason.";
-    const ROUTE: (Method, &'static str) = (Method::Post, "/api/experiments/{experiment}/ship");
-    const NEEDS: Permission = Permission::Edit;
-    const CLASS: Class = Class::Scan;
-    const EFFECT: Effect = Effect::Changes;
-    type Input = ShipInput;
-    type Output = ExperimentView;
-
-    fn run(app: &App, ctx: &Ctx, input: ShipInput) -> Result<ExperimentView, AppError> {
-        let found = app.experiment(&input.experiment)?;
-        let results = app.results(&found, ctx)?;
-        let named = match &results.judgement.verdict {
-            trial::Verdict::Ship { variant } | trial::Verdict::Keep { variant } => Some(variant),
-            _ => None,
-        };
-        let reason = input.why.unwrap_or_default();
-        let shipping = match input.variant {
-            Some(variant) if Some(&variant) != named => Shipping::Despite { variant, reason },
-            _ => Shipping::Verdict { reason },
-        };
-        let proposal = ship(&found.value, &results.judgement, &shipping, ctx.now)?;
-        let _editing = app.editing();
-        // What was judged is what is shipped: somebody else's edit in between wins.
-        let expect = input.if_revision.or(Some(found.revision));
-        let after = app.edit(ctx, proposal.edit, Some(proposal.why), expect, Vec::new())?;
-        app.experiment_after(&after.state, &input.experiment)
-    }
-}
-
 impl App {
     /// One experiment by key, for reading.
-    fn experiment(&self, key: &ExperimentKey) -> Result<Versioned<Experiment>, AppError> {
+    pub(super) fn experiment(&self, key: &ExperimentKey) -> Result<Versioned<Experiment>, AppError> {
         self.ledger.state().experiments.get(key).cloned().ok_or_else(|| self.unknown("experiment", key))
     }
 
@@ -433,12 +387,16 @@ impl App {
         }
     }
 
-    fn experiment_after(&self, state: &State, key: &ExperimentKey) -> Result<ExperimentView, AppError> {
+    pub(super) fn experiment_after(
+        &self,
+        state: &State,
+        key: &ExperimentKey,
+    ) -> Result<ExperimentView, AppError> {
         let experiment = state.experiments.get(key).ok_or_else(|| self.unknown("experiment", key))?;
         Ok(self.experiment_view(experiment))
     }
 
-    fn results(&self, found: &Versioned<Experiment>, ctx: &Ctx) -> Result<ResultsView, AppError> {
+    pub(super) fn results(&self, found: &Versioned<Experiment>, ctx: &Ctx) -> Result<ResultsView, AppError> {
         let experiment = &found.value;
         let Some((since, until)) = experiment.period() else {
             return Err(AppError::conflict(

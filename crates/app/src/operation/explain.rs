@@ -25,7 +25,8 @@ pub(crate) struct ExplainInput {
     flag: FlagKey,
     /// Where.
     environment: EnvironmentKey,
-    /// Who: `targetingKey` is the user's id, everything else an attribute.
+    /// Who, such as `{"targetingKey": "ada", "country": "CH"}`: `targetingKey` is the user's id, everything else an
+    /// attribute.
     context: Properties,
     /// As it was at this revision; as it is now unless given. Lists are those of that revision, but for ids
     /// that have been forgotten since.
@@ -36,7 +37,9 @@ pub(crate) struct ExplainInput {
 pub(crate) struct Explained {
     /// The answer and its reason in words, such as ``gets `on` because rule 1 matches: `plan` is `pro` ``.
     sentence: String,
-    /// Each step that was taken, and the answer.
+    /// Each step that was taken, in words and in order; the last one decided.
+    steps: Vec<String>,
+    /// The same for programs, and the answer.
     #[schemars(with = "bellwether_model::Json")]
     explanation: Explanation,
     /// The revision that was evaluated.
@@ -77,6 +80,7 @@ impl Operation for Explain {
             let explanation = explanation.ok_or_else(|| app.unanswered(&now, &flag, &environment))?;
             return Ok(Explained {
                 sentence: sentence(&explanation),
+                steps: steps(&explanation),
                 explanation,
                 revision: served.ruleset.revision(),
             });
@@ -92,7 +96,7 @@ impl Operation for Explain {
         if ruleset.division(flag.as_str()).is_some() {
             sentence.push_str("; who was enrolled then is not known, and not taken into account");
         }
-        Ok(Explained { sentence, explanation, revision })
+        Ok(Explained { sentence, steps: steps(&explanation), explanation, revision })
     }
 }
 
@@ -198,6 +202,71 @@ fn enrolment(step: &Step) -> Option<String> {
     })
 }
 
+/// What was looked at, one thing after the other.
+fn steps(explanation: &Explanation) -> Vec<String> {
+    explanation.steps.iter().map(|step| step_said(step, &explanation.environment)).collect()
+}
+
+fn step_said(step: &Step, environment: &EnvironmentKey) -> String {
+    let decided = [unmet, held, outside, shown, rule, nobody].iter().find_map(|said| said(step));
+    decided.unwrap_or_else(|| match step {
+        Step::Off => format!("the flag is off in `{environment}`"),
+        Step::Prerequisite { flag, variants, .. } => {
+            format!("its prerequisite `{flag}` serves {}, as it should", alternatives(variants))
+        }
+        Step::Target { variant, matched: true } => format!("it is one of the targets of `{variant}`"),
+        Step::Target { variant, .. } => format!("it is not one of the targets of `{variant}`"),
+        Step::Holdout { holdout, place, .. } => {
+            format!("holdout `{holdout}` holds {}{}", stretches(&place.part), unless(place))
+        }
+        Step::Layer { layer, place, .. } => {
+            format!("the flag has {} of layer `{layer}`{}", stretches(&place.part), unless(place))
+        }
+        Step::Beta { beta, groups, .. } => {
+            format!("it is not in the audience of beta `{beta}`: {}", failing(groups))
+        }
+        Step::Rule { index, name, groups, .. } => {
+            format!("{} does not match: {}", called(*index, name), failing(groups))
+        }
+        Step::Default => "nothing before the default decides".to_owned(),
+        Step::Bucket(placed) => stands(placed),
+        Step::Enrolment { how: How::Enrolled, .. } => "enrolment is open, and it comes in".to_owned(),
+        Step::Enrolment { how: How::Placed, .. } => "nobody remembers it: where it stands decides".to_owned(),
+        Step::Enrolment { .. } => enrolment(step).unwrap_or_default(),
+    })
+}
+
+/// Where the unit stands, behind what a holdout or a layer takes.
+fn unless(place: &Placed) -> String {
+    match at(place) {
+        Some(at) => format!(", and {at}"),
+        None => format!(", and the context has no `{}`", place.unit.attribute()),
+    }
+}
+
+/// Of each group that was tested the condition that does not hold, which is its last.
+fn failing(groups: &[Vec<ConditionStep>]) -> String {
+    let said: Vec<String> = groups.iter().filter_map(|group| group.last()).map(fails).collect();
+    said.join("; ")
+}
+
+fn fails(step: &ConditionStep) -> String {
+    match step {
+        ConditionStep::Clause(clause) => {
+            let found = match &clause.found {
+                None => "it has none".to_owned(),
+                Some(Json::String(text)) => format!("it is `{}`", shortened(text)),
+                Some(other) => format!("it is `{}`", shortened(&other.to_string())),
+            };
+            format!("{} does not hold, {found}", condition(step))
+        }
+        ConditionStep::Segment(SegmentStep { segment, not: true, .. }) => {
+            format!("it is in segment `{segment}`")
+        }
+        ConditionStep::Segment(SegmentStep { segment, .. }) => format!("it is not in segment `{segment}`"),
+    }
+}
+
 fn unmet(step: &Step) -> Option<String> {
     let Step::Prerequisite { flag, variants, served, met: false, .. } = step else { return None };
     let wanted = alternatives(variants);
@@ -233,14 +302,16 @@ fn nobody(step: &Step) -> Option<String> {
 
 fn rule(step: &Step) -> Option<String> {
     let Step::Rule { index, name, matched: true, groups } = step else { return None };
+    Some(format!("{} matches: {}", called(*index, name), holding(groups)))
+}
+
+/// A rule by its number, and by its name if it has one.
+fn called(index: u32, name: &str) -> String {
     let number = index.saturating_add(1);
-    // A rule without a name is called by its number.
-    let name = if name.is_empty() || *name == format!("rule {number}") || *name == number.to_string() {
-        String::new()
-    } else {
-        format!(" (`{name}`)")
-    };
-    Some(format!("rule {number}{name} matches: {}", holding(groups)))
+    match name.is_empty() || *name == format!("rule {number}") || *name == number.to_string() {
+        true => format!("rule {number}"),
+        false => format!("rule {number} (`{name}`)"),
+    }
 }
 
 fn shown(step: &Step) -> Option<String> {

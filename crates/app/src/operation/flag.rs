@@ -91,7 +91,8 @@ pub(crate) struct CreateInput {
     description: String,
     /// The type of its values; boolean unless given.
     kind: Option<Kind>,
-    /// Its variants. A boolean flag has `on` (true) and `off` (false) unless given.
+    /// Its variants, such as `[{"key": "small", "value": 10}, {"key": "large", "value": 50}]`. A boolean flag has `on`
+    /// (true) and `off` (false) unless given.
     #[serde(default)]
     variants: Vec<Variant>,
     /// The variant while the flag is off: the one called `off`, else the last, unless given.

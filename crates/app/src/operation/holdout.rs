@@ -99,7 +99,8 @@ pub(crate) struct SaveInput {
     /// The share that is held; as it is unless given, and needed for a new one. A larger share holds those
     /// who were held and more.
     share: Option<Share>,
-    /// The flags that it covers; as it is unless given, and needed for a new one.
+    /// The flags that it covers: `{"covers": "everything"}`, `{"covers": "team", "team": "growth"}` or
+    /// `{"covers": "flags", "flags": ["checkout"]}`; as it is unless given, and needed for a new one.
     covers: Option<Covers>,
     /// The reason; needed where there is a production environment.
     why: Option<String>,

@@ -8,7 +8,7 @@ use bellwether_ledger::{LedgerError, Members, Proposed};
 use bellwether_model::{Edit, ListId, Revision, Segment, SegmentKey};
 use rustc_hash::FxHashSet;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::brought::Brought;
 use super::input::shortened;
@@ -51,15 +51,67 @@ impl Which {
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+pub(crate) struct ListInput {
+    /// The segment.
+    segment: SegmentKey,
+    /// Which of its lists.
+    list: Which,
+    /// Those that come after this text in the order of bytes; from the first unless given. What `next` was.
+    after: Option<String>,
+    /// At most so many, 1,000 unless given, 10,000 at most.
+    limit: Option<u32>,
+}
+
+/// A page of a list.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Page {
+    /// In the order of their text.
+    ids: Vec<String>,
+    /// How many are on the list.
+    count: usize,
+    /// Send it as `after` for the next page; absent with the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+pub(super) struct List;
+
+impl Operation for List {
+    const NAME: &'static str = "segment.members";
+    const ABOUT: &'static str = "Lists the ids of a list of a segment, page by page.";
+    const ROUTE: (Method, &'static str) = (Method::Get, "/api/segments/{segment}/ids");
+    const NEEDS: Permission = Permission::View;
+    const CLASS: Class = Class::Scan;
+    const EFFECT: Effect = Effect::Reads;
+    type Input = ListInput;
+    type Output = Page;
+
+    fn run(app: &App, _: &Ctx, input: ListInput) -> Result<Page, AppError> {
+        let segment = app.segment(&input.segment)?;
+        let Some(list) = input.list.of(&segment) else {
+            return Ok(Page { ids: Vec::new(), count: 0, next: None });
+        };
+        let limit = usize::try_from(input.limit.unwrap_or(1_000).clamp(1, 10_000)).unwrap_or(usize::MAX);
+        // One more than asked says whether there are others.
+        let mut ids = app.ledger.page(list, input.after.as_deref().unwrap_or_default(), limit + 1)?;
+        let more = ids.len() > limit;
+        ids.truncate(limit);
+        let next = ids.last().filter(|_| more).cloned();
+        Ok(Page { ids, count: app.ids(list)?.len(), next })
+    }
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct IdsInput {
     /// The segment.
     segment: SegmentKey,
     /// Which of its lists.
     list: Which,
-    /// Ids to put on it; those that are there already stay.
+    /// Ids to put on it, such as `["ada", "bob"]`; those that are there already stay.
     #[serde(default)]
     add: Vec<String>,
-    /// Ids to take off it; those that are not there do no harm.
+    /// Ids to take off it, such as `["eve"]`; those that are not there do no harm.
     #[serde(default)]
     remove: Vec<String>,
     /// The reason; needed where there is a production environment.

@@ -44,7 +44,7 @@ pub fn arguments(entry: &Entry) -> Vec<Argument> {
 }
 
 /// The same, made once for each operation of the registry.
-fn known(entry: &Entry) -> &'static [Argument] {
+pub(super) fn known(entry: &Entry) -> &'static [Argument] {
     static KNOWN: LazyLock<Vec<(&str, Vec<Argument>)>> =
         LazyLock::new(|| REGISTRY.iter().map(|entry| (entry.name, arguments(entry))).collect());
     KNOWN
@@ -82,12 +82,17 @@ pub fn from_text(entry: &Entry, texts: &[(String, String)], body: Option<Json>) 
         let value = if takes_text(&argument.schema) || words(&argument.schema).contains(&text.as_str()) {
             Json::String(text.clone())
         } else {
-            serde_json::from_str(text).map_err(|_| {
-                AppError::bad_input(
-                    format!("in `{name}`: `{}` is not {}", shortened(text), wanted(&argument.schema)),
-                    argument.about.clone(),
-                )
-            })?
+            match serde_json::from_str(text) {
+                Ok(value) => value,
+                // A length or a point in time is a number or a text.
+                Err(_) if types(&argument.schema).contains(&"string") => Json::String(text.clone()),
+                Err(_) => {
+                    return Err(AppError::bad_input(
+                        format!("in `{name}`: `{}` is not {}", shortened(text), wanted(&argument.schema)),
+                        argument.about.clone(),
+                    ));
+                }
+            }
         };
         if let Some(other) = input.insert(name.clone(), value.clone())
             && other != value

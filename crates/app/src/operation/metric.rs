@@ -74,10 +74,12 @@ pub(crate) struct SaveInput {
     description: String,
     /// The event type it counts.
     event: String,
-    /// Only events with these properties.
+    /// Only events with these properties, such as
+    /// `[{"property": "plan", "op": "is", "values": ["pro"]}]`.
     #[serde(default)]
     only: Vec<Filter>,
-    /// What is computed per unit.
+    /// What is computed per unit: `{"measure": "conversion"}`, `{"measure": "count"}` or
+    /// `{"measure": "sum", "property": "price"}`.
     measure: Measure,
     /// Which way is good.
     #[serde(default)]

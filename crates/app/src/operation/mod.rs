@@ -1,6 +1,7 @@
 //! App: operations. Each is defined once; the HTTP route, the OpenAPI entry, the CLI command and
 //! the page's palette are made from the [`REGISTRY`], and permission is asked in [`Entry::call`].
 
+mod backup;
 mod belonging;
 mod beta;
 mod brought;
@@ -19,27 +20,32 @@ mod input;
 mod key;
 mod layer;
 mod metric;
+mod operands;
+mod plan;
 mod preview;
+mod quarantine;
 mod ramp;
 mod rollout;
 mod schedule;
 mod segment;
 mod serve;
+mod ship;
 mod status;
 mod strict;
 mod targeting;
+mod unreadable;
+mod violations;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use bellwether_model::{Json, Key, Millis};
+use bellwether_model::{Json, Millis};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::App;
 use crate::access::{Grant, Permission};
 use crate::error::AppError;
-use crate::names::made_key;
 
 pub(crate) use explain::stretches;
 pub use input::{Argument, arguments, from_text, openapi, plain_text};
@@ -212,9 +218,9 @@ impl Entry {
             input: |generator| generator.subschema_for::<O::Input>(),
             output: |generator| generator.subschema_for::<O::Output>(),
             run: |app, ctx, sent| {
-                let input: O::Input =
-                    serde_path_to_error::deserialize(&sent).map_err(|e| unreadable(&e, &sent))?;
                 strict::check(O::NAME, &sent)?;
+                let input: O::Input = serde_path_to_error::deserialize(&sent)
+                    .map_err(|e| unreadable::refusal(O::NAME, &e, &sent))?;
                 let output = O::run(app, ctx, input)?;
                 serde_json::to_value(output).map_err(|e| AppError::internal("write the answer", e))
             },
@@ -230,40 +236,6 @@ impl Entry {
         let _editing = (self.class == Class::Write).then(|| app.editing());
         (self.run)(app, ctx, input)
     }
-}
-
-/// Where the input is wrong, and how.
-fn unreadable(error: &serde_path_to_error::Error<serde_json::Error>, input: &Json) -> AppError {
-    let place = error.path().to_string();
-    let what = error.inner().to_string();
-    let what = what.trim_end_matches('.').to_owned();
-    let hint = no_key(&what, at(error.path(), input));
-    let message = if place == "." { what } else { format!("in `{place}`: {what}") };
-    AppError::bad_input(
-        message,
-        hint.unwrap_or_else(|| "see `/openapi.json` for what this operation takes".to_owned()),
-    )
-}
-
-/// The value at a place of the input.
-fn at<'i>(path: &serde_path_to_error::Path, input: &'i Json) -> Option<&'i Json> {
-    use serde_path_to_error::Segment;
-    path.iter().try_fold(input, |value, segment| match segment {
-        Segment::Seq { index } => value.get(*index),
-        Segment::Map { key } => value.get(key),
-        Segment::Enum { .. } => Some(value),
-        Segment::Unknown => None,
-    })
-}
-
-/// What is wrong with a text that is no key, and the key that it could be.
-fn no_key(what: &str, value: Option<&Json>) -> Option<String> {
-    let text = value?.as_str()?;
-    let invalid = text.parse::<Key>().err().filter(|invalid| invalid.message == what)?;
-    Some(match made_key(text) {
-        Some(key) => format!("{}, such as `{key}`", invalid.hint),
-        None => invalid.hint,
-    })
 }
 
 /// Every operation there is.
@@ -297,6 +269,7 @@ pub const REGISTRY: &[Entry] = &[
     Entry::of::<segment::List>(),
     Entry::of::<segment::Get>(),
     Entry::of::<segment::Save>(),
+    Entry::of::<ids::List>(),
     Entry::of::<ids::Amend>(),
     Entry::of::<ids::Upload>(),
     Entry::of::<segment::Archive>(),
@@ -320,13 +293,25 @@ pub const REGISTRY: &[Entry] = &[
     Entry::of::<metric::List>(),
     Entry::of::<metric::Get>(),
     Entry::of::<metric::Save>(),
+    Entry::of::<plan::Get>(),
+    Entry::of::<plan::Save>(),
+    Entry::of::<plan::Check>(),
+    Entry::of::<plan::Propose>(),
+    Entry::of::<plan::List>(),
+    Entry::of::<plan::One>(),
+    Entry::of::<plan::Approve>(),
+    Entry::of::<plan::Close>(),
+    Entry::of::<violations::List>(),
+    Entry::of::<quarantine::List>(),
+    Entry::of::<quarantine::Release>(),
+    Entry::of::<quarantine::Delete>(),
     Entry::of::<experiment::List>(),
     Entry::of::<experiment::Get>(),
     Entry::of::<experiment::Create>(),
     Entry::of::<experiment::Start>(),
     Entry::of::<experiment::Stop>(),
     Entry::of::<experiment::Results>(),
-    Entry::of::<experiment::Ship>(),
+    Entry::of::<ship::Ship>(),
     Entry::of::<event::Catalogue>(),
     Entry::of::<event::Properties>(),
     Entry::of::<event::Recent>(),
@@ -335,6 +320,9 @@ pub const REGISTRY: &[Entry] = &[
     Entry::of::<key::List>(),
     Entry::of::<key::Create>(),
     Entry::of::<key::Revoke>(),
+    Entry::of::<backup::List>(),
+    Entry::of::<backup::Create>(),
+    Entry::of::<backup::Delete>(),
     Entry::of::<status::Status>(),
 ];
 

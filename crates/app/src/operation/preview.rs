@@ -30,13 +30,15 @@ pub(crate) struct PreviewInput {
     on: Option<bool>,
     /// The variant while off, and for whom a split has no unit id; as it is unless given.
     off: Option<VariantKey>,
-    /// Other flags that must serve one of the named variants to the same context; as they are unless given.
+    /// Other flags that must serve one of the named variants to the same context, such as
+    /// `[{"flag": "new-cart", "variants": ["on"]}]`; as they are unless given.
     prerequisites: Option<Vec<Prerequisite>>,
-    /// Single users or devices; as they are unless given.
+    /// Single users or devices, such as `[{"variant": "on", "ids": ["ada", "bob"]}]`; as they are unless given.
     targets: Option<Vec<TargetInput>>,
-    /// The first rule that matches decides; as they are unless given.
+    /// The first rule that matches decides, written as in `flag.target`; as they are unless given. Such as
+    /// `[{"when": [[{"segment": "staff"}]], "serve": {"serve": "variant", "variant": "on"}}]`.
     rules: Option<Vec<RuleInput>>,
-    /// What everybody else gets; as it is unless given. A split without a salt is drawn anew, here and when
+    /// What everybody else gets, such as `{"serve": "variant", "variant": "off"}`; as it is unless given. A split without a salt is drawn anew, here and when
     /// it is saved.
     default: Option<ServeInput>,
     /// At most so many people, 200 unless given, 1000 at most.

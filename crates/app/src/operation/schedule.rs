@@ -2,14 +2,14 @@
 
 use bellwether_ledger::Versioned;
 use bellwether_model::{
-    BetaKey, Edit, EnvironmentKey, FlagKey, Millis, Planned, Revision, Schedule, ScheduleKey, ScheduleState,
-    Share, Span,
+    BetaKey, Edit, EnvironmentKey, FlagKey, Planned, Revision, Schedule, ScheduleKey, ScheduleState, Share,
+    Span,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::rollout::{self, Steering};
-use super::serve::{After, ShareInput};
+use super::serve::{After, Moment, ShareInput};
 use super::{Class, Ctx, Effect, Method, Operation, beta, flag, targeting};
 use crate::App;
 use crate::access::Permission;
@@ -87,8 +87,8 @@ pub(crate) struct CreateInput {
     /// `{"plan": "switch", "beta": "friends", "on": true}`, or
     /// `{"plan": "reshare", "flag": "checkout", "shares": [{"variant": "on", "share": 10000}]}`.
     planned: Planned,
-    /// When, in milliseconds since 1970; two years ahead at most.
-    at: Millis,
+    /// When: milliseconds since 1970, or a text such as `2026-11-22T18:33:00Z`; two years ahead at most.
+    at: Moment,
     /// The reason, which the change will have as well; needed in production.
     why: Option<String>,
 }
@@ -111,7 +111,7 @@ impl Operation for Create {
             key: app.entropy.text(12)?.parse()?,
             environment: input.environment,
             planned: input.planned,
-            at: input.at,
+            at: input.at.0,
             by: ctx.grant.actor.clone(),
             why: why.clone(),
             state: ScheduleState::Waiting,

@@ -8,11 +8,11 @@ use bellwether_model::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Class, Ctx, Effect, Method, Operation};
+use super::{Class, Ctx, Effect, Method, Operation, operands};
 use crate::App;
 use crate::access::Permission;
 use crate::error::AppError;
-use crate::view::ActorView;
+use crate::view::{ActorView, Warning};
 
 /// So many ids of a list are shown with a segment.
 const SHOWN: usize = 100;
@@ -34,6 +34,8 @@ pub(crate) struct SegmentView {
     excluded: Listed,
     /// Where the rules of flags name it; archived flags are not among them.
     used_by: Vec<Use>,
+    /// What whoever made the edit that this answers should know of it.
+    warnings: Vec<Warning>,
 }
 
 /// The ids of a list.
@@ -41,7 +43,8 @@ pub(crate) struct SegmentView {
 pub(crate) struct Listed {
     /// How many there are.
     count: usize,
-    /// The first hundred, where one segment was asked for; none of a list of more than 10,000.
+    /// The first hundred, where one segment was asked for: in the order in which they were given, and of a list
+    /// of more than 10,000 in that of their text. `segment.members` gives them all.
     first: Vec<String>,
 }
 
@@ -127,8 +130,9 @@ pub(crate) struct SaveInput {
     name: Option<String>,
     /// What it is for; as it is unless given.
     description: Option<String>,
-    /// Any of these groups must hold; a group holds when all its clauses do. As it is unless given; an
-    /// empty list holds for nobody.
+    /// Any of these groups must hold; a group holds when all its clauses do. Such as
+    /// `[[{"attribute": "email", "op": "ends_with", "values": ["@example.com"]}]]`. As it is unless given; an empty
+    /// list, `[]`, holds for nobody.
     when: Option<Vec<Vec<Clause>>>,
     /// Whose ids the lists hold; as it is unless given, of a new one the user's.
     unit: Option<Unit>,
@@ -151,6 +155,9 @@ impl Operation for Save {
     type Output = SegmentView;
 
     fn run(app: &App, ctx: &Ctx, input: SaveInput) -> Result<SegmentView, AppError> {
+        let clauses = operands::of_segment(input.when.as_deref().unwrap_or_default());
+        operands::are_numbers(&clauses)?;
+        let warnings = operands::no_versions(&clauses);
         let state = app.ledger.state();
         let mut segment = match state.segments.get(&input.segment) {
             Some(known) => known.value.clone(),
@@ -182,7 +189,8 @@ impl Operation for Save {
         segment.name = input.name.unwrap_or(segment.name);
         segment.description = input.description.unwrap_or(segment.description);
         segment.when = input.when.unwrap_or(segment.when);
-        app.save_segment(ctx, segment, input.why, input.if_revision)
+        let view = app.save_segment(ctx, segment, input.why, input.if_revision)?;
+        Ok(SegmentView { warnings, ..view })
     }
 }
 
@@ -261,11 +269,21 @@ impl App {
             let Some(list) = list else { return Ok(Listed::default()) };
             let first = |ids: &[String]| ids.iter().take(most).cloned().collect();
             if let Some((_, ids)) = fresh.iter().find(|(fresh, _)| fresh == list) {
-                let first = if ids.len() <= Ids::SPOKEN { first(ids) } else { Vec::new() };
+                if ids.len() <= Ids::SPOKEN {
+                    return Ok(Listed { count: ids.len(), first: first(ids) });
+                }
+                let mut ordered: Vec<&String> = ids.iter().collect();
+                ordered.sort_unstable();
+                let first = ordered.into_iter().take(most).cloned().collect();
                 return Ok(Listed { count: ids.len(), first });
             }
             let ids = self.ids(list)?;
-            Ok::<_, AppError>(Listed { count: ids.len(), first: ids.texts().map(first).unwrap_or_default() })
+            let first = match ids.texts() {
+                Some(texts) => first(texts),
+                None if most == 0 => Vec::new(),
+                None => self.ledger.page(list, "", most)?,
+            };
+            Ok::<_, AppError>(Listed { count: ids.len(), first })
         };
         Ok(SegmentView {
             included: listed(&segment.value.included)?,
@@ -275,6 +293,7 @@ impl App {
             revision: segment.revision,
             changed: segment.at,
             changed_by: self.actor_view(&segment.by),
+            warnings: Vec::new(),
         })
     }
 }

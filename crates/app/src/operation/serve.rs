@@ -3,8 +3,8 @@
 
 use bellwether_ledger::{Members, Proposed, State};
 use bellwether_model::{
-    Condition, Edit, EnvironmentKey, FlagKey, Json, ListId, Revision, Serve, Setting, Share, Span, Split,
-    Step, VariantKey,
+    Condition, Edit, EnvironmentKey, FlagKey, Json, ListId, Millis, Revision, Serve, Setting, Share, Span,
+    Split, Step, VariantKey, operand::instant,
 };
 use schemars::JsonSchema;
 use serde::de::{Deserialize, Deserializer, Error as _};
@@ -12,6 +12,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::Ctx;
+use super::input::shortened;
 use crate::App;
 use crate::error::AppError;
 
@@ -80,7 +81,12 @@ impl<'de> Deserialize<'de> for Length {
             Json::String(text) => {
                 text.parse().map(Self).map_err(|e| D::Error::custom(format!("{}: {}", e.message, e.hint)))
             }
-            number => Span::deserialize(number).map(Self).map_err(D::Error::custom),
+            other => Span::deserialize(&other).map(Self).map_err(|_| {
+                D::Error::custom(format!(
+                    "`{}` is no length of time: write one such as `10m`, or a whole number of milliseconds",
+                    shortened(&other.to_string())
+                ))
+            }),
         }
     }
 }
@@ -96,6 +102,41 @@ impl JsonSchema for Length {
         schemars::json_schema!({"anyOf": [
             {"type": "integer", "format": "uint64", "minimum": 0},
             {"type": "string", "pattern": "^\\s*([0-9]+\\s*[A-Za-z]+\\s*)+$"},
+        ]})
+    }
+}
+
+/// A point in time: milliseconds since 1970, or a text such as `2026-11-22T18:33:00Z`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment(pub(crate) Millis);
+
+impl<'de> Deserialize<'de> for Moment {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let read = match Json::deserialize(deserializer)? {
+            Json::String(text) => instant(&text).ok_or(text),
+            other => Millis::deserialize(&other).map_err(|_| other.to_string()),
+        };
+        read.map(Self).map_err(|other| {
+            D::Error::custom(format!(
+                "`{}` is no point in time: write one such as `2026-11-22T18:33:00Z`, a date, or milliseconds since \
+                 1970",
+                shortened(&other)
+            ))
+        })
+    }
+}
+
+impl JsonSchema for Moment {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "Moment".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"anyOf": [
+            {"type": "integer", "format": "int64"},
+            {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ].+)?$"},
         ]})
     }
 }

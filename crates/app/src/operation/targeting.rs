@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::input::shortened;
 use super::serve::{RuleInput, ServeInput, ShareInput, TargetInput, shares};
-use super::{Class, Ctx, Effect, Method, Operation};
+use super::{Class, Ctx, Effect, Method, Operation, operands};
 use crate::App;
 use crate::access::Permission;
 use crate::advice;
@@ -25,13 +25,20 @@ pub(crate) struct ReplaceInput {
     environment: EnvironmentKey,
     /// The variant while off, and for whom a split has no unit id; as it is unless given.
     off: Option<VariantKey>,
-    /// Other flags that must serve one of the named variants to the same context; as they are unless given.
+    /// Other flags that must serve one of the named variants to the same context, such as
+    /// `[{"flag": "new-cart", "variants": ["on"]}]`; as they are unless given.
     prerequisites: Option<Vec<Prerequisite>>,
-    /// Single users or devices; as they are unless given.
+    /// Single users or devices, such as `[{"variant": "on", "ids": ["ada", "bob"]}]`; as they are unless given.
     targets: Option<Vec<TargetInput>>,
-    /// The first rule that matches decides; as they are unless given.
+    /// The first rule that matches decides; as they are unless given. Such as
+    /// `[{"when": [[{"attribute": "country", "op": "is", "values": ["CH"]}]], "serve": {"serve": "variant", "variant": "on"}}]`:
+    /// any group of `when` will do, and all of its conditions must hold. Or
+    /// `[{"when": [[{"segment": "staff"}]], "serve": {"serve": "variant", "variant": "on"}}]`; what is served may be a
+    /// split as in `default`.
     rules: Option<Vec<RuleInput>>,
-    /// What everybody else gets; as it is unless given.
+    /// What everybody else gets, such as `{"serve": "variant", "variant": "off"}`, or
+    /// `{"serve": "split", "shares": [{"variant": "on", "share": 2500}, {"variant": "off", "share": 7500}]}` in basis
+    /// points; as it is unless given.
     default: Option<ServeInput>,
     /// The reason; needed in production.
     why: Option<String>,
@@ -55,11 +62,12 @@ impl Operation for Replace {
         let ReplaceInput { flag, environment, off, prerequisites, targets, rules, default, why, if_revision } =
             input;
         let wanted = Wanted { off, prerequisites, targets, rules, default };
+        let doubts = operands::no_versions(&operands::of_rules(wanted.rules.as_deref().unwrap_or_default()));
         if ctx.dry_run {
             let (edit, lists) = app.retarget(&flag, &environment, wanted)?;
             let after = app.edit(ctx, edit, why, if_revision, lists)?;
             let view = app.flag_after(&after, &flag)?;
-            return Ok(view.warned(advice::idle_limits(&after.state, &flag, &environment)));
+            return Ok(view.warned(doubts).warned(advice::idle_limits(&after.state, &flag, &environment)));
         }
         loop {
             let known = app.flag(&flag)?.revision;
@@ -70,7 +78,7 @@ impl Operation for Replace {
                 app.cite(ctx, edit, why, if_revision, brought, editing)?;
                 let state = app.ledger.state();
                 let view = app.flag_view(&state, &app.flag(&flag)?, &[])?;
-                return Ok(view.warned(advice::idle_limits(&state, &flag, &environment)));
+                return Ok(view.warned(doubts).warned(advice::idle_limits(&state, &flag, &environment)));
             }
             // Somebody was faster, and what stays is what they have left.
             drop(editing);
@@ -101,6 +109,7 @@ impl App {
         wanted: Wanted,
     ) -> Result<(Edit, Fresh), AppError> {
         let old = self.setting(flag, environment)?;
+        operands::are_numbers(&operands::of_rules(wanted.rules.as_deref().unwrap_or_default()))?;
         let default = match wanted.default {
             None => old.default.clone(),
             Some(wanted) => self.serve(flag, &old, wanted)?,
@@ -177,7 +186,8 @@ pub(crate) struct ReshareInput {
     pub(super) flag: FlagKey,
     /// Where.
     pub(super) environment: EnvironmentKey,
-    /// The new shares; they add up to 10000.
+    /// The new shares, such as `[{"variant": "on", "share": 2500}, {"variant": "off", "share": 7500}]`; they add up
+    /// to 10000.
     pub(super) shares: Vec<ShareInput>,
     /// The reason; needed in production.
     pub(super) why: Option<String>,

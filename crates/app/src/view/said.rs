@@ -1,6 +1,10 @@
 //! App: what was changed or is planned, in words.
 
-use bellwether_model::{Actor, Change, Edit, Pace, Planned, Rollout, RolloutState, Schedule, ScheduleState};
+use bellwether_model::plan::PlanChanges;
+use bellwether_model::{
+    Actor, Change, Edit, Pace, Planned, Proposal, ProposalState, Rollout, RolloutState, Schedule,
+    ScheduleState,
+};
 
 use crate::operation::stretches;
 
@@ -130,6 +134,19 @@ pub(super) fn said(change: &Change) -> String {
             format!("{} the rollout of {flag} in {environment}{}", turn.0, turn.1)
         }
         E::MetricSaved { metric } => format!("saved metric {}", metric.key),
+        E::PlanChanged { changes } => format!("changed the tracking plan: {}", replanned(changes)),
+        E::ProposalSaved { proposal } => {
+            let Proposal { key, changes, .. } = proposal;
+            match &proposal.state {
+                ProposalState::Open => {
+                    format!("proposed {key} for the tracking plan: {}", replanned(changes))
+                }
+                ProposalState::Approved { .. } | ProposalState::Closed { .. } => {
+                    format!("closed proposal {key} for the tracking plan")
+                }
+            }
+        }
+        E::ProposalApproved { proposal } => format!("approved proposal {proposal} for the tracking plan"),
         E::ExperimentSaved { experiment } => format!("planned experiment {}", experiment.key),
         E::ExperimentStarted { experiment, .. } => format!("started experiment {experiment}"),
         E::ExperimentStopped { experiment, .. } => format!("stopped experiment {experiment}"),
@@ -137,4 +154,20 @@ pub(super) fn said(change: &Change) -> String {
             format!("shipped {variant} of experiment {experiment}")
         }
     }
+}
+
+/// What becomes of the tracking plan: names while they are few.
+fn replanned(changes: &PlanChanges) -> String {
+    let mut parts = Vec::new();
+    let mut list = |verb: &str, names: Vec<&str>| match names.as_slice() {
+        [] => {}
+        few if few.len() <= 3 => parts.push(format!("{verb} {}", few.join(", "))),
+        many => parts.push(format!("{verb} {} event types", many.len())),
+    };
+    list("saved", changes.save.keys().map(|name| name.as_str()).collect());
+    list("removed", changes.remove.iter().map(|name| name.as_str()).collect());
+    if changes.rules.is_some() {
+        parts.push("other rules".to_owned());
+    }
+    parts.join("; ")
 }

@@ -410,7 +410,7 @@ fn what_is_wrong_is_said() {
     insta::assert_snapshot!(all.join("\n"), @r#"
     400 in `units`: a limit of `0` lets nobody in
     hint: turn the flag off, or give `units` as `"none"` for no limit
-    400 in `units`: invalid value: integer `-1`, expected u32
+    400 in `units`: `-1` stands where a whole number from 0 to 4294967295 belongs
     hint: see `/openapi.json` for what this operation takes
     400 in environment `production`: a limit of `1000001` units is more than can be remembered
     hint: allow at most 1000000, or limit by `share`, which needs no memory
@@ -420,7 +420,7 @@ fn what_is_wrong_is_said() {
     hint: widen less, or raise the limit with `flag.enrolment` first
     400 in `share`: `all` is neither a number nor `none`
     hint: see `/openapi.json` for what this operation takes
-    400 in `sticky`: invalid type: string "yes", expected a boolean
+    400 in `sticky`: the text `yes` stands where `true` or `false` belongs
     hint: see `/openapi.json` for what this operation takes
     404 there is no environment `moon`
     hint: use `development` or `production`

@@ -119,3 +119,50 @@ fn the_past_is_asked_at_its_revision() {
     asked["revision"] = json!(10_000);
     assert!(house.refused("flag.explain", asked).starts_with("404 there is no revision `10000`"));
 }
+
+#[test]
+fn each_step_is_said_in_words() {
+    let house = House::new();
+    house.did("segment.save", json!({"segment": "staff", "why": "t", "when": [[{"attribute": "mail", "op": "ends_with", "values": ["@example.com"]}]]}));
+    house.did("flag.create", json!({"flag": "cart"}));
+    house.did("flag.toggle", json!({"flag": "cart", "environment": "production", "on": true, "why": "t"}));
+    house.did("flag.target", json!({"flag": "cart", "environment": "production", "why": "t", "default": {"serve": "variant", "variant": "on"}}));
+    house.did("flag.create", json!({"flag": "f"}));
+    house.did("flag.toggle", json!({"flag": "f", "environment": "production", "on": true, "why": "t"}));
+    house.did("layer.save", json!({"layer": "checkout", "why": "t"}));
+    house.did("flag.layer", json!({"flag": "f", "layer": "checkout", "why": "t"}));
+    house.did("layer.allot", json!({"layer": "checkout", "flag": "f", "share": 9_000, "why": "t"}));
+    house.did(
+        "holdout.save",
+        json!({"holdout": "global", "share": 500, "covers": {"covers": "everything"}, "why": "t"}),
+    );
+    let rules = json!([
+        {"name": "staff", "when": [[{"segment": "staff"}], [{"attribute": "plan", "op": "is", "values": ["pro", "max"]}, {"attribute": "age", "op": "greater", "values": ["17"]}]],
+            "serve": {"serve": "variant", "variant": "on"}},
+        {"when": [[{"attribute": "country", "op": "is_not", "values": ["CH"]}, {"segment": "staff", "not": true}]], "serve": {"serve": "variant", "variant": "off"}},
+    ]);
+    house.did("flag.target", json!({"flag": "f", "environment": "production", "why": "t", "rules": rules,
+        "prerequisites": [{"flag": "cart", "variants": ["on"]}], "targets": [{"variant": "on", "ids": ["zoe"]}],
+        "default": {"serve": "split", "salt": "s", "shares": [{"variant": "on", "share": 5_000}, {"variant": "off", "share": 5_000}]}}));
+    let mut said = String::new();
+    for context in [
+        json!({"targetingKey": "zoe"}),
+        json!({"targetingKey": "ada", "country": "CH", "plan": "pro"}),
+        json!({"targetingKey": "ada", "country": "CH", "plan": "pro", "age": 18}),
+        json!({"targetingKey": "ada", "country": "FR", "mail": "ada@example.com"}),
+        json!({"targetingKey": "ada", "country": "FR", "plan": 7}),
+        json!({"country": "CH"}),
+    ] {
+        let told =
+            house.did("flag.explain", json!({"flag": "f", "environment": "production", "context": context}));
+        let steps: Vec<&str> =
+            told["steps"].as_array().unwrap().iter().map(|step| step.as_str().unwrap()).collect();
+        assert_eq!(steps.len(), told["explanation"]["steps"].as_array().unwrap().len());
+        said.push_str(&format!(
+            "{context}\n{}\n  {}\n\n",
+            told["sentence"].as_str().unwrap(),
+            steps.join("\n  ")
+        ));
+    }
+    insta::assert_snapshot!(said);
+}

@@ -104,7 +104,7 @@ fn refusals_say_what_to_do_and_change_nothing() {
     check(
         "change.list",
         json!({"flag": "f", "metric": "m"}),
-        "400 the list can be of one thing\nhint: give one of `flag`, `experiment`, `metric`, `segment`, `layer`, `holdout`, `beta` and `schedule`",
+        "400 the list can be of one thing\nhint: give one of `flag`, `experiment`, `metric`, `segment`, `layer`, `holdout`, `beta`, `schedule`, `event`, `proposal` and `plan`",
     );
     assert_eq!(house.revision(), before);
     assert_eq!(house.did("flag.list", json!({})), flags);

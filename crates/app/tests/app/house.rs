@@ -68,6 +68,15 @@ impl House {
         Self { app, now, admin, session, rings, dir }
     }
 
+    /// What lies in a directory that another one was restored to.
+    pub(crate) fn restored(dir: TempDir, now: Millis) -> Self {
+        let rings = Arc::default();
+        let (app, _) = App::open(settings(dir.path(), &rings, 7), now).unwrap();
+        let login = app.log_in("ada@example.com", PASSWORD, "test", now).unwrap();
+        let (admin, ..) = app.session(&login.token, now).unwrap();
+        Self { app, now, admin, session: login.token, rings, dir }
+    }
+
     pub(crate) fn ctx(&self) -> Ctx {
         Ctx {
             now: self.now,

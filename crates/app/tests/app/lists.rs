@@ -131,7 +131,10 @@ fn a_million_ids_are_taken_and_one_more_is_not() {
     let house = staffed();
     let mut text: String = (0..1_000_000).map(|n| format!("user-{n}\n")).collect();
     let seen = house.did("segment.upload", upload(&text));
-    assert_eq!(seen["included"], json!({"count": 1_000_000, "first": []}));
+    let first = ["user-0", "user-1", "user-10", "user-100", "user-1000"];
+    assert_eq!(seen["included"]["count"], 1_000_000);
+    assert_eq!(seen["included"]["first"].as_array().unwrap()[..5], first.map(Json::from));
+    assert_eq!(seen["included"]["first"].as_array().unwrap().len(), 100);
     assert_eq!(
         (house.peeked("f", "user-999999"), house.peeked("f", "user-1000000")),
         ("on".into(), "off".into())
@@ -140,5 +143,49 @@ fn a_million_ids_are_taken_and_one_more_is_not() {
     assert_eq!(
         house.refused("segment.upload", upload(&text)),
         "413 a list has at most `1000000` ids\nhint: divide them among several segments, or say by a rule who is meant"
+    );
+}
+
+#[test]
+fn a_list_is_read_page_by_page() {
+    let house = staffed();
+    let page = |after: Option<&str>, limit: u32| {
+        let input = json!({"segment": "staff", "list": "included", "after": after, "limit": limit});
+        house.did("segment.members", input)
+    };
+    assert_eq!(page(None, 10), json!({"ids": [], "count": 0}));
+    // Below and above the length up to which a list is kept as it was given.
+    for many in [7_u32, 10_001] {
+        let ids: Vec<String> = (0..many).rev().map(|n| format!("{n}")).collect();
+        let seen = house.did("segment.upload", upload(&ids.join("\n")));
+        let first = seen["included"]["first"].as_array().unwrap();
+        assert_eq!(first[0], if many > 10_000 { "0" } else { "6" });
+        let rehearsed =
+            house.rehearse("segment.upload", upload(&format!("new\n{}", ids.join("\n")))).unwrap();
+        assert_eq!(rehearsed["included"]["first"][0], if many > 10_000 { "0" } else { "new" });
+        for limit in [1, 2, 3, 7, 10_000].into_iter().filter(|limit| many < 10 || *limit > 3) {
+            let (mut all, mut after) = (Vec::new(), None);
+            loop {
+                let page = page(after.as_deref(), limit);
+                assert_eq!(page["count"], many);
+                all.extend(page["ids"].as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_owned()));
+                match page["next"].as_str() {
+                    Some(next) => after = Some(next.to_owned()),
+                    None => break,
+                }
+                assert_eq!(Some(all.last().unwrap()), after.as_ref());
+            }
+            let mut sorted = ids.clone();
+            sorted.sort();
+            assert_eq!(all, sorted, "{many} by {limit}");
+            if many > 10_000 && limit == 7 {
+                break;
+            }
+        }
+    }
+    assert_eq!(page(Some("zz"), 10)["ids"], json!([]));
+    assert_eq!(
+        house.refused("segment.members", json!({"segment": "staff", "list": "both"})),
+        "400 in `list`: `both` is not a word that belongs here\nhint: what there is: `included`, `excluded`"
     );
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod access;
+mod backups;
 mod betas;
 mod captures;
 mod enrolment;
@@ -16,8 +17,10 @@ mod guards;
 mod house;
 mod ids;
 mod ingestion;
+mod input;
 mod intake;
 mod lists;
+mod plan;
 mod population;
 mod previews;
 mod protocols;
@@ -30,3 +33,4 @@ mod schema;
 mod strange;
 mod strict;
 mod told;
+mod verdicts;

@@ -491,7 +491,7 @@ fn steps_that_cannot_be_taken_are_refused_at_the_start() {
         house.refused("rollout.pause", at("f", json!({}))),
         house.refused("rollout.ramp", at("f", json!({"steps": [hold(500)]}))),
     ];
-    insta::assert_snapshot!(said.join("\n"), @r"
+    insta::assert_snapshot!(said.join("\n"), @r#"
     400 this rollout has no share to begin with
     hint: give `share` in basis points, such as 500 for 5%, or `steps`
     400 this rollout has no share to begin with
@@ -506,19 +506,19 @@ fn steps_that_cannot_be_taken_are_refused_at_the_start() {
     hint: hold it for 90 days at most; what comes later can be scheduled
     400 `60%` leaves no control of the same size
     hint: with a rest variant a rollout widens to 50% at most; then finish it
-    400 in `steps[0].wait`: unknown field `wait`, expected `share` or `hold`
-    hint: see `/openapi.json` for what this operation takes
+    400 in `steps[0]`: there is no field `wait`
+    hint: what there is: `hold`, `share`
     400 in `steps[0].hold`: `5 parsecs` is no length of time: write one such as `10m`, `2h` or `1d 12h`, or a number of milliseconds
-    hint: see `/openapi.json` for what this operation takes
+    hint: what belongs in `steps`: The steps by which it widens by itself, the first of which is taken now; none unless given. Such as `[{"share": 500, "hold": "1d"}, {"share": 10000}]`: 5% for a day, then everybody
     400 step 1 (`5%`) is held for `91 days`
     hint: hold it for 90 days at most; what comes later can be scheduled
     400 in `guard.window`: `soon` is no length of time: write one such as `10m`, `2h` or `1d 12h`, or a number of milliseconds
-    hint: see `/openapi.json` for what this operation takes
+    hint: what belongs in `guard`: What watches it, such as `{"metric": "errors", "margin": 0.01, "window": "10m"}`
     409 flag `f` has no rollout here
     hint: begin one with `rollout.start`
     409 flag `f` has no rollout here
     hint: begin one with `rollout.start`
-    ");
+    "#);
     // A hold is written as people write it, or in milliseconds, and kept in these.
     let steps =
         json!([{"share": 100, "hold": "1h"}, {"share": 200, "hold": HOUR}, {"share": 300, "hold": "1d 1h"}]);

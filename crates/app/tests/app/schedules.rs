@@ -225,7 +225,7 @@ fn what_cannot_be_planned_is_refused() {
         refused(json!({"plan": "widen", "flag": "f", "share": 10_001}), HOUR, "why", "production"),
         refused(json!({"plan": "switch", "beta": "none", "on": true}), HOUR, "why", "production"),
     ];
-    insta::assert_snapshot!(said.join("\n"), @r"
+    insta::assert_snapshot!(said.join("\n"), @r#"
     400 `2026-09-21T14:13:20Z` has passed
     hint: plan it for a time to come, or make the change now
     400 `2026-09-20T14:13:20Z` has passed
@@ -242,13 +242,13 @@ fn what_cannot_be_planned_is_refused() {
     hint: give at least one variant a share
     400 flag `f` has no variant `of`
     hint: use one of `on`, `off`
-    400 in `planned.plan`: unknown variant `explode`, expected one of `toggle`, `reshare`, `widen`, `halt`, `finish`, `switch`
-    hint: see `/openapi.json` for what this operation takes
+    400 in `planned.plan`: `explode` is not a word that belongs here
+    hint: what there is: `toggle`, `reshare`, `widen`, `halt`, `finish`, `switch`
     400 in `planned`: `10001` basis points is more than everybody
-    hint: see `/openapi.json` for what this operation takes
+    hint: what belongs in `planned`: What is to be done, such as `{"plan": "toggle", "flag": "checkout", "on": true}`, `{"plan": "widen", "flag": "checkout", "share": 2500}`, the same with `halt` or `finish` and no share, `{"plan": "switch", "beta": "friends", "on": true}`, or `{"plan": "reshare", "flag": "checkout", "shares": [{"variant": "on", "share": 10000}]}`
     404 there is no beta `none`
     hint: there is none yet; make one with `beta.save`
-    ");
+    "#);
     assert_eq!((house.revision(), waiting(&house)), (before, 0));
     // Where nobody is served, no reason is needed; and a rehearsal plans nothing.
     let input = json!({"environment": "development", "planned": toggle("f", true), "at": house.now.0 + HOUR});

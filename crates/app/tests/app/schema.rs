@@ -2,8 +2,11 @@
 
 use std::collections::HashSet;
 
-use bellwether_app::{REGISTRY, openapi};
+use bellwether_app::{REGISTRY, arguments, openapi};
 use bellwether_model::Json;
+use serde_json::json;
+
+use crate::house::House;
 
 fn walk<'j>(at: &str, value: &'j Json, see: &mut dyn FnMut(&str, &'j Json)) {
     see(at, value);
@@ -89,4 +92,46 @@ fn the_doors_are_these() {
         ));
     }
     insta::assert_snapshot!("doors", table);
+}
+
+/// The pieces of JSON in a text, between backticks.
+fn examples(about: &str) -> Vec<Json> {
+    let quoted = about.split('`').skip(1).step_by(2).filter(|piece| piece.starts_with(['{', '[']));
+    quoted.map(|piece| serde_json::from_str(piece).unwrap_or_else(|e| panic!("{piece}: {e}"))).collect()
+}
+
+/// Whether a schema allows anything that is not one word or number.
+fn has_a_shape(schema: &Json) -> bool {
+    let forms = ["anyOf", "oneOf"].iter().filter_map(|of| schema[*of].as_array()).flatten();
+    let own = |kind: &str| {
+        schema["type"] == kind || schema["type"].as_array().is_some_and(|of| of.contains(&kind.into()))
+    };
+    schema.as_bool() == Some(true) || own("object") || own("array") || forms.clone().any(has_a_shape)
+}
+
+#[test]
+fn every_argument_with_a_shape_shows_one_that_is_taken() {
+    let house = House::new();
+    let mut shown = Vec::new();
+    for entry in REGISTRY {
+        for argument in arguments(entry).iter().filter(|argument| has_a_shape(&argument.schema)) {
+            let examples = examples(&argument.about);
+            assert!(
+                !examples.is_empty(),
+                "{}: `{}` shows no example: {}",
+                entry.name,
+                argument.name,
+                argument.about
+            );
+            for example in examples {
+                // What else is missing is said of the whole; what is wrong with the example is said of its place.
+                let input = json!({argument.name.clone(): example});
+                let said = house.ask(entry.name, input).err().map(|e| e.message).unwrap_or_default();
+                let place = format!("in `{}", argument.name);
+                assert!(!said.starts_with(&place), "{}: {example} is refused: {said}", entry.name);
+            }
+            shown.push(format!("{} {}", entry.name, argument.name));
+        }
+    }
+    assert!(shown.len() > 25, "{shown:?}");
 }

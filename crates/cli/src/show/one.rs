@@ -104,6 +104,12 @@ impl Lines<'_> {
                 let singular = name.trim_end_matches('s');
                 items.iter().map(|item| self.compact(singular, item, of)).collect()
             }
+            // Sentences stand one below the other.
+            Value::Array(items)
+                if items.iter().any(|item| item.as_str().is_some_and(|text| text.contains(' '))) =>
+            {
+                items.iter().map(|item| Cell::of(item).text).collect()
+            }
             // Only a count of the answer's own is set apart: an id or a hash is not a quantity.
             Value::Number(_) if of.is_some_and(|of| !self.moment(of)) && name != "revision" => {
                 vec![Cell::of(value).text]
@@ -341,7 +347,9 @@ mod tests {
 
     #[test]
     fn an_explanation_has_a_line_for_each_step() {
-        let explained = json!({"revision": 6, "explanation": {
+        let explained = json!({"revision": 6, "sentence": "gets `treatment` because `user-1` stands at 74.05%",
+        "steps": ["nothing before the default decides", "`user-1` stands at 74.05%, where 50% to 100% is for `treatment`"],
+        "explanation": {
             "enrolled": true, "environment": "production", "flag": "checkout", "reason": {"because": "split"},
             "revision": 6, "value": true, "variant": "treatment",
             "steps": [{"step": "default"}, {"step": "bucket", "id": "user-1", "hash": 3_180_179_538_u64, "ranges": [
@@ -349,16 +357,15 @@ mod tests {
                 {"chosen": true, "from": 5000, "to": 10000, "variant": "treatment"}]}],
         }});
         insta::assert_snapshot!(shown("flag.explain", &explained, false), @"
+        sentence     gets `treatment` because `user-1` stands at 74.05%
         variant      treatment
         value        true
         flag         checkout
         environment  production
+        steps        nothing before the default decides
+                     `user-1` stands at 74.05%, where 50% to 100% is for `treatment`
         enrolled     true
         reason       because=split
-        steps        default
-                     bucket hash=3180179538 id=user-1 ranges=[chosen=false from=0
-                     to=5000 variant=control; chosen=true from=5000 to=10000
-                     variant=treatment]
         revision     6
         ");
         let status = json!({"bytes": 12_345_678, "events": 0, "now": 1_795_379_160_198_i64, "revision": 11, "version": "0.1.0"});

@@ -15,6 +15,21 @@ pub(crate) fn bellwether() -> Command {
     command
 }
 
+/// A server, and what it says when it is ready.
+fn spawned(data: &Path, more: &[&str]) -> (Child, Value) {
+    let mut child = bellwether()
+        .args(["serve", "--json", "--listen", "127.0.0.1:0", "--data"])
+        .arg(data)
+        .args(more)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    (child, serde_json::from_str(&line).unwrap())
+}
+
 /// A server that ends with the test.
 pub(crate) struct Server {
     child: Child,
@@ -27,17 +42,7 @@ pub(crate) struct Server {
 impl Server {
     /// Starts one on an empty directory and makes the first account and an admin key.
     pub(crate) fn start(data: &Path, more: &[&str]) -> Self {
-        let mut child = bellwether()
-            .args(["serve", "--json", "--listen", "127.0.0.1:0", "--data"])
-            .arg(data)
-            .args(more)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let ready: Value = serde_json::from_str(&line).unwrap();
+        let (child, ready) = spawned(data, more);
         let address = ready["address"].as_str().unwrap().to_owned();
         let token = ready["setup"].as_str().unwrap().split_once("token=").unwrap().1.to_owned();
         let account =
@@ -54,6 +59,12 @@ impl Server {
             .read_json()
             .unwrap();
         Self { child, address, key: key["secret"].as_str().unwrap().to_owned() }
+    }
+
+    /// Starts one on a directory in which a key is known.
+    pub(crate) fn again(data: &Path, key: &str) -> Self {
+        let (child, ready) = spawned(data, &[]);
+        Self { child, address: ready["address"].as_str().unwrap().to_owned(), key: key.to_owned() }
     }
 
     /// Runs a command against it.

@@ -238,7 +238,8 @@ fn an_answer_is_of_the_type_that_is_asked_for_or_is_an_error() {
         let no_device = provider.resolve_float_value("device", &crate::user("user-1")).await.unwrap_err();
         assert_eq!(no_device.code, EvaluationErrorCode::InvalidContext);
         let (ten, half) = (0..100)
-            .map(|n| crate::user("u").with_custom_field("device_id", format!("d-{n}")))
+            // Another user each: the holdout holds some of them, and salts are drawn anew with each house.
+            .map(|n| crate::user(&format!("u-{n}")).with_custom_field("device_id", format!("d-{n}")))
             .fold((0, 0), |(ten, half), who| match at_once(provider.resolve_int_value("device", &who)) {
                 Ok(got) if got.value == 10 => (ten + 1, half),
                 // Held out.

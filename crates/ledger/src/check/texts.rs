@@ -51,7 +51,10 @@ pub(super) fn readable(proposed: &Proposed) -> Result<(), LedgerError> {
             name("the experiment's name", &experiment.name)?;
             prose("the hypothesis", &experiment.hypothesis)?;
         }
-        Edit::FlagToggled { .. }
+        Edit::ProposalSaved { proposal } => name("the title of the proposal", &proposal.title)?,
+        Edit::PlanChanged { .. }
+        | Edit::ProposalApproved { .. }
+        | Edit::FlagToggled { .. }
         | Edit::LayerAllotted { .. }
         | Edit::FlagTeamSet { .. }
         | Edit::FlagLayerSet { .. }
@@ -91,7 +94,7 @@ fn name(what: &str, text: &str) -> Result<(), LedgerError> {
     short(what, text, NAME)
 }
 
-fn prose(what: &str, text: &str) -> Result<(), LedgerError> {
+pub(super) fn prose(what: &str, text: &str) -> Result<(), LedgerError> {
     if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
         return Err(refused(
             format!("{what} has a control character in it"),

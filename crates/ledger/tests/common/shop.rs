@@ -426,3 +426,56 @@ pub fn latest() -> Vec<Proposed> {
     latest.push(edit(allotted("prices", layer("first-page", &[(5_000, 7_000, "prices")]))));
     latest
 }
+
+pub fn plan(changes: Json) -> Json {
+    json!({"edit": "plan_changed", "changes": changes})
+}
+
+/// An event type with one property.
+pub fn planned(event: &str, required: bool) -> Json {
+    json!({"save": {event: {"description": "it was paid", "owner": "payments", "properties": {
+        "total": {"type": "number", "required": required, "description": "in euros"},
+        "currency": {"type": "string", "values": ["EUR", "USD"]},
+        "email": {"type": "string", "personal": true},
+        "items": {"type": "list", "items": "string"}}}}})
+}
+
+/// A proposal of the tracking plan.
+pub fn proposal(key: &str, base: u64, changes: &Json, state: Json) -> Json {
+    json!({"edit": "proposal_saved", "proposal":
+        {"key": key, "title": "what is sold", "base": base, "changes": changes, "state": state}})
+}
+
+pub fn approve(key: &str) -> Json {
+    json!({"edit": "proposal_approved", "proposal": key})
+}
+
+pub fn plan_rules(review: bool) -> Json {
+    json!({"rules": {"naming": {"events": "title_case", "properties": {"pattern": "[a-z]+"}}, "review": review,
+        "environments": {"production": {"invalid": "quarantine", "unplanned_events": "reject"}}}})
+}
+
+/// What happens in the shop when its events are planned.
+pub fn tracked() -> Vec<Proposed> {
+    let open = json!({"state": "open"});
+    let mut approved = edit(approve("sold"));
+    approved.by = Actor::Key { id: "k_9d02".to_owned() };
+    vec![
+        edit(plan(planned("Order Completed", false))),
+        edit(plan(plan_rules(true))),
+        edit(proposal("sold", 75, &planned("Order Completed", true), open.clone())),
+        approved,
+        edit(proposal("gone", 77, &json!({"remove": ["Order Completed"]}), open)),
+        edit(proposal(
+            "gone",
+            77,
+            &json!({"remove": ["Order Completed"]}),
+            json!({"state": "closed", "at": START, "because": "because"}),
+        )),
+    ]
+}
+
+/// All that happens in the shop.
+pub fn whole() -> Vec<Proposed> {
+    [history(), later(), latest(), tracked()].concat()
+}

@@ -51,13 +51,35 @@ pub fn proposal() -> impl Strategy<Value = (Proposed, Option<u64>)> {
         1 => (experiment, variant).prop_map(|(x, v)| shop::ship(x, v)),
     ];
     let edit = prop_oneof![1 => older, 1 => engine()].prop_map(shop::edit);
-    let edit = prop_oneof![4 => edit, 1 => timed()];
+    let edit = prop_oneof![8 => edit, 2 => timed(), 2 => tracking().prop_map(shop::edit)];
     let why = prop_oneof![4 => Just("because"), 1 => Just(" ")];
     (edit, why, prop::option::weighted(0.3, 0_u64..4)).prop_map(|(mut proposed, why, ago)| {
         proposed.why = why.to_owned();
         proposed.lists = lists(&proposed.edit);
         (proposed, ago)
     })
+}
+
+/// An edit of the tracking plan.
+fn tracking() -> impl Strategy<Value = Json> {
+    let event = prop::sample::select(vec!["Order", "Visit"]);
+    let changes = prop_oneof![
+        3 => (event.clone(), any::<bool>()).prop_map(|(event, required)| shop::planned(event, required)),
+        1 => event.prop_map(|event| json!({"remove": [event]})),
+        1 => prop::bool::weighted(0.3).prop_map(shop::plan_rules),
+    ];
+    let key = prop::sample::select(vec!["p", "q"]);
+    let state = prop_oneof![
+        4 => Just(json!({"state": "open"})),
+        1 => Just(json!({"state": "closed", "at": 5, "because": "no"})),
+        1 => Just(json!({"state": "approved", "at": 5})),
+    ];
+    prop_oneof![
+        2 => changes.clone().prop_map(shop::plan),
+        3 => (key.clone(), 0_u64..40, changes, state).prop_map(|(key, base, changes, state)|
+            shop::proposal(key, base, &changes, state)),
+        3 => key.prop_map(shop::approve),
+    ]
 }
 
 /// A new list wherever one is cited: one that is there already is refused by the ledger.
@@ -364,6 +386,9 @@ pub fn sound(state: &State) -> Result<(), TestCaseError> {
             }
         }
     }
+    let plan = state.tracking_plan();
+    prop_assert!(plan.check().is_ok(), "{plan:?}");
+    prop_assert!(plan.rules.environments.keys().all(|e| state.environments.contains_key(e)));
     for environment in state.environments.keys() {
         let circle = prerequisite::check(environment, state.flags.values().map(|flag| &flag.value));
         prop_assert!(circle.is_ok(), "{circle:?}");
@@ -490,10 +515,30 @@ fn timely(before: &State, after: &State, change: &Change) -> Result<(), TestCase
     Ok(())
 }
 
+/// What is proposed is not in the plan before it is approved, and then nothing of it is of an event type that
+/// has changed since; where a review is needed, whoever approves it did not write it.
+fn reviewed(before: &State, after: &State, change: &Change) -> Result<(), TestCaseError> {
+    if let Edit::ProposalApproved { proposal } = &change.edit {
+        let was = &before.proposals[proposal];
+        prop_assert_eq!(after.tracking_plan(), before.tracking_plan().with(&was.changes));
+        if let Some(plan) = &before.plan {
+            prop_assert!(!plan.rules.review || was.by != change.by, "{:?}", change);
+            let touched = was.changes.events().filter_map(|name| plan.events.get(name));
+            prop_assert!(touched.into_iter().all(|event| event.revision <= was.base));
+        }
+    } else if !matches!(change.edit, Edit::PlanChanged { .. }) {
+        prop_assert_eq!(&before.plan, &after.plan);
+    } else {
+        prop_assert!(before.plan.as_ref().is_none_or(|plan| !plan.rules.review));
+    }
+    Ok(())
+}
+
 /// While an experiment runs, nobody who is enrolled gets another variant but by a halt.
 pub fn kept(before: &State, after: &State, change: &Change) -> Result<(), TestCaseError> {
     let edit = &change.edit;
     timely(before, after, change)?;
+    reviewed(before, after, change)?;
     taken(before, after, edit)?;
     let division =
         |state: &State, x: &Experiment| match &state.flags[&x.flag].settings[&x.environment].default {

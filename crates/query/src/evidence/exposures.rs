@@ -59,7 +59,7 @@ pub(super) fn read(ask: &Ask, scan: &dyn Scan, cancel: &dyn Fn() -> bool) -> Res
         from: ask.from,
         to: ask.to,
         properties: vec![PropertyName::Event(FLAG_KEY.to_owned()), PropertyName::Event(VARIANT.to_owned())],
-        people: false,
+        people: None,
     };
     let mut exposed = Exposed::default();
     walk(scan, &want, cancel, &mut |batch| {

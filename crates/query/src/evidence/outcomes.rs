@@ -1,10 +1,11 @@
 //! Query: the second half of evidence, what exposed units did after their exposure.
 
-use bellwether_columns::{Cells, PropertyName, Scan, Want};
+use bellwether_columns::{Cells, Known, PropertyName, Scan, Want};
+use bellwether_model::Unit;
 use bellwether_model::metric::Measure;
 
 use super::exposures::{Exposed, column};
-use super::{Ask, MAX_AMOUNT};
+use super::{Ask, MAX_AMOUNT, Watch};
 use crate::error::QueryError;
 use crate::filter::{Filters, Needed, walk};
 use crate::units::Codes;
@@ -18,6 +19,16 @@ pub(super) struct Done {
     pub(super) sum: f64,
     /// Outcomes whose amount is too large to be one.
     pub(super) set_aside: u64,
+}
+
+/// As of when it is asked whose a device is on which an outcome came without a user. Who looks again and again must
+/// find of a unit what they found before.
+fn who(ask: &Ask) -> Option<Known> {
+    match (ask.unit, ask.watch) {
+        (Unit::User, Watch::Matured { .. }) => Some(Known::Then),
+        (Unit::User, Watch::Open | Watch::For(_)) => Some(Known::Now),
+        (Unit::Device | Unit::Session | Unit::Account, _) => None,
+    }
 }
 
 /// What each exposed unit did, by the index of the unit.
@@ -39,13 +50,13 @@ pub(super) fn read(
         from: ask.from,
         to: ask.outcomes_to,
         properties: needed.names(),
-        people: false,
+        people: who(ask),
     };
     let mut done = vec![Done::default(); exposed.units.len()];
     let mut numbers: Vec<(u32, f64)> = Vec::new();
     walk(scan, &want, cancel, &mut |batch| {
         let pass = filters.passing(batch);
-        let ids = column(ask.unit, batch)?;
+        let ids = if want.people.is_some() { &batch.person } else { column(ask.unit, batch)? };
         let mut units = Codes::of(ids);
         let cells = summed.map(|at| batch.properties.get(at).unwrap_or(&Cells::Missing));
         for (row, &time) in batch.time.iter().enumerate() {

@@ -31,7 +31,7 @@ fn the_api_says_what_is_wrong_and_changes_nothing() {
     check("POST", toggle, b"{", 400, "bad_input", "the body is not JSON");
     check("POST", toggle, b"\xff\xfe{\0}\0", 400, "bad_input", "the body is not JSON");
     check("POST", toggle, b"[1]", 400, "bad_input", "not an object");
-    check("POST", toggle, b"{}", 400, "bad_input", "missing field `environment`");
+    check("POST", toggle, b"{}", 400, "bad_input", "`environment` is missing");
     check("POST", toggle, br#"{"environment":"production","on":"yes"}"#, 400, "bad_input", "in `on`");
     check("POST", toggle, br#"{"environment":"production","on":true,"oops":1}"#, 400, "bad_input", "oops");
     check("POST", toggle, br#"{"environment":"nowhere","on":true,"why":"x"}"#, 404, "not_found", "nowhere");
@@ -294,7 +294,7 @@ fn a_list_comes_as_text_whole_or_not_at_all() {
     check(query, text, b"ada\nb\xffb\n", 400, "bad_input", "in line `2`: byte `2` is not UTF-8");
     check(query, text, b"ada\n\nbob\n", 400, "bad_input", "in line `2`: an id is empty");
     check(query, "application/json", b"[\"ada\"]", 400, "bad_input", "this takes plain text");
-    check("why=test", text, b"ada", 400, "bad_input", "missing field `list`");
+    check("why=test", text, b"ada", 400, "bad_input", "`list` is missing");
     check("list=both&why=test", text, b"ada", 400, "bad_input", "in `list`");
     check("list=included", text, b"ada", 400, "bad_input", "needs a reason");
     check(&format!("{query}&ids=ada"), text, b"bob", 400, "bad_input", "twice");

@@ -243,7 +243,7 @@ impl Part {
             })
             .collect();
         let mut columns = vec!["environment", "event", "user", "device", "time"];
-        columns.extend(want.people.then_some("seq"));
+        columns.extend(want.people.map(|_| "seq"));
         columns.extend(sources.iter().map(|(_, _, column)| column.as_str()));
 
         for batch in self.reader(Some(&columns), Some(self.groups(want.from, want.to)), None)? {
@@ -265,7 +265,7 @@ impl Part {
                     .map(|(kind, name, column)| cells(&batch, *kind, name, column, &rows))
                     .collect::<Result<_, _>>()?,
             };
-            if want.people {
+            if want.people.is_some() {
                 let seq = numbers(&batch, "seq")?;
                 let seqs: Vec<Seq> = rows.iter().map(|&row| Seq(seq.value(row))).collect();
                 name(&mut out, &seqs);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use bellwether_columns::{PropertyName, Rows, Scan, Want};
+use bellwether_columns::{Known, PropertyName, Rows, Scan, Want};
 use bellwether_model::{EnvironmentKey, Event, Millis, Properties, Seq, Span, profile};
 use proptest::prelude::*;
 
@@ -51,7 +51,7 @@ fn want() -> impl Strategy<Value = Want> {
         proptest::option::of(proptest::collection::vec(prop_oneof![Just("visit"), Just("buy")], 0..2)),
         (0_i64..1_000, 0_i64..1_200),
         proptest::collection::vec(name, 0..4),
-        any::<bool>(),
+        prop_oneof![Just(None), Just(Some(Known::Then)), Just(Some(Known::Now))],
     )
         .prop_map(|(environment, events, (from, span), names, people)| Want {
             environment: environment.parse().expect("a key"),

@@ -17,7 +17,7 @@ fn want(properties: &[&str]) -> Want {
         from: Millis(i64::MIN),
         to: Millis(i64::MAX),
         properties: properties.iter().map(|name| PropertyName::parse(name)).collect(),
-        people: false,
+        people: None,
     }
 }
 

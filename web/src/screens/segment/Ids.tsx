@@ -2,14 +2,17 @@
 //! off by hand; a file replaces a list whole.
 import { Button, Checkbox, FileButton, Group, Textarea } from "@mantine/core";
 import { IconUpload } from "@tabler/icons-react";
+import { useInfiniteQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
 import { edit } from "../../api/edits";
+import { members } from "../../api/queries";
 import type { SegmentView } from "../../api/types";
 import { belowFirst, headingOf, idsOf, isHeading } from "../../lib/ids";
 import { count, plural, size } from "../../lib/numbers";
 import { useChange } from "../../parts/Change";
 import { Section } from "../../parts/Page";
+import { Failed } from "../../parts/States";
 import { Note } from "../../parts/Words";
 import { useMay } from "../../shell/may";
 
@@ -35,7 +38,7 @@ function List({ view, which }: { view: SegmentView; which: Which }) {
   const may = useMay("editor");
   const [text, setText] = useState("");
   const key = view.segment.key;
-  const { count: many, first: shown } = view[which];
+  const { count: many } = view[which];
   const ids = idsOf(text);
   const first = ids[0];
   const amend = async (what: "add" | "remove") => {
@@ -79,24 +82,7 @@ function List({ view, which }: { view: SegmentView; which: Which }) {
   };
   return (
     <Section title={`${TITLE[which]}: ${plural(many, "id")}`} about={ABOUT[which]}>
-      {many > 0 && (
-        <>
-          {shown.length > 0 && (
-            <ul className="ids mono" aria-label={`First ids ${which}`} tabIndex={0}>
-              {shown.map((id) => (
-                <li key={id}>{id}</li>
-              ))}
-            </ul>
-          )}
-          {many > shown.length && (
-            <p className="dim">
-              {shown.length > 0
-                ? `The first ${count(shown.length)} of them.`
-                : "The list is so long that the server does not hand out its ids; Try it, on a flag that asks for the segment, says whether one is on it."}
-            </p>
-          )}
-        </>
-      )}
+      {many > 0 && <Listed view={view} which={which} />}
       <form
         className="form"
         aria-label={TITLE[which]}
@@ -160,6 +146,42 @@ function List({ view, which }: { view: SegmentView; which: Which }) {
         </Group>
       </form>
     </Section>
+  );
+}
+
+/** The first of a list, and on demand all of it. */
+function Listed({ view, which }: { view: SegmentView; which: Which }) {
+  const [all, setAll] = useState(false);
+  const { count: many, first } = view[which];
+  const query = useInfiniteQuery({ ...members(view.segment.key, which), enabled: all });
+  const pages = query.data?.pages;
+  const shown = pages ? pages.flatMap((page) => page.ids) : first;
+  const more = pages ? query.hasNextPage : many > first.length;
+  return (
+    <>
+      <ul className="ids mono" aria-label={`${pages ? "Ids" : "First ids"} ${which}`} tabIndex={0}>
+        {shown.map((id) => (
+          <li key={id}>{id}</li>
+        ))}
+      </ul>
+      {query.isError && <Failed error={query.error} retry={() => void query.refetch()} since={query.errorUpdatedAt} />}
+      {more && (
+        <Group gap="xs" align="center">
+          <p className="dim" role="status">
+            The first {count(shown.length)} of {count(many)}
+            {pages ? ", in the order of their text." : "."}
+          </p>
+          <Button
+            size="compact-sm"
+            variant="default"
+            loading={query.isFetching}
+            onClick={() => (all ? void query.fetchNextPage() : setAll(true))}
+          >
+            Show more
+          </Button>
+        </Group>
+      )}
+    </>
   );
 }
 

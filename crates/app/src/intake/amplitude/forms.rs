@@ -7,6 +7,7 @@ use serde_json::{Map, json};
 
 use super::super::door::{Door, Read, Refused, Reply, Sent};
 use super::super::form;
+use super::super::inspection::Inspection;
 use super::super::raw::{FACTS, Rules, admit};
 use super::super::{envelope, json};
 use super::{SHORTEST_ID, answer, called, missing, raw, refused, too_large};
@@ -16,8 +17,13 @@ use crate::App;
 const MOST: usize = 1_024;
 
 /// Reads a request of `/identify`.
-pub(in super::super) fn identify(app: &App, sent: &Sent<'_>, now: Millis) -> Result<Read, Refused> {
-    read(app, Door::AmplitudeIdentify, sent, now, |mut one| {
+pub(in super::super) fn identify(
+    app: &App,
+    sent: &Sent<'_>,
+    now: Millis,
+    plan: &Inspection,
+) -> Result<Read, Refused> {
+    read(app, Door::AmplitudeIdentify, sent, now, plan, |mut one| {
         let mut event = Map::new();
         let mut kept = vec!["user_id", "device_id", "user_properties", "groups", "time", "insert_id"];
         kept.extend(FACTS);
@@ -41,8 +47,13 @@ pub(in super::super) fn identify(app: &App, sent: &Sent<'_>, now: Millis) -> Res
 }
 
 /// Reads a request of `/groupidentify`.
-pub(in super::super) fn group_identify(app: &App, sent: &Sent<'_>, now: Millis) -> Result<Read, Refused> {
-    read(app, Door::AmplitudeGroupIdentify, sent, now, |mut one| {
+pub(in super::super) fn group_identify(
+    app: &App,
+    sent: &Sent<'_>,
+    now: Millis,
+    plan: &Inspection,
+) -> Result<Read, Refused> {
+    read(app, Door::AmplitudeGroupIdentify, sent, now, plan, |mut one| {
         let mut event = Map::new();
         let text = |value: Option<Json>| match value {
             Some(Json::String(text)) => Some(text),
@@ -65,6 +76,7 @@ fn read(
     door: Door,
     sent: &Sent<'_>,
     now: Millis,
+    plan: &Inspection,
     event: fn(Map<String, Json>) -> Map<String, Json>,
 ) -> Result<Read, Refused> {
     let body = sent.unpacked(door)?;
@@ -90,7 +102,7 @@ fn read(
     }
     // What a group is called makes its id, however short that is.
     let shortest = if door == Door::AmplitudeGroupIdentify { 1 } else { SHORTEST_ID };
-    let rules = Rules { shortest, numbers_name: false, called, peer: sent.peer, now };
+    let rules = Rules { shortest, numbers_name: false, called, peer: sent.peer, now, plan };
     let mut problems = Vec::new();
     let mut events = Vec::with_capacity(list.len());
     for (index, one) in list.into_iter().enumerate() {

@@ -14,6 +14,7 @@ use serde_json::{Map, json};
 use self::wire::{Request, SentEvent};
 use super::door::{Door, Read, Refused, Reply, Sent};
 use super::envelope::{self, Envelope};
+use super::inspection::Inspection;
 use super::json::read as parse;
 use super::raw::{Field, Problem, RawEvent, Rules, admit};
 use crate::App;
@@ -85,7 +86,13 @@ pub(super) fn refusal(door: Door, error: &AppError) -> Reply {
 }
 
 /// Reads a request of HTTP V2 or batch.
-pub(super) fn read(app: &App, door: Door, sent: &Sent<'_>, now: Millis) -> Result<Read, Refused> {
+pub(super) fn read(
+    app: &App,
+    door: Door,
+    sent: &Sent<'_>,
+    now: Millis,
+    plan: &Inspection,
+) -> Result<Read, Refused> {
     let mut body = sent.unpacked(door)?;
     if body.iter().all(u8::is_ascii_whitespace) {
         let hint = "send a JSON object with `api_key` and `events`";
@@ -126,7 +133,7 @@ pub(super) fn read(app: &App, door: Door, sent: &Sent<'_>, now: Millis) -> Resul
         return Err(too_large(door).into());
     }
     let count = events.len();
-    let rules = Rules { shortest, numbers_name: false, called, peer: sent.peer, now };
+    let rules = Rules { shortest, numbers_name: false, called, peer: sent.peer, now, plan };
     let mut problems = Vec::new();
     let mut admitted = Vec::with_capacity(count);
     for (index, event) in events.into_iter().enumerate() {

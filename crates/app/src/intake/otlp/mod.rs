@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::door::{Body, Door, Read, Refused, Reply, Sent, Voice, no_key};
 use super::envelope;
+use super::inspection::Inspection;
 use super::raw::{Field, RawEvent, Rules, Time, admit};
 use crate::App;
 use crate::access::hex;
@@ -52,7 +53,7 @@ pub(super) fn refusal(error: &AppError, json: bool) -> Reply {
 }
 
 /// Reads a request.
-pub(super) fn read(app: &App, sent: &Sent<'_>, now: Millis) -> Result<Read, Refused> {
+pub(super) fn read(app: &App, sent: &Sent<'_>, now: Millis, plan: &Inspection) -> Result<Read, Refused> {
     let voice = Voice::to(Door::OtlpLogs, sent);
     let key = sent.scheme("bearer").or_else(|| sent.scheme("api-key")).or(sent.api_key);
     let key = key.ok_or_else(|| no_key("send `Authorization: Bearer`, with a `client` or `server` key"))?;
@@ -70,14 +71,15 @@ pub(super) fn read(app: &App, sent: &Sent<'_>, now: Millis) -> Result<Read, Refu
             )
         })?
     };
-    let rules = Rules { shortest: 1, numbers_name: true, called, peer: sent.peer, now };
+    let rules = Rules { shortest: 1, numbers_name: true, called, peer: sent.peer, now, plan };
     let (mut events, mut problems, mut index, mut rejected) = (Vec::new(), Vec::new(), 0, 0_i64);
     for of in logs.resource_logs {
         let resource = properties(of.resource.unwrap_or_default().attributes);
         for record in of.scope_logs.into_iter().flat_map(|scope| scope.log_records) {
             let raw = event(app, &environment, record, &resource, now);
+            let before = problems.len();
             let admitted = admit(&environment, index, Some(raw), &rules, &mut problems);
-            rejected += i64::from(admitted.is_none());
+            rejected += i64::from(problems.len() > before);
             events.extend(admitted);
             index += 1;
         }

@@ -15,6 +15,7 @@ use super::body::unpack;
 use super::door::{Door, Read, Refused, Reply, Sent, no_key};
 use super::envelope;
 use super::form;
+use super::inspection::Inspection;
 use super::raw::{Field, Problem, RawEvent, Rules, Time, admit};
 use super::segment::rejected;
 use crate::App;
@@ -42,7 +43,7 @@ pub(super) fn refusal(error: &AppError) -> Reply {
 }
 
 /// Reads a request.
-pub(super) fn read(app: &App, sent: &Sent<'_>, now: Millis) -> Result<Read, Refused> {
+pub(super) fn read(app: &App, sent: &Sent<'_>, now: Millis, plan: &Inspection) -> Result<Read, Refused> {
     let mut body = plain(sent)?;
     let query = form::pairs("", sent.query.as_bytes())?;
     let mut whole = envelope::keep(&mut body)?;
@@ -65,13 +66,13 @@ pub(super) fn read(app: &App, sent: &Sent<'_>, now: Millis) -> Result<Read, Refu
         return Err(too_many(events.len()).into());
     }
     let environment = key.map(|key| app.environment(&key)).transpose()?;
-    let rules = Rules { shortest: 1, numbers_name: true, called, peer: sent.peer, now };
+    let rules = Rules { shortest: 1, numbers_name: true, called, peer: sent.peer, now, plan };
     let mut taken = Taken { environment, problems: Vec::new(), events: Vec::with_capacity(events.len()) };
     for (index, event) in events.into_iter().enumerate() {
         taken.add(app, index, event, sent_at.as_ref(), &rules)?;
     }
     let Taken { problems, events, .. } = taken;
-    if let (Some(first), true) = (problems.first(), events.is_empty()) {
+    if let (Some(first), true) = (problems.first(), events.is_empty() && plan.held() == 0) {
         let message = format!("`{}` cannot be taken", first.field);
         return Err(AppError {
             details: Some(rejected(&problems)),

@@ -5,6 +5,7 @@ use serde_json::{Map, json};
 
 use super::super::door::{Door, Read, Refused, Reply, Sent, no_key};
 use super::super::envelope;
+use super::super::inspection::Inspection;
 use super::super::raw::{Problem, Rules, admit};
 use super::{MOST_EVENTS, called, raw, too_many};
 use crate::App;
@@ -26,7 +27,12 @@ pub(in super::super) fn refusal(error: &AppError) -> Reply {
 }
 
 /// Reads a request.
-pub(in super::super) fn read(app: &App, sent: &Sent<'_>, now: Millis) -> Result<Read, Refused> {
+pub(in super::super) fn read(
+    app: &App,
+    sent: &Sent<'_>,
+    now: Millis,
+    plan: &Inspection,
+) -> Result<Read, Refused> {
     let key = sent
         .scheme("bearer")
         .ok_or_else(|| no_key("send `Authorization: Bearer`, with a `client` or `server` key"))?;
@@ -41,7 +47,7 @@ pub(in super::super) fn read(app: &App, sent: &Sent<'_>, now: Millis) -> Result<
     }
     // The batch says when it was made, also when it is tried again later; a header, when it was sent.
     let sent_at = sent.sent_at.map(Json::from);
-    let rules = Rules { shortest: 1, numbers_name: true, called, peer: sent.peer, now };
+    let rules = Rules { shortest: 1, numbers_name: true, called, peer: sent.peer, now, plan };
     let mut results = Map::new();
     let mut taken = Vec::with_capacity(events.len());
     for (index, event) in events.into_iter().enumerate() {

@@ -1,0 +1,224 @@
+//! App: backups. A backup is a data directory of one moment: the quarantine, the events, then the ledger, so that no event
+//! is in none of them, and none in it was given by rules that its ledger does not know. It is made while the server goes on, and restored by copying.
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{Error, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use bellwether_ledger::Ledger;
+use bellwether_model::{Millis, Revision, Seq};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{AppError, Refusal};
+use crate::{App, Checkup};
+
+/// What a backup says of itself; the last file that is written.
+const NOTE: &str = "backup.json";
+/// A directory that is not whole yet.
+const UNFINISHED: &str = "tmp";
+
+/// What a backup holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Backup {
+    /// Its name, which is the name of its directory, too.
+    pub backup: String,
+    /// When it was made.
+    pub taken: Millis,
+    /// The newest change in it.
+    pub revision: Revision,
+    /// The newest event in it: every event that was acknowledged before it was begun is in it.
+    pub seq: Seq,
+    /// Bytes of events and ledger. On the disk of the data directory events are linked, and take no space until the
+    /// server has merged or forgotten what they are linked to.
+    pub bytes: u64,
+    /// The version of the program that made it.
+    pub version: String,
+}
+
+impl Backup {
+    /// What a directory says of itself, if it is a backup.
+    ///
+    /// # Errors
+    /// `bad_input` when it is none, or cannot be read.
+    pub fn read(dir: &Path) -> Result<Self, AppError> {
+        let none = |cause: String| {
+            AppError::bad_input(
+                format!("`{}` is no backup", dir.display()),
+                "name the directory of one backup, in which there is `backup.json`; one that was cut off has none",
+            )
+            .caused(cause)
+        };
+        let text = fs::read(dir.join(NOTE)).map_err(|e| none(e.to_string()))?;
+        serde_json::from_slice(&text).map_err(|e| none(e.to_string()))
+    }
+}
+
+impl App {
+    /// Where backups are made.
+    fn backups_dir(&self) -> &Path {
+        &self.backups
+    }
+
+    /// The backups that are there, the newest first.
+    pub(crate) fn backups(&self) -> Result<Vec<Backup>, AppError> {
+        let entries = match fs::read_dir(self.backups_dir()) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(e) => return Err(AppError::internal("list the backups", e)),
+        };
+        let mut found: Vec<Backup> =
+            entries.filter_map(|entry| Backup::read(&entry.ok()?.path()).ok()).collect();
+        found.sort_by(|a, b| (b.taken, &b.backup).cmp(&(a.taken, &a.backup)));
+        Ok(found)
+    }
+
+    /// Makes a backup of what is durable now. Requests are answered meanwhile; a second backup is refused.
+    pub(crate) fn back_up(&self, now: Millis, rehearsed: bool) -> Result<Backup, AppError> {
+        let Ok(_alone) = self.backing_up.try_lock() else {
+            return Err(AppError::conflict("a backup is being made", "wait until `backup.list` shows it"));
+        };
+        let name = name(now);
+        let dir = self.backups_dir().join(&name);
+        if dir.exists() {
+            return Err(AppError::conflict(
+                format!("there is a backup `{name}` already"),
+                "make the next one a moment later",
+            ));
+        }
+        let stats = self.store.stats();
+        let mut backup = Backup {
+            backup: name,
+            taken: now,
+            revision: self.ledger.state().revision,
+            seq: stats.seq,
+            bytes: stats.bytes,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        let failed = |e: Error| {
+            AppError::new(
+                Refusal::Conflict,
+                "no_backup",
+                format!("the backup could not be written: {}", e.kind()),
+                "is there space, and may the server write where `--backups` says?",
+            )
+            .caused(e.to_string())
+        };
+        make(self.backups_dir()).map_err(failed)?;
+        if rehearsed {
+            return Ok(backup);
+        }
+        let unfinished = dir.with_added_extension(UNFINISHED);
+        let written = (|| {
+            remove(&unfinished).map_err(failed)?;
+            make(&unfinished).map_err(failed)?;
+            // What is released is in the store before it leaves the quarantine: in this order it is in one of them.
+            self.quarantine.file.backup(&unfinished.join("quarantine.sqlite"))?;
+            let events = self.store.backup(&unfinished.join("events"))?;
+            let ledger = unfinished.join("ledger.sqlite");
+            self.ledger.backup(&ledger)?;
+            backup.seq = events.seq;
+            backup.revision = Ledger::newest_in(&ledger)?;
+            backup.bytes = events.bytes + fs::metadata(&ledger).map_err(failed)?.len();
+            let note =
+                serde_json::to_vec_pretty(&backup).map_err(|e| AppError::internal("write the backup", e))?;
+            let path = unfinished.join(NOTE);
+            fs::write(&path, note).and_then(|()| File::open(&path)?.sync_all()).map_err(failed)?;
+            sync(&unfinished).map_err(failed)?;
+            fs::rename(&unfinished, &dir).map_err(failed)?;
+            sync(self.backups_dir()).map_err(failed)
+        })();
+        if let Err(error) = written {
+            // What is left of it is no backup; the next one of this name, or a person, removes it where this fails.
+            let _ = remove(&unfinished);
+            return Err(error);
+        }
+        Ok(backup)
+    }
+
+    /// Removes a backup.
+    pub(crate) fn drop_backup(&self, name: &str, rehearsed: bool) -> Result<Backup, AppError> {
+        let found = self.backups()?.into_iter().find(|backup| backup.backup == name);
+        let found =
+            found.ok_or_else(|| AppError::not_found("backup", name, "`backup.list` shows what there is"))?;
+        if !rehearsed {
+            let dir = self.backups_dir().join(&found.backup);
+            // Half of one must not be taken for a backup.
+            fs::remove_file(dir.join(NOTE))
+                .and_then(|()| remove(&dir))
+                .map_err(|e| AppError::internal("remove the backup", e))?;
+        }
+        Ok(found)
+    }
+
+    /// Makes a data directory of a backup: copies it, so that the two share nothing, and checks the copy.
+    ///
+    /// # Errors
+    /// `bad_input` when `from` is no backup; `conflict` when `to` has something in it; `internal` when it cannot be
+    /// copied. Nothing is left at `to` then.
+    pub fn restore(from: &Path, to: &Path) -> Result<(Backup, Checkup), AppError> {
+        let backup = Backup::read(from)?;
+        if fs::read_dir(to).is_ok_and(|mut entries| entries.next().is_some()) {
+            return Err(AppError::conflict(
+                format!("`{}` has something in it", to.display()),
+                "name a directory that is not there yet; nothing is overwritten",
+            ));
+        }
+        let failed = |e: Error| AppError::internal("copy the backup", e);
+        let unfinished = to.with_added_extension(UNFINISHED);
+        remove(&unfinished).map_err(failed)?;
+        make(&unfinished).map_err(failed)?;
+        let copied = copy(from, &unfinished).map_err(failed).and_then(|()| {
+            fs::remove_file(unfinished.join(NOTE)).map_err(failed)?;
+            let checkup = Self::doctor(&unfinished, false)?;
+            let _ = fs::remove_dir(to);
+            fs::rename(&unfinished, to).map_err(failed)?;
+            Ok((backup, checkup))
+        });
+        if copied.is_err() {
+            let _ = remove(&unfinished);
+        }
+        copied
+    }
+}
+
+/// A moment as the name of a directory.
+fn name(at: Millis) -> String {
+    let text = at.to_string();
+    text.chars().map(|c| if c == ':' { '-' } else { c }).collect()
+}
+
+/// A directory for its owner's eyes alone.
+fn make(dir: &Path) -> Result<(), Error> {
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(dir)
+}
+
+fn remove(dir: &Path) -> Result<(), Error> {
+    match fs::remove_dir_all(dir) {
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    }
+}
+
+/// Copies what is in a directory, and has it on disk before it returns.
+fn copy(from: &Path, to: &Path) -> Result<(), Error> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (from, to): (PathBuf, PathBuf) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type()?.is_dir() {
+            make(&to)?;
+            copy(&from, &to)?;
+        } else {
+            fs::copy(&from, &to)?;
+            File::open(&to)?.sync_all()?;
+        }
+    }
+    sync(to)
+}
+
+fn sync(dir: &Path) -> Result<(), Error> {
+    File::open(dir)?.sync_all()
+}

@@ -1,0 +1,111 @@
+//! App intake: what the tracking plan finds in the events of one request, until the request as a whole is taken
+//! or refused.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use bellwether_ledger::Held;
+use bellwether_model::plan::Treatment;
+use bellwether_model::{Event, Json, Millis};
+
+use super::door::Door;
+use super::judge::{Fault, Found, Judges, Reason, VERDICT};
+use crate::App;
+use crate::violations::Violation;
+
+/// Judges the events of one request, and keeps what it finds.
+pub(super) struct Inspection {
+    judges: Arc<Judges>,
+    door: Door,
+    now: Millis,
+    /// How many more events the quarantine takes.
+    room: usize,
+    aside: RefCell<Aside>,
+}
+
+/// What is not simply stored of a request.
+#[derive(Debug, Default)]
+pub(crate) struct Aside {
+    /// Events for the quarantine.
+    pub(super) held: Vec<Held>,
+    /// What did not follow the plan.
+    pub(super) violations: Vec<Violation>,
+}
+
+/// Why an event is not taken.
+pub(super) struct Rejected {
+    /// Whether something that must be there is not.
+    pub(super) missing: bool,
+    /// Whether it is the event type that is wrong.
+    pub(super) name: bool,
+    pub(super) hint: String,
+}
+
+impl Inspection {
+    pub(super) fn new(app: &App, door: Door, now: Millis) -> Self {
+        let judges = app.judges.load_full();
+        Self { judges, door, now, room: app.quarantine.room(), aside: RefCell::default() }
+    }
+
+    /// How many events of this request go into the quarantine.
+    pub(super) fn held(&self) -> usize {
+        self.aside.borrow().held.len()
+    }
+
+    /// What becomes of an admitted event: itself, marked where it does not follow the plan; nothing, if it goes
+    /// into the quarantine; or why it is rejected.
+    pub(super) fn pass(&self, mut event: Event) -> Result<Option<Event>, Rejected> {
+        let Some(Found { mut treatment, verdict, faults }) = self.judges.judge(&event) else {
+            return Ok(Some(event));
+        };
+        let mut aside = self.aside.borrow_mut();
+        let mut full = "";
+        if treatment == Treatment::Quarantine && aside.held.len() >= self.room {
+            // What is acknowledged is kept, and there is no room to keep it.
+            treatment = Treatment::Reject;
+            full = "; the quarantine is full";
+        }
+        let source = match event.user_properties.get("library").and_then(Json::as_str) {
+            Some(library) => super::judge::cut(library, 100),
+            None => self.door.word().into(),
+        };
+        aside.violations.extend(faults.iter().map(|fault| Violation {
+            environment: event.environment.clone(),
+            event: super::judge::cut(&event.event, 100),
+            fault: fault.clone(),
+            source: source.clone(),
+            treatment,
+        }));
+        match treatment {
+            Treatment::Accept => {
+                event.properties.insert(VERDICT.into(), verdict.word().into());
+                Ok(Some(event))
+            }
+            Treatment::Quarantine => {
+                let why = faults.iter().map(Fault::sentence).collect();
+                aside.held.push(crate::quarantine::held(&event, why, self.now));
+                Ok(None)
+            }
+            Treatment::Reject => {
+                let first = faults.first();
+                Err(Rejected {
+                    missing: faults.iter().all(|fault| fault.reason == Reason::Missing),
+                    name: first.is_some_and(|fault| fault.reason == Reason::UnplannedEvent),
+                    hint: format!("{}{full}", first.map(Fault::sentence).unwrap_or_default()),
+                })
+            }
+        }
+    }
+
+    /// What is set aside of a request that is taken.
+    pub(super) fn taken(self) -> Aside {
+        self.aside.into_inner()
+    }
+
+    /// What is left of a request that is refused: the others are sent again, and count then.
+    pub(super) fn refused(self) -> Vec<Violation> {
+        let mut violations = self.aside.into_inner().violations;
+        violations.retain(|violation| violation.treatment == Treatment::Reject);
+        violations
+    }
+}

@@ -1,0 +1,196 @@
+//! App operations: events that do not follow the tracking plan and were kept apart.
+
+use bellwether_model::{EnvironmentKey, Event, Json, Millis};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Class, Ctx, Effect, Method, Operation};
+use crate::App;
+use crate::access::Permission;
+use crate::error::AppError;
+use crate::quarantine::{Which, event};
+
+/// The most events that are named by their numbers at once.
+const MOST_IDS: usize = 1_000;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListInput {
+    /// Where.
+    environment: EnvironmentKey,
+    /// Only of this event type.
+    event: Option<String>,
+    /// Only events after this number: the `next` of the page before.
+    after: Option<i64>,
+    /// At most so many, 50 unless given, 500 at most.
+    limit: Option<u32>,
+}
+
+/// How many events of a type are kept apart.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Waiting {
+    /// The event type.
+    event: String,
+    /// How many.
+    count: u64,
+    /// When the first of them came.
+    first: Millis,
+    /// When the last of them came.
+    last: Millis,
+}
+
+/// An event that is kept apart.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "HeldEvent")]
+pub(crate) struct HeldView {
+    /// Its number, to release or delete it by.
+    id: i64,
+    /// When it came.
+    at: Millis,
+    /// Why it is here.
+    why: Vec<String>,
+    /// It as it would be stored.
+    #[schemars(with = "Json")]
+    event: Event,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Listed {
+    /// How many of each type, in the order of their names.
+    types: Vec<Waiting>,
+    /// In the order in which they came.
+    events: Vec<HeldView>,
+    /// Send it as `after` for the next page; absent on the last.
+    next: Option<i64>,
+}
+
+pub(super) struct List;
+
+impl Operation for List {
+    const NAME: &'static str = "quarantine.list";
+    const ABOUT: &'static str =
+        "Lists the events that are kept apart because they do not follow the tracking plan.";
+    const ROUTE: (Method, &'static str) = (Method::Get, "/api/quarantine");
+    const NEEDS: Permission = Permission::View;
+    const CLASS: Class = Class::Scan;
+    const EFFECT: Effect = Effect::Reads;
+    type Input = ListInput;
+    type Output = Listed;
+
+    fn run(app: &App, _: &Ctx, input: ListInput) -> Result<Listed, AppError> {
+        app.served(&input.environment)?;
+        let file = &app.quarantine.file;
+        let limit = input.limit.unwrap_or(50).clamp(1, 500);
+        let most = usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut kept = file.list(
+            &input.environment,
+            input.event.as_deref(),
+            input.after.unwrap_or_default(),
+            limit + 1,
+        )?;
+        let more = kept.len() > most;
+        kept.truncate(most);
+        let next = kept.last().filter(|_| more).map(|kept| kept.id);
+        let view = |kept: &bellwether_ledger::Kept| -> Result<HeldView, AppError> {
+            let why = serde_json::from_str(&kept.held.why);
+            let why = why.map_err(|e| AppError::internal("read the quarantine", e))?;
+            Ok(HeldView { id: kept.id, at: kept.held.at, why, event: event(kept)? })
+        };
+        let types = file.counts(&input.environment)?.into_iter().map(|count| Waiting {
+            event: count.sort,
+            count: count.count,
+            first: count.first,
+            last: count.last,
+        });
+        Ok(Listed { types: types.collect(), events: kept.iter().map(view).collect::<Result<_, _>>()?, next })
+    }
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WhichInput {
+    /// Where.
+    environment: EnvironmentKey,
+    /// The numbers of the events, such as `[17, 18]`, 1000 at most.
+    #[serde(default)]
+    ids: Vec<i64>,
+    /// All events of this type.
+    event: Option<String>,
+    /// All events there.
+    #[serde(default)]
+    all: bool,
+}
+
+impl WhichInput {
+    fn which(&self) -> Result<Which<'_>, AppError> {
+        match (self.ids.as_slice(), self.event.as_deref(), self.all) {
+            ([], Some(event), false) => Ok(Which::Type(event)),
+            ([], None, true) => Ok(Which::All),
+            (ids, None, false) if !ids.is_empty() && ids.len() <= MOST_IDS => Ok(Which::These(ids)),
+            _ => Err(AppError::bad_input(
+                "which events are meant is not said once",
+                "give `ids` (1000 at most), `event`, or `all`",
+            )),
+        }
+    }
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Released {
+    /// Events that are stored now.
+    stored: u64,
+    /// Events that were stored already.
+    duplicates: u64,
+}
+
+pub(super) struct Release;
+
+impl Operation for Release {
+    const NAME: &'static str = "quarantine.release";
+    const ABOUT: &'static str =
+        "Stores events that were kept apart; those that still do not follow the tracking plan are marked.";
+    const ROUTE: (Method, &'static str) = (Method::Post, "/api/quarantine/release");
+    const NEEDS: Permission = Permission::Edit;
+    const CLASS: Class = Class::Bulk;
+    const EFFECT: Effect = Effect::Changes;
+    type Input = WhichInput;
+    type Output = Released;
+
+    fn run(app: &App, ctx: &Ctx, input: WhichInput) -> Result<Released, AppError> {
+        app.served(&input.environment)?;
+        let which = input.which()?;
+        if ctx.dry_run {
+            return Ok(Released { stored: app.meant(&input.environment, &which)?, duplicates: 0 });
+        }
+        let released = app.release(&input.environment, &which, &|| ctx.stop(), ctx.now)?;
+        Ok(Released { stored: released.stored, duplicates: released.duplicates })
+    }
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Deleted {
+    /// Events that are gone.
+    deleted: u64,
+}
+
+pub(super) struct Delete;
+
+impl Operation for Delete {
+    const NAME: &'static str = "quarantine.delete";
+    const ABOUT: &'static str = "Deletes events that were kept apart, for good.";
+    const ROUTE: (Method, &'static str) = (Method::Post, "/api/quarantine/delete");
+    const NEEDS: Permission = Permission::Edit;
+    const CLASS: Class = Class::Bulk;
+    const EFFECT: Effect = Effect::Destroys;
+    type Input = WhichInput;
+    type Output = Deleted;
+
+    fn run(app: &App, ctx: &Ctx, input: WhichInput) -> Result<Deleted, AppError> {
+        app.served(&input.environment)?;
+        let which = input.which()?;
+        if ctx.dry_run {
+            return Ok(Deleted { deleted: app.meant(&input.environment, &which)? });
+        }
+        Ok(Deleted { deleted: app.discard(&input.environment, &which, &|| ctx.stop())? })
+    }
+}

@@ -1,0 +1,120 @@
+//! App: why an input is not what its operation takes, in words of JSON and not of the types behind it: where, what
+//! stands there, and what belongs there.
+
+use bellwether_model::{Json, Key};
+use serde_path_to_error::{Path, Segment};
+
+use super::find;
+use super::input::{known, shortened};
+use crate::error::AppError;
+use crate::names::{made_key, nearest};
+
+/// Where the input of an operation is wrong, and how; the hint is what its documentation says of that argument.
+pub(super) fn refusal(
+    operation: &str,
+    error: &serde_path_to_error::Error<serde_json::Error>,
+    input: &Json,
+) -> AppError {
+    let place = error.path().to_string();
+    let what = error.inner().to_string();
+    let what = what.trim_end_matches('.');
+    let value = at(error.path(), input);
+    let (said, hint) = said(what, value);
+    let message = if place == "." { said } else { format!("in `{place}`: {said}") };
+    let hint = hint.or_else(|| no_key(what, value)).or_else(|| documented(operation, error.path()));
+    AppError::bad_input(
+        message,
+        hint.unwrap_or_else(|| "see `/openapi.json` for what this operation takes".to_owned()),
+    )
+}
+
+/// What the documentation says of the argument in which a place is, where it shows how one is written.
+fn documented(operation: &str, path: &Path) -> Option<String> {
+    let Segment::Map { key } = path.iter().next()? else { return None };
+    let argument = known(find(operation)?).iter().find(|argument| argument.name == *key)?;
+    let about = argument.about.split_whitespace().collect::<Vec<_>>().join(" ");
+    let about = about.trim_end_matches('.');
+    ["such as `", "`[", "`{"]
+        .iter()
+        .any(|shape| about.contains(shape))
+        .then(|| format!("what belongs in `{key}`: {about}"))
+}
+
+/// The value at a place of the input.
+fn at<'i>(path: &Path, input: &'i Json) -> Option<&'i Json> {
+    path.iter().try_fold(input, |value, segment| match segment {
+        Segment::Seq { index } => value.get(*index),
+        Segment::Map { key } => value.get(key),
+        Segment::Enum { .. } => Some(value),
+        Segment::Unknown => None,
+    })
+}
+
+/// What a deserialiser says, in words of JSON, with a hint where it knows one; what our own types say stays.
+fn said(what: &str, value: Option<&Json>) -> (String, Option<String>) {
+    if let Some(field) = what.strip_prefix("missing field ") {
+        return (format!("{field} is missing"), None);
+    }
+    if let Some((word, known)) =
+        what.strip_prefix("unknown variant ").and_then(|what| what.split_once(", expected "))
+    {
+        let words: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
+        let hint = match nearest(word.trim_matches('`'), &words) {
+            Some(near) => format!("did you mean `{near}`? What there is: `{}`", words.join("`, `")),
+            None => format!("what there is: `{}`", words.join("`, `")),
+        };
+        return (format!("{word} is not a word that belongs here"), Some(hint));
+    }
+    let wrong = ["invalid type: ", "invalid value: ", "invalid length "];
+    let wrong = wrong.iter().find_map(|wrong| what.strip_prefix(wrong)?.rsplit_once(", expected "));
+    match wrong.zip(value) {
+        Some(((_, expected), value)) => {
+            (format!("{} stands where {} belongs", shown(value), words(expected)), None)
+        }
+        None => (what.to_owned(), None),
+    }
+}
+
+/// A value of the input.
+fn shown(value: &Json) -> String {
+    match value {
+        Json::String(text) => format!("the text `{}`", shortened(text)),
+        Json::Array(_) => "a list".to_owned(),
+        Json::Object(_) => "an object".to_owned(),
+        scalar => format!("`{scalar}`"),
+    }
+}
+
+/// What a deserialiser expects, in words of JSON.
+fn words(expected: &str) -> String {
+    let whole = |most: u64| format!("a whole number from 0 to {most}");
+    match expected {
+        "a boolean" => "`true` or `false`".to_owned(),
+        "a string" | "a borrowed string" => "text".to_owned(),
+        "u8" => whole(u8::MAX.into()),
+        // Every one that is so short is a share.
+        "u16" => "a share in whole basis points, from 0 to 10000,".to_owned(),
+        "u32" => whole(u32::MAX.into()),
+        "u64" | "usize" => "a whole number that is not negative".to_owned(),
+        "a nonzero u32" => format!("a whole number from 1 to {}", u32::MAX),
+        "i64" => "a whole number".to_owned(),
+        "f64" => "a number".to_owned(),
+        "a sequence" => "a list".to_owned(),
+        "a map" => "an object".to_owned(),
+        "variant identifier" => "a word".to_owned(),
+        _ if expected.starts_with("struct ") || expected.contains("tagged enum ") => "an object".to_owned(),
+        // An enumeration of words.
+        _ if expected.starts_with("enum ") || expected == "string or map" => "a word".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+/// What is wrong with a text that is no key, and the key that it could be.
+fn no_key(what: &str, value: Option<&Json>) -> Option<String> {
+    let text = value?.as_str()?;
+    let invalid = text.parse::<Key>().err().filter(|invalid| invalid.message == what)?;
+    Some(match made_key(text) {
+        Some(key) => format!("{}, such as `{key}`", invalid.hint),
+        None => invalid.hint,
+    })
+}

@@ -1,0 +1,210 @@
+//! App: events that do not follow the tracking plan and are kept apart. What was acknowledged is kept until
+//! somebody decides; when there is no more room, senders are told.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bellwether_ledger::{Held, Kept, Quarantine as File};
+use bellwether_model::{EnvironmentKey, Event, Json, Millis};
+use sha2::{Digest, Sha256};
+
+use crate::App;
+use crate::error::AppError;
+use crate::intake::judge::VERDICT;
+
+/// The most events that are kept apart.
+const MOST: u64 = 100_000;
+/// The most bytes of them.
+const MOST_BYTES: u64 = 256 << 20;
+/// Events that are released or deleted with one sync.
+const AT_ONCE: u32 = 1_000;
+
+/// What is kept apart, and how much it is.
+#[derive(Debug)]
+pub(crate) struct Quarantine {
+    pub(crate) file: File,
+    count: AtomicU64,
+    bytes: AtomicU64,
+}
+
+/// Which events of an environment are meant.
+#[derive(Debug)]
+pub(crate) enum Which<'w> {
+    /// Those with these numbers.
+    These(&'w [i64]),
+    /// Those of this type.
+    Type(&'w str),
+    /// All of them.
+    All,
+}
+
+/// What became of those that were released.
+#[derive(Debug, Default)]
+pub(crate) struct Released {
+    pub(crate) stored: u64,
+    pub(crate) duplicates: u64,
+}
+
+impl Quarantine {
+    pub(crate) fn open(path: &Path) -> Result<Self, AppError> {
+        let file = File::open(path)?;
+        let (count, bytes) = file.size()?;
+        Ok(Self { file, count: count.into(), bytes: bytes.into() })
+    }
+
+    /// How many more events are taken; those of one request that came at the same time may go beyond it.
+    pub(crate) fn room(&self) -> usize {
+        if self.bytes.load(Ordering::Relaxed) >= MOST_BYTES {
+            return 0;
+        }
+        usize::try_from(MOST.saturating_sub(self.count.load(Ordering::Relaxed))).unwrap_or(usize::MAX)
+    }
+
+    /// Keeps events apart, on disk before this returns.
+    pub(crate) fn hold(&self, held: &[Held]) -> Result<(), AppError> {
+        if held.is_empty() {
+            return Ok(());
+        }
+        let (count, bytes) = self.file.hold(held)?;
+        self.count.fetch_add(count, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn remove(&self, environment: &EnvironmentKey, ids: &[i64]) -> Result<u64, AppError> {
+        let (count, bytes) = self.file.remove(environment, ids)?;
+        let less = |of: &AtomicU64, by: u64| {
+            let _ = of.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |is| Some(is.saturating_sub(by)));
+        };
+        less(&self.count, count);
+        less(&self.bytes, bytes);
+        Ok(count)
+    }
+
+    /// Events that are meant, after a number, a bounded piece of them.
+    fn piece(
+        &self,
+        environment: &EnvironmentKey,
+        which: &Which<'_>,
+        after: i64,
+    ) -> Result<Vec<Kept>, AppError> {
+        let sort = match which {
+            Which::Type(sort) => Some(*sort),
+            Which::These(_) | Which::All => None,
+        };
+        if let Which::These(ids) = which {
+            let mut found = Vec::new();
+            for id in ids.iter().filter(|id| **id > after) {
+                let one = self.file.list(environment, None, id.saturating_sub(1), 1)?;
+                found.extend(one.into_iter().filter(|kept| kept.id == *id));
+            }
+            return Ok(found);
+        }
+        Ok(self.file.list(environment, sort, after, AT_ONCE)?)
+    }
+}
+
+/// An event as it is kept apart. The same `insert_id` of the same device, or user, is the same event, as in the store.
+pub(crate) fn held(event: &Event, why: Vec<String>, now: Millis) -> Held {
+    let print = event.insert_id.as_ref().map(|id| {
+        let mut hash = Sha256::new();
+        let who = event.who.device().or(event.who.user()).unwrap_or_default();
+        for part in [event.environment.as_str(), who, id] {
+            hash.update(part.len().to_le_bytes());
+            hash.update(part);
+        }
+        let digest: [u8; 32] = hash.finalize().into();
+        let mut print = [0; 16];
+        for (to, from) in print.iter_mut().zip(digest) {
+            *to = from;
+        }
+        print
+    });
+    Held {
+        environment: event.environment.clone(),
+        sort: event.event.clone(),
+        at: now,
+        print,
+        why: Json::from(why).to_string(),
+        // An event is written as JSON everywhere: it has no keys that are not text.
+        body: serde_json::to_string(event).unwrap_or_default(),
+    }
+}
+
+/// The event that is kept.
+pub(crate) fn event(kept: &Kept) -> Result<Event, AppError> {
+    serde_json::from_str(&kept.held.body).map_err(|e| AppError::internal("read the quarantine", e))
+}
+
+impl App {
+    /// Takes events after all, marked where they still do not follow the plan. Each is in the store before it
+    /// leaves the quarantine, and is there once also if this is broken off and done again.
+    pub(crate) fn release(
+        &self,
+        environment: &EnvironmentKey,
+        which: &Which<'_>,
+        stop: &dyn Fn() -> bool,
+        now: Millis,
+    ) -> Result<Released, AppError> {
+        let mut released = Released::default();
+        let mut after = 0;
+        loop {
+            let piece = self.quarantine.piece(environment, which, after)?;
+            let Some(last) = piece.last() else { return Ok(released) };
+            after = last.id;
+            let judges = self.judges.load_full();
+            let mut events = Vec::with_capacity(piece.len());
+            for kept in &piece {
+                let mut event = event(kept)?;
+                event.received = now;
+                event.insert_id.get_or_insert_with(|| format!("quarantine-{}", kept.id));
+                if let Some(found) = judges.judge(&event) {
+                    event.properties.insert(VERDICT.into(), found.verdict.word().into());
+                }
+                events.push(event);
+            }
+            let ticket = self.store.append(events)?;
+            self.store.commit()?;
+            if self.store.outcome(&ticket) != bellwether_store::Outcome::Committed {
+                return Err(AppError::internal("store what was released", "its commit failed"));
+            }
+            released.stored += ticket.taken.stored;
+            released.duplicates += ticket.taken.duplicates;
+            let ids: Vec<i64> = piece.iter().map(|kept| kept.id).collect();
+            self.quarantine.remove(environment, &ids)?;
+            if stop() {
+                return Ok(released);
+            }
+        }
+    }
+
+    /// How many events are meant.
+    pub(crate) fn meant(&self, environment: &EnvironmentKey, which: &Which<'_>) -> Result<u64, AppError> {
+        if let Which::These(_) = which {
+            return Ok(self.quarantine.piece(environment, which, 0)?.len() as u64);
+        }
+        let counts = self.quarantine.file.counts(environment)?.into_iter();
+        let asked = |sort: &str| !matches!(which, Which::Type(asked) if *asked != sort);
+        Ok(counts.filter(|count| asked(&count.sort)).map(|count| count.count).sum())
+    }
+
+    /// Deletes events for good; how many there were.
+    pub(crate) fn discard(
+        &self,
+        environment: &EnvironmentKey,
+        which: &Which<'_>,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<u64, AppError> {
+        let (mut gone, mut after) = (0, 0);
+        loop {
+            let piece = self.quarantine.piece(environment, which, after)?;
+            let Some(last) = piece.last() else { return Ok(gone) };
+            after = last.id;
+            let ids: Vec<i64> = piece.iter().map(|kept| kept.id).collect();
+            gone += self.quarantine.remove(environment, &ids)?;
+            if stop() {
+                return Ok(gone);
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! App tests: what an input may look like, and what is said of one that is wrong.
+
+use serde_json::{Value as Json, json};
+
+use crate::house::House;
+
+#[test]
+fn what_compares_with_no_number_is_refused_and_with_no_version_warned_of() {
+    let house = House::new();
+    house.did("flag.create", json!({"flag": "f"}));
+    let clause = |op: &str, value: &str| json!([[{"attribute": "age", "op": op, "values": [value]}]]);
+    let target = |op: &str, value: &str| {
+        let rules = json!([{"when": clause(op, value), "serve": {"serve": "variant", "variant": "on"}}]);
+        json!({"flag": "f", "environment": "production", "why": "test", "rules": rules})
+    };
+    let segment = |op: &str, value: &str| json!({"segment": "s", "why": "test", "when": clause(op, value)});
+    let beta = |op: &str, value: &str| json!({"beta": "b", "why": "test", "flags": {"f": "on"}, "audience": clause(op, value)});
+    type Written<'w> = &'w dyn Fn(&str, &str) -> Json;
+    let ways: [(&str, Written<'_>, &str); 3] = [
+        ("flag.target", &target, "rules[0].when[0][0]"),
+        ("segment.save", &segment, "when[0][0]"),
+        ("beta.save", &beta, "audience[0][0]"),
+    ];
+    for (operation, input, place) in ways {
+        for op in ["less", "less_or_equal", "greater", "greater_or_equal"] {
+            for value in ["cheap", "18 years", "1,000", "", " "] {
+                let said = house.refused(operation, input(op, value));
+                let expected = format!(
+                    "400 in `{place}.values`: `{value}` is not a number, and `{op}` compares numbers"
+                );
+                assert_eq!(said.lines().next(), Some(expected.as_str()), "{operation}");
+            }
+            for value in ["18", "-2.5", "1e3", "0x1f", "(none)"] {
+                assert_eq!(
+                    house.did(operation, input(op, value))["warnings"],
+                    json!([]),
+                    "{operation} {op} {value}"
+                );
+            }
+        }
+        let warned = house.did(operation, input("version_less", "10"));
+        let expected = format!(
+            "in `{place}.values`: `10` is no version, and `version_less` compares it as text, where `10.0` comes before `9.0`"
+        );
+        assert_eq!(warned["warnings"][0]["message"], expected);
+        assert_eq!(house.did(operation, input("version_less", "10.0"))["warnings"], json!([]));
+    }
+    // What is stored keeps nobody from turning the flag off.
+    house.did("flag.toggle", json!({"flag": "f", "environment": "production", "on": true, "why": "test"}));
+}
+
+#[test]
+fn what_does_not_belong_is_said_in_words_of_json() {
+    let house = House::new();
+    house.did("flag.create", json!({"flag": "f"}));
+    let said: Vec<String> = [
+        ("flag.toggle", json!({"flag": "f", "environment": "production"})),
+        ("flag.toggle", json!({"flag": "f", "environment": "production", "on": "yes"})),
+        ("flag.toggle", json!({"flag": "f", "environment": 7, "on": true})),
+        ("flag.toggle", json!({"flag": "f", "environment": "production", "on": null})),
+        ("flag.toggle", json!({"flag": "f", "environment": "production", "onn": true})),
+        ("flag.reshare", json!({"flag": "f", "environment": "production", "shares": {}})),
+        ("flag.reshare", json!({"flag": "f", "environment": "production", "shares": [{"variant": "on", "share": 70_000}]})),
+        ("flag.reshare", json!({"flag": "f", "environment": "production", "shares": [{"variant": "on", "share": 0.5}]})),
+        ("flag.reshare", json!({"flag": "f", "environment": "production", "shares": ["on"]})),
+        ("flag.target", json!({"flag": "f", "environment": "production", "rules": [{"when": [[{"attribute": "a", "op": "iss", "values": []}]]}]})),
+        ("flag.target", json!({"flag": "f", "environment": "production", "rules": [{"when": [["a"]]}]})),
+        ("flag.target", json!({"flag": "f", "environment": "production", "default": {"serve": "nothing"}})),
+        ("flag.target", json!({"flag": "f", "environment": "production", "default": "on"})),
+        ("flag.target", json!({"flag": "f", "environment": "production", "default": {"variant": "on"}})),
+        ("flag.target", json!({"flag": "f", "environment": "production", "if_revision": -1})),
+        ("flag.enrolment", json!({"flag": "f", "environment": "production", "units": 0})),
+        ("flag.create", json!({"flag": "g", "kind": "colour"})),
+        ("flag.create", json!({"flag": "Not a key"})),
+        ("metric.save", json!({"metric": "m", "event": "e", "measure": {"measure": "median"}})),
+        ("metric.save", json!({"metric": "m", "event": "e", "measure": "count"})),
+        ("schedule.create", json!({"environment": "production", "planned": {"plan": "halt", "flag": "f"}, "at": "tomorrow"})),
+        ("schedule.create", json!({"environment": "production", "planned": {"plan": "halt", "flag": "f"}, "at": true})),
+        ("rollout.start", json!({"flag": "f", "environment": "production", "candidate": "on", "control": "off", "steps": [{"share": 1, "hold": "soon"}]})),
+    ]
+    .into_iter()
+    .map(|(operation, input)| format!("{operation} {}", house.refused(operation, input)))
+    .collect();
+    insta::assert_snapshot!(said.join("\n"));
+}
+
+#[test]
+fn a_time_is_written_as_a_number_or_as_text() {
+    let house = House::new();
+    house.did("flag.create", json!({"flag": "f"}));
+    let plan = |at: Json| {
+        json!({"environment": "production", "why": "test", "at": at,
+            "planned": {"plan": "toggle", "flag": "f", "on": true}})
+    };
+    let day = jiff::Timestamp::from_millisecond(house.ctx().now.0 + 86_400_000).unwrap();
+    let text = day.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let millis = text.parse::<jiff::Timestamp>().unwrap().as_millisecond();
+    for at in [json!(text), json!(millis), json!(millis.to_string())] {
+        assert_eq!(house.did("schedule.create", plan(at))["schedule"]["at"], millis);
+    }
+}

@@ -1,0 +1,317 @@
+//! App tests: what becomes of events that do not follow the tracking plan, by every protocol.
+
+use base64::Engine;
+use bellwether_app::{Body, Call, Door, Reply, Sent};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use serde_json::{Value as Json, json};
+
+use crate::house::{House, MINUTE};
+use crate::plan::shop_plan;
+
+/// A house whose production treats the unplanned and the invalid so, and a key of it.
+fn planned(unplanned: &str, extra: &str, invalid: &str) -> (House, String) {
+    let house = House::new();
+    let mut plan = shop_plan();
+    plan["rules"]["environments"] = json!({"production": {
+        "unplanned_events": unplanned, "unplanned_properties": extra, "invalid": invalid}});
+    house.did("plan.save", json!({"plan": plan, "why": "test"}));
+    let key = house.key("client");
+    (house, key)
+}
+
+fn order(properties: Json) -> Json {
+    json!({"event_type": "Order Completed", "user_id": "user-1", "event_properties": properties,
+        "library": "amplitude-node-ts/1.5.73"})
+}
+
+fn good() -> Json {
+    json!({"total": 9.5, "currency": "EUR", "items": [1, 2.0], "shipped": "2026-11-27", "$revenue": 9.5, "email": null})
+}
+
+fn violations(house: &House) -> Json {
+    house.did("plan.violations", json!({"environment": "production"}))
+}
+
+/// The verdict that a stored event is marked with.
+fn marks(house: &House) -> Vec<Json> {
+    house.events().iter().rev().map(|event| event["properties"]["$verdict"].clone()).collect()
+}
+
+#[test]
+fn what_is_accepted_is_marked_and_counted() {
+    let (house, key) = planned("accept", "accept", "accept");
+    let with = |name: &str, value: Json| {
+        let mut properties = good();
+        properties[name] = value;
+        order(properties)
+    };
+    let events = json!([
+        order(good()),
+        with("total", json!("9.5")),
+        with("currency", json!("SEK")),
+        with("items", json!([1, "a"])),
+        with("email", json!(7)),
+        with("shipped", json!("soon")),
+        with("Total", json!("ada@example.com")),
+        order(json!({"currency": "EUR"})),
+        {"event_type": "order completed", "user_id": "user-1"},
+        {"event_type": "[Amplitude] Page Viewed", "user_id": "user-1"},
+        {"event_type": "$identify", "user_id": "user-1", "user_properties": {"a": 1}},
+    ]);
+    let reply = house.send(&json!({"api_key": key, "events": events})).unwrap();
+    assert_eq!(reply["events_ingested"], 11);
+    let invalid = json!("invalid");
+    assert_eq!(
+        marks(&house),
+        [
+            Json::Null,
+            invalid.clone(),
+            invalid.clone(),
+            invalid.clone(),
+            invalid.clone(),
+            invalid.clone(),
+            json!("unplanned_property"),
+            invalid,
+            json!("unplanned_event"),
+            Json::Null,
+            Json::Null,
+        ]
+    );
+    let seen = violations(&house);
+    insta::assert_json_snapshot!(seen);
+    assert!(!seen.to_string().contains("ada@"), "what is not planned may be personal");
+}
+
+#[test]
+fn each_protocol_says_what_is_rejected_in_its_words() {
+    let (house, key) = planned("reject", "accept", "reject");
+    let said = |reply: Reply| match reply.body {
+        Body::Json(body) => format!("{} {body}", reply.status),
+        Body::Text(text) => format!("{} {text}", reply.status),
+        Body::Protobuf(_) => panic!("no protobuf was asked for"),
+    };
+    let basic = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{key}:")));
+    let bearer = format!("Bearer {key}");
+    let bring = |door, query, authorization, body: Json| {
+        let body = body.to_string();
+        let sent = Sent {
+            query,
+            authorization: Some(authorization),
+            body: body.as_bytes(),
+            content_type: "application/json",
+            ..Sent::default()
+        };
+        said(house.bring(door, &sent))
+    };
+    let (fine, bad) = (good(), json!({"total": "9", "currency": "EUR"}));
+    let mut answers = Vec::new();
+    let events = json!([order(fine.clone()), order(bad.clone()), order(json!({"currency": "EUR"})),
+        {"event_type": "Checkout", "user_id": "user-1"}]);
+    answers.push(bring(Door::AmplitudeHttp, "", "", json!({"api_key": key, "events": events})));
+    let message = |event: &str, properties: &Json| {
+        json!({"type": "track", "userId": "u", "event": event, "properties": properties,
+            "context": {"library": {"name": "analytics-node", "version": "3.1.0"}}})
+    };
+    let batch = json!({"batch": [message("Order Completed", &fine), message("Order Completed", &bad), message("X", &fine)]});
+    answers.push(bring(Door::Segment(None), "", &basic, batch));
+    answers.push(bring(Door::Segment(Some(Call::Track)), "", &basic, message("Order Completed", &bad)));
+    let event = |uuid: &str, event: &str, properties: &Json| {
+        let mut properties = properties.clone();
+        properties["$lib"] = json!("posthog-node");
+        json!({"uuid": uuid, "event": event, "distinct_id": "u", "properties": properties, "timestamp": "2026-09-21T14:13:20Z"})
+    };
+    let batch = json!([event("1", "Order Completed", &fine), event("2", "Order Completed", &bad)]);
+    answers.push(bring(Door::PostHog, "", "", json!({"api_key": key, "batch": batch})));
+    let batch = json!([event("3", "Order Completed", &fine), event("4", "X", &bad)]);
+    answers.push(bring(Door::PostHogV1, "", &bearer, json!({"batch": batch})));
+    let mixpanel = |id: &str, properties: &Json| {
+        let mut properties = properties.clone();
+        properties["$insert_id"] = json!(id);
+        properties["distinct_id"] = json!("u");
+        properties["token"] = json!(key);
+        json!({"event": "Order Completed", "properties": properties})
+    };
+    let list = json!([mixpanel("m1", &fine), mixpanel("m2", &bad)]);
+    answers.push(bring(Door::MixpanelImport, "strict=1", &basic, list.clone()));
+    answers.push(bring(Door::MixpanelTrack, "verbose=1", "", json!([mixpanel("m3", &bad)])));
+    let attribute = |key: &str, value: Json| json!({"key": key, "value": value});
+    let record = |name: &str| {
+        json!({"eventName": name, "attributes": [attribute("user.id", json!({"stringValue": "u"})),
+        attribute("path", json!({"stringValue": "/"}))]})
+    };
+    let logs = json!({"resourceLogs": [{"scopeLogs": [{"logRecords": [record("Page Viewed"), record("Order Completed")]}]}]});
+    answers.push(bring(Door::OtlpLogs, "", &bearer, logs));
+    let answers = answers.join("\n").replace(&key, "KEY");
+    insta::assert_snapshot!(answers);
+    assert_eq!(
+        marks(&house),
+        vec![Json::Null; 5],
+        "the good ones of all but Amplitude, whose 400 stores nothing"
+    );
+    let by_source: Vec<String> = violations(&house)["violations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|v| {
+            format!("{} {} {} x{} by {}", v["event"], v["property"], v["reason"], v["rejected"], v["source"])
+        })
+        .collect();
+    insta::assert_snapshot!(by_source.join("\n"));
+}
+
+#[test]
+fn what_is_sent_again_because_others_were_rejected_counts_once() {
+    let (house, key) = planned("reject", "accept", "accept");
+    let wrong = order(json!({"total": 1}));
+    let events = json!([wrong, {"event_type": "X", "user_id": "user-1"}]);
+    let (status, _) = house.send(&json!({"api_key": key, "events": events})).unwrap_err();
+    assert_eq!(status, 400);
+    house.send(&json!({"api_key": key, "events": [wrong]})).unwrap();
+    let seen = violations(&house);
+    let counts: Vec<_> =
+        seen["violations"].as_array().unwrap().iter().map(|v| (&v["event"], &v["count"])).collect();
+    assert_eq!(counts.len(), 2);
+    assert!(counts.iter().all(|(_, count)| **count == 1), "{counts:?}");
+}
+
+#[test]
+fn what_is_in_quarantine_survives_a_restart_and_is_released_once_or_deleted() {
+    let (house, key) = planned("quarantine", "accept", "quarantine");
+    let event = |id: &str, properties: Json| {
+        let mut event = order(properties);
+        event["insert_id"] = json!(id);
+        event
+    };
+    let send = |house: &House, events: &Json| house.send(&json!({"api_key": key, "events": events})).unwrap();
+    let missing = json!({"currency": "EUR"});
+    let events = json!([event("a", good()), event("b", missing.clone()), event("c", json!({"total": "1", "currency": "X"})),
+        {"event_type": "Checkout", "user_id": "user-1"}]);
+    assert_eq!(send(&house, &events)["events_ingested"], 4, "its sender is told that all is well");
+    send(&house, &events);
+    assert_eq!(house.events().len(), 1, "sent again it is the same");
+    let list = |house: &House| house.did("quarantine.list", json!({"environment": "production"}));
+    let held = list(&house);
+    insta::assert_json_snapshot!(held);
+    let mut house = house.restart();
+    assert_eq!(list(&house), held);
+    house.later(MINUTE);
+    let which = json!({"environment": "production", "event": "Order Completed"});
+    assert_eq!(house.rehearse("quarantine.release", which.clone()).unwrap()["stored"], 2);
+    assert_eq!(list(&house), held, "a rehearsal does nothing");
+    // The plan has changed meanwhile: what follows it now is not marked.
+    let mut plan = shop_plan();
+    plan["events"]["Order Completed"]["properties"]["total"] = json!({"type": "number"});
+    house.did("plan.save", json!({"plan": plan, "why": "test"}));
+    assert_eq!(house.did("quarantine.release", which.clone()), json!({"stored": 2, "duplicates": 0}));
+    assert_eq!(house.did("quarantine.release", which), json!({"stored": 0, "duplicates": 0}));
+    assert_eq!(marks(&house), [Json::Null, Json::Null, json!("invalid")]);
+    // Sent once more, by an SDK that was away, it is known.
+    let again = json!([event("b", missing)]);
+    send(&house, &again);
+    assert_eq!(house.events().len(), 3);
+    let ids: Vec<Json> =
+        list(&house)["events"].as_array().unwrap().iter().map(|event| event["id"].clone()).collect();
+    assert_eq!(ids.len(), 2, "two without an id are two");
+    let gone = house.did("quarantine.delete", json!({"environment": "production", "ids": [ids[0], 999]}));
+    assert_eq!(gone["deleted"], 1);
+    assert_eq!(
+        house.did("quarantine.release", json!({"environment": "production", "all": true}))["stored"],
+        1
+    );
+    assert_eq!(list(&house)["events"], json!([]));
+    let said =
+        [json!({}), json!({"ids": [1], "all": true}), json!({"event": "x", "all": true})].map(|mut which| {
+            which["environment"] = json!("production");
+            house.refused("quarantine.delete", which)
+        });
+    insta::assert_snapshot!(said[0]);
+    assert!(said.iter().all(|refused| *refused == said[0]));
+}
+
+/// The plan of the shop, asked without any table.
+fn naive(event: &str, properties: &serde_json::Map<String, Json>) -> Option<&'static str> {
+    if event.starts_with('$') || event.starts_with('[') {
+        return None;
+    }
+    let get = |name: &str| properties.get(name).filter(|value| !value.is_null());
+    let (known, right): (&[&str], bool) = match event {
+        "Order Completed" => (
+            &["total", "currency", "items", "email", "shipped"],
+            get("total").is_some_and(Json::is_number)
+                && get("currency").is_some_and(|c| c == "EUR" || c == "USD")
+                && get("items").is_none_or(|items| {
+                    let whole = |item: &Json| item.as_f64().is_some_and(|n| n.fract() == 0.0);
+                    items.as_array().is_some_and(|items| items.iter().all(whole))
+                })
+                && get("email").is_none_or(Json::is_string)
+                && get("shipped").is_none_or(|at| at == "2026-11-27" || at == "2026-11-27T10:00:00+01:00"),
+        ),
+        "Page Viewed" => (&["path"], get("path").is_some_and(Json::is_string)),
+        _ => return Some("unplanned_event"),
+    };
+    let extra = properties.iter().any(|(name, value)| {
+        !value.is_null()
+            && !known.contains(&name.as_str())
+            && !name.starts_with('$')
+            && !name.starts_with('[')
+    });
+    match (right, extra) {
+        (false, _) => Some("invalid"),
+        (true, true) => Some("unplanned_property"),
+        (true, false) => None,
+    }
+}
+
+fn any_event() -> impl Strategy<Value = Json> {
+    let value = prop_oneof![
+        3 => Just(json!("EUR")),
+        2 => Just(json!(9.5)),
+        1 => Just(json!([1, 2.0])),
+        1 => Just(json!([1.5])),
+        1 => Just(json!("2026-11-27")),
+        1 => Just(json!("2026-11-27T10:00:00+01:00")),
+        1 => Just(json!(null)),
+        1 => Just(json!(true)),
+        1 => Just(json!({"a": 1})),
+    ];
+    let names = prop::sample::select(vec![
+        "total", "currency", "items", "email", "shipped", "path", "Path", "$lib", "[A] b",
+    ]);
+    let properties = prop::collection::btree_map(names, value, 0..6);
+    let events = prop::sample::select(vec![
+        "Order Completed",
+        "Order Completed",
+        "Page Viewed",
+        "page",
+        "$pageview",
+        "[A] Page",
+    ]);
+    (events, properties, any::<bool>()).prop_map(|(event, mut properties, whole)| {
+        if whole {
+            properties.extend(
+                [("total", json!(1)), ("currency", json!("USD")), ("path", json!("/"))]
+                    .into_iter()
+                    .filter(|(name, _)| (*name == "path") == (event == "Page Viewed")),
+            );
+        }
+        json!({"event_type": event, "user_id": "user-1", "event_properties": properties})
+    })
+}
+
+#[test]
+fn an_event_is_judged_as_the_plan_reads() {
+    let (house, key) = planned("accept", "accept", "accept");
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let strategy = prop::collection::vec(any_event(), 400);
+    let mut verdicts = std::collections::BTreeSet::new();
+    let events = strategy.new_tree(&mut runner).unwrap().current();
+    house.send(&json!({"api_key": key, "events": events})).unwrap();
+    for (event, mark) in events.iter().zip(marks(&house)) {
+        let properties = event["event_properties"].as_object().unwrap();
+        let expected = naive(event["event_type"].as_str().unwrap(), properties);
+        assert_eq!(mark.as_str(), expected, "{event}");
+        verdicts.insert(expected);
+    }
+    assert_eq!(verdicts.len(), 4);
+}

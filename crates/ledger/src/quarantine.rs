@@ -1,0 +1,356 @@
+//! Ledger: the quarantine, a file of its own beside the ledger. It holds what was taken and is kept apart until
+//! somebody decides, as text that this room does not read. It is rewritable, and what is taken out is overwritten.
+
+use std::path::Path;
+use std::time::Duration;
+
+use bellwether_model::{EnvironmentKey, Millis};
+use parking_lot::Mutex;
+use rusqlite::{Connection, OpenFlags, Row};
+
+use crate::error::LedgerError;
+use crate::schema;
+
+/// Something to be kept apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// Where it came from.
+    pub environment: EnvironmentKey,
+    /// Its sort, to find it by.
+    pub sort: String,
+    /// When it came.
+    pub at: Millis,
+    /// The same print is the same thing, which is kept once; `None` is always new.
+    pub print: Option<[u8; 16]>,
+    /// Why it is here.
+    pub why: String,
+    /// It itself.
+    pub body: String,
+}
+
+/// Something that is kept apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Its number in the file; a number is never used again.
+    pub id: i64,
+    /// What it is.
+    pub held: Held,
+}
+
+/// How much of a sort is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Count {
+    /// The sort.
+    pub sort: String,
+    /// How many.
+    pub count: u64,
+    /// When the first of them came.
+    pub first: Millis,
+    /// When the last of them came.
+    pub last: Millis,
+}
+
+/// The file of what is kept apart.
+#[derive(Debug)]
+pub struct Quarantine {
+    conn: Mutex<Connection>,
+}
+
+/// Marks the file as a quarantine of Bellwether ("BWQT").
+const APPLICATION: i32 = 0x4257_5154;
+
+const TABLES: &str = "
+    create table held (
+        id integer primary key autoincrement,
+        environment text not null,
+        sort text not null,
+        at integer not null,
+        print blob unique,
+        why text not null,
+        body text not null
+    ) strict;
+    create index held_by_sort on held (environment, sort, id);
+";
+
+const READING: &str = "read the quarantine";
+const WRITING: &str = "write into the quarantine";
+
+impl Quarantine {
+    /// Opens the file, or makes one where there is none; the folder must exist.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`] if it cannot be used, or is not a quarantine.
+    pub fn open(path: &Path) -> Result<Self, LedgerError> {
+        schema::create(path)?;
+        let doing = LedgerError::storage("open the quarantine");
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut conn = Connection::open_with_flags(path, flags).map_err(&doing)?;
+        conn.busy_timeout(Duration::from_secs(10)).map_err(&doing)?;
+        let pragma = |name: &str| conn.query_row(&format!("pragma {name}"), [], |row| row.get::<_, i64>(0));
+        let version = pragma("user_version").map_err(&doing)?;
+        let application = pragma("application_id").map_err(&doing)?;
+        let _: String = conn.query_row("pragma journal_mode = wal", [], |row| row.get(0)).map_err(&doing)?;
+        // FULL: what is acknowledged is on disk. `secure_delete`: what is taken out is overwritten.
+        conn.execute_batch(
+            "pragma synchronous = full; pragma secure_delete = on; pragma trusted_schema = off;",
+        )
+        .map_err(&doing)?;
+        match (application, version) {
+            (0, 0) => {
+                let tx = schema::write(&mut conn, "open the quarantine")?;
+                tx.execute_batch(TABLES).map_err(&doing)?;
+                tx.execute_batch(&format!("pragma application_id = {APPLICATION}; pragma user_version = 1"))
+                    .map_err(&doing)?;
+                tx.commit().map_err(&doing)?;
+            }
+            (ours, 1) if ours == i64::from(APPLICATION) => {}
+            _ => {
+                return Err(LedgerError::Storage {
+                    doing: "open the quarantine",
+                    reason: "it is another program's file, or a newer Bellwether's".to_owned(),
+                });
+            }
+        }
+        Ok(Self { conn: Mutex::new(conn) })
+    }
+
+    /// Keeps things apart, on disk before this returns; how many of them were new, and how many bytes these have.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`]; nothing of it is kept then.
+    pub fn hold(&self, held: &[Held]) -> Result<(u64, u64), LedgerError> {
+        let doing = LedgerError::storage(WRITING);
+        let mut conn = self.conn.lock();
+        let tx = schema::write(&mut conn, WRITING)?;
+        let (mut count, mut bytes) = (0, 0);
+        {
+            let mut insert = tx
+                .prepare_cached(
+                    "insert or ignore into held (environment, sort, at, print, why, body)
+                     values (?1, ?2, ?3, ?4, ?5, ?6)",
+                )
+                .map_err(&doing)?;
+            for one in held {
+                let print = one.print.as_ref().map(|print| print.as_slice());
+                let row = (one.environment.as_str(), &one.sort, one.at.0, print, &one.why, &one.body);
+                if insert.execute(row).map_err(&doing)? > 0 {
+                    count += 1;
+                    bytes += one.body.len() as u64;
+                }
+            }
+        }
+        tx.commit().map_err(&doing)?;
+        Ok((count, bytes))
+    }
+
+    /// Writes everything that is kept, as of one moment, to a file that must not be there.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`]; what is at `to` then is no quarantine.
+    pub fn backup(&self, to: &Path) -> Result<(), LedgerError> {
+        schema::copy(&self.conn.lock(), to)
+    }
+
+    /// How many things are kept, and how many bytes they have.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`].
+    pub fn size(&self) -> Result<(u64, u64), LedgerError> {
+        self.conn
+            .lock()
+            .query_row("select count(*), coalesce(sum(length(cast(body as blob))), 0) from held", [], |row| {
+                Ok((number(row, 0)?, number(row, 1)?))
+            })
+            .map_err(LedgerError::storage(READING))
+    }
+
+    /// How many of each sort are kept of an environment, in the order of the sorts.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`].
+    pub fn counts(&self, environment: &EnvironmentKey) -> Result<Vec<Count>, LedgerError> {
+        let doing = LedgerError::storage(READING);
+        let conn = self.conn.lock();
+        let mut statement = conn
+            .prepare_cached(
+                "select sort, count(*), min(at), max(at) from held where environment = ?1
+                 group by sort order by sort",
+            )
+            .map_err(&doing)?;
+        let rows = statement.query_map([environment.as_str()], |row| {
+            let (first, last) = (Millis(row.get(2)?), Millis(row.get(3)?));
+            Ok(Count { sort: row.get(0)?, count: number(row, 1)?, first, last })
+        });
+        rows.and_then(Iterator::collect).map_err(&doing)
+    }
+
+    /// What is kept of an environment, of one sort or of all, in the order in which it came, after a number.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`].
+    pub fn list(
+        &self,
+        environment: &EnvironmentKey,
+        sort: Option<&str>,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<Kept>, LedgerError> {
+        let doing = LedgerError::storage(READING);
+        let conn = self.conn.lock();
+        let mut statement = conn
+            .prepare_cached(
+                "select id, sort, at, print, why, body from held
+                 where environment = ?1 and (?2 is null or sort = ?2) and id > ?3 order by id limit ?4",
+            )
+            .map_err(&doing)?;
+        let rows = statement.query_map((environment.as_str(), sort, after, limit), |row| {
+            let print: Option<Vec<u8>> = row.get(3)?;
+            let held = Held {
+                environment: environment.clone(),
+                sort: row.get(1)?,
+                at: Millis(row.get(2)?),
+                print: print.and_then(|print| print.try_into().ok()),
+                why: row.get(4)?,
+                body: row.get(5)?,
+            };
+            Ok(Kept { id: row.get(0)?, held })
+        });
+        rows.and_then(Iterator::collect).map_err(&doing)
+    }
+
+    /// Takes things of an environment out, by their numbers; how many were there, and how many bytes they had.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`]; nothing is taken out then.
+    pub fn remove(&self, environment: &EnvironmentKey, ids: &[i64]) -> Result<(u64, u64), LedgerError> {
+        let doing = LedgerError::storage(WRITING);
+        let mut conn = self.conn.lock();
+        let tx = schema::write(&mut conn, WRITING)?;
+        let (mut count, mut bytes) = (0, 0);
+        {
+            let mut delete = tx
+                .prepare_cached(
+                    "delete from held where environment = ?1 and id = ?2
+                     returning length(cast(body as blob))",
+                )
+                .map_err(&doing)?;
+            for id in ids {
+                let gone = delete
+                    .query_map((environment.as_str(), id), |row| number(row, 0))
+                    .and_then(Iterator::collect::<Result<Vec<u64>, _>>)
+                    .map_err(&doing)?;
+                count += gone.len() as u64;
+                bytes += gone.iter().sum::<u64>();
+            }
+        }
+        tx.commit().map_err(&doing)?;
+        Ok((count, bytes))
+    }
+}
+
+fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    let stored: i64 = row.get(column)?;
+    u64::try_from(stored).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, stored))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+
+    fn held(environment: &str, sort: &str, print: Option<u8>, body: &str) -> Held {
+        Held {
+            environment: environment.parse().unwrap(),
+            sort: sort.to_owned(),
+            at: Millis(7),
+            print: print.map(|print| [print; 16]),
+            why: "because".to_owned(),
+            body: body.to_owned(),
+        }
+    }
+
+    fn one() -> impl Strategy<Value = Held> {
+        let words = |words: &'static [&'static str]| prop::sample::select(words);
+        (
+            words(&["production", "staging"]),
+            words(&["a", "b"]),
+            prop::option::of(0_u8..4),
+            words(&["x", "yyé"]),
+        )
+            .prop_map(|(environment, sort, print, body)| held(environment, sort, print, body))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+
+        /// It is a list from which some are taken out, also after it was closed and opened again.
+        #[test]
+        fn it_keeps_what_a_list_would(
+            steps in prop::collection::vec((prop::collection::vec(one(), 0..4), 0_i64..9), 0..6)
+        ) {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("q.sqlite");
+            let mut quarantine = Quarantine::open(&path).unwrap();
+            let (mut list, mut seen): (Vec<Held>, usize) = (Vec::new(), 0);
+            let production: EnvironmentKey = "production".parse().unwrap();
+            for (batch, gone) in steps {
+                let (new, _) = quarantine.hold(&batch).unwrap();
+                for one in batch {
+                    if one.print.is_none() || list.iter().all(|kept| kept.print != one.print) {
+                        list.push(one);
+                        seen += 1;
+                    }
+                }
+                prop_assert!(new as usize <= seen);
+                let kept = quarantine.list(&production, None, 0, 100).unwrap();
+                let nth = usize::try_from(gone).unwrap();
+                if let Some(out) = kept.get(nth) {
+                    prop_assert_eq!(quarantine.remove(&production, &[out.id, -1]).unwrap().0, 1);
+                    let at = list.iter().enumerate().filter(|(_, h)| h.environment == production).nth(nth);
+                    let at = at.unwrap().0;
+                    list.remove(at);
+                }
+                drop(quarantine);
+                quarantine = Quarantine::open(&path).unwrap();
+                let of = |sort: Option<&str>| -> Vec<Held> {
+                    let mine = list.iter().filter(|h| h.environment == production);
+                    mine.filter(|h| sort.is_none_or(|sort| h.sort == sort)).cloned().collect()
+                };
+                for sort in [None, Some("a")] {
+                    let kept = quarantine.list(&production, sort, 0, 100).unwrap();
+                    prop_assert_eq!(kept.into_iter().map(|kept| kept.held).collect::<Vec<_>>(), of(sort));
+                }
+                let bytes: usize = list.iter().map(|h| h.body.len()).sum();
+                prop_assert_eq!(quarantine.size().unwrap(), (list.len() as u64, bytes as u64));
+                let counted: u64 = quarantine.counts(&production).unwrap().iter().map(|c| c.count).sum();
+                prop_assert_eq!(counted as usize, of(None).len());
+            }
+        }
+    }
+
+    #[test]
+    fn another_file_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let other = dir.path().join("other.sqlite");
+        Connection::open(&other)
+            .unwrap()
+            .execute_batch("pragma application_id = 7; create table t (x)")
+            .unwrap();
+        let refused = Quarantine::open(&other).unwrap_err();
+        insta::assert_snapshot!(refused.message(), @"the ledger could not open the quarantine: it is another program's file, or a newer Bellwether's");
+    }
+
+    #[test]
+    fn what_is_taken_out_is_overwritten() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("q.sqlite");
+        let quarantine = Quarantine::open(&path).unwrap();
+        quarantine.hold(&[held("production", "a", None, "ada@example.com")]).unwrap();
+        let id = quarantine.list(&"production".parse().unwrap(), None, 0, 1).unwrap()[0].id;
+        quarantine.remove(&"production".parse().unwrap(), &[id]).unwrap();
+        drop(quarantine);
+        let bytes = std::fs::read(&path).unwrap();
+        assert!(!bytes.windows(15).any(|window| window == b"ada@example.com"));
+    }
+}
