@@ -24,6 +24,9 @@ use tracing_subscriber::EnvFilter;
 
 use failure::Failure;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let matches = command().get_matches();
     // That a guard halts a rollout is part of the demo's story.

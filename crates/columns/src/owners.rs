@@ -5,7 +5,7 @@
 //! users never become one. Nothing that is stored changes: the events keep the ids that they came with, and
 //! whoever reads them asks here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bellwether_model::{EnvironmentKey, Seq};
@@ -14,10 +14,10 @@ use bellwether_model::{EnvironmentKey, Seq};
 #[derive(Debug, Clone, Default)]
 pub struct Owners(BTreeMap<EnvironmentKey, Devices>);
 
-/// The users of the devices of one environment. A tree, because senders choose these texts: they could be
-/// made to collide in a table.
+/// The users of the devices of one environment. Senders choose these texts: the table's hash has a key of its own, so
+/// that they cannot be made to collide.
 #[derive(Debug, Clone, Default)]
-pub struct Devices(BTreeMap<Box<str>, Vec<Turn>>);
+pub struct Devices(HashMap<Box<str>, Vec<Turn>>);
 
 /// From an event on, until the next turn, a device is one user's.
 #[derive(Debug, Clone)]

@@ -69,6 +69,7 @@ mod fingerprint;
 mod ids;
 mod manifest;
 mod memory;
+mod packed;
 mod part;
 mod people;
 mod receipt;

@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, OnceLock};
 
-use bellwether_model::{Event, Millis, Seq};
+use bellwether_model::{Event, Json, Millis, Properties, Seq};
+
+use crate::packed::{Chunk, Packed};
 
 /// An event and its place in the log.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,48 +13,53 @@ pub(crate) struct Row {
     pub(crate) event: Event,
 }
 
-/// Rows of one segment: a view holds a pointer for each.
-const SEGMENT: usize = 4_096;
+/// Chunks of one segment: a view holds a pointer for each segment.
+const SEGMENT: usize = 256;
 
-type Segment = Arc<[OnceLock<Row>]>;
+type Segment = Arc<[OnceLock<Chunk>]>;
 
-/// The rows that were committed since the last part. Segments have a fixed place for each row and
-/// are shared with views: adding a row fills a place that no earlier view looks at, so a view costs
-/// a pointer and a length, and nothing is ever copied.
+/// The rows that were committed since the last part, as the records of the log carry them. Segments have a fixed
+/// place for each chunk and are shared with views: adding one fills a place that no earlier view looks at, so a view
+/// costs a pointer and a length, and nothing is ever copied.
 #[derive(Debug, Default)]
 pub(crate) struct Memtable {
     segments: Arc<Vec<Segment>>,
+    chunks: usize,
     len: usize,
     bytes: usize,
     first: Option<Millis>,
 }
 
 impl Memtable {
-    /// Adds a row of about `bytes`.
-    pub(crate) fn push(&mut self, row: Row, bytes: usize) {
-        let place = self.len % SEGMENT;
+    /// Adds rows that follow those before.
+    pub(crate) fn push(&mut self, chunk: Chunk) {
+        if chunk.len() == 0 {
+            return;
+        }
+        let place = self.chunks % SEGMENT;
         if place == 0 {
             Arc::make_mut(&mut self.segments).push((0..SEGMENT).map(|_| OnceLock::new()).collect());
         }
-        self.first.get_or_insert(row.event.received);
+        self.first.get_or_insert(chunk.received());
+        self.len += chunk.len();
+        self.bytes += chunk.weight();
         if let Some(slot) = self.segments.last().and_then(|s| s.get(place)) {
-            // The place is new: `len` only grows, and this is its only writer.
-            let _ = slot.set(row);
+            // The place is new: `chunks` only grows, and this is its only writer.
+            let _ = slot.set(chunk);
         }
-        self.len += 1;
-        self.bytes += bytes;
+        self.chunks += 1;
     }
 
     /// What is in it now.
     pub(crate) fn view(&self) -> View {
-        View { segments: Arc::clone(&self.segments), len: self.len, bytes: self.bytes }
+        View { segments: Arc::clone(&self.segments), chunks: self.chunks, len: self.len, bytes: self.bytes }
     }
 
     pub(crate) fn len(&self) -> usize {
         self.len
     }
 
-    /// About how much memory the rows take.
+    /// How much memory the rows take.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -67,12 +74,13 @@ impl Memtable {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct View {
     segments: Arc<Vec<Segment>>,
+    chunks: usize,
     len: usize,
     bytes: usize,
 }
 
 impl View {
-    /// About how much memory the rows take.
+    /// How much memory the rows take.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -87,48 +95,31 @@ impl View {
     }
 
     /// The rows in the order of the log.
-    pub(crate) fn rows(&self) -> impl DoubleEndedIterator<Item = &Row> {
+    pub(crate) fn rows(&self) -> impl DoubleEndedIterator<Item = Packed<'_>> {
         self.segments.iter().enumerate().flat_map(|(i, segment)| {
-            let filled = self.len.saturating_sub(i * SEGMENT).min(SEGMENT);
-            segment.iter().take(filled).filter_map(OnceLock::get)
+            let filled = self.chunks.saturating_sub(i * SEGMENT).min(SEGMENT);
+            segment.iter().take(filled).filter_map(OnceLock::get).flat_map(Chunk::rows)
         })
     }
 }
 
-/// About how many bytes an event takes in memory, or `None` if a value in it is nested deeper than
-/// `depth`.
-pub(crate) fn weight(event: &Event, depth: usize) -> Option<usize> {
-    use bellwether_model::Json;
-    // An object is a B-tree whose nodes have room for eleven entries.
-    const NODE: usize = 640;
-    fn value(json: &Json, depth: usize) -> Option<usize> {
-        let below = depth.checked_sub(1)?;
-        Some(match json {
-            Json::Null | Json::Bool(_) | Json::Number(_) => 0,
-            Json::String(text) => text.len(),
-            Json::Array(items) => {
-                items.iter().try_fold(0, |sum, item| Some(sum + 32 + value(item, below)?))?
-            }
-            Json::Object(map) => object(map, below)?,
-        })
+/// Whether no property of an event is nested deeper than `depth`.
+pub(crate) fn is_shallow(event: &Event, depth: usize) -> bool {
+    fn value(json: &Json, depth: usize) -> bool {
+        let Some(below) = depth.checked_sub(1) else { return false };
+        match json {
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => true,
+            Json::Array(items) => items.iter().all(|item| value(item, below)),
+            Json::Object(map) => object(map, below),
+        }
     }
-    fn object(map: &bellwether_model::Properties, depth: usize) -> Option<usize> {
-        map.iter().try_fold(NODE * map.len().div_ceil(8), |sum, (name, v)| {
-            Some(sum + name.len() + value(v, depth)?)
-        })
+    fn object(map: &Properties, depth: usize) -> bool {
+        map.values().all(|v| value(v, depth))
     }
-    let texts = event.event.len()
-        + event.who.user().map_or(0, str::len)
-        + event.who.device().map_or(0, str::len)
-        + event.insert_id.as_deref().map_or(0, str::len);
-    Some(
-        size_of::<Row>()
-            + texts
-            + object(&event.properties, depth)?
-            + object(&event.user_properties, depth)?
-            + object(&event.groups, depth)?
-            + object(&event.group_properties, depth.saturating_add(2))?
-            + object(&event.user_changes, depth.saturating_add(1))?
-            + object(&event.group_changes, depth.saturating_add(1))?,
-    )
+    object(&event.properties, depth)
+        && object(&event.user_properties, depth)
+        && object(&event.groups, depth)
+        && object(&event.group_properties, depth.saturating_add(2))
+        && object(&event.user_changes, depth.saturating_add(1))
+        && object(&event.group_changes, depth.saturating_add(1))
 }

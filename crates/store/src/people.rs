@@ -74,36 +74,42 @@ impl People {
         self.owners.clone()
     }
 
-    /// A new event that waits for its commit: notes what it tells, and writes down in it what is known now.
-    pub(crate) fn take(&mut self, event: &mut Event, seq: Seq) {
+    /// A new event that waits for its commit: notes what it tells, and writes down in it what is known now. Says
+    /// whether that is more than it brought.
+    pub(crate) fn take(&mut self, event: &mut Event, seq: Seq) -> bool {
         let Event { environment, who, groups, user_changes, group_changes, .. } = &*event;
-        let user = self.tell(environment, who, groups, user_changes, group_changes, Some(seq));
+        self.tell(environment, who, groups, user_changes, group_changes, seq);
+        if self.profiles.is_empty() {
+            return false;
+        }
+        let user = self.person(environment, who);
+        let mut more = false;
         if let Some(known) = self.profiles.get(&user).filter(|known| !known.is_empty()) {
             let here = std::mem::replace(&mut event.user_properties, (**known).clone());
+            more = true;
             // What the event itself says of device and place is no property that somebody gave the user.
             for (name, value) in here {
                 event.user_properties.entry(name).or_insert(value);
             }
-        }
-        if self.profiles.is_empty() {
-            return;
         }
         for (kind, name) in each_group(&event.groups) {
             let key = Fingerprint::of_group(&event.environment, kind, name);
             if let Some(known) = self.profiles.get(&key).filter(|known| !known.is_empty()) {
                 let slot =
                     event.group_properties.entry(kind).or_insert_with(|| Json::Object(Properties::new()));
+                more = true;
                 if let Some(slot) = slot.as_object_mut() {
                     slot.insert(name.to_owned(), Json::Object((**known).clone()));
                 }
             }
         }
+        more
     }
 
     /// An event that was committed before.
     pub(crate) fn restore(&mut self, seq: Seq, telling: &Telling) {
         let Telling { environment, who, groups, user_changes, group_changes } = telling;
-        self.tell(environment, who, groups, user_changes, group_changes, Some(seq));
+        self.tell(environment, who, groups, user_changes, group_changes, seq);
         self.undo.clear();
     }
 
@@ -125,7 +131,21 @@ impl People {
         }
     }
 
-    /// Notes what an event tells; gives whose properties count for it.
+    /// Whose properties count for an event of these ids, after what it tells has been noted.
+    fn person(&self, environment: &EnvironmentKey, who: &Who) -> Fingerprint {
+        match who {
+            Who::User(user) | Who::Both { user, .. } => Fingerprint::of_id(environment, b'u', user),
+            Who::Device(device) => {
+                let owners = self.owners.read();
+                match owners.of(environment).and_then(|devices| devices.last(device)) {
+                    Some(user) => Fingerprint::of_id(environment, b'u', user),
+                    None => Fingerprint::of_id(environment, b'd', device),
+                }
+            }
+        }
+    }
+
+    /// Notes what an event tells.
     fn tell(
         &mut self,
         environment: &EnvironmentKey,
@@ -133,49 +153,38 @@ impl People {
         groups: &Properties,
         user_changes: &Properties,
         group_changes: &Properties,
-        seq: Option<Seq>,
-    ) -> Fingerprint {
+        seq: Seq,
+    ) {
         let of_user = |user: &str| Fingerprint::of_id(environment, b'u', user);
         let of_device = |device: &str| Fingerprint::of_id(environment, b'd', device);
-        let seq = seq.unwrap_or_default();
-        let person = match who {
-            Who::User(user) => of_user(user),
-            Who::Device(device) => {
+        if let Who::Both { user, device } = who {
+            let last = {
                 let owners = self.owners.read();
-                let owner = owners.of(environment).and_then(|devices| devices.last(device));
-                owner.map_or_else(|| of_device(device), of_user)
-            }
-            Who::Both { user, device } => {
-                let last = {
-                    let owners = self.owners.read();
-                    owners.of(environment).and_then(|d| d.last(device)).is_some_and(|last| last == user)
-                };
-                if !last {
-                    let told = self.owners.write().saw(environment, device, user, seq);
-                    self.undo.push_back((seq, Undo::Owner(environment.clone(), device.as_str().into())));
-                    if told == Told::Claimed
-                        && let Some(anonymous) = self.profiles.get(&of_device(device)).cloned()
-                    {
-                        // What was known of the visitor is known of the user; what was known of the user wins.
-                        let mut known = (*anonymous).clone();
-                        if let Some(user) = self.profiles.get(&of_user(user)) {
-                            known.extend((**user).clone());
-                        }
-                        self.learn(seq, of_user(user), known);
+                owners.of(environment).and_then(|d| d.last(device)).is_some_and(|last| last == user)
+            };
+            if !last {
+                let told = self.owners.write().saw(environment, device, user, seq);
+                self.undo.push_back((seq, Undo::Owner(environment.clone(), device.as_str().into())));
+                if told == Told::Claimed
+                    && let Some(anonymous) = self.profiles.get(&of_device(device)).cloned()
+                {
+                    // What was known of the visitor is known of the user; what was known of the user wins.
+                    let mut known = (*anonymous).clone();
+                    if let Some(user) = self.profiles.get(&of_user(user)) {
+                        known.extend((**user).clone());
                     }
+                    self.learn(seq, of_user(user), known);
                 }
-                of_user(user)
             }
-        };
+        }
         if !user_changes.is_empty() {
-            self.change(seq, person, user_changes);
+            self.change(seq, self.person(environment, who), user_changes);
         }
         if !group_changes.is_empty() {
             for (kind, name) in each_group(groups) {
                 self.change(seq, Fingerprint::of_group(environment, kind, name), group_changes);
             }
         }
-        person
     }
 
     fn change(&mut self, seq: Seq, key: Fingerprint, changes: &Properties) {

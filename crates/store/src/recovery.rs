@@ -13,7 +13,8 @@ use crate::files;
 use crate::fingerprint::Fingerprint;
 use crate::ids::{self, Ids, Named};
 use crate::manifest::Manifest;
-use crate::memory::{Memtable, Row, View, weight};
+use crate::memory::{Memtable, View};
+use crate::packed::Gathering;
 use crate::part::Part;
 use crate::people::{People, Telling};
 use crate::seal::unreadable;
@@ -113,14 +114,16 @@ impl Store {
         }
 
         let mut active = Memtable::default();
+        let mut gathering = Gathering::default();
         let replayed = wal::replay(&*disk, &logs, manifest.sealed, &mut |seq, event| {
             seen.commit(seq, Fingerprint::of(&event), event.received);
             if let Some(telling) = Telling::of(&event) {
                 people.restore(seq, &telling);
             }
-            let bytes = weight(&event, usize::MAX).unwrap_or(0);
-            active.push(Row { seq, event }, bytes);
+            // Packed anew, as this version packs them.
+            gathering.add(seq, &event).into_iter().for_each(|chunk| active.push(chunk));
         })?;
+        gathering.take().into_iter().for_each(|chunk| active.push(chunk));
         let orphans = orphans(&*disk, dir, &manifest)?;
         if replayed.files.is_empty() && !orphans.is_empty() {
             return Err(StoreError::corrupt(

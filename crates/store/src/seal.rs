@@ -11,7 +11,8 @@ use crate::error::StoreError;
 use crate::files;
 use crate::ids::Ids;
 use crate::manifest::Manifest;
-use crate::memory::{Memtable, Row, View};
+use crate::memory::{Memtable, View};
+use crate::packed::{Flat, Packed};
 use crate::part::{self, Part};
 use crate::store::{Store, lock};
 
@@ -72,12 +73,13 @@ impl Store {
         let frozen = self.freeze(due)?;
         let mut step = Step::default();
         if let Some((view, sealed)) = frozen {
-            let rows: Vec<&Row> = view.rows().collect();
+            let read: Result<Vec<Flat<'_>>, _> = view.rows().map(Packed::flat).collect();
+            let rows = read.map_err(|why| StoreError::corrupt(&self.dir, 0, why))?;
             let dir = self.dir.join("parts");
             let mut next = manifest.clone();
             let mut parts = Vec::new();
             let mut list = None;
-            if let Some(entry) = part::write(&self.disk, &dir, &rows)? {
+            if let Some(entry) = part::write(&self.disk, &dir, rows.clone())? {
                 let (named, tally) = lock(&self.intake).seen.frozen();
                 let seqs = (entry.first, entry.last);
                 Ids::write(&self.disk, &dir.join(&entry.file), seqs, named, &tally)?;
@@ -89,7 +91,7 @@ impl Store {
             }
             let mut receipts = manifest.receipts(self.settings.dedupe);
             for row in &rows {
-                receipts.tick(row.seq, row.event.received, self.settings.dedupe);
+                receipts.tick(row.seq, row.received, self.settings.dedupe);
             }
             next.receipts = Some(receipts);
             next.sealed = sealed;

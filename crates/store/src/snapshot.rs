@@ -1,12 +1,14 @@
 //! Store: what is committed at one moment, for reading.
 
+use std::cmp::Reverse;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use bellwether_columns::{Batch, Known, Scan, ScanError, Want};
-use bellwether_model::{EnvironmentKey, Event, Seq};
+use bellwether_columns::{Batch, Cells, Known, PropertyName, Scan, ScanError, Strings, Want};
+use bellwether_model::{EnvironmentKey, Event, Json, Seq};
 
 use crate::memory::{Row, View};
+use crate::packed::{Brief, Cell, Flat, Packed};
 use crate::part::Part;
 use crate::people::Shared;
 
@@ -64,15 +66,23 @@ impl Snapshot {
         of: &dyn Fn(&str) -> bool,
         limit: usize,
     ) -> Result<Vec<Event>, ScanError> {
-        let age = |row: &Row| std::cmp::Reverse((row.event.received, row.seq));
-        let wanted = |row: &&Row| row.event.environment == *environment && of(&row.event.event);
-        let mut memory: Vec<&Row> = self.memory().filter(wanted).collect();
-        memory.sort_unstable_by_key(|row| age(row));
+        let age = |row: &Row| Reverse((row.event.received, row.seq));
+        let mut memory = Vec::new();
+        for row in self.memory() {
+            let brief = row.brief().map_err(unread)?;
+            if brief.environment == environment.as_str() && of(brief.event) {
+                memory.push((Reverse((brief.received, row.seq)), row));
+            }
+        }
+        memory.sort_unstable_by_key(|(age, _)| *age);
         memory.truncate(limit);
-        let mut found: Vec<Row> = memory.into_iter().cloned().collect();
+        let mut found = Vec::with_capacity(memory.len());
+        for (_, row) in memory {
+            found.push(Row { seq: row.seq, event: row.event().map_err(unread)? });
+        }
 
         let mut parts: Vec<&Arc<Part>> = self.parts.iter().collect();
-        parts.sort_by_key(|part| std::cmp::Reverse(part.entry().received.1));
+        parts.sort_by_key(|part| Reverse(part.entry().received.1));
         for part in parts {
             let enough = found.len() >= limit;
             if enough && found.last().is_none_or(|oldest| oldest.event.received > part.entry().received.1) {
@@ -85,7 +95,7 @@ impl Snapshot {
         Ok(found.into_iter().map(|row| row.event).collect())
     }
 
-    fn memory(&self) -> impl Iterator<Item = &Row> {
+    fn memory(&self) -> impl Iterator<Item = Packed<'_>> {
         self.frozen.rows().chain(self.active.rows())
     }
 }
@@ -110,18 +120,62 @@ impl Scan for Snapshot {
                 return Ok(());
             }
         }
-        let mut wanted = self.memory().filter(|row| want.wants(&row.event)).peekable();
-        while wanted.peek().is_some() {
-            let (seqs, events): (Vec<Seq>, Vec<&Event>) =
-                wanted.by_ref().take(BATCH).map(|row| (row.seq, &row.event)).unzip();
-            let mut batch = Batch::of(&events, &want.properties);
+        let mut memory = self.memory();
+        loop {
+            let mut rows = Vec::new();
+            for row in memory.by_ref() {
+                if wants(want, row.brief().map_err(unread)?) {
+                    rows.push(row.flat().map_err(unread)?);
+                    if rows.len() == BATCH {
+                        break;
+                    }
+                }
+            }
+            if rows.is_empty() {
+                return Ok(());
+            }
+            let mut batch = batch(&rows, &want.properties);
             if want.people.is_some() {
+                let seqs: Vec<Seq> = rows.iter().map(|row| row.seq).collect();
                 name(&mut batch, &seqs);
             }
             if each(&batch).is_break() {
                 return Ok(());
             }
         }
-        Ok(())
+    }
+}
+
+/// Events in memory do not read.
+fn unread(why: &str) -> ScanError {
+    ScanError::Unreadable { what: "memory".to_owned(), why: why.to_owned() }
+}
+
+/// Whether a row is wanted: [`Want::wants`] of an event that is not read yet.
+fn wants(want: &Want, brief: Brief<'_>) -> bool {
+    brief.environment == want.environment.as_str()
+        && brief.time >= want.from
+        && brief.time < want.to
+        && want.events.as_ref().is_none_or(|events| events.iter().any(|event| event == brief.event))
+}
+
+/// The batch of these events, all of which become rows: [`Batch::of`] of events that are read in place.
+fn batch(rows: &[Flat<'_>], properties: &[PropertyName]) -> Batch {
+    let cells = |property: &PropertyName| {
+        let of = |row: &Flat<'_>| match property {
+            PropertyName::Event(name) => row.properties.get(name).map(Cell::json),
+            PropertyName::User(name) => row.user_properties.get(name).map(Cell::json),
+        };
+        let values: Vec<Option<Json>> = rows.iter().map(of).collect();
+        Cells::typed(values.iter().map(Option::as_ref))
+    };
+    Batch {
+        rows: rows.len(),
+        time: rows.iter().map(|row| row.time.0).collect(),
+        event: Strings::intern(rows.iter().map(|row| Some(row.event))),
+        user: Strings::intern(rows.iter().map(|row| row.user)),
+        device: Strings::intern(rows.iter().map(|row| row.device)),
+        person: Strings::default(),
+        properties: properties.iter().map(cells).collect(),
     }
 }

@@ -1,11 +1,12 @@
 //! Store: taking events in. A call is admitted or refused as a whole, and committed or lost as a whole.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bellwether_model::event::Taken;
-use bellwether_model::{Event, Seq, Span};
+use bellwether_model::{Event, Millis, Seq, Span};
 
 use crate::compact::Compaction;
 use crate::disk::{Disk, Held};
@@ -13,7 +14,8 @@ use crate::error::StoreError;
 use crate::fingerprint::Fingerprint;
 use crate::ids::Named;
 use crate::manifest::Manifest;
-use crate::memory::{Memtable, Row, weight};
+use crate::memory::{Memtable, is_shallow};
+use crate::packed::{self, Chunk};
 use crate::people::People;
 use crate::seen::Seen;
 use crate::snapshot::Snapshot;
@@ -22,18 +24,18 @@ use crate::wal::Log;
 /// The deepest nesting of a property that is taken. JSON text reads back to 128.
 const DEEPEST: usize = 100;
 /// How many times `seal_bytes` may be in memory, when sealing fails or lags, before events are refused.
-const RESIDENT: usize = 4;
+const RESIDENT: usize = 3;
 
 /// When to do what, and how much to hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// Rows in memory that make [`Store::step`] write a part.
     pub seal_rows: usize,
-    /// Bytes in memory, roughly, that make it write a part.
+    /// Bytes in memory that make it write a part.
     pub seal_bytes: usize,
     /// How long after the receipt of the first row in memory it writes a part anyway.
     pub seal_age: Span,
-    /// About how many bytes of events may wait for a commit. As much again may be in one under way.
+    /// How many bytes of events may wait for a commit. As much again may be in one under way.
     pub queue_bytes: usize,
     /// How long after the receipt of an event its `insert_id` is known.
     pub dedupe: Span,
@@ -52,9 +54,9 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             seal_rows: 200_000,
-            seal_bytes: 256 << 20,
+            seal_bytes: 96 << 20,
             seal_age: Span::MINUTE.times(5),
-            queue_bytes: 64 << 20,
+            queue_bytes: 32 << 20,
             dedupe: Span::DAY.times(7),
             dedupe_bytes: 256 << 20,
             merge_rows: 16_000_000,
@@ -125,9 +127,9 @@ pub struct Store {
 #[derive(Debug)]
 pub(crate) struct Intake {
     pub(crate) queue: Vec<Queued>,
-    /// About how many bytes are in the queue.
+    /// How many bytes are in the queue.
     pub(crate) bytes: usize,
-    /// About how many bytes are committed and in no part yet.
+    /// How many bytes are committed and in no part yet.
     pub(crate) resident: usize,
     /// Whether a commit is under way.
     pub(crate) committing: bool,
@@ -141,12 +143,54 @@ pub(crate) struct Intake {
     pub(crate) lost: Vec<(Seq, Seq)>,
 }
 
-/// An event on its way.
+/// What was taken of one call, on its way.
 #[derive(Debug)]
 pub(crate) struct Queued {
-    row: Row,
-    bytes: usize,
+    first: Seq,
+    /// Events as the log has them, and among them what is not stored.
+    bytes: Vec<u8>,
+    rows: Vec<Pending>,
+}
+
+/// An event on its way.
+#[derive(Debug)]
+struct Pending {
+    /// Where it lies among the bytes.
+    range: Range<usize>,
     print: Option<Fingerprint>,
+    received: Millis,
+}
+
+/// An event of a call that is not admitted yet.
+struct Incoming {
+    pending: Pending,
+    event: Event,
+}
+
+/// Events as a record and memory have them: one after the other, and where each ends.
+#[derive(Debug)]
+struct Joined {
+    bytes: Vec<u8>,
+    ends: Vec<u32>,
+}
+
+impl Joined {
+    /// All that is queued, after the head of their list.
+    fn of(queued: &[Queued]) -> Result<Self, String> {
+        let rows = || queued.iter().flat_map(|call| call.rows.iter().map(move |row| (call, row)));
+        let long = || "a group of events passes 4 GiB".to_owned();
+        let count: usize = queued.iter().map(|call| call.rows.len()).sum();
+        let mut bytes = packed::head(count);
+        bytes.reserve_exact(rows().map(|(_, row)| row.range.len()).sum());
+        let mut ends = Vec::with_capacity(count + 1);
+        let place = |bytes: &Vec<u8>| u32::try_from(bytes.len()).map_err(|_| long());
+        ends.push(place(&bytes)?);
+        for (call, row) in rows() {
+            bytes.extend_from_slice(call.bytes.get(row.range.clone()).unwrap_or_default());
+            ends.push(place(&bytes)?);
+        }
+        Ok(Self { bytes, ends })
+    }
 }
 
 /// The writing end: the log, and the memory that shows what is in it.
@@ -160,6 +204,13 @@ pub(crate) struct Writer {
 /// would not notice: the log checks that its records follow each other.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Appends an event to bytes, and says where it lies there.
+fn pack(event: &Event, into: &mut Vec<u8>) -> Range<usize> {
+    let begin = into.len();
+    packed::write(event, into);
+    begin..into.len()
 }
 
 /// Those of one fingerprint.
@@ -187,16 +238,18 @@ impl Store {
     /// [`StoreError::Full`], [`StoreError::NoRoom`] and [`StoreError::TooDeep`], and [`StoreError::Storage`] or
     /// [`StoreError::Corrupt`] where it cannot be read whether an event is new; nothing of the call was taken then.
     pub fn append(&self, events: Vec<Event>) -> Result<Ticket, StoreError> {
+        let mut packed = Vec::new();
         let mut incoming = Vec::with_capacity(events.len());
-        let mut bytes = 0;
         for mut event in events {
             event.properties.retain(|_, value| !value.is_null());
             event.user_properties.retain(|_, value| !value.is_null());
-            let Some(weight) = weight(&event, DEEPEST) else {
+            if !is_shallow(&event, DEEPEST) {
                 return Err(StoreError::TooDeep { event: event.event, bound: DEEPEST });
-            };
-            bytes += weight;
-            incoming.push((Fingerprint::of(&event), weight, event));
+            }
+            // Here and not under the lock: nearly all of them are stored as they are.
+            let range = pack(&event, &mut packed);
+            let pending = Pending { range, print: Fingerprint::of(&event), received: event.received };
+            incoming.push(Incoming { pending, event });
         }
 
         if self.tight.load(Ordering::Acquire) {
@@ -204,30 +257,34 @@ impl Store {
         }
         let (mut intake, listed) = self.look_up(&incoming)?;
         // One call larger than the bound is taken when nothing else waits, or it never would be.
-        if !intake.queue.is_empty() && intake.bytes + bytes > self.settings.queue_bytes {
-            return Err(StoreError::Full { waiting: intake.bytes + bytes, bound: self.settings.queue_bytes });
+        let waiting = intake.bytes + packed.len();
+        if !intake.queue.is_empty() && waiting > self.settings.queue_bytes {
+            return Err(StoreError::Full { waiting, bound: self.settings.queue_bytes });
         }
         let resident = self.settings.seal_bytes.saturating_mul(RESIDENT);
         if intake.resident > resident {
-            return Err(StoreError::Full { waiting: intake.resident + bytes, bound: resident });
+            return Err(StoreError::Full { waiting: intake.resident + packed.len(), bound: resident });
         }
         let mut taken = Taken::default();
-        for (print, mut bytes, mut event) in incoming {
-            let listed = print.map_or(&[][..], |print| named(&listed, print));
-            if print.is_some_and(|print| !intake.seen.admit(print, event.received, listed)) {
+        let first = Seq(intake.assigned.0 + 1);
+        let mut rows = Vec::with_capacity(incoming.len());
+        for Incoming { mut pending, mut event } in incoming {
+            let listed = pending.print.map_or(&[][..], |print| named(&listed, print));
+            if pending.print.is_some_and(|print| !intake.seen.admit(print, event.received, listed)) {
                 taken.duplicates += 1;
                 continue;
             }
-            taken.stored += 1;
-            intake.assigned.0 += 1;
-            let seq = intake.assigned;
-            let known = event.user_properties.len() + event.group_properties.len();
-            intake.people.take(&mut event, seq);
-            if event.user_properties.len() + event.group_properties.len() != known {
-                bytes = weight(&event, usize::MAX).unwrap_or(bytes);
+            let seq = Seq(intake.assigned.0 + 1);
+            if intake.people.take(&mut event, seq) {
+                pending.range = pack(&event, &mut packed);
             }
-            intake.bytes += bytes;
-            intake.queue.push(Queued { row: Row { seq, event }, bytes, print });
+            taken.stored += 1;
+            intake.assigned = seq;
+            rows.push(pending);
+        }
+        if !rows.is_empty() {
+            intake.bytes += packed.len();
+            intake.queue.push(Queued { first, bytes: packed, rows });
         }
         // The original of a duplicate may be anywhere in what is not committed yet.
         let open = intake.committing || !intake.queue.is_empty();
@@ -236,14 +293,11 @@ impl Store {
     }
 
     /// What the lists beside parts hold of these events, sorted, and the intake as long as that is true.
-    fn look_up(
-        &self,
-        incoming: &[(Option<Fingerprint>, usize, Event)],
-    ) -> Result<(MutexGuard<'_, Intake>, Vec<Named>), StoreError> {
+    fn look_up(&self, incoming: &[Incoming]) -> Result<(MutexGuard<'_, Intake>, Vec<Named>), StoreError> {
         loop {
             let lists = Arc::clone(lock(&self.intake).seen.lists());
             let mut listed = Vec::new();
-            for print in incoming.iter().filter_map(|(print, ..)| *print) {
+            for print in incoming.iter().filter_map(|event| event.pending.print) {
                 for ids in lists.iter() {
                     ids.find(print, &mut listed)?;
                 }
@@ -275,20 +329,24 @@ impl Store {
             intake.bytes = 0;
             std::mem::take(&mut intake.queue)
         };
-        let first = queued.first().map_or(Seq(0), |q| q.row.seq);
-        let written = writer.log.append(first, queued.iter().map(|q| &q.row.event));
+        let joined = Joined::of(&queued);
+        let first = queued.first().map_or(Seq(0), |call| call.first);
+        let written = joined.and_then(|joined| {
+            let count = joined.ends.len() as u64 - 1;
+            writer.log.append(first, count, &joined.bytes).map(|()| joined)
+        });
         match written {
-            Ok(()) => Ok(self.show(&mut writer, queued)),
-            Err(cause) => Err(self.withdraw(queued, cause)),
+            Ok(joined) => Ok(self.show(&mut writer, &queued, joined)),
+            Err(cause) => Err(self.withdraw(&queued, cause)),
         }
     }
 
-    fn show(&self, writer: &mut Writer, queued: Vec<Queued>) -> Seq {
-        let bytes: usize = queued.iter().map(|q| q.bytes).sum();
-        let mut stored = Vec::with_capacity(queued.len());
-        for Queued { row, bytes, print } in queued {
-            stored.push((row.seq, print, row.event.received));
-            writer.active.push(row, bytes);
+    fn show(&self, writer: &mut Writer, queued: &[Queued], Joined { bytes, ends }: Joined) -> Seq {
+        let rows = || queued.iter().flat_map(|call| (call.first.0..).map(Seq).zip(&call.rows));
+        let before = writer.active.bytes();
+        if let Some((first, row)) = rows().next() {
+            let chunk = Chunk::new(first, row.received, bytes, ends);
+            writer.active.push(chunk);
         }
         let seq = writer.log.last();
         {
@@ -300,20 +358,21 @@ impl Store {
         let mut intake = lock(&self.intake);
         intake.committed = seq;
         intake.committing = false;
-        intake.resident += bytes;
-        for (seq, print, received) in stored {
-            intake.seen.commit(seq, print, received);
+        intake.resident += writer.active.bytes() - before;
+        for (seq, row) in rows() {
+            intake.seen.commit(seq, row.print, row.received);
         }
         intake.people.commit(seq);
         seq
     }
 
-    fn withdraw(&self, queued: Vec<Queued>, cause: String) -> StoreError {
+    fn withdraw(&self, queued: &[Queued], cause: String) -> StoreError {
         let mut intake = lock(&self.intake);
         let behind = std::mem::take(&mut intake.queue);
         intake.bytes = 0;
         intake.committing = false;
-        for print in queued.into_iter().chain(behind).filter_map(|q| q.print) {
+        let calls = queued.iter().chain(&behind);
+        for print in calls.flat_map(|call| &call.rows).filter_map(|row| row.print) {
             intake.seen.withdraw(print);
         }
         intake.people.withdraw();

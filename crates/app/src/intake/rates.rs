@@ -1,7 +1,7 @@
 //! App intake: how much is taken of whom. Who sends more is told when to go on, before anything of it is
 //! stored; what is held to tell it is bounded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use bellwether_model::event::Who;
@@ -50,9 +50,12 @@ struct Counted {
     devices: Units,
 }
 
-/// What was taken of each user, or of each device. A tree, because senders choose these texts: they could be
-/// made to collide in a table.
-type Units = BTreeMap<Box<str>, Bucket>;
+/// What was taken of each user, or of each device. Senders choose these texts: the table's hash has a key of its own,
+/// so that they cannot be made to collide.
+type Units = HashMap<Box<str>, Bucket>;
+
+/// Which events of a request come of whom, by place. Of most there is one.
+type Coming<'e> = HashMap<&'e str, Vec<usize>>;
 
 /// A bucket that fills with each event and leaks at the rate.
 #[derive(Debug, Clone, Copy, Default)]
@@ -104,8 +107,8 @@ impl Meter {
         };
         let count = events.len() as u64;
         // Before the lock is taken.
-        let users = if rate > 0 { coming(events, |who| who.user()) } else { BTreeMap::new() };
-        let devices = if rate > 0 { coming(events, |who| who.device()) } else { BTreeMap::new() };
+        let users = if rate > 0 { coming(events, |who| who.user()) } else { Coming::new() };
+        let devices = if rate > 0 { coming(events, |who| who.device()) } else { Coming::new() };
 
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         let counted = match counted.get_mut(environment) {
@@ -135,8 +138,8 @@ impl Meter {
 }
 
 /// Which events come of whom.
-fn coming(events: &[Event], of: fn(&Who) -> Option<&str>) -> BTreeMap<&str, Vec<usize>> {
-    let mut coming: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+fn coming(events: &[Event], of: fn(&Who) -> Option<&str>) -> Coming<'_> {
+    let mut coming = Coming::with_capacity(events.len());
     for (index, event) in events.iter().enumerate() {
         if let Some(id) = of(&event.who) {
             coming.entry(id).or_default().push(index);
@@ -167,12 +170,12 @@ impl Counted {
     fn units(
         &self,
         rate: u32,
-        users: &BTreeMap<&str, Vec<usize>>,
-        devices: &BTreeMap<&str, Vec<usize>>,
+        users: &Coming<'_>,
+        devices: &Coming<'_>,
         now: Millis,
     ) -> Result<(), AppError> {
         let (mut most, mut throttled) = (0, Vec::<usize>::new());
-        let mut list = |known: &Units, coming: &BTreeMap<&str, Vec<usize>>| {
+        let mut list = |known: &Units, coming: &Coming<'_>| {
             let mut listed = serde_json::Map::new();
             for (id, indexes) in coming {
                 let Some(bucket) = known.get(*id) else { continue };
@@ -205,10 +208,12 @@ impl Counted {
 
 /// Keeps what is counted within its bound: whoever sent nothing for longest is forgotten first.
 fn forget(units: &mut Units, rate: u32, now: Millis) {
-    if units.len() > MOST_COUNTED {
-        units.retain(|_, bucket| bucket.leaked(rate, now) > 0);
+    if units.len() <= MOST_COUNTED {
+        return;
     }
-    if units.len() > MOST_COUNTED {
+    units.retain(|_, bucket| bucket.leaked(rate, now) > 0);
+    // By half, so that not every request looks through all of them.
+    if units.len() > MOST_COUNTED / 2 {
         let mut times: Vec<Millis> = units.values().map(|bucket| bucket.at).collect();
         let middle = times.len() / 2;
         let (_, &mut middle, _) = times.select_nth_unstable(middle);

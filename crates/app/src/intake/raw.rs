@@ -147,7 +147,7 @@ pub(super) const FACTS: [&str; 23] = [
 /// tracking.
 pub(crate) fn names_nobody(id: &str) -> bool {
     let id = id.trim();
-    NOBODY.contains(&id.to_ascii_lowercase().as_str()) || id.chars().all(|c| matches!(c, '0' | '-'))
+    NOBODY.iter().any(|nobody| nobody.eq_ignore_ascii_case(id)) || id.chars().all(|c| matches!(c, '0' | '-'))
 }
 
 /// What is wrong with one event so far.
@@ -199,7 +199,9 @@ impl Check<'_> {
                 self.invalid(field, "nest at most 40 levels");
                 Properties::new()
             }
-            Json::Object(map) if map.keys().any(|name| name.chars().nth(LONGEST).is_some()) => {
+            Json::Object(map)
+                if map.keys().any(|name| name.len() > LONGEST && name.chars().nth(LONGEST).is_some()) =>
+            {
                 self.invalid(field, "name properties with at most 1024 characters");
                 Properties::new()
             }

@@ -66,7 +66,7 @@ impl Part {
                 }
                 *bits |= 1 << (place % 64);
 
-                let unit = unit(event);
+                let unit = unit(event.who.user(), event.who.device());
                 let key = (bucket(unit), unit, event.time, seq);
                 if before.as_ref().is_some_and(|(b, u, t, s)| (*b, u.as_str(), *t, *s) >= key) {
                     return Err(format!("event `{seq}` is out of order").into());

@@ -26,6 +26,7 @@ use super::{COLUMNS, Kind};
 use crate::disk::Disk;
 use crate::error::StoreError;
 use crate::manifest::Entry;
+use crate::packed::Cell;
 use crate::seal::unreadable;
 
 /// Rows of a batch, of each part one.
@@ -145,7 +146,7 @@ impl Survey {
                 read += batch.num_rows();
                 for row in 0..batch.num_rows() {
                     for (name, value) in parse(batch.column(0), row)? {
-                        seen.entry(name).or_default().see(&value);
+                        seen.entry(name).or_default().see(&Cell::from(&value));
                     }
                 }
                 Ok(())
@@ -435,12 +436,12 @@ fn properties(
                 } else {
                     let values: Vec<Option<Json>> =
                         (0..rows).map(|row| own.value(array, row)).collect::<Result<_, _>>()?;
-                    shape.array(values.iter().map(Option::as_ref))
+                    shape.array(&cells(&values))
                 }
             }
             None if moved => {
                 let values: Vec<Option<Json>> = loose.iter_mut().map(|loose| loose.remove(name)).collect();
-                shape.array(values.iter().map(Option::as_ref))
+                shape.array(&cells(&values))
             }
             None => new_null_array(seen.field(name).data_type(), rows),
         });
@@ -455,4 +456,9 @@ fn properties(
         return Err(format!("more than `{COLUMNS}` properties, and no column for the rest").into());
     }
     Ok(())
+}
+
+/// Values, in place.
+fn cells(values: &[Option<Json>]) -> Vec<Option<Cell<'_>>> {
+    values.iter().map(|value| value.as_ref().map(Cell::from)).collect()
 }

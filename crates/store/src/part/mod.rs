@@ -42,6 +42,8 @@ pub(crate) use join::Join;
 pub(crate) use read::Part;
 pub(crate) use write::write;
 
+use crate::packed::{Flat, Object};
+
 /// Buckets that units are spread over: a query may walk them side by side.
 const BUCKETS: u32 = 64;
 /// Properties of one kind that get a column of their own, the most frequent first.
@@ -81,10 +83,10 @@ impl Kind {
         column.strip_prefix(self.prefix())?.strip_prefix('.')
     }
 
-    fn of(self, event: &bellwether_model::Event) -> &bellwether_model::Properties {
+    fn of<'b>(self, event: &Flat<'b>) -> Object<'b> {
         match self {
-            Self::Event => &event.properties,
-            Self::User => &event.user_properties,
+            Self::Event => event.properties,
+            Self::User => event.user_properties,
         }
     }
 }

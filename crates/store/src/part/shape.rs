@@ -11,8 +11,10 @@ use arrow_array::types::{Float64Type, Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::{DataType, Field};
 use bellwether_model::Json;
+use serde_json::Number;
 
 use super::{TYPE, WHOLE};
+use crate::packed::Cell;
 
 /// The type of a property's column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,12 +51,12 @@ pub(super) struct Observed {
 }
 
 impl Observed {
-    pub(super) fn see(&mut self, value: &Json) {
+    pub(super) fn see(&mut self, value: &Cell<'_>) {
         self.rows += 1;
         match value {
-            Json::String(_) => self.text = true,
-            Json::Bool(_) => self.boolean = true,
-            Json::Number(n) => match (n.as_i64(), n.as_f64()) {
+            Cell::Text(_) => self.text = true,
+            Cell::Boolean(_) => self.boolean = true,
+            Cell::Number(n) => match (n.as_i64(), n.as_f64()) {
                 (Some(i), _) => {
                     self.integer = true;
                     self.long |= i.unsigned_abs() > EXACT;
@@ -68,7 +70,7 @@ impl Observed {
                 }
                 _ => self.other = true,
             },
-            Json::Null | Json::Array(_) | Json::Object(_) => self.other = true,
+            Cell::Null | Cell::Other(_) => self.other = true,
         }
     }
 
@@ -170,27 +172,30 @@ impl Shape {
     }
 
     /// The column of these values, all of which fit.
-    pub(super) fn array<'v>(self, values: impl Iterator<Item = Option<&'v Json>>) -> ArrayRef {
+    pub(super) fn array(self, values: &[Option<Cell<'_>>]) -> ArrayRef {
+        let values = values.iter().map(Option::as_ref);
         match self {
-            Self::Text => texts(values.map(|v| v.and_then(Json::as_str))),
+            Self::Text => texts(values.map(|v| v.and_then(Cell::text))),
             Self::Boolean => {
                 let mut column = BooleanBuilder::new();
-                values.for_each(|v| column.append_option(v.and_then(Json::as_bool)));
+                values.for_each(|v| column.append_option(v.and_then(Cell::boolean)));
                 Arc::new(column.finish())
             }
             Self::Integer => {
                 let mut column = Int64Builder::new();
-                values.for_each(|v| column.append_option(v.and_then(Json::as_i64)));
+                let of = |v: Option<&Cell<'_>>| v.and_then(Cell::number).and_then(Number::as_i64);
+                values.for_each(|v| column.append_option(of(v)));
                 Arc::new(column.finish())
             }
             Self::Float { .. } => {
                 let mut column = Float64Builder::new();
-                values.for_each(|v| column.append_option(v.and_then(Json::as_f64)));
+                let of = |v: Option<&Cell<'_>>| v.and_then(Cell::number).and_then(Number::as_f64);
+                values.for_each(|v| column.append_option(of(v)));
                 Arc::new(column.finish())
             }
             Self::Json => {
                 let mut column = StringBuilder::new();
-                values.for_each(|v| column.append_option(v.map(Json::to_string)));
+                values.for_each(|v| column.append_option(v.map(|v| v.clone().json().to_string())));
                 Arc::new(column.finish())
             }
         }

@@ -7,34 +7,33 @@ use arrow_array::{ArrayRef, RecordBatch, new_null_array};
 use arrow_schema::{DataType, Field};
 use bellwether_columns::ScanError;
 use bellwether_model::event::Who;
-use bellwether_model::{EnvironmentKey, Event, Properties, Seq};
+use bellwether_model::{EnvironmentKey, Properties, Seq};
 
 use super::ROW_GROUP;
 use super::decode::{Why, column, numbers, object as parse};
 use super::read::Part;
 use super::shape::{Shape, Texts};
-use super::write::object;
-use crate::memory::Row;
+use crate::packed::{Flat, Object};
 use crate::people::Telling;
 
 /// A column that parts have only where an event has something in it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Told {
     pub(super) name: &'static str,
-    of: fn(&Event) -> &Properties,
+    of: for<'b> fn(&Flat<'b>) -> Object<'b>,
 }
 
 /// What events tell of people and groups, and what was known of their groups.
 const TOLD: [Told; 3] = [
-    Told { name: "group_properties", of: |event| &event.group_properties },
-    Told { name: "user_changes", of: |event| &event.user_changes },
-    Told { name: "group_changes", of: |event| &event.group_changes },
+    Told { name: "group_properties", of: |event| event.group_properties },
+    Told { name: "user_changes", of: |event| event.user_changes },
+    Told { name: "group_changes", of: |event| event.group_changes },
 ];
 
 impl Told {
     /// Those that a part of these rows has: few events change anything.
-    pub(super) fn in_rows(rows: &[&Row]) -> Vec<Self> {
-        TOLD.into_iter().filter(|told| rows.iter().any(|row| !(told.of)(&row.event).is_empty())).collect()
+    pub(super) fn in_rows(rows: &[Flat<'_>]) -> Vec<Self> {
+        TOLD.into_iter().filter(|told| rows.iter().any(|row| !(told.of)(row).is_empty())).collect()
     }
 
     /// Those that a part of all rows of these parts has.
@@ -48,9 +47,9 @@ impl Told {
     }
 
     /// The column of these rows.
-    pub(super) fn array(self, rows: &[&Row]) -> ArrayRef {
+    pub(super) fn array(self, rows: &[Flat<'_>]) -> ArrayRef {
         let mut column = StringBuilder::new();
-        rows.iter().for_each(|row| column.append_option(object((self.of)(&row.event))));
+        rows.iter().for_each(|row| column.append_option((self.of)(row).json()));
         Arc::new(column.finish())
     }
 

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use arrow_array::builder::{FixedSizeBinaryBuilder, StringBuilder};
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, TimestampMillisecondArray, UInt64Array};
 use arrow_schema::{ArrowError, DataType, Field, Schema, TimeUnit};
-use bellwether_model::{Event, Json, Millis, Properties};
+use bellwether_model::{Json, Millis, Properties};
+use rustc_hash::FxHashMap;
 
 use super::draft::Draft;
 use super::shape::{Observed, Shape, dictionary, texts};
@@ -16,17 +17,20 @@ use super::{BUCKETS, COLUMNS, Kind, ROW_GROUP, uuid};
 use crate::disk::Disk;
 use crate::error::StoreError;
 use crate::manifest::Entry;
-use crate::memory::Row;
+use crate::packed::{Cell, Flat};
 
 /// Writes these rows as a part into `dir` and syncs it, but not its name; `None` where there are no rows. The
 /// part is named by its content, so writing the same rows again gives the same file.
-pub(crate) fn write(disk: &Arc<dyn Disk>, dir: &Path, rows: &[&Row]) -> Result<Option<Entry>, StoreError> {
-    let first = rows.iter().map(|r| r.seq).min().unwrap_or_default();
-    let last = rows.iter().map(|r| r.seq).max().unwrap_or_default();
-    let mut sorted = rows.to_vec();
+pub(crate) fn write(
+    disk: &Arc<dyn Disk>,
+    dir: &Path,
+    mut sorted: Vec<Flat<'_>>,
+) -> Result<Option<Entry>, StoreError> {
+    let first = sorted.iter().map(|r| r.seq).min().unwrap_or_default();
+    let last = sorted.iter().map(|r| r.seq).max().unwrap_or_default();
     sorted.sort_by_cached_key(|row| {
-        let unit = unit(&row.event);
-        (bucket(unit), unit, row.event.time, row.seq)
+        let unit = unit(row.user, row.device);
+        (bucket(unit), unit, row.time, row.seq)
     });
 
     let layouts = Kind::ALL.map(|kind| Layout::observed(kind, &sorted));
@@ -57,8 +61,8 @@ pub(super) fn bucket(unit: &str) -> u32 {
 }
 
 /// Whose line the event is on: the user's, or the device's where the user is not known.
-pub(super) fn unit(event: &Event) -> &str {
-    event.who.user().or(event.who.device()).unwrap_or_default()
+pub(super) fn unit<'b>(user: Option<&'b str>, device: Option<&'b str>) -> &'b str {
+    user.or(device).unwrap_or_default()
 }
 
 /// How the properties of one kind lie in a part.
@@ -71,11 +75,22 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    fn observed(kind: Kind, rows: &[&Row]) -> Self {
-        let mut observed: BTreeMap<&str, Observed> = BTreeMap::new();
+    fn observed(kind: Kind, rows: &[Flat<'_>]) -> Self {
+        let mut observed: Vec<(&str, Observed)> = Vec::new();
+        let mut places: FxHashMap<&str, usize> = FxHashMap::default();
         for row in rows {
-            for (name, value) in kind.of(&row.event) {
-                observed.entry(name).or_default().see(value);
+            for (at, (name, value)) in kind.of(row).iter().enumerate() {
+                // Events that follow each other often have the same properties, in the same order.
+                let place = match observed.get(at) {
+                    Some((here, _)) if *here == name => at,
+                    _ => *places.entry(name).or_insert_with(|| {
+                        observed.push((name, Observed::default()));
+                        observed.len() - 1
+                    }),
+                };
+                if let Some((_, seen)) = observed.get_mut(place) {
+                    seen.see(&value);
+                }
             }
         }
         Self::of(kind, observed.into_iter().map(|(name, o)| (name.to_owned(), o)).collect())
@@ -107,18 +122,33 @@ impl Layout {
         own.chain(self.has_rest().then(|| Shape::rest(self.kind.prefix())))
     }
 
-    fn arrays(&self, rows: &[&Row]) -> Vec<ArrayRef> {
-        let mut arrays: Vec<ArrayRef> = self
-            .columns
-            .iter()
-            .map(|(name, seen)| seen.shape().array(rows.iter().map(|r| self.kind.of(&r.event).get(name))))
-            .collect();
+    fn arrays(&self, rows: &[Flat<'_>]) -> Vec<ArrayRef> {
+        let mut cells: Vec<Vec<Option<Cell<'_>>>> = self.columns.iter().map(|_| Vec::new()).collect();
+        for (at, row) in rows.iter().enumerate() {
+            // Columns are in the order of names, and so are nearly all properties.
+            let mut next = 0;
+            for (name, value) in self.kind.of(row).iter() {
+                let place = match self.columns.get(next) {
+                    Some((own, _)) if own == name => Some(next),
+                    _ => self.columns.binary_search_by(|(own, _)| own.as_str().cmp(name)).ok(),
+                };
+                let Some(place) = place else { continue };
+                next = place + 1;
+                if let Some(column) = cells.get_mut(place) {
+                    column.resize(at, None);
+                    column.push(Some(value));
+                }
+            }
+        }
+        let mut arrays: Vec<ArrayRef> = Vec::new();
+        for ((_, seen), mut column) in self.columns.iter().zip(cells) {
+            column.resize(rows.len(), None);
+            arrays.push(seen.shape().array(&column));
+        }
         if !self.rest.is_empty() {
             let mut column = StringBuilder::new();
             for row in rows {
-                let mut properties: Properties = self.kind.of(&row.event).clone();
-                properties.retain(|name, _| self.rest.contains(name));
-                column.append_option(object(&properties));
+                column.append_option(self.kind.of(row).json_of(|name| self.rest.contains(name)));
             }
             arrays.push(Arc::new(column.finish()));
         }
@@ -150,26 +180,25 @@ pub(super) fn fixed_fields() -> Vec<Field> {
     ]
 }
 
-fn fixed_arrays(rows: &[&Row]) -> Result<Vec<ArrayRef>, ArrowError> {
-    let events = || rows.iter().map(|r| &r.event);
-    let instants = |of: fn(&Event) -> Millis| -> ArrayRef {
-        let values = events().map(|e| of(e).0);
+fn fixed_arrays(rows: &[Flat<'_>]) -> Result<Vec<ArrayRef>, ArrowError> {
+    let instants = |of: fn(&Flat<'_>) -> Millis| -> ArrayRef {
+        let values = rows.iter().map(|r| of(r).0);
         Arc::new(TimestampMillisecondArray::from_iter_values(values).with_timezone("UTC"))
     };
     let mut groups = StringBuilder::new();
-    events().for_each(|event| groups.append_option(object(&event.groups)));
-    let [insert_ids, insert_uuids] = insert_ids(events().map(|e| e.insert_id.as_deref()))?;
+    rows.iter().for_each(|row| groups.append_option(row.groups.json()));
+    let [insert_ids, insert_uuids] = insert_ids(rows.iter().map(|r| r.insert_id))?;
     Ok(vec![
-        texts(events().map(|e| Some(e.environment.as_str()))),
-        texts(events().map(|e| Some(e.event.as_str()))),
-        texts(events().map(|e| e.who.user())),
-        texts(events().map(|e| e.who.device())),
-        instants(|e| e.time),
-        instants(|e| e.received),
+        texts(rows.iter().map(|r| Some(r.environment))),
+        texts(rows.iter().map(|r| Some(r.event))),
+        texts(rows.iter().map(|r| r.user)),
+        texts(rows.iter().map(|r| r.device)),
+        instants(|r| r.time),
+        instants(|r| r.received),
         insert_ids,
         insert_uuids,
-        Arc::new(events().map(|e| e.session).collect::<Int64Array>()),
-        Arc::new(events().map(|e| e.revision.map(|r| r.0)).collect::<UInt64Array>()),
+        Arc::new(rows.iter().map(|r| r.session).collect::<Int64Array>()),
+        Arc::new(rows.iter().map(|r| r.revision).collect::<UInt64Array>()),
         Arc::new(UInt64Array::from_iter_values(rows.iter().map(|r| r.seq.0))),
         Arc::new(groups.finish()),
     ])

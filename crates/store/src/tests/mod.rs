@@ -13,6 +13,7 @@ mod gen_events;
 mod jumps;
 mod limits;
 mod oracle;
+mod packed;
 mod rows;
 
 use std::collections::BTreeMap;

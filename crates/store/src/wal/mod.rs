@@ -21,7 +21,7 @@ pub(crate) use write::Log;
 
 use std::path::{Path, PathBuf};
 
-use bellwether_model::{Event, Seq};
+use bellwether_model::Seq;
 
 const MAGIC: &[u8; 8] = b"bwelwal\n";
 const VERSION: u32 = 1;
@@ -65,19 +65,28 @@ fn checksum(length: u32, first: Seq, payload: &[u8]) -> u32 {
     crc.finalize()
 }
 
-/// The record of these events.
-fn record<'e>(first: Seq, events: impl ExactSizeIterator<Item = &'e Event>) -> Result<Vec<u8>, String> {
-    let events: Vec<&Event> = events.collect();
-    let packed = rmp_serde::to_vec_named(&events).map_err(|e| e.to_string())?;
-    let payload = lz4_flex::compress_prepend_size(&packed);
-    let length = u32::try_from(payload.len()).map_err(|_| "a group of events passes 4 GiB".to_owned())?;
-    if u32::try_from(packed.len()).is_err() {
-        return Err("a group of events passes 4 GiB".to_owned());
+/// The record of events whose list is packed.
+fn record(first: Seq, packed: &[u8]) -> Result<Vec<u8>, String> {
+    const LONG: &str = "a group of events passes 4 GiB";
+    let whole = u32::try_from(packed.len()).map_err(|_| LONG)?;
+    let most = lz4_flex::block::get_maximum_output_size(packed.len());
+    let begin = RECORD_HEADER + 4;
+    let mut bytes = vec![0; begin + most];
+    let payload = bytes.get_mut(begin..).unwrap_or_default();
+    let length = lz4_flex::block::compress_into(packed, payload).map_err(|e| e.to_string())?;
+    bytes.truncate(begin + length);
+    let length = u32::try_from(length + 4).map_err(|_| LONG)?;
+    let mut head = Vec::with_capacity(begin);
+    head.extend_from_slice(&length.to_le_bytes());
+    head.extend_from_slice(&[0; 4]);
+    head.extend_from_slice(&first.0.to_le_bytes());
+    head.extend_from_slice(&whole.to_le_bytes());
+    if let Some(place) = bytes.get_mut(..begin) {
+        place.copy_from_slice(&head);
     }
-    let mut bytes = Vec::with_capacity(RECORD_HEADER + payload.len());
-    bytes.extend_from_slice(&length.to_le_bytes());
-    bytes.extend_from_slice(&checksum(length, first, &payload).to_le_bytes());
-    bytes.extend_from_slice(&first.0.to_le_bytes());
-    bytes.extend_from_slice(&payload);
+    let crc = checksum(length, first, bytes.get(RECORD_HEADER..).unwrap_or_default());
+    if let Some(place) = bytes.get_mut(4..8) {
+        place.copy_from_slice(&crc.to_le_bytes());
+    }
     Ok(bytes)
 }

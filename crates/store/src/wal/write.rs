@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bellwether_model::{Event, Seq};
+use bellwether_model::Seq;
 
 use super::{Closed, HEADER, header, path, record};
 use crate::disk::{Disk, Writing};
@@ -61,16 +61,11 @@ impl Log {
         self.closed.iter().map(|c| c.bytes).sum::<u64>() + self.open.as_ref().map_or(0, |o| o.bytes)
     }
 
-    /// Writes these events, the first of which is `first`, as one record, and syncs it: on success
+    /// Writes `count` events, the first of which is `first` and whose list is packed, as one record, and syncs it: on success
     /// all of them are on disk, on failure none of them is ever read back by this process, nor by
     /// a later one once this one has written another record.
-    pub(crate) fn append<'e>(
-        &mut self,
-        first: Seq,
-        events: impl ExactSizeIterator<Item = &'e Event>,
-    ) -> Result<(), String> {
-        let count = events.len() as u64;
-        let bytes = record(first, events)?;
+    pub(crate) fn append(&mut self, first: Seq, count: u64, packed: &[u8]) -> Result<(), String> {
+        let bytes = record(first, packed)?;
         if self.open.is_none() || first.0 != self.last.0 + 1 {
             self.rotate(first).map_err(|e| e.to_string())?;
         }

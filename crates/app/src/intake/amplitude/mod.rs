@@ -4,17 +4,19 @@
 //! those and send the others again.
 
 pub(super) mod forms;
+mod wire;
 
 use std::collections::BTreeMap;
 
 use bellwether_model::{Json, Millis};
 use serde_json::{Map, json};
 
+use self::wire::{Request, SentEvent};
 use super::door::{Door, Read, Refused, Reply, Sent};
 use super::envelope::{self, Envelope};
 use super::inspection::Inspection;
 use super::json::read as parse;
-use super::raw::{CALENDAR, FACTS, Field, Money, Problem, RawEvent, Rules, Time, admit};
+use super::raw::{Field, Problem, RawEvent, Rules, admit};
 use crate::App;
 use crate::error::{AppError, Refusal};
 
@@ -98,22 +100,34 @@ pub(super) fn read(
     }
     let unread = |e: &serde_json::Error| not_json(&format!("{e}; send JSON in UTF-8"));
     const NO_KEY: &str = "send a `client` or `server` key as text";
-    let environment = match envelope::look(&mut body, &["api_key"]).map_err(|e| unread(&e))? {
-        Envelope::Key(secret) => app.environment(&secret)?,
-        Envelope::NoKey => return Err(missing("api_key", NO_KEY).into()),
-        Envelope::NoObject => {
-            return Err(not_json("the body is an object with `api_key` and `events`").into());
-        }
+    // Before anything of it is kept. Where its beginning says whose it is, it is read once.
+    let opened = envelope::opening(&body, &["api_key"]);
+    let opened = opened.and_then(|secret| app.environment(&secret).ok().map(|found| (secret, found)));
+    let (secret, environment) = match opened {
+        Some(opened) => opened,
+        None => match envelope::look(&mut body, &["api_key"]).map_err(|e| unread(&e))? {
+            Envelope::Key(secret) => {
+                let environment = app.environment(&secret)?;
+                (secret, environment)
+            }
+            Envelope::NoKey => return Err(missing("api_key", NO_KEY).into()),
+            Envelope::NoObject => {
+                return Err(not_json("the body is an object with `api_key` and `events`").into());
+            }
+        },
     };
     envelope::few(&body)?;
-    let mut request: Map<String, Json> = parse(&mut body).map_err(|e| unread(&e))?;
-    let shortest = shortest(request.get("options"))?;
-    let none = || missing("events", "send a list of at least one event");
-    let events = match request.remove("events") {
-        Some(Json::Array(events)) if !events.is_empty() => events,
-        // Some hand-written callers send one event without the list.
-        Some(one @ Json::Object(_)) => vec![one],
-        _ => return Err(none().into()),
+    let request: Request = parse(&mut body).map_err(|e| unread(&e))?;
+    // The last of several counts.
+    let environment = match request.key {
+        Json::String(key) if key == secret => environment,
+        Json::String(key) => app.environment(&key)?,
+        _ => return Err(missing("api_key", NO_KEY).into()),
+    };
+    let shortest = shortest(request.options.as_ref())?;
+    let events = match request.events {
+        Some(events) if !events.is_empty() => events,
+        _ => return Err(missing("events", "send a list of at least one event").into()),
     };
     if events.len() > MOST_EVENTS {
         return Err(too_large(door).into());
@@ -123,10 +137,7 @@ pub(super) fn read(
     let mut problems = Vec::new();
     let mut admitted = Vec::with_capacity(count);
     for (index, event) in events.into_iter().enumerate() {
-        let raw = match event {
-            Json::Object(event) => Some(raw(event)),
-            _ => None,
-        };
+        let raw = event.map(|sent| sent.raw());
         admitted.extend(admit(&environment, index, raw, &rules, &mut problems));
     }
     if !problems.is_empty() {
@@ -157,45 +168,10 @@ fn called(field: Field) -> &'static str {
 }
 
 /// An event of Amplitude's form.
-fn raw(mut event: Map<String, Json>) -> RawEvent {
-    let mut take = |name: &str| event.remove(name).unwrap_or_default();
-    let time = match take("time") {
-        Json::Null => Time::Missing,
-        time => match time.as_i64().filter(|at| CALENDAR.contains(at)) {
-            Some(at) => Time::At(at),
-            None => Time::Unreadable("send whole milliseconds since 1970"),
-        },
-    };
-    let mut properties = take("event_properties");
-    // What governance says of the event is kept beside what the event says.
-    for (from, to) in [("plan", "$plan"), ("ingestion_metadata", "$ingestion_metadata")] {
-        let value = take(from);
-        if !value.is_null() && properties.is_null() {
-            properties = json!({});
-        }
-        if let (Some(properties), false) = (properties.as_object_mut(), value.is_null()) {
-            properties.insert(to.into(), value);
-        }
-    }
-    RawEvent {
-        name: take("event_type"),
-        user: take("user_id"),
-        device: take("device_id"),
-        time,
-        insert_id: take("insert_id"),
-        session: take("session_id"),
-        properties,
-        user_properties: take("user_properties"),
-        groups: take("groups"),
-        group_properties: take("group_properties"),
-        money: Money {
-            price: take("price"),
-            quantity: take("quantity"),
-            revenue: take("revenue"),
-            about: ["productId", "revenueType", "currency"].map(&mut take),
-        },
-        facts: FACTS.into_iter().map(|fact| (fact, take(fact))).filter(|(_, v)| !v.is_null()).collect(),
-    }
+fn raw(event: Map<String, Json>) -> RawEvent {
+    let mut sent = SentEvent::default();
+    event.into_iter().for_each(|(name, value)| sent.put(&name, value));
+    sent.raw()
 }
 
 /// The shortest id that the sender wants to be one.
