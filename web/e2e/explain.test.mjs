@@ -91,6 +91,8 @@ describe("why, and off at once", { concurrency: 1 }, () => {
     await page.getByRole("switch", { name: "new-payments in Production", checked: false }).waitFor();
     assert.equal(await on("new-payments"), false);
     await dialog.waitFor({ state: "hidden" });
+    // What takes it back is where the keyboard is.
+    await page.waitForFunction(() => document.activeElement?.textContent === "Undo");
     await page.keyboard.press("k");
     assert.equal(await page.getByRole("dialog").count(), 0);
   });

@@ -74,6 +74,27 @@ describe("states of the screens of the flag engine", { concurrency: 1 }, () => {
     }
   });
 
+  test("home says no number before it knows it", async () => {
+    let go = () => {};
+    const held = new Promise((done) => (go = done));
+    const slow = async (route) => {
+      await held;
+      await route.continue();
+    };
+    await fetch(`${at.server.address}/2/httpapi`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ api_key: at.secret, events: [{ user_id: "live-1", event_type: "visit" }] }),
+    });
+    await page.route("**/api/experiments", slow);
+    await at.visit("/");
+    await page.getByRole("heading", { name: "Home", level: 1 }).waitFor();
+    assert.equal(await page.getByText(/flags? on and/).count(), 0);
+    go();
+    await page.getByText(/flags on and 0 experiments running in Production\./).waitFor();
+    await page.unroute("**/api/experiments", slow);
+  });
+
   test("one that is slow shows where it will stand", async () => {
     for (const [path, door] of SCREENS) {
       let go = () => {};

@@ -78,8 +78,15 @@ pub(crate) fn table(entry: &Entry, answer: &Value, width: usize) -> Option<Strin
     let mut text = table.text(width);
     let facts: Vec<String> = answer
         .iter()
-        .filter(|(_, value)| value.is_number())
-        .map(|(fact, value)| format!("{fact} {value}"))
+        .filter_map(|(fact, value)| {
+            let of = schema.property(&schema.root, fact);
+            let said = match (value.as_i64()?, of) {
+                (at, Some(of)) if schema.is_time(of) => format!("{} UTC", time(at)),
+                (points, Some(of)) if schema.is_share(of) => percent(points),
+                (number, _) => number.to_string(),
+            };
+            Some(format!("{fact} {said}"))
+        })
         .collect();
     if !facts.is_empty() {
         text.push_str(&format!("\n\n{}", facts.join(", ")));
@@ -112,6 +119,11 @@ pub(crate) fn time(millis: i64) -> String {
         Ok(at) => at.strftime("%Y-%m-%d %H:%M").to_string(),
         Err(_) => format!("{millis} ms"),
     }
+}
+
+/// A share in basis points, as people say it.
+pub(crate) fn percent(points: i64) -> String {
+    format!("{}%", points as f64 / 100.0)
 }
 
 /// The schema of an operation's answer.
@@ -160,6 +172,12 @@ impl Schema {
         named(schema) || schema["anyOf"].as_array().is_some_and(|of| of.iter().any(named))
     }
 
+    /// Whether it is a share, which the schema tells by its bounds: basis points.
+    fn is_share(&self, schema: &Value) -> bool {
+        let named = |s: &Value| s["type"] == "integer" && s["maximum"] == 10_000;
+        named(schema) || schema["anyOf"].as_array().is_some_and(|of| of.iter().any(named))
+    }
+
     fn is_span(&self, schema: &Value) -> bool {
         let named = |s: &Value| s["$ref"].as_str().is_some_and(|path| path.ends_with("/Span"));
         named(schema) || schema["anyOf"].as_array().is_some_and(|of| of.iter().any(named))
@@ -197,6 +215,9 @@ impl Schema {
                         right: false,
                         time: true,
                     }
+                }
+                Value::Number(points) if property(name).is_some_and(|schema| self.is_share(schema)) => {
+                    Cell { text: points.as_i64().map(percent).unwrap_or_default(), right: true, time: false }
                 }
                 Value::Array(items) if items.iter().any(|item| item.is_object() || item.is_array()) => {
                     continue;

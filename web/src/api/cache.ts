@@ -8,6 +8,8 @@ export const cache = new QueryClient({
   defaultOptions: {
     queries: {
       staleTime: 2_000,
+      // Soon: until it is said that nothing answers, what was read before is taken for what is.
+      retryDelay: 400,
       retry: (failures, error) =>
         failures < 2 && error instanceof ApiError && (error.status === 0 || error.status >= 502),
     },

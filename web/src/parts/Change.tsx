@@ -344,7 +344,7 @@ function UndoToast({ toast, close, undo }: { toast: Toast; close: () => void; un
         ))}
       </Text>
       {toast.undo && (
-        <button type="button" onClick={undo}>
+        <button type="button" onClick={undo} data-undo>
           Undo
         </button>
       )}

@@ -43,7 +43,7 @@ export function HomeScreen(): JSX.Element {
     enabled: (known.data?.events.length ?? 0) > 0,
   });
   const fresh = known.data?.events.length === 0;
-  const on = all.data?.filter((v) => v.flag.settings[here.key]?.on).length ?? 0;
+  const on = all.data?.filter((v) => v.flag.settings[here.key]?.on).length;
   const live = running.data?.filter((v) => v.experiment.state.state === "running") ?? [];
   return (
     <Page
@@ -52,7 +52,10 @@ export function HomeScreen(): JSX.Element {
       state={
         fresh
           ? "Four steps close the loop: a flag serves a variant, people act, events come in, an experiment decides."
-          : `${plural(on, "flag")} on and ${plural(live.filter((v) => v.experiment.environment === here.key).length, "experiment")} running in ${here.name}.`
+          : on === undefined || running.data === undefined || known.data === undefined
+            ? // What is not known yet is no zero.
+              undefined
+            : `${plural(on, "flag")} on and ${plural(live.filter((v) => v.experiment.environment === here.key).length, "experiment")} running in ${here.name}.`
       }
     >
       {fresh ? (

@@ -64,7 +64,7 @@ export function Reach({ view, environment }: { view: FlagView; environment: stri
   const people = (n: number) => <b>{plural(n, "person", "people")}</b>;
   return (
     <p className="dim">
-      Since yesterday, {shown.people > 0 && <>{people(shown.people)} were shown this flag</>}
+      Since yesterday, {shown.people > 0 && <>{people(shown.people)} were enrolled by this flag</>}
       {shown.people > 0 && assigned.people > 0 && " and "}
       {assigned.people > 0 && <>it was handed out to {people(assigned.people)} with all other flags</>}. {beyond}
     </p>

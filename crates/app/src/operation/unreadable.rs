@@ -19,8 +19,16 @@ pub(super) fn refusal(
     let what = error.inner().to_string();
     let what = what.trim_end_matches('.');
     let value = at(error.path(), input);
+    // Inside of what is told apart by a word, a deserialiser does not say where it is.
+    let deeper = value.and_then(|value| Some((value, found(value, unexpected(what)?)?)));
+    let (place, value) = match deeper {
+        Some((whole, way)) => {
+            (format!("{}{way}", if place == "." { "" } else { &place }), whole.pointer(&pointer(&way)))
+        }
+        None => (place, value),
+    };
     let (said, hint) = said(what, value);
-    let message = if place == "." { said } else { format!("in `{place}`: {said}") };
+    let message = if place == "." { said } else { format!("in `{}`: {said}", place.trim_start_matches('.')) };
     let hint = hint.or_else(|| no_key(what, value)).or_else(|| documented(operation, error.path()));
     AppError::bad_input(
         message,
@@ -28,16 +36,14 @@ pub(super) fn refusal(
     )
 }
 
-/// What the documentation says of the argument in which a place is, where it shows how one is written.
+/// What the documentation says of the argument in which a place is.
 fn documented(operation: &str, path: &Path) -> Option<String> {
     let Segment::Map { key } = path.iter().next()? else { return None };
     let argument = known(find(operation)?).iter().find(|argument| argument.name == *key)?;
     let about = argument.about.split_whitespace().collect::<Vec<_>>().join(" ");
-    let about = about.trim_end_matches('.');
-    ["such as `", "`[", "`{"]
-        .iter()
-        .any(|shape| about.contains(shape))
-        .then(|| format!("what belongs in `{key}`: {about}"))
+    // `Where.` says nothing that the name does not.
+    let about = Some(about.trim_end_matches('.')).filter(|about| about.contains(' '))?;
+    Some(format!("what belongs in `{key}`: {about}"))
 }
 
 /// The value at a place of the input.
@@ -48,6 +54,49 @@ fn at<'i>(path: &Path, input: &'i Json) -> Option<&'i Json> {
         Segment::Enum { .. } => Some(value),
         Segment::Unknown => None,
     })
+}
+
+/// The number, word or text that a deserialiser did not expect.
+fn unexpected(what: &str) -> Option<Json> {
+    let said = ["invalid type: ", "invalid value: "].iter().find_map(|wrong| what.strip_prefix(wrong))?;
+    let (said, _) = said.rsplit_once(", expected ")?;
+    let quoted = said.split_once('`').and_then(|(_, rest)| rest.strip_suffix('`'));
+    match said.strip_prefix("string ") {
+        Some(text) => serde_json::from_str(text).ok(),
+        None => serde_json::from_str(quoted?).ok(),
+    }
+}
+
+/// Where in an object or a list a value stands, if it stands there once: `.shares[0].share`.
+fn found(within: &Json, wanted: Json) -> Option<String> {
+    fn look(value: &Json, wanted: &Json, way: &str, ways: &mut Vec<String>) {
+        match value {
+            Json::Object(fields) => {
+                fields.iter().for_each(|(name, value)| look(value, wanted, &format!("{way}.{name}"), ways));
+            }
+            Json::Array(items) => {
+                items
+                    .iter()
+                    .enumerate()
+                    .for_each(|(at, item)| look(item, wanted, &format!("{way}[{at}]"), ways));
+            }
+            scalar if scalar == wanted => ways.push(way.to_owned()),
+            _ => {}
+        }
+    }
+    let mut ways = Vec::new();
+    if within.is_object() || within.is_array() {
+        look(within, &wanted, "", &mut ways);
+    }
+    match ways.as_slice() {
+        [_] => ways.pop(),
+        _ => None,
+    }
+}
+
+/// The same way as a JSON pointer; names with a dot or a bracket lead nowhere.
+fn pointer(way: &str) -> String {
+    way.replace('.', "/").replace('[', "/").replace(']', "")
 }
 
 /// What a deserialiser says, in words of JSON, with a hint where it knows one; what our own types say stays.

@@ -63,13 +63,19 @@ pub(crate) fn one(entry: &Entry, answer: &Value, width: usize, brief: bool) -> O
             }
             // A state says why its next step waits.
             Some(_) if name == "waiting" && answer.contains_key("states") => {}
+
             Some(ways) if is_map(&schema, of) => {
                 let title = |key: &str| format!("{name} {key}");
                 ways.iter().for_each(|(key, value)| lines.add(&title(key), value, None));
             }
             Some(thing) => {
                 // The states say in words what the settings are.
-                let shown = thing.iter().filter(|(n, _)| *n != "settings" || !answer.contains_key("states"));
+                // So does a sentence what its reason is.
+                let shown = thing.iter().filter(|(n, _)| match n.as_str() {
+                    "settings" => !answer.contains_key("states"),
+                    "reason" => !answer.contains_key("sentence"),
+                    _ => true,
+                });
                 for (member, value) in shown {
                     lines.add(member, value, of.and_then(|of| schema.property(of, member)));
                 }
@@ -111,7 +117,7 @@ impl Lines<'_> {
                 items.iter().map(|item| Cell::of(item).text).collect()
             }
             // Only a count of the answer's own is set apart: an id or a hash is not a quantity.
-            Value::Number(_) if of.is_some_and(|of| !self.moment(of)) && name != "revision" => {
+            Value::Number(_) if of.is_some_and(|of| !self.worded(of)) && name != "revision" => {
                 vec![Cell::of(value).text]
             }
             other => vec![self.compact(name, other, of)],
@@ -121,8 +127,8 @@ impl Lines<'_> {
         }
     }
 
-    fn moment(&self, of: &Value) -> bool {
-        self.schema.is_time(of) || self.schema.is_span(of)
+    fn worded(&self, of: &Value) -> bool {
+        self.schema.is_time(of) || self.schema.is_span(of) || self.schema.is_share(of)
     }
 
     /// A value on one line: `name=value` for what an object holds, its kind first.
@@ -136,6 +142,7 @@ impl Lines<'_> {
             }
             Value::Number(number) => match (number.as_i64(), of) {
                 (Some(at), Some(of)) if self.schema.is_time(of) => format!("{} UTC", time(at)),
+                (Some(points), Some(of)) if self.schema.is_share(of) => super::percent(points),
                 (Some(millis), Some(of)) if self.schema.is_span(of) => {
                     format!("{:#}", SignedDuration::from_millis(millis))
                 }
@@ -304,7 +311,7 @@ mod tests {
         environment  production
         state        running since=2026-11-22 20:25 UTC
         hypothesis   fewer steps
-        plan         alpha=0.05 arms=[share=5000 variant=control; share=5000
+        plan         alpha=0.05 arms=[share=50% variant=control; share=50%
                      variant=treatment] control=control horizon=(after span=336h)
                      metric=purchase
         ends         2026-12-06 20:25 UTC
@@ -339,8 +346,8 @@ mod tests {
         environment  production
         state        waiting
         planned by   Ana
-        planned      flag=checkout plan=reshare shares=[share=5000 variant=on;
-                     share=5000 variant=off]
+        planned      flag=checkout plan=reshare shares=[share=50% variant=on; share=50%
+                     variant=off]
         why          launch day
         ");
     }
@@ -365,7 +372,6 @@ mod tests {
         steps        nothing before the default decides
                      `user-1` stands at 74.05%, where 50% to 100% is for `treatment`
         enrolled     true
-        reason       because=split
         revision     6
         ");
         let status = json!({"bytes": 12_345_678, "events": 0, "now": 1_795_379_160_198_i64, "revision": 11, "version": "0.1.0"});

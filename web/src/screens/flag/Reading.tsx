@@ -1,6 +1,8 @@
 //! Web: who gets what of a flag, read as sentences in the order in which it is decided.
+import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
+import { useState } from "react";
 
 import { betas, holdouts, layer } from "../../api/queries";
 import type { Environment, FlagView, Serve, Setting } from "../../api/types";
@@ -10,6 +12,7 @@ import { limitsText, remembers } from "../../lib/enrolment";
 import { plural, share } from "../../lib/numbers";
 import { draftOf, serveText } from "../../lib/serve";
 import { capital } from "../../lib/spoken";
+import { DataTable } from "../../parts/DataTable";
 import { Section } from "../../parts/Page";
 import { Badge, ShareBar } from "../../parts/Words";
 
@@ -152,12 +155,13 @@ function RolloutText({ serve }: { serve: Extract<Serve, { serve: "rollout" }> })
     );
   return (
     <>
-      {rollout.candidate} rolling out at {share(points)}:
+      a share of the rollout of <Badge tone="accent">{rollout.candidate}</Badge>, {share(points)} so far:
     </>
   );
 }
 
 function Ranges({ serve, variants }: { serve?: Serve; variants: string[] }) {
+  const [table, setTable] = useState(false);
   const split =
     serve?.serve === "split"
       ? serve.split
@@ -167,6 +171,22 @@ function Ranges({ serve, variants }: { serve?: Serve; variants: string[] }) {
   return split ? (
     <div style={{ marginTop: 8 }}>
       <ShareBar ranges={split.ranges} variants={variants} rest={split.rest} />
+      <Button size="compact-sm" variant="subtle" aria-pressed={table} onClick={() => setTable(!table)}>
+        Table
+      </Button>
+      {table && (
+        <DataTable
+          label="Ranges as a table"
+          rows={split.ranges}
+          id={(r) => String(r.from)}
+          columns={[
+            { key: "variant", head: "Variant", wide: true, cell: (r) => r.variant },
+            { key: "from", head: "From", right: true, sort: (r) => r.from, cell: (r) => share(r.from) },
+            { key: "to", head: "To", right: true, sort: (r) => r.to, cell: (r) => share(r.to) },
+            { key: "share", head: "Share", right: true, sort: (r) => r.to - r.from, cell: (r) => share(r.to - r.from) },
+          ]}
+        />
+      )}
     </div>
   ) : null;
 }
