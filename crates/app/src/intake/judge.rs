@@ -25,10 +25,10 @@ pub(crate) struct Judges {
     plan: Revision,
     /// By name. The names in the tables are the plan's own, so that senders cannot make them collide.
     events: FxHashMap<Box<str>, Planned>,
-    /// Personal properties of users and groups.
-    traits: Vec<Box<str>>,
-    /// What is done, where it is said.
+    /// What is done, where the plan says so.
     handling: BTreeMap<EnvironmentKey, Handling>,
+    /// Personal properties of users and groups.
+    traits: Box<[Box<str>]>,
 }
 
 /// A planned event type.
@@ -205,17 +205,25 @@ impl Judges {
         let plan = state.plan.as_ref().filter(|plan| plan.revision != self.plan)?;
         let events = plan.value.events.iter().map(|(name, event)| {
             let properties = event.value.properties.iter();
-            let personal = properties.clone().filter(|(_, property)| property.personal);
+            let with =
+                |of: fn(&Property) -> bool| properties.clone().filter(move |(_, property)| of(property));
             let planned = Planned {
-                required: properties.clone().filter(|(_, property)| property.required).count(),
-                personal: personal.map(|(name, _)| name.as_str().into()).collect(),
-                properties: properties.map(|(name, p)| (name.as_str().into(), Wanted::of(p))).collect(),
+                required: with(|property| property.required).count(),
+                personal: with(|property| property.personal).map(|(name, _)| name.as_str().into()).collect(),
+                properties: properties
+                    .clone()
+                    .map(|(name, p)| (name.as_str().into(), Wanted::of(p)))
+                    .collect(),
             };
             (name.as_str().into(), planned)
         });
-        let handling = plan.value.rules.environments.clone();
-        let traits = plan.value.rules.personal.iter().map(|name| name.as_str().into()).collect();
-        Some(Self { plan: plan.revision, events: events.collect(), traits, handling })
+        let rules = &plan.value.rules;
+        Some(Self {
+            plan: plan.revision,
+            events: events.collect(),
+            handling: rules.environments.clone(),
+            traits: rules.personal.iter().map(|name| name.as_str().into()).collect(),
+        })
     }
 
     /// The revision of the plan; 0 where there is none.
@@ -226,7 +234,7 @@ impl Judges {
     /// What does not follow the plan of an event; `None` where all does, or nothing is planned.
     pub(crate) fn judge(&self, event: &Event) -> Option<Found> {
         let faults = self.faults(&event.event, &event.properties)?;
-        let handling = self.handling.get(&event.environment).copied().unwrap_or_default();
+        let handling = self.handling(&event.environment);
         let verdicts = || faults.iter().map(|fault| fault.reason.verdict());
         let treatment = |verdict| match verdict {
             Verdict::UnplannedEvent => handling.unplanned_events,
@@ -240,27 +248,29 @@ impl Judges {
         })
     }
 
+    fn handling(&self, environment: &EnvironmentKey) -> Handling {
+        self.handling.get(environment).copied().unwrap_or_default()
+    }
+
     /// Takes out of an event what is not to be stored of it.
     pub(crate) fn conceal(&self, event: &mut Event, pepper: &Pepper) {
-        let handling = self.handling.get(&event.environment).copied().unwrap_or_default();
-        conceal::address(event, handling.addresses);
-        let how = handling.personal;
+        let Handling { personal: how, addresses, .. } = self.handling(&event.environment);
+        conceal::address(event, addresses);
         if how == Concealment::Keep {
             return;
         }
         if let Some(planned) = self.events.get(event.event.as_str()) {
             pepper.properties(&mut event.properties, planned.personal.iter().map(|name| &**name), how);
         }
-        if self.traits.is_empty() {
-            return;
-        }
-        let names = self.traits.iter().map(|name| &**name);
-        for changes in [&mut event.user_changes, &mut event.group_changes] {
-            pepper.changes(changes, names.clone(), how);
-        }
-        pepper.properties(&mut event.user_properties, names.clone(), how);
-        if let Some(Json::Object(of_groups)) = event.properties.get_mut("$group_properties") {
-            pepper.properties(of_groups, names, how);
+        if !self.traits.is_empty() {
+            let names = self.traits.iter().map(|name| &**name);
+            for changes in [&mut event.user_changes, &mut event.group_changes] {
+                pepper.changes(changes, names.clone(), how);
+            }
+            pepper.properties(&mut event.user_properties, names.clone(), how);
+            if let Some(Json::Object(of_groups)) = event.properties.get_mut("$group_properties") {
+                pepper.properties(of_groups, names, how);
+            }
         }
     }
 
