@@ -117,6 +117,11 @@ impl App {
             let events = self.store.backup(&unfinished.join("events"))?;
             let ledger = unfinished.join("ledger.sqlite");
             self.ledger.backup(&ledger)?;
+            // Without it, what is hashed after a restore would not be what was hashed before.
+            let pepper = unfinished.join(crate::PEPPER);
+            fs::copy(self.data.join(crate::PEPPER), &pepper)
+                .and_then(|_| File::open(&pepper)?.sync_all())
+                .map_err(failed)?;
             backup.seq = events.seq;
             backup.revision = Ledger::newest_in(&ledger)?;
             backup.bytes = events.bytes + fs::metadata(&ledger).map_err(failed)?.len();

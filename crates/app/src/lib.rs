@@ -93,6 +93,7 @@ impl Settings {
 pub struct App {
     ledger: Ledger,
     store: Store,
+    data: PathBuf,
     backups: PathBuf,
     backing_up: Mutex<()>,
     entropy: Entropy,
@@ -113,6 +114,7 @@ pub struct App {
     waits: Mutex<due::Waits>,
     decoy: String,
     stream: token::StreamSecret,
+    pepper: intake::conceal::Pepper,
 }
 
 /// What one round of maintenance did.
@@ -164,8 +166,10 @@ impl App {
             // A hash of nothing anybody knows: an unknown address is checked against it.
             decoy: access::hash_password(&entropy.text(32)?)?,
             stream: token::StreamSecret::open(&data, &entropy)?,
+            pepper: intake::conceal::Pepper::new(&token::secret(&data.join(PEPPER), &entropy)?)?,
             ledger,
             store,
+            data,
             backups,
             backing_up: Mutex::default(),
             entropy,
@@ -319,6 +323,9 @@ pub struct Checkup {
 
 /// What a door waits for after it has handed in events.
 pub type Waiting = Ticket;
+
+/// The file of what personal values are hashed with.
+pub(crate) const PEPPER: &str = "personal.key";
 
 /// How often guards look.
 pub(crate) const LOOK: Span = Span::MINUTE;

@@ -21,22 +21,7 @@ pub(crate) struct StreamSecret(Vec<u8>);
 impl StreamSecret {
     /// Reads it, or makes it the first time.
     pub(crate) fn open(data: &Path, entropy: &Entropy) -> Result<Self, AppError> {
-        let path = data.join("stream.key");
-        let failed = |e: std::io::Error| AppError::internal("use the secret of change streams", e);
-        match std::fs::read(&path) {
-            Ok(secret) if secret.len() >= 32 => return Ok(Self(secret)),
-            Ok(_) => {}
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-            Err(e) => return Err(failed(e)),
-        }
-        let secret = entropy.text(43)?.into_bytes();
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&path).map_err(failed)?;
-        file.write_all(&secret).and_then(|()| file.sync_all()).map_err(failed)?;
-        Ok(Self(secret))
+        secret(&data.join("stream.key"), entropy).map(Self)
     }
 
     /// Over the environment and the key's id, with the dot between them: an id has none.
@@ -47,6 +32,25 @@ impl StreamSecret {
         mac.update(opens.as_bytes());
         Ok(mac)
     }
+}
+
+/// Reads a secret, or makes it the first time, for its owner's eyes alone.
+pub(crate) fn secret(path: &Path, entropy: &Entropy) -> Result<Vec<u8>, AppError> {
+    let failed = |e: std::io::Error| AppError::internal("use a secret of the data directory", e);
+    match std::fs::read(path) {
+        Ok(secret) if secret.len() >= 32 => return Ok(secret),
+        Ok(_) => {}
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+        Err(e) => return Err(failed(e)),
+    }
+    let secret = entropy.text(43)?.into_bytes();
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path).map_err(failed)?;
+    file.write_all(&secret).and_then(|()| file.sync_all()).map_err(failed)?;
+    Ok(secret)
 }
 
 impl App {

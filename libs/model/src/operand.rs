@@ -3,7 +3,7 @@
 
 mod version;
 
-use core::net::{IpAddr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use regex::{Regex, RegexBuilder};
 use regex_syntax::ast::{self, Ast};
@@ -232,6 +232,22 @@ impl Network {
 /// An address; what is around it must be nothing.
 pub fn address(text: &str) -> Option<IpAddr> {
     text.parse().ok()
+}
+
+/// An address without what tells one household from the next: 24 bits of version 4 stay, 48 of version 6.
+///
+/// ```
+/// use bellwether_model::operand::household;
+/// assert_eq!(household("203.0.113.9").unwrap().to_string(), "203.0.113.0");
+/// assert_eq!(household("::ffff:203.0.113.9").unwrap().to_string(), "203.0.113.0");
+/// assert_eq!(household("2001:db8:1:2:3:4:5:6").unwrap().to_string(), "2001:db8:1::");
+/// assert_eq!(household("here"), None);
+/// ```
+pub fn household(text: &str) -> Option<IpAddr> {
+    Some(match address(text)?.to_canonical() {
+        IpAddr::V4(v4) => Ipv4Addr::from_bits(v4.to_bits() & (u32::MAX << 8)).into(),
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 80)).into(),
+    })
 }
 
 fn bits(address: IpAddr) -> u128 {

@@ -2,6 +2,7 @@
 //! environments; what happens to an event that does not follow it is said for each.
 
 mod difference;
+mod handling;
 mod naming;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use difference::{Difference, differences};
+pub use handling::{Addresses, Concealment, Handling, Treatment};
 pub use naming::{Convention, Lint, Naming};
 
 use crate::Json;
@@ -130,37 +132,13 @@ pub struct PlanRules {
     /// accepted and marked.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub environments: BTreeMap<EnvironmentKey, Handling>,
+    /// Properties of users and groups that tell who somebody is, by name, such as `email`. What becomes of them says
+    /// [`Handling::personal`].
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub personal: BTreeSet<String>,
     /// Whether the plan changes only by proposals that somebody else has approved.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub review: bool,
-}
-
-/// What happens to events that do not follow the plan. Where several are due, the strictest is done.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Handling {
-    /// To events whose type is not planned.
-    #[serde(default)]
-    pub unplanned_events: Treatment,
-    /// To events with a property that is not planned.
-    #[serde(default)]
-    pub unplanned_properties: Treatment,
-    /// To events that lack a required property, or have one of another type or value.
-    #[serde(default)]
-    pub invalid: Treatment,
-}
-
-/// What is done with an event. The later is the stricter.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Treatment {
-    /// It is stored, and marked by the property `$verdict`.
-    #[default]
-    Accept,
-    /// It is kept apart until somebody releases or deletes it; its sender is told that all is well.
-    Quarantine,
-    /// It is not stored; its sender is told why, where the protocol has words for it.
-    Reject,
 }
 
 /// What happens, and what is in it.
@@ -361,8 +339,20 @@ impl PlanRules {
     /// Checks what the type alone cannot say.
     ///
     /// # Errors
-    /// A pattern that is no regular expression.
+    /// A pattern that is no regular expression, or personal names that can be nobody's.
     pub fn check(&self) -> Result<(), Invalid> {
+        let odd = |name: &&String| name.trim().is_empty() || name.chars().nth(Name::LONGEST).is_some();
+        if self.personal.len() > TrackingPlan::MOST_PROPERTIES || self.personal.iter().any(|name| odd(&name))
+        {
+            return Err(Invalid::new(
+                "`personal` has too many names, or one that is empty or too long",
+                format!(
+                    "name at most {} properties, each with 1 to {} characters",
+                    TrackingPlan::MOST_PROPERTIES,
+                    Name::LONGEST
+                ),
+            ));
+        }
         [&self.naming.events, &self.naming.properties].into_iter().flatten().try_for_each(Convention::check)
     }
 }

@@ -1221,6 +1221,8 @@ export interface components {
             /** @description A name: of the person, of the key, of the flag that is guarded or ramped, of whoever planned it. */
             name: string;
         };
+        /** @description What is kept of the address that an event came from. */
+        Addresses: "truncate" | "keep" | "drop";
         AllotInput: {
             /** @description A flag that is in it. */
             flag: string;
@@ -1561,6 +1563,8 @@ export interface components {
             /** @description Exposures and outcomes before here. */
             to: components["schemas"]["Millis"];
         };
+        /** @description What becomes of a personal value before it is stored. */
+        Concealment: "keep" | "mask" | "hash" | "drop";
         /** @description What a rule asks of a context. */
         Condition: components["schemas"]["Clause"] | {
             /** @description Whether it must not be in it. */
@@ -2406,13 +2410,26 @@ export interface components {
             /** @description What makes the numbers mean less than they say, such as amounts that were set aside. */
             warnings: components["schemas"]["Warning"][];
         };
-        /** @description What happens to events that do not follow the plan. Where several are due, the strictest is done. */
+        /**
+         * @description What happens to events: to those that do not follow the plan, where the strictest of what is due is done, and to
+         *     what is personal in them.
+         */
         Handling: {
+            /**
+             * @description To the addresses (IP) that events came from.
+             * @default truncate
+             */
+            addresses: components["schemas"]["Addresses"];
             /**
              * @description To events that lack a required property, or have one of another type or value.
              * @default accept
              */
             invalid: components["schemas"]["Treatment"];
+            /**
+             * @description To the values of properties that are personal, those of users and groups included.
+             * @default mask
+             */
+            personal: components["schemas"]["Concealment"];
             /**
              * @description To events whose type is not planned.
              * @default accept
@@ -3037,6 +3054,11 @@ export interface components {
              * @default {}
              */
             naming: components["schemas"]["Naming"];
+            /**
+             * @description Properties of users and groups that tell who somebody is, by name, such as `email`. What becomes of them says
+             *     [`Handling::personal`].
+             */
+            personal?: string[];
             /** @description Whether the plan changes only by proposals that somebody else has approved. */
             review?: boolean;
         };

@@ -8,6 +8,7 @@ use bellwether_ledger::Held;
 use bellwether_model::plan::Treatment;
 use bellwether_model::{Event, Json, Millis};
 
+use super::conceal::Pepper;
 use super::door::Door;
 use super::judge::{Fault, Found, Judges, Reason, VERDICT};
 use crate::App;
@@ -16,6 +17,7 @@ use crate::violations::Violation;
 /// Judges the events of one request, and keeps what it finds.
 pub(super) struct Inspection {
     judges: Arc<Judges>,
+    pepper: Pepper,
     door: Door,
     now: Millis,
     /// How many more events the quarantine takes.
@@ -44,7 +46,8 @@ pub(super) struct Rejected {
 impl Inspection {
     pub(super) fn new(app: &App, door: Door, now: Millis) -> Self {
         let judges = app.judges.load_full();
-        Self { judges, door, now, room: app.quarantine.room(), aside: RefCell::default() }
+        let pepper = app.pepper.clone();
+        Self { judges, pepper, door, now, room: app.quarantine.room(), aside: RefCell::default() }
     }
 
     /// How many events of this request go into the quarantine.
@@ -55,7 +58,10 @@ impl Inspection {
     /// What becomes of an admitted event: itself, marked where it does not follow the plan; nothing, if it goes
     /// into the quarantine; or why it is rejected.
     pub(super) fn pass(&self, mut event: Event) -> Result<Option<Event>, Rejected> {
-        let Some(Found { mut treatment, verdict, faults }) = self.judges.judge(&event) else {
+        // Judged as it came, and stored without what is not to be stored.
+        let found = self.judges.judge(&event);
+        self.judges.conceal(&mut event, &self.pepper);
+        let Some(Found { mut treatment, verdict, faults }) = found else {
             return Ok(Some(event));
         };
         let mut aside = self.aside.borrow_mut();

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bellwether_ledger::State;
-use bellwether_model::plan::{Handling, Kind, Property, Treatment, reserved};
+use bellwether_model::plan::{Concealment, Handling, Kind, Property, Treatment, reserved};
 use bellwether_model::{EnvironmentKey, Event, Json, Revision};
 use rustc_hash::FxHashMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::conceal::{self, Pepper};
 
 /// The property that says of an accepted event how it does not follow the plan.
 pub(crate) const VERDICT: &str = "$verdict";
@@ -28,6 +30,8 @@ pub(crate) struct Judges {
 #[derive(Debug, Clone)]
 pub(crate) struct Judge {
     handling: Handling,
+    /// Personal properties of users and groups.
+    traits: Arc<[Box<str>]>,
     /// By name. The names in the tables are the plan's own, so that senders cannot make them collide.
     events: Arc<FxHashMap<Box<str>, Planned>>,
 }
@@ -38,6 +42,8 @@ struct Planned {
     properties: FxHashMap<Box<str>, Property>,
     /// How many properties each event has.
     required: usize,
+    /// Those that are personal.
+    personal: Vec<Box<str>>,
 }
 
 /// How an event does not follow the plan; the later is the worse.
@@ -155,20 +161,24 @@ impl Judges {
             return None;
         }
         let mut of = BTreeMap::new();
-        if !plan.value.events.is_empty() {
-            let events = plan.value.events.iter().map(|(name, event)| {
-                let properties = event.value.properties.iter();
-                let planned = Planned {
-                    required: properties.clone().filter(|(_, property)| property.required).count(),
-                    properties: properties.map(|(name, p)| (name.as_str().into(), p.clone())).collect(),
-                };
-                (name.as_str().into(), planned)
-            });
-            let events = Arc::new(events.collect());
-            for environment in state.environments.keys() {
-                let handling = plan.value.rules.environments.get(environment).copied().unwrap_or_default();
-                of.insert(environment.clone(), Judge { handling, events: Arc::clone(&events) });
-            }
+        let events = plan.value.events.iter().map(|(name, event)| {
+            let properties = event.value.properties.iter();
+            let with =
+                |of: fn(&Property) -> bool| properties.clone().filter(move |(_, property)| of(property));
+            let planned = Planned {
+                required: with(|property| property.required).count(),
+                personal: with(|property| property.personal).map(|(name, _)| name.as_str().into()).collect(),
+                properties: properties.clone().map(|(name, p)| (name.as_str().into(), p.clone())).collect(),
+            };
+            (name.as_str().into(), planned)
+        });
+        let events = Arc::new(events.collect());
+        let traits: Arc<[Box<str>]> =
+            plan.value.rules.personal.iter().map(|name| name.as_str().into()).collect();
+        for environment in state.environments.keys() {
+            let handling = plan.value.rules.environments.get(environment).copied().unwrap_or_default();
+            let (events, traits) = (Arc::clone(&events), Arc::clone(&traits));
+            of.insert(environment.clone(), Judge { handling, traits, events });
         }
         Some(Self { plan: plan.revision, of })
     }
@@ -176,6 +186,31 @@ impl Judges {
     /// What does not follow the plan of an event; `None` where all does, or nothing is planned.
     pub(crate) fn judge(&self, event: &Event) -> Option<Found> {
         self.of.get(&event.environment)?.judge(event)
+    }
+
+    /// Takes out of an event what is not to be stored of it.
+    pub(crate) fn conceal(&self, event: &mut Event, pepper: &Pepper) {
+        let Some(judge) = self.of.get(&event.environment) else {
+            return conceal::address(event, Handling::default().addresses);
+        };
+        conceal::address(event, judge.handling.addresses);
+        let how = judge.handling.personal;
+        if how == Concealment::Keep {
+            return;
+        }
+        if let Some(planned) = judge.events.get(event.event.as_str()) {
+            pepper.properties(&mut event.properties, planned.personal.iter().map(|name| &**name), how);
+        }
+        if !judge.traits.is_empty() {
+            let names = judge.traits.iter().map(|name| &**name);
+            for changes in [&mut event.user_changes, &mut event.group_changes] {
+                pepper.changes(changes, names.clone(), how);
+            }
+            pepper.properties(&mut event.user_properties, names.clone(), how);
+            if let Some(Json::Object(of_groups)) = event.properties.get_mut("$group_properties") {
+                pepper.properties(of_groups, names, how);
+            }
+        }
     }
 
     /// The property of an event type, if it is planned.
@@ -197,7 +232,7 @@ impl Judge {
 
     fn judge(&self, event: &Event) -> Option<Found> {
         let Some(planned) = self.events.get(event.event.as_str()) else {
-            if reserved(&event.event) {
+            if self.events.is_empty() || reserved(&event.event) {
                 return None;
             }
             let fault = Fault { property: None, reason: Reason::UnplannedEvent, example: None };
@@ -281,6 +316,9 @@ fn word(value: &Json) -> Word {
 
 /// What is wrong with a value that is not null.
 fn wrong(planned: &Property, value: &Json) -> Option<Reason> {
+    if planned.personal && conceal::concealed(value) {
+        return None;
+    }
     if !planned.kind.holds(value) {
         return Some(Reason::WrongType { wanted: planned.kind.word(), got: word(value) });
     }

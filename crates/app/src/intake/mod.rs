@@ -7,6 +7,7 @@
 
 mod amplitude;
 mod body;
+pub(crate) mod conceal;
 pub(crate) mod door;
 mod envelope;
 mod form;

@@ -212,7 +212,7 @@ fn an_event_is_admitted_as_it_is_written() {
             "session_id": 9, "event_properties": {"a": null, "b": [1, "x"]}, "ip": "$remote", "platform": "Web"}),
         json!({"environment": "production", "event": "visit", "who": {"user": "user-1"}, "time": 5, "received": now,
             "insert_id": "i1", "session": 9, "properties": {"b": [1, "x"]},
-            "user_properties": {"ip": "203.0.113.9", "platform": "Web"}}),
+            "user_properties": {"ip": "203.0.113.0", "platform": "Web"}}),
     );
     check(
         json!({"event_type": "$exposure", "device_id": "device-1",

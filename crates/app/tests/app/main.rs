@@ -20,6 +20,7 @@ mod ingestion;
 mod input;
 mod intake;
 mod lists;
+mod personal;
 mod plan;
 mod population;
 mod previews;

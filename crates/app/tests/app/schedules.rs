@@ -181,8 +181,8 @@ fn what_is_there_then_may_refuse_it_and_keeps_nothing_else_from_happening() {
     // Those of one time are in the order of their keys, which are drawn.
     list[2..5].sort();
     insta::assert_snapshot!(list.join("\n"), @r"
-    turn f on, cancelled
     halt the rollout of f, refused: flag `f` has no rollout here
+    turn f on, cancelled
     set the shares of g to on 50%, off 50%, refused: flag `g` serves one variant to everybody
     turn g on, done
     turn old on, refused: flag `old` is archived

@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{EventType, Handling, Kind, Name, Property, TrackingPlan};
+use super::{Addresses, Concealment, EventType, Handling, Kind, Name, Property, TrackingPlan};
 
 /// One thing that is different.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -86,6 +86,20 @@ impl Found {
             let what = if now.review { "changes need a review" } else { "changes need no review" };
             self.add(None, None, what, false);
         }
+        for (what, names) in [
+            ("become personal", now.personal.difference(&was.personal)),
+            ("are personal no more", was.personal.difference(&now.personal)),
+        ] {
+            let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+            if !names.is_empty() {
+                self.add(
+                    None,
+                    None,
+                    format!("properties of users and groups {what}: {}", names.join(", ")),
+                    false,
+                );
+            }
+        }
         let all: std::collections::BTreeSet<_> =
             was.environments.keys().chain(now.environments.keys()).collect();
         for environment in all {
@@ -93,6 +107,23 @@ impl Found {
                 handlings.get(environment).copied().unwrap_or_default()
             };
             let (was, now) = (of(&was.environments), of(&now.environments));
+            if was.personal != now.personal {
+                let word = match now.personal {
+                    Concealment::Keep => "stored as they come",
+                    Concealment::Mask => "masked",
+                    Concealment::Hash => "hashed",
+                    Concealment::Drop => "left out",
+                };
+                self.add(None, None, format!("in {environment}, personal values are {word}"), false);
+            }
+            if was.addresses != now.addresses {
+                let word = match now.addresses {
+                    Addresses::Truncate => "cut to their network",
+                    Addresses::Keep => "stored whole",
+                    Addresses::Drop => "left out",
+                };
+                self.add(None, None, format!("in {environment}, addresses are {word}"), false);
+            }
             for (what, was, now) in [
                 ("unplanned events", was.unplanned_events, now.unplanned_events),
                 ("events with unplanned properties", was.unplanned_properties, now.unplanned_properties),

@@ -1,0 +1,112 @@
+//! App tests: what tells who somebody is, and what of it gets into the store.
+
+use bellwether_app::{Door, Reply, Sent};
+use serde_json::{Value as Json, json};
+
+use crate::house::House;
+
+/// A house whose production does this to personal values and addresses, and a key of it.
+fn careful(personal: &str, addresses: &str) -> (House, String) {
+    let house = House::new();
+    let plan = json!({
+        "rules": {"personal": ["email", "$email"],
+            "environments": {"production": {"personal": personal, "addresses": addresses, "invalid": "quarantine"}}},
+        "events": {"Signed Up": {"properties": {
+            "email": {"type": "string", "personal": true, "required": true},
+            "age": {"type": "integer", "personal": true},
+            "plan": {"type": "string"}}}},
+    });
+    house.did("plan.save", json!({"plan": plan, "why": "test"}));
+    let key = house.key("client");
+    (house, key)
+}
+
+fn signed_up(email: &str) -> Json {
+    json!({"event_type": "Signed Up", "user_id": "user-1", "ip": "$remote", "insert_id": email,
+        "event_properties": {"email": email, "age": 36, "plan": "pro"},
+        "user_properties": {"$set": {"email": email, "seats": 2}, "$add": {"email": 1}}})
+}
+
+fn stored(house: &House) -> Vec<Json> {
+    let events = house.events().into_iter().rev();
+    events
+        .map(|event| json!([event["properties"], event["user_properties"], event["user_changes"]]))
+        .collect()
+}
+
+#[test]
+fn what_is_personal_is_concealed_as_its_environment_says() {
+    let mut said = String::new();
+    for (personal, addresses) in
+        [("keep", "keep"), ("mask", "truncate"), ("hash", "truncate"), ("drop", "drop")]
+    {
+        let (house, key) = careful(personal, addresses);
+        let events =
+            json!([signed_up("ada@example.com"), signed_up("bob@example.com"), signed_up("ada@example.com")]);
+        house.send(&json!({"api_key": key, "events": events})).unwrap();
+        said.push_str(&format!("{personal}, {addresses}\n"));
+        stored(&house).iter().for_each(|event| said.push_str(&format!("  {event}\n")));
+    }
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn no_byte_on_disk_tells_what_was_concealed() {
+    for personal in ["mask", "hash", "drop"] {
+        let (house, key) = careful(personal, "drop");
+        // One that follows the plan, one that goes into the quarantine, one of another protocol.
+        let mut odd = signed_up("secret-quarantine@example.com");
+        odd["event_properties"]["plan"] = json!(7);
+        let events = json!([signed_up("secret-stored@example.com"), odd]);
+        let mut events = events;
+        for event in events.as_array_mut().unwrap() {
+            event.as_object_mut().unwrap().remove("insert_id");
+        }
+        house.send(&json!({"api_key": key, "events": events})).unwrap();
+        let body = json!({"api_key": key, "batch": [{"event": "x", "distinct_id": "user-1", "properties": {
+            "$set": {"$email": "secret-posthog@example.com"}}}]})
+        .to_string();
+        let sent = Sent { body: body.as_bytes(), content_type: "application/json", ..Sent::default() };
+        assert!(matches!(house.bring(Door::PostHog, &sent), Reply { status: 200, .. }));
+        assert_eq!(
+            house.did("quarantine.list", json!({"environment": "production"}))["events"]
+                .as_array()
+                .unwrap()
+                .len(),
+            1
+        );
+        let found = walk(house.dir.path(), b"secret-");
+        assert!(found.is_empty(), "{personal}: {found:?}");
+        // What was kept apart is released as it is, and follows the plan as far as it did.
+        let released = house.did("quarantine.release", json!({"environment": "production", "all": true}));
+        assert_eq!(released["stored"], 1);
+        assert!(walk(house.dir.path(), b"secret-").is_empty());
+    }
+}
+
+/// The files below a directory in which there are these bytes.
+fn walk(dir: &std::path::Path, bytes: &[u8]) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(walk(&path, bytes));
+        } else if std::fs::read(&path).unwrap().windows(bytes.len()).any(|window| window == bytes) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+#[test]
+fn an_address_is_cut_to_its_network_where_nothing_is_planned() {
+    let house = House::new();
+    let key = house.key("client");
+    for ip in ["$remote", "198.51.100.77", "2001:db8:1:2::3", "not an address"] {
+        let event = json!({"event_type": "x", "user_id": "user-1", "ip": ip});
+        house.send(&json!({"api_key": key, "events": [event]})).unwrap();
+    }
+    let kept: Vec<Json> =
+        house.events().iter().rev().map(|event| event["user_properties"]["ip"].clone()).collect();
+    assert_eq!(json!(kept), json!(["203.0.113.0", "198.51.100.0", "2001:db8:1::", null]));
+}

@@ -1,0 +1,67 @@
+//! Model, plan: what happens to events as they come in.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What happens to events: to those that do not follow the plan, where the strictest of what is due is done, and to
+/// what is personal in them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Handling {
+    /// To events whose type is not planned.
+    #[serde(default)]
+    pub unplanned_events: Treatment,
+    /// To events with a property that is not planned.
+    #[serde(default)]
+    pub unplanned_properties: Treatment,
+    /// To events that lack a required property, or have one of another type or value.
+    #[serde(default)]
+    pub invalid: Treatment,
+    /// To the values of properties that are personal, those of users and groups included.
+    #[serde(default)]
+    pub personal: Concealment,
+    /// To the addresses (IP) that events came from.
+    #[serde(default)]
+    pub addresses: Addresses,
+}
+
+/// What becomes of a personal value before it is stored.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Concealment {
+    /// It is stored as it came.
+    Keep,
+    /// `***` stands where it was.
+    #[default]
+    Mask,
+    /// A keyed hash stands where it was: equal values stay equal, and can be counted.
+    Hash,
+    /// It is left out.
+    Drop,
+}
+
+/// What is kept of the address that an event came from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Addresses {
+    /// Its network: 24 bits of version 4, 48 of version 6.
+    #[default]
+    Truncate,
+    /// All of it.
+    Keep,
+    /// Nothing.
+    Drop,
+}
+
+/// What is done with an event. The later is the stricter.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Treatment {
+    /// It is stored, and marked by the property `$verdict`.
+    #[default]
+    Accept,
+    /// It is kept apart until somebody releases or deletes it; its sender is told that all is well.
+    Quarantine,
+    /// It is not stored; its sender is told why, where the protocol has words for it.
+    Reject,
+}
