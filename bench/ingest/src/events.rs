@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 
+use serde_json::{Value as Json, json};
+
 /// Users; each has one device.
 const USERS: u64 = 100_000;
 /// Event types, the first the most frequent.
@@ -104,6 +106,23 @@ fn event(body: &mut Body, random: &mut Random) {
         random.below(3) > 0,
         random.often(60, 3.0),
     );
+}
+
+/// The tracking plan of these events: every type, every property with what it holds, one of them personal, which is
+/// stored as a keyed hash. What does not follow it is kept apart and so would be missing when events are counted.
+pub(crate) fn plan(environment: &str) -> Json {
+    let property = |kind: &str| json!({"type": kind, "required": true});
+    let properties = json!({
+        "page": property("string"), "position": property("integer"), "duration": property("number"),
+        "logged_in": property("boolean"),
+        "plan": {"type": "string", "required": true, "values": ["free", "pro", "team"]},
+        "referrer": {"type": "string", "required": true, "personal": true},
+    });
+    let events: serde_json::Map<String, Json> =
+        NAMES.iter().map(|name| ((*name).to_owned(), json!({"properties": properties}))).collect();
+    let apart = "quarantine";
+    let handling = json!({"unplanned_events": apart, "unplanned_properties": apart, "invalid": apart, "personal": "hash"});
+    json!({"events": events, "rules": {"environments": {environment: handling}}})
 }
 
 const NAMES: [&str; TYPES as usize] = [

@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
 use crate::Failure;
+use crate::events::plan;
 use crate::wire::Connection;
 
 /// The environment that events are sent to.
@@ -25,7 +26,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts one; with `manual`, one whose time is advanced by hand.
+    /// Starts one with the tracking plan of the events; with `manual`, one whose time is advanced by hand.
     pub(crate) fn start(binary: &Path, manual: bool) -> Result<Self, Failure> {
         // Beside the bench and not in /tmp, which may be no disk.
         let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
@@ -72,6 +73,8 @@ impl Server {
                 _ => server.key = secret,
             }
         }
+        let plan = json!({"plan": plan(ENVIRONMENT), "why": "what the bench sends"});
+        server.ask("PUT", "/api/plan", Some(&plan))?;
         Ok(server)
     }
 

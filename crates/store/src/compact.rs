@@ -69,6 +69,11 @@ impl Store {
                 return self.publish(compaction, manifest);
             }
             *under_way = Some(compaction);
+            // Rows come fast: those in memory first, or new ones would be refused. Not without end, because each part
+            // makes the next append a little slower.
+            if behind < HURRY && self.is_large(&lock(&self.writer).active) {
+                break;
+            }
         }
         Ok(0)
     }

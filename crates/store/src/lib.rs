@@ -3,8 +3,8 @@
 //!
 //! An event goes through three places:
 //!
-//! 1. [`Store::append`] drops duplicates, writes into each of the rest what is known of its user and groups,
-//!    and queues them. Nothing is visible or durable yet.
+//! 1. [`Store::append`] packs events as the log has them, drops duplicates, writes into each of the rest what is known
+//!    of its user and groups, and queues them. Nothing is visible or durable yet.
 //! 2. [`Store::commit`] writes all that is queued as one record of the write-ahead log, syncs it, and
 //!    then shows it to readers, whole calls at a time.
 //! 3. [`Store::step`] now and then writes what is in memory into a part (a Parquet file sorted by unit
@@ -28,7 +28,8 @@
 //! caller groups them by committing from one thread. Sizes below are of 20,000 generated events of 285
 //! bytes of JSON, each with four properties and a random UUID as `insert_id`
 //! (`an_event_takes_few_bytes`). A log record takes 87 bytes for each (LZ4 over MessagePack, 100 to a
-//! group). Sealing reads nothing: it sorts rows that are in memory, and writes 34 bytes for each into the
+//! group), and as much as before it was compressed in memory: rows are what their record held, and are read in place.
+//! Sealing reads no file: it sorts rows that are in memory, and writes 34 bytes for each into the
 //! part, of which 16 are the UUID, and 31 into the list beside it, for seven days. Appends and commits
 //! wait for it only while the log changes files. Merging rewrites a row two or three times in its life, and at most
 //! 24 times: see `docs/decisions/0021-parts-and-compaction.md`. A snapshot is a handful of pointers.

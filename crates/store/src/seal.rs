@@ -12,7 +12,7 @@ use crate::files;
 use crate::ids::Ids;
 use crate::manifest::Manifest;
 use crate::memory::{Memtable, View};
-use crate::packed::{Flat, Packed};
+use crate::packed::Packed;
 use crate::part::{self, Part};
 use crate::store::{Store, lock};
 
@@ -47,7 +47,7 @@ impl Store {
             // Either way: what was received in the future was stamped by a clock that has been set back.
             let apart = |first: Millis| now.since(first).max(first.since(now));
             let aged = memory.first().is_some_and(|first| apart(first) >= self.settings.seal_age);
-            memory.len() >= self.settings.seal_rows || memory.bytes() >= self.settings.seal_bytes || aged
+            self.is_large(memory) || aged
         })?;
         let merged = self.compact(&mut manifest)?;
         Ok(Step { merged, ..step })
@@ -69,17 +69,26 @@ impl Store {
         })
     }
 
+    /// Whether so much is in memory that a part is due.
+    pub(crate) fn is_large(&self, memory: &Memtable) -> bool {
+        memory.len() >= self.settings.seal_rows || memory.bytes() >= self.settings.seal_bytes
+    }
+
     fn seal(&self, manifest: &mut Manifest, due: impl FnOnce(&Memtable) -> bool) -> Result<Step, StoreError> {
         let frozen = self.freeze(due)?;
         let mut step = Step::default();
         if let Some((view, sealed)) = frozen {
-            let read: Result<Vec<Flat<'_>>, _> = view.rows().map(Packed::flat).collect();
-            let rows = read.map_err(|why| StoreError::corrupt(&self.dir, 0, why))?;
+            let rows: Vec<Packed<'_>> = view.rows().collect();
+            let mut receipts = manifest.receipts(self.settings.dedupe);
+            for row in &rows {
+                let brief = row.brief().map_err(|why| StoreError::corrupt(&self.dir, 0, why))?;
+                receipts.tick(row.seq, brief.received, self.settings.dedupe);
+            }
             let dir = self.dir.join("parts");
             let mut next = manifest.clone();
             let mut parts = Vec::new();
             let mut list = None;
-            if let Some(entry) = part::write(&self.disk, &dir, rows.clone())? {
+            if let Some(entry) = part::write(&self.disk, &dir, &rows)? {
                 let (named, tally) = lock(&self.intake).seen.frozen();
                 let seqs = (entry.first, entry.last);
                 Ids::write(&self.disk, &dir.join(&entry.file), seqs, named, &tally)?;
@@ -88,10 +97,6 @@ impl Store {
                 list = Some(Ids::open(&self.disk, part.path(), seqs, entry.received.1)?);
                 parts.push(Arc::new(part));
                 next.parts.push(entry);
-            }
-            let mut receipts = manifest.receipts(self.settings.dedupe);
-            for row in &rows {
-                receipts.tick(row.seq, row.received, self.settings.dedupe);
             }
             next.receipts = Some(receipts);
             next.sealed = sealed;
@@ -105,7 +110,7 @@ impl Store {
             let mut intake = lock(&self.intake);
             intake.seen.thaw(list);
             intake.resident = intake.resident.saturating_sub(view.bytes());
-            step.sealed = rows.len() as u64;
+            step.sealed = view.len() as u64;
         }
         step.logs_removed = lock(&self.writer).log.trim(manifest.sealed)?;
         lock(&self.intake).seen.forget();

@@ -41,7 +41,7 @@ pub(crate) struct Seen {
     waiting: HashSet<Fingerprint, FxBuildHasher>,
 }
 
-/// The named events of rows in memory: 50 to 90 bytes each, beside the row's thousand.
+/// The named events of rows in memory: 50 to 90 bytes each, beside the row's three hundred.
 #[derive(Debug, Default)]
 pub(crate) struct Recent {
     newest: HashMap<Fingerprint, (Seq, Millis), FxBuildHasher>,

@@ -54,9 +54,9 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             seal_rows: 200_000,
-            seal_bytes: 96 << 20,
+            seal_bytes: 64 << 20,
             seal_age: Span::MINUTE.times(5),
-            queue_bytes: 32 << 20,
+            queue_bytes: 16 << 20,
             dedupe: Span::DAY.times(7),
             dedupe_bytes: 256 << 20,
             merge_rows: 16_000_000,

@@ -436,12 +436,12 @@ fn properties(
                 } else {
                     let values: Vec<Option<Json>> =
                         (0..rows).map(|row| own.value(array, row)).collect::<Result<_, _>>()?;
-                    shape.array(&cells(&values))
+                    shape.array(rows, &cells(&values))
                 }
             }
             None if moved => {
                 let values: Vec<Option<Json>> = loose.iter_mut().map(|loose| loose.remove(name)).collect();
-                shape.array(&cells(&values))
+                shape.array(rows, &cells(&values))
             }
             None => new_null_array(seen.field(name).data_type(), rows),
         });
@@ -458,7 +458,8 @@ fn properties(
     Ok(())
 }
 
-/// Values, in place.
-fn cells(values: &[Option<Json>]) -> Vec<Option<Cell<'_>>> {
-    values.iter().map(|value| value.as_ref().map(Cell::from)).collect()
+/// The values that are there, and in which rows.
+fn cells(values: &[Option<Json>]) -> Vec<(usize, Cell<'_>)> {
+    let there = values.iter().enumerate();
+    there.filter_map(|(row, value)| Some((row, Cell::from(value.as_ref()?)))).collect()
 }

@@ -171,9 +171,10 @@ impl Shape {
         }
     }
 
-    /// The column of these values, all of which fit.
-    pub(super) fn array(self, values: &[Option<Cell<'_>>]) -> ArrayRef {
-        let values = values.iter().map(Option::as_ref);
+    /// The column of these values, all of which fit, in these of so many rows.
+    pub(super) fn array(self, rows: usize, values: &[(usize, Cell<'_>)]) -> ArrayRef {
+        let mut left = values.iter().peekable();
+        let values = (0..rows).map(|row| left.next_if(|(at, _)| *at == row).map(|(_, value)| value));
         match self {
             Self::Text => texts(values.map(|v| v.and_then(Cell::text))),
             Self::Boolean => {

@@ -30,12 +30,23 @@ const TOLD: [Told; 3] = [
     Told { name: "group_changes", of: |event| event.group_changes },
 ];
 
-impl Told {
-    /// Those that a part of these rows has: few events change anything.
-    pub(super) fn in_rows(rows: &[Flat<'_>]) -> Vec<Self> {
-        TOLD.into_iter().filter(|told| rows.iter().any(|row| !(told.of)(row).is_empty())).collect()
+/// Which of them a part has, by its rows: few events change anything.
+#[derive(Debug, Default)]
+pub(super) struct Tells([bool; TOLD.len()]);
+
+impl Tells {
+    pub(super) fn see(&mut self, row: &Flat<'_>) {
+        for (told, there) in TOLD.iter().zip(&mut self.0) {
+            *there |= !(told.of)(row).is_empty();
+        }
     }
 
+    pub(super) fn columns(self) -> Vec<Told> {
+        TOLD.into_iter().zip(self.0).filter_map(|(told, there)| there.then_some(told)).collect()
+    }
+}
+
+impl Told {
     /// Those that a part of all rows of these parts has.
     pub(super) fn in_parts(parts: &[Arc<Part>]) -> Vec<Self> {
         let has = |name| parts.iter().any(|part| part.schema().column_with_name(name).is_some());

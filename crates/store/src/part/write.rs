@@ -7,43 +7,54 @@ use std::sync::Arc;
 use arrow_array::builder::{FixedSizeBinaryBuilder, StringBuilder};
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, TimestampMillisecondArray, UInt64Array};
 use arrow_schema::{ArrowError, DataType, Field, Schema, TimeUnit};
-use bellwether_model::{Json, Millis, Properties};
+use bellwether_model::{Json, Millis};
 use rustc_hash::FxHashMap;
 
 use super::draft::Draft;
 use super::shape::{Observed, Shape, dictionary, texts};
-use super::tell::Told;
+use super::tell::Tells;
 use super::{BUCKETS, COLUMNS, Kind, ROW_GROUP, uuid};
 use crate::disk::Disk;
 use crate::error::StoreError;
 use crate::manifest::Entry;
-use crate::packed::{Cell, Flat};
+use crate::packed::{Cell, Flat, Packed};
 
 /// Writes these rows as a part into `dir` and syncs it, but not its name; `None` where there are no rows. The
 /// part is named by its content, so writing the same rows again gives the same file.
 pub(crate) fn write(
     disk: &Arc<dyn Disk>,
     dir: &Path,
-    mut sorted: Vec<Flat<'_>>,
+    rows: &[Packed<'_>],
 ) -> Result<Option<Entry>, StoreError> {
-    let first = sorted.iter().map(|r| r.seq).min().unwrap_or_default();
-    let last = sorted.iter().map(|r| r.seq).max().unwrap_or_default();
-    sorted.sort_by_cached_key(|row| {
+    let unread = |why: &str| StoreError::corrupt(dir, 0, why);
+    let first = rows.iter().map(|r| r.seq).min().unwrap_or_default();
+    let last = rows.iter().map(|r| r.seq).max().unwrap_or_default();
+    // Rows are read twice, so that of all of them no more than a key is held at once.
+    let mut sorted = Vec::with_capacity(rows.len());
+    let mut seen = Kind::ALL.map(Properties::new);
+    let mut told = Tells::default();
+    for &packed in rows {
+        let row = packed.flat().map_err(unread)?;
+        seen.iter_mut().for_each(|seen| seen.see(&row));
+        told.see(&row);
         let unit = unit(row.user, row.device);
-        (bucket(unit), unit, row.time, row.seq)
-    });
+        sorted.push(((bucket(unit), unit, row.time, row.seq), packed));
+    }
+    sorted.sort_unstable_by_key(|(key, _)| *key);
 
-    let layouts = Kind::ALL.map(|kind| Layout::observed(kind, &sorted));
+    let layouts = seen.map(Properties::layout);
     let mut fields = fixed_fields();
     fields.extend(layouts.iter().flat_map(Layout::fields));
-    let told = Told::in_rows(&sorted);
+    let told = told.columns();
     fields.extend(told.iter().map(|told| told.field()));
     let schema = Arc::new(Schema::new(fields));
     let mut draft = Draft::begin(disk, dir, (first, last), &schema)?;
     for group in sorted.chunks(ROW_GROUP) {
-        let batch = fixed_arrays(group).and_then(|mut arrays| {
-            arrays.extend(layouts.iter().flat_map(|l| l.arrays(group)));
-            arrays.extend(told.iter().map(|told| told.array(group)));
+        let read: Result<Vec<Flat<'_>>, _> = group.iter().map(|(_, row)| row.flat()).collect();
+        let group = read.map_err(unread)?;
+        let batch = fixed_arrays(&group).and_then(|mut arrays| {
+            arrays.extend(layouts.iter().flat_map(|l| l.arrays(&group)));
+            arrays.extend(told.iter().map(|told| told.array(&group)));
             RecordBatch::try_new(Arc::clone(&schema), arrays)
         });
         draft.write(&batch.map_err(|cause| StoreError::Storage {
@@ -65,6 +76,39 @@ pub(super) fn unit<'b>(user: Option<&'b str>, device: Option<&'b str>) -> &'b st
     user.or(device).unwrap_or_default()
 }
 
+/// What the properties of one kind have been so far.
+struct Properties<'b> {
+    kind: Kind,
+    observed: Vec<(&'b str, Observed)>,
+    places: FxHashMap<&'b str, usize>,
+}
+
+impl<'b> Properties<'b> {
+    fn new(kind: Kind) -> Self {
+        Self { kind, observed: Vec::new(), places: FxHashMap::default() }
+    }
+
+    fn see(&mut self, row: &Flat<'b>) {
+        for (at, (name, value)) in self.kind.of(row).iter().enumerate() {
+            // Events that follow each other often have the same properties, in the same order.
+            let place = match self.observed.get(at) {
+                Some((here, _)) if *here == name => at,
+                _ => *self.places.entry(name).or_insert_with(|| {
+                    self.observed.push((name, Observed::default()));
+                    self.observed.len() - 1
+                }),
+            };
+            if let Some((_, seen)) = self.observed.get_mut(place) {
+                seen.see(&value);
+            }
+        }
+    }
+
+    fn layout(self) -> Layout {
+        Layout::of(self.kind, self.observed.into_iter().map(|(name, o)| (name.to_owned(), o)).collect())
+    }
+}
+
 /// How the properties of one kind lie in a part.
 #[derive(Debug)]
 pub(super) struct Layout {
@@ -75,27 +119,6 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    fn observed(kind: Kind, rows: &[Flat<'_>]) -> Self {
-        let mut observed: Vec<(&str, Observed)> = Vec::new();
-        let mut places: FxHashMap<&str, usize> = FxHashMap::default();
-        for row in rows {
-            for (at, (name, value)) in kind.of(row).iter().enumerate() {
-                // Events that follow each other often have the same properties, in the same order.
-                let place = match observed.get(at) {
-                    Some((here, _)) if *here == name => at,
-                    _ => *places.entry(name).or_insert_with(|| {
-                        observed.push((name, Observed::default()));
-                        observed.len() - 1
-                    }),
-                };
-                if let Some((_, seen)) = observed.get_mut(place) {
-                    seen.see(&value);
-                }
-            }
-        }
-        Self::of(kind, observed.into_iter().map(|(name, o)| (name.to_owned(), o)).collect())
-    }
-
     /// How properties that have these values lie best.
     pub(super) fn of(kind: Kind, observed: BTreeMap<String, Observed>) -> Self {
         let mut columns: Vec<(String, Observed)> = observed.into_iter().collect();
@@ -123,7 +146,8 @@ impl Layout {
     }
 
     fn arrays(&self, rows: &[Flat<'_>]) -> Vec<ArrayRef> {
-        let mut cells: Vec<Vec<Option<Cell<'_>>>> = self.columns.iter().map(|_| Vec::new()).collect();
+        // With their rows, because of many columns most are missing in most rows.
+        let mut cells: Vec<Vec<(usize, Cell<'_>)>> = self.columns.iter().map(|_| Vec::new()).collect();
         for (at, row) in rows.iter().enumerate() {
             // Columns are in the order of names, and so are nearly all properties.
             let mut next = 0;
@@ -135,15 +159,13 @@ impl Layout {
                 let Some(place) = place else { continue };
                 next = place + 1;
                 if let Some(column) = cells.get_mut(place) {
-                    column.resize(at, None);
-                    column.push(Some(value));
+                    column.push((at, value));
                 }
             }
         }
         let mut arrays: Vec<ArrayRef> = Vec::new();
-        for ((_, seen), mut column) in self.columns.iter().zip(cells) {
-            column.resize(rows.len(), None);
-            arrays.push(seen.shape().array(&column));
+        for ((_, seen), column) in self.columns.iter().zip(cells) {
+            arrays.push(seen.shape().array(rows.len(), &column));
         }
         if !self.rest.is_empty() {
             let mut column = StringBuilder::new();
@@ -157,7 +179,7 @@ impl Layout {
 }
 
 /// An object as JSON text; an empty one is missing.
-pub(super) fn object(properties: &Properties) -> Option<String> {
+pub(super) fn object(properties: &bellwether_model::Properties) -> Option<String> {
     (!properties.is_empty()).then(|| Json::from(properties.clone()).to_string())
 }
 
