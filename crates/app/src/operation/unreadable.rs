@@ -96,7 +96,7 @@ fn found(within: &Json, wanted: Json) -> Option<String> {
 
 /// The same way as a JSON pointer; names with a dot or a bracket lead nowhere.
 fn pointer(way: &str) -> String {
-    way.replace('.', "/").replace('[', "/").replace(']', "")
+    way.replace(['.', '['], "/").replace(']', "")
 }
 
 /// What a deserialiser says, in words of JSON, with a hint where it knows one; what our own types say stays.

@@ -411,17 +411,17 @@ fn what_is_wrong_is_said() {
     400 in `units`: a limit of `0` lets nobody in
     hint: turn the flag off, or give `units` as `"none"` for no limit
     400 in `units`: `-1` stands where a whole number from 0 to 4294967295 belongs
-    hint: see `/openapi.json` for what this operation takes
+    hint: what belongs in `units`: How many units may be enrolled at most, 1000000 at the most; as it is unless given, no limit by `"none"`. Of a rollout those with the candidate count. The server counts them, so that SDKs that evaluate by themselves do not get the flag
     400 in environment `production`: a limit of `1000001` units is more than can be remembered
     hint: allow at most 1000000, or limit by `share`, which needs no memory
     400 in `share`: `10001` basis points is more than everybody
-    hint: see `/openapi.json` for what this operation takes
+    hint: what belongs in `share`: The share of everybody that may be enrolled at most; as it is unless given, no limit by `"none"`
     400 in environment `production`: flag `f` would reach `90%` of everybody, and at most `89.99%` are allowed
     hint: widen less, or raise the limit with `flag.enrolment` first
     400 in `share`: `all` is neither a number nor `none`
-    hint: see `/openapi.json` for what this operation takes
+    hint: what belongs in `share`: The share of everybody that may be enrolled at most; as it is unless given, no limit by `"none"`
     400 in `sticky`: the text `yes` stands where `true` or `false` belongs
-    hint: see `/openapi.json` for what this operation takes
+    hint: what belongs in `sticky`: Whether a unit keeps the variant that it got first, also when an anonymous visitor signs in; as it is unless given. The server remembers it, so that SDKs that evaluate by themselves do not get the flag
     404 there is no environment `moon`
     hint: use `development` or `production`
     404 there is no flag `nothing`
