@@ -70,6 +70,7 @@ mod fingerprint;
 mod ids;
 mod manifest;
 mod memory;
+mod pack;
 mod packed;
 mod part;
 mod people;

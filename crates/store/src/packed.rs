@@ -1,16 +1,14 @@
 //! Store: an event as it lies in the log and in memory, which is MessagePack with fields by name, and read in place.
 //!
 //! A kilobyte and some forty allocations of an [`Event`] become some 300 bytes among those of its neighbours. What is
-//! read here was written by [`write`] of this process, so that one that does not read is a bug and is said as one.
-
-mod write;
+//! read here was written by [`write`](crate::pack::write) of this process, so that one that does not read is a bug and is said as one.
 
 use std::borrow::Cow;
 
 use bellwether_model::{Event, Json, Millis, Properties, Seq};
 use serde_json::Number;
 
-pub(crate) use write::{head, write};
+use crate::pack::write;
 
 /// Events that follow each other in the log.
 #[derive(Debug)]

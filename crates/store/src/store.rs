@@ -15,7 +15,8 @@ use crate::fingerprint::Fingerprint;
 use crate::ids::Named;
 use crate::manifest::Manifest;
 use crate::memory::{Memtable, is_shallow};
-use crate::packed::{self, Chunk};
+use crate::pack;
+use crate::packed::Chunk;
 use crate::people::People;
 use crate::seen::Seen;
 use crate::snapshot::Snapshot;
@@ -180,7 +181,7 @@ impl Joined {
         let rows = || queued.iter().flat_map(|call| call.rows.iter().map(move |row| (call, row)));
         let long = || "a group of events passes 4 GiB".to_owned();
         let count: usize = queued.iter().map(|call| call.rows.len()).sum();
-        let mut bytes = packed::head(count);
+        let mut bytes = pack::head(count);
         bytes.reserve_exact(rows().map(|(_, row)| row.range.len()).sum());
         let mut ends = Vec::with_capacity(count + 1);
         let place = |bytes: &Vec<u8>| u32::try_from(bytes.len()).map_err(|_| long());
@@ -209,7 +210,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Appends an event to bytes, and says where it lies there.
 fn pack(event: &Event, into: &mut Vec<u8>) -> Range<usize> {
     let begin = into.len();
-    packed::write(event, into);
+    pack::write(event, into);
     begin..into.len()
 }
 

@@ -4,7 +4,8 @@ use bellwether_model::{Event, Json, Properties, Seq};
 use proptest::prelude::*;
 
 use super::gen_events;
-use crate::packed::{Gathering, Object, head, write};
+use crate::pack::{head, write};
+use crate::packed::{Gathering, Object};
 
 fn object(object: Object<'_>) -> Properties {
     object.iter().map(|(name, cell)| (name.to_owned(), cell.json())).collect()

@@ -1,7 +1,8 @@
-//! Store, packed: an event is written as MessagePack.
+//! Store: an event into the MessagePack of the log. It cannot fail, so that what was taken of one call is never taken
+//! by half.
 
-use bellwether_model::event::{Properties, Who};
-use bellwether_model::{Event, Json};
+use bellwether_model::event::Who;
+use bellwether_model::{Event, Json, Properties};
 
 /// Appends an event, byte for byte as `rmp_serde` writes it by name, so that it reads that list of such after the head
 /// of a list.
