@@ -197,10 +197,10 @@ impl Estimate {
     }
 
     /// The test of "worse by `margin` or more", one-sided: a small p shows that the treatment is not
-    /// worse than that. `margin` is a size, above zero, in the unit of the estimate.
+    /// worse than that. `margin` is a size, in the unit of the estimate; with zero it is the test of "better".
     ///
     /// # Errors
-    /// [`Refusal::OutOfRange`] for a margin that is not above zero and finite.
+    /// [`Refusal::OutOfRange`] for a margin that is negative or not finite.
     ///
     /// ```
     /// use bellwether_stats::{Direction, Estimate, Method};
@@ -210,8 +210,8 @@ impl Estimate {
     /// assert!(latency.not_worse(6.0, Direction::Lower).unwrap().p < 0.05);
     /// ```
     pub fn not_worse(&self, margin: f64, better: Direction) -> Result<Test, Refusal> {
-        if !(margin > 0.0 && margin.is_finite()) {
-            return Err(Refusal::out_of_range("a margin", "above 0", margin));
+        if !(margin >= 0.0 && margin.is_finite()) {
+            return Err(Refusal::out_of_range("a margin", "at 0 or above", margin));
         }
         match better {
             Direction::Higher => self.test(-margin, Alternative::Greater),
@@ -310,7 +310,14 @@ mod tests {
         assert!(matches!(check(1.0, f64::INFINITY, None), Refusal::NotFinite { .. }));
         let good = Estimate::new(1.0, 1.0, None, Method::WelchT).unwrap();
         assert!(good.test(f64::NAN, Alternative::Greater).is_err());
-        assert!(good.not_worse(0.0, Direction::Higher).is_err());
+        assert_eq!(
+            good.not_worse(0.0, Direction::Lower).unwrap(),
+            good.test(0.0, Alternative::Less).unwrap(),
+        );
+        assert_eq!(
+            good.not_worse(-1.0, Direction::Higher).unwrap_err().to_string(),
+            "a margin must lie at 0 or above: `-1`"
+        );
         assert!(good.equivalence(1.0, 1.0).is_err());
         assert!(
             serde_json::from_str::<Estimate>(r#"{"value":1,"se":0,"df":null,"method":"welch-t.1"}"#).is_err()

@@ -80,7 +80,7 @@ pub use proportion::{Proportion, newcombe, two_proportions, wilson};
 pub use refusal::{Arm, Outcome, Refusal};
 pub use sample_ratio::{
     DEFAULT_CONCENTRATION, SampleRatio, SampleRatioSequence, sample_ratio, sample_ratio_corrected,
-    sample_ratio_exact, sample_ratio_g,
+    sample_ratio_exact, sample_ratio_g, sample_ratio_g_of_few, sample_ratio_of_few,
 };
 pub use sequential::{ConfidenceSequence, NormalMixture, Sides, Tuning};
 

@@ -163,7 +163,11 @@ impl QuantileArm {
         let end = |share: f64| of_sorted(&sorted, share.clamp(0.0, 1.0), Definition::Linear);
         let value = end(share);
         let plain = Self::from_ends(values.len() as u64, value, end(share - half), end(share + half))?;
-        Ok(Self { variance: plain.variance * inflation, ..plain })
+        let variance = plain.variance * inflation;
+        if !variance.is_finite() {
+            return Err(Refusal::not_finite("variance of a quantile"));
+        }
+        Ok(Self { variance, ..plain })
     }
 
     /// The quantile.

@@ -41,12 +41,25 @@ pub struct SampleRatio {
 /// assert!((check.p - 0.008607987810836262).abs() < 1e-12);
 /// ```
 pub fn sample_ratio(observed: &[u64], shares: &[f64]) -> Result<SampleRatio, Refusal> {
+    at_least(MIN_EXPECTED, observed, shares)
+}
+
+/// [`sample_ratio`] without the demand for five expected units, from one unit on, as others compute it. With fewer than five the
+/// χ² distribution is only roughly that of the statistic: for two arms [`sample_ratio_exact`] is right.
+///
+/// # Errors
+/// Those of [`sample_ratio`]; [`Refusal::TooFewExpected`] only without any unit.
+pub fn sample_ratio_of_few(observed: &[u64], shares: &[f64]) -> Result<SampleRatio, Refusal> {
+    at_least(0.0, observed, shares)
+}
+
+fn at_least(need: f64, observed: &[u64], shares: &[f64]) -> Result<SampleRatio, Refusal> {
     let split = Split::new(shares)?;
     split.check_counts(observed)?;
     let total: f64 = observed.iter().map(|&o| o as f64).sum();
     let expected: Vec<f64> = split.shares.iter().map(|share| share * total).collect();
     let smallest = expected.iter().copied().filter(|&e| e > 0.0).fold(f64::INFINITY, f64::min);
-    if smallest < MIN_EXPECTED || total == 0.0 {
+    if smallest < need || total == 0.0 {
         return Err(Refusal::TooFewExpected {
             expected: if total == 0.0 { 0.0 } else { smallest },
             need: MIN_EXPECTED,
@@ -72,7 +85,18 @@ pub fn sample_ratio(observed: &[u64], shares: &[f64]) -> Result<SampleRatio, Ref
 /// # Errors
 /// Those of [`sample_ratio`].
 pub fn sample_ratio_g(observed: &[u64], shares: &[f64]) -> Result<Test, Refusal> {
-    let check = sample_ratio(observed, shares)?;
+    g_of(&sample_ratio(observed, shares)?, observed)
+}
+
+/// [`sample_ratio_g`] without the demand for five expected units: [`sample_ratio_of_few`] says what it is worth.
+///
+/// # Errors
+/// Those of [`sample_ratio_of_few`].
+pub fn sample_ratio_g_of_few(observed: &[u64], shares: &[f64]) -> Result<Test, Refusal> {
+    g_of(&sample_ratio_of_few(observed, shares)?, observed)
+}
+
+fn g_of(check: &SampleRatio, observed: &[u64]) -> Result<Test, Refusal> {
     let g: f64 = observed
         .iter()
         .zip(&check.expected)

@@ -99,11 +99,31 @@ fn joint_means(joint: &JointMoments) -> Vec<f64> {
 /// ```
 pub fn cuped(control: &JointMoments, treatment: &JointMoments) -> Result<Adjusted, Refusal> {
     let joint = control.merge(treatment)?;
-    let Slope { theta, kept, dropped } = slope(&joint);
-    enough_units(control, treatment, kept)?;
+    let slope = slope(&joint);
+    enough_units(control, treatment, slope.kept)?;
+    adjusted(control, treatment, &joint, slope)
+}
+
+/// [`cuped`] for arms of any size from two units on, as others compute it. With fewer than 10 units an arm for each covariate the
+/// slope explains noise and the error is too small: such a number is to compare with another program, not to decide by.
+///
+/// # Errors
+/// Those of [`cuped`], with two units an arm enough.
+pub fn cuped_of_few(control: &JointMoments, treatment: &JointMoments) -> Result<Adjusted, Refusal> {
+    let joint = control.merge(treatment)?;
+    enough_units(control, treatment, 0)?;
+    adjusted(control, treatment, &joint, slope(&joint))
+}
+
+fn adjusted(
+    control: &JointMoments,
+    treatment: &JointMoments,
+    joint: &JointMoments,
+    Slope { theta, dropped, .. }: Slope,
+) -> Result<Adjusted, Refusal> {
     let outcome: Vec<f64> = (0..joint.columns()).map(|column| f64::from(u8::from(column == 0))).collect();
     let taken_off: Vec<f64> = core::iter::once(0.0).chain(theta.iter().copied()).collect();
-    let centre = inner(&taken_off, &joint_means(&joint));
+    let centre = inner(&taken_off, &joint_means(joint));
     let arm = |arm: &JointMoments| {
         let own = inner(&taken_off, &joint_means(arm));
         AdjustedArm::new(arm.clone(), outcome.clone(), taken_off.clone(), arm.mean_or_zero(0), own, centre)
@@ -193,9 +213,31 @@ pub fn cuped_ratio(
     treatment: &JointMoments,
     slope: RatioSlope,
 ) -> Result<Adjusted, Refusal> {
+    adjusted_ratio(control, treatment, slope, 1)
+}
+
+/// [`cuped_ratio`] for arms of any size from two units on, with the warning of [`cuped_of_few`].
+///
+/// # Errors
+/// Those of [`cuped_ratio`], with two units an arm enough.
+pub fn cuped_ratio_of_few(
+    control: &JointMoments,
+    treatment: &JointMoments,
+    slope: RatioSlope,
+) -> Result<Adjusted, Refusal> {
+    adjusted_ratio(control, treatment, slope, 0)
+}
+
+/// With units enough for so many covariates.
+fn adjusted_ratio(
+    control: &JointMoments,
+    treatment: &JointMoments,
+    slope: RatioSlope,
+    covariates: usize,
+) -> Result<Adjusted, Refusal> {
     let joint = control.merge(treatment)?;
     same_length("columns", joint.columns(), "columns of two ratios", 4)?;
-    enough_units(control, treatment, 1)?;
+    enough_units(control, treatment, covariates)?;
     let of_joint = Linear::of(&joint)?;
     let (of_control, of_treatment) = (Linear::of(control)?, Linear::of(treatment)?);
     let (products, squares) = match slope {

@@ -1,7 +1,8 @@
 //! Less variance from the same users: ratios, covariates, strata, caps.
 //!
 //! - [`ratio`], [`ratio_moments`]: sums of one thing per sums of another, by the delta method.
-//! - [`cuped`], [`cuped_ratio`]: adjusted by what was known before the experiment.
+//! - [`cuped`], [`cuped_ratio`]: adjusted by what was known before the experiment; [`cuped_of_few`], [`cuped_ratio_of_few`]: the same
+//!   where there are too few units to rely on it.
 //! - [`lin`]: the same with a slope for each arm, from moments.
 //! - [`post_stratify`]: strata weighted by their shares of both arms.
 //! - [`Caps`]: winsorising and trimming with caps that are fixed beforehand.
@@ -15,7 +16,7 @@ mod ratio;
 mod strata;
 mod winsor;
 
-pub use cuped::{Adjusted, RatioSlope, cuped, cuped_ratio, with_missing};
+pub use cuped::{Adjusted, RatioSlope, cuped, cuped_of_few, cuped_ratio, cuped_ratio_of_few, with_missing};
 pub use lin::lin;
 pub use ratio::{ratio, ratio_moments};
 pub use strata::{PostStratified, post_stratify};

@@ -37,14 +37,14 @@ pub fn post_stratify(strata: &[[Moments; 2]]) -> Result<PostStratified, Refusal>
     let (c, t) = (mean_of(&control, Arm::Control)?, mean_of(&treatment, Arm::Treatment)?);
     some_variance([(c, control.n()), (t, treatment.n())])?;
     let df = satterthwaite(&[(c.variance, control.n()), (t.variance, treatment.n())]);
-    let units = (control.n() + treatment.n()) as f64;
+    let units = control.n() as f64 + treatment.n() as f64;
     let (mut base, mut delta) = (0.0, 0.0);
     // Of base and effect: raw second moments of the shares, then what the strata's own means vary by.
     let (mut bb, mut bd, mut dd) = (0.0, 0.0, 0.0);
     let mut within = [0.0; 3];
     for [control, treatment] in &strata {
         let (c, t) = (mean_of(control, Arm::Control)?, mean_of(treatment, Arm::Treatment)?);
-        let share = (control.n() + treatment.n()) as f64 / units;
+        let share = (control.n() as f64 + treatment.n() as f64) / units;
         let (mu, effect) = (c.mean, t.mean - c.mean);
         base += share * mu;
         delta += share * effect;
@@ -75,7 +75,7 @@ pub fn post_stratify(strata: &[[Moments; 2]]) -> Result<PostStratified, Refusal>
 /// Strata that can be analysed; all others are merged into the largest one.
 fn with_enough(strata: &[[Moments; 2]]) -> Result<(Vec<[Moments; 2]>, Vec<usize>), Refusal> {
     let fine = |stratum: &[Moments; 2]| stratum.iter().all(|arm| arm.variance().is_some_and(|v| v > 0.0));
-    let units = |stratum: &[Moments; 2]| stratum.iter().map(Moments::n).sum::<u64>();
+    let units = |stratum: &[Moments; 2]| stratum.iter().fold(0u64, |sum, arm| sum.saturating_add(arm.n()));
     let largest = strata.iter().enumerate().max_by_key(|(at, stratum)| (units(stratum), usize::MAX - at));
     let Some((largest, _)) = largest else {
         return Err(Refusal::too_few("strata", 0, 1));

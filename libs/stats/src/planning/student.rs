@@ -60,10 +60,11 @@ pub fn power(
     let reach = critical(Some(df), critical_tail(level, sides));
     let ncp = effect.abs() / se;
     let near = noncentral_t::sf(reach, df, ncp);
-    Ok(match (sides, tails) {
+    let power = match (sides, tails) {
         (Sides::Two, Tails::Both) => near + noncentral_t::cdf(-reach, df, ncp),
         _ => near,
-    })
+    };
+    if power.is_finite() { Ok(power) } else { Err(Refusal::not_finite("power")) }
 }
 
 /// Units to find a difference of `effect`, from the standard deviation of a unit in each arm.

@@ -106,6 +106,9 @@ pub fn mde(events: f64, direction: Direction, design: &Design, by: Approximation
 /// # Errors
 /// [`Refusal::OutOfRange`] for shares outside of 0 to 1, or both zero.
 pub fn units(events: f64, (control, treatment): (f64, f64), design: &Design) -> Result<f64, Refusal> {
+    if !(events >= 0.0 && events.is_finite()) {
+        return Err(Refusal::out_of_range("a number of events", "at 0 or above", events));
+    }
     super::check_rate(control)?;
     super::check_rate(treatment)?;
     let k = design.allocation;

@@ -68,7 +68,8 @@ pub fn assignment_score(value: f64, treated: bool, share: f64) -> Result<f64, Re
     if !(share > 0.0 && share < 1.0) {
         return Err(Refusal::out_of_range("the share of the treatment", "between 0 and 1", share));
     }
-    Ok(if treated { value / share } else { -value / (1.0 - share) })
+    let score = if treated { value / share } else { -value / (1.0 - share) };
+    if score.is_finite() { Ok(score) } else { Err(Refusal::not_finite("score")) }
 }
 
 /// Running mean and variance of values so far, as bets may know them: with half a pseudo-value.

@@ -95,6 +95,10 @@ pub(crate) fn first(from: f64, to: f64, holds: impl Fn(f64) -> bool) -> Option<f
     let (mut low, mut high) = (from - 1.0, to);
     while high - low > 1.0 {
         let middle = ((low + high) / 2.0).floor();
+        // Above 2^53 not every whole number is an `f64`: two neighbours may be further apart than one.
+        if middle <= low || middle >= high {
+            break;
+        }
         if holds(middle) { high = middle } else { low = middle }
     }
     Some(high)
@@ -110,6 +114,15 @@ pub(crate) fn add(a: f64, b: f64) -> f64 {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    /// The search ends where neighbouring numbers are more than one apart.
+    #[test]
+    fn a_search_among_numbers_beyond_the_whole_ones_ends() {
+        let sought = 1.2e19;
+        assert_eq!(first(0.0, 1.8e19, |j| j >= sought), Some(sought));
+        let p = ln_two_sided(9.1e18, 1.8e19, 0.5);
+        assert!(p < 0.0 && !p.is_nan());
+    }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(200))]

@@ -3,8 +3,8 @@
 use super::other;
 use crate::case::{Case, numbers};
 use bellwether_stats::adjust::{
-    Adjusted, Caps, Effect, RatioSlope, cuped as adjust, cuped_ratio as adjust_ratio, post_stratify, ratio,
-    ratio_moments,
+    Adjusted, Caps, Effect, RatioSlope, cuped_of_few as adjust, cuped_ratio_of_few as adjust_ratio,
+    post_stratify, ratio, ratio_moments,
 };
 use bellwether_stats::quantile::{Definition, QuantileArm, compare, quantile as quantile_of};
 use bellwether_stats::regression::{Errors, Regression, lin};

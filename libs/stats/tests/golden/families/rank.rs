@@ -59,11 +59,20 @@ pub(super) fn mann_whitney_family(case: &Case<'_>) {
             case.number("control", 1.0 - corrected.superiority);
             case.number("treatment", corrected.superiority);
             case.number("effect_size", 2.0 * corrected.superiority - 1.0);
-            case.number("pvalue", corrected.test.p);
+            // scipy's `auto`, which they use: exact where an arm has eight values or fewer and none are equal.
+            let few = control.len().min(treatment.len()) <= 8 && !ties(&control, &treatment);
+            let exact = || mann_whitney_exact(&control, &treatment, TWO_SIDED).unwrap().p;
+            case.number("pvalue", if few { exact() } else { corrected.test.p });
             case.number("statistic", corrected.w);
         }
         _ => {}
     }
+}
+
+fn ties(control: &[f64], treatment: &[f64]) -> bool {
+    let mut all = [control, treatment].concat();
+    all.sort_by(f64::total_cmp);
+    all.windows(2).any(|pair| pair[0] == pair[1])
 }
 
 fn shift(case: &Case<'_>, control: &[f64], treatment: &[f64]) {
