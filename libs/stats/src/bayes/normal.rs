@@ -180,14 +180,22 @@ impl NormalPosterior {
         if !(se > 0.0 && se.is_finite()) {
             return Err(Refusal::out_of_range("a standard error", "above 0", se));
         }
-        Ok(match prior.normal {
+        let posterior = match prior.normal {
             None => Self { mean: estimate, sd: se },
             Some((mean, variance, _)) => {
-                // By the share of the data, which neither overflows nor divides by a tiny number.
-                let share = variance / (variance + se * se);
-                Self { mean: mean + share * (estimate - mean), sd: se * share.sqrt() }
+                // By the share of the data, in standard deviations: neither squares nor differences overflow.
+                let share = (1.0 + (se / variance.sqrt()).powi(2)).recip();
+                Self { mean: (1.0 - share) * mean + share * estimate, sd: se * share.sqrt() }
             }
-        })
+        };
+        if !(posterior.sd > 0.0 && posterior.sd.is_finite() && posterior.mean.is_finite()) {
+            return Err(Refusal::out_of_range(
+                "a standard error",
+                "one whose square, beside that of the prior, is a number",
+                se,
+            ));
+        }
+        Ok(posterior)
     }
 
     /// The expected effect.

@@ -199,15 +199,18 @@ pub fn suspicion(control: &[f64], treatment: &[f64]) -> Result<Suspicion, Refusa
     if upper <= lower {
         return Err(Refusal::NoVariance);
     }
-    let fence = (upper + FENCE * (upper - lower)).exp_m1();
+    // Beyond the largest number there is nobody.
+    let fence = (upper + FENCE * (upper - lower)).exp_m1().min(f64::MAX);
     let beyond = |values: &[f64]| {
         let count = values.iter().filter(|value| **value > fence).count() as u64;
         Proportion::new(count, values.len() as u64)
     };
     let (c, t) = (beyond(control)?, beyond(treatment)?);
     let both = || control.iter().chain(treatment);
-    let total: f64 = both().sum();
-    let theirs: f64 = both().filter(|value| **value > fence).sum();
+    // In parts of the largest, so that no sum is beyond the numbers that there are.
+    let largest = both().copied().fold(f64::MIN_POSITIVE, f64::max);
+    let total: f64 = both().map(|value| value / largest).sum();
+    let theirs: f64 = both().filter(|value| **value > fence).map(|value| value / largest).sum();
     Ok(Suspicion {
         fence,
         control: c,
