@@ -68,6 +68,9 @@ impl Sent {
     }
 }
 
+/// How long a sender waits that is told to come later; SDKs wait longer.
+const PATIENCE: Duration = Duration::from_millis(100);
+
 #[derive(Default)]
 struct Lane {
     acknowledged: u64,
@@ -205,7 +208,13 @@ fn lane(
                 lane.acknowledged += body.events;
                 lane.waited.push(from.elapsed().as_secs_f64() * 1e3);
             }
-            Ok(status @ (429 | 503)) => *lane.refused.entry(status).or_default() += body.events,
+            Ok(status @ (429 | 503)) => {
+                *lane.refused.entry(status).or_default() += body.events;
+                // An SDK waits before it goes on; who does not only keeps the server from what it has to do.
+                if matches!(pace, Pace::Closed(_)) {
+                    std::thread::sleep(PATIENCE);
+                }
+            }
             Ok(status) => {
                 return Err(format!("{status}: {}", String::from_utf8_lossy(&connection.came)).into());
             }

@@ -47,9 +47,6 @@ fn row(asked: &Asked, row: &Row, made: &[Body], time: Duration) -> Result<Sent, 
     let server = Server::start(&asked.server, false)?;
     let way = Way { path: row.path, bodies: made, gzip: row.gzip, connections: row.connections };
     let sent = send(&server, &way, Pace::Closed(time))?;
-    if !sent.refused.is_empty() {
-        return Err(format!("{}: refused {:?}", row.name, sent.refused).into());
-    }
     settle(&server, &sent)?;
     Ok(sent)
 }
@@ -57,7 +54,7 @@ fn row(asked: &Asked, row: &Row, made: &[Body], time: Duration) -> Result<Sent, 
 /// How many events a second, and how long answers take at half of that.
 pub(crate) fn rate(asked: &Asked, capacity: &mut Option<f64>) -> Result<String, Failure> {
     let mut table = String::from(
-        "### Events a second, durable before the reply\n\n| requests | connections | events/s | × | p50, ms | p99, ms | server, µs of processor each | senders, µs each | bytes of a body | server's memory at most, MB |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
+        "### Events a second, durable before the reply\n\n| requests | connections | events/s | × | p50, ms | p99, ms | server, µs of processor each | senders, µs each | bytes of a body | server's memory at most, MB | told to come later, of each 100 requests |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
     );
     let mut first: Option<f64> = None;
     let mut made = Vec::new();
@@ -76,8 +73,9 @@ pub(crate) fn rate(asked: &Asked, capacity: &mut Option<f64>) -> Result<String, 
         let base = *first.get_or_insert(sent.rate());
         let (server, senders) = sent.each();
         let requests = sent.acknowledged as f64 / one.each as f64;
+        let later = sent.refused.values().sum::<u64>() as f64;
         table.push_str(&format!(
-            "| {} | {} | {} | {:.2} | {:.1} | {:.1} | {server:.2} | {senders:.2} | {} | {} |\n",
+            "| {} | {} | {} | {:.2} | {:.1} | {:.1} | {server:.2} | {senders:.2} | {} | {} | {:.1} |\n",
             one.name,
             one.connections,
             whole(sent.rate()),
@@ -86,6 +84,7 @@ pub(crate) fn rate(asked: &Asked, capacity: &mut Option<f64>) -> Result<String, 
             sent.waited.at(0.99),
             whole(sent.bytes as f64 / requests),
             whole(sent.memory),
+            100.0 * later / (later + sent.acknowledged as f64),
         ));
     }
     let full = first.ok_or("nothing was measured")?;
@@ -97,7 +96,7 @@ pub(crate) fn rate(asked: &Asked, capacity: &mut Option<f64>) -> Result<String, 
     settle(&server, &half)?;
     let late = half.waited.at(0.99);
     table.push_str(&format!(
-        "\nThe first row is the median of {ROUNDS} rounds of {} s, each on a new server; the others one of a third of that. Each event was held against a tracking plan of all types and properties, which it follows, and one property was stored as a keyed hash. After each, a query counted exactly the events that were acknowledged. Aim: 200,000 events/s, {}.\n\n\
+        "\nThe first row is the median of {ROUNDS} rounds of {} s, each on a new server; the others one of a third of that. Each event was held against a tracking plan of all types and properties, which it follows, and one property was stored as a keyed hash. The rate is of what was acknowledged while parts were written; where these fall behind, the server bounds its memory by 429, and a sender waits 100 ms and sends the next. After each, a query counted exactly the events that were acknowledged. Aim: 200,000 events/s, {}.\n\n\
          At half of that, {} events/s sent at their times whoever was answered: {} acknowledged, p50 {:.1} ms, p99 {late:.1} ms, most {:.1} ms. Aim: p99 under 50 ms, {}.\n",
         asked.time.as_secs_f64(),
         met(full >= 200_000.0),
