@@ -311,16 +311,19 @@ impl Flag {
         }
         setting.enrolment.check()?;
         self.within(setting)?;
-        let mut weight = 0;
+        let conditions = setting.rules.iter().flat_map(|rule| rule.when.iter().flatten());
+        // Comes first: to check a pattern is to compile it.
+        rule::Weight::of(conditions.filter_map(rule::Condition::clause))
+            .check(&format!("the rules of flag `{}`", self.key))?;
         for (i, rule) in setting.rules.iter().enumerate() {
             let n = i + 1;
             let at = || match rule.name.as_str() {
                 "" => format!("rule {n}"),
                 name => format!("rule {n} (`{name}`)"),
             };
-            weight += rule::asked(&rule.when, &at)?;
+            rule::asked(&rule.when, &at)?;
         }
-        rule::weighs(weight, &format!("the rules of flag `{}`", self.key))
+        Ok(())
     }
 
     /// No more are enrolled by the default than its limit allows.
