@@ -78,7 +78,7 @@ test('Amplitude: what the browser SDK sends by itself and is told is stored as t
   assert.equal(played.user_properties.initial_utm_source, 'EMPTY', 'the SDK sets it once by itself');
   assert.equal(played.user_properties.plan, undefined, 'what is learned later is not known before');
   assert.equal(played.user_properties.platform, 'Web');
-  assert.equal(played.user_properties.ip, '127.0.0.1');
+  assert.equal(played.user_properties.ip, '127.0.0.0');
   assert.match(played.user_properties.user_agent, /Chrome/);
   assert.match(played.user_properties.library, /^amplitude-ts\/2\.47\.0/);
   const paused = one('Song Paused');

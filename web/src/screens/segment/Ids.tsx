@@ -166,7 +166,7 @@ function Listed({ view, which }: { view: SegmentView; which: Which }) {
       </ul>
       {query.isError && <Failed error={query.error} retry={() => void query.refetch()} since={query.errorUpdatedAt} />}
       {more && (
-        <Group gap="xs" align="center">
+        <Group gap="xs" align="center" mb="md">
           <p className="dim" role="status">
             The first {count(shown.length)} of {count(many)}
             {pages ? ", in the order of their text." : "."}
