@@ -140,16 +140,25 @@ pub(super) fn clause(clause: &Clause, test: &Test) -> Result<Said, String> {
         Op::VersionLessOrEqual => ordered(&asked, "<=", &values)?,
         Op::VersionGreater => ordered(&asked, ">", &values)?,
         Op::VersionGreaterOrEqual => ordered(&asked, ">=", &values)?,
-        Op::VersionIs => version(&asked, &["="], &values)?,
+        Op::VersionIs => same_version(&asked, &["="], &values)?,
         Op::VersionIsNot => {
             let known = json!({"!==": [{"sem_ver": [asked, "=", "0.0.0"]}, null]});
-            Said::all([Ok(Said::If(known)), Ok(!version(&asked, &["="], &values)?)])?
+            Said::all([
+                Ok(Said::If(pointed(&asked))),
+                Ok(Said::If(known)),
+                Ok(!version(&asked, &["="], &values)?),
+            ])?
         }
         // Theirs say only that the numbers are shared.
-        Op::VersionCaret => version(&asked, &["^", ">="], &values)?,
-        Op::VersionTilde => version(&asked, &["~", ">="], &values)?,
+        Op::VersionCaret => same_version(&asked, &["^", ">="], &values)?,
+        Op::VersionTilde => same_version(&asked, &["~", ">="], &values)?,
         Op::SetIs | Op::SetIsNot => {
-            let among = json!({"in": [element(), texts(&values)?]});
+            if let Some(word) = values.iter().find(|value| matches!(value.as_str(), "true" | "false")) {
+                return Err(format!(
+                    "`{word}` may be a truth value of a list, which engines write in two ways"
+                ));
+            }
+            let among = json!({"in": [element(), elements(&texts(&values)?)]});
             let alien = some(&asked, negation(among));
             let each = values.iter().map(|value| Ok(has(&asked, &[value.as_str()])));
             let same = Said::all(each.chain([Ok(!alien)]))?;
@@ -212,7 +221,29 @@ fn has(asked: &Json, values: &[&str]) -> Said {
     if values.iter().all(|value| value.is_empty()) {
         return Said::Never;
     }
-    Said::If(json!({"some": [{"merge": [asked]}, {"in": [element(), values]}]}))
+    let mut among = json!({"in": [element(), elements(values)]});
+    let truths: Vec<&&str> = values.iter().filter(|value| is_truth(value)).collect();
+    if !truths.is_empty() {
+        let truth = json!({"and": [{"!==": [element(), null]}, {"in": [text_of(&element()), truths]}]});
+        among = json!({"or": [among, truth]});
+    }
+    Said::If(json!({"some": [{"merge": [asked]}, among]}))
+}
+
+/// What an element of a list may be to be one of these: text, or the number that is written so.
+fn elements(values: &[impl AsRef<str>]) -> Vec<Json> {
+    let texts = values.iter().map(|value| Json::from(value.as_ref()));
+    texts.chain(values.iter().filter_map(|value| written_so(value.as_ref()))).collect()
+}
+
+/// The number that is written so, if one is: `1` is, and `1.0` and `01` are not.
+fn written_so(value: &str) -> Option<Json> {
+    let number: Json = serde_json::from_str(value).ok().filter(Json::is_number)?;
+    (text::text(&number)? == value).then_some(number)
+}
+
+fn is_truth(value: &str) -> bool {
+    ["true", "false"].iter().any(|word| value.eq_ignore_ascii_case(word))
 }
 
 /// A condition on lists: what is text or missing is none.
@@ -303,8 +334,8 @@ fn number(asked: &Json, op: &str, values: &[&String]) -> Result<Said, String> {
     })
 }
 
-/// Whether a version compares with any value. Build metadata or a `v` makes it plain text to us, as to
-/// Amplitude's engine, which is not so for flagd's.
+/// Whether a version compares with any value. Build metadata, a `v` or the lack of a minor number makes it plain
+/// text to us, as to Amplitude's engine, which is not so for flagd's.
 fn ordered(asked: &Json, op: &str, values: &[&String]) -> Result<Said, String> {
     let text = text_of(asked);
     let each: Vec<Json> = values.iter().map(|value| json!({op: [text, value]})).collect();
@@ -313,11 +344,22 @@ fn ordered(asked: &Json, op: &str, values: &[&String]) -> Result<Said, String> {
         Said::If(compares) => {
             let behind = json!({"in": [{"substr": [text, 0, 1]}, ["v", "V"]]});
             let there = json!({"!==": [asked, null]});
-            json!({"if": [{"and": [there, {"or": [{"in": ["+", text]}, behind]}]}, as_text, compares]})
+            let pointless = negation(json!({"in": [".", text]}));
+            json!({"if": [{"and": [there, {"or": [pointless, {"in": ["+", text]}, behind]}]}, as_text, compares]})
         }
         // No value is a version.
         Said::Always | Said::Never => json!({"and": [{"!==": [asked, null]}, as_text]}),
     }))
+}
+
+/// A version of one number, such as `2`, is one to flagd's engines and none to us.
+fn pointed(asked: &Json) -> Json {
+    json!({"and": [{"!==": [asked, null]}, {"in": [".", text_of(asked)]}]})
+}
+
+/// Whether what is a version to us compares with any value, in all of these ways.
+fn same_version(asked: &Json, ops: &[&str], values: &[&String]) -> Result<Said, String> {
+    Said::all([Ok(Said::If(pointed(asked))), version(asked, ops, values)])
 }
 
 /// Whether a version compares with any value, in all of these ways.

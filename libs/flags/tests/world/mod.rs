@@ -387,7 +387,8 @@ const TYPED: [(&str, &str); 9] = [
 ];
 const PLAIN: [&str; 13] =
     ["", " ", "fi", "FI", "Finland", "10", "9.5", "a+b", "null", "x@Example.com", ".com", "(none)", "ÄÖ"];
-const PLAIN_VERSIONS: [&str; 6] = ["1.2.3", "1.10.0", "2.0.0", "0.9.1", "1.2.3-rc.1", "2.0.0-beta.11"];
+const PLAIN_VERSIONS: [&str; 9] =
+    ["1.2.3", "1.10.0", "2.0.0", "0.9.1", "1.2.3-rc.1", "2.0.0-beta.11", "1.9", "2", "10"];
 
 /// Versions with build metadata or behind a `v`, and with numbered pre-releases.
 pub(crate) const SEMANTIC: [&str; 7] =
@@ -444,6 +445,8 @@ fn ops_with(prefix: &str) -> Vec<&'static str> {
 /// A typed context, as flagd's providers take it.
 pub(crate) fn typed_context() -> impl Strategy<Value = Value> {
     let text = || select(&PLAIN[..]).prop_map(Value::from);
+    let number = || select(vec![json!(10), json!(9.5), json!(-3), json!(0)]);
+    let element = move || prop_oneof![3 => text(), 1 => number()];
     let id = || (0..60).prop_map(|n| json!(format!("u-{n}")));
     let some = |value: BoxedStrategy<Value>| prop::option::weighted(0.75, value);
     let values = (
@@ -458,7 +461,7 @@ pub(crate) fn typed_context() -> impl Strategy<Value = Value> {
             .boxed(),
         ),
         some(select([&PLAIN_VERSIONS[..], &SEMANTIC].concat()).prop_map(Value::from).boxed()),
-        some(prop::collection::vec(text(), 0..4).prop_map(Value::from).boxed()),
+        some(prop::collection::vec(element(), 0..4).prop_map(Value::from).boxed()),
     );
     values.prop_map(|((user, device, session, account), (country, tier, email), beta, age, version, tags)| {
         let mut context = serde_json::Map::new();
