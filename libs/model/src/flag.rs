@@ -311,19 +311,16 @@ impl Flag {
         }
         setting.enrolment.check()?;
         self.within(setting)?;
-        let conditions = setting.rules.iter().flat_map(|rule| rule.when.iter().flatten());
-        // Comes first: to check a pattern is to compile it.
-        rule::Weight::of(conditions.filter_map(rule::Condition::clause))
-            .check(&format!("the rules of flag `{}`", self.key))?;
+        let mut weight = 0;
         for (i, rule) in setting.rules.iter().enumerate() {
             let n = i + 1;
             let at = || match rule.name.as_str() {
                 "" => format!("rule {n}"),
                 name => format!("rule {n} (`{name}`)"),
             };
-            rule::asked(&rule.when, &at)?;
+            weight += rule::asked(&rule.when, &at)?;
         }
-        Ok(())
+        rule::weighs(weight, &format!("the rules of flag `{}`", self.key))
     }
 
     /// No more are enrolled by the default than its limit allows.

@@ -109,44 +109,6 @@ pub struct Clause {
 /// The most bytes that the attributes and values of a flag's rules, or of a segment, may have together.
 pub const HEAVIEST: usize = 1 << 20;
 
-/// The most patterns that a flag's rules, or a segment, may have together. Each may take 256 KiB and a
-/// millisecond once compiled, and is compiled anew with every change of anything.
-pub const MOST_PATTERNS: usize = 100;
-
-/// What clauses cost whoever compiles and evaluates them.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Weight {
-    bytes: usize,
-    patterns: usize,
-}
-
-impl Weight {
-    pub(crate) fn of<'c>(clauses: impl IntoIterator<Item = &'c Clause>) -> Self {
-        clauses.into_iter().fold(Self::default(), |sum, clause| Self {
-            bytes: sum.bytes + clause.bytes(),
-            patterns: sum.patterns + clause.patterns(),
-        })
-    }
-
-    /// Refuses what is more than [`HEAVIEST`] or [`MOST_PATTERNS`]; `what` it is of.
-    pub(crate) fn check(self, what: &str) -> Result<(), Invalid> {
-        let Self { bytes, patterns } = self;
-        if patterns > MOST_PATTERNS {
-            return Err(Invalid::new(
-                format!("`{patterns}` patterns are more than {what} may have, which is {MOST_PATTERNS}"),
-                "join patterns with `|`, or tell words by `contains`, which looks for all of them at once",
-            ));
-        }
-        if bytes > HEAVIEST {
-            return Err(Invalid::new(
-                format!("{what} weigh `{bytes}` bytes, and at most {HEAVIEST} are read at every evaluation"),
-                "put long lists of ids into a segment's list, which is looked up and not read",
-            ));
-        }
-        Ok(())
-    }
-}
-
 impl Clause {
     /// Checks that it has an attribute and values that its operator can use. `at` says where it
     /// stands, for the message.
@@ -171,12 +133,9 @@ impl Clause {
         Ok(())
     }
 
-    fn bytes(&self) -> usize {
+    /// How many bytes it brings to what it is part of.
+    pub fn weight(&self) -> usize {
         self.attribute.len() + self.values.iter().map(String::len).sum::<usize>()
-    }
-
-    fn patterns(&self) -> usize {
-        if matches!(self.op, Op::Matches | Op::DoesNotMatch) { self.values.len() } else { 0 }
     }
 }
 
@@ -186,20 +145,35 @@ impl Clause {
 /// # Errors
 /// The first thing that is wrong; `at` says where it stands.
 pub(crate) fn checked(when: &[Vec<Condition>], at: &dyn Fn() -> String) -> Result<(), Invalid> {
-    // Comes first: to check a pattern is to compile it.
-    Weight::of(when.iter().flatten().filter_map(Condition::clause)).check(&at())?;
-    asked(when, at)
+    let weight = asked(when, at)?;
+    weighs(weight, &at())
 }
 
-/// The same without the bound.
-pub(crate) fn asked(when: &[Vec<Condition>], at: &dyn Fn() -> String) -> Result<(), Invalid> {
+/// The same without the bound: what the groups weigh.
+pub(crate) fn asked(when: &[Vec<Condition>], at: &dyn Fn() -> String) -> Result<usize, Invalid> {
     if when.is_empty() || when.iter().any(Vec::is_empty) {
         return Err(Invalid::new(
             format!("{} has an empty condition", at()),
             "give it at least one clause; to serve everybody use the default",
         ));
     }
-    when.iter().flatten().filter_map(Condition::clause).try_for_each(|clause| clause.check(at))
+    let mut weight = 0;
+    for clause in when.iter().flatten().filter_map(Condition::clause) {
+        clause.check(at)?;
+        weight += clause.weight();
+    }
+    Ok(weight)
+}
+
+/// Refuses what weighs more than [`HEAVIEST`].
+pub(crate) fn weighs(bytes: usize, what: &str) -> Result<(), Invalid> {
+    if bytes <= HEAVIEST {
+        return Ok(());
+    }
+    Err(Invalid::new(
+        format!("{what} weigh `{bytes}` bytes, and at most {HEAVIEST} are read at every evaluation"),
+        "put long lists of ids into a segment's list, which is looked up and not read",
+    ))
 }
 
 /// A test of an attribute. The exact meaning, also for missing attributes, is that of the Amplitude
@@ -319,30 +293,6 @@ impl Op {
         match serde_json::to_value(self) {
             Ok(serde_json::Value::String(word)) => word,
             _ => format!("{self:?}"),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    fn clauses(op: Op, values: usize) -> Result<(), Invalid> {
-        let clause =
-            |n| Condition::Clause(Clause { attribute: "p".to_owned(), op, values: vec![format!("v{n}")] });
-        let groups: Vec<Vec<Condition>> = (0..values).map(|n| vec![clause(n)]).collect();
-        checked(&groups, &|| "the clauses".to_owned())
-    }
-
-    #[test]
-    fn patterns_are_few() {
-        clauses(Op::Matches, MOST_PATTERNS).unwrap();
-        clauses(Op::Contains, 20 * MOST_PATTERNS).unwrap();
-        for op in [Op::Matches, Op::DoesNotMatch] {
-            let said = clauses(op, MOST_PATTERNS + 1).unwrap_err();
-            assert_eq!(said.message, "`101` patterns are more than the clauses may have, which is 100");
-            assert!(said.hint.contains("join patterns with `|`"), "{}", said.hint);
         }
     }
 }

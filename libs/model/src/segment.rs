@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::flag::Unit;
 use crate::id::{Invalid, ListId, SegmentKey};
-use crate::rule::{Clause, Weight};
+use crate::rule::{Clause, weighs};
 use crate::time::Millis;
 
 /// A group of users. Whoever is on the list `included` is in it; of the others, whoever is on
@@ -46,8 +46,7 @@ impl Segment {
     /// # Errors
     /// The first thing that is wrong, where it stands and what to do.
     pub fn check(&self) -> Result<(), Invalid> {
-        // Comes first: to check a pattern is to compile it.
-        Weight::of(self.when.iter().flatten()).check(&format!("the clauses of segment `{}`", self.key))?;
+        let mut weight = 0;
         for (i, group) in self.when.iter().enumerate() {
             if group.is_empty() {
                 return Err(Invalid::new(
@@ -57,9 +56,10 @@ impl Segment {
             }
             for clause in group {
                 clause.check(&|| format!("segment `{}`, group {}", self.key, i + 1))?;
+                weight += clause.weight();
             }
         }
-        Ok(())
+        weighs(weight, &format!("the clauses of segment `{}`", self.key))
     }
 
     /// The lists that it cites.

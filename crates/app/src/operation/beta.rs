@@ -130,7 +130,7 @@ impl Operation for Save {
 
     fn run(app: &App, ctx: &Ctx, input: SaveInput) -> Result<BetaView, AppError> {
         let clauses = operands::of_groups("audience", input.audience.as_deref().unwrap_or_default());
-        operands::are_numbers(&clauses)?;
+        operands::are_meant(&clauses)?;
         let warnings = operands::no_versions(&clauses);
         let known = app.ledger.state().betas.get(&input.beta).map(|beta| beta.value.clone());
         let beta = match known {

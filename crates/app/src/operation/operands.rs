@@ -1,5 +1,5 @@
-//! App: values of clauses that an evaluation takes and nobody can mean. A stored rule may have one, which must keep
-//! nobody from turning its flag off; so what somebody writes is asked here, and not what is there.
+//! App: what of clauses an evaluation takes and nobody can mean, or would make others wait. A stored rule may have it,
+//! which must keep nobody from turning its flag off; so what somebody writes is asked here, and not what is there.
 
 use bellwether_flags::is_number;
 use bellwether_model::{Clause, Condition, Op, operand::Version};
@@ -43,12 +43,42 @@ fn placed<'c>(
     found
 }
 
+/// The most patterns that a flag's rules in one environment, a segment or an audience may have together. Each may take
+/// 256 KiB and a millisecond once compiled, and is compiled anew with every change of anything.
+const MOST_PATTERNS: usize = 100;
+
+/// Refuses what no evaluation can mean, and what would make every later change wait.
+///
+/// # Errors
+/// `bad_input` with the place and the value.
+pub(super) fn are_meant(clauses: &Placed<'_>) -> Result<(), AppError> {
+    are_few(clauses)?;
+    are_numbers(clauses)
+}
+
+fn are_few(clauses: &Placed<'_>) -> Result<(), AppError> {
+    let patterns = clauses.iter().filter(|(_, clause)| matches!(clause.op, Op::Matches | Op::DoesNotMatch));
+    let mut count = 0;
+    for (place, clause) in patterns {
+        count += clause.values.len();
+        if count > MOST_PATTERNS {
+            return Err(AppError::bad_input(
+                format!(
+                    "in `{place}.values`: there are `{count}` patterns so far, and at most {MOST_PATTERNS} are compiled"
+                ),
+                "join patterns with `|`, or tell words by `contains`, which looks for all of them at once",
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// Refuses a comparison of numbers with what is no number: it holds for nobody, and its like for others, for
 /// everybody.
 ///
 /// # Errors
 /// `bad_input` with the place and the value.
-pub(super) fn are_numbers(clauses: &Placed<'_>) -> Result<(), AppError> {
+fn are_numbers(clauses: &Placed<'_>) -> Result<(), AppError> {
     let numbers = [Op::Less, Op::LessOrEqual, Op::Greater, Op::GreaterOrEqual];
     for (place, clause) in clauses.iter().filter(|(_, clause)| numbers.contains(&clause.op)) {
         if let Some(value) = clause.values.iter().find(|value| *value != NONE && !is_number(value)) {

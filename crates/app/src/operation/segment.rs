@@ -156,7 +156,7 @@ impl Operation for Save {
 
     fn run(app: &App, ctx: &Ctx, input: SaveInput) -> Result<SegmentView, AppError> {
         let clauses = operands::of_segment(input.when.as_deref().unwrap_or_default());
-        operands::are_numbers(&clauses)?;
+        operands::are_meant(&clauses)?;
         let warnings = operands::no_versions(&clauses);
         let state = app.ledger.state();
         let mut segment = match state.segments.get(&input.segment) {

@@ -109,7 +109,7 @@ impl App {
         wanted: Wanted,
     ) -> Result<(Edit, Fresh), AppError> {
         let old = self.setting(flag, environment)?;
-        operands::are_numbers(&operands::of_rules(wanted.rules.as_deref().unwrap_or_default()))?;
+        operands::are_meant(&operands::of_rules(wanted.rules.as_deref().unwrap_or_default()))?;
         let default = match wanted.default {
             None => old.default.clone(),
             Some(wanted) => self.serve(flag, &old, wanted)?,

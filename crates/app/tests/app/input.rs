@@ -45,7 +45,43 @@ fn what_compares_with_no_number_is_refused_and_with_no_version_warned_of() {
         assert_eq!(warned["warnings"][0]["message"], expected);
         assert_eq!(house.did(operation, input("version_less", "10.0"))["warnings"], json!([]));
     }
-    // What is stored keeps nobody from turning the flag off.
+    house.did("flag.toggle", json!({"flag": "f", "environment": "production", "on": true, "why": "test"}));
+}
+
+#[test]
+fn patterns_are_few_and_a_stored_flag_can_be_turned_off_whatever_it_has() {
+    let house = House::new();
+    house.did("flag.create", json!({"flag": "f"}));
+    let patterns = |from: u32, to: u32| {
+        let values: Vec<String> = (from..to).map(|n| format!("[^a]{{80}}{n}")).collect();
+        json!({"attribute": "mail", "op": "matches", "values": values})
+    };
+    let rules = |most: u32| {
+        // In two clauses: it is their sum that counts.
+        json!([{"when": [[patterns(0, 60)], [patterns(60, most)]], "serve": {"serve": "variant", "variant": "on"}}])
+    };
+    let target =
+        |most: u32| json!({"flag": "f", "environment": "production", "why": "test", "rules": rules(most)});
+    house.did("flag.target", target(100));
+    let said = house.refused("flag.target", target(101));
+    assert_eq!(
+        said.lines().next(),
+        Some(
+            "400 in `rules[0].when[1][0].values`: there are `101` patterns so far, and at most 100 are compiled"
+        )
+    );
+    let segment = json!({"segment": "s", "why": "test", "when": [[patterns(0, 101)]]});
+    assert!(
+        house
+            .refused("segment.save", segment)
+            .starts_with("400 in `when[0][0].values`: there are `101` patterns")
+    );
+    let beta = json!({"beta": "b", "why": "test", "flags": {"f": "on"}, "audience": [[patterns(0, 101)]]});
+    assert!(
+        house
+            .refused("beta.save", beta)
+            .starts_with("400 in `audience[0][0].values`: there are `101` patterns")
+    );
     house.did("flag.toggle", json!({"flag": "f", "environment": "production", "on": true, "why": "test"}));
 }
 
