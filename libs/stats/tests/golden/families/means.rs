@@ -1,9 +1,9 @@
 //! Families of means.
 
+use super::adjusted::adjust;
 use super::comparison::gbstats_arms;
 use super::sequential::sequential;
 use crate::case::Case;
-use bellwether_stats::adjust::cuped_of_few;
 use bellwether_stats::{
     Alternative, Direction, Estimate, JointMoments, Level, Moments, Tuning, Variances, difference, lift,
     log_ratio, welch,
@@ -93,7 +93,7 @@ pub(super) fn tea_tasting_mean(case: &Case<'_>) {
     let (y, x) = (case.list("y"), case.list("x"));
     let [control, treatment] = if case.function().contains("cuped") {
         let [control, treatment] = by_arm(case, &[&y, &x]);
-        let adjusted = cuped_of_few(&control, &treatment).unwrap();
+        let adjusted = adjust(&control, &treatment);
         [*adjusted.control(), *adjusted.treatment()]
     } else {
         by_arm(case, &[&y]).map(|arm| arm.column(0).unwrap())
