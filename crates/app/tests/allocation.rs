@@ -1,37 +1,9 @@
 //! App, tests: an event that follows the tracking plan costs no allocation more than it does where nothing is planned.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unsafe_code)]
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use bellwether_app::{App, Cancel, Ctx, Door, Outcome, Progress, Sent, Settings, Setup, find};
 use bellwether_model::{Json, Millis};
 use serde_json::json;
-
-/// The system's allocator, which counts what this thread asks of it.
-struct Counting;
-
-thread_local! {
-    static COUNT: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: every call is handed on to the system's allocator as it came; the count is a thread-local cell
-// that is made without allocating.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let _ = COUNT.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's own promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's own promise.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
 
 const NOW: Millis = Millis(1_790_000_000_000);
 const EVENTS: u64 = 2_000;
@@ -69,10 +41,10 @@ fn allocated(planned: bool, follow: bool) -> u64 {
     let events: Vec<Json> = (0..EVENTS).map(event).collect();
     let body = json!({"api_key": key["secret"], "events": events}).to_string();
     let sent = Sent { body: body.as_bytes(), ..Sent::default() };
-    let before = COUNT.get();
-    let outcome = app.take(Door::AmplitudeBatch, &sent, NOW);
-    let count = COUNT.get() - before;
-    assert!(matches!(outcome, Outcome::Waiting { .. }), "{outcome:?}");
+    let mut outcome = None;
+    let count = allocation_counter::measure(|| outcome = Some(app.take(Door::AmplitudeBatch, &sent, NOW)))
+        .count_total;
+    assert!(matches!(outcome, Some(Outcome::Waiting { .. })), "{outcome:?}");
     count
 }
 
