@@ -4,28 +4,25 @@
 //!     cargo bench -p bellwether-app --bench lists
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+#[path = "../tests/opened/mod.rs"]
+mod opened;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use bellwether_app::{App, Cancel, Ctx, Grant, Progress, Settings, Setup, find};
-use bellwether_model::{Json, Millis};
+use bellwether_app::{App, Settings};
+use bellwether_model::Json;
 use serde_json::json;
 
-const NOW: Millis = Millis(1_790_000_000_000);
+use opened::{NOW, Opened};
 
-struct House {
-    app: App,
-    admin: Grant,
+/// What is done here again and again.
+trait Busy {
+    fn toggle(&self, flag: &str, on: bool);
+    fn upload(&self, segment: &str, ids: std::ops::Range<u32>) -> Json;
 }
 
-impl House {
-    fn did(&self, operation: &str, input: Json) -> Json {
-        let (cancel, progress) = (Cancel::default(), Progress::default());
-        let ctx = Ctx { now: NOW, grant: self.admin.clone(), dry_run: false, cancel, progress };
-        let done = find(operation).unwrap().call(&self.app, &ctx, input);
-        done.unwrap_or_else(|e| panic!("{operation}: {} ({}) {:?}", e.message, e.hint, e.cause))
-    }
-
+impl Busy for Opened {
     fn toggle(&self, flag: &str, on: bool) {
         self.did("flag.toggle", json!({"flag": flag, "environment": "production", "on": on, "why": "bench"}));
     }
@@ -41,7 +38,7 @@ impl House {
 
 /// Does something while another thread toggles a flag without a pause. Says how long it took, and how
 /// long each toggle.
-fn beside(house: &House, deed: impl FnOnce()) -> (Duration, Vec<Duration>) {
+fn beside(house: &Opened, deed: impl FnOnce()) -> (Duration, Vec<Duration>) {
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let toggler = scope.spawn(|| {
@@ -82,13 +79,7 @@ fn say(what: &str, took: Duration, bytes: u64, mut waits: Vec<Duration>) {
 }
 
 fn main() {
-    let dir = tempfile::tempdir().unwrap();
-    let (app, _) = App::open(Settings::new(dir.path(), Box::new(|| {})), NOW).unwrap();
-    let token = app.offer_setup(NOW).unwrap().unwrap();
-    let (email, name, password) = ("ada@example.com".into(), "Ada".into(), "a long password".into());
-    let login = app.set_up(&Setup { token, email, name, password }, NOW).unwrap();
-    let (admin, ..) = app.session(&login.token, NOW).unwrap();
-    let house = House { app, admin };
+    let house = Opened::new();
     house.did("segment.save", json!({"segment": "many", "why": "bench"}));
     for flag in ["asking", "other"] {
         house.did("flag.create", json!({"flag": flag}));
@@ -157,7 +148,8 @@ fn main() {
         );
     });
     say("50000 targets", took, 0, waits);
-    drop(house);
+    let Opened { app, dir, .. } = house;
+    drop(app);
     let began = Instant::now();
     App::open(Settings::new(dir.path(), Box::new(|| {})), NOW).unwrap();
     say("started again", began.elapsed(), 0, vec![]);

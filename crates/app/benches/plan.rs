@@ -4,13 +4,17 @@
 //!     cargo bench -p bellwether-app --bench plan
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+#[path = "../tests/opened/mod.rs"]
+mod opened;
+
 use std::time::Instant;
 
-use bellwether_app::{App, Cancel, Ctx, Door, Outcome, Progress, Rates, Sent, Settings, Setup, find};
-use bellwether_model::{Json, Millis};
+use bellwether_app::{Door, Outcome, Rates, Sent, Settings};
+use bellwether_model::Json;
 use serde_json::json;
 
-const NOW: Millis = Millis(1_790_000_000_000);
+use opened::{NOW, Opened};
+
 /// Events of a request.
 const BATCH: usize = 1_000;
 /// Requests of a round.
@@ -59,29 +63,17 @@ fn plan() -> Json {
 }
 
 fn main() {
-    let dir = tempfile::tempdir().unwrap();
     let rates = Rates { environment: 0, unit: 0, unit_batch: 0 };
-    let (app, _) = App::open(Settings { rates, ..Settings::new(dir.path(), Box::new(|| {})) }, NOW).unwrap();
-    let token = app.offer_setup(NOW).unwrap().unwrap();
-    let password = "a long enough password".into();
-    let login =
-        app.set_up(&Setup { token, email: "a@example.com".into(), name: "A".into(), password }, NOW).unwrap();
-    let (grant, ..) = app.session(&login.token, NOW).unwrap();
-    let did = |operation: &str, input: Json| {
-        let (cancel, progress) = (Cancel::default(), Progress::default());
-        let ctx = Ctx { now: NOW, grant: grant.clone(), dry_run: false, cancel, progress };
-        find(operation).unwrap().call(&app, &ctx, input).unwrap()
-    };
-    let key = did("key.create", json!({"name": "k", "scope": "client", "environment": "production"}));
-    let key = key["secret"].as_str().unwrap();
+    let house = Opened::with(|dir| Settings { rates, ..Settings::new(dir, Box::new(|| {})) });
+    let (app, key) = (&house.app, house.key());
     let mut seen = [Vec::new(), Vec::new()];
     for round in 0..2 * ROUNDS {
         let planned = round % 2 == 1;
         let wanted = if planned { plan() } else { json!({"events": {}}) };
         if round > 0 {
-            did("plan.save", json!({"plan": wanted, "why": "bench"}));
+            house.did("plan.save", json!({"plan": wanted, "why": "bench"}));
         }
-        let requests = requests(key, round);
+        let requests = requests(&key, round);
         let began = Instant::now();
         for body in &requests {
             let outcome = app.take(Door::AmplitudeBatch, &Sent { body, ..Sent::default() }, NOW);
@@ -93,7 +85,7 @@ fn main() {
         #[allow(clippy::cast_precision_loss)]
         seen[usize::from(planned)].push(took.as_nanos() as f64 / (BATCH * REQUESTS) as f64);
     }
-    assert_eq!(did("plan.violations", json!({"environment": "production"}))["violations"], json!([]));
+    assert_eq!(house.did("plan.violations", json!({"environment": "production"}))["violations"], json!([]));
     for (what, seen) in ["without a plan", "with a plan"].into_iter().zip(&mut seen) {
         seen.sort_by(f64::total_cmp);
         println!(

@@ -1,28 +1,20 @@
 //! App, tests: an event that follows the tracking plan costs no allocation more than it does where nothing is planned.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use bellwether_app::{App, Cancel, Ctx, Door, Outcome, Progress, Sent, Settings, Setup, find};
-use bellwether_model::{Json, Millis};
+mod opened;
+
+use bellwether_app::{Door, Outcome, Sent};
+use bellwether_model::Json;
 use serde_json::json;
 
-const NOW: Millis = Millis(1_790_000_000_000);
+use opened::{NOW, Opened};
+
 const EVENTS: u64 = 2_000;
 
 /// What a request of events that follow the plan allocates, with a plan in force or without.
 fn allocated(planned: bool, follow: bool) -> u64 {
-    let dir = tempfile::tempdir().unwrap();
-    let (app, _) = App::open(Settings::new(dir.path(), Box::new(|| {})), NOW).unwrap();
-    let token = app.offer_setup(NOW).unwrap().unwrap();
-    let password = "a long enough password".into();
-    let login =
-        app.set_up(&Setup { token, email: "a@example.com".into(), name: "A".into(), password }, NOW).unwrap();
-    let (grant, ..) = app.session(&login.token, NOW).unwrap();
-    let did = |operation: &str, input: Json| {
-        let (cancel, progress) = (Cancel::default(), Progress::default());
-        let ctx = Ctx { now: NOW, grant: grant.clone(), dry_run: false, cancel, progress };
-        find(operation).unwrap().call(&app, &ctx, input).unwrap()
-    };
-    let key = did("key.create", json!({"name": "k", "scope": "client", "environment": "production"}));
+    let house = Opened::new();
+    let key = house.key();
     if planned {
         let currencies: Vec<String> = (0..40).map(|n| format!("C{n}")).collect();
         let properties = json!({
@@ -30,7 +22,7 @@ fn allocated(planned: bool, follow: bool) -> u64 {
             "currency": {"type": "string", "values": currencies}, "plan": {"type": "string", "values": ["pro", "free"]},
             "at": {"type": "date_time"}, "tags": {"type": "list", "items": "string"}, "more": {"type": "object"}});
         let plan = json!({"events": {"Order Completed": {"properties": properties}}});
-        did("plan.save", json!({"plan": plan, "why": "test"}));
+        house.did("plan.save", json!({"plan": plan, "why": "test"}));
     }
     let total = if follow { json!(9.5) } else { json!("9.5") };
     let event = |n: u64| {
@@ -39,11 +31,12 @@ fn allocated(planned: bool, follow: bool) -> u64 {
             "at": "2026-11-27T09:00:00+01:00", "tags": ["a", "b"], "more": {"a": 1}, "$lib": "x", "missing": null}})
     };
     let events: Vec<Json> = (0..EVENTS).map(event).collect();
-    let body = json!({"api_key": key["secret"], "events": events}).to_string();
+    let body = json!({"api_key": key, "events": events}).to_string();
     let sent = Sent { body: body.as_bytes(), ..Sent::default() };
     let mut outcome = None;
-    let count = allocation_counter::measure(|| outcome = Some(app.take(Door::AmplitudeBatch, &sent, NOW)))
-        .count_total;
+    let count =
+        allocation_counter::measure(|| outcome = Some(house.app.take(Door::AmplitudeBatch, &sent, NOW)))
+            .count_total;
     assert!(matches!(outcome, Some(Outcome::Waiting { .. })), "{outcome:?}");
     count
 }
