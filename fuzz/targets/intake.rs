@@ -9,7 +9,7 @@ use std::sync::{LazyLock, Mutex};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bellwether_app::{Call, Door, Outcome, Reply, Sent, Settled};
+use bellwether_app::{Door, Outcome, Reply, Sent, Settled};
 use bellwether_model::Millis;
 use libfuzzer_sys::{Corpus, fuzz_target};
 
@@ -22,27 +22,6 @@ use house::{START, Server};
 const INPUTS: u32 = 5_000;
 
 static HOUSE: LazyLock<Mutex<(u32, Server)>> = LazyLock::new(|| Mutex::new((0, Server::start())));
-
-const DOORS: [Door; 18] = [
-    Door::AmplitudeHttp,
-    Door::AmplitudeBatch,
-    Door::AmplitudeIdentify,
-    Door::AmplitudeGroupIdentify,
-    Door::Segment(None),
-    Door::Segment(Some(Call::Track)),
-    Door::Segment(Some(Call::Identify)),
-    Door::Segment(Some(Call::Page)),
-    Door::Segment(Some(Call::Screen)),
-    Door::Segment(Some(Call::Group)),
-    Door::Segment(Some(Call::Alias)),
-    Door::PostHog,
-    Door::PostHogV1,
-    Door::MixpanelTrack,
-    Door::MixpanelEngage,
-    Door::MixpanelGroups,
-    Door::MixpanelImport,
-    Door::OtlpLogs,
-];
 
 fn replaced(body: &[u8], key: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(body.len() + 64);
@@ -58,7 +37,7 @@ fn replaced(body: &[u8], key: &str) -> Vec<u8> {
 
 fuzz_target!(|bytes: &[u8]| -> Corpus {
     let [door, how, body @ ..] = bytes else { return Corpus::Reject };
-    let Some(door) = DOORS.get(usize::from(*door)).copied() else { return Corpus::Reject };
+    let Some(door) = Door::ALL.get(usize::from(*door)).copied() else { return Corpus::Reject };
     let mut house = HOUSE.lock().expect("no input has made it panic");
     house.0 += 1;
     if house.0 > INPUTS {

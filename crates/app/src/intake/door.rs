@@ -56,6 +56,28 @@ pub enum Call {
 }
 
 impl Door {
+    /// Every door.
+    pub const ALL: [Self; 18] = [
+        Self::AmplitudeHttp,
+        Self::AmplitudeBatch,
+        Self::AmplitudeIdentify,
+        Self::AmplitudeGroupIdentify,
+        Self::Segment(None),
+        Self::Segment(Some(Call::Track)),
+        Self::Segment(Some(Call::Identify)),
+        Self::Segment(Some(Call::Page)),
+        Self::Segment(Some(Call::Screen)),
+        Self::Segment(Some(Call::Group)),
+        Self::Segment(Some(Call::Alias)),
+        Self::PostHog,
+        Self::PostHogV1,
+        Self::MixpanelTrack,
+        Self::MixpanelEngage,
+        Self::MixpanelGroups,
+        Self::MixpanelImport,
+        Self::OtlpLogs,
+    ];
+
     /// Its name, where nothing else says who sent an event.
     pub(super) fn word(self) -> &'static str {
         match self {

@@ -1,7 +1,7 @@
 //! App tests: what is strange, at every door: what becomes of it, and that what cannot be taken is answered and
 //! stores nothing.
 
-use bellwether_app::{Call, Door, Sent};
+use bellwether_app::{Door, Sent};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
@@ -109,7 +109,7 @@ fn what_is_no_request_is_answered_and_stores_nothing() {
     let utf8 = |door| {
         event_of(door, &desk.secret, "{}").into_bytes().into_iter().map(|b| if b == b'a' { 0xff } else { b })
     };
-    for door in DOORS {
+    for door in Door::ALL {
         let check = |name: &str, body: &[u8], statuses: &[u16]| {
             let reply = desk.reply(door, "", "application/json", body);
             assert!(statuses.contains(&reply.status), "{name} at {door:?}: {reply:?}");
@@ -261,22 +261,6 @@ fn good(door: Door, secret: &str) -> Vec<u8> {
     }
 }
 
-const DOORS: [Door; 13] = [
-    Door::AmplitudeHttp,
-    Door::AmplitudeBatch,
-    Door::AmplitudeIdentify,
-    Door::AmplitudeGroupIdentify,
-    Door::Segment(None),
-    Door::Segment(Some(Call::Group)),
-    Door::PostHog,
-    Door::PostHogV1,
-    Door::MixpanelTrack,
-    Door::MixpanelEngage,
-    Door::MixpanelGroups,
-    Door::MixpanelImport,
-    Door::OtlpLogs,
-];
-
 /// A change of a body: where, how much is taken away, and what is put there.
 fn change() -> impl Strategy<Value = (u16, u8, Vec<u8>)> {
     let put = prop_oneof![
@@ -299,7 +283,7 @@ proptest! {
             static DESK: Desk = Desk::new();
         }
         DESK.with(|desk| {
-            for (door, changes) in DOORS.into_iter().flat_map(|door| changes.iter().map(move |c| (door, c))) {
+            for (door, changes) in Door::ALL.into_iter().flat_map(|door| changes.iter().map(move |c| (door, c))) {
                 let mut body = good(door, &desk.secret);
                 for (at, gone, put) in changes {
                     let at = usize::from(*at) % (body.len() + 1);
