@@ -95,6 +95,22 @@ describe("why, and off at once", { concurrency: 1 }, () => {
     await page.waitForFunction(() => document.activeElement?.textContent === "Undo");
     await page.keyboard.press("k");
     assert.equal(await page.getByRole("dialog").count(), 0);
+    await page.keyboard.press("Enter");
+    await page.getByRole("switch", { name: "new-payments in Production", checked: true }).waitFor();
+    await page.waitForFunction(() => document.activeElement?.tagName === "H1");
+    // Also after somebody has thought better of it first.
+    await at.visit("/flags/new-payments");
+    await page.getByRole("switch", { name: "new-payments in Production", checked: true }).waitFor();
+    await page.keyboard.press("k");
+    await dialog.getByLabel("Reason").waitFor();
+    await page.keyboard.press("Escape");
+    await dialog.waitFor({ state: "detached" });
+    await page.keyboard.press("k");
+    await dialog.getByLabel("Reason").waitFor();
+    await page.waitForFunction(() => document.activeElement?.tagName === "TEXTAREA");
+    await page.keyboard.press("Enter");
+    await page.getByRole("switch", { name: "new-payments in Production", checked: false }).waitFor();
+    await page.waitForFunction(() => document.activeElement?.textContent === "Undo");
   });
 
   test("who is not enrolled is drawn apart from the variants that are compared", async () => {

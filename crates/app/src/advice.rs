@@ -74,6 +74,20 @@ fn rest(of: Share) -> Share {
     Share::basis_points(Share::ALL.points() - of.points()).unwrap_or(Share::NONE)
 }
 
+/// That changes are scheduled of a flag that is archived: they are refused when their time comes.
+pub(crate) fn plans_in_vain(state: &State, key: &FlagKey) -> Option<Warning> {
+    let waiting = state.schedules.values().filter(|s| s.waiting() && s.planned.flag() == Some(key)).count();
+    let (plans, they) = match waiting {
+        0 => return None,
+        1 => ("1 scheduled change waits".to_owned(), "it is"),
+        many => (format!("{many} scheduled changes wait"), "they are"),
+    };
+    Some(Warning {
+        message: format!("{plans} for flag `{key}`, and {they} refused when the time comes"),
+        hint: "cancel with `schedule.cancel`, or restore the flag before".to_owned(),
+    })
+}
+
 /// That what limits a default limits nothing, because the default divides nobody.
 pub(crate) fn idle_limits(state: &State, key: &FlagKey, environment: &EnvironmentKey) -> Option<Warning> {
     let setting = state.flags.get(key)?.settings.get(environment)?;

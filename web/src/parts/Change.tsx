@@ -11,7 +11,7 @@ import type { Warning } from "../api/types";
 import { diff } from "../lib/diff";
 import { capital, hinted } from "../lib/spoken";
 import { Failed, Said } from "./States";
-import { useFocusBack } from "./focus";
+import { toHeading, useFocusBack } from "./focus";
 import { Diff, Note, When } from "./Words";
 
 /** The reason of a change and the revision that it is of: what has been changed since is not overwritten. */
@@ -186,7 +186,7 @@ type DialogProps = {
 };
 
 function ReasonDialog({ intent, refused, make, close }: DialogProps) {
-  useFocusBack();
+  const made = useFocusBack();
   const [why, setWhy] = useState(intent.why ?? "");
   const [error, setError] = useState<unknown>(refused ?? null);
   const [busy, setBusy] = useState(false);
@@ -197,6 +197,7 @@ function ReasonDialog({ intent, refused, make, close }: DialogProps) {
     setError(null);
     try {
       await make(intent, why.trim());
+      made.current = true;
       close(true);
     } catch (e) {
       setError(e);
@@ -344,7 +345,14 @@ function UndoToast({ toast, close, undo }: { toast: Toast; close: () => void; un
         ))}
       </Text>
       {toast.undo && (
-        <button type="button" onClick={undo} data-undo>
+        <button
+          type="button"
+          data-undo
+          onClick={() => {
+            toHeading();
+            undo();
+          }}
+        >
           Undo
         </button>
       )}

@@ -93,7 +93,9 @@ export function BetaScreen(): JSX.Element {
             ) : (
               <>
                 {!v.beta.archived && <Where view={v} door={door} />}
-                <BetaForm key={key} view={v} />
+                <fieldset className="bare" disabled={Boolean(v.beta.archived)}>
+                  <BetaForm key={key} view={v} />
+                </fieldset>
                 <Archive
                   what="beta"
                   name={key}

@@ -285,9 +285,11 @@ impl Operation for Archive {
     type Output = FlagView;
 
     fn run(app: &App, ctx: &Ctx, input: ArchiveInput) -> Result<FlagView, AppError> {
-        let edit = Edit::FlagArchived { flag: input.flag.clone(), archived: input.archived.unwrap_or(true) };
+        let archived = input.archived.unwrap_or(true);
+        let edit = Edit::FlagArchived { flag: input.flag.clone(), archived };
         let after = app.edit(ctx, edit, input.why, input.if_revision, Vec::new())?;
-        app.flag_after(&after, &input.flag)
+        let view = app.flag_after(&after, &input.flag)?;
+        Ok(view.warned(advice::plans_in_vain(&after.state, &input.flag).filter(|_| archived)))
     }
 }
 

@@ -403,3 +403,21 @@ fn the_last_plans_that_are_over_are_listed_and_the_log_has_all() {
     let house = house.restart();
     assert_eq!((list(&house).len(), newest(&house, 25)), (20, changes));
 }
+
+#[test]
+fn who_archives_a_flag_is_told_of_what_waits_for_it() {
+    let house = House::new();
+    house.did("flag.create", json!({"flag": "f"}));
+    let plan = |at: i64| {
+        let planned = json!({"plan": "toggle", "flag": "f", "on": true});
+        json!({"environment": "production", "why": "t", "at": house.now.0 + at, "planned": planned})
+    };
+    house.did("schedule.create", plan(3_600_000));
+    let archived = house.did("flag.archive", json!({"flag": "f", "why": "t"}));
+    assert_eq!(
+        archived["warnings"][0]["message"],
+        "1 scheduled change waits for flag `f`, and it is refused when the time comes"
+    );
+    let restored = house.did("flag.archive", json!({"flag": "f", "archived": false, "why": "t"}));
+    assert_eq!(restored["warnings"], json!([]));
+}

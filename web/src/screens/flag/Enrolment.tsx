@@ -81,6 +81,7 @@ function Limits({ view, setting, here }: Props) {
   const shown = { revision: view.revision, limits: asDraft(setting.enrolment ?? {}) };
   const { draft, from, old, changed, set, discard } = useDraft(shown, ({ limits }) => limits);
   const loses = remembers(draft) && !remembers(old);
+  const waits = setting.default.serve === "variant";
   const save = async () => {
     const made = await steer({
       title: `Change who may be enrolled by ${key} in ${here.name}?`,
@@ -89,7 +90,7 @@ function Limits({ view, setting, here }: Props) {
       moves: (
         <>
           <NowThen from={limitsText(old, unit)} to={limitsText(draft, unit)} />
-          {loses && <Leaves />}
+          {loses && <Leaves waits={waits} />}
           {!remembers(draft) && remembers(old) && (
             <p className="dim">Who was enrolled is not asked any more: everybody is placed by the shares alone.</p>
           )}
@@ -146,7 +147,7 @@ function Limits({ view, setting, here }: Props) {
       />
       {changed && loses && (
         <Note tone="warn">
-          <Leaves />
+          <Leaves waits={waits} />
         </Note>
       )}
       <Group gap="sm">
@@ -163,12 +164,13 @@ function Limits({ view, setting, here }: Props) {
   );
 }
 
-/** What a limit that the server remembers costs. */
-function Leaves() {
+/** What a limit that the server remembers costs; while the default serves one variant there is nothing to remember. */
+function Leaves({ waits }: { waits: boolean }) {
   return (
     <p>
-      <b>SDKs that evaluate by themselves lose this flag:</b> only a server remembers who was enrolled. They get the
-      default in their code; whoever asks the server (OFREP, Amplitude&apos;s remote evaluation) gets it as before.
+      <b>{waits ? "Once the default divides, SDKs" : "SDKs"} that evaluate by themselves lose this flag:</b> only a
+      server remembers who was enrolled. They get the default in their code; whoever asks the server (OFREP,
+      Amplitude&apos;s remote evaluation) gets it as before.
     </p>
   );
 }
@@ -181,7 +183,9 @@ function Carried({ view, setting, here }: Props) {
       title="What it means for SDKs"
       about={
         remembers(setting.enrolment ?? {})
-          ? "The server remembers who was enrolled: only those who ask it get this flag."
+          ? setting.default.serve === "variant"
+            ? "There is nothing to remember yet. Once the default divides, only those who ask the server get this flag."
+            : "The server remembers who was enrolled: only those who ask it get this flag."
           : "Nothing here needs a memory: SDKs that evaluate by themselves can hold the limit by share."
       }
     >

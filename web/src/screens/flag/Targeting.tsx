@@ -38,8 +38,10 @@ export function TargetingTab({ view, setting, here }: Props) {
         <Button
           variant="default"
           leftSection={<IconPencil size={15} aria-hidden />}
-          disabled={!may.allowed}
-          title={may.allowed ? undefined : may.reason}
+          disabled={!may.allowed || view.flag.archived}
+          title={
+            !may.allowed ? may.reason : view.flag.archived ? "It is archived: restore it under Settings" : undefined
+          }
           onClick={() => setEditing({ draft: draftOf(view, setting), from: view })}
         >
           Edit targeting
