@@ -1,5 +1,6 @@
 //! App operations: why somebody gets a variant, now or at any past revision, step by step and in a sentence.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use bellwether_flags::{
@@ -108,13 +109,21 @@ impl App {
         environment: &Environment,
         fresh: &[(ListId, Vec<String>)],
     ) -> Result<Ruleset, AppError> {
-        let nobody = || Arc::new(Ids::new::<&str>([]));
+        // Who compiles cannot be told that a list does not read; whoever asked must not take nobody for who is on it.
+        let unread = RefCell::new(None);
         let lists = |id: &ListId| match fresh.iter().find(|(fresh, _)| fresh == id) {
             Some((_, ids)) => Arc::new(Ids::new(ids)),
-            None => self.ids(id).unwrap_or_else(|_| nobody()),
+            None => self.ids(id).unwrap_or_else(|error| {
+                unread.borrow_mut().get_or_insert(error);
+                Arc::new(Ids::new::<&str>([]))
+            }),
         };
         let source = crate::serving::source(state, &lists);
-        Ok(Ruleset::compile(environment, state.revision, source)?)
+        let ruleset = Ruleset::compile(environment, state.revision, source);
+        match unread.take() {
+            Some(error) => Err(error),
+            None => Ok(ruleset?),
+        }
     }
 
     /// Why a flag has no answer in a state.

@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::{Cancel, Progress, Settings, Setup, find};
-use bellwether_model::Millis;
+use bellwether_model::{EnvironmentKey, Millis};
 
 const NOW: Millis = Millis(1_790_000_000_000);
 
@@ -126,4 +126,25 @@ fn of_those_who_edit_one_list_at_the_same_time_nobody_is_lost() {
     assert_eq!(now.iter().filter(|id| id.starts_with("new-")).count(), 24);
     assert!(!now.iter().any(|id| *id == "user-35"));
     assert_eq!(house.app.ids(&list).unwrap().len(), 12_000);
+}
+
+#[test]
+fn rules_with_a_list_that_cannot_be_read_are_not_compiled_as_if_nobody_were_on_it() {
+    let house = House::open();
+    house.call("flag.create", json!({"flag": "f"}));
+    let rules = json!([{"when": [[{"segment": "staff"}]], "serve": {"serve": "variant", "variant": "on"}}]);
+    house.call(
+        "flag.target",
+        json!({"flag": "f", "environment": "production", "why": "test", "rules": rules}),
+    );
+    house.call("flag.toggle", json!({"flag": "f", "environment": "production", "on": true, "why": "test"}));
+    let app = &house.app;
+    let mut state = bellwether_ledger::State::clone(&app.ledger.state());
+    let place = state.environments[&"production".parse::<EnvironmentKey>().unwrap()].value.clone();
+    assert!(app.compile(&state, &place, &[]).is_ok());
+    let gone = ListId("gone".to_owned());
+    state.segments.get_mut(&"staff".parse::<SegmentKey>().unwrap()).unwrap().value.included =
+        Some(gone.clone());
+    assert_eq!(app.compile(&state, &place, &[]).unwrap_err().code, "not_found");
+    assert!(app.compile(&state, &place, &[(gone, ids(0..2))]).is_ok());
 }
