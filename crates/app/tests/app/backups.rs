@@ -96,3 +96,35 @@ fn what_is_no_backup_is_refused_and_nothing_is_overwritten() {
     }
     assert!(house.dir.path().join("events").is_dir());
 }
+
+#[test]
+fn what_is_kept_apart_and_what_hashes_are_made_with_are_in_a_backup() {
+    let house = House::new();
+    let plan = json!({
+        "rules": {"environments": {"production": {"invalid": "quarantine", "personal": "hash"}}},
+        "events": {"Signed Up": {"properties": {
+            "email": {"type": "string", "personal": true}, "age": {"type": "integer"}}}},
+    });
+    house.did("plan.save", json!({"plan": plan, "why": "t"}));
+    let send = |house: &House, id: &str, age: Json| {
+        let event = json!({"event_type": "Signed Up", "user_id": "ada-lovelace", "insert_id": id,
+            "event_properties": {"email": "ada@example.com", "age": age}});
+        house.send(&json!({"api_key": house.key("client"), "events": [event]})).unwrap();
+    };
+    let hash = |house: &House| house.events()[0]["properties"]["email"].clone();
+    send(&house, "fine", json!(36));
+    send(&house, "odd", json!("old"));
+    let backup = house.did("backup.create", json!({}));
+    let elsewhere = tempfile::tempdir().unwrap();
+    App::restore(&dir(&house, &backup), elsewhere.path()).unwrap();
+    let restored = House::restored(elsewhere, house.now);
+    let apart = restored.did("quarantine.list", json!({"environment": "production"}));
+    assert_eq!(apart["events"].as_array().unwrap().len(), 1);
+    send(&restored, "later", json!(37));
+    assert_eq!(restored.events().len(), 2);
+    assert_eq!(hash(&restored), hash(&house), "the same address after a restore");
+    assert_eq!(
+        restored.did("quarantine.release", json!({"environment": "production", "all": true}))["stored"],
+        1
+    );
+}
