@@ -207,6 +207,33 @@ const events = createRoute({
   getParentRoute: () => shell,
   path: "/events",
   component: screen(() => import("./screens/Events"), "EventsScreen"),
+  validateSearch: (s: Search): { tab?: string; q?: string; event?: string; of?: string; marked?: string } => ({
+    tab: text(s["tab"]),
+    q: text(s["q"]),
+    event: text(s["event"]),
+    of: text(s["of"]),
+    marked: text(s["marked"]),
+  }),
+});
+const plan = createRoute({
+  getParentRoute: () => shell,
+  path: "/plan",
+  component: screen(() => import("./screens/Plan"), "PlanScreen"),
+  validateSearch: (
+    s: Search,
+  ): { tab?: string; q?: string; event?: string; property?: string; of?: string; kind?: string } => ({
+    tab: text(s["tab"]),
+    q: text(s["q"]),
+    event: text(s["event"]),
+    property: text(s["property"]),
+    of: text(s["of"]),
+    kind: text(s["kind"]),
+  }),
+});
+const proposal = createRoute({
+  getParentRoute: () => shell,
+  path: "/plan/proposals/$proposal",
+  component: screen(() => import("./screens/Proposal"), "ProposalScreen"),
   validateSearch: listed,
 });
 const changes = createRoute({
@@ -221,6 +248,9 @@ const changes = createRoute({
     layer: text(s["layer"]),
     holdout: text(s["holdout"]),
     beta: text(s["beta"]),
+    plan: text(s["plan"]) ? true : undefined,
+    event: text(s["event"]),
+    proposal: text(s["proposal"]),
     before: text(s["before"]),
   }),
 });
@@ -261,6 +291,8 @@ const tree = root.addChildren([
     metric,
     explore,
     events,
+    plan,
+    proposal,
     changes,
     settings,
     nowhere,

@@ -6,6 +6,7 @@ import { useState, type JSX } from "react";
 import { catalogue, recent } from "../api/queries";
 import type { RecentEvent } from "../api/types";
 import { count, plural } from "../lib/numbers";
+import { whose } from "../lib/who";
 import { DataTable, type Column } from "../parts/DataTable";
 import { Page } from "../parts/Page";
 import { Empty, Loaded } from "../parts/States";
@@ -95,11 +96,6 @@ function Catalogue({ events }: { events: Kind[] }) {
       onOpen={(e) => void navigate({ to: "/explore", search: { event: e.event } })}
     />
   );
-}
-
-function whose(who: RecentEvent["who"]): string {
-  if ("user" in who) return who.user;
-  return "device" in who ? who.device : `${who.both.user} on ${who.both.device}`;
 }
 
 function Latest() {
