@@ -114,6 +114,7 @@ export type RecentEvent = {
   who: { user: string } | { device: string } | { both: { user: string; device: string } };
   time: number;
   received: number;
+  insert_id?: string;
   properties?: Record<string, unknown>;
   user_properties?: Record<string, unknown>;
 };

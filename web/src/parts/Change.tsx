@@ -56,7 +56,7 @@ type Toast = { text: string; warnings?: string[]; undo?: Undo; id: number; bad?:
 type Door = { change: (intent: Intent) => Promise<boolean>; say: (text: string) => void };
 
 /** Reads what scans many events; nobody waits for it after a change. */
-const SCANS = new Set<unknown>(["segmentation", "results", "guard", "catalogue", "properties", "recent", "volume"]);
+const SCANS = new Set<unknown>(["segmentation", "results", "guard", "catalogue", "properties", "recent"]);
 
 /** Makes everything that was read stale, and waits for what the page shows of the ledger. */
 async function refresh(client: QueryClient): Promise<void> {

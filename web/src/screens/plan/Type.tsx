@@ -330,7 +330,10 @@ function columnsOf(draft: PlanDraft, event: string, warnings: PlanView["warnings
                 <Badge tone="accent">changed in the draft</Badge>
               ) : null)}
             {r.planned.description && <div className="under">{r.planned.description}</div>}
-            <div className="under cramped">{kindText(r.planned)}</div>
+            <div className="under cramped">
+              {kindText(r.planned)}
+              {r.planned.personal && ", personal"}
+            </div>
             {lint && (
               <div className="under">
                 <Said>{`${lint.message}; ${lint.hint}`}</Said>
