@@ -145,6 +145,14 @@ describe("what a flag is", { concurrency: 1 }, () => {
     assert.equal((await flag("checkout")).variants[1].value, "three-steps");
   });
 
+  test("a view that is not there is said, and the one that is shown is named", async () => {
+    await at.visit("/flags/checkout?tab=targetting");
+    await page.getByText("There is no view “targetting” here, so that this is Targeting.").waitFor();
+    await at.clean("unknown-tab");
+    await page.getByRole("link", { name: "Rollout", exact: true }).click();
+    await page.getByText(/There is no view/).waitFor({ state: "detached" });
+  });
+
   test("a flag that divides nobody says that there is nothing to be enrolled in", async () => {
     await at.visit("/flags/hero-banner?tab=enrolment");
     await page.getByText(/there is nothing to be enrolled in until it divides/).waitFor();

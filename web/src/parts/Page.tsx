@@ -2,8 +2,10 @@
 //! and tabs that are links.
 import { CopyButton, Title } from "@mantine/core";
 import { IconCheck, IconCopy } from "@tabler/icons-react";
-import { Link, type LinkProps } from "@tanstack/react-router";
+import { Link, useSearch, type LinkProps } from "@tanstack/react-router";
 import { useEffect, useRef, type ReactNode } from "react";
+
+import { Note } from "./Words";
 
 /** A view of the page's subject; the address says which one is open. */
 export type Tab = { key: string; label: string };
@@ -29,6 +31,8 @@ export function Page({ title, name, code, state, above, actions, tabs, children 
   // On a narrow page the open one may stand beyond the edge.
   const strip = useRef<HTMLElement>(null);
   const open = tabs?.open;
+  const { tab: asked } = useSearch({ strict: false }) as { tab?: string };
+  const unknown = tabs && asked !== undefined && !tabs.all.some((t) => t.key === asked) ? asked : undefined;
   useEffect(() => {
     const one = strip.current?.querySelector<HTMLElement>('[aria-current="page"]');
     if (!strip.current || !one) return;
@@ -65,6 +69,16 @@ export function Page({ title, name, code, state, above, actions, tabs, children 
             </Link>
           ))}
         </nav>
+      )}
+      {unknown !== undefined && (
+        <div style={{ marginBottom: 16 }}>
+          <Note tone="warn">
+            <p role="status">
+              There is no view “{unknown}” here, so that this is {tabs?.all.find((t) => t.key === open)?.label}. The
+              link may be misspelt or older than the page.
+            </p>
+          </Note>
+        </div>
       )}
       {children}
     </div>
