@@ -260,6 +260,23 @@ describe("the rule builder", { concurrency: 1 }, () => {
     await at.clean("rule-preview-empty");
   });
 
+  test("shares that are too many, or too few, are drawn as they are", async () => {
+    await at.visit("/flags/price-badge");
+    await at.button("Edit targeting").click();
+    const split = page.getByRole("group", { name: "Default", exact: true });
+    await split.getByText("A split", { exact: true }).click();
+    await split.getByRole("textbox", { name: "on", exact: true }).fill("80");
+    await split.getByText("30% are too many").waitFor();
+    const bar = split.getByRole("img", { name: "Shares: on 80%, off 50%, 30% too many" });
+    const box = await bar.boundingBox();
+    const over = await bar.getByTitle("30% too many").boundingBox();
+    assert.ok(Math.abs(over.width / box.width - 30 / 130) < 0.02, `${over.width} of ${box.width}`);
+    await at.clean("shares-over");
+    await split.getByRole("textbox", { name: "on", exact: true }).fill("20");
+    await split.getByRole("img", { name: "Shares: on 20%, off 50%, 30% missing" }).waitFor();
+    await at.clean("shares-under");
+  });
+
   test("nothing broke on the way", () => {
     assert.deepEqual(
       at.complaints.filter((c) => !/status of (400|403|500)/.test(c)),
