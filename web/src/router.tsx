@@ -119,7 +119,15 @@ const layers = createRoute({
   getParentRoute: () => shell,
   path: "/layers",
   component: screen(() => import("./screens/Layers"), "LayersScreen"),
-  validateSearch: kept,
+  validateSearch: (s: Search): { archived?: string; make?: string } => ({ ...kept(s), make: text(s["make"]) }),
+});
+/** A new layer is made in a dialog on the list. */
+const newLayer = createRoute({
+  getParentRoute: () => shell,
+  path: "/layers/new",
+  beforeLoad: ({ search }) => {
+    throw redirect({ to: "/layers", search: { env: search.env, make: "1" }, replace: true });
+  },
 });
 const layer = createRoute({
   getParentRoute: () => shell,
@@ -276,6 +284,7 @@ const tree = root.addChildren([
     newSegment,
     segment,
     layers,
+    newLayer,
     layer,
     holdouts,
     newHoldout,

@@ -110,6 +110,12 @@ export function Palette() {
             onClick: () => void navigate({ to: "/segments/new" }),
           },
           {
+            id: "new-layer",
+            label: "New layer",
+            leftSection: icon(IconPlus),
+            onClick: () => void navigate({ to: "/layers/new" }),
+          },
+          {
             id: "new-holdout",
             label: "New holdout",
             leftSection: icon(IconPlus),
