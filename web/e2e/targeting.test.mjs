@@ -129,6 +129,18 @@ describe("the rule builder", { concurrency: 1 }, () => {
     await page.getByText(/three.* is not a version/).waitFor({ state: "detached" });
   });
 
+  test("what is compared with a number and is none is said at its place", async () => {
+    await test_("condition 2 of rule 2", "<");
+    const group = page.getByRole("group", { name: "Group 1 of rule 2" });
+    await group.getByText("“3.2.0” is not a number such as 18 or -2.5").waitFor();
+    await page.getByText("Cannot be saved: the server refuses it").waitFor();
+    // It is said there, and not once more below the rule.
+    assert.equal(await page.getByText(/compares numbers/).count(), 0);
+    await at.clean("rule-number");
+    await test_("condition 2 of rule 2", "is version ^ same major");
+    await page.getByText("Cannot be saved: the server refuses it").waitFor({ state: "detached" });
+  });
+
   test("rules change places by keyboard, and the keyboard stays with them", async () => {
     const names = () => Promise.all([1, 2].map((n) => field(`Name of rule ${n}`).inputValue()));
     assert.deepEqual(await names(), ["paying", "near"]);
