@@ -1,4 +1,4 @@
-//! Web tests: the states of the screens of the flag engine: failed, slow, and by keyboard alone.
+//! Web tests: the states of the screens of the flag engine and of the tracking plan: failed, slow, and by keyboard alone.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
@@ -21,9 +21,17 @@ const SCREENS = [
   ["/flags/price-badge?tab=schedule", "**/api/schedules?**", "Monday 09:00"],
   ["/flags/price-badge?tab=enrolment", "**/api/flags/price-badge", "Kill switch"],
   ["/settings?tab=environments", "**/api/environments", "New key"],
+  ["/plan", "**/api/plan", "New event type"],
+  ["/plan?tab=rules", "**/api/plan", "New event type"],
+  ["/plan?event=Order+Completed", "**/api/plan", "Add a property"],
+  ["/plan?tab=proposals", "**/api/plan/proposals", "Refunds"],
+  ["/plan?tab=violations", "**/api/plan/violations?**", "visit"],
+  ["/plan?tab=quarantine", "**/api/quarantine?**", "See the rules"],
+  ["/plan/proposals/refunds", "**/api/plan/proposals/refunds", "Edit it"],
+  ["/events?event=Order+Completed", "**/api/events?**", "Open in the plan"],
 ];
 
-describe("states of the screens of the flag engine", { concurrency: 1 }, () => {
+describe("states of the screens of the flag engine and the tracking plan", { concurrency: 1 }, () => {
   before(async () => {
     at = await house();
     page = at.page;
@@ -49,6 +57,13 @@ describe("states of the screens of the flag engine", { concurrency: 1 }, () => {
         { share: 500, hold: 86_400_000 },
         { share: 10_000, hold: 0 },
       ],
+      why,
+    });
+    const events = { "Order Completed": { properties: { total: { type: "number" } } } };
+    await at.program.ask("PUT", "/api/plan", { plan: { events }, why });
+    await at.program.ask("PUT", "/api/plan/proposals/refunds", {
+      title: "Refunds",
+      plan: { events: { ...events, "Order Refunded": {} } },
       why,
     });
     await at.program.ask("PUT", "/api/holdouts/all", { share: 500, covers: { covers: "everything" }, why });

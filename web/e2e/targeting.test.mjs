@@ -283,6 +283,8 @@ describe("the rule builder", { concurrency: 1 }, () => {
     const box = await bar.boundingBox();
     const over = await bar.getByTitle("30% too many").boundingBox();
     assert.ok(Math.abs(over.width / box.width - 30 / 130) < 0.02, `${over.width} of ${box.width}`);
+    await bar.scrollIntoViewIfNeeded();
+    await page.mouse.wheel(0, 300);
     await at.clean("shares-over");
     await split.getByRole("textbox", { name: "on", exact: true }).fill("20");
     await split.getByRole("img", { name: "Shares: on 20%, off 50%, 30% missing" }).waitFor();

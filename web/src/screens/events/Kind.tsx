@@ -74,20 +74,24 @@ export function KindPage({ event }: { event: string }) {
           </Note>
         </div>
       )}
-      {known.data && !kind ? (
-        <Empty title={`No ${event} in ${here.name} yet`} why="What is taken shows within a second.">
-          <SendOne />
-        </Empty>
-      ) : (
-        <>
-          <Loaded query={volume} lines={8}>
-            {(a) => <Volume answer={a} event={event} />}
-          </Loaded>
-          <Loaded query={seen} lines={4}>
-            {(found) => <Contents found={found} planned={planned} event={event} />}
-          </Loaded>
-        </>
-      )}
+      <Loaded query={known} lines={10}>
+        {() =>
+          !kind ? (
+            <Empty title={`No ${event} in ${here.name} yet`} why="What is taken shows within a second.">
+              <SendOne />
+            </Empty>
+          ) : (
+            <>
+              <Loaded query={volume} lines={8}>
+                {(a) => <Volume answer={a} event={event} />}
+              </Loaded>
+              <Loaded query={seen} lines={4}>
+                {(found) => <Contents found={found} planned={planned} event={event} />}
+              </Loaded>
+            </>
+          )
+        }
+      </Loaded>
     </Page>
   );
 }
