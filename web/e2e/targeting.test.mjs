@@ -130,6 +130,7 @@ describe("the rule builder", { concurrency: 1 }, () => {
   });
 
   test("what is compared with a number and is none is said at its place", async () => {
+    await page.getByText("Cannot be saved: the server refuses it").waitFor({ state: "detached" });
     await test_("condition 2 of rule 2", "<");
     const group = page.getByRole("group", { name: "Group 1 of rule 2" });
     await group.getByText("“3.2.0” is not a number such as 18 or -2.5").waitFor();
