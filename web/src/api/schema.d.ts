@@ -1261,6 +1261,12 @@ export interface components {
             absent: string[];
             /** @description The question, with every option that was left to its default. */
             asked: components["schemas"]["Segmentation"];
+            /**
+             * Format: uint64
+             * @description Events of this type on these days that were left out because a program did them; 0 where they are counted.
+             *     Of `_any` those are among them that nobody does.
+             */
+            bots: number;
             /** @description What the limit cut off. */
             cut: components["schemas"]["Cut"];
             /** @description The days of the values, in order and without gaps. */
@@ -2674,6 +2680,11 @@ export interface components {
         Kind3: {
             /**
              * Format: uint64
+             * @description How many of them a program did, and not a person.
+             */
+            bots: number;
+            /**
+             * Format: uint64
              * @description How many there are.
              */
             count: number;
@@ -3978,6 +3989,11 @@ export interface components {
          *     ```
          */
         Segmentation: {
+            /**
+             * @description Whether what programs did is counted, too: events with the property `$bot`, which says by what they are known.
+             * @default false
+             */
+            bots: boolean;
             /**
              * @description The property whose values are told apart: plain for the event's, `user.` for the user's.
              * @default null
@@ -10500,6 +10516,11 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
+                    /**
+                     * @description Whether what programs did is counted, too: events with the property `$bot`, which says by what they are known.
+                     * @default false
+                     */
+                    bots?: boolean;
                     /**
                      * @description The property whose values are told apart: plain for the event's, `user.` for the user's.
                      * @default null

@@ -5,6 +5,7 @@
 mod access;
 mod backups;
 mod betas;
+mod bots;
 mod captures;
 mod enrolment;
 mod events;
