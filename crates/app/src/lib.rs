@@ -18,7 +18,9 @@ mod intake;
 mod known;
 mod names;
 mod operation;
+mod personal;
 mod quarantine;
+mod recognise;
 mod serving;
 mod throttle;
 mod token;
@@ -108,6 +110,7 @@ pub struct App {
     judges: ArcSwap<intake::judge::Judges>,
     violations: violations::Violations,
     quarantine: quarantine::Quarantine,
+    scanner: personal::Scanner,
     throttle: throttle::Throttle,
     hashing: Mutex<()>,
     editing: Mutex<()>,
@@ -160,6 +163,7 @@ impl App {
             judges: ArcSwap::default(),
             violations: violations::Violations::new(now),
             quarantine: quarantine::Quarantine::open(&data.join("quarantine.sqlite"))?,
+            scanner: personal::Scanner::default(),
             throttle: throttle::Throttle::default(),
             hashing: Mutex::default(),
             editing: Mutex::default(),
@@ -243,7 +247,7 @@ impl App {
 
     /// A bounded round of maintenance: lets the guards look, at most once a minute, serves what was changed
     /// and could not be served then, makes the scheduled changes and takes the steps of ramps that are due,
-    /// stores who was enrolled, and seals events into parts.
+    /// stores who was enrolled, looks for personal data in a sample of what came, and seals events into parts.
     ///
     /// # Errors
     /// When events or the ledger cannot be read or written; the next round tries again.
@@ -254,6 +258,7 @@ impl App {
         let shown = self.publish_late(now);
         let due = self.take_due(now, &mut stepped);
         let remembered = self.remember(now);
+        self.look_for_personal_data(now);
         stepped.sealed = self.store.step(now)?.sealed;
         shown.and(due).and(remembered).map(|()| stepped)
     }

@@ -864,6 +864,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/personal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Looks for personal data (e-mail, telephone, card, IBAN, national ids, addresses) in the newest events, where the tracking plan does not say that there is some. It shows shapes and no values. */
+        get: operations["personal.report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/plan": {
         parameters: {
             query?: never;
@@ -1458,7 +1475,7 @@ export interface components {
         /** @description The event types of an environment. */
         Catalogue: {
             /** @description By name. */
-            events: components["schemas"]["Kind3"][];
+            events: components["schemas"]["Kind4"][];
             /** @description Every event up to and including this one was counted, and none after it. */
             seq: components["schemas"]["Seq"];
         };
@@ -2561,6 +2578,10 @@ export interface components {
             event?: string | null;
         };
         Input2: {
+            /** @description Where. */
+            environment: string;
+        };
+        Input3: {
             /** @description Only changes before this revision: the `next` of the page before. */
             before?: components["schemas"]["Revision"] | null;
             /** @description Only changes of this beta. */
@@ -2676,8 +2697,10 @@ export interface components {
         Kind: "boolean" | "string" | "number" | "json";
         /** @description What a property holds. */
         Kind2: "any" | "string" | "number" | "integer" | "boolean" | "date_time" | "list" | "object";
+        /** @description A kind of personal data. */
+        Kind3: "email" | "phone" | "card" | "iban" | "national_id" | "ip";
         /** @description An event type as it was seen. */
-        Kind3: {
+        Kind4: {
             /**
              * Format: uint64
              * @description How many of them a program did, and not a person.
@@ -3032,6 +3055,8 @@ export interface components {
         };
         /** @description No arguments. */
         Nothing: Record<string, never>;
+        /** @description Whose property it is. */
+        Of: "event" | "user" | "group" | "id";
         /**
          * @description A test of an attribute. The exact meaning, also for missing attributes, is that of the Amplitude
          *     Experiment engine where it has the operator; where it has none, a missing attribute, or one that is
@@ -3053,6 +3078,17 @@ export interface components {
             violations: components["schemas"]["Violation"][];
         };
         Output2: {
+            /** @description Whether there were more different properties than can be told apart. */
+            cut: boolean;
+            /**
+             * Format: uint64
+             * @description The newest events that were looked at.
+             */
+            looked_at: number;
+            /** @description What is certain first, then by how many. */
+            suspects: components["schemas"]["Suspect"][];
+        };
+        Output3: {
             /** @description Newest first. */
             changes: components["schemas"]["ChangeView"][];
             /** @description Send it as `before` for the next page; absent on the last. */
@@ -4380,6 +4416,37 @@ export interface components {
             /** @constant */
             subject: "proposal";
         };
+        /** @description Values that look personal, at one place. */
+        Suspect: {
+            /** @description Whether it is not among the newest events any more: it was found earlier, since the start of the server. */
+            earlier: boolean;
+            /** @description The event type, of a property of the event. */
+            event?: string | null;
+            /**
+             * Format: uint64
+             * @description How many do.
+             */
+            found: number;
+            /** @description What to do. */
+            hint: string;
+            /** @description What the values look like. */
+            kind: components["schemas"]["Kind3"];
+            /** @description When the newest came. */
+            last: components["schemas"]["Millis"];
+            /**
+             * Format: uint64
+             * @description Of how many that were looked at.
+             */
+            looked_at: number;
+            /** @description The same in words. */
+            message: string;
+            /** @description Whose property it is. */
+            of: components["schemas"]["Of"];
+            /** @description The property or the id; what is inside of it stands after a dot, and `[]` for the elements of a list. */
+            property: string;
+            /** @description One of them without what it tells: each letter as `x`, each digit as `9`. */
+            shape: string;
+        };
         SwitchInput: {
             /** @description The beta. */
             beta: string;
@@ -5343,7 +5410,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Output2"];
+                    "application/json": components["schemas"]["Output3"];
                 };
             };
             /** @description The input is not what it should be. */
@@ -9454,6 +9521,74 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MetricView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "personal.report": {
+        parameters: {
+            query: {
+                /** @description Where. */
+                environment: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Output2"];
                 };
             };
             /** @description The input is not what it should be. */

@@ -21,6 +21,7 @@ mod key;
 mod layer;
 mod metric;
 mod operands;
+mod personal;
 mod plan;
 mod preview;
 mod quarantine;
@@ -303,6 +304,7 @@ pub const REGISTRY: &[Entry] = &[
     Entry::of::<plan::Approve>(),
     Entry::of::<plan::Close>(),
     Entry::of::<violations::List>(),
+    Entry::of::<personal::Report>(),
     Entry::of::<quarantine::List>(),
     Entry::of::<quarantine::Release>(),
     Entry::of::<quarantine::Delete>(),

@@ -34,5 +34,6 @@ mod schedules;
 mod schema;
 mod strange;
 mod strict;
+mod suspects;
 mod told;
 mod verdicts;
