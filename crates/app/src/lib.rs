@@ -6,8 +6,10 @@
 
 mod access;
 mod advice;
+mod arrivals;
 mod backup;
 mod bounds;
+mod drift;
 mod due;
 mod enrolment;
 mod entropy;
@@ -111,6 +113,8 @@ pub struct App {
     violations: violations::Violations,
     quarantine: quarantine::Quarantine,
     scanner: personal::Scanner,
+    drifts: drift::Drifts,
+    arrivals: arrivals::Arrivals,
     throttle: throttle::Throttle,
     hashing: Mutex<()>,
     editing: Mutex<()>,
@@ -164,6 +168,8 @@ impl App {
             violations: violations::Violations::new(now),
             quarantine: quarantine::Quarantine::open(&data.join("quarantine.sqlite"))?,
             scanner: personal::Scanner::default(),
+            drifts: drift::Drifts::default(),
+            arrivals: arrivals::Arrivals::new(now),
             throttle: throttle::Throttle::default(),
             hashing: Mutex::default(),
             editing: Mutex::default(),
@@ -247,7 +253,7 @@ impl App {
 
     /// A bounded round of maintenance: lets the guards look, at most once a minute, serves what was changed
     /// and could not be served then, makes the scheduled changes and takes the steps of ramps that are due,
-    /// stores who was enrolled, looks for personal data in a sample of what came, and seals events into parts.
+    /// stores who was enrolled, and seals events into parts.
     ///
     /// # Errors
     /// When events or the ledger cannot be read or written; the next round tries again.
@@ -258,9 +264,21 @@ impl App {
         let shown = self.publish_late(now);
         let due = self.take_due(now, &mut stepped);
         let remembered = self.remember(now);
-        self.look_for_personal_data(now);
         stepped.sealed = self.store.step(now)?.sealed;
         shown.and(due).and(remembered).map(|()| stepped)
+    }
+
+    /// Looks at what came: for personal data in a sample of it, every ten minutes, and once a day for drift. It reads, and
+    /// takes longer the more there is; nothing waits for it.
+    ///
+    /// # Errors
+    /// When events cannot be read; the next time tries again.
+    pub fn look_around(&self, now: Millis, cancel: &dyn Fn() -> bool) -> Result<(), AppError> {
+        self.look_for_personal_data(now)?;
+        for environment in self.ledger.state().environments.keys() {
+            self.judge_drift(environment, now, cancel)?;
+        }
+        Ok(())
     }
 
     /// Stores who was enrolled since this was last done, which [`App::step`] does, too: for whoever stops.

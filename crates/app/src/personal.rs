@@ -225,12 +225,12 @@ impl App {
     }
 
     /// Now and then, at what came lately: what is found the first time is said in the program's log.
-    pub(crate) fn look_for_personal_data(&self, now: Millis) {
+    pub(crate) fn look_for_personal_data(&self, now: Millis) -> Result<(), AppError> {
         let snapshot = self.store.snapshot();
         {
             let mut watch = self.scanner.0.lock().unwrap_or_else(PoisonError::into_inner);
             if now < watch.next {
-                return;
+                return Ok(());
             }
             watch.next = now.plus(EVERY);
         }
@@ -240,12 +240,9 @@ impl App {
                 continue;
             }
             drop(watch);
-            match self.look_at(environment, SAMPLE) {
-                Ok(look) => self.scanner.remember(environment, look),
-                // It is looked again in a while.
-                Err(error) => tracing::warn!(%error, "personal data cannot be looked for"),
-            }
+            self.scanner.remember(environment, self.look_at(environment, SAMPLE)?);
         }
+        Ok(())
     }
 }
 

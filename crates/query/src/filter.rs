@@ -247,7 +247,7 @@ pub(crate) enum Bots {
 
 impl Bots {
     /// Which rows stay, where some do not; the marks are in this column.
-    fn stay(self, batch: &Batch, at: usize) -> Option<Vec<bool>> {
+    pub(crate) fn stay(self, batch: &Batch, at: usize) -> Option<Vec<bool>> {
         let marks = batch.properties.get(at).filter(|marks| !matches!(marks, Cells::Missing))?;
         let pass: Vec<bool> = (0..batch.rows).map(|row| !self.leaves_out(marks, row)).collect();
         pass.contains(&false).then_some(pass)

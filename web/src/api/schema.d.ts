@@ -177,6 +177,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/events/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Says how the events are: how fresh, how many were there already, came of programs or did not follow the plan, and what was unlike the days before (drift). */
+        get: operations["event.health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/events/properties": {
         parameters: {
             query?: never;
@@ -1824,6 +1841,61 @@ export interface components {
              */
             exposed: number;
         };
+        /** @description How events have changed. */
+        Drift: {
+            /** @description The event type. */
+            event: string;
+            /** @description The same in words. */
+            message: string;
+            /** @description The property, where it is not the number of events. */
+            property?: string | null;
+        } & ({
+            /**
+             * Format: uint64
+             * @description On the day.
+             */
+            events: number;
+            /**
+             * Format: double
+             * @description As the days before lead one to expect.
+             */
+            expected: number;
+            /** @constant */
+            moved: "volume";
+        } | {
+            /**
+             * Format: double
+             * @description In the week before.
+             */
+            before: number;
+            /** @constant */
+            moved: "presence";
+            /**
+             * Format: double
+             * @description On the day, from 0 to 1.
+             */
+            share: number;
+        } | {
+            /** @constant */
+            moved: "sort";
+            /**
+             * Format: double
+             * @description Its share of the values of the day.
+             */
+            share: number;
+            /** @description The sort that is new. */
+            sort: string;
+        } | {
+            /** @constant */
+            moved: "new";
+            /** @description The most frequent of them. */
+            values: string[];
+        } | {
+            /** @constant */
+            moved: "gone";
+            /** @description The most frequent of them. */
+            values: string[];
+        });
         /**
          * @description What changed. The stored form carries a version; old forms are kept in a frozen corpus and must
          *     always open.
@@ -2582,6 +2654,10 @@ export interface components {
             environment: string;
         };
         Input3: {
+            /** @description Where. */
+            environment: string;
+        };
+        Input4: {
             /** @description Only changes before this revision: the `next` of the page before. */
             before?: components["schemas"]["Revision"] | null;
             /** @description Only changes of this beta. */
@@ -2717,6 +2793,25 @@ export interface components {
             first: components["schemas"]["Millis"];
             /** @description The latest event time. */
             last: components["schemas"]["Millis"];
+        };
+        /** @description An event type. */
+        Kind5: {
+            /**
+             * Format: uint64
+             * @description How many of them a program did, and not a person.
+             */
+            bots: number;
+            /**
+             * Format: uint64
+             * @description How many there are.
+             */
+            count: number;
+            /** @description The event type. */
+            event: string;
+            /** @description The latest event time. */
+            last: components["schemas"]["Millis"];
+            /** @description Whether the tracking plan knows it; none where there is no plan, or it is of an SDK's maker. */
+            planned?: boolean | null;
         };
         /**
          * @description How a population is divided among mutually exclusive flags: disjoint ranges, each owned by a flag;
@@ -3089,6 +3184,50 @@ export interface components {
             suspects: components["schemas"]["Suspect"][];
         };
         Output3: {
+            /** @description The beginning of the last whole day of UTC, which was judged by the days before it. */
+            day: components["schemas"]["Millis"];
+            /** @description What was unlike the days before. */
+            drifts: components["schemas"]["Drift"][];
+            /**
+             * Format: uint64
+             * @description Events that came since and were there already, such as those that an SDK sent again.
+             */
+            duplicates: number;
+            /** @description The event types by name, all that is stored. */
+            events: components["schemas"]["Kind5"][];
+            /**
+             * Format: uint64
+             * @description Event types that were judged.
+             */
+            judged: number;
+            /**
+             * Format: uint64
+             * @description Events that are in quarantine, in all environments.
+             */
+            quarantined: number;
+            /** @description When the newest came; none since the start. */
+            received?: components["schemas"]["Millis"] | null;
+            /** @description Every event up to and including this one was counted. */
+            seq: components["schemas"]["Seq"];
+            /** @description Since when `stored`, `duplicates`, `received` and `unfollowed` are counted: the start of the server. */
+            since: components["schemas"]["Millis"];
+            /**
+             * Format: uint64
+             * @description Events that were stored since.
+             */
+            stored: number;
+            /**
+             * Format: uint64
+             * @description Events that came since and did not follow the tracking plan.
+             */
+            unfollowed: number;
+            /**
+             * Format: uint64
+             * @description Event types of which there were too few days: seven are needed.
+             */
+            young: number;
+        };
+        Output4: {
             /** @description Newest first. */
             changes: components["schemas"]["ChangeView"][];
             /** @description Send it as `before` for the next page; absent on the last. */
@@ -5410,7 +5549,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Output3"];
+                    "application/json": components["schemas"]["Output4"];
                 };
             };
             /** @description The input is not what it should be. */
@@ -5701,6 +5840,74 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Catalogue"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "event.health": {
+        parameters: {
+            query: {
+                /** @description Where. */
+                environment: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Output3"];
                 };
             };
             /** @description The input is not what it should be. */

@@ -313,8 +313,12 @@ impl App {
         if kept.is_ok() {
             self.paces.mark(&mut events);
         }
+        let environment = events.first().map(|event| event.environment.clone());
         match kept.and_then(|()| self.store(events)) {
             Ok(waiting) => {
+                if let Some(environment) = environment {
+                    self.arrivals.note(&environment, waiting.taken, now);
+                }
                 self.violations.note(violations, now);
                 Outcome::Waiting { waiting, reply }
             }

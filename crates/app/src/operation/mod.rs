@@ -14,6 +14,7 @@ mod explain;
 mod flag;
 mod gaps;
 mod guard;
+mod health;
 mod holdout;
 mod ids;
 mod input;
@@ -318,6 +319,7 @@ pub const REGISTRY: &[Entry] = &[
     Entry::of::<event::Catalogue>(),
     Entry::of::<event::Properties>(),
     Entry::of::<event::Recent>(),
+    Entry::of::<health::Health>(),
     Entry::of::<event::Segmentation>(),
     Entry::of::<change::List>(),
     Entry::of::<key::List>(),

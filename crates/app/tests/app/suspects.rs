@@ -75,7 +75,7 @@ fn what_the_plan_calls_personal_is_no_news_and_what_was_found_by_itself_is_remem
         "user_properties": {"mail": "ada@example.com"}}]);
     bring(&house, &secret, &signup);
     house.app.commit().unwrap();
-    house.app.step(house.now).unwrap();
+    house.app.look_around(house.now, &|| false).unwrap();
     assert_eq!(report(&house)["suspects"].as_array().unwrap().len(), 2);
 
     let plan = json!({"events": {"signup": {"properties": {"email": {"type": "string", "personal": true}}}},
@@ -89,7 +89,7 @@ fn what_the_plan_calls_personal_is_no_news_and_what_was_found_by_itself_is_remem
     house.later(HOUR);
     bring(&house, &secret, &signup);
     house.app.commit().unwrap();
-    house.app.step(house.now).unwrap();
+    house.app.look_around(house.now, &|| false).unwrap();
     assert_eq!(report(&house)["suspects"].as_array().unwrap().len(), 2);
     assert!(house.refused("personal.report", json!({"environment": "nowhere"})).starts_with("404"));
 }
