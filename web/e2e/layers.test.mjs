@@ -204,6 +204,20 @@ describe("layers and holdouts", { concurrency: 1 }, () => {
       .waitFor();
   });
 
+  test("a new layer has an address, as all that can be made has", async () => {
+    await at.visit("/layers/new");
+    const dialog = page.getByRole("dialog", { name: "New layer" });
+    await dialog.getByLabel("Name").fill("Prices");
+    await page.keyboard.press("Escape");
+    await dialog.waitFor({ state: "detached" });
+    assert.doesNotMatch(page.url(), /make=/);
+    await at.heading("Layers").waitFor();
+    for (const what of ["flag", "segment", "holdout", "beta", "metric", "experiment"]) {
+      await at.visit(`/${what}s/new`);
+      await at.heading(`New ${what}`).waitFor();
+    }
+  });
+
   test("what is not there says so", async () => {
     for (const what of ["layer", "holdout"]) {
       await at.visit(`/${what}s/no-such-thing`);
