@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use bellwether_columns::{PropertyName, Scan};
 use bellwether_model::event::is_active;
-use bellwether_model::{EnvironmentKey, Millis, Span};
+use bellwether_model::{EnvironmentKey, Millis, Seq, Span};
 use bellwether_query::QueryError;
 use bellwether_query::history::{self, Held};
 use bellwether_query::properties;
@@ -20,6 +20,8 @@ use serde::Serialize;
 use crate::App;
 use crate::error::AppError;
 
+/// Who asks is told what was found not longer ago.
+const AGAIN: Span = Span(10 * Span::MINUTE.0);
 /// Days before the one that is judged.
 const BEFORE: usize = 28;
 /// With fewer of them that had events of a type nothing is said of it.
@@ -103,6 +105,8 @@ pub(crate) struct Judged {
     pub(crate) types: u64,
     /// Event types that have not been there for long enough.
     pub(crate) young: u64,
+    /// When, and by which events.
+    pub(crate) at: (Millis, Seq),
 }
 
 /// What was found of the last day, by environment.
@@ -295,21 +299,28 @@ pub(crate) fn judge(
 }
 
 impl App {
-    /// Judges the last whole day of an environment, and remembers what was found.
+    /// Judges the last whole day of an environment, and remembers what was found: once a day, and again for who asks
+    /// where events came since, at most every ten minutes.
     pub(crate) fn judge_drift(
         &self,
         environment: &EnvironmentKey,
         now: Millis,
+        asked: bool,
         cancel: &dyn Fn() -> bool,
     ) -> Result<Judged, AppError> {
         let at = last_day(now);
-        let known = |drifts: &BTreeMap<EnvironmentKey, Judged>| {
-            drifts.get(environment).filter(|judged| judged.day == at).cloned()
+        let snapshot = self.store.snapshot();
+        let holds = |judged: &&Judged| {
+            let young = now.since(judged.at.0) < AGAIN && judged.types > 0;
+            judged.day == at && (!asked || young || judged.at.1 == snapshot.seq())
         };
-        if let Some(judged) = known(&self.drifts.0.lock().unwrap_or_else(PoisonError::into_inner)) {
+        let known = {
+            let drifts = self.drifts.0.lock().unwrap_or_else(PoisonError::into_inner);
+            drifts.get(environment).filter(holds).cloned()
+        };
+        if let Some(judged) = known {
             return Ok(judged);
         }
-        let snapshot = self.store.snapshot();
         let state = self.ledger.state();
         // What is planned, and what the newest have: a property that is gone from all is found by the plan alone.
         let names = |event: &str| -> Result<Vec<PropertyName>, QueryError> {
@@ -344,9 +355,13 @@ impl App {
             );
             Ok(names)
         };
-        let judged = judge(environment, at, &names, &snapshot, cancel)?;
+        let mut judged = judge(environment, at, &names, &snapshot, cancel)?;
+        judged.at = (now, snapshot.seq());
         let mut drifts = self.drifts.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for drift in &judged.drifts {
+        let said = drifts.get(environment).filter(|before| before.day == at);
+        for drift in
+            judged.drifts.iter().filter(|drift| !said.is_some_and(|said| said.drifts.contains(drift)))
+        {
             tracing::warn!(%environment, event = drift.event, "drift: {}", drift.message);
         }
         drifts.insert(environment.clone(), judged.clone());

@@ -276,7 +276,7 @@ impl App {
     pub fn look_around(&self, now: Millis, cancel: &dyn Fn() -> bool) -> Result<(), AppError> {
         self.look_for_personal_data(now)?;
         for environment in self.ledger.state().environments.keys() {
-            self.judge_drift(environment, now, cancel)?;
+            self.judge_drift(environment, now, false, cancel)?;
         }
         Ok(())
     }

@@ -78,7 +78,8 @@ impl Operation for Health {
         let environment = input.environment;
         app.served(&environment)?;
         let found = catalogue::read(&environment, &app.store.snapshot(), &|| ctx.stop())?;
-        let Judged { day, drifts, types, young } = app.judge_drift(&environment, ctx.now, &|| ctx.stop())?;
+        let Judged { day, drifts, types, young, .. } =
+            app.judge_drift(&environment, ctx.now, true, &|| ctx.stop())?;
         let arrived = app.arrivals.of(&environment);
         let (violations, _) = app.violations.of(&environment);
         let plan = app.judges.load();
