@@ -160,6 +160,31 @@ describe("events", { concurrency: 1 }, () => {
     await page.getByRole("table", { name: "Properties of cart_opened" }).getByText("items").waitFor();
   });
 
+  test("health says what looks personal, what programs did and how fresh it all is", async () => {
+    const crawler = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)";
+    await tell(
+      { ...event("support_asked", { text: "call +41 44 668 18 00", contact: "+41446681800" }), user_agent: crawler },
+      event("support_asked", { contact: "+41446681801" }),
+    );
+    await at.visit("/events?tab=health");
+    const personal = page.getByRole("table", { name: "What looks personal" });
+    const row = personal.getByRole("row", { name: /contact of support_asked/ });
+    await row.getByText("telephone").waitFor();
+    await row.getByText("plan contact of support_asked as personal").waitFor();
+    assert.equal(await personal.getByText("446681800").count(), 0, "no value is shown");
+    const programs = page.getByRole("table", { name: "Events of programs" });
+    await programs
+      .getByRole("row", { name: /support_asked/ })
+      .getByText("50%")
+      .waitFor();
+    await page
+      .getByRole("region", { name: "Drift" })
+      .getByText(/as the weeks before lead one to expect/)
+      .waitFor();
+    await page.getByRole("region", { name: "Since the start" }).getByText("Came again").waitFor();
+    await at.clean("events-health");
+  });
+
   test("nothing broke on the way", () => {
     assert.deepEqual(at.complaints, []);
   });

@@ -203,6 +203,22 @@ export const proposal = (key: string) =>
     queryFn: () => ask(api.GET("/api/plan/proposals/{proposal}", { params: { path: { proposal: key } } })),
   });
 
+/** How the events are, and what was unlike the days before. */
+export const health = (environment: string) =>
+  queryOptions({
+    queryKey: ["health", environment],
+    refetchInterval: LIVE,
+    queryFn: () => ask(api.GET("/api/events/health", { params: { query: { environment } } })),
+  });
+
+/** What looks personal in the newest events. */
+export const suspects = (environment: string) =>
+  queryOptions({
+    queryKey: ["suspects", environment],
+    staleTime: 30_000,
+    queryFn: () => ask(api.GET("/api/personal", { params: { query: { environment } } })),
+  });
+
 /** How events do not follow the plan, since the start of the server. */
 export const violations = (environment: string) =>
   queryOptions({

@@ -9,6 +9,7 @@ import { Page } from "../parts/Page";
 import { Empty, Loaded } from "../parts/States";
 import { useEnvironment } from "../shell/environment";
 import { Catalogue } from "./events/Catalogue";
+import { Health } from "./events/Health";
 import { KindPage } from "./events/Kind";
 import { Latest } from "./events/Latest";
 import { SendOne } from "./events/SendOne";
@@ -16,14 +17,19 @@ import { SendOne } from "./events/SendOne";
 const TABS = [
   { key: "catalogue", label: "Catalogue" },
   { key: "latest", label: "Latest" },
+  { key: "health", label: "Health" },
 ];
 
 export function EventsScreen(): JSX.Element {
   const { tab, event } = useSearch({ from: "/inside/events" });
-  return event === undefined ? <All latest={tab === "latest"} /> : <KindPage key={event} event={event} />;
+  return event === undefined ? (
+    <All open={TABS.find((t) => t.key === tab)?.key ?? "catalogue"} />
+  ) : (
+    <KindPage key={event} event={event} />
+  );
 }
 
-function All({ latest }: { latest: boolean }) {
+function All({ open }: { open: string }) {
   const { here } = useEnvironment();
   const query = useQuery(catalogue(here.key));
   const total = query.data?.events.reduce((sum, e) => sum + e.count, 0);
@@ -35,7 +41,7 @@ function All({ latest }: { latest: boolean }) {
           ? undefined
           : `${plural(total, "event")} of ${plural(query.data?.events.length ?? 0, "type")} in ${here.name}.`
       }
-      tabs={{ all: TABS, open: latest ? "latest" : "catalogue", label: "Views of events" }}
+      tabs={{ all: TABS, open, label: "Views of events" }}
     >
       <Loaded query={query}>
         {({ events }) =>
@@ -46,8 +52,10 @@ function All({ latest }: { latest: boolean }) {
             >
               <SendOne />
             </Empty>
-          ) : latest ? (
+          ) : open === "latest" ? (
             <Latest />
+          ) : open === "health" ? (
+            <Health />
           ) : (
             <Catalogue events={events} />
           )
