@@ -21,6 +21,7 @@ mod key;
 mod layer;
 mod metric;
 mod operands;
+mod person;
 mod plan;
 mod preview;
 mod quarantine;
@@ -317,6 +318,8 @@ pub const REGISTRY: &[Entry] = &[
     Entry::of::<event::Properties>(),
     Entry::of::<event::Recent>(),
     Entry::of::<event::Segmentation>(),
+    Entry::of::<person::Export>(),
+    Entry::of::<person::Forget>(),
     Entry::of::<change::List>(),
     Entry::of::<key::List>(),
     Entry::of::<key::Create>(),
