@@ -177,6 +177,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/events/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Says how the events are: how fresh, how many were there already, came of programs or did not follow the plan, and what was unlike the days before (drift). */
+        get: operations["event.health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/events/properties": {
         parameters: {
             query?: never;
@@ -864,34 +881,17 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/person": {
+    "/api/personal": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** Hands out everything that is stored of one person, page by page. */
-        get: operations["person.export"];
+        /** Looks for personal data (e-mail, telephone, card, IBAN, national ids, addresses) in the newest events, where the tracking plan does not say that there is some. It shows shapes and no values. */
+        get: operations["personal.report"];
         put?: never;
         post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/person/forget": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Forgets a person: their events, properties, enrolments and places on lists. What comes of the same id later is of somebody new. */
-        post: operations["person.forget"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1295,6 +1295,12 @@ export interface components {
             absent: string[];
             /** @description The question, with every option that was left to its default. */
             asked: components["schemas"]["Segmentation"];
+            /**
+             * Format: uint64
+             * @description Events of this type on these days that were left out because a program did them; 0 where they are counted.
+             *     Of `_any` those are among them that nobody does.
+             */
+            bots: number;
             /** @description What the limit cut off. */
             cut: components["schemas"]["Cut"];
             /** @description The days of the values, in order and without gaps. */
@@ -1486,7 +1492,7 @@ export interface components {
         /** @description The event types of an environment. */
         Catalogue: {
             /** @description By name. */
-            events: components["schemas"]["Kind3"][];
+            events: components["schemas"]["Kind4"][];
             /** @description Every event up to and including this one was counted, and none after it. */
             seq: components["schemas"]["Seq"];
         };
@@ -1835,6 +1841,61 @@ export interface components {
              */
             exposed: number;
         };
+        /** @description How events have changed. */
+        Drift: {
+            /** @description The event type. */
+            event: string;
+            /** @description The same in words. */
+            message: string;
+            /** @description The property, where it is not the number of events. */
+            property?: string | null;
+        } & ({
+            /**
+             * Format: uint64
+             * @description On the day.
+             */
+            events: number;
+            /**
+             * Format: double
+             * @description As the days before lead one to expect.
+             */
+            expected: number;
+            /** @constant */
+            moved: "volume";
+        } | {
+            /**
+             * Format: double
+             * @description In the week before.
+             */
+            before: number;
+            /** @constant */
+            moved: "presence";
+            /**
+             * Format: double
+             * @description On the day, from 0 to 1.
+             */
+            share: number;
+        } | {
+            /** @constant */
+            moved: "sort";
+            /**
+             * Format: double
+             * @description Its share of the values of the day.
+             */
+            share: number;
+            /** @description The sort that is new. */
+            sort: string;
+        } | {
+            /** @constant */
+            moved: "new";
+            /** @description The most frequent of them. */
+            values: string[];
+        } | {
+            /** @constant */
+            moved: "gone";
+            /** @description The most frequent of them. */
+            values: string[];
+        });
         /**
          * @description What changed. The stored form carries a version; old forms are kept in a frozen corpus and must
          *     always open.
@@ -2241,41 +2302,6 @@ export interface components {
             /** @description Each step that was taken, in words and in order; the last one decided. */
             steps: string[];
         };
-        /** @description What a person is told by: one of both. */
-        ExportInput: {
-            /** @description Only events after this one: the `next` of the page before. */
-            after?: components["schemas"]["Seq"] | null;
-            /** @description Or a device: where it is a user's, that user. */
-            device?: string | null;
-            /** @description Where. */
-            environment: string;
-            /**
-             * Format: uint32
-             * @description At most so many events, 500 unless given, 5000 at most.
-             */
-            limit?: number | null;
-            /** @description The user. */
-            user?: string | null;
-        };
-        /** @description Somebody, and a page of what they did. */
-        Exported: {
-            /** @description The devices that are theirs or were: what was done there without a user is in `events`, too. */
-            devices: string[];
-            /** @description The flags that remember them. */
-            enrolments: components["schemas"]["PersonEnrolment"][];
-            /** @description Their events in the order in which they came, with their groups. */
-            events: unknown[];
-            /** @description The lists that they are on. */
-            lists: components["schemas"]["PersonList"][];
-            /** @description Send it as `after` for the next page; absent on the last. */
-            next?: components["schemas"]["Seq"] | null;
-            /** @description What is known of them now. On the first page, as all that follows but the events. */
-            properties: unknown;
-            /** @description Their events that do not follow the tracking plan and are kept apart. */
-            quarantine: unknown[];
-            /** @description The user that the id is, if there is one. */
-            user?: string | null;
-        };
         /** @description A condition on an event: the property has one of the values (as text), or none of them. */
         Filter: {
             /** @description The test. */
@@ -2379,48 +2405,6 @@ export interface components {
             flags: components["schemas"]["FlagView"][];
             /** @description The newest revision of anything when this was read. */
             revision: components["schemas"]["Revision"];
-        };
-        ForgetInput: {
-            /** @description The same id again, because nothing brings back what is forgotten. A dry run needs none. */
-            confirm?: string | null;
-            /** @description Or a device: where it is a user's, that user. */
-            device?: string | null;
-            /** @description Where. */
-            environment: string;
-            /** @description The user. */
-            user?: string | null;
-        };
-        /** @description What was forgotten. */
-        Forgot: {
-            /** @description The devices that are theirs or were: what was done there without a user is forgotten, too. */
-            devices: string[];
-            /**
-             * Format: uint
-             * @description What flags remembered of them and do no more.
-             */
-            enrolled: number;
-            /**
-             * Format: uint
-             * @description Files that are still looked through for whoever is being forgotten, one after the other and by itself, also after
-             *     a restart. Nobody sees them there. A dry run says later how many are left; at 0 no file has anybody.
-             */
-            files_left: number;
-            /**
-             * Format: uint
-             * @description Entries on lists that are gone, those of old revisions included. In a dry run those of now.
-             */
-            listed: number;
-            /** @description The newest changes in which somebody wrote the id into a rule or a reason. The log of changes keeps them. */
-            named_in: components["schemas"]["Revision"][];
-            /** @description What holds them still. */
-            notes: string[];
-            /**
-             * Format: uint64
-             * @description Events that were kept apart and are gone.
-             */
-            quarantined: number;
-            /** @description The user that the id is, if there is one. */
-            user?: string | null;
         };
         /** @description A way by which a flag reaches somebody who evaluates it. */
         Format: "answer" | "provider" | "amplitude" | "flagd";
@@ -2666,6 +2650,14 @@ export interface components {
             event?: string | null;
         };
         Input2: {
+            /** @description Where. */
+            environment: string;
+        };
+        Input3: {
+            /** @description Where. */
+            environment: string;
+        };
+        Input4: {
             /** @description Only changes before this revision: the `next` of the page before. */
             before?: components["schemas"]["Revision"] | null;
             /** @description Only changes of this beta. */
@@ -2781,8 +2773,15 @@ export interface components {
         Kind: "boolean" | "string" | "number" | "json";
         /** @description What a property holds. */
         Kind2: "any" | "string" | "number" | "integer" | "boolean" | "date_time" | "list" | "object";
+        /** @description A kind of personal data. */
+        Kind3: "email" | "phone" | "card" | "iban" | "national_id" | "ip";
         /** @description An event type as it was seen. */
-        Kind3: {
+        Kind4: {
+            /**
+             * Format: uint64
+             * @description How many of them a program did, and not a person.
+             */
+            bots: number;
             /**
              * Format: uint64
              * @description How many there are.
@@ -2794,6 +2793,25 @@ export interface components {
             first: components["schemas"]["Millis"];
             /** @description The latest event time. */
             last: components["schemas"]["Millis"];
+        };
+        /** @description An event type. */
+        Kind5: {
+            /**
+             * Format: uint64
+             * @description How many of them a program did, and not a person.
+             */
+            bots: number;
+            /**
+             * Format: uint64
+             * @description How many there are.
+             */
+            count: number;
+            /** @description The event type. */
+            event: string;
+            /** @description The latest event time. */
+            last: components["schemas"]["Millis"];
+            /** @description Whether the tracking plan knows it; none where there is no plan, or it is of an SDK's maker. */
+            planned?: boolean | null;
         };
         /**
          * @description How a population is divided among mutually exclusive flags: disjoint ranges, each owned by a flag;
@@ -3132,6 +3150,8 @@ export interface components {
         };
         /** @description No arguments. */
         Nothing: Record<string, never>;
+        /** @description Whose property it is. */
+        Of: "event" | "user" | "group" | "id";
         /**
          * @description A test of an attribute. The exact meaning, also for missing attributes, is that of the Amplitude
          *     Experiment engine where it has the operator; where it has none, a missing attribute, or one that is
@@ -3153,6 +3173,61 @@ export interface components {
             violations: components["schemas"]["Violation"][];
         };
         Output2: {
+            /** @description Whether there were more different properties than can be told apart. */
+            cut: boolean;
+            /**
+             * Format: uint64
+             * @description The newest events that were looked at.
+             */
+            looked_at: number;
+            /** @description What is certain first, then by how many. */
+            suspects: components["schemas"]["Suspect"][];
+        };
+        Output3: {
+            /** @description The beginning of the last whole day of UTC, which was judged by the days before it. */
+            day: components["schemas"]["Millis"];
+            /** @description What was unlike the days before. */
+            drifts: components["schemas"]["Drift"][];
+            /**
+             * Format: uint64
+             * @description Events that came since and were there already, such as those that an SDK sent again.
+             */
+            duplicates: number;
+            /** @description The event types by name, all that is stored. */
+            events: components["schemas"]["Kind5"][];
+            /**
+             * Format: uint64
+             * @description Event types that were judged.
+             */
+            judged: number;
+            /**
+             * Format: uint64
+             * @description Events that are in quarantine, in all environments.
+             */
+            quarantined: number;
+            /** @description When the newest came; none since the start. */
+            received?: components["schemas"]["Millis"] | null;
+            /** @description Every event up to and including this one was counted. */
+            seq: components["schemas"]["Seq"];
+            /** @description Since when `stored`, `duplicates`, `received` and `unfollowed` are counted: the start of the server. */
+            since: components["schemas"]["Millis"];
+            /**
+             * Format: uint64
+             * @description Events that were stored since.
+             */
+            stored: number;
+            /**
+             * Format: uint64
+             * @description Events that came since and did not follow the tracking plan.
+             */
+            unfollowed: number;
+            /**
+             * Format: uint64
+             * @description Event types of which there were too few days: seven are needed.
+             */
+            young: number;
+        };
+        Output4: {
             /** @description Newest first. */
             changes: components["schemas"]["ChangeView"][];
             /** @description Send it as `before` for the next page; absent on the last. */
@@ -3191,24 +3266,6 @@ export interface components {
             flag: string;
             /** @description Its share. A flag in the layer without one is served to nobody. */
             share: number;
-        };
-        /** @description What a flag remembers of a person. */
-        PersonEnrolment: {
-            /** @description The flag. */
-            flag: string;
-            /** @description What they keep; absent where they have only a place, or it is their user's. */
-            variant?: string | null;
-        };
-        /** @description A list that names a person. */
-        PersonList: {
-            /** @description Where the target is. */
-            environment?: string | null;
-            /** @description The flag whose individual targets it is of. */
-            flag?: string | null;
-            /** @description The segment that it is of. */
-            segment?: string | null;
-            /** @description What the target gets. */
-            variant?: string | null;
         };
         /** @description What was decided before the data came; it cannot be edited once the experiment runs. */
         Plan: {
@@ -4108,6 +4165,11 @@ export interface components {
          */
         Segmentation: {
             /**
+             * @description Whether what programs did is counted, too: events with the property `$bot`, which says by what they are known.
+             * @default false
+             */
+            bots: boolean;
+            /**
              * @description The property whose values are told apart: plain for the event's, `user.` for the user's.
              * @default null
              */
@@ -4492,6 +4554,37 @@ export interface components {
             key: string;
             /** @constant */
             subject: "proposal";
+        };
+        /** @description Values that look personal, at one place. */
+        Suspect: {
+            /** @description Whether it is not among the newest events any more: it was found earlier, since the start of the server. */
+            earlier: boolean;
+            /** @description The event type, of a property of the event. */
+            event?: string | null;
+            /**
+             * Format: uint64
+             * @description How many do.
+             */
+            found: number;
+            /** @description What to do. */
+            hint: string;
+            /** @description What the values look like. */
+            kind: components["schemas"]["Kind3"];
+            /** @description When the newest came. */
+            last: components["schemas"]["Millis"];
+            /**
+             * Format: uint64
+             * @description Of how many that were looked at.
+             */
+            looked_at: number;
+            /** @description The same in words. */
+            message: string;
+            /** @description Whose property it is. */
+            of: components["schemas"]["Of"];
+            /** @description The property or the id; what is inside of it stands after a dot, and `[]` for the elements of a list. */
+            property: string;
+            /** @description One of them without what it tells: each letter as `x`, each digit as `9`. */
+            shape: string;
         };
         SwitchInput: {
             /** @description The beta. */
@@ -5456,7 +5549,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Output2"];
+                    "application/json": components["schemas"]["Output4"];
                 };
             };
             /** @description The input is not what it should be. */
@@ -5747,6 +5840,74 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Catalogue"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "event.health": {
+        parameters: {
+            query: {
+                /** @description Where. */
+                environment: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Output3"];
                 };
             };
             /** @description The input is not what it should be. */
@@ -9616,19 +9777,11 @@ export interface operations {
             };
         };
     };
-    "person.export": {
+    "personal.report": {
         parameters: {
             query: {
-                /** @description Only events after this one: the `next` of the page before. */
-                after?: components["schemas"]["Seq"] | null;
-                /** @description Or a device: where it is a user's, that user. */
-                device?: string | null;
                 /** @description Where. */
                 environment: string;
-                /** @description At most so many events, 500 unless given, 5000 at most. */
-                limit?: number | null;
-                /** @description The user. */
-                user?: string | null;
             };
             header?: never;
             path?: never;
@@ -9642,88 +9795,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Exported"];
-                };
-            };
-            /** @description The input is not what it should be. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description Nobody we know. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description Not allowed. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description There is no such thing. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description Stale, or in a state that does not allow it. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-        };
-    };
-    "person.forget": {
-        parameters: {
-            query?: {
-                /** @description `true` checks everything and changes nothing; the answer is what would be. */
-                dry_run?: boolean;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": {
-                    /** @description The same id again, because nothing brings back what is forgotten. A dry run needs none. */
-                    confirm?: string | null;
-                    /** @description Or a device: where it is a user's, that user. */
-                    device?: string | null;
-                    /** @description Where. */
-                    environment: string;
-                    /** @description The user. */
-                    user?: string | null;
-                };
-            };
-        };
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Forgot"];
+                    "application/json": components["schemas"]["Output2"];
                 };
             };
             /** @description The input is not what it should be. */
@@ -10786,6 +10858,11 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
+                    /**
+                     * @description Whether what programs did is counted, too: events with the property `$bot`, which says by what they are known.
+                     * @default false
+                     */
+                    bots?: boolean;
                     /**
                      * @description The property whose values are told apart: plain for the event's, `user.` for the user's.
                      * @default null
