@@ -16,7 +16,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use bellwether_flags::{Asked, Entry, Line, Memory, Prints, Register, Standing};
 use bellwether_ledger::{self as ledger, Enrolled, LedgerError, State};
-use bellwether_model::{EnvironmentKey, FlagKey, Millis, Rollout, RolloutState, Serve, Span, Split, Unit};
+use bellwether_model::{
+    EnvironmentKey, FlagKey, Millis, Rollout, RolloutState, Serve, Span, Split, Unit, VariantKey,
+};
 use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 
@@ -299,6 +301,49 @@ impl App {
                 return Ok(());
             }
         }
+    }
+
+    /// Forgets people in every memory of an environment; how many lines of them were stored.
+    pub(crate) fn forget_units(
+        &self,
+        environment: &EnvironmentKey,
+        units: &[(Unit, &str)],
+    ) -> Result<usize, AppError> {
+        let prints: Vec<u64> = units.iter().map(|(unit, id)| self.enrolments.print(*unit, id)).collect();
+        // Nobody opens a memory meanwhile, and nobody stores what one has noted.
+        let _publishing = self.publishing();
+        let served = self.served(environment)?;
+        let marks: Vec<_> = served.registers.0.values().map(|kept| kept.marks()).collect();
+        for kept in served.registers.0.values() {
+            let mut register = kept.write();
+            prints.iter().for_each(|print| register.forget(*print));
+        }
+        let gone = self.ledger.enrolments().forget(environment, &prints)?;
+        drop(marks);
+        Ok(gone)
+    }
+
+    /// By which flags of an environment people are remembered, and with which variant.
+    pub(crate) fn remembered(
+        &self,
+        environment: &EnvironmentKey,
+        units: &[(Unit, &str)],
+    ) -> Result<Vec<(FlagKey, Option<VariantKey>)>, AppError> {
+        let served = self.served(environment)?;
+        let mut found: Vec<(FlagKey, Option<VariantKey>)> = Vec::new();
+        for (flag, kept) in &served.registers.0 {
+            let register = kept.read();
+            for (unit, id) in units {
+                match register.entry(self.enrolments.print(*unit, id)) {
+                    Some(Entry::Place { holds, .. }) => found.push((flag.clone(), holds)),
+                    Some(Entry::Owner { .. }) => found.push((flag.clone(), None)),
+                    None => {}
+                }
+            }
+        }
+        found.sort();
+        found.dedup();
+        Ok(found)
     }
 
     /// Forgets who was enrolled by a flag that does not need to know any more: should it again, it begins with

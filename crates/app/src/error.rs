@@ -148,6 +148,11 @@ impl From<StoreError> for AppError {
                     "send them again later; nothing of this request was stored",
                 )
             },
+            StoreError::Shared { .. } => {
+                let said = error.to_string();
+                let (message, hint) = said.split_once("\nhint: ").unwrap_or((&said, ""));
+                Self::conflict(message, hint)
+            }
             StoreError::Full { .. } => Self {
                 cause: Some(error.to_string().into()),
                 ..Self::new(

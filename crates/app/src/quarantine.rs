@@ -183,6 +183,30 @@ impl App {
         }
     }
 
+    /// Calls `each` with every event of an environment that is kept apart, and its number.
+    pub(crate) fn each_held(
+        &self,
+        environment: &EnvironmentKey,
+        each: &mut dyn FnMut(i64, Event),
+    ) -> Result<(), AppError> {
+        let mut after = 0;
+        loop {
+            let piece = self.quarantine.piece(environment, &Which::All, after)?;
+            let Some(last) = piece.last() else { return Ok(()) };
+            after = last.id;
+            for kept in &piece {
+                each(kept.id, event(kept)?);
+            }
+        }
+    }
+
+    /// Deletes events for good, and writes the file anew without them; how many there were.
+    pub(crate) fn scrub_held(&self, environment: &EnvironmentKey, ids: &[i64]) -> Result<u64, AppError> {
+        let gone = self.quarantine.remove(environment, ids)?;
+        self.quarantine.file.scrub()?;
+        Ok(gone)
+    }
+
     /// How many events are meant.
     pub(crate) fn meant(&self, environment: &EnvironmentKey, which: &Which<'_>) -> Result<u64, AppError> {
         if let Which::These(_) = which {

@@ -105,6 +105,8 @@ pub(crate) struct Published {
     /// Every list that a flag or a segment cites, built once. A list is written once, so what is known
     /// stays true; whoever makes ids be forgotten must empty this.
     lists: BTreeMap<ListId, Arc<Ids>>,
+    /// How often lists were read again since the start.
+    anews: u64,
 }
 
 /// One flag's answer, as it stands in what is served: nothing is copied.
@@ -191,25 +193,43 @@ impl App {
 
     /// Compiles the newest state for every environment and swaps it in.
     pub(crate) fn publish(&self, now: Millis) -> Result<(), AppError> {
+        self.publish_anew(now, false)
+    }
+
+    /// Reads every list again and serves what is on it, under another tag than before: SDKs must hear of it.
+    pub(crate) fn republish(&self, now: Millis) -> Result<(), AppError> {
+        self.publish_anew(now, true)?;
+        (self.wake)();
+        Ok(())
+    }
+
+    fn publish_anew(&self, now: Millis, anew: bool) -> Result<(), AppError> {
         // One at a time, and always of the newest state: a slow compile cannot undo a newer one.
         let _one = self.publishing();
         let state = self.ledger.state();
         let before = self.served.load_full();
-        if before.revision == state.revision && state.revision != Revision(0) {
+        if !anew && before.revision == state.revision && state.revision != Revision(0) {
             return Ok(());
         }
+        let anews = before.anews + u64::from(anew);
+        let empty = BTreeMap::new();
+        let known = if anew { &empty } else { &before.lists };
         if let Some(judges) = self.judges.load().renewed(&state) {
             self.judges.store(Arc::new(judges));
         }
         let lists: BTreeMap<ListId, Arc<Ids>> =
-            cited(&state).filter_map(|id| Some((id.clone(), self.read_list(&before, id)?))).collect();
+            cited(&state).filter_map(|id| Some((id.clone(), self.read_list(known, id)?))).collect();
         let nobody = Arc::new(Ids::new::<&str>([]));
         let resolved = |id: &ListId| lists.get(id).unwrap_or(&nobody).clone();
         let mut environments = BTreeMap::new();
         for (key, environment) in &state.environments {
             let source = source(&state, &resolved);
             let ruleset = Ruleset::compile(&environment.value, state.revision, source.clone())?;
-            let tag = format!("{:016x}", ruleset.etag());
+            // A list keeps its id when somebody on it is forgotten.
+            let tag = match anews {
+                0 => format!("{:016x}", ruleset.etag()),
+                _ => digest(&format!("{:016x} {anews}", ruleset.etag())).chars().take(16).collect(),
+            };
             let trials = trials(&state, key);
             let old = before.environments.get(key);
             // What serves the same keeps its place, so that its streams stay quiet.
@@ -224,7 +244,7 @@ impl App {
             };
             environments.insert(key.clone(), served);
         }
-        self.served.store(Arc::new(Published { revision: state.revision, environments, lists }));
+        self.served.store(Arc::new(Published { revision: state.revision, environments, lists, anews }));
         // What is not served now may be again.
         self.store_left(&before, now);
         Ok(())
@@ -245,14 +265,14 @@ impl App {
     pub(crate) fn foresee(&self, id: ListId, ids: Arc<Ids>) {
         let _one = self.publishing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let before = self.served.load_full();
-        let (revision, environments) = (before.revision, before.environments.clone());
+        let (revision, environments, anews) = (before.revision, before.environments.clone(), before.anews);
         let mut lists = before.lists.clone();
         lists.insert(id, ids);
-        self.served.store(Arc::new(Published { revision, environments, lists }));
+        self.served.store(Arc::new(Published { revision, environments, lists, anews }));
     }
 
-    fn read_list(&self, before: &Published, id: &ListId) -> Option<Arc<Ids>> {
-        if let Some(known) = before.lists.get(id) {
+    fn read_list(&self, known: &BTreeMap<ListId, Arc<Ids>>, id: &ListId) -> Option<Arc<Ids>> {
+        if let Some(known) = known.get(id) {
             return Some(Arc::clone(known));
         }
         let read = self.ledger.list(id).inspect_err(|e| {

@@ -98,6 +98,32 @@ impl Devices {
         self.0.get(device).map(Vec::as_slice)
     }
 
+    /// Where a user had devices: each with its events from one on and before another, the first user's from the beginning.
+    pub fn stays(&self, user: &str) -> Vec<(&str, Seq, Seq)> {
+        let mut found = Vec::new();
+        for (device, turns) in &self.0 {
+            for (at, turn) in turns.iter().enumerate().filter(|(_, turn)| &*turn.user == user) {
+                let from = if at == 0 { Seq(0) } else { turn.from };
+                let to = turns.get(at + 1).map_or(Seq(u64::MAX), |next| next.from);
+                found.push((&**device, from, to));
+            }
+        }
+        found.sort_unstable();
+        found
+    }
+
+    /// Every user of a device, in their order, each once.
+    #[must_use]
+    pub fn users(&self, device: &str) -> Vec<&str> {
+        let mut found: Vec<&str> = Vec::new();
+        for turn in self.0.get(device).into_iter().flatten() {
+            if !found.contains(&&*turn.user) {
+                found.push(&turn.user);
+            }
+        }
+        found
+    }
+
     /// The last known user of a device.
     #[must_use]
     pub fn last(&self, device: &str) -> Option<&str> {

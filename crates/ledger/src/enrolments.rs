@@ -151,6 +151,29 @@ impl<'l> Enrolments<'l> {
         tx.commit().map_err(&doing)
     }
 
+    /// Forgets units of an environment in every memory, whatever its salt, and that devices were theirs; how many lines
+    /// there were.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`]; nothing is forgotten then.
+    pub fn forget(&self, environment: &EnvironmentKey, units: &[u64]) -> Result<usize, LedgerError> {
+        let doing = LedgerError::storage("forget who was enrolled");
+        let mut writer = lock(self.writer);
+        let tx = schema::write(&mut writer, "forget who was enrolled")?;
+        let mut gone = 0;
+        for unit in units {
+            gone += tx
+                .execute(
+                    "delete from enrolled_units where (unit = ?2 or owner = ?2)
+                     and enrolment in (select id from enrolments where environment = ?1)",
+                    (environment.as_str(), unit.cast_signed()),
+                )
+                .map_err(&doing)?;
+        }
+        tx.commit().map_err(&doing)?;
+        Ok(gone)
+    }
+
     /// Puts the memories of a flag aside: what was remembered is not asked any more, and a sweep takes it out.
     ///
     /// # Errors

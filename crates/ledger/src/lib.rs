@@ -45,6 +45,7 @@ mod corpus;
 mod doctor;
 mod enrolments;
 mod error;
+mod forget;
 mod ledger;
 mod lists;
 mod log;

@@ -293,7 +293,7 @@ impl Ledger {
     }
 
     /// One transaction of the writer, in its turn.
-    fn in_turn<T>(
+    pub(crate) fn in_turn<T>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, LedgerError>,
     ) -> Result<T, LedgerError> {
@@ -489,7 +489,7 @@ fn swept() -> LedgerError {
     refused("this list was swept away before a change cited it, or was cited before", "send it again")
 }
 
-fn number(count: usize) -> i64 {
+pub(crate) fn number(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 

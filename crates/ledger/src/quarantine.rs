@@ -236,6 +236,14 @@ impl Quarantine {
         rows.and_then(Iterator::collect).map_err(&doing)
     }
 
+    /// Writes the file anew, so that no page of it has what was taken out.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`]; asking again is right then.
+    pub fn scrub(&self) -> Result<(), LedgerError> {
+        schema::scrub(&self.conn.lock())
+    }
+
     /// Takes things of an environment out, by their numbers; how many were there, and how many bytes they had.
     ///
     /// # Errors

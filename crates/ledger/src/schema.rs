@@ -234,6 +234,19 @@ pub(crate) fn copy(from: &Connection, to: &Path) -> Result<(), LedgerError> {
     std::fs::File::open(to).and_then(|file| file.sync_all()).map_err(io)
 }
 
+/// Writes a file anew and empties its log: what was deleted is in no page of either.
+pub(crate) fn scrub(conn: &Connection) -> Result<(), LedgerError> {
+    let doing = "write its file anew";
+    conn.execute_batch("vacuum").map_err(LedgerError::storage(doing))?;
+    let busy: i64 = conn
+        .query_row("pragma wal_checkpoint(truncate)", [], |row| row.get(0))
+        .map_err(LedgerError::storage(doing))?;
+    if busy == 0 {
+        return Ok(());
+    }
+    Err(LedgerError::Storage { doing, reason: "somebody reads it all the time".to_owned() })
+}
+
 /// A transaction that is the only one to write from its first statement on.
 pub(crate) fn write<'c>(
     conn: &'c mut Connection,

@@ -1,9 +1,9 @@
 //! Sim: what a store must hold and answer, kept as plain lists.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bellwether_model::event::Who;
-use bellwether_model::{Event, Json, Millis, Properties, Span};
+use bellwether_model::{EnvironmentKey, Event, Json, Millis, Properties, Span};
 use bellwether_store::{Outcome, Ticket};
 
 use crate::people::People;
@@ -29,6 +29,8 @@ struct Known {
     stored: Vec<Moment>,
     /// When it may have been: its commit failed, or the power went before it was answered.
     perhaps: Vec<Moment>,
+    /// Those of the second sort.
+    unanswered: Vec<Moment>,
 }
 
 /// What waits for a commit.
@@ -48,9 +50,23 @@ pub(crate) struct Model {
     waiting: Vec<Waiting>,
     /// Every moment at which something was stored, as they came.
     all: Vec<Moment>,
+    /// Names of events that were forgotten: sent again, they may be taken for what they were, or be new.
+    forgotten: BTreeSet<u64>,
+    /// Who may have been: the power went before it was answered.
+    perhaps: Option<Whom>,
+    /// Events as they were when somebody was forgotten, who may have told something of them.
+    written: BTreeMap<(u64, u64), Event>,
     pub(crate) acknowledged: u64,
     names: u64,
     places: u64,
+}
+
+/// Somebody who is forgotten.
+#[derive(Debug, Clone)]
+pub(crate) struct Whom {
+    pub(crate) environment: EnvironmentKey,
+    pub(crate) user: Option<String>,
+    pub(crate) device: Option<String>,
 }
 
 /// What the store must say of an event that is appended.
@@ -86,7 +102,9 @@ impl Model {
         if self.waiting.iter().any(|w| w.new.iter().any(|(known, _)| *known == name)) {
             return Verdict::Duplicate;
         }
-        let Some(last) = self.known.get(&name).and_then(|k| k.stored.last()) else { return Verdict::New };
+        let Some(last) = self.known.get(&name).and_then(|k| k.stored.last()) else {
+            return if self.forgotten.contains(&name) { Verdict::Either } else { Verdict::New };
+        };
         let since: Vec<i64> =
             self.all.iter().skip_while(|m| *m != last).map(|m| m.received).chain([now.received]).collect();
         let went_back = since.windows(2).any(|w| matches!(w, [a, b] if *b < a - DAY));
@@ -113,8 +131,8 @@ impl Model {
                         self.all.push(moment);
                     }
                     self.acknowledged += waiting.named.len() as u64;
-                    let missing =
-                        waiting.named.iter().find(|n| self.known.get(n).is_none_or(|k| k.stored.is_empty()));
+                    let stored = |n: &u64| self.known.get(n).is_some_and(|k| !k.stored.is_empty());
+                    let missing = waiting.named.iter().find(|n| !stored(n) && !self.forgotten.contains(n));
                     if let Some(name) = missing {
                         return Err(format!("W1: `{name}` was acknowledged as a duplicate of nothing"));
                     }
@@ -137,14 +155,16 @@ impl Model {
     pub(crate) fn ended(&mut self) {
         for waiting in std::mem::take(&mut self.waiting) {
             for (name, moment) in waiting.new {
-                self.known.entry(name).or_default().perhaps.push(moment);
+                let known = self.known.entry(name).or_default();
+                known.perhaps.push(moment);
+                known.unanswered.push(moment);
             }
         }
     }
 
     /// How many events are stored for certain.
     pub(crate) fn len(&self) -> u64 {
-        self.all.len() as u64
+        self.known.values().map(|known| known.stored.len() as u64).sum()
     }
 
     /// Everything that is stored for certain, in the order in which it was taken.
@@ -161,9 +181,88 @@ impl Model {
         let each = all.into_iter().map(|(name, moment)| {
             let mut event = event(name, moment);
             people.take(&mut event);
+            let event = self.written.get(&(name, moment.place)).cloned().unwrap_or(event);
             (name, moment, event)
         });
         each.collect()
+    }
+
+    /// Whose events are forgotten: those of the user, and those of no user on a device that was theirs then.
+    fn of(&self, whom: &Whom) -> Vec<(u64, u64)> {
+        let lived = self.lived();
+        // The users of each device, in their order, each from a place on.
+        let mut turns: BTreeMap<&str, Vec<(u64, &str)>> = BTreeMap::new();
+        let here = || lived.iter().filter(|(.., event)| event.environment == whom.environment);
+        for (_, moment, event) in here() {
+            if let Who::Both { user, device } = &event.who {
+                let turns = turns.entry(device).or_default();
+                if turns.last().is_none_or(|(_, last)| last != user) {
+                    turns.push((moment.place, user));
+                }
+            }
+        }
+        let user = whom.user.as_deref().or_else(|| {
+            let device = whom.device.as_deref()?;
+            turns.get(device)?.first().map(|(_, user)| *user)
+        });
+        let theirs = |place: u64, event: &Event| match &event.who {
+            Who::User(of) | Who::Both { user: of, .. } => user == Some(of.as_str()),
+            Who::Device(device) => {
+                let turns = turns.get(device.as_str()).map(Vec::as_slice).unwrap_or_default();
+                let turn = turns.iter().rfind(|(from, _)| *from <= place).or(turns.first());
+                match turn {
+                    Some((_, of)) => user == Some(*of),
+                    None => whom.device.as_ref() == Some(device),
+                }
+            }
+        };
+        here().filter(|(_, m, event)| theirs(m.place, event)).map(|(name, m, _)| (*name, m.place)).collect()
+    }
+
+    /// Somebody was forgotten; how many events they had.
+    pub(crate) fn forget(&mut self, whom: &Whom) -> u64 {
+        let gone: BTreeSet<(u64, u64)> = self.of(whom).into_iter().collect();
+        let as_they_are = self.lived().into_iter().map(|(name, moment, event)| ((name, moment.place), event));
+        self.written = as_they_are.filter(|(which, _)| !gone.contains(which)).collect();
+        for (name, place) in &gone {
+            if let Some(known) = self.known.get_mut(name) {
+                known.stored.retain(|moment| moment.place != *place);
+            }
+            self.forgotten.insert(*name);
+        }
+        gone.len() as u64
+    }
+
+    /// Whether somebody was forgotten when the power went: something that was stored is not there, or not what waited
+    /// before something that is. What waited was committed first, so all of it was stored then, told what it told,
+    /// and is there or was forgotten.
+    fn forgot(&mut self, there: &BTreeMap<(u64, i64), Vec<Event>>) -> bool {
+        let found = |name: u64, moment: &Moment| there.contains_key(&(name, moment.received));
+        let mut waited: Vec<(u64, Moment)> = Vec::new();
+        let mut gone = false;
+        for (&name, known) in &mut self.known {
+            gone |= known.stored.iter().any(|moment| !found(name, moment));
+            waited.extend(std::mem::take(&mut known.unanswered).into_iter().map(|moment| (name, moment)));
+        }
+        let last = waited.iter().filter(|(name, m)| found(*name, m)).map(|(_, m)| m.place).max();
+        let missing = |(name, moment): &&(u64, Moment)| !found(*name, moment);
+        gone |= waited.iter().filter(missing).any(|(_, m)| last.is_some_and(|last| m.place < last));
+        if self.perhaps.is_none() || !gone {
+            return false;
+        }
+        for (name, moment) in waited.iter().filter(missing) {
+            if let Some(known) = self.known.get_mut(name) {
+                known.perhaps.retain(|m| m != moment);
+                known.stored.push(*moment);
+                self.all.push(*moment);
+            }
+        }
+        true
+    }
+
+    /// Somebody is forgotten, or is not: the power went on the way.
+    pub(crate) fn may_forget(&mut self, whom: &Whom) {
+        self.perhaps = Some(whom.clone());
     }
 
     /// What the store holds must be what it should. After a restart (`again`) that settles what was uncertain.
@@ -176,6 +275,7 @@ impl Model {
             there.entry((name, event.received.0)).or_default().push(event);
         }
         if again {
+            let forgot = self.forgot(&there);
             for (&name, known) in &mut self.known {
                 for moment in std::mem::take(&mut known.perhaps) {
                     if there.contains_key(&(name, moment.received)) {
@@ -186,6 +286,12 @@ impl Model {
                 known.stored.sort_by_key(|m| m.place);
             }
             self.all.sort_by_key(|m| m.place);
+            // All of theirs, or none.
+            if let Some(whom) = self.perhaps.take()
+                && forgot
+            {
+                self.forget(&whom);
+            }
         }
         for (name, moment, event) in self.lived() {
             let found = there.remove(&(name, moment.received)).unwrap_or_default();

@@ -14,7 +14,7 @@ pub(crate) fn everything(snapshot: &Snapshot) -> Result<Vec<Event>, String> {
     for environment in [production(), staging()] {
         all.extend(snapshot.events(&environment, usize::MAX).map_err(|e| format!("P2: {e}"))?);
     }
-    if all.len() as u64 != snapshot.len() {
+    if snapshot.is_whole() && all.len() as u64 != snapshot.len() {
         return Err("P2: a snapshot has not as many events as it says".to_owned());
     }
     Ok(all)

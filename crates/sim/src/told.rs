@@ -23,6 +23,8 @@ pub struct Told {
     pub damaged: u64,
     /// Calls that came in the midst of an operation of the disk.
     pub between: u64,
+    /// People who were forgotten, and had events.
+    pub forgotten: u64,
     /// Operations of the disk.
     pub operations: u64,
 }
@@ -40,6 +42,7 @@ impl Told {
         self.reread += other.reread;
         self.damaged += other.damaged;
         self.between += other.between;
+        self.forgotten += other.forgotten;
         self.operations += other.operations;
     }
 }

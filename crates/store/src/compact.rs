@@ -4,6 +4,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use bellwether_model::Seq;
+
 use crate::error::StoreError;
 use crate::files;
 use crate::ids::{self, Ids};
@@ -42,6 +44,18 @@ pub(crate) struct Compaction {
     written: Option<(Entry, Option<ids::Join>)>,
 }
 
+impl Compaction {
+    /// A part without rows of these places.
+    pub(crate) fn of(rows: part::Join) -> Self {
+        Self { rows, written: None }
+    }
+
+    /// The part that it wrote and that no manifest names yet.
+    pub(crate) fn unnamed(&self) -> Option<&Entry> {
+        self.written.as_ref().map(|(entry, _)| entry)
+    }
+}
+
 impl Store {
     /// Merges some neighbouring parts, if there are enough, or goes on with that; says how many became one.
     /// Snapshots that still read the old ones keep them until they are dropped.
@@ -55,12 +69,16 @@ impl Store {
         while left > 0 {
             left = left.saturating_sub(piece);
             let Some(mut compaction) = under_way.take() else {
+                if let Some(begun) = self.begin_forgetting(manifest)? {
+                    *under_way = begun;
+                    continue;
+                }
                 let Some(range) = mergeable(&manifest.parts, small, most) else { return Ok(0) };
                 let parts = lock(&self.shown).parts.get(range).unwrap_or_default().to_vec();
                 if !self.has_room_for(parts.iter().map(|p| p.entry().bytes).sum()) {
                     return Ok(0);
                 }
-                let rows = part::Join::begin(&self.disk, &self.dir.join("parts"), parts);
+                let rows = part::Join::begin(&self.disk, &self.dir.join("parts"), parts, Arc::default());
                 *under_way = Some(Compaction { rows, written: None });
                 continue;
             };
@@ -79,7 +97,7 @@ impl Store {
     }
 
     /// Whether so many bytes can be written, and the reserve stays.
-    fn has_room_for(&self, bytes: u64) -> bool {
+    pub(crate) fn has_room_for(&self, bytes: u64) -> bool {
         let room = self.disk.room(&self.dir);
         room.is_none_or(|room| room >= bytes.saturating_add(self.settings.reserve))
     }
@@ -88,6 +106,8 @@ impl Store {
     fn advance(&self, compaction: &mut Compaction, rows: usize) -> Result<bool, StoreError> {
         match &mut compaction.written {
             None => {
+                let without = compaction.rows.without();
+                let without = &Arc::clone(without);
                 let Some(entry) = compaction.rows.advance(rows)? else { return Ok(false) };
                 let part = self.dir.join("parts").join(&entry.file);
                 let lists = Arc::clone(lock(&self.intake).seen.lists());
@@ -99,7 +119,7 @@ impl Store {
                 let join = if old.is_empty() {
                     None
                 } else {
-                    Some(ids::Join::begin(&self.disk, &part, entry.first, &old)?)
+                    Some(ids::Join::begin(&self.disk, &part, entry.first, &old, Arc::clone(without))?)
                 };
                 let done = join.is_none();
                 compaction.written = Some((entry, join));
@@ -122,20 +142,42 @@ impl Store {
             Some(_) => Some(Ids::open(&self.disk, merged.path(), seqs, entry.received.1)?),
             None => None,
         };
+        self.replace(old, Some((entry, merged, list)), manifest)?;
+        Ok(old.len())
+    }
+
+    /// Puts a part, or nothing, in the place of those that lie side by side.
+    pub(crate) fn replace(
+        &self,
+        old: &[Arc<Part>],
+        new: Option<(Entry, Arc<Part>, Option<Ids>)>,
+        manifest: &mut Manifest,
+    ) -> Result<(), StoreError> {
         // Sealing only adds parts at the end, so the old ones are where they were, side by side.
         let Some(begin) = manifest.parts.iter().position(|p| Some(p) == old.first().map(|o| o.entry()))
         else {
-            return Ok(0);
+            return Ok(());
+        };
+        let seqs = (
+            old.first().map_or(Seq(0), |part| part.entry().first),
+            old.last().map_or(Seq(0), |part| part.entry().last),
+        );
+        let (entry, (merged, list)) = match new {
+            Some((entry, merged, list)) => (Some(entry), (Some(merged), list)),
+            None => (None, (None, None)),
         };
         let range = begin..begin + old.len();
         let mut next = manifest.clone();
-        next.parts.splice(range.clone(), [entry]);
+        next.parts.splice(range.clone(), entry);
         next.write(&*self.disk, &self.dir)?;
         *manifest = next;
-        Arc::make_mut(&mut lock(&self.shown).parts).splice(range, [merged]);
+        Arc::make_mut(&mut lock(&self.shown).parts).splice(range, merged);
         lock(&self.intake).seen.replace(seqs, list);
+        let mut fading = lock(&self.fading);
+        fading.retain(|part| part.strong_count() > 0);
+        fading.extend(old.iter().map(Arc::downgrade));
         old.iter().for_each(|part| part.retire());
-        Ok(old.len())
+        Ok(())
     }
 }
 

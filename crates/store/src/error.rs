@@ -46,6 +46,17 @@ pub enum StoreError {
         /// The deepest nesting that is taken.
         bound: usize,
     },
+    /// A device was used by several people, so that it does not say who is meant.
+    #[error(
+        "the device `{device}` is of several users: {}\nhint: name one of the users",
+        users.iter().map(|user| format!("`{user}`")).collect::<Vec<_>>().join(", ")
+    )]
+    Shared {
+        /// The device.
+        device: String,
+        /// Its users, in the order in which they were first seen on it.
+        users: Vec<String>,
+    },
     /// A commit failed. Every event after the last committed one, up to and including `through`, is
     /// withdrawn: it is not stored, and may be appended again.
     #[error(

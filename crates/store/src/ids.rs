@@ -16,6 +16,8 @@
 //! In memory are the end's fences and, where the bound allows it, the filter: 2 bytes for each event. A look-up
 //! that the filter cannot answer (one in a thousand, and each true duplicate) reads one block.
 
+mod join;
+
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -29,6 +31,7 @@ use crate::disk::{Disk, Reading, Writing};
 use crate::error::StoreError;
 use crate::files::UNFINISHED;
 use crate::fingerprint::Fingerprint;
+pub(crate) use join::Join;
 
 const MAGIC: &[u8; 8] = b"bwelids\n";
 const VERSION: u32 = 1;
@@ -433,65 +436,5 @@ impl Writer {
             let _ = self.disk.remove(&self.unfinished);
         }
         ended
-    }
-}
-
-/// Several lists into the one of the part that theirs became, a piece at a time.
-#[derive(Debug)]
-pub(crate) struct Join {
-    inputs: Vec<std::iter::Peekable<All>>,
-    writer: Option<Writer>,
-    tally: Tally,
-    covers: Vec<Seqs>,
-}
-
-impl Join {
-    /// Of these lists, beside the part whose first event is `first`.
-    pub(crate) fn begin(
-        disk: &Arc<dyn Disk>,
-        part: &Path,
-        first: Seq,
-        lists: &[Ids],
-    ) -> Result<Self, StoreError> {
-        let mut tally = Tally::new();
-        for (&day, events) in lists.iter().flat_map(Ids::tally) {
-            *tally.entry(day).or_default() += events;
-        }
-        let events = lists.iter().map(Ids::events).sum();
-        let writer = Writer::begin(disk, part, first, events)?;
-        let covers = lists.iter().flat_map(Ids::covers).copied().collect();
-        let inputs = lists.iter().map(|ids| ids.all().peekable()).collect();
-        Ok(Self { inputs, writer: Some(writer), tally, covers })
-    }
-
-    /// Goes on for about so many events; whether it is done.
-    pub(crate) fn advance(&mut self, events: usize) -> Result<bool, StoreError> {
-        for _ in 0..events {
-            let mut least: Option<(Named, usize)> = None;
-            for (i, input) in self.inputs.iter_mut().enumerate() {
-                match input.peek() {
-                    Some(Ok(named)) if least.is_none_or(|(known, _)| *named < known) => {
-                        least = Some((*named, i))
-                    }
-                    Some(Err(_)) => {
-                        if let Some(Err(error)) = input.next() {
-                            return Err(error);
-                        }
-                    }
-                    _ => {}
-                }
-            }
-            let Some((named, i)) = least else {
-                return self
-                    .writer
-                    .take()
-                    .map_or(Ok(true), |writer| writer.finish(&self.tally, &self.covers).map(|()| true));
-            };
-            self.inputs.get_mut(i).map(Iterator::next);
-            if let Some(writer) = &mut self.writer {
-                writer.push(named)?;
-            }
-        }
-        Ok(false)
     }
 }

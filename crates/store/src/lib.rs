@@ -11,6 +11,8 @@
 //!    and time), names it in the manifest, and removes the log files that it makes superfluous. Small
 //!    parts next to each other become one, a piece with each step.
 //!
+//! [`Store::forget`] takes a person out of all of this: out of what is read at once, and out of parts by steps.
+//!
 //! [`Store::snapshot`] is what a query reads: parts and memory at one moment, as a
 //! [`Scan`](bellwether_columns::Scan). The room knows no queries and no clock; receipt times come with
 //! the events, and [`Store::step`] is told what time it is.
@@ -67,6 +69,7 @@ mod doctor;
 mod error;
 mod files;
 mod fingerprint;
+mod forget;
 mod ids;
 mod manifest;
 mod memory;
@@ -88,6 +91,7 @@ mod tests;
 pub use backup::Backup;
 pub use doctor::Report;
 pub use error::StoreError;
+pub use forget::{Id, Person};
 pub use recovery::Recovery;
 pub use seal::Step;
 pub use snapshot::Snapshot;

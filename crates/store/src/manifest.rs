@@ -8,10 +8,14 @@ use serde::{Deserialize, Serialize};
 use crate::disk::Disk;
 use crate::error::StoreError;
 use crate::files;
+use crate::forget::Forgotten;
 use crate::receipt::Receipts;
 
-/// The second version names parts of the second version; see `part`.
-const VERSION: u64 = 2;
+/// The second version names parts of the second version; see `part`. The third says who is being forgotten, and is
+/// written while somebody is: an earlier Bellwether would bring them back.
+const VERSION: u64 = 3;
+/// What is written otherwise.
+const USUAL: u64 = 2;
 
 /// Which parts exist, and how far they reach: every committed event up to `sealed` is in exactly
 /// one part, every later one is in the write-ahead log.
@@ -23,6 +27,9 @@ pub(crate) struct Manifest {
     /// How the clock went up to `sealed`; manifests of earlier versions do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) receipts: Option<Receipts>,
+    /// Who is being forgotten: parts may have rows of them still.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) forgotten: Vec<Forgotten>,
 }
 
 /// A part, as the manifest knows it.
@@ -42,7 +49,7 @@ pub(crate) struct Entry {
 
 impl Default for Manifest {
     fn default() -> Self {
-        Self { version: VERSION, sealed: Seq(0), parts: Vec::new(), receipts: None }
+        Self { version: USUAL, sealed: Seq(0), parts: Vec::new(), receipts: None, forgotten: Vec::new() }
     }
 }
 
@@ -88,7 +95,7 @@ impl Manifest {
         }
         let mut manifest: Self = serde_json::from_slice(&text).map_err(damaged)?;
         // What is written from here on may name parts that only this version reads.
-        manifest.version = VERSION;
+        manifest.version = USUAL;
         let ordered = manifest.parts.windows(2).all(|w| matches!(w, [a, b] if a.last < b.first));
         let within = manifest.parts.iter().all(|p| p.first <= p.last && p.last <= manifest.sealed);
         if !ordered || !within {
@@ -98,6 +105,11 @@ impl Manifest {
             return Err(StoreError::corrupt(&path, 0, "its stretches of receipt do not follow each other"));
         }
         Ok(manifest)
+    }
+
+    /// The same, with others who are being forgotten.
+    pub(crate) fn forgetting(&self, forgotten: Vec<Forgotten>) -> Self {
+        Self { forgotten, ..self.clone() }
     }
 
     /// How the clock went up to `sealed`.
@@ -115,7 +127,8 @@ impl Manifest {
     /// Puts it in the place of the old one, in one step.
     pub(crate) fn write(&self, disk: &dyn Disk, dir: &Path) -> Result<(), StoreError> {
         let path = path(dir);
-        let mut text = serde_json::to_vec_pretty(self)
+        let version = if self.forgotten.is_empty() { USUAL } else { VERSION };
+        let mut text = serde_json::to_vec_pretty(&Self { version, ..self.clone() })
             .map_err(|e| StoreError::corrupt(&path, 0, format!("it cannot be written: {e}")))?;
         // Closed again after the checksum of all before it.
         text.truncate(text.len().saturating_sub(2));

@@ -7,12 +7,14 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use bellwether_columns::{Owners, Told};
+use bellwether_columns::{Owners, ScanError, Told};
 use bellwether_model::event::Who;
 use bellwether_model::{EnvironmentKey, Event, Json, Properties, Seq, profile};
 use rustc_hash::FxHashMap;
 
 use crate::fingerprint::Fingerprint;
+use crate::forget::{self, Forgotten};
+use crate::part::Part;
 
 /// What is known of people and groups.
 #[derive(Debug, Default)]
@@ -69,6 +71,38 @@ impl Telling {
 }
 
 impl People {
+    /// What the events in these parts told, but for those that are being forgotten.
+    pub(crate) fn of_parts(parts: &[Arc<Part>], forgotten: &[Forgotten]) -> Result<Self, ScanError> {
+        let mut people = Self::default();
+        // In the order of their events, which is that of the parts: no two of them overlap.
+        let mut ordered: Vec<&Arc<Part>> = parts.iter().collect();
+        ordered.sort_by_key(|part| part.entry().first);
+        for part in ordered {
+            let mut tellings = part.tellings()?;
+            tellings.sort_unstable_by_key(|(seq, _)| *seq);
+            for (seq, telling) in &tellings {
+                let Telling { environment, who, .. } = telling;
+                if !forget::holds(forgotten, environment.as_str(), who.user(), who.device(), *seq) {
+                    people.restore(*seq, telling);
+                }
+            }
+        }
+        Ok(people)
+    }
+
+    /// Knows what `other` does, and nothing else; whoever asks whose devices are is answered by it from now on.
+    pub(crate) fn replace(&mut self, other: Self) {
+        *self.owners.write() = std::mem::take(&mut *other.owners.write());
+        self.profiles = other.profiles;
+        self.undo.clear();
+    }
+
+    /// What is known of a user (`u`) or a device (`d`).
+    pub(crate) fn known(&self, environment: &EnvironmentKey, kind: u8, id: &str) -> Properties {
+        let known = self.profiles.get(&Fingerprint::of_id(environment, kind, id));
+        known.map(|known| (**known).clone()).unwrap_or_default()
+    }
+
     /// Whose devices are, for readers.
     pub(crate) fn owners(&self) -> Shared {
         self.owners.clone()

@@ -11,6 +11,7 @@ use crate::disk::{Disk, Held, RealDisk};
 use crate::error::StoreError;
 use crate::files;
 use crate::fingerprint::Fingerprint;
+use crate::forget;
 use crate::ids::{self, Ids, Named};
 use crate::manifest::Manifest;
 use crate::memory::{Memtable, View};
@@ -101,23 +102,17 @@ impl Store {
             parts.push(Arc::new(Part::open(&disk, &parts_dir, entry).map_err(unreadable)?));
         }
 
-        // In the order of their events, which is that of the parts: no two of them overlap.
-        let mut people = People::default();
-        let mut ordered: Vec<&Arc<Part>> = parts.iter().collect();
-        ordered.sort_by_key(|part| part.entry().first);
-        for part in ordered {
-            let mut tellings = part.tellings().map_err(unreadable)?;
-            tellings.sort_unstable_by_key(|(seq, _)| *seq);
-            for (seq, telling) in &tellings {
-                people.restore(*seq, telling);
-            }
-        }
+        let forgotten = &manifest.forgotten;
+        let mut people = People::of_parts(&parts, forgotten).map_err(unreadable)?;
 
         let mut active = Memtable::default();
         let mut gathering = Gathering::default();
         let replayed = wal::replay(&*disk, &logs, manifest.sealed, &mut |seq, event| {
             seen.commit(seq, Fingerprint::of(&event), event.received);
-            if let Some(telling) = Telling::of(&event) {
+            let (here, who) = (event.environment.as_str(), &event.who);
+            if !forget::holds(forgotten, here, who.user(), who.device(), seq)
+                && let Some(telling) = Telling::of(&event)
+            {
                 people.restore(seq, &telling);
             }
             // Packed anew, as this version packs them.
@@ -167,6 +162,7 @@ impl Store {
             frozen: View::default(),
             active: active.view(),
             owners: people.owners(),
+            forgotten: Arc::new(manifest.forgotten.clone()),
             seq,
         };
         let intake = Intake {
@@ -190,6 +186,7 @@ impl Store {
             shown: Mutex::new(shown),
             manifest: Mutex::new(manifest),
             compaction: Mutex::new(None),
+            fading: Mutex::default(),
             tight: AtomicBool::new(false),
             _lock: lock,
         };

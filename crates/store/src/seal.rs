@@ -9,6 +9,7 @@ use bellwether_model::{Millis, Seq};
 
 use crate::error::StoreError;
 use crate::files;
+use crate::forget;
 use crate::ids::Ids;
 use crate::manifest::Manifest;
 use crate::memory::{Memtable, View};
@@ -43,13 +44,16 @@ impl Store {
             tracing::warn!(tight, ?room, "the room on the disk of events");
         }
         let mut manifest = lock(&self.manifest);
+        let sealed = manifest.sealed;
+        let forgetting = manifest.forgotten.iter().any(|one| one.until > sealed);
         let step = self.seal(&mut manifest, |memory| {
             // Either way: what was received in the future was stamped by a clock that has been set back.
             let apart = |first: Millis| now.since(first).max(first.since(now));
             let aged = memory.first().is_some_and(|first| apart(first) >= self.settings.seal_age);
-            self.is_large(memory) || aged
+            self.is_large(memory) || aged || forgetting
         })?;
         let merged = self.compact(&mut manifest)?;
+        self.end_forgetting(&mut manifest)?;
         Ok(Step { merged, ..step })
     }
 
@@ -74,22 +78,34 @@ impl Store {
         memory.len() >= self.settings.seal_rows || memory.bytes() >= self.settings.seal_bytes
     }
 
-    fn seal(&self, manifest: &mut Manifest, due: impl FnOnce(&Memtable) -> bool) -> Result<Step, StoreError> {
+    pub(crate) fn seal(
+        &self,
+        manifest: &mut Manifest,
+        due: impl FnOnce(&Memtable) -> bool,
+    ) -> Result<Step, StoreError> {
         let frozen = self.freeze(due)?;
         let mut step = Step::default();
         if let Some((view, sealed)) = frozen {
-            let rows: Vec<Packed<'_>> = view.rows().collect();
+            let mut rows: Vec<Packed<'_>> = view.rows().collect();
             let mut receipts = manifest.receipts(self.settings.dedupe);
             for row in &rows {
                 let brief = row.brief().map_err(|why| StoreError::corrupt(&self.dir, 0, why))?;
                 receipts.tick(row.seq, brief.received, self.settings.dedupe);
             }
+            let corrupt = |why| StoreError::corrupt(&self.dir, 0, why);
+            let mut without = Vec::new();
+            for row in rows.iter().filter(|_| !manifest.forgotten.is_empty()) {
+                if forget::hides(&manifest.forgotten, *row).map_err(corrupt)? {
+                    without.push(row.seq);
+                }
+            }
+            rows.retain(|row| without.binary_search(&row.seq).is_err());
             let dir = self.dir.join("parts");
             let mut next = manifest.clone();
             let mut parts = Vec::new();
             let mut list = None;
             if let Some(entry) = part::write(&self.disk, &dir, &rows)? {
-                let (named, tally) = lock(&self.intake).seen.frozen();
+                let (named, tally) = lock(&self.intake).seen.frozen(&without);
                 let seqs = (entry.first, entry.last);
                 Ids::write(&self.disk, &dir.join(&entry.file), seqs, named, &tally)?;
                 files::sync_dir(&*self.disk, &dir)?;

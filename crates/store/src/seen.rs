@@ -11,7 +11,7 @@ use crate::fingerprint::Fingerprint;
 use crate::ids::{Ids, Named, Tally};
 use crate::receipt::{Receipts, Run};
 
-const DAY: i64 = 86_400_000;
+pub(crate) const DAY: i64 = 86_400_000;
 
 /// Lists beside parts, the oldest first. They are shared with whoever looks something up.
 pub(crate) type Lists = Arc<Vec<Ids>>;
@@ -139,9 +139,12 @@ impl Seen {
         self.frozen = std::mem::take(&mut self.recent);
     }
 
-    /// What the rows hold that are being written into a part.
-    pub(crate) fn frozen(&self) -> (Vec<Named>, Tally) {
-        (self.frozen.all().collect(), self.frozen.tally.clone())
+    /// What the rows hold that are being written into a part, but for those of these places, which rise.
+    pub(crate) fn frozen(&self, without: &[Seq]) -> (Vec<Named>, Tally) {
+        let stays = |named: &Named| without.binary_search(&named.seq).is_err();
+        let named: Vec<Named> = self.frozen.all().filter(stays).collect();
+        let tally = if without.is_empty() { self.frozen.tally.clone() } else { self.tally(&named) };
+        (named, tally)
     }
 
     /// They are written; `list` is beside the part.

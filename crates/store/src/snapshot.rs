@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bellwether_columns::{Batch, Cells, Known, PropertyName, Scan, ScanError, Strings, Want};
 use bellwether_model::{EnvironmentKey, Event, Json, Seq};
 
+use crate::forget::{self, Forgotten};
 use crate::memory::{Row, View};
 use crate::packed::{Brief, Cell, Flat, Packed};
 use crate::part::Part;
@@ -20,6 +21,8 @@ pub struct Snapshot {
     pub(crate) frozen: View,
     pub(crate) active: View,
     pub(crate) owners: Shared,
+    /// Who is being forgotten: their rows are not shown.
+    pub(crate) forgotten: Arc<Vec<Forgotten>>,
     pub(crate) seq: Seq,
 }
 
@@ -33,12 +36,18 @@ impl Snapshot {
         self.seq
     }
 
-    /// How many events there are.
+    /// How many events there are; those that are being forgotten count until they are gone.
     #[must_use]
     #[allow(clippy::len_without_is_empty)]
     pub fn len(&self) -> u64 {
         let parts: u64 = self.parts.iter().map(|p| p.entry().rows).sum();
         parts + (self.frozen.len() + self.active.len()) as u64
+    }
+
+    /// Whether nobody is being forgotten, so that all that is stored is shown.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.forgotten.is_empty()
     }
 
     /// How many parts they lie in, those in memory not counted.
@@ -69,6 +78,9 @@ impl Snapshot {
         let age = |row: &Row| Reverse((row.event.received, row.seq));
         let mut memory = Vec::new();
         for row in self.memory() {
+            if self.hides(row)? {
+                continue;
+            }
             let brief = row.brief().map_err(unread)?;
             if brief.environment == environment.as_str() && of(brief.event) {
                 memory.push((Reverse((brief.received, row.seq)), row));
@@ -88,11 +100,16 @@ impl Snapshot {
             if enough && found.last().is_none_or(|oldest| oldest.event.received > part.entry().received.1) {
                 break;
             }
-            found.extend(part.newest(environment, of, limit)?);
+            found.extend(part.newest(environment, of, &self.forgotten, limit)?);
             found.sort_unstable_by_key(age);
             found.truncate(limit);
         }
         Ok(found.into_iter().map(|row| row.event).collect())
+    }
+
+    /// Whether a row in memory is of somebody who is being forgotten.
+    fn hides(&self, row: Packed<'_>) -> Result<bool, ScanError> {
+        Ok(!self.forgotten.is_empty() && forget::hides(&self.forgotten, row).map_err(unread)?)
     }
 
     fn memory(&self) -> impl Iterator<Item = Packed<'_>> {
@@ -116,7 +133,7 @@ impl Scan for Snapshot {
             );
         };
         for part in self.parts.iter() {
-            if part.scan(want, &name, each)?.is_break() {
+            if part.scan(want, &self.forgotten, &name, each)?.is_break() {
                 return Ok(());
             }
         }
@@ -124,7 +141,7 @@ impl Scan for Snapshot {
         loop {
             let mut rows = Vec::new();
             for row in memory.by_ref() {
-                if wants(want, row.brief().map_err(unread)?) {
+                if wants(want, row.brief().map_err(unread)?) && !self.hides(row)? {
                     rows.push(row.flat().map_err(unread)?);
                     if rows.len() == BATCH {
                         break;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bellwether_model::event::Taken;
 use bellwether_model::{Event, Millis, Seq, Span};
@@ -17,6 +17,7 @@ use crate::manifest::Manifest;
 use crate::memory::{Memtable, is_shallow};
 use crate::pack;
 use crate::packed::Chunk;
+use crate::part::Part;
 use crate::people::People;
 use crate::seen::Seen;
 use crate::snapshot::Snapshot;
@@ -118,6 +119,8 @@ pub struct Store {
     pub(crate) manifest: Mutex<Manifest>,
     /// The merge under way. After `manifest`, never before.
     pub(crate) compaction: Mutex<Option<Compaction>>,
+    /// Parts that are superfluous and may still be read.
+    pub(crate) fading: Mutex<Vec<Weak<Part>>>,
     /// Whether the disk has less room than is kept free.
     pub(crate) tight: AtomicBool,
     /// Held, not used: the lock on the directory ends with it.
@@ -337,53 +340,49 @@ impl Store {
             writer.log.append(first, count, &joined.bytes).map(|()| joined)
         });
         match written {
-            Ok(joined) => Ok(self.show(&mut writer, &queued, joined)),
-            Err(cause) => Err(self.withdraw(&queued, cause)),
+            Ok(joined) => {
+                let grown = self.show(&mut writer, &queued, joined);
+                // After `shown`: who is told that an event is committed finds it.
+                Ok(committed(&mut lock(&self.intake), &queued, writer.log.last(), grown))
+            }
+            Err(cause) => Err(withdraw(&mut lock(&self.intake), &queued, cause)),
         }
     }
 
-    fn show(&self, writer: &mut Writer, queued: &[Queued], Joined { bytes, ends }: Joined) -> Seq {
+    /// As [`Store::commit`], of what waits now and without letting go of either lock.
+    pub(crate) fn drain(&self, writer: &mut Writer, intake: &mut Intake) -> Result<(), StoreError> {
+        if intake.queue.is_empty() {
+            return Ok(());
+        }
+        intake.bytes = 0;
+        let queued = std::mem::take(&mut intake.queue);
+        let first = queued.first().map_or(Seq(0), |call| call.first);
+        let written = Joined::of(&queued).and_then(|joined| {
+            let count = joined.ends.len() as u64 - 1;
+            writer.log.append(first, count, &joined.bytes).map(|()| joined)
+        });
+        match written {
+            Ok(joined) => {
+                let grown = self.show(writer, &queued, joined);
+                committed(intake, &queued, writer.log.last(), grown);
+                Ok(())
+            }
+            Err(cause) => Err(withdraw(intake, &queued, cause)),
+        }
+    }
+
+    /// Shows what was written to readers; by how many bytes memory grew.
+    fn show(&self, writer: &mut Writer, queued: &[Queued], Joined { bytes, ends }: Joined) -> usize {
         let rows = || queued.iter().flat_map(|call| (call.first.0..).map(Seq).zip(&call.rows));
         let before = writer.active.bytes();
         if let Some((first, row)) = rows().next() {
             let chunk = Chunk::new(first, row.received, bytes, ends);
             writer.active.push(chunk);
         }
-        let seq = writer.log.last();
-        {
-            let mut shown = lock(&self.shown);
-            shown.active = writer.active.view();
-            shown.seq = seq;
-        }
-        // After `shown`: who is told that an event is committed finds it.
-        let mut intake = lock(&self.intake);
-        intake.committed = seq;
-        intake.committing = false;
-        intake.resident += writer.active.bytes() - before;
-        for (seq, row) in rows() {
-            intake.seen.commit(seq, row.print, row.received);
-        }
-        intake.people.commit(seq);
-        seq
-    }
-
-    fn withdraw(&self, queued: &[Queued], cause: String) -> StoreError {
-        let mut intake = lock(&self.intake);
-        let behind = std::mem::take(&mut intake.queue);
-        intake.bytes = 0;
-        intake.committing = false;
-        let calls = queued.iter().chain(&behind);
-        for print in calls.flat_map(|call| &call.rows).filter_map(|row| row.print) {
-            intake.seen.withdraw(print);
-        }
-        intake.people.withdraw();
-        let (from, through) = (Seq(intake.committed.0 + 1), intake.assigned);
-        match intake.lost.last_mut() {
-            Some((begin, end)) if *begin >= from => *end = through,
-            _ => intake.lost.push((from, through)),
-        }
-        tracing::error!(%through, %cause, "a commit failed");
-        StoreError::Lost { through, cause }
+        let mut shown = lock(&self.shown);
+        shown.active = writer.active.view();
+        shown.seq = writer.log.last();
+        writer.active.bytes() - before
     }
 
     /// How a ticket stands.
@@ -425,4 +424,35 @@ impl Store {
             remembered: lock(&self.intake).seen.len(),
         }
     }
+}
+
+/// What waited is on disk and shown.
+fn committed(intake: &mut Intake, queued: &[Queued], seq: Seq, grown: usize) -> Seq {
+    intake.committed = seq;
+    intake.committing = false;
+    intake.resident += grown;
+    for (seq, row) in queued.iter().flat_map(|call| (call.first.0..).map(Seq).zip(&call.rows)) {
+        intake.seen.commit(seq, row.print, row.received);
+    }
+    intake.people.commit(seq);
+    seq
+}
+
+/// What waited could not be written.
+fn withdraw(intake: &mut Intake, queued: &[Queued], cause: String) -> StoreError {
+    let behind = std::mem::take(&mut intake.queue);
+    intake.bytes = 0;
+    intake.committing = false;
+    let calls = queued.iter().chain(&behind);
+    for print in calls.flat_map(|call| &call.rows).filter_map(|row| row.print) {
+        intake.seen.withdraw(print);
+    }
+    intake.people.withdraw();
+    let (from, through) = (Seq(intake.committed.0 + 1), intake.assigned);
+    match intake.lost.last_mut() {
+        Some((begin, end)) if *begin >= from => *end = through,
+        _ => intake.lost.push((from, through)),
+    }
+    tracing::error!(%through, %cause, "a commit failed");
+    StoreError::Lost { through, cause }
 }

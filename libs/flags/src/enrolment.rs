@@ -340,7 +340,18 @@ impl Register {
         !self.news.is_empty()
     }
 
-    fn entry(&self, unit: u64) -> Option<Entry> {
+    /// Forgets a unit, and that devices were its. Whoever comes with that id is new.
+    pub fn forget(&mut self, unit: u64) {
+        self.take(unit);
+        self.owners.retain(|device, user| *device != unit && *user != unit);
+        self.news.retain(|news| {
+            *news != unit && (self.places.contains_key(news) || self.owners.contains_key(news))
+        });
+    }
+
+    /// What is remembered of a unit.
+    #[must_use]
+    pub fn entry(&self, unit: u64) -> Option<Entry> {
         if let Some(user) = self.owners.get(&unit) {
             return Some(Entry::Owner { user: *user });
         }

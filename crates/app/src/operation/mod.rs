@@ -22,6 +22,7 @@ mod key;
 mod layer;
 mod metric;
 mod operands;
+mod person;
 mod personal;
 mod plan;
 mod preview;
@@ -321,6 +322,8 @@ pub const REGISTRY: &[Entry] = &[
     Entry::of::<event::Recent>(),
     Entry::of::<health::Health>(),
     Entry::of::<event::Segmentation>(),
+    Entry::of::<person::Export>(),
+    Entry::of::<person::Forget>(),
     Entry::of::<change::List>(),
     Entry::of::<key::List>(),
     Entry::of::<key::Create>(),

@@ -14,6 +14,7 @@ mod experiments;
 mod explained;
 mod exposures;
 mod flags;
+mod forgotten;
 mod gaps;
 mod guards;
 mod house;

@@ -11,7 +11,7 @@ use super::tell::told;
 use super::{Kind, uuid};
 use crate::memory::Row;
 
-pub(super) type Why = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type Why = Box<dyn std::error::Error + Send + Sync>;
 
 /// What the senders called the events of a batch.
 pub(super) struct Names<'b> {
@@ -40,7 +40,7 @@ impl<'b> Names<'b> {
     }
 }
 
-pub(super) fn column<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b ArrayRef, Why> {
+pub(crate) fn column<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b ArrayRef, Why> {
     batch.column_by_name(name).ok_or_else(|| format!("the column `{name}` is missing").into())
 }
 
@@ -52,7 +52,7 @@ pub(super) fn instants<'b>(
     typed.ok_or_else(|| format!("`{name}` is no column of times").into())
 }
 
-pub(super) fn numbers<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b arrow_array::UInt64Array, Why> {
+pub(crate) fn numbers<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b arrow_array::UInt64Array, Why> {
     let typed = column(batch, name)?.as_primitive_opt::<UInt64Type>();
     typed.ok_or_else(|| format!("`{name}` is no column of unsigned integers").into())
 }

@@ -1,4 +1,4 @@
-//! Store: several parts into one. A piece at a time, in the memory of one batch of each.
+//! Store: several parts into one, or one without some of its rows. A piece at a time, in the memory of one batch of each.
 //!
 //! Two passes: the first says which column each property gets, from footers, and from the rows only where
 //! properties had no column of their own; the second merges the rows, which are sorted in each part.
@@ -7,22 +7,22 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow_array::builder::StringBuilder;
-use arrow_array::cast::AsArray;
-use arrow_array::{ArrayRef, RecordBatch, new_null_array};
+use arrow_array::{BooleanArray, RecordBatch};
 use arrow_schema::Schema;
+use arrow_select::filter::filter_record_batch;
 use arrow_select::interleave::interleave_record_batch;
 use bellwether_columns::ScanError;
-use bellwether_model::{Json, Properties, Seq};
+use bellwether_model::Seq;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 
+use super::Kind;
+use super::convert::convert;
 use super::decode::{Why, column, instants, numbers, object as parse};
 use super::draft::Draft;
 use super::read::Part;
 use super::shape::{Observed, Shape, Texts};
 use super::tell::Told;
-use super::write::{Layout, bucket, fixed_fields, insert_ids, object};
-use super::{COLUMNS, Kind};
+use super::write::{Layout, bucket, fixed_fields};
 use crate::disk::Disk;
 use crate::error::StoreError;
 use crate::manifest::Entry;
@@ -38,6 +38,7 @@ pub(crate) struct Join {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
     parts: Vec<Arc<Part>>,
+    without: Arc<[Seq]>,
     state: State,
 }
 
@@ -49,10 +50,22 @@ enum State {
 }
 
 impl Join {
-    /// A merge of these parts, which follow each other, into one in `dir`.
-    pub(crate) fn begin(disk: &Arc<dyn Disk>, dir: &Path, parts: Vec<Arc<Part>>) -> Self {
-        let survey = Survey::begin(&parts);
-        Self { disk: Arc::clone(disk), dir: dir.to_owned(), parts, state: State::Survey(survey) }
+    /// A merge of these parts, which follow each other, into one in `dir`, without the rows with these places in the
+    /// log, which rise. At least one row stays.
+    pub(crate) fn begin(
+        disk: &Arc<dyn Disk>,
+        dir: &Path,
+        parts: Vec<Arc<Part>>,
+        without: Arc<[Seq]>,
+    ) -> Self {
+        let survey = Survey::begin(&parts, without.is_empty());
+        let state = State::Survey(survey);
+        Self { disk: Arc::clone(disk), dir: dir.to_owned(), parts, without, state }
+    }
+
+    /// The rows that are left out.
+    pub(crate) fn without(&self) -> &Arc<[Seq]> {
+        &self.without
     }
 
     /// What is merged.
@@ -65,7 +78,7 @@ impl Join {
     pub(crate) fn advance(&mut self, rows: usize) -> Result<Option<Entry>, StoreError> {
         match &mut self.state {
             State::Survey(survey) => {
-                if survey.advance(&self.parts, rows).map_err(unreadable)? {
+                if survey.advance(&self.parts, &self.without, rows).map_err(unreadable)? {
                     let layouts = Kind::ALL.map(|kind| {
                         let seen = match kind {
                             Kind::Event => &mut survey.seen[0],
@@ -73,8 +86,13 @@ impl Join {
                         };
                         Layout::of(kind, std::mem::take(seen))
                     });
-                    self.state =
-                        State::Rows(Box::new(Rows::begin(&self.disk, &self.dir, &self.parts, layouts)?));
+                    self.state = State::Rows(Box::new(Rows::begin(
+                        &self.disk,
+                        &self.dir,
+                        &self.parts,
+                        &self.without,
+                        layouts,
+                    )?));
                 }
                 Ok(None)
             }
@@ -107,20 +125,21 @@ impl std::fmt::Debug for Survey {
 }
 
 impl Survey {
-    fn begin(parts: &[Arc<Part>]) -> Self {
+    /// Footers say enough where every row stays (`whole`). Else the rows do: a column of which none is left must go, name and all.
+    fn begin(parts: &[Arc<Part>], whole: bool) -> Self {
         let mut survey = Self { seen: Default::default(), left: VecDeque::new(), reading: None };
         for (at, part) in parts.iter().enumerate() {
             for (of, kind) in Kind::ALL.into_iter().enumerate() {
                 let Some(seen) = survey.seen.get_mut(of) else { continue };
                 for field in part.schema().fields() {
-                    let Some(name) = kind.property(field.name()) else { continue };
+                    let Some(name) = kind.property(field.name()).filter(|_| whole) else { continue };
                     let (rows, within) = part.extent(field.name());
                     if let Some(column) = Observed::of(field, rows, within) {
                         let known = seen.entry(name.to_owned()).or_default();
                         *known = known.and(column);
                     }
                 }
-                if part.schema().column_with_name(kind.prefix()).is_some() {
+                if !whole || part.schema().column_with_name(kind.prefix()).is_some() {
                     survey.left.push_back((at, of));
                 }
             }
@@ -129,24 +148,45 @@ impl Survey {
     }
 
     /// Whether it is done.
-    fn advance(&mut self, parts: &[Arc<Part>], rows: usize) -> Result<bool, ScanError> {
+    fn advance(&mut self, parts: &[Arc<Part>], without: &[Seq], rows: usize) -> Result<bool, ScanError> {
         let mut read = 0;
         while read < rows {
             let Some((reader, at, of)) = &mut self.reading else {
                 let Some((at, of)) = self.left.pop_front() else { return Ok(true) };
                 let (Some(part), Some(kind)) = (parts.get(at), Kind::ALL.get(of)) else { continue };
-                let reader =
-                    part.batches(Some(&[kind.prefix()]), BATCH).map_err(|why| part.unreadable(&why))?;
+                let mut columns = vec![kind.prefix()];
+                if !without.is_empty() {
+                    columns.push("seq");
+                    let fields = part.schema().fields().iter().map(|field| field.name().as_str());
+                    columns.extend(fields.filter(|name| kind.property(name).is_some()));
+                }
+                let reader = part.batches(Some(&columns), BATCH).map_err(|why| part.unreadable(&why))?;
                 self.reading = Some((reader, at, of));
                 continue;
             };
-            let (Some(part), Some(seen)) = (parts.get(*at), self.seen.get_mut(*of)) else { continue };
+            let (Some(part), Some(kind), Some(seen)) =
+                (parts.get(*at), Kind::ALL.get(*of), self.seen.get_mut(*of))
+            else {
+                continue;
+            };
             let mut look = |batch: Result<RecordBatch, arrow_schema::ArrowError>| -> Result<(), Why> {
                 let batch = batch?;
                 read += batch.num_rows();
-                for row in 0..batch.num_rows() {
-                    for (name, value) in parse(batch.column(0), row)? {
-                        seen.entry(name).or_default().see(&Cell::from(&value));
+                let batch = kept(&batch, without)?;
+                if let Some(rest) = batch.column_by_name(kind.prefix()) {
+                    for row in 0..batch.num_rows() {
+                        for (name, value) in parse(rest, row)? {
+                            seen.entry(name).or_default().see(&Cell::from(&value));
+                        }
+                    }
+                }
+                for (field, array) in batch.schema_ref().fields().iter().zip(batch.columns()) {
+                    let Some(name) = kind.property(field.name()) else { continue };
+                    let shape = Shape::of(field).ok_or("a property has a column of an unknown type")?;
+                    for row in 0..batch.num_rows() {
+                        if let Some(value) = shape.value(array, row)? {
+                            seen.entry(name.to_owned()).or_default().see(&Cell::from(&value));
+                        }
                     }
                 }
                 Ok(())
@@ -162,10 +202,10 @@ impl Survey {
 
 /// The columns of the new part.
 #[derive(Debug)]
-struct Plan {
-    schema: Arc<Schema>,
-    layouts: [Layout; 2],
-    told: Vec<Told>,
+pub(super) struct Plan {
+    pub(super) schema: Arc<Schema>,
+    pub(super) layouts: [Layout; 2],
+    pub(super) told: Vec<Told>,
 }
 
 impl Plan {
@@ -192,6 +232,7 @@ impl Rows {
         disk: &Arc<dyn Disk>,
         dir: &Path,
         parts: &[Arc<Part>],
+        without: &Arc<[Seq]>,
         layouts: [Layout; 2],
     ) -> Result<Self, StoreError> {
         let plan = Plan::of(parts, layouts);
@@ -200,7 +241,7 @@ impl Rows {
         let last = seqs(|e| e.last).max().unwrap_or_default();
         let mut inputs = Vec::with_capacity(parts.len());
         for part in parts {
-            let mut input = Input::open(part, &plan.layouts)?;
+            let mut input = Input::open(part, &plan.layouts, without)?;
             if input.refill(&plan)? {
                 inputs.push(input);
             }
@@ -288,6 +329,7 @@ fn pick(inputs: &mut [Input]) -> Vec<(usize, usize)> {
 struct Input {
     part: Arc<Part>,
     reader: ParquetRecordBatchReader,
+    without: Arc<[Seq]>,
     /// For each kind: whether some of its properties must be moved between columns and the rest.
     moves: [bool; 2],
     /// The rows at hand, in the columns of the new part, and the next of them.
@@ -313,7 +355,7 @@ impl std::fmt::Debug for Input {
 }
 
 impl Input {
-    fn open(part: &Arc<Part>, layouts: &[Layout; 2]) -> Result<Self, StoreError> {
+    fn open(part: &Arc<Part>, layouts: &[Layout; 2], without: &Arc<[Seq]>) -> Result<Self, StoreError> {
         let reader = part.batches(None, BATCH).map_err(|why| unreadable(part.unreadable(&why)))?;
         let moves = layouts.each_ref().map(|layout| {
             let schema = part.schema();
@@ -325,6 +367,7 @@ impl Input {
         Ok(Self {
             part: Arc::clone(part),
             reader,
+            without: Arc::clone(without),
             moves,
             batch: RecordBatch::new_empty(Arc::new(Schema::empty())),
             row: 0,
@@ -341,7 +384,13 @@ impl Input {
     /// Reads the next batch, and says whether there was one.
     fn refill(&mut self, plan: &Plan) -> Result<bool, StoreError> {
         let mut read = || -> Result<bool, Why> {
-            let Some(batch) = self.reader.next().transpose()? else { return Ok(false) };
+            let batch = loop {
+                let Some(batch) = self.reader.next().transpose()? else { return Ok(false) };
+                let batch = kept(&batch, &self.without)?;
+                if batch.num_rows() > 0 {
+                    break batch;
+                }
+            };
             self.sort_keys(&batch)?;
             self.batch = convert(&batch, plan, self.moves)?;
             self.row = 0;
@@ -370,96 +419,12 @@ impl Input {
     }
 }
 
-/// A batch of an old part in the columns of the new one.
-fn convert(batch: &RecordBatch, plan: &Plan, moves: [bool; 2]) -> Result<RecordBatch, Why> {
-    let mut arrays: Vec<ArrayRef> = Vec::with_capacity(plan.schema.fields().len());
-    let old = batch.column_by_name("insert_uuid").is_none();
-    let names = old.then(|| -> Result<_, Why> {
-        let texts =
-            column(batch, "insert_id")?.as_string_opt::<i32>().ok_or("`insert_id` is no column of text")?;
-        Ok(insert_ids(texts.iter())?)
-    });
-    let names = names.transpose()?;
-    for field in fixed_fields() {
-        arrays.push(match (field.name().as_str(), &names) {
-            ("insert_id", Some([texts, _])) => Arc::clone(texts),
-            ("insert_uuid", Some([_, uuids])) => Arc::clone(uuids),
-            (name, _) => Arc::clone(column(batch, name)?),
-        });
+/// The rows of a batch that stay.
+fn kept(batch: &RecordBatch, without: &[Seq]) -> Result<RecordBatch, Why> {
+    if without.is_empty() {
+        return Ok(batch.clone());
     }
-    for (layout, moved) in plan.layouts.iter().zip(moves) {
-        properties(batch, layout, moved, &mut arrays)?;
-    }
-    arrays.extend(plan.told.iter().map(|told| told.taken(batch)));
-    Ok(RecordBatch::try_new(Arc::clone(&plan.schema), arrays)?)
-}
-
-/// The columns of the properties of one kind.
-fn properties(
-    batch: &RecordBatch,
-    layout: &Layout,
-    moved: bool,
-    into: &mut Vec<ArrayRef>,
-) -> Result<(), Why> {
-    let rows = batch.num_rows();
-    let prefix = layout.kind.prefix();
-    // What has no column of its own now, or had none.
-    let mut loose: Vec<Properties> = vec![Properties::new(); if moved { rows } else { 0 }];
-    if moved {
-        if let Some(rest) = batch.column_by_name(prefix) {
-            for (row, loose) in loose.iter_mut().enumerate() {
-                *loose = parse(rest, row)?;
-            }
-        }
-        for (field, array) in batch.schema_ref().fields().iter().zip(batch.columns()) {
-            let Some(name) = layout.kind.property(field.name()).filter(|name| layout.shape(name).is_none())
-            else {
-                continue;
-            };
-            let shape = Shape::of(field).ok_or("a property has a column of an unknown type")?;
-            for (row, loose) in loose.iter_mut().enumerate() {
-                if let Some(value) = shape.value(array, row)? {
-                    loose.insert(name.to_owned(), value);
-                }
-            }
-        }
-    }
-    for (name, seen) in &layout.columns {
-        let shape = seen.shape();
-        let source = batch.schema_ref().column_with_name(&layout.kind.column(name));
-        into.push(match source {
-            Some((index, field)) => {
-                let own = Shape::of(field).ok_or("a property has a column of an unknown type")?;
-                let array = batch.column(index);
-                if own == shape {
-                    Arc::clone(array)
-                } else {
-                    let values: Vec<Option<Json>> =
-                        (0..rows).map(|row| own.value(array, row)).collect::<Result<_, _>>()?;
-                    shape.array(rows, &cells(&values))
-                }
-            }
-            None if moved => {
-                let values: Vec<Option<Json>> = loose.iter_mut().map(|loose| loose.remove(name)).collect();
-                shape.array(rows, &cells(&values))
-            }
-            None => new_null_array(seen.field(name).data_type(), rows),
-        });
-    }
-    if layout.has_rest() {
-        let mut column = StringBuilder::new();
-        for row in 0..rows {
-            column.append_option(loose.get(row).and_then(object));
-        }
-        into.push(Arc::new(column.finish()));
-    } else if loose.iter().any(|loose| !loose.is_empty()) {
-        return Err(format!("more than `{COLUMNS}` properties, and no column for the rest").into());
-    }
-    Ok(())
-}
-
-/// The values that are there, and in which rows.
-fn cells(values: &[Option<Json>]) -> Vec<(usize, Cell<'_>)> {
-    let there = values.iter().enumerate();
-    there.filter_map(|(row, value)| Some((row, Cell::from(value.as_ref()?)))).collect()
+    let seq = numbers(batch, "seq")?;
+    let stays = seq.values().iter().map(|&seq| without.binary_search(&Seq(seq)).is_err());
+    Ok(filter_record_batch(batch, &BooleanArray::from(stays.collect::<Vec<bool>>()))?)
 }

@@ -27,6 +27,7 @@
 //! groups and changes came after it, and a part of either version may have them.
 
 mod check;
+mod convert;
 mod decode;
 mod draft;
 mod join;
@@ -37,9 +38,11 @@ mod uuid;
 mod write;
 
 pub(crate) use check::Checked;
+pub(crate) use decode::{Why, column, numbers};
 pub(crate) use draft::digest;
 pub(crate) use join::Join;
 pub(crate) use read::Part;
+pub(crate) use shape::Texts;
 pub(crate) use write::write;
 
 use crate::packed::{Flat, Object};

@@ -20,7 +20,7 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::statistics::Statistics;
-use rustc_hash::FxBuildHasher;
+use rustc_hash::{FxBuildHasher, FxHashSet};
 
 use super::decode::{Names, Why, column, decode, instants, numbers, object};
 use super::shape::{Shape, Texts};
@@ -29,6 +29,7 @@ use super::{Kind, ROW_GROUP};
 use crate::disk::{Disk, Reading};
 use crate::files::Cursor;
 use crate::fingerprint::Fingerprint;
+use crate::forget::{self, Forgotten};
 use crate::manifest::Entry;
 use crate::memory::Row;
 
@@ -214,21 +215,24 @@ impl Part {
     pub(crate) fn scan(
         &self,
         want: &Want,
+        forgotten: &[Forgotten],
         name: &dyn Fn(&mut Batch, &[Seq]),
         each: &mut dyn FnMut(&Batch) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, ScanError> {
         if self.entry.time.1 < want.from || self.entry.time.0 >= want.to {
             return Ok(ControlFlow::Continue(()));
         }
-        self.scan_batches(want, name, each).map_err(|why| self.unreadable(&why))
+        self.scan_batches(want, forgotten, name, each).map_err(|why| self.unreadable(&why))
     }
 
     fn scan_batches(
         &self,
         want: &Want,
+        forgotten: &[Forgotten],
         name: &dyn Fn(&mut Batch, &[Seq]),
         each: &mut dyn FnMut(&Batch) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, Why> {
+        let hides = self.may_hide(forgotten);
         let sources: Vec<(Kind, &str, String)> = want
             .properties
             .iter()
@@ -243,12 +247,16 @@ impl Part {
             })
             .collect();
         let mut columns = vec!["environment", "event", "user", "device", "time"];
-        columns.extend(want.people.map(|_| "seq"));
+        columns.extend((hides || want.people.is_some()).then_some("seq"));
         columns.extend(sources.iter().map(|(_, _, column)| column.as_str()));
 
         for batch in self.reader(Some(&columns), Some(self.groups(want.from, want.to)), None)? {
             let batch = batch?;
-            let rows = wanted(&batch, want)?;
+            let mut rows = wanted(&batch, want)?;
+            if hides {
+                let hidden = forget::hidden(forgotten, &batch)?;
+                rows.retain(|row| !hidden.contains(row));
+            }
             if rows.is_empty() {
                 continue;
             }
@@ -275,6 +283,36 @@ impl Part {
             }
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// Whether it may have rows of somebody who is being forgotten.
+    pub(crate) fn may_hide(&self, forgotten: &[Forgotten]) -> bool {
+        forgotten.iter().any(|one| one.may_be_in(&self.entry))
+    }
+
+    /// Its rows of who is being forgotten: their place in the log, which rises, and their place in the part.
+    pub(crate) fn hidden(&self, forgotten: &[Forgotten]) -> Result<Vec<(Seq, usize)>, ScanError> {
+        let read = || -> Result<Vec<(Seq, usize)>, Why> {
+            let (mut found, mut before) = (Vec::new(), 0);
+            for batch in self.reader(Some(&["environment", "user", "device", "seq"]), None, None)? {
+                let batch = batch?;
+                let seq = numbers(&batch, "seq")?;
+                let rows = forget::hidden(forgotten, &batch)?.into_iter();
+                found.extend(rows.map(|row| (Seq(seq.value(row)), before + row)));
+                before += batch.num_rows();
+            }
+            found.sort_unstable();
+            Ok(found)
+        };
+        read().map_err(|why| self.unreadable(&why))
+    }
+
+    /// The rows at these places in it, in the order of the log.
+    pub(crate) fn at(&self, mut places: Vec<usize>) -> Result<Vec<Row>, ScanError> {
+        places.sort_unstable();
+        let mut rows = self.rows(Some(&places)).map_err(|why| self.unreadable(&why))?;
+        rows.sort_unstable_by_key(|row| row.seq);
+        Ok(rows)
     }
 
     /// The fingerprints of its named events, each with its place in the log and its time of receipt.
@@ -305,19 +343,25 @@ impl Part {
         &self,
         environment: &EnvironmentKey,
         of: &dyn Fn(&str) -> bool,
+        forgotten: &[Forgotten],
         limit: usize,
     ) -> Result<Vec<Row>, ScanError> {
+        let hides = self.may_hide(forgotten);
+        let mut columns = vec!["environment", "event", "received", "seq"];
+        columns.extend(hides.then_some(["user", "device"]).into_iter().flatten());
         let read = || -> Result<Vec<Row>, Why> {
             let mut found: Vec<(i64, u64, usize)> = Vec::new();
             let mut before = 0;
-            for batch in self.reader(Some(&["environment", "event", "received", "seq"]), None, None)? {
+            for batch in self.reader(Some(&columns), None, None)? {
                 let batch = batch?;
                 let (received, seq) = (instants(&batch, "received")?, numbers(&batch, "seq")?);
                 let environments = Texts::of(column(&batch, "environment")?)?;
                 let events = Texts::of(column(&batch, "event")?)?;
                 let asked: Vec<bool> = events.values().iter().map(|e| e.is_some_and(of)).collect();
+                let hidden = if hides { forget::hidden(forgotten, &batch)? } else { FxHashSet::default() };
                 let wanted = (0..batch.num_rows()).filter(|&row| {
-                    environments.get(row) == Some(environment.as_str())
+                    !hidden.contains(&row)
+                        && environments.get(row) == Some(environment.as_str())
                         && events.code(row).is_some_and(|code| asked.get(code).copied().unwrap_or(false))
                 });
                 found.extend(wanted.map(|row| (received.value(row), seq.value(row), before + row)));

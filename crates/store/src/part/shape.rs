@@ -236,31 +236,31 @@ pub(super) fn texts<'t>(values: impl Iterator<Item = Option<&'t str>>) -> ArrayR
 /// A column of text as it is read: codes and their values. Values may repeat and may be unused, and
 /// another batch has other codes.
 #[derive(Clone, Copy)]
-pub(super) struct Texts<'a> {
+pub(crate) struct Texts<'a> {
     codes: &'a arrow_array::PrimitiveArray<Int32Type>,
     values: &'a arrow_array::StringArray,
 }
 
 impl<'a> Texts<'a> {
-    pub(super) fn of(array: &'a dyn Array) -> Result<Self, String> {
+    pub(crate) fn of(array: &'a dyn Array) -> Result<Self, String> {
         let wrong = || "a column of text has another type".to_owned();
         let dictionary = array.as_dictionary_opt::<Int32Type>().ok_or_else(wrong)?;
         let values = dictionary.values().as_string_opt::<i32>().ok_or_else(wrong)?;
         Ok(Self { codes: dictionary.keys(), values })
     }
 
-    pub(super) fn values(self) -> &'a arrow_array::StringArray {
+    pub(crate) fn values(self) -> &'a arrow_array::StringArray {
         self.values
     }
 
-    pub(super) fn code(self, row: usize) -> Option<usize> {
+    pub(crate) fn code(self, row: usize) -> Option<usize> {
         if row >= self.codes.len() || self.codes.is_null(row) {
             return None;
         }
         usize::try_from(self.codes.value(row)).ok().filter(|&code| code < self.values.len())
     }
 
-    pub(super) fn get(self, row: usize) -> Option<&'a str> {
+    pub(crate) fn get(self, row: usize) -> Option<&'a str> {
         self.code(row).map(|code| self.values.value(code))
     }
 }

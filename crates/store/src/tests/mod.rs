@@ -9,6 +9,7 @@
 
 mod crash;
 mod damage;
+mod forget;
 mod gen_events;
 mod jumps;
 mod limits;

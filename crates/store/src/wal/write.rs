@@ -151,6 +151,16 @@ impl Log {
         Ok(removed)
     }
 
+    /// As [`Log::trim`]; whether nothing that is sealed is left in any file.
+    pub(crate) fn purge(&mut self, sealed: Seq) -> Result<bool, StoreError> {
+        if self.open.is_none() && self.closed.last().is_some_and(|newest| newest.last <= sealed) {
+            // The newest says how far the log had come, so another one must.
+            self.rotate(Seq(self.last.0 + 1))?;
+        }
+        self.trim(sealed)?;
+        Ok(self.closed.first().is_none_or(|oldest| oldest.last > sealed))
+    }
+
     fn sync_removal(&mut self) -> Result<(), StoreError> {
         if self.removed {
             files::sync_dir(&*self.disk, &self.dir)?;

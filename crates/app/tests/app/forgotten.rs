@@ -1,0 +1,239 @@
+//! App tests: everything of a person is handed out, and then no byte of it is left anywhere.
+
+use bellwether_app::Track;
+use bellwether_model::{Json, Millis};
+use serde_json::json;
+
+use crate::house::{House, user};
+
+/// Ids that nothing compresses, so that they are found wherever they are.
+const GONE: &str = "kQ7vXz31-9fJtR0pLwYb64GdNh2sMcUe";
+const DEVICE: &str = "Zw8Ry5Tn-1xCq7Vb3LkPj90HgFd6SaMu";
+const OTHER: &str = "Hs4Nf9Kc-2mWd8Eq6TvBx15YzLr7JgPo";
+
+/// The files below a directory in which there is a text, by their path in it.
+fn files_with(house: &House, text: &str) -> Vec<String> {
+    let (mut found, mut left) = (Vec::new(), vec![house.dir.path().to_owned()]);
+    while let Some(dir) = left.pop() {
+        for path in std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                left.push(path);
+            } else if std::fs::read(&path).unwrap().windows(text.len()).any(|w| w == text.as_bytes()) {
+                let path = path.strip_prefix(house.dir.path()).unwrap().to_owned();
+                let name = path.display().to_string();
+                let parts = name.contains("parts/") || name.contains("wal/");
+                found.push(if parts { path.parent().unwrap().display().to_string() } else { name });
+            }
+        }
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
+fn send(house: &House, key: &str, who: &Json, events: &[&str]) {
+    let event = |kind: &&str| {
+        let mut event = json!({"event_type": kind, "event_properties": {"plan": "pro"},
+            "user_properties": {"$set": {"town": "Delft"}}});
+        event.as_object_mut().unwrap().extend(who.as_object().unwrap().clone());
+        event
+    };
+    house.send(&json!({"api_key": key, "events": events.iter().map(event).collect::<Vec<_>>()})).unwrap();
+}
+
+fn settle(house: &House) {
+    for minute in 0..100 {
+        house.app.step(Millis(house.now.0 + 10 * minute * 60_000)).unwrap();
+    }
+}
+
+/// The person in parts, in memory, in the quarantine, on a segment's list of two revisions, a target, enrolled.
+fn everywhere() -> (House, String) {
+    let house = House::new();
+    let plan = json!({"rules": {"environments": {"production": {"invalid": "quarantine"}}},
+        "events": {"Odd": {"properties": {"plan": {"type": "integer"}}},
+            "Seen": {"properties": {"plan": {"type": "string"}}}}});
+    house.did("plan.save", json!({"plan": plan, "why": "test"}));
+    let key = house.key("server");
+    let (person, other) = (json!({"user_id": GONE, "device_id": DEVICE}), json!({"user_id": OTHER}));
+    send(&house, &key, &json!({"device_id": DEVICE}), &["Seen"]);
+    send(&house, &key, &person, &["Seen", "Odd"]);
+    send(&house, &key, &other, &["Seen", "Odd"]);
+    settle(&house);
+    send(&house, &key, &json!({"device_id": DEVICE}), &["Seen"]);
+    send(&house, &key, &other, &["Seen"]);
+
+    house.did("segment.save", json!({"segment": "staff", "why": "test"}));
+    let staff = |add: Json, remove: Json| json!({"segment": "staff", "list": "included", "add": add, "remove": remove, "why": "test"});
+    house.did("segment.ids", staff(json!([GONE, OTHER, DEVICE]), json!([])));
+    house.did("segment.ids", staff(json!(["eve"]), json!([DEVICE])));
+    house.split_flag("f", 5_000);
+    let rule = json!({"when": [[{"segment": "staff"}]], "serve": {"serve": "variant", "variant": "on"}});
+    house.did("flag.create", json!({"flag": "t"}));
+    let at = |more: Json| {
+        let mut at = json!({"flag": "t", "environment": "production", "why": "test"});
+        at.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        at
+    };
+    let targets = json!([{"variant": "on", "ids": [GONE, OTHER]}]);
+    let off = json!({"serve": "variant", "variant": "off"});
+    house.did("flag.target", at(json!({"targets": targets, "default": off})));
+    house.did("flag.toggle", at(json!({"on": true})));
+    house.did("flag.create", json!({"flag": "s"}));
+    house.did(
+        "flag.target",
+        json!({"flag": "s", "environment": "production", "why": "test", "rules": [rule], "default": off}),
+    );
+    house.did("flag.toggle", json!({"flag": "s", "environment": "production", "why": "test", "on": true}));
+    house.did(
+        "flag.enrolment",
+        json!({"flag": "f", "environment": "production", "sticky": true, "why": "test"}),
+    );
+    for who in [json!({"user_id": GONE, "device_id": DEVICE}), json!({"user_id": OTHER})] {
+        house.app.evaluate(&house.served(), "f", &user(who), Track::Exposure, house.now).unwrap();
+    }
+    house.app.commit().unwrap();
+    house.app.remember(house.now).unwrap();
+    (house, key)
+}
+
+fn export(house: &House, input: &Json) -> Json {
+    let mut input = input.clone();
+    input["environment"] = "production".into();
+    input["limit"] = 2.into();
+    let mut whole = house.did("person.export", input.clone());
+    let mut next = whole["next"].clone();
+    while !next.is_null() {
+        input["after"] = next;
+        let page = house.did("person.export", input.clone());
+        let events = page["events"].as_array().unwrap().clone();
+        whole["events"].as_array_mut().unwrap().extend(events);
+        next = page["next"].clone();
+    }
+    whole
+}
+
+/// Who did what, without times.
+fn deeds(events: &Json) -> Vec<String> {
+    let events = events.as_array().unwrap().iter();
+    events.map(|event| format!("{} {}", event["event"].as_str().unwrap(), event["who"])).collect()
+}
+
+#[test]
+fn everything_of_a_person_is_handed_out() {
+    let (house, _) = everywhere();
+    let of_user = export(&house, &json!({"user": GONE}));
+    assert_eq!(of_user, export(&house, &json!({"device": DEVICE})), "a device is its user's");
+    let both = format!(r#"{{"both":{{"device":"{DEVICE}","user":"{GONE}"}}}}"#);
+    let device = format!(r#"{{"device":"{DEVICE}"}}"#);
+    assert_eq!(
+        deeds(&of_user["events"]),
+        [
+            format!("Seen {device}"),
+            format!("Seen {both}"),
+            format!("Seen {device}"),
+            format!("$exposure {both}"),
+        ]
+    );
+    assert_eq!(deeds(&of_user["quarantine"]), [format!("Odd {both}")]);
+    assert_eq!((&of_user["user"], &of_user["devices"]), (&json!(GONE), &json!([DEVICE])));
+    assert_eq!(of_user["properties"]["town"], "Delft");
+    assert_eq!(
+        of_user["lists"],
+        json!([{"flag": "t", "environment": "production", "variant": "on"}, {"segment": "staff"}])
+    );
+    assert_eq!(of_user["enrolments"].as_array().unwrap()[0]["flag"], "f");
+    let nobody = export(&house, &json!({"user": "nobody"}));
+    assert_eq!(
+        (&nobody["events"], &nobody["lists"], &nobody["enrolments"]),
+        (&json!([]), &json!([]), &json!([]))
+    );
+}
+
+#[test]
+fn no_byte_of_a_person_is_left_anywhere() {
+    let (house, key) = everywhere();
+    let found = files_with(&house, GONE);
+    for place in ["events/parts", "events/wal", "quarantine.sqlite", "ledger.sqlite"] {
+        assert!(found.iter().any(|name| name.starts_with(place)), "`{place}`: {found:?}");
+    }
+    let input = json!({"environment": "production", "device": DEVICE});
+    let rehearsed = house.rehearse("person.forget", input.clone()).unwrap();
+    assert_eq!(
+        (&rehearsed["user"], &rehearsed["quarantined"], &rehearsed["listed"]),
+        (&json!(GONE), &json!(1), &json!(2))
+    );
+    assert_eq!(files_with(&house, GONE), found, "a dry run forgets nothing");
+    assert_eq!(
+        house.refused("person.forget", input.clone()),
+        "400 forgetting is not confirmed\nhint: give the same id as `confirm`; a dry run says first who is meant"
+    );
+    assert_eq!(house.peeked("t", GONE), "on");
+    let before = house.served().tag.clone();
+
+    let mut confirmed = input;
+    confirmed["confirm"] = DEVICE.into();
+    let forgot = house.did("person.forget", confirmed.clone());
+    assert_eq!((&forgot["user"], &forgot["devices"]), (&json!(GONE), &json!([DEVICE])));
+    // Of the list of the first revision, too: the device was on no other.
+    assert_eq!((&forgot["quarantined"], &forgot["listed"]), (&json!(1), &json!(3)));
+    assert!(forgot["enrolled"].as_u64().unwrap() > 0 && forgot["named_in"] == json!([]), "{forgot}");
+    // At once, though parts have them.
+    let seen = export(&house, &json!({"user": GONE}));
+    assert_eq!((&seen["events"], &seen["properties"], &seen["lists"]), (&json!([]), &json!({}), &json!([])));
+    assert_eq!((house.peeked("t", GONE), house.peeked("s", GONE)), ("off".into(), "off".into()));
+    assert_eq!((house.peeked("t", OTHER), house.peeked("s", OTHER)), ("on".into(), "on".into()));
+    assert_ne!(house.served().tag, before, "SDKs hear of it");
+
+    settle(&house);
+    let files = |id: &str| files_with(&house, id);
+    assert_eq!((files(GONE), files(DEVICE)), (vec![], vec![]));
+    assert_eq!(house.rehearse("person.forget", confirmed).unwrap()["files_left"], 0);
+    assert_eq!(deeds(&export(&house, &json!({"user": OTHER}))["events"]).len(), 3);
+    assert!(!files_with(&house, OTHER).is_empty());
+
+    // Also after a start; and whoever comes with the id is new.
+    let house = house.restart();
+    assert_eq!(export(&house, &json!({"user": GONE}))["events"], json!([]));
+    send(&house, &key, &json!({"user_id": GONE}), &["Seen"]);
+    assert_eq!(export(&house, &json!({"user": GONE}))["events"].as_array().unwrap().len(), 1);
+    let dir = house.dir.path().to_owned();
+    let House { app, dir: keep, .. } = house;
+    drop(app);
+    let checkup = bellwether_app::App::doctor(&dir, true).unwrap();
+    assert!(checkup.findings.is_empty(), "{:?}", checkup.findings);
+    drop(keep);
+}
+
+#[test]
+fn who_is_meant_must_be_said() {
+    let house = House::new();
+    let refused = |more: Json| {
+        let mut input = json!({"environment": "production"});
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        house.refused("person.export", input)
+    };
+    let both = "400 who is meant is not said once\nhint: give `user`, or `device`";
+    for input in [json!({}), json!({"user": ""}), json!({"user": "a", "device": "b"})] {
+        assert_eq!(refused(input), both);
+    }
+    let key = house.key("server");
+    for user in ["ada-lovelace", "bob-kahn"] {
+        send(&house, &key, &json!({"user_id": user, "device_id": "tablet"}), &["Seen"]);
+    }
+    assert_eq!(
+        refused(json!({"device": "tablet"})),
+        "409 the device `tablet` is of several users: `ada-lovelace`, `bob-kahn`\nhint: name one of the users"
+    );
+    // The rule in which somebody wrote the id is named, and stays.
+    house.did("flag.create", json!({"flag": "r"}));
+    let rules = json!([{"when": [[{"attribute": "user_id", "op": "is", "values": ["ada-lovelace"]}]],
+        "serve": {"serve": "variant", "variant": "on"}}]);
+    let default = json!({"serve": "variant", "variant": "off"});
+    house.did(
+        "flag.target",
+        json!({"flag": "r", "environment": "production", "why": "test", "rules": rules, "default": default}),
+    );
+    let input = json!({"environment": "production", "user": "ada-lovelace", "confirm": "ada-lovelace"});
+    assert_eq!(house.did("person.forget", input)["named_in"], json!([house.revision()]));
+}
