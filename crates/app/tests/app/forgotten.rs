@@ -90,7 +90,7 @@ fn everywhere() -> (House, String) {
         json!({"flag": "f", "environment": "production", "sticky": true, "why": "test"}),
     );
     for who in [json!({"user_id": GONE, "device_id": DEVICE}), json!({"user_id": OTHER})] {
-        house.app.evaluate(&house.served(), "f", &user(who), Track::Exposure, house.now).unwrap();
+        house.app.evaluate(&house.served(), "f", &user(who), Track::Exposure, None, house.now).unwrap();
     }
     house.app.commit().unwrap();
     house.app.remember(house.now).unwrap();
