@@ -2,7 +2,7 @@
 //! of the person from then on; the parts are written again without them by [`Store::step`], a piece at a time.
 //!
 //! Who is being forgotten stands in the manifest until no file has a row of them, so that a process that ends on the
-//! way is followed by one that goes on. Why so: `docs/decisions/0025-forgetting.md`.
+//! way is followed by one that goes on. Why so: `docs/decisions/0026-forgetting.md`.
 
 use std::sync::Arc;
 

@@ -14,6 +14,7 @@ mod explain;
 mod flag;
 mod gaps;
 mod guard;
+mod health;
 mod holdout;
 mod ids;
 mod input;
@@ -22,6 +23,7 @@ mod layer;
 mod metric;
 mod operands;
 mod person;
+mod personal;
 mod plan;
 mod preview;
 mod quarantine;
@@ -304,6 +306,7 @@ pub const REGISTRY: &[Entry] = &[
     Entry::of::<plan::Approve>(),
     Entry::of::<plan::Close>(),
     Entry::of::<violations::List>(),
+    Entry::of::<personal::Report>(),
     Entry::of::<quarantine::List>(),
     Entry::of::<quarantine::Release>(),
     Entry::of::<quarantine::Delete>(),
@@ -317,6 +320,7 @@ pub const REGISTRY: &[Entry] = &[
     Entry::of::<event::Catalogue>(),
     Entry::of::<event::Properties>(),
     Entry::of::<event::Recent>(),
+    Entry::of::<health::Health>(),
     Entry::of::<event::Segmentation>(),
     Entry::of::<person::Export>(),
     Entry::of::<person::Forget>(),
