@@ -881,6 +881,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/person": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Hands out everything that is stored of one person, page by page. */
+        get: operations["person.export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/person/forget": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Forgets a person: their events, properties, enrolments and places on lists. What comes of the same id later is of somebody new. */
+        post: operations["person.forget"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/personal": {
         parameters: {
             query?: never;
@@ -2302,6 +2336,41 @@ export interface components {
             /** @description Each step that was taken, in words and in order; the last one decided. */
             steps: string[];
         };
+        /** @description What a person is told by: one of both. */
+        ExportInput: {
+            /** @description Only events after this one: the `next` of the page before. */
+            after?: components["schemas"]["Seq"] | null;
+            /** @description Or a device: where it is a user's, that user. */
+            device?: string | null;
+            /** @description Where. */
+            environment: string;
+            /**
+             * Format: uint32
+             * @description At most so many events, 500 unless given, 5000 at most.
+             */
+            limit?: number | null;
+            /** @description The user. */
+            user?: string | null;
+        };
+        /** @description Somebody, and a page of what they did. */
+        Exported: {
+            /** @description The devices that are theirs or were: what was done there without a user is in `events`, too. */
+            devices: string[];
+            /** @description The flags that remember them. */
+            enrolments: components["schemas"]["PersonEnrolment"][];
+            /** @description Their events in the order in which they came, with their groups. */
+            events: unknown[];
+            /** @description The lists that they are on. */
+            lists: components["schemas"]["PersonList"][];
+            /** @description Send it as `after` for the next page; absent on the last. */
+            next?: components["schemas"]["Seq"] | null;
+            /** @description What is known of them now. On the first page, as all that follows but the events. */
+            properties: unknown;
+            /** @description Their events that do not follow the tracking plan and are kept apart. */
+            quarantine: unknown[];
+            /** @description The user that the id is, if there is one. */
+            user?: string | null;
+        };
         /** @description A condition on an event: the property has one of the values (as text), or none of them. */
         Filter: {
             /** @description The test. */
@@ -2405,6 +2474,48 @@ export interface components {
             flags: components["schemas"]["FlagView"][];
             /** @description The newest revision of anything when this was read. */
             revision: components["schemas"]["Revision"];
+        };
+        ForgetInput: {
+            /** @description The same id again, because nothing brings back what is forgotten. A dry run needs none. */
+            confirm?: string | null;
+            /** @description Or a device: where it is a user's, that user. */
+            device?: string | null;
+            /** @description Where. */
+            environment: string;
+            /** @description The user. */
+            user?: string | null;
+        };
+        /** @description What was forgotten. */
+        Forgot: {
+            /** @description The devices that are theirs or were: what was done there without a user is forgotten, too. */
+            devices: string[];
+            /**
+             * Format: uint
+             * @description What flags remembered of them and do no more.
+             */
+            enrolled: number;
+            /**
+             * Format: uint
+             * @description Files that are still looked through for whoever is being forgotten, one after the other and by itself, also after
+             *     a restart. Nobody sees them there. A dry run says later how many are left; at 0 no file has anybody.
+             */
+            files_left: number;
+            /**
+             * Format: uint
+             * @description Entries on lists that are gone, those of old revisions included. In a dry run those of now.
+             */
+            listed: number;
+            /** @description The newest changes in which somebody wrote the id into a rule or a reason. The log of changes keeps them. */
+            named_in: components["schemas"]["Revision"][];
+            /** @description What holds them still. */
+            notes: string[];
+            /**
+             * Format: uint64
+             * @description Events that were kept apart and are gone.
+             */
+            quarantined: number;
+            /** @description The user that the id is, if there is one. */
+            user?: string | null;
         };
         /** @description A way by which a flag reaches somebody who evaluates it. */
         Format: "answer" | "provider" | "amplitude" | "flagd";
@@ -3266,6 +3377,24 @@ export interface components {
             flag: string;
             /** @description Its share. A flag in the layer without one is served to nobody. */
             share: number;
+        };
+        /** @description What a flag remembers of a person. */
+        PersonEnrolment: {
+            /** @description The flag. */
+            flag: string;
+            /** @description What they keep; absent where they have only a place, or it is their user's. */
+            variant?: string | null;
+        };
+        /** @description A list that names a person. */
+        PersonList: {
+            /** @description Where the target is. */
+            environment?: string | null;
+            /** @description The flag whose individual targets it is of. */
+            flag?: string | null;
+            /** @description The segment that it is of. */
+            segment?: string | null;
+            /** @description What the target gets. */
+            variant?: string | null;
         };
         /** @description What was decided before the data came; it cannot be edited once the experiment runs. */
         Plan: {
@@ -9728,6 +9857,163 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MetricView"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "person.export": {
+        parameters: {
+            query: {
+                /** @description Only events after this one: the `next` of the page before. */
+                after?: components["schemas"]["Seq"] | null;
+                /** @description Or a device: where it is a user's, that user. */
+                device?: string | null;
+                /** @description Where. */
+                environment: string;
+                /** @description At most so many events, 500 unless given, 5000 at most. */
+                limit?: number | null;
+                /** @description The user. */
+                user?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Exported"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "person.forget": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The same id again, because nothing brings back what is forgotten. A dry run needs none. */
+                    confirm?: string | null;
+                    /** @description Or a device: where it is a user's, that user. */
+                    device?: string | null;
+                    /** @description Where. */
+                    environment: string;
+                    /** @description The user. */
+                    user?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Forgot"];
                 };
             };
             /** @description The input is not what it should be. */
