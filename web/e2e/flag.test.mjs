@@ -145,6 +145,29 @@ describe("what a flag is", { concurrency: 1 }, () => {
     assert.equal((await flag("checkout")).variants[1].value, "three-steps");
   });
 
+  test("a view that is not there is said, and the one that is shown is named", async () => {
+    await at.visit("/flags/checkout?tab=targetting");
+    await page.getByText("There is no view “targetting” here, so that this is Targeting.").waitFor();
+    await at.clean("unknown-tab");
+    await page.getByRole("link", { name: "Rollout", exact: true }).click();
+    await page.getByText(/There is no view/).waitFor({ state: "detached" });
+  });
+
+  test("on a narrow page one sees that there are more views, and reaches them", async () => {
+    const size = page.viewportSize();
+    await page.setViewportSize({ width: 390, height: 844 });
+    await at.visit("/flags/checkout");
+    await at.button("More views to the right").waitFor();
+    assert.equal(await at.button("More views to the left").count(), 0);
+    await at.clean("tabs");
+    await at.button("More views to the right").click();
+    await at.button("More views to the left").waitFor();
+    await page.getByRole("link", { name: "Changes" }).last().click();
+    await at.button("More views to the right").waitFor({ state: "detached" });
+    await page.setViewportSize(size);
+    await at.button("More views to the left").waitFor({ state: "detached" });
+  });
+
   test("a flag that divides nobody says that there is nothing to be enrolled in", async () => {
     await at.visit("/flags/hero-banner?tab=enrolment");
     await page.getByText(/there is nothing to be enrolled in until it divides/).waitFor();

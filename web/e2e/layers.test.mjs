@@ -176,8 +176,16 @@ describe("layers and holdouts", { concurrency: 1 }, () => {
   });
 
   test("a step of an explanation says where somebody stands", async () => {
+    // The holdout's salt is drawn anew each time: somebody whom it does not keep out is looked for.
+    let user = 0;
+    const explained = (targetingKey) =>
+      at.program.ask("POST", "/api/flags/search-ranking/explain", {
+        environment: "production",
+        context: { targetingKey },
+      });
+    while (!JSON.stringify(await explained(`user-${user}`)).includes("landing-page")) assert.ok(++user < 100);
     await at.visit("/flags/search-ranking?tab=try");
-    await page.getByLabel("Context").fill('{"targetingKey": "user-17"}');
+    await page.getByLabel("Context").fill(`{"targetingKey": "user-${user}"}`);
     await at.button("Evaluate").click();
     const why = page.getByRole("list", { name: "Why" });
     await why.getByText(/Holdout nothing-new/).waitFor();
@@ -202,6 +210,20 @@ describe("layers and holdouts", { concurrency: 1 }, () => {
       .getByText(/holdout .* keeps [\d.]+% out: /i)
       .first()
       .waitFor();
+  });
+
+  test("a new layer has an address, as all that can be made has", async () => {
+    await at.visit("/layers/new");
+    const dialog = page.getByRole("dialog", { name: "New layer" });
+    await dialog.getByLabel("Name").fill("Prices");
+    await page.keyboard.press("Escape");
+    await dialog.waitFor({ state: "detached" });
+    assert.doesNotMatch(page.url(), /make=/);
+    await at.heading("Layers").waitFor();
+    for (const what of ["flag", "segment", "holdout", "beta", "metric", "experiment"]) {
+      await at.visit(`/${what}s/new`);
+      await at.heading(`New ${what}`).waitFor();
+    }
   });
 
   test("what is not there says so", async () => {

@@ -68,6 +68,9 @@ describe("the way of a rollout", { concurrency: 1 }, () => {
     await dialog.getByText("How many people this affects is not known").waitFor();
     await because("a careful start");
     await page.getByText(/10% is expected today 09:3\d\. Everybody is expected tomorrow 09:3\d\./).waitFor();
+    await at.visit("/flags/hero-banner");
+    await page.getByText(/Next step: 10%, today 09:3\d\./).waitFor();
+    await at.visit("/flags/hero-banner?tab=rollout");
     const { ramp } = await rollout();
     assert.deepEqual(ramp.steps, [
       { share: 100, hold: 1.5 * HOUR },

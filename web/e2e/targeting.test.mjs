@@ -129,6 +129,18 @@ describe("the rule builder", { concurrency: 1 }, () => {
     await page.getByText(/three.* is not a version/).waitFor({ state: "detached" });
   });
 
+  test("what is compared with a number and is none is said at its place", async () => {
+    await test_("condition 2 of rule 2", "<");
+    const group = page.getByRole("group", { name: "Group 1 of rule 2" });
+    await group.getByText("“3.2.0” is not a number such as 18 or -2.5").waitFor();
+    await page.getByText("Cannot be saved: the server refuses it").waitFor();
+    // It is said there, and not once more below the rule.
+    assert.equal(await page.getByText(/compares numbers/).count(), 0);
+    await at.clean("rule-number");
+    await test_("condition 2 of rule 2", "is version ^ same major");
+    await page.getByText("Cannot be saved: the server refuses it").waitFor({ state: "detached" });
+  });
+
   test("rules change places by keyboard, and the keyboard stays with them", async () => {
     const names = () => Promise.all([1, 2].map((n) => field(`Name of rule ${n}`).inputValue()));
     assert.deepEqual(await names(), ["paying", "near"]);
@@ -258,6 +270,23 @@ describe("the rule builder", { concurrency: 1 }, () => {
     await at.button("Edit targeting").click();
     await preview.getByText(/Nobody has been seen here yet/).waitFor();
     await at.clean("rule-preview-empty");
+  });
+
+  test("shares that are too many, or too few, are drawn as they are", async () => {
+    await at.visit("/flags/price-badge");
+    await at.button("Edit targeting").click();
+    const split = page.getByRole("group", { name: "Default", exact: true });
+    await split.getByText("A split", { exact: true }).click();
+    await split.getByRole("textbox", { name: "on", exact: true }).fill("80");
+    await split.getByText("30% are too many").waitFor();
+    const bar = split.getByRole("img", { name: "Shares: on 80%, off 50%, 30% too many" });
+    const box = await bar.boundingBox();
+    const over = await bar.getByTitle("30% too many").boundingBox();
+    assert.ok(Math.abs(over.width / box.width - 30 / 130) < 0.02, `${over.width} of ${box.width}`);
+    await at.clean("shares-over");
+    await split.getByRole("textbox", { name: "on", exact: true }).fill("20");
+    await split.getByRole("img", { name: "Shares: on 20%, off 50%, 30% missing" }).waitFor();
+    await at.clean("shares-under");
   });
 
   test("nothing broke on the way", () => {

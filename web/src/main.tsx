@@ -13,6 +13,7 @@ import "./parts/table.css";
 import "./parts/change.css";
 import "./parts/charts.css";
 import "./parts/conditions.css";
+import "./parts/plan.css";
 import "./parts/narrow.css";
 
 import { MantineProvider } from "@mantine/core";

@@ -119,7 +119,15 @@ const layers = createRoute({
   getParentRoute: () => shell,
   path: "/layers",
   component: screen(() => import("./screens/Layers"), "LayersScreen"),
-  validateSearch: kept,
+  validateSearch: (s: Search): { archived?: string; make?: string } => ({ ...kept(s), make: text(s["make"]) }),
+});
+/** A new layer is made in a dialog on the list. */
+const newLayer = createRoute({
+  getParentRoute: () => shell,
+  path: "/layers/new",
+  beforeLoad: ({ search }) => {
+    throw redirect({ to: "/layers", search: { env: search.env, make: "1" }, replace: true });
+  },
 });
 const layer = createRoute({
   getParentRoute: () => shell,
@@ -207,6 +215,33 @@ const events = createRoute({
   getParentRoute: () => shell,
   path: "/events",
   component: screen(() => import("./screens/Events"), "EventsScreen"),
+  validateSearch: (s: Search): { tab?: string; q?: string; event?: string; of?: string; marked?: string } => ({
+    tab: text(s["tab"]),
+    q: text(s["q"]),
+    event: text(s["event"]),
+    of: text(s["of"]),
+    marked: text(s["marked"]),
+  }),
+});
+const plan = createRoute({
+  getParentRoute: () => shell,
+  path: "/plan",
+  component: screen(() => import("./screens/Plan"), "PlanScreen"),
+  validateSearch: (
+    s: Search,
+  ): { tab?: string; q?: string; event?: string; property?: string; of?: string; kind?: string } => ({
+    tab: text(s["tab"]),
+    q: text(s["q"]),
+    event: text(s["event"]),
+    property: text(s["property"]),
+    of: text(s["of"]),
+    kind: text(s["kind"]),
+  }),
+});
+const proposal = createRoute({
+  getParentRoute: () => shell,
+  path: "/plan/proposals/$proposal",
+  component: screen(() => import("./screens/Proposal"), "ProposalScreen"),
   validateSearch: listed,
 });
 const changes = createRoute({
@@ -221,6 +256,9 @@ const changes = createRoute({
     layer: text(s["layer"]),
     holdout: text(s["holdout"]),
     beta: text(s["beta"]),
+    plan: text(s["plan"]) ? true : undefined,
+    event: text(s["event"]),
+    proposal: text(s["proposal"]),
     before: text(s["before"]),
   }),
 });
@@ -246,6 +284,7 @@ const tree = root.addChildren([
     newSegment,
     segment,
     layers,
+    newLayer,
     layer,
     holdouts,
     newHoldout,
@@ -261,6 +300,8 @@ const tree = root.addChildren([
     metric,
     explore,
     events,
+    plan,
+    proposal,
     changes,
     settings,
     nowhere,

@@ -63,7 +63,7 @@ fn plan() -> Json {
 }
 
 fn main() {
-    let rates = Rates { environment: 0, unit: 0, unit_batch: 0 };
+    let rates = Rates { environment: 0, unit: 0, unit_batch: 0, bot: 0 };
     let house = Opened::with(|dir| Settings { rates, ..Settings::new(dir, Box::new(|| {})) });
     let (app, key) = (&house.app, house.key());
     let mut seen = [Vec::new(), Vec::new()];

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bellwether_flags::{Evaluation, unit};
-use bellwether_model::event::{ASSIGNMENT, EXPOSURE, FLAG_KEY, VARIANT, Who};
+use bellwether_model::event::{ASSIGNMENT, BOT, BY_AGENT, EXPOSURE, FLAG_KEY, VARIANT, Who};
 use bellwether_model::{Context, EnvironmentKey, Event, Json, Millis, Properties, Span};
 use bellwether_store::{Outcome, Store, StoreError, Ticket};
 use rustc_hash::FxHashSet;
@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 
 use crate::App;
 use crate::access::hex;
+use crate::intake::bots::browser_is_bot;
 use crate::intake::{LONGEST, names_nobody};
 use crate::serving::Served;
 
@@ -160,11 +161,12 @@ fn who(context: &Context) -> Option<Who> {
 }
 
 impl App {
-    /// Records evaluations of one context. Nobody was compared with whom no split enrolled.
+    /// Records evaluations of one context, for whoever calls itself `agent`. Nobody was compared with whom no split enrolled.
     pub(crate) fn record<'e>(
         &self,
         served: &Served,
         context: &Context,
+        agent: Option<&str>,
         now: Millis,
         evaluated: impl IntoIterator<Item = (&'e Evaluation<'e>, Track)>,
     ) {
@@ -197,7 +199,12 @@ impl App {
         let events = new.into_iter().map(|(_, flag, variant, track)| {
             exposure(served, flag, variant, trial(flag), who.clone(), track, now)
         });
-        let events: Vec<Event> = events.collect();
+        let mut events: Vec<Event> = events.collect();
+        if browser_is_bot(agent) {
+            for event in &mut events {
+                event.properties.insert(BOT.into(), BY_AGENT.into());
+            }
+        }
         lock(&self.exposures.waiting).extend(events);
     }
 }

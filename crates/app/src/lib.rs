@@ -6,8 +6,10 @@
 
 mod access;
 mod advice;
+mod arrivals;
 mod backup;
 mod bounds;
+mod drift;
 mod due;
 mod enrolment;
 mod entropy;
@@ -18,7 +20,9 @@ mod intake;
 mod known;
 mod names;
 mod operation;
+mod personal;
 mod quarantine;
+mod recognise;
 mod serving;
 mod throttle;
 mod token;
@@ -104,9 +108,13 @@ pub struct App {
     enrolments: enrolment::Enrolments,
     known: known::Known,
     rates: intake::rates::Meter,
+    paces: intake::bots::Paces,
     judges: ArcSwap<intake::judge::Judges>,
     violations: violations::Violations,
     quarantine: quarantine::Quarantine,
+    scanner: personal::Scanner,
+    drifts: drift::Drifts,
+    arrivals: arrivals::Arrivals,
     throttle: throttle::Throttle,
     hashing: Mutex<()>,
     editing: Mutex<()>,
@@ -154,10 +162,14 @@ impl App {
             exposures: exposure::Queue::default(),
             enrolments: enrolment::Enrolments::new(ledger.enrolments().secret(&entropy.text(43)?)?),
             known: known::Known::load(&ledger.people())?,
+            paces: intake::bots::Paces::new(rates.bot),
             rates: intake::rates::Meter::new(rates),
             judges: ArcSwap::default(),
             violations: violations::Violations::new(now),
             quarantine: quarantine::Quarantine::open(&data.join("quarantine.sqlite"))?,
+            scanner: personal::Scanner::default(),
+            drifts: drift::Drifts::default(),
+            arrivals: arrivals::Arrivals::new(now),
             throttle: throttle::Throttle::default(),
             hashing: Mutex::default(),
             editing: Mutex::default(),
@@ -254,6 +266,19 @@ impl App {
         let remembered = self.remember(now);
         stepped.sealed = self.store.step(now)?.sealed;
         shown.and(due).and(remembered).map(|()| stepped)
+    }
+
+    /// Looks at what came: for personal data in a sample of it, every ten minutes, and once a day for drift. It reads, and
+    /// takes longer the more there is; nothing waits for it.
+    ///
+    /// # Errors
+    /// When events cannot be read; the next time tries again.
+    pub fn look_around(&self, now: Millis, cancel: &dyn Fn() -> bool) -> Result<(), AppError> {
+        self.look_for_personal_data(now)?;
+        for environment in self.ledger.state().environments.keys() {
+            self.judge_drift(environment, now, false, cancel)?;
+        }
+        Ok(())
     }
 
     /// Stores who was enrolled since this was last done, which [`App::step`] does, too: for whoever stops.

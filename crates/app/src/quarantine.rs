@@ -52,12 +52,17 @@ impl Quarantine {
         Ok(Self { file, count: count.into(), bytes: bytes.into() })
     }
 
+    /// How many events are kept, of all environments.
+    pub(crate) fn count(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
+    }
+
     /// How many more events are taken; those of one request that came at the same time may go beyond it.
     pub(crate) fn room(&self) -> usize {
         if self.bytes.load(Ordering::Relaxed) >= MOST_BYTES {
             return 0;
         }
-        usize::try_from(MOST.saturating_sub(self.count.load(Ordering::Relaxed))).unwrap_or(usize::MAX)
+        usize::try_from(MOST.saturating_sub(self.count())).unwrap_or(usize::MAX)
     }
 
     /// Keeps events apart, on disk before this returns.

@@ -323,18 +323,20 @@ impl App {
     }
 
     /// One flag for one context; `None` when the environment has no such flag. What was answered is
-    /// recorded as `track` says, later and without delaying the answer.
+    /// recorded as `track` says, later and without delaying the answer; `agent` is what the caller's browser calls
+    /// itself.
     pub fn evaluate<'s>(
         &self,
         served: &'s Served,
         flag: &str,
         context: &Context,
         track: Track,
+        agent: Option<&str>,
         now: Millis,
     ) -> Option<Answer<'s>> {
         let memory = served.recall(self, true);
         let evaluation = served.ruleset.evaluate_with(flag, context, &memory)?;
-        self.record(served, context, now, [(&evaluation, track)]);
+        self.record(served, context, agent, now, [(&evaluation, track)]);
         Some(Answer::of(evaluation))
     }
 
@@ -345,6 +347,7 @@ impl App {
         only: Option<&[String]>,
         context: &Context,
         tracks: &[Track],
+        agent: Option<&str>,
         now: Millis,
     ) -> Vec<Answer<'s>> {
         let only: Option<FxHashSet<&str>> = only.map(|keys| keys.iter().map(String::as_str).collect());
@@ -353,7 +356,7 @@ impl App {
         let answers: Vec<Answer<'s>> =
             served.ruleset.evaluate_all_with(context, &memory, asked).map(Answer::of).collect();
         let each = answers.iter().flat_map(|a| tracks.iter().map(|track| (&a.evaluation, *track)));
-        self.record(served, context, now, each);
+        self.record(served, context, agent, now, each);
         answers
     }
 }

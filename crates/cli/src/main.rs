@@ -28,6 +28,7 @@ use failure::Failure;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    small_pages();
     let matches = command().get_matches();
     // That a guard halts a rollout is part of the demo's story.
     let quiet =
@@ -45,6 +46,13 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The allocator asks for huge pages. With thousands of connections, of which each holds a little, they are a third of
+/// all memory, and the kernel makes them while a request waits. An older kernel that refuses costs memory only.
+fn small_pages() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
 }
 
 fn command() -> Command {

@@ -66,6 +66,13 @@ pub(crate) fn command() -> Command {
                 .help("Events a second of one environment, on average; 0 for any, which is so unless given"),
         )
         .arg(
+            Arg::new("bot-events")
+                .long("bot-events")
+                .value_name("N")
+                .value_parser(value_parser!(u32))
+                .help("Events in one minute that no user or device has who is not a program; 0 for any; 600 unless given"),
+        )
+        .arg(
             Arg::new("json")
                 .long("json")
                 .action(ArgAction::SetTrue)
@@ -135,6 +142,7 @@ fn rates(matches: &ArgMatches) -> Rates {
         unit: unit.unwrap_or(usual.unit),
         // Batches may bring as much more as with Amplitude, and who asks for no limit has none here either.
         unit_batch: unit.map_or(usual.unit_batch, |unit| unit.saturating_mul(usual.unit_batch / usual.unit)),
+        bot: given("bot-events").unwrap_or(usual.bot),
     }
 }
 

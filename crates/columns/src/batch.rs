@@ -57,6 +57,15 @@ impl Strings {
     pub fn values(&self) -> &[Box<str>] {
         &self.values
     }
+
+    /// The rows that pass, by the same codes.
+    fn keep(&self, pass: &[bool]) -> Self {
+        Self { codes: kept(&self.codes, pass), values: Arc::clone(&self.values) }
+    }
+}
+
+fn kept<T: Clone>(column: &[T], pass: &[bool]) -> Vec<T> {
+    column.iter().zip(pass).filter(|(_, pass)| **pass).map(|(cell, _)| cell.clone()).collect()
 }
 
 /// A column of one property. Its type is that of the values it holds here.
@@ -101,6 +110,16 @@ impl Cells {
             Self::Booleans(cells().map(|c| c.and_then(Json::as_bool)).collect())
         } else {
             Self::Mixed(cells().map(Option::<&Json>::cloned).collect())
+        }
+    }
+
+    fn keep(&self, pass: &[bool]) -> Self {
+        match self {
+            Self::Missing => Self::Missing,
+            Self::Text(column) => Self::Text(column.keep(pass)),
+            Self::Numbers(column) => Self::Numbers(kept(column, pass)),
+            Self::Booleans(column) => Self::Booleans(kept(column, pass)),
+            Self::Mixed(column) => Self::Mixed(kept(column, pass)),
         }
     }
 
@@ -188,6 +207,27 @@ impl Batch {
             device: Strings::intern(rows().map(|e| e.who.device())),
             person: Strings::default(),
             properties: properties.iter().map(|p| Cells::collect(rows(), p)).collect(),
+        }
+    }
+
+    /// Only the rows that pass; those past the end of `pass` do not.
+    ///
+    /// ```
+    /// use bellwether_columns::{Batch, Strings};
+    /// let all = Batch { rows: 2, time: vec![5, 6], event: Strings::intern([Some("a"), Some("b")].into_iter()), ..Batch::default() };
+    /// let kept = all.keep(&[false, true]);
+    /// assert_eq!((kept.rows, kept.time.as_slice(), kept.event.get(0)), (1, [6].as_slice(), Some("b")));
+    /// ```
+    #[must_use]
+    pub fn keep(&self, pass: &[bool]) -> Self {
+        Self {
+            rows: pass.iter().take(self.rows).filter(|pass| **pass).count(),
+            time: kept(&self.time, pass),
+            event: self.event.keep(pass),
+            user: self.user.keep(pass),
+            device: self.device.keep(pass),
+            person: self.person.keep(pass),
+            properties: self.properties.iter().map(|cells| cells.keep(pass)).collect(),
         }
     }
 

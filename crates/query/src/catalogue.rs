@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use bellwether_columns::{Scan, Want};
+use bellwether_columns::{Cells, PropertyName, Scan, Want};
+use bellwether_model::event::BOT;
 use bellwether_model::{EnvironmentKey, Millis, Seq};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::QueryError;
-use crate::filter::walk;
+use crate::filter::{Bots, walk};
 
 /// The event types of an environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -28,6 +29,8 @@ pub struct Kind {
     pub count: u64,
     /// The earliest event time.
     pub first: Millis,
+    /// How many of them a program did, and not a person.
+    pub bots: u64,
     /// The latest event time.
     pub last: Millis,
 }
@@ -46,30 +49,40 @@ pub fn read(
         events: None,
         from: Millis(i64::MIN),
         to: Millis(i64::MAX),
-        properties: vec![],
+        properties: vec![PropertyName::Event(BOT.to_owned())],
         people: None,
     };
     let mut kinds: BTreeMap<String, Kind> = BTreeMap::new();
-    walk(scan, &want, cancel, &mut |batch| {
+    walk(scan, &want, Bots::All, cancel, &mut |batch| {
         // Per code first, so that names are looked up once per batch.
         let mut seen: Vec<Option<(u64, i64, i64)>> = vec![None; batch.event.values().len()];
+        let marks = batch.properties.first().unwrap_or(&Cells::Missing);
+        let mut marked = vec![0; seen.len()];
+        if !matches!(marks, Cells::Missing) {
+            for row in (0..batch.rows).filter(|&row| marks.text(row).is_some()) {
+                if let Some(n) = batch.event.code(row).and_then(|code| marked.get_mut(code)) {
+                    *n += 1;
+                }
+            }
+        }
         for (row, &time) in batch.time.iter().enumerate() {
             if let Some(slot) = batch.event.code(row).and_then(|code| seen.get_mut(code)) {
                 let (n, first, last) = slot.unwrap_or((0, time, time));
                 *slot = Some((n + 1, first.min(time), last.max(time)));
             }
         }
-        for (name, seen) in batch.event.values().iter().zip(seen) {
+        for ((name, seen), bots) in batch.event.values().iter().zip(seen).zip(marked) {
             if let Some((n, first, last)) = seen {
                 let (first, last) = (Millis(first), Millis(last));
                 kinds
                     .entry(name.to_string())
                     .and_modify(|k| {
                         k.count += n;
+                        k.bots += bots;
                         k.first = k.first.min(first);
                         k.last = k.last.max(last);
                     })
-                    .or_insert_with(|| Kind { event: name.to_string(), count: n, first, last });
+                    .or_insert_with(|| Kind { event: name.to_string(), count: n, bots, first, last });
             }
         }
         Ok(())
@@ -110,6 +123,7 @@ mod tests {
         let kind = |event: &str, count, first, last| Kind {
             event: event.into(),
             count,
+            bots: 0,
             first: Millis(first),
             last: Millis(last),
         };

@@ -6,7 +6,7 @@ use bellwether_model::{EnvironmentKey, FlagKey, Millis, Unit};
 use rustc_hash::FxHashMap;
 
 use crate::error::QueryError;
-use crate::filter::walk;
+use crate::filter::{Bots, walk};
 use crate::units::{Codes, Ids};
 
 /// A question: who was given a variant of this flag?
@@ -57,7 +57,8 @@ pub fn given(ask: &Ask, scan: &dyn Scan, cancel: &dyn Fn() -> bool) -> Result<Ve
         people: None,
     };
     let mut seen = Seen::default();
-    walk(scan, &want, cancel, &mut |batch| {
+    // Who was given a variant keeps it, whoever they are.
+    walk(scan, &want, Bots::All, cancel, &mut |batch| {
         if let [flags, variants] = batch.properties.as_slice() {
             seen.add(ask, batch, flags, variants);
         }

@@ -92,6 +92,10 @@ pub struct Evidence {
     pub unlisted: u64,
     /// Exposures (not units) without the id that the flag divides by.
     pub anonymous: u64,
+    /// Exposures (not units) of those who call themselves programs. They are in no arm, and what came of them is no
+    /// outcome.
+    #[serde(default)]
+    pub bots: u64,
     /// Outcomes of the measured units whose amount is beyond [`MAX_AMOUNT`], for sums. They add nothing, like
     /// outcomes whose amount is not a number.
     pub set_aside: u64,
@@ -194,6 +198,7 @@ pub fn collect(ask: &Ask, scan: &dyn Scan, cancel: &dyn Fn() -> bool) -> Result<
         short_converted,
         unlisted: exposed.unlisted,
         anonymous: exposed.anonymous,
+        bots: exposed.bots,
         set_aside,
         seq: scan.seq(),
     })

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use bellwether_columns::{Batch, Cells, PropertyName, Want};
+use bellwether_model::event::{BOT, BY_PACE};
 use bellwether_model::metric::{Filter, FilterOp};
 
 use crate::error::QueryError;
@@ -184,23 +185,43 @@ pub(crate) fn label(cells: &Cells, row: usize) -> Cow<'_, str> {
     cells.text(row).unwrap_or(Cow::Borrowed(NONE))
 }
 
-/// Calls `each` with every wanted batch, unless `cancel` says to stop.
+/// Calls `each` with every wanted batch, unless `cancel` says to stop. Batches have no rows of those bots that are not
+/// wanted; how many rows these were is returned.
 ///
 /// # Errors
 /// When the events cannot be read, when it was cancelled, or what `each` returns.
 pub(crate) fn walk(
     scan: &dyn bellwether_columns::Scan,
     want: &Want,
+    bots: Bots,
     cancel: &dyn Fn() -> bool,
     each: &mut dyn FnMut(&Batch) -> Result<(), QueryError>,
-) -> Result<(), QueryError> {
+) -> Result<u64, QueryError> {
     use std::ops::ControlFlow;
     let mut stopped = None;
     if cancel() {
         return Err(QueryError::Cancelled);
     }
-    scan.scan(want, &mut |batch| {
-        let went = if cancel() { Err(QueryError::Cancelled) } else { each(batch) };
+    let mut want = want.clone();
+    let at = want.properties.len();
+    if bots != Bots::All {
+        // Behind those of the question, whose places stay what they are.
+        want.properties.push(PropertyName::Event(BOT.to_owned()));
+    }
+    let mut left_out = 0;
+    scan.scan(&want, &mut |batch| {
+        let went = if cancel() {
+            Err(QueryError::Cancelled)
+        } else {
+            match bots.stay(batch, at) {
+                None => each(batch),
+                Some(pass) => {
+                    let people = batch.keep(&pass);
+                    left_out += (batch.rows - people.rows) as u64;
+                    each(&people)
+                }
+            }
+        };
         match went {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
@@ -209,7 +230,37 @@ pub(crate) fn walk(
             }
         }
     })?;
-    stopped.map_or(Ok(()), Err)
+    stopped.map_or(Ok(left_out), Err)
+}
+
+/// Which bots' rows are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bots {
+    /// All: they are like people's.
+    All,
+    /// Of those who are known by their pace. What a variant made somebody do must not decide whether they are
+    /// counted, and how much they do is of that kind; what their browser calls itself is not.
+    Paced,
+    /// None.
+    None,
+}
+
+impl Bots {
+    /// Which rows stay, where some do not; the marks are in this column.
+    pub(crate) fn stay(self, batch: &Batch, at: usize) -> Option<Vec<bool>> {
+        let marks = batch.properties.get(at).filter(|marks| !matches!(marks, Cells::Missing))?;
+        let pass: Vec<bool> = (0..batch.rows).map(|row| !self.leaves_out(marks, row)).collect();
+        pass.contains(&false).then_some(pass)
+    }
+
+    /// Whether a row is left out.
+    pub(crate) fn leaves_out(self, marks: &Cells, row: usize) -> bool {
+        match self {
+            Self::All => false,
+            Self::Paced => marks.text(row).is_some_and(|mark| mark != BY_PACE),
+            Self::None => marks.text(row).is_some(),
+        }
+    }
 }
 
 #[cfg(test)]

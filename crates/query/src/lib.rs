@@ -10,6 +10,7 @@
 pub mod catalogue;
 pub mod enrolled;
 pub mod evidence;
+pub mod history;
 pub mod properties;
 pub mod segmentation;
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::days::Days;
 use crate::error::QueryError;
-use crate::filter::{Filters, Needed, label, walk};
+use crate::filter::{Bots, Filters, Needed, label, walk};
 use crate::units::{Codes, Ids};
 
 /// The event that stands for any active event: every type but exposures and assignments, which
@@ -60,6 +60,9 @@ pub struct Segmentation {
     /// The property whose values are told apart: plain for the event's, `user.` for the user's.
     #[serde(default)]
     pub by: Option<String>,
+    /// Whether what programs did is counted, too: events with the property `$bot`, which says by what they are known.
+    #[serde(default)]
+    pub bots: bool,
     /// How many values of `by` are answered, those with the largest totals first.
     #[serde(default = "ten")]
     pub limit: u32,
@@ -99,6 +102,9 @@ pub struct Answer {
     /// Properties of the question that no event of this type had on these days, though there were
     /// events: misspelt, or of another type.
     pub absent: Vec<String>,
+    /// Events of this type on these days that were left out because a program did them; 0 where they are counted.
+    /// Of `_any` those are among them that nobody does.
+    pub bots: u64,
     /// The first of the days that was not over: it and later ones can still grow.
     #[schemars(with = "Option<String>")]
     pub partial: Option<Date>,
@@ -170,7 +176,8 @@ pub fn run(
         people: (asked.measure == Measure::Uniques).then_some(Known::Now),
     };
     let mut count = Count::new(asked.measure, days.dates().len(), by.is_none());
-    walk(scan, &want, cancel, &mut |batch| {
+    let bots = if asked.bots { Bots::All } else { Bots::None };
+    let bots = walk(scan, &want, bots, cancel, &mut |batch| {
         let mut active = vec![true; batch.rows];
         if asked.event == ANY {
             keep_active(batch, &mut active);
@@ -187,6 +194,7 @@ pub fn run(
         series,
         cut,
         absent: absent.names(&want.properties),
+        bots,
         partial: days.unfinished(now),
         seq: scan.seq(),
     })

@@ -44,6 +44,7 @@ fn asked(name: &str, measure: Measure, by: Option<&str>) -> Segmentation {
         zone: "UTC".into(),
         filters: vec![],
         by: by.map(str::to_owned),
+        bots: false,
         limit: 10,
     }
 }
@@ -55,6 +56,23 @@ fn answer(asked: &Segmentation, events: Vec<Event>) -> Answer {
 fn shown(answer: &Answer) -> String {
     let line = |s: &Series| format!("{} {:?} {}\n", s.group.as_deref().unwrap_or("-"), s.values, s.total);
     answer.series.iter().map(line).collect()
+}
+
+#[test]
+fn what_programs_did_is_left_out_and_said() {
+    let who = |id: &str| Who::User(id.into());
+    let mut events: Vec<Event> = (0..20_000).map(|i| event("a", who("u"), 0, &json!({"k": i % 2}))).collect();
+    events.push(event("a", who("crawler"), 0, &json!({"$bot": "agent", "k": 0})));
+    events.push(event("a", who("fast"), 0, &json!({"$bot": "pace", "k": 7})));
+    events.push(event("b", who("crawler"), 0, &json!({"$bot": "agent"})));
+    let base = asked("a", Measure::Totals, Some("k"));
+    let people = answer(&base, events.clone());
+    assert_eq!((shown(&people).as_str(), people.bots), ("0 [10000, 0, 0] 10000\n1 [10000, 0, 0] 10000\n", 2));
+    let all = answer(&Segmentation { bots: true, ..base }, events.clone());
+    assert_eq!(all.bots, 0);
+    assert_eq!(all.series.iter().map(|s| s.total).sum::<u64>(), 20_002);
+    let uniques = answer(&asked(ANY, Measure::Uniques, None), events);
+    assert_eq!((uniques.series[0].total, uniques.bots), (1, 3));
 }
 
 #[test]

@@ -74,6 +74,7 @@ fn question(query: &Json) -> Result<Segmentation, String> {
         zone: query["tz"].as_str().unwrap_or("UTC").to_owned(),
         filters: all,
         by: query["group_by"].as_str().map(str::to_owned),
+        bots: false,
         limit: 10,
     })
 }
@@ -175,6 +176,7 @@ fn people_are_who_the_scenarios_say() {
             zone: "UTC".into(),
             filters: vec![],
             by: None,
+            bots: false,
             limit: 10,
         };
         let answer = run(&all, Millis(0), &Rows::new(events, Seq(1)), &|| false).unwrap();

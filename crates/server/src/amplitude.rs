@@ -108,8 +108,9 @@ async fn vardata(
     let context = bellwether_app::amplitude_context(&user);
     let served = house.app.served(&grant.environment)?;
     let now = house.clock.now();
-    let answers =
-        in_place(body.len(), || house.app.evaluate_all(&served, only.as_deref(), &context, &tracks, now));
+    let answers = in_place(body.len(), || {
+        house.app.evaluate_all(&served, only.as_deref(), &context, &tracks, sent("user-agent"), now)
+    });
     let answers: Map<String, Value> = answers.iter().map(|a| (a.flag.to_owned(), a.amplitude())).collect();
     Ok(axum::Json(answers).into_response())
 }

@@ -139,6 +139,7 @@ async fn take(
                 api_key: text(&headers, "x-api-key"),
                 sent_at: text(&headers, "posthog-request-timestamp"),
                 peer: Some(&peer),
+                agent: text(&headers, header::USER_AGENT),
                 body: &body,
             };
             Ok(house.app.take(door, &sent, now))

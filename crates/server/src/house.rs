@@ -36,6 +36,8 @@ const QUIET: Duration = Duration::from_secs(13);
 /// How often maintenance runs. A round that finds nothing to do costs next to nothing; guards look at
 /// most once a minute whatever this is.
 const ROUND: Duration = Duration::from_secs(1);
+/// How often it is asked whether something is to be looked at; what is, says `app`.
+const LOOK: Duration = Duration::from_secs(60);
 
 impl House {
     pub(crate) fn open(app: Arc<App>, bell: Bell, clock: Clock, limits: &Limits) -> Self {
@@ -110,6 +112,21 @@ impl House {
         self.committer.stop();
         if let Err(e) = self.app.remember(self.clock.now()) {
             tracing::error!(cause = e.cause, "who was enrolled in the last second is not stored");
+        }
+    }
+}
+
+/// Now and then a look at what came, which reads much and which nothing waits for.
+pub(crate) async fn look_around(house: House) {
+    let mut every = tokio::time::interval(LOOK);
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        every.tick().await;
+        if let Err(e) = house
+            .blocking(|house| house.app.look_around(house.clock.now(), &|| *house.closing.borrow()))
+            .await
+        {
+            tracing::error!(cause = e.cause, "events could not be looked at: {}", e.message);
         }
     }
 }

@@ -67,12 +67,14 @@ pub async fn serve_within(
 ) -> std::io::Result<()> {
     let house = House::open(app, bell, clock, &limits);
     let maintenance = tokio::spawn(house::maintain(house.clone()));
+    let looking = tokio::spawn(house::look_around(house.clone()));
     let connections = listen::accept(listener, router(house.clone()), &limits, house.closing(), stop).await;
     // Streams never end by themselves: tell them.
     house.close();
     // A client that sends nothing and hangs on shall not keep the rest from being made durable.
     let _: Result<(), _> = tokio::time::timeout(PATIENCE, connections.shutdown()).await;
     maintenance.abort();
+    looking.abort();
     house.settle();
     Ok(())
 }

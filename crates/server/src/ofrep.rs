@@ -198,7 +198,9 @@ async fn single(
     let Asked { context, bytes } = context(body).map_err(about)?;
     let served = house.app.served(&grant.environment).map_err(Failure::of).map_err(about)?;
     let now = house.clock.now();
-    match in_place(bytes, || house.app.evaluate(&served, &key, &context, Track::Exposure, now)) {
+    match in_place(bytes, || {
+        house.app.evaluate(&served, &key, &context, Track::Exposure, agent(&headers), now)
+    }) {
         Some(answer) => Ok(axum::Json(answered(&answer)?).into_response()),
         None => {
             let details = format!(
@@ -211,6 +213,11 @@ async fn single(
     }
 }
 
+/// What the caller's browser calls itself.
+fn agent(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok())
+}
+
 async fn bulk(
     State(house): State<House>,
     headers: HeaderMap,
@@ -220,7 +227,7 @@ async fn bulk(
     let Asked { context, bytes } = context(body)?;
     let served = house.app.served(&grant.environment).map_err(Failure::of)?;
     let now = house.clock.now();
-    let all = || house.app.evaluate_all(&served, None, &context, &[Track::Assignment], now);
+    let all = || house.app.evaluate_all(&served, None, &context, &[Track::Assignment], agent(&headers), now);
     let answers = in_place(bytes, all);
     let token = house.app.stream_token(&key).map_err(Failure::of)?;
     // What the answers are of: if something changes before the client listens, the stream says so at once.

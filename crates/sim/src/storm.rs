@@ -356,6 +356,7 @@ impl Storm {
             zone: "UTC".into(),
             filters: Vec::new(),
             by: self.acts.once_in(2).then(|| "page".to_owned()),
+            bots: true,
             limit: 5,
         };
         let answer = |scan: &dyn Scan| {

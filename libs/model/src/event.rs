@@ -27,6 +27,13 @@ pub const EVALUATION: &str = "feature_flag.evaluation";
 pub const FLAG_KEY: &str = "flag_key";
 /// Property of exposures and assignments: the variant.
 pub const VARIANT: &str = "variant";
+/// Property of what a program did, and not a person: by what it is known, [`BY_AGENT`] or [`BY_PACE`]. What a sender
+/// writes into it itself is kept.
+pub const BOT: &str = "$bot";
+/// It calls itself a program.
+pub const BY_AGENT: &str = "agent";
+/// It is faster than people are.
+pub const BY_PACE: &str = "pace";
 
 /// Whether somebody did this, or it only happened to them or tells of them: exposures, assignments and what
 /// is told of people and groups make nobody active.

@@ -250,6 +250,25 @@ pub fn household(text: &str) -> Option<IpAddr> {
     })
 }
 
+/// Whether a text is the address of one household or machine on the internet: it is more than its network, and not
+/// one of those that everybody has at home.
+///
+/// ```
+/// use bellwether_model::operand::names_household;
+/// assert!(names_household("203.0.113.9") && names_household("2001:db8:1:2:3:4:5:6"));
+/// assert!(!names_household("203.0.113.0") && !names_household("192.168.0.7") && !names_household("::1"));
+/// ```
+pub fn names_household(text: &str) -> bool {
+    let Some(address) = address(text).map(|address| address.to_canonical()) else { return false };
+    let at_home = match address {
+        IpAddr::V4(v4) => v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_unspecified(),
+        IpAddr::V6(v6) => {
+            v6.is_loopback() || v6.is_unspecified() || v6.is_unique_local() || v6.is_unicast_link_local()
+        }
+    };
+    !at_home && household(text) != Some(address)
+}
+
 fn bits(address: IpAddr) -> u128 {
     match address {
         IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),

@@ -100,6 +100,22 @@ export const edit = {
   /** Checks what `saveEnvironment` would do and changes nothing. */
   rehearseEnvironment: (environment: string, body: Edit<"/api/environments/{environment}", "put">) =>
     ask(api.PUT("/api/environments/{environment}", { params: { path: { environment }, ...rehearsed }, body })),
+  savePlan: (body: Edit<"/api/plan", "put">) => ask(api.PUT("/api/plan", { body })),
+  /** Holds a plan against its own rules and the plan that there is; changes nothing. */
+  checkPlan: (body: Body<"/api/plan/check", "post">) => ask(api.POST("/api/plan/check", { body })),
+  /** Says how events would not follow the plan; stores nothing. */
+  judge: (body: Body<"/api/plan/judge", "post">) => ask(api.POST("/api/plan/judge", { body })),
+  propose: (proposal: string, body: Edit<"/api/plan/proposals/{proposal}", "put">) =>
+    ask(api.PUT("/api/plan/proposals/{proposal}", { params: { path: { proposal } }, body })),
+  approve: (proposal: string, body: Edit<"/api/plan/proposals/{proposal}/approve", "post">) =>
+    ask(api.POST("/api/plan/proposals/{proposal}/approve", { params: { path: { proposal } }, body })),
+  /** Checks what `approve` would do and changes nothing. */
+  rehearseApproval: (proposal: string, body: Edit<"/api/plan/proposals/{proposal}/approve", "post">) =>
+    ask(api.POST("/api/plan/proposals/{proposal}/approve", { params: { path: { proposal }, ...rehearsed }, body })),
+  closeProposal: (proposal: string, body: Edit<"/api/plan/proposals/{proposal}/close", "post">) =>
+    ask(api.POST("/api/plan/proposals/{proposal}/close", { params: { path: { proposal } }, body })),
+  release: (body: Body<"/api/quarantine/release", "post">) => ask(api.POST("/api/quarantine/release", { body })),
+  discardHeld: (body: Body<"/api/quarantine/delete", "post">) => ask(api.POST("/api/quarantine/delete", { body })),
   saveMetric: (metric: string, body: Body<"/api/metrics/{metric}", "put">) =>
     ask(api.PUT("/api/metrics/{metric}", { params: { path: { metric } }, body })),
   createExperiment: (body: Body<"/api/experiments", "post">) => ask(api.POST("/api/experiments", { body })),

@@ -145,6 +145,11 @@ export type About = {
   layer?: string;
   holdout?: string;
   beta?: string;
+  /** Of the tracking plan. */
+  plan?: boolean;
+  /** Of the tracking plan, about one event type. */
+  event?: string;
+  proposal?: string;
 };
 
 export const changes = (about: About, before?: number, limit = 50) =>
@@ -177,6 +182,64 @@ export const recent = (environment: string, limit = 100) =>
     queryKey: ["recent", environment, limit],
     refetchInterval: 2_000,
     queryFn: () => ask(api.GET("/api/events/recent", { params: { query: { environment, limit } } })),
+  });
+
+export const plan = queryOptions({
+  queryKey: ["plan"],
+  refetchInterval: LIVE,
+  queryFn: () => ask(api.GET("/api/plan")),
+});
+
+export const proposals = queryOptions({
+  queryKey: ["proposals"],
+  refetchInterval: LIVE,
+  queryFn: () => ask(api.GET("/api/plan/proposals")).then((r) => r.proposals),
+});
+
+export const proposal = (key: string) =>
+  queryOptions({
+    queryKey: ["proposal", key],
+    refetchInterval: LIVE,
+    queryFn: () => ask(api.GET("/api/plan/proposals/{proposal}", { params: { path: { proposal: key } } })),
+  });
+
+/** How the events are, and what was unlike the days before. */
+export const health = (environment: string) =>
+  queryOptions({
+    queryKey: ["health", environment],
+    refetchInterval: LIVE,
+    queryFn: () => ask(api.GET("/api/events/health", { params: { query: { environment } } })),
+  });
+
+/** What looks personal in the newest events. */
+export const suspects = (environment: string) =>
+  queryOptions({
+    queryKey: ["suspects", environment],
+    staleTime: 30_000,
+    queryFn: () => ask(api.GET("/api/personal", { params: { query: { environment } } })),
+  });
+
+/** How events do not follow the plan, since the start of the server. */
+export const violations = (environment: string) =>
+  queryOptions({
+    queryKey: ["violations", environment],
+    refetchInterval: LIVE,
+    queryFn: () => ask(api.GET("/api/plan/violations", { params: { query: { environment } } })),
+  });
+
+/** The events that are kept apart, a hundred at a time; `null` for all types. */
+export const quarantine = (environment: string, event: string | null) =>
+  infiniteQueryOptions({
+    queryKey: ["quarantine", environment, event],
+    refetchInterval: LIVE,
+    initialPageParam: undefined as number | undefined,
+    queryFn: ({ pageParam: after }) =>
+      ask(
+        api.GET("/api/quarantine", {
+          params: { query: { environment, event: event ?? undefined, after, limit: 100 } },
+        }),
+      ),
+    getNextPageParam: (page) => page.next ?? undefined,
   });
 
 export const segmentation = (body: SegmentationAsk) =>

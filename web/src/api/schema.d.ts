@@ -177,6 +177,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/events/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Says how the events are: how fresh, how many were there already, came of programs or did not follow the plan, and what was unlike the days before (drift). */
+        get: operations["event.health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/events/properties": {
         parameters: {
             query?: never;
@@ -864,6 +881,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/personal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Looks for personal data (e-mail, telephone, card, IBAN, national ids, addresses) in the newest events, where the tracking plan does not say that there is some. It shows shapes and no values. */
+        get: operations["personal.report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/plan": {
         parameters: {
             query?: never;
@@ -1261,6 +1295,12 @@ export interface components {
             absent: string[];
             /** @description The question, with every option that was left to its default. */
             asked: components["schemas"]["Segmentation"];
+            /**
+             * Format: uint64
+             * @description Events of this type on these days that were left out because a program did them; 0 where they are counted.
+             *     Of `_any` those are among them that nobody does.
+             */
+            bots: number;
             /** @description What the limit cut off. */
             cut: components["schemas"]["Cut"];
             /** @description The days of the values, in order and without gaps. */
@@ -1452,7 +1492,7 @@ export interface components {
         /** @description The event types of an environment. */
         Catalogue: {
             /** @description By name. */
-            events: components["schemas"]["Kind3"][];
+            events: components["schemas"]["Kind4"][];
             /** @description Every event up to and including this one was counted, and none after it. */
             seq: components["schemas"]["Seq"];
         };
@@ -1801,6 +1841,61 @@ export interface components {
              */
             exposed: number;
         };
+        /** @description How events have changed. */
+        Drift: {
+            /** @description The event type. */
+            event: string;
+            /** @description The same in words. */
+            message: string;
+            /** @description The property, where it is not the number of events. */
+            property?: string | null;
+        } & ({
+            /**
+             * Format: uint64
+             * @description On the day.
+             */
+            events: number;
+            /**
+             * Format: double
+             * @description As the days before lead one to expect.
+             */
+            expected: number;
+            /** @constant */
+            moved: "volume";
+        } | {
+            /**
+             * Format: double
+             * @description In the week before.
+             */
+            before: number;
+            /** @constant */
+            moved: "presence";
+            /**
+             * Format: double
+             * @description On the day, from 0 to 1.
+             */
+            share: number;
+        } | {
+            /** @constant */
+            moved: "sort";
+            /**
+             * Format: double
+             * @description Its share of the values of the day.
+             */
+            share: number;
+            /** @description The sort that is new. */
+            sort: string;
+        } | {
+            /** @constant */
+            moved: "new";
+            /** @description The most frequent of them. */
+            values: string[];
+        } | {
+            /** @constant */
+            moved: "gone";
+            /** @description The most frequent of them. */
+            values: string[];
+        });
         /**
          * @description What changed. The stored form carries a version; old forms are kept in a frozen corpus and must
          *     always open.
@@ -2555,6 +2650,14 @@ export interface components {
             event?: string | null;
         };
         Input2: {
+            /** @description Where. */
+            environment: string;
+        };
+        Input3: {
+            /** @description Where. */
+            environment: string;
+        };
+        Input4: {
             /** @description Only changes before this revision: the `next` of the page before. */
             before?: components["schemas"]["Revision"] | null;
             /** @description Only changes of this beta. */
@@ -2670,8 +2773,15 @@ export interface components {
         Kind: "boolean" | "string" | "number" | "json";
         /** @description What a property holds. */
         Kind2: "any" | "string" | "number" | "integer" | "boolean" | "date_time" | "list" | "object";
+        /** @description A kind of personal data. */
+        Kind3: "email" | "phone" | "card" | "iban" | "national_id" | "ip";
         /** @description An event type as it was seen. */
-        Kind3: {
+        Kind4: {
+            /**
+             * Format: uint64
+             * @description How many of them a program did, and not a person.
+             */
+            bots: number;
             /**
              * Format: uint64
              * @description How many there are.
@@ -2683,6 +2793,25 @@ export interface components {
             first: components["schemas"]["Millis"];
             /** @description The latest event time. */
             last: components["schemas"]["Millis"];
+        };
+        /** @description An event type. */
+        Kind5: {
+            /**
+             * Format: uint64
+             * @description How many of them a program did, and not a person.
+             */
+            bots: number;
+            /**
+             * Format: uint64
+             * @description How many there are.
+             */
+            count: number;
+            /** @description The event type. */
+            event: string;
+            /** @description The latest event time. */
+            last: components["schemas"]["Millis"];
+            /** @description Whether the tracking plan knows it; none where there is no plan, or it is of an SDK's maker. */
+            planned?: boolean | null;
         };
         /**
          * @description How a population is divided among mutually exclusive flags: disjoint ranges, each owned by a flag;
@@ -3021,6 +3150,8 @@ export interface components {
         };
         /** @description No arguments. */
         Nothing: Record<string, never>;
+        /** @description Whose property it is. */
+        Of: "event" | "user" | "group" | "id";
         /**
          * @description A test of an attribute. The exact meaning, also for missing attributes, is that of the Amplitude
          *     Experiment engine where it has the operator; where it has none, a missing attribute, or one that is
@@ -3042,6 +3173,61 @@ export interface components {
             violations: components["schemas"]["Violation"][];
         };
         Output2: {
+            /** @description Whether there were more different properties than can be told apart. */
+            cut: boolean;
+            /**
+             * Format: uint64
+             * @description The newest events that were looked at.
+             */
+            looked_at: number;
+            /** @description What is certain first, then by how many. */
+            suspects: components["schemas"]["Suspect"][];
+        };
+        Output3: {
+            /** @description The beginning of the last whole day of UTC, which was judged by the days before it. */
+            day: components["schemas"]["Millis"];
+            /** @description What was unlike the days before. */
+            drifts: components["schemas"]["Drift"][];
+            /**
+             * Format: uint64
+             * @description Events that came since and were there already, such as those that an SDK sent again.
+             */
+            duplicates: number;
+            /** @description The event types by name, all that is stored. */
+            events: components["schemas"]["Kind5"][];
+            /**
+             * Format: uint64
+             * @description Event types that were judged.
+             */
+            judged: number;
+            /**
+             * Format: uint64
+             * @description Events that are in quarantine, in all environments.
+             */
+            quarantined: number;
+            /** @description When the newest came; none since the start. */
+            received?: components["schemas"]["Millis"] | null;
+            /** @description Every event up to and including this one was counted. */
+            seq: components["schemas"]["Seq"];
+            /** @description Since when `stored`, `duplicates`, `received` and `unfollowed` are counted: the start of the server. */
+            since: components["schemas"]["Millis"];
+            /**
+             * Format: uint64
+             * @description Events that were stored since.
+             */
+            stored: number;
+            /**
+             * Format: uint64
+             * @description Events that came since and did not follow the tracking plan.
+             */
+            unfollowed: number;
+            /**
+             * Format: uint64
+             * @description Event types of which there were too few days: seven are needed.
+             */
+            young: number;
+        };
+        Output4: {
             /** @description Newest first. */
             changes: components["schemas"]["ChangeView"][];
             /** @description Send it as `before` for the next page; absent on the last. */
@@ -3979,6 +4165,11 @@ export interface components {
          */
         Segmentation: {
             /**
+             * @description Whether what programs did is counted, too: events with the property `$bot`, which says by what they are known.
+             * @default false
+             */
+            bots: boolean;
+            /**
              * @description The property whose values are told apart: plain for the event's, `user.` for the user's.
              * @default null
              */
@@ -4363,6 +4554,37 @@ export interface components {
             key: string;
             /** @constant */
             subject: "proposal";
+        };
+        /** @description Values that look personal, at one place. */
+        Suspect: {
+            /** @description Whether it is not among the newest events any more: it was found earlier, since the start of the server. */
+            earlier: boolean;
+            /** @description The event type, of a property of the event. */
+            event?: string | null;
+            /**
+             * Format: uint64
+             * @description How many do.
+             */
+            found: number;
+            /** @description What to do. */
+            hint: string;
+            /** @description What the values look like. */
+            kind: components["schemas"]["Kind3"];
+            /** @description When the newest came. */
+            last: components["schemas"]["Millis"];
+            /**
+             * Format: uint64
+             * @description Of how many that were looked at.
+             */
+            looked_at: number;
+            /** @description The same in words. */
+            message: string;
+            /** @description Whose property it is. */
+            of: components["schemas"]["Of"];
+            /** @description The property or the id; what is inside of it stands after a dot, and `[]` for the elements of a list. */
+            property: string;
+            /** @description One of them without what it tells: each letter as `x`, each digit as `9`. */
+            shape: string;
         };
         SwitchInput: {
             /** @description The beta. */
@@ -5327,7 +5549,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Output2"];
+                    "application/json": components["schemas"]["Output4"];
                 };
             };
             /** @description The input is not what it should be. */
@@ -5618,6 +5840,74 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Catalogue"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "event.health": {
+        parameters: {
+            query: {
+                /** @description Where. */
+                environment: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Output3"];
                 };
             };
             /** @description The input is not what it should be. */
@@ -9487,6 +9777,74 @@ export interface operations {
             };
         };
     };
+    "personal.report": {
+        parameters: {
+            query: {
+                /** @description Where. */
+                environment: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Output2"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     "plan.get": {
         parameters: {
             query?: never;
@@ -10500,6 +10858,11 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
+                    /**
+                     * @description Whether what programs did is counted, too: events with the property `$bot`, which says by what they are known.
+                     * @default false
+                     */
+                    bots?: boolean;
                     /**
                      * @description The property whose values are told apart: plain for the event's, `user.` for the user's.
                      * @default null

@@ -59,6 +59,28 @@ export type ExperimentView = S["ExperimentView"];
 export type ChangeView = S["ChangeView"];
 export type KeyView = S["KeyView"];
 
+/** What events there are, and what is in them. */
+export type TrackingPlan = S["TrackingPlan"];
+export type PlanRules = S["PlanRules"];
+export type PlanView = S["PlanView"];
+export type EventType = S["EventType"];
+/** A property of a planned event type. */
+export type PlannedProperty = NonNullable<EventType["properties"]>[string];
+/** What a planned property holds. */
+export type PropertyKind = PlannedProperty["type"];
+export type Convention = S["Convention"];
+export type Handling = S["Handling"];
+export type PlanChanges = S["PlanChanges"];
+/** One thing that is different between two plans. */
+export type Difference = S["Difference"];
+/** Something about a plan that is allowed and probably not meant. */
+export type Lint = S["Lint"];
+export type Checked = S["Checked"];
+export type ProposalView = S["ProposalView"];
+/** One way in which events of a type do not follow the plan. */
+export type Violation = S["Violation"];
+export type HeldEvent = S["HeldEvent"];
+
 export type * from "./explanation";
 
 /** What a door answers. */
@@ -82,6 +104,8 @@ export type Warning = S["Warning"];
 export type Segmentation = Answer<"/api/query/segmentation", "post"> & { warnings?: Warning[] };
 export type GuardView = Answer<"/api/flags/{flag}/guard", "get"> & { warnings?: Warning[] };
 export type Properties = Answer<"/api/events/properties", "get">;
+/** A property as the newest events have it. */
+export type SeenProperty = Properties["properties"][number];
 export type Results = Answer<"/api/experiments/{experiment}/results", "get">;
 
 /** An event as it was taken, as far as the page shows it. */
@@ -90,6 +114,7 @@ export type RecentEvent = {
   who: { user: string } | { device: string } | { both: { user: string; device: string } };
   time: number;
   received: number;
+  insert_id?: string;
   properties?: Record<string, unknown>;
   user_properties?: Record<string, unknown>;
 };

@@ -57,7 +57,21 @@ describe("the place of a refusal", () => {
     ["in environment `production`: flag `a` needs `b`, which needs `a`", { part: "prerequisites" }],
     ["the prerequisite `a` of flag `b` names no variant", { part: "prerequisites" }],
     ["a split must add up to 100%", { part: "whole" }],
-  ])("%s", (message, place) => expect(placeOf(message)).toEqual(place));
+    [
+      "in `rules[1].when[0][1].values`: `cheap` is not a number, and `less` compares numbers",
+      { part: "rule", rule: 2, attribute: "price" },
+    ],
+    ["in `audience[0][0].values`: `cheap` is not a number, and `less` compares numbers", { part: "whole" }],
+    [
+      "in `when[0][1].values`: `cheap` is not a number, and `less` compares numbers",
+      { part: "whole", attribute: "price" },
+    ],
+  ])("%s", (message, place) => {
+    const groups: Condition[][] = [[{ segment: "staff" }, { attribute: "price", op: "less", values: ["cheap"] }]];
+    expect(placeOf(message, () => groups)).toEqual(place);
+    // A form that has changed since is no reason to break.
+    expect(placeOf(message, () => undefined).part).toBe(place.part);
+  });
 });
 
 it("stands at its place without saying where that is", () => {
@@ -65,5 +79,8 @@ it("stands at its place without saying where that is", () => {
     atItsPlace("in environment `production`: in rule 2 (`on a`), on `plan`: `(` is not a pattern: unclosed group"),
   ).toBe("( is not a pattern: unclosed group");
   expect(atItsPlace("segment `x`, group 1, on `plan`: `a` is not a version")).toBe("a is not a version");
+  expect(atItsPlace("in `rules[0].when[0][0].values`: `cheap` is not a number, and `less` compares numbers")).toBe(
+    "cheap is not a number, and less compares numbers",
+  );
   expect(atItsPlace("rule 3 tests `plan` against nothing")).toBe("rule 3 tests plan against nothing");
 });

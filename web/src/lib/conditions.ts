@@ -114,8 +114,11 @@ const VERSION = /^\d+\.\d+(\.\d+(-[0-9A-Za-z.-]+)?)?$/;
 const DATE = /^(-?\d+|\d{4}-\d{2}-\d{2}([Tt ]\d{2}:\d{2}.*)?)$/;
 const NETWORK = /^([\d.]+|[\da-fA-F:.]*:[\da-fA-F:.]*)(\/\d{1,3})?$/;
 
+/** Stands for "no value", whatever the test. */
+const NONE = "(none)";
+
 const LOOKS: Partial<Record<Takes, [RegExp, string]>> = {
-  number: [NUMBER, "is not a number, so nobody matches"],
+  number: [NUMBER, "is not a number such as 18 or -2.5"],
   version: [VERSION, "is not a version such as 3.2 or 3.2.0"],
   date: [DATE, "is not a time such as 2026-11-03 or 2026-11-03T09:00:00Z"],
   network: [NETWORK, "is not a network such as 10.0.0.0/8"],
@@ -124,7 +127,7 @@ const LOOKS: Partial<Record<Takes, [RegExp, string]>> = {
 /** What looks wrong with the values of a clause, while they are typed. The server has the last word. */
 export function doubtful({ op, values }: Pick<Clause, "op" | "values">): string | null {
   const looks = LOOKS[takes(op)];
-  const odd = looks && values.find((value) => !looks[0].test(value));
+  const odd = looks && values.find((value) => value !== NONE && !looks[0].test(value));
   return odd === undefined || !looks ? null : `“${odd}” ${looks[1]}`;
 }
 
@@ -142,16 +145,32 @@ export function incomplete(groups: Condition[][], what: string): string | null {
   return null;
 }
 
+/** The place of a clause in what was sent, such as `` `rules[0].when[1][0].values` ``. */
+const SENT = /^in `(?:rules\[(\d+)\]\.)?\w+\[(\d+)\]\[(\d+)\]\.values`: /;
+
 /** A refusal without the words that say where: it stands there. */
 export function atItsPlace(message: string): string {
-  return message.replace(/^.*?\bon `[^`]+`: /, "").replaceAll("`", "");
+  return message
+    .replace(SENT, "")
+    .replace(/^.*?\bon `[^`]+`: /, "")
+    .replaceAll("`", "");
 }
 
 /** Where a refusal of the server belongs in a form of rules: a rule by its number, a test by its attribute. */
 export type Place = { part: "rule" | "prerequisites" | "targets" | "whole"; rule?: number; attribute?: string };
 
-/** Reads the place from the words of a refusal, such as ``in rule 2 (`beta`), on `plan`: …``. */
-export function placeOf(message: string): Place {
+/**
+ * Reads the place from the words of a refusal, such as ``in rule 2 (`beta`), on `plan`: …`` or ``in
+ * `rules[1].when[0][0].values`: …``; `groups` gives the conditions of a rule, or those of the whole for none.
+ */
+export function placeOf(message: string, groups: (rule?: number) => Condition[][] | undefined): Place {
+  const sent = SENT.exec(message);
+  if (sent) {
+    const rule = sent[1] === undefined ? undefined : Number(sent[1]) + 1;
+    const condition = groups(rule)?.[Number(sent[2])]?.[Number(sent[3])];
+    const attribute = condition && !isSegment(condition) ? condition.attribute : undefined;
+    return rule === undefined ? { part: "whole", attribute } : { part: "rule", rule, attribute };
+  }
   const rule = /\brule (\d+)\b/.exec(message);
   const attribute = (/\bon `([^`]+)`:/.exec(message) ?? /tests `([^`]+)` against/.exec(message))?.[1];
   if (rule) return { part: "rule", rule: Number(rule[1]), attribute };

@@ -11,6 +11,8 @@ export type Question = {
   by?: string;
   where?: string[];
   zone?: string;
+  /** Whether programs are counted, too. */
+  bots?: "in";
 };
 
 /** Reads a question from an address; what cannot be read has its default. */
@@ -28,5 +30,6 @@ export function questionOf(search: Search): Question {
     by: text(search["by"]),
     where: where.length ? where : undefined,
     zone: text(search["zone"]),
+    bots: oneOf(search["bots"], ["in"] as const),
   };
 }

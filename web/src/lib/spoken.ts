@@ -29,6 +29,7 @@ const PLACES: Record<string, string> = {
   keys: "the keys in the settings",
   events: "the list of events",
   changes: "the log of changes",
+  plan: "the tracking plan",
 };
 
 /** A hint that names a door of the API, for people who look at the page: `look at the list of flags`. */

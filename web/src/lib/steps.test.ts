@@ -2,7 +2,18 @@
 import { expect, it } from "vitest";
 
 import type { Rollout } from "../api/types";
-import { lasts, PRESETS, rowsOf, sameRows, stepsOf, stepsText, stillText, wrongStep, type StepRow } from "./steps";
+import {
+  lasts,
+  nextStepText,
+  PRESETS,
+  rowsOf,
+  sameRows,
+  stepsOf,
+  stepsText,
+  stillText,
+  wrongStep,
+  type StepRow,
+} from "./steps";
 
 const row = (percent: number, hold = "1d"): StepRow => ({ percent, hold });
 
@@ -62,6 +73,30 @@ it.each<[string, number, string, string]>([
   const ramp = { steps, taken, pace: { pace } } as unknown as Rollout["ramp"];
   expect(stillText({ ramp }, true)).toBe(on);
   expect(stillText({ ramp }, false)).toBe(off);
+});
+
+it.each<[string, number, boolean, string | undefined, string]>([
+  ["due", 1, true, undefined, "Next step: 50%, today 12:00."],
+  ["due", 2, true, undefined, "Next step: everybody, today 12:00."],
+  ["due", 1, true, "the guard waits", "Its next step, 50%, is due and waits."],
+  ["due", 1, false, undefined, "Its next step, 50%, waits for it to be turned on."],
+  ["paused", 2, true, undefined, "Paused before its next step, everybody."],
+  ["due", 3, true, undefined, ""],
+  ["ended", 1, true, undefined, ""],
+])("the next step of a ramp that is %s after step %d, on: %s, late: %s", (pace, taken, on, late, said) => {
+  const steps = [
+    { share: 1000, hold: 3_600_000 },
+    { share: 5000, hold: 86_400_000 },
+    { share: 10_000, hold: 0 },
+  ];
+  const noon = Date.UTC(2026, 2, 3, 12);
+  const rollout = {
+    state: { state: "widening" },
+    ramp: { steps, taken, pace: { pace, at: noon } },
+  } as unknown as Rollout;
+  expect(nextStepText(rollout, on, late, noon - 3_600_000)).toBe(said);
+  expect(nextStepText({ ...rollout, ramp: null }, on, late)).toBe("");
+  expect(nextStepText({ ...rollout, state: { state: "halted", at: 0, because: "" } }, on, late)).toBe("");
 });
 
 it("a rollout without steps says nothing of them", () => expect(stillText({ ramp: null }, true)).toBe(""));

@@ -2,6 +2,7 @@
 import type { RampStep, Rollout } from "../api/types";
 import { readSpan, writeSpan } from "./span";
 import { share } from "./numbers";
+import { ago } from "./time";
 
 /** The longest that the API lets a step be held. */
 const LONGEST = 90 * 86_400_000;
@@ -68,6 +69,21 @@ export function stepsText(steps: RampStep[]): string {
     i < steps.length - 1 ? `${share(s.share)} for ${writeSpan(s.hold)}` : share(s.share),
   );
   return all.length > 1 ? `${all.slice(0, -1).join(", ")}, then ${all.at(-1)}` : (all[0] ?? "");
+}
+
+/**
+ * The next step of a ramp and its time, for a line that says how a flag stands: `Next step: 10%, tomorrow 09:30.` `late` is why
+ * a step that is due is not taken. Empty where nothing comes by itself.
+ */
+export function nextStepText({ ramp, state }: Rollout, on: boolean, late: string | undefined, now?: number): string {
+  const next = ramp?.steps[ramp.taken];
+  if (!ramp || !next || state.state !== "widening" || ramp.pace.pace === "ended") return "";
+  const wide = next.share === 10_000 ? "everybody" : share(next.share);
+  if (ramp.pace.pace === "paused") return `Paused before its next step, ${wide}.`;
+  if (!on) return `Its next step, ${wide}, waits for it to be turned on.`;
+  return late === undefined
+    ? `Next step: ${wide}, ${ago(ramp.pace.at, now)}.`
+    : `Its next step, ${wide}, is due and waits.`;
 }
 
 /** What a ramp does once its flag is turned on, or off; nothing where no step of it is to come. */

@@ -176,7 +176,7 @@ function ClauseRow({
         classNames={kind === "pattern" || kind === "network" ? { pill: "mono", inputField: "mono" } : undefined}
         description={kind === "date" ? whenRead(clause.values) : undefined}
         inputWrapperOrder={["input", "description", "error"]}
-        error={fault ?? doubt ?? undefined}
+        error={doubt ?? fault}
         onChange={(values) => onChange({ ...clause, values })}
       />
     </Frame>

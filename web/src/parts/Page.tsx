@@ -1,9 +1,11 @@
 //! Web: the frame of every page: where it is, what it is, one sentence of state, the primary action,
 //! and tabs that are links.
 import { CopyButton, Title } from "@mantine/core";
-import { IconCheck, IconCopy } from "@tabler/icons-react";
-import { Link, type LinkProps } from "@tanstack/react-router";
-import { useEffect, useRef, type ReactNode } from "react";
+import { IconCheck, IconChevronLeft, IconChevronRight, IconCopy } from "@tabler/icons-react";
+import { Link, useSearch, type LinkProps } from "@tanstack/react-router";
+import { useEffect, useRef, useState, type ReactNode, type RefObject } from "react";
+
+import { Note } from "./Words";
 
 /** A view of the page's subject; the address says which one is open. */
 export type Tab = { key: string; label: string };
@@ -28,7 +30,10 @@ export function Page({ title, name, code, state, above, actions, tabs, children 
   }, [said]);
   // On a narrow page the open one may stand beyond the edge.
   const strip = useRef<HTMLElement>(null);
+  const beyond = useBeyond(strip, tabs?.all.map((t) => t.label).join());
   const open = tabs?.open;
+  const { tab: asked } = useSearch({ strict: false }) as { tab?: string };
+  const unknown = tabs && asked !== undefined && !tabs.all.some((t) => t.key === asked) ? asked : undefined;
   useEffect(() => {
     const one = strip.current?.querySelector<HTMLElement>('[aria-current="page"]');
     if (!strip.current || !one) return;
@@ -53,21 +58,78 @@ export function Page({ title, name, code, state, above, actions, tabs, children 
         {actions && <div className="actions">{actions}</div>}
       </header>
       {tabs && (
-        <nav className="tabs" aria-label={tabs.label} ref={strip}>
-          {tabs.all.map((tab, i) => (
-            <Link
-              key={tab.key}
-              to="."
-              search={(old) => ({ ...old, tab: i === 0 ? undefined : tab.key })}
-              activeOptions={{ explicitUndefined: true }}
-            >
-              {tab.label}
-            </Link>
-          ))}
-        </nav>
+        <div className="tab-strip">
+          {beyond.left && <Beyond way="left" strip={strip} />}
+          <nav className="tabs" aria-label={tabs.label} ref={strip}>
+            {tabs.all.map((tab, i) => (
+              <Link
+                key={tab.key}
+                to="."
+                search={(old) => ({ ...old, tab: i === 0 ? undefined : tab.key })}
+                activeOptions={{ explicitUndefined: true }}
+              >
+                {tab.label}
+              </Link>
+            ))}
+          </nav>
+          {beyond.right && <Beyond way="right" strip={strip} />}
+        </div>
+      )}
+      {unknown !== undefined && (
+        <div style={{ marginBottom: 16 }}>
+          <Note tone="warn">
+            <p role="status">
+              There is no view “{unknown}” here, so that this is {tabs?.all.find((t) => t.key === open)?.label}. The
+              link may be misspelt or older than the page.
+            </p>
+          </Note>
+        </div>
       )}
       {children}
     </div>
+  );
+}
+
+/** Whether there are tabs beyond the edges of what is seen of a strip of them; asked anew where `labels` change. */
+function useBeyond(
+  strip: RefObject<HTMLElement | null>,
+  labels: string | undefined,
+): { left: boolean; right: boolean } {
+  const [beyond, setBeyond] = useState({ left: false, right: false });
+  useEffect(() => {
+    const { current } = strip;
+    if (!current) return;
+    const look = () => {
+      const left = current.scrollLeft > 1;
+      const right = current.scrollLeft + current.clientWidth < current.scrollWidth - 1;
+      setBeyond((was) => (was.left === left && was.right === right ? was : { left, right }));
+    };
+    look();
+    current.addEventListener("scroll", look, { passive: true });
+    const sizes = new ResizeObserver(look);
+    sizes.observe(current);
+    return () => {
+      current.removeEventListener("scroll", look);
+      sizes.disconnect();
+    };
+  }, [strip, labels]);
+  return beyond;
+}
+
+/** Shows that there are more tabs, and goes to them. The keyboard reaches them anyway. */
+function Beyond({ way, strip }: { way: "left" | "right"; strip: RefObject<HTMLElement | null> }) {
+  const Icon = way === "left" ? IconChevronLeft : IconChevronRight;
+  return (
+    <button
+      type="button"
+      className="beyond"
+      data-way={way}
+      tabIndex={-1}
+      aria-label={`More views to the ${way}`}
+      onClick={() => strip.current?.scrollBy({ left: (way === "left" ? -0.7 : 0.7) * strip.current.clientWidth })}
+    >
+      <Icon size={16} aria-hidden />
+    </button>
   );
 }
 

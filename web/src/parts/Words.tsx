@@ -94,16 +94,25 @@ export function useSeries(): (index: number) => string {
 /** A stretch of the population, in basis points. */
 export type Stretch = { from: number; to: number; variant: string };
 
-/** Who gets what, as ranges of the population from 0 to 100%; the rest that is not enrolled is grey. */
+/** Everybody, in basis points. */
+const ALL = 10_000;
+
+/**
+ * Who gets what, as ranges of the population from 0 to 100%; the rest that is not enrolled is grey. Shares that do not add up,
+ * as while somebody writes them, are drawn as they are: with a gap up to 100%, or beyond it.
+ */
 export function ShareBar({ ranges, variants, rest }: { ranges: Stretch[]; variants: string[]; rest?: string | null }) {
   const series = useSeries();
   const color = (v: string) => (v === rest ? "var(--line-strong)" : series(Math.max(0, variants.indexOf(v))));
   const present = variants.filter((v) => ranges.some((r) => r.variant === v));
   const points = (v: string) => ranges.filter((r) => r.variant === v).reduce((sum, r) => sum + r.to - r.from, 0);
   const said = present.map((v) => `${v} ${share(points(v))}${v === rest ? " (not enrolled)" : ""}`).join(", ");
+  const sum = present.reduce((n, v) => n + points(v), 0);
+  const off = sum > ALL ? `, ${share(sum - ALL)} too many` : sum < ALL ? `, ${share(ALL - sum)} missing` : "";
+  const full = `${(100 * ALL) / Math.max(ALL, sum)}%`;
   return (
     <div>
-      <div className="shares" role="img" aria-label={`Shares: ${said}`}>
+      <div className="shares" role="img" aria-label={`Shares: ${said}${off}`}>
         {ranges.map((r) => (
           <span
             key={r.from}
@@ -111,8 +120,10 @@ export function ShareBar({ ranges, variants, rest }: { ranges: Stretch[]; varian
             style={{ flex: `${r.to - r.from} 0 0`, background: color(r.variant) }}
           />
         ))}
+        {sum < ALL && <span className="free" title="missing" style={{ flex: `${ALL - sum} 0 0` }} />}
+        {sum > ALL && <i className="too-many" title={`${share(sum - ALL)} too many`} style={{ left: full }} />}
       </div>
-      <div className="scale" aria-hidden>
+      <div className="scale" aria-hidden style={{ width: full }}>
         <span>0%</span>
         <span>50%</span>
         <span>100%</span>

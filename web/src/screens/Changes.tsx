@@ -4,7 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import type { JSX } from "react";
 
-import { betas, experiments, flags, holdouts, layers, metrics, segments, type About } from "../api/queries";
+import { betas, experiments, flags, holdouts, layers, metrics, proposals, segments, type About } from "../api/queries";
 import { ChangeLog } from "../parts/ChangeLog";
 import { Page } from "../parts/Page";
 
@@ -20,9 +20,11 @@ export function ChangesScreen(): JSX.Element {
     ["beta", "Betas", useQuery(betas(true)).data?.map((v) => v.beta.key)],
     ["experiment", "Experiments", useQuery(experiments).data?.map((v) => v.experiment.key)],
     ["metric", "Metrics", useQuery(metrics).data?.map((v) => v.metric.key)],
+    ["plan", "Tracking plan", ["the whole plan"]],
+    ["proposal", "Proposals for the plan", useQuery(proposals).data?.map((v) => v.proposal.key)],
   ];
   const of = known.find(([kind]) => about[kind] !== undefined)?.[0];
-  const chosen = of ? `${of}:${about[of]}` : null;
+  const chosen = of === "plan" ? "plan:the whole plan" : of ? `${of}:${about[of]}` : null;
   const choices = known
     .filter(([, , keys]) => keys && keys.length > 0)
     .map(([kind, group, keys]) => ({
@@ -31,7 +33,12 @@ export function ChangesScreen(): JSX.Element {
     }));
   const pick = (value: string | null) => {
     const [kind, ...rest] = (value ?? "").split(":");
-    void navigate({ search: (old) => ({ env: old.env, ...(kind ? { [kind]: rest.join(":") } : {}) }) });
+    void navigate({
+      search: (old) => ({
+        env: old.env,
+        ...(kind === "plan" ? { plan: true } : kind ? { [kind]: rest.join(":") } : {}),
+      }),
+    });
   };
   return (
     <Page

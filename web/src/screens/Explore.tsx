@@ -47,7 +47,18 @@ export function ExploreScreen(): JSX.Element {
   useEffect(() => setBy(question.by ?? ""), [question.by]);
   const finished = (list: Filter[]) => list.filter((f) => f.property && f.values.length > 0);
   const answer = useQuery(
-    segmentation({ environment: here.key, event, measure, from, to, zone, filters, by: question.by ?? null, limit: 8 }),
+    segmentation({
+      environment: here.key,
+      event,
+      measure,
+      from,
+      to,
+      zone,
+      filters,
+      by: question.by ?? null,
+      bots: question.bots === "in",
+      limit: 8,
+    }),
   );
   const marks = useMarks(here.key, from, to);
   const range = to === today ? RANGES.find((d) => addDays(to, 1 - d) === from) : undefined;
@@ -160,11 +171,26 @@ export function ExploreScreen(): JSX.Element {
             <>
               <Warnings list={a.warnings} />
               <Chart answer={a} marks={marks} updating={answer.isPlaceholderData} />
+              <Programs answer={a} onChange={(counted) => set({ bots: counted ? "in" : undefined })} />
             </>
           )}
         </Loaded>
       </div>
     </Page>
+  );
+}
+
+/** What programs did is left out and said; who wants it counts it. */
+function Programs({ answer: a, onChange }: { answer: Segmentation; onChange: (counted: boolean) => void }) {
+  const counted = a.asked.bots === true;
+  if (!counted && a.bots === 0) return null;
+  return (
+    <label className="check dim" style={{ fontSize: 13 }}>
+      <input type="checkbox" checked={counted} onChange={(e) => onChange(e.currentTarget.checked)} />
+      {counted
+        ? "What programs such as crawlers did is counted."
+        : `${plural(a.bots, "event")} of programs such as crawlers ${a.bots === 1 ? "is" : "are"} left out. Count them.`}
+    </label>
   );
 }
 

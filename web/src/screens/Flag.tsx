@@ -11,6 +11,7 @@ import type { Environment, FlagView } from "../api/types";
 import type { Around } from "../lib/around";
 import { sorted } from "../lib/planned";
 import { servedText } from "../lib/serve";
+import { nextStepText } from "../lib/steps";
 import { ago } from "../lib/time";
 import { ChangeLog } from "../parts/ChangeLog";
 import { Page } from "../parts/Page";
@@ -65,8 +66,8 @@ export function FlagScreen(): JSX.Element {
       state={
         view ? (
           <>
-            {stands(view, here, around(view, here.key))} Changed {ago(view.changed)} by {view.changed_by.name}.
-            {waiting[0] && ` Scheduled: ${waiting[0].sentence}, ${ago(waiting[0].schedule.at)}.`}
+            {stands(view, here, around(view, here.key))} {stepOf(view, here)} Changed {ago(view.changed)} by{" "}
+            {view.changed_by.name}.{waiting[0] && ` Scheduled: ${waiting[0].sentence}, ${ago(waiting[0].schedule.at)}.`}
           </>
         ) : undefined
       }
@@ -129,6 +130,13 @@ function stands({ flag }: FlagView, here: Environment, around: Around | undefine
   if (!setting) return `Not in ${here.name}.`;
   const word = setting.on ? "On" : "Off";
   return around ? `${word} in ${here.name}: ${servedText(setting, around)}.` : `${word} in ${here.name}.`;
+}
+
+/** The next step of its rollout, where that comes by itself. */
+function stepOf({ flag, waiting }: FlagView, here: Environment): string {
+  const setting = flag.settings[here.key];
+  if (flag.archived || setting?.default.serve !== "rollout") return "";
+  return nextStepText(setting.default.rollout, setting.on, waiting[here.key]);
 }
 
 function Actions({ view }: { view: FlagView }) {

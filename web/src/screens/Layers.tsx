@@ -105,11 +105,12 @@ const COLUMNS: Column<LayerView>[] = [
 ];
 
 export function LayersScreen(): JSX.Element {
-  const { archived } = useSearch({ from: "/inside/layers" });
+  const { archived, make } = useSearch({ from: "/inside/layers" });
   const query = useQuery(layers(archived !== undefined));
   const navigate = useNavigate({ from: "/layers" });
   const may = useMay("editor");
-  const [making, setMaking] = useState(false);
+  const setMaking = (on: boolean) =>
+    void navigate({ search: (old) => ({ ...old, make: on ? "1" : undefined }), replace: true });
   return (
     <Page
       title="Layers"
@@ -154,11 +155,11 @@ export function LayersScreen(): JSX.Element {
           </>
         )}
       </Loaded>
-      {making && (
+      {make !== undefined && may.allowed && (
         <NewLayer
           close={(key) => {
-            setMaking(false);
             if (key) void navigate({ to: "/layers/$layer", params: { layer: key } });
+            else setMaking(false);
           }}
         />
       )}

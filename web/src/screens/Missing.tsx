@@ -29,6 +29,7 @@ const KINDS = {
   layer: { label: "Layers", to: "/layers", gone: "Layers are archived, never deleted" },
   holdout: { label: "Holdouts", to: "/holdouts", gone: "Holdouts are archived, never deleted" },
   beta: { label: "Betas", to: "/betas", gone: "Betas are archived, never deleted" },
+  proposal: { label: "Tracking plan", to: "/plan", gone: "Proposals are closed or approved, never deleted" },
   metric: { label: "Metrics", to: "/metrics", gone: "Metrics are never deleted" },
 } as const;
 

@@ -6,11 +6,13 @@ import {
   IconHandStop,
   IconKeyboard,
   IconLayoutColumns,
+  IconListCheck,
   IconPlus,
   IconPower,
   IconRuler2,
   IconScale,
   IconSearch,
+  IconStack2,
   IconTestPipe,
   IconUsersGroup,
   type Icon,
@@ -19,7 +21,18 @@ import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
 import { useMemo, useRef } from "react";
 
-import { betas, experiments, flag as flagQuery, flags, holdouts, layers, metrics, segments } from "../api/queries";
+import {
+  betas,
+  experiments,
+  flag as flagQuery,
+  flags,
+  holdouts,
+  layers,
+  metrics,
+  plan,
+  proposals,
+  segments,
+} from "../api/queries";
 import { useToggle } from "../screens/toggle";
 import { useEnvironment } from "./environment";
 import { useKeysHelp } from "./Keys";
@@ -37,6 +50,8 @@ export function Palette() {
     layers: useQuery(layers()).data,
     holdouts: useQuery(holdouts()).data,
     betas: useQuery(betas()).data,
+    plan: useQuery(plan).data,
+    proposals: useQuery(proposals).data,
   };
   // The flag whose page is open, and its kill switch where it is on.
   const { flag: at } = useParams({ strict: false });
@@ -95,6 +110,12 @@ export function Palette() {
             onClick: () => void navigate({ to: "/segments/new" }),
           },
           {
+            id: "new-layer",
+            label: "New layer",
+            leftSection: icon(IconPlus),
+            onClick: () => void navigate({ to: "/layers/new" }),
+          },
+          {
             id: "new-holdout",
             label: "New holdout",
             leftSection: icon(IconPlus),
@@ -105,6 +126,34 @@ export function Palette() {
             label: "New beta",
             leftSection: icon(IconPlus),
             onClick: () => void navigate({ to: "/betas/new" }),
+          },
+          ...[
+            {
+              tab: "rules",
+              label: "Rules of the tracking plan",
+              keywords: ["naming", "convention", "review", "personal"],
+            },
+            { tab: "proposals", label: "Proposals for the tracking plan", keywords: ["review", "approve"] },
+            {
+              tab: "violations",
+              label: "Violations of the tracking plan",
+              keywords: ["invalid", "unplanned", "verdict"],
+            },
+            { tab: "quarantine", label: "Quarantine", keywords: ["kept apart", "release", "invalid"] },
+          ].map(({ tab, label, keywords }) => ({
+            id: `plan-${tab}`,
+            label,
+            keywords,
+            leftSection: icon(IconListCheck),
+            onClick: () => void navigate({ to: "/plan", search: (old: { env?: string }) => ({ env: old.env, tab }) }),
+          })),
+          {
+            id: "live",
+            label: "Live stream of events",
+            keywords: ["latest", "debug"],
+            leftSection: icon(IconStack2),
+            onClick: () =>
+              void navigate({ to: "/events", search: (old: { env?: string }) => ({ env: old.env, tab: "latest" }) }),
           },
           { id: "keys", label: "Keys", description: "also by ?", leftSection: icon(IconKeyboard), onClick: help },
           ...all
@@ -201,6 +250,30 @@ export function Palette() {
           onClick: () => void navigate({ to: "/metrics/$metric", params: { metric: metric.key } }),
         })),
       },
+      {
+        group: "Event types",
+        actions: Object.entries(known.plan?.plan.events ?? {}).map(([name, { description }]) => ({
+          id: `event-${name}`,
+          label: name,
+          description: description || "planned event type",
+          leftSection: icon(IconListCheck),
+          onClick: () =>
+            void navigate({ to: "/plan", search: (old: { env?: string }) => ({ env: old.env, event: name }) }),
+        })),
+      },
+      {
+        group: "Proposals",
+        actions: (known.proposals ?? [])
+          .filter((p) => p.proposal.state.state === "open")
+          .map(({ proposal: p }) => ({
+            id: `proposal-${p.key}`,
+            label: p.title || p.key,
+            description: "proposal for the tracking plan",
+            keywords: [p.key],
+            leftSection: icon(IconListCheck),
+            onClick: () => void navigate({ to: "/plan/proposals/$proposal", params: { proposal: p.key } }),
+          })),
+      },
     ];
   }, [
     all,
@@ -214,6 +287,8 @@ export function Palette() {
     known.betas,
     known.experiments,
     known.metrics,
+    known.plan,
+    known.proposals,
     navigate,
   ]);
   return (

@@ -6,6 +6,7 @@ import {
   IconHistory,
   IconHome,
   IconLayoutColumns,
+  IconListCheck,
   IconRuler2,
   IconScale,
   IconSettings,
@@ -28,6 +29,7 @@ export type Place = {
     | "/metrics"
     | "/explore"
     | "/events"
+    | "/plan"
     | "/changes"
     | "/settings";
   label: string;
@@ -45,6 +47,7 @@ export const PLACES: Place[] = [
   { to: "/metrics", label: "Metrics", icon: IconRuler2 },
   { to: "/explore", label: "Explore", icon: IconChartLine },
   { to: "/events", label: "Events", icon: IconStack2 },
+  { to: "/plan", label: "Tracking plan", icon: IconListCheck },
   { to: "/changes", label: "Changes", icon: IconHistory },
   { to: "/settings", label: "Settings", icon: IconSettings },
 ];

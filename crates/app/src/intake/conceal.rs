@@ -95,7 +95,7 @@ impl Pepper {
 }
 
 /// Whether a value is what was left of another one, which has another type.
-pub(super) fn concealed(value: &Json) -> bool {
+pub(crate) fn concealed(value: &Json) -> bool {
     value.as_str().is_some_and(|text| text == MASK || text.starts_with(HASHED))
 }
 

@@ -126,6 +126,8 @@ pub struct Sent<'r> {
     pub sent_at: Option<&'r str>,
     /// The address that it came from.
     pub peer: Option<&'r str>,
+    /// `User-Agent`.
+    pub agent: Option<&'r str>,
     /// The body, packed as it came.
     pub body: &'r [u8],
 }
@@ -271,7 +273,7 @@ impl App {
     #[must_use]
     pub fn take(&self, door: Door, sent: &Sent<'_>, now: Millis) -> Outcome {
         let voice = Voice::to(door, sent);
-        let plan = Inspection::new(self, door, now);
+        let plan = Inspection::new(self, door, sent, now);
         let read = match door {
             Door::AmplitudeHttp | Door::AmplitudeBatch => amplitude::read(self, door, sent, now, &plan),
             Door::AmplitudeIdentify => amplitude::forms::identify(self, sent, now, &plan),
@@ -285,7 +287,7 @@ impl App {
             Door::MixpanelImport => mixpanel::import(self, sent, now, &plan),
             Door::OtlpLogs => otlp::read(self, sent, now, &plan),
         };
-        let Read { events, reply } = match read {
+        let Read { mut events, reply } = match read {
             Ok(read) => read,
             Err(refused) => {
                 self.violations.note(plan.refused(), now);
@@ -308,8 +310,15 @@ impl App {
                 Err(error) => voice.refuse(&error),
             });
         }
+        if kept.is_ok() {
+            self.paces.mark(&mut events);
+        }
+        let environment = events.first().map(|event| event.environment.clone());
         match kept.and_then(|()| self.store(events)) {
             Ok(waiting) => {
+                if let Some(environment) = environment {
+                    self.arrivals.note(&environment, waiting.taken, now);
+                }
                 self.violations.note(violations, now);
                 Outcome::Waiting { waiting, reply }
             }

@@ -8,8 +8,9 @@ use bellwether_ledger::Held;
 use bellwether_model::plan::Treatment;
 use bellwether_model::{Event, Json, Millis};
 
+use super::bots::Agents;
 use super::conceal::Pepper;
-use super::door::Door;
+use super::door::{Door, Sent};
 use super::judge::{Fault, Found, Judges, Reason, VERDICT};
 use crate::App;
 use crate::violations::Violation;
@@ -18,6 +19,7 @@ use crate::violations::Violation;
 pub(super) struct Inspection {
     judges: Arc<Judges>,
     pepper: Pepper,
+    agents: Agents,
     door: Door,
     now: Millis,
     /// How many more events the quarantine takes.
@@ -44,10 +46,11 @@ pub(super) struct Rejected {
 }
 
 impl Inspection {
-    pub(super) fn new(app: &App, door: Door, now: Millis) -> Self {
+    pub(super) fn new(app: &App, door: Door, sent: &Sent<'_>, now: Millis) -> Self {
         let judges = app.judges.load_full();
         let pepper = app.pepper.clone();
-        Self { judges, pepper, door, now, room: app.quarantine.room(), aside: RefCell::default() }
+        let agents = Agents::of(sent.agent);
+        Self { judges, pepper, agents, door, now, room: app.quarantine.room(), aside: RefCell::default() }
     }
 
     /// How many events of this request go into the quarantine.
@@ -60,6 +63,7 @@ impl Inspection {
     pub(super) fn pass(&self, mut event: Event) -> Result<Option<Event>, Rejected> {
         // Judged as it came, and stored without what is not to be stored.
         let found = self.judges.judge(&event);
+        self.agents.mark(&mut event);
         self.judges.conceal(&mut event, &self.pepper);
         let Some(Found { mut treatment, verdict, faults }) = found else {
             return Ok(Some(event));

@@ -248,6 +248,11 @@ impl Judges {
         })
     }
 
+    /// Whether an event type is planned; nothing where nothing is, or no plan is asked about it.
+    pub(crate) fn plans(&self, event: &str) -> Option<bool> {
+        (!self.events.is_empty() && !reserved(event)).then(|| self.events.contains_key(event))
+    }
+
     fn handling(&self, environment: &EnvironmentKey) -> Handling {
         self.handling.get(environment).copied().unwrap_or_default()
     }

@@ -3,11 +3,12 @@
 //!
 //! Each protocol has a file that reads its requests into raw events and answers in its words. The rest is the
 //! same for all: `door` leads a request through, `raw` admits an event or says what is wrong with it, `rates`
-//! holds back who sends too much, `judge` holds each event against the tracking plan, and `inspection` keeps what it
+//! holds back who sends too much, `bots` marks programs, `judge` holds each event against the tracking plan, and `inspection` keeps what it
 //! finds. What is promised of each protocol is in `docs/reference/ingestion.md`.
 
 mod amplitude;
 mod body;
+pub(crate) mod bots;
 pub(crate) mod conceal;
 pub(crate) mod door;
 mod envelope;

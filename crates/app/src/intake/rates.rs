@@ -20,13 +20,17 @@ pub struct Rates {
     pub unit: u32,
     /// The same by its `/batch`.
     pub unit_batch: u32,
+    /// A user or a device with more events than so many in a minute, by their own times, is held for a program: taken
+    /// and marked. 0: nobody is.
+    pub bot: u32,
 }
 
 impl Default for Rates {
     /// Amplitude's own for a user or device, and none for an environment: the store holds back who sends more
     /// than it can take.
+    /// Ten events a second over a whole minute are no person's.
     fn default() -> Self {
-        Self { environment: 0, unit: 30, unit_batch: 1_000 }
+        Self { environment: 0, unit: 30, unit_batch: 1_000, bot: 600 }
     }
 }
 

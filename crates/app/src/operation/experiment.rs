@@ -325,6 +325,16 @@ pub(super) fn set_aside(evidence: &bellwether_query::evidence::Evidence, metric:
     })
 }
 
+/// Programs that were shown a variant: they are in no arm.
+pub(super) fn programs(evidence: &bellwether_query::evidence::Evidence) -> Option<Warning> {
+    let n = evidence.bots;
+    (n > 0).then(|| Warning {
+        message: format!("`{n}` exposures of programs, such as crawlers, are left out"),
+        hint: "their events have the property `$bot`; if these are people, look at their `user_agent`"
+            .to_owned(),
+    })
+}
+
 /// What a verdict was computed from: the same again gives the same numbers.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Computed {
@@ -439,11 +449,15 @@ impl App {
             experiment: self.experiment_view(found),
             metric: metric.value.clone(),
             judgement,
-            warnings: [short_ids(&evidence, &metric.value), set_aside(&evidence, &metric.value)]
-                .into_iter()
-                .chain([self.off_meanwhile(experiment, since, to)?])
-                .flatten()
-                .collect(),
+            warnings: [
+                short_ids(&evidence, &metric.value),
+                set_aside(&evidence, &metric.value),
+                programs(&evidence),
+                self.off_meanwhile(experiment, since, to)?,
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
             computed: Computed {
                 at: ctx.now,
                 from: since,

@@ -6,7 +6,7 @@ use bellwether_trial::guard::GuardVerdict;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::experiment::set_aside;
+use super::experiment::{programs, set_aside};
 use super::rollout::current;
 use super::serve::Length;
 use super::{Class, Ctx, Effect, Method, Operation};
@@ -84,7 +84,8 @@ impl Operation for Status {
             RolloutState::Halted { at, .. } | RolloutState::Done { at } => at,
         };
         let judged = app.judge_guard(&input.flag, &input.environment, &rollout, look)?;
-        let warnings = set_aside(&judged.evidence, &judged.metric).into_iter().collect();
+        let aside = set_aside(&judged.evidence, &judged.metric);
+        let warnings = aside.into_iter().chain(programs(&judged.evidence)).collect();
         Ok(GuardView { rollout, verdict: judged.verdict, warnings })
     }
 }

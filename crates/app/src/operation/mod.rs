@@ -14,6 +14,7 @@ mod explain;
 mod flag;
 mod gaps;
 mod guard;
+mod health;
 mod holdout;
 mod ids;
 mod input;
@@ -21,6 +22,7 @@ mod key;
 mod layer;
 mod metric;
 mod operands;
+mod personal;
 mod plan;
 mod preview;
 mod quarantine;
@@ -303,6 +305,7 @@ pub const REGISTRY: &[Entry] = &[
     Entry::of::<plan::Approve>(),
     Entry::of::<plan::Close>(),
     Entry::of::<violations::List>(),
+    Entry::of::<personal::Report>(),
     Entry::of::<quarantine::List>(),
     Entry::of::<quarantine::Release>(),
     Entry::of::<quarantine::Delete>(),
@@ -316,6 +319,7 @@ pub const REGISTRY: &[Entry] = &[
     Entry::of::<event::Catalogue>(),
     Entry::of::<event::Properties>(),
     Entry::of::<event::Recent>(),
+    Entry::of::<health::Health>(),
     Entry::of::<event::Segmentation>(),
     Entry::of::<change::List>(),
     Entry::of::<key::List>(),

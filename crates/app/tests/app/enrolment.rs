@@ -19,7 +19,7 @@ fn told(house: &House, user_id: Option<&str>, device: Option<&str>) -> (String, 
 fn tracked(house: &House, id: Option<&str>, device: Option<&str>, track: Track) -> (String, &'static str) {
     let context = user(json!({"user_id": id, "device_id": device}));
     let served = house.served();
-    let answer = house.app.evaluate(&served, "f", &context, track, house.now).unwrap();
+    let answer = house.app.evaluate(&served, "f", &context, track, None, house.now).unwrap();
     (answer.variant.to_owned(), answer.reason)
 }
 
@@ -151,8 +151,8 @@ fn a_limit_is_kept_to_the_unit_however_many_ask_at_once() {
         for n in from..from + 1_500 {
             let context = user(json!({"user_id": format!("user-{n}")}));
             let served = house.served();
-            let one = house.app.evaluate(&served, "f", &context, Track::Nothing, house.now).unwrap();
-            let all = house.app.evaluate_all(&served, None, &context, &[], house.now);
+            let one = house.app.evaluate(&served, "f", &context, Track::Nothing, None, house.now).unwrap();
+            let all = house.app.evaluate_all(&served, None, &context, &[], None, house.now);
             assert_eq!(one.variant, all[0].variant, "user-{n}");
             inside.fetch_add(usize::from(one.variant != "off"), Ordering::Relaxed);
         }

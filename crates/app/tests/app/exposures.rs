@@ -47,7 +47,7 @@ fn an_exposure_says_who_and_what_and_under_which_revision() {
     let house = House::new();
     house.split_flag("f", 10_000);
     let context = user(json!({"user_id": "user-1", "device_id": "device-1"}));
-    house.app.evaluate(&house.served(), "f", &context, Track::Exposure, house.now).unwrap();
+    house.app.evaluate(&house.served(), "f", &context, Track::Exposure, None, house.now).unwrap();
     let stored = house.events();
     let [event] = stored.as_slice() else { panic!("one event") };
     assert_eq!(event["event"], "$exposure");
@@ -69,7 +69,7 @@ fn only_the_enrolled_are_recorded_as_they_were_tracked() {
     assert!(exposures(&house).is_empty(), "nobody was compared");
     let context = Context::new(Some("user-1"), serde_json::Map::new());
     let both = [Track::Assignment, Track::Exposure];
-    house.app.evaluate_all(&house.served(), None, &context, &both, house.now);
+    house.app.evaluate_all(&house.served(), None, &context, &both, None, house.now);
     let who = r#"{"user":"user-1"}"#.to_owned();
     let on = "on".to_owned();
     assert_eq!(
@@ -97,7 +97,7 @@ fn an_id_that_names_nobody_is_answered_and_not_recorded() {
         assert_eq!(house.shown("f", id), if id.is_empty() { "off" } else { "on" }, "{id:?}");
         // A device that is none would be counted as one giant unit of flags that divide by it.
         let context = user(json!({"user_id": "user-1", "device_id": id}));
-        house.app.evaluate(&house.served(), "f", &context, Track::Exposure, house.now).unwrap();
+        house.app.evaluate(&house.served(), "f", &context, Track::Exposure, None, house.now).unwrap();
         let recorded = house.events();
         assert!(recorded.iter().all(|e| e["who"] == json!({"user": "user-1"})), "{id:?}: {recorded:?}");
     }
@@ -112,7 +112,7 @@ fn a_device_that_is_a_number_is_named_as_it_was_divided() {
     house.split_flag("f", 10_000);
     for id in [json!(5), json!(5.0), json!("5"), json!(1e21), json!("1e+21"), json!(null)] {
         let context = user(json!({"user_id": "user-1", "device_id": id}));
-        house.app.evaluate(&house.served(), "f", &context, Track::Exposure, house.now).unwrap();
+        house.app.evaluate(&house.served(), "f", &context, Track::Exposure, None, house.now).unwrap();
     }
     let who: Vec<_> = house.events().iter().map(|e| e["who"].clone()).collect();
     let both = |device| json!({"both": {"user": "user-1", "device": device}});

@@ -31,7 +31,7 @@ fn a_flag_is_made_switched_archived_and_restored() {
     let context = crate::house::user(json!({"user_id": "user-1"}));
     let track = bellwether_app::Track::Nothing;
     let served = house.served();
-    let answer = house.app.evaluate(&served, "f", &context, track, house.now);
+    let answer = house.app.evaluate(&served, "f", &context, track, None, house.now);
     assert!(answer.is_none(), "an archived flag is served to nobody");
     assert_eq!(house.did("flag.list", json!({}))["flags"], json!([]));
     house.did("flag.archive", json!({"flag": "f", "archived": false, "why": "needed again"}));
@@ -308,7 +308,7 @@ fn who_is_divided_by_a_rule_is_not_compared_with_the_others() {
     for (who, plan) in [("user-1", "pro"), ("user-2", "free")] {
         let context = crate::house::user(json!({"user_id": who, "user_properties": {"plan": plan}}));
         let served = house.served();
-        let answers = house.app.evaluate_all(&served, None, &context, &both, house.now);
+        let answers = house.app.evaluate_all(&served, None, &context, &both, None, house.now);
         assert_eq!((answers[0].variant, answers[0].reason), ("on", "SPLIT"), "{who}");
     }
     let events = house.events();

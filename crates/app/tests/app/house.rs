@@ -180,7 +180,7 @@ impl House {
     fn answer(&self, flag: &str, user: &str, track: Track) -> String {
         let context = Context::new(Some(user), serde_json::Map::new());
         let served = self.served();
-        self.app.evaluate(&served, flag, &context, track, self.now).unwrap().variant.to_owned()
+        self.app.evaluate(&served, flag, &context, track, None, self.now).unwrap().variant.to_owned()
     }
 
     /// A flag `on`/`off` in production that splits `on` against `off` by basis points.

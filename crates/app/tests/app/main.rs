@@ -5,7 +5,9 @@
 mod access;
 mod backups;
 mod betas;
+mod bots;
 mod captures;
+mod drifts;
 mod enrolment;
 mod events;
 mod experiments;
@@ -33,5 +35,6 @@ mod schedules;
 mod schema;
 mod strange;
 mod strict;
+mod suspects;
 mod told;
 mod verdicts;

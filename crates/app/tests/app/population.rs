@@ -33,7 +33,7 @@ fn paying() -> Json {
 fn gets(house: &House, flag: &str, who: Json) -> String {
     let track = bellwether_app::Track::Nothing;
     let served = house.served();
-    house.app.evaluate(&served, flag, &user(who), track, house.now).unwrap().variant.to_owned()
+    house.app.evaluate(&served, flag, &user(who), track, None, house.now).unwrap().variant.to_owned()
 }
 
 #[test]

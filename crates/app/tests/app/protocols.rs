@@ -16,7 +16,7 @@ pub(crate) struct Desk {
 impl Desk {
     pub(crate) fn new() -> Self {
         let house = House::with(1, |settings| {
-            settings.rates = Rates { environment: 0, unit: 0, unit_batch: 0 };
+            settings.rates = Rates { environment: 0, unit: 0, unit_batch: 0, bot: 0 };
         });
         let secret = house.key("client");
         Self { house, secret }

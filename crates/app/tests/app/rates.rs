@@ -18,7 +18,7 @@ fn send(house: &House, door: Door, body: &[u8]) -> Reply {
 #[test]
 fn a_device_that_sends_too_much_is_named_with_its_events() {
     let mut house = House::with(1, |settings| {
-        settings.rates = Rates { environment: 0, unit: 2, unit_batch: 0 };
+        settings.rates = Rates { environment: 0, unit: 2, unit_batch: 0, bot: 0 };
     });
     let secret = house.key("client");
     // Two a second over half a minute may come at once.
@@ -52,7 +52,7 @@ fn a_device_that_sends_too_much_is_named_with_its_events() {
 #[test]
 fn an_environment_that_sends_too_much_is_told_when_to_go_on() {
     let mut house = House::with(1, |settings| {
-        settings.rates = Rates { environment: 1, unit: 0, unit_batch: 0 };
+        settings.rates = Rates { environment: 1, unit: 0, unit_batch: 0, bot: 0 };
     });
     let secret = house.key("client");
     let bearer = format!("Bearer {secret}");

@@ -71,7 +71,7 @@ fn who_is_too_late_is_not_everybody() {
     house.did("flag.enrolment", at(json!({"units": 1})));
     assert_eq!(state(&house), "on: 100% get `on`; at most 1 unit may be enrolled, 0 so far");
     let who = crate::house::user(json!({"user_id": "ada"}));
-    house.app.evaluate(&house.served(), "f", &who, bellwether_app::Track::Exposure, house.now).unwrap();
+    house.app.evaluate(&house.served(), "f", &who, bellwether_app::Track::Exposure, None, house.now).unwrap();
     assert_eq!(
         state(&house),
         "on: the 1 who is enrolled keeps the variant, and everybody else gets `off`: enrolment is closed"

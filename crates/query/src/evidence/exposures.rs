@@ -1,12 +1,12 @@
 //! Query: the first half of evidence, who was exposed to what, and when first.
 
 use bellwether_columns::{Batch, Cells, PropertyName, Scan, Strings, Want};
-use bellwether_model::event::{EXPOSURE, FLAG_KEY, VARIANT};
+use bellwether_model::event::{BOT, EXPOSURE, FLAG_KEY, VARIANT};
 use bellwether_model::{Unit, VariantKey};
 
 use super::Ask;
 use crate::error::QueryError;
-use crate::filter::walk;
+use crate::filter::{Bots, walk};
 use crate::units::{Codes, Ids};
 
 /// Units with their first exposures.
@@ -17,6 +17,7 @@ pub(super) struct Exposed {
     pub(super) units: Vec<Exposure>,
     pub(super) unlisted: u64,
     pub(super) anonymous: u64,
+    pub(super) bots: u64,
 }
 
 /// What one unit was exposed to.
@@ -58,13 +59,13 @@ pub(super) fn read(ask: &Ask, scan: &dyn Scan, cancel: &dyn Fn() -> bool) -> Res
         events: Some(vec![EXPOSURE.to_owned()]),
         from: ask.from,
         to: ask.to,
-        properties: vec![PropertyName::Event(FLAG_KEY.to_owned()), PropertyName::Event(VARIANT.to_owned())],
+        properties: [FLAG_KEY, VARIANT, BOT].map(|name| PropertyName::Event(name.to_owned())).into(),
         people: None,
     };
     let mut exposed = Exposed::default();
-    walk(scan, &want, cancel, &mut |batch| {
-        if let [flags, variants] = batch.properties.as_slice() {
-            exposed.add(ask, batch, flags, variants)?;
+    walk(scan, &want, Bots::All, cancel, &mut |batch| {
+        if let [flags, variants, marks] = batch.properties.as_slice() {
+            exposed.add(ask, batch, flags, variants, marks)?;
         }
         Ok(())
     })?;
@@ -72,11 +73,22 @@ pub(super) fn read(ask: &Ask, scan: &dyn Scan, cancel: &dyn Fn() -> bool) -> Res
 }
 
 impl Exposed {
-    fn add(&mut self, ask: &Ask, batch: &Batch, flags: &Cells, variants: &Cells) -> Result<(), QueryError> {
+    fn add(
+        &mut self,
+        ask: &Ask,
+        batch: &Batch,
+        flags: &Cells,
+        variants: &Cells,
+        marks: &Cells,
+    ) -> Result<(), QueryError> {
         let ids = column(ask.unit, batch)?;
         let mut units = Codes::of(ids);
         for (row, &time) in batch.time.iter().enumerate() {
             if flags.text(row).as_deref() != Some(ask.flag.as_str()) {
+                continue;
+            }
+            if Bots::Paced.leaves_out(marks, row) {
+                self.bots += 1;
                 continue;
             }
             let Some(arm) = variants.text(row).and_then(|variant| arm(&ask.variants, &variant)) else {

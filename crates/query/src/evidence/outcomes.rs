@@ -7,7 +7,7 @@ use bellwether_model::metric::Measure;
 use super::exposures::{Exposed, column};
 use super::{Ask, MAX_AMOUNT, Watch};
 use crate::error::QueryError;
-use crate::filter::{Filters, Needed, walk};
+use crate::filter::{Bots, Filters, Needed, walk};
 use crate::units::Codes;
 
 /// What one unit did.
@@ -54,7 +54,7 @@ pub(super) fn read(
     };
     let mut done = vec![Done::default(); exposed.units.len()];
     let mut numbers: Vec<(u32, f64)> = Vec::new();
-    walk(scan, &want, cancel, &mut |batch| {
+    walk(scan, &want, Bots::Paced, cancel, &mut |batch| {
         let pass = filters.passing(batch);
         let ids = if want.people.is_some() { &batch.person } else { column(ask.unit, batch)? };
         let mut units = Codes::of(ids);

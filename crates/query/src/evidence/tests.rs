@@ -93,6 +93,29 @@ fn only_what_comes_after_the_first_exposure_counts() {
 }
 
 #[test]
+fn who_calls_itself_a_program_is_in_no_arm_and_who_is_fast_is() {
+    let marked = |mut event: Event, mark: &str| {
+        event.properties.insert("$bot".into(), mark.into());
+        event
+    };
+    let bought = |id: &str| event("purchase", user(id), 60, &json!({}));
+    let events = vec![
+        exposure(user("person"), 50, "control"),
+        bought("person"),
+        marked(exposure(user("crawler"), 50, "treatment"), "agent"),
+        marked(bought("crawler"), "agent"),
+        // What it did before somebody saw what it is counts for it as for anybody.
+        exposure(user("half"), 50, "treatment"),
+        marked(bought("half"), "agent"),
+        marked(exposure(user("fast"), 50, "treatment"), "pace"),
+        marked(bought("fast"), "pace"),
+    ];
+    let found = collected(&ask(Measure::Conversion, Watch::Open), events);
+    insta::assert_snapshot!(shown(&found), @"1/1/1 2/2/1 crossed 0 immature 0 unlisted 0 anonymous 0");
+    assert_eq!(found.bots, 1);
+}
+
+#[test]
 fn a_unit_counts_once_its_window_has_passed() {
     let watch = |by| Watch::Matured { window: Span(10), by: Millis(by) };
     let events = vec![

@@ -76,7 +76,7 @@ export function BetaForm({ view }: { view?: BetaView }) {
   const refused = useRehearsal(["beta", id], asEdit(draft, id), changed && fault === null, (d) =>
     edit.rehearseBeta(id, { ...d, why: "a rehearsal" }),
   );
-  const place = refused && placeOf(refused.message);
+  const place = refused && placeOf(refused.message, () => draft.audience);
   const tested =
     place?.attribute !== undefined &&
     draft.audience.flat().some((c) => "attribute" in c && c.attribute === place.attribute);

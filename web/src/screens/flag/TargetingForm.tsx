@@ -42,7 +42,7 @@ export function TargetingForm({ flag, environment, draft, rollout, refused, onCh
   const segments = (useQuery(segmentsQuery()).data ?? []).map((v) => v.segment.key);
   const order = useOrder(draft, (rules) => set({ rules }));
   const said = refused instanceof ApiError ? refused.message : undefined;
-  const place = said === undefined ? null : placeOf(said);
+  const place = said === undefined ? null : placeOf(said, (rule = 0) => draft.rules[rule - 1]?.when);
   const fault = (n: number): Fault | undefined =>
     place?.part === "rule" && place.rule === n
       ? { error: refused, said: capital(atItsPlace(said ?? "")), attribute: place.attribute }

@@ -50,7 +50,7 @@ export function SegmentForm({ view }: { view?: SegmentView }) {
   const refused = useRehearsal(["segment", id], { ...draft, name: draft.name || id }, changed && fault === null, (d) =>
     edit.rehearseSegment(id, { ...d, why: "a rehearsal" }),
   );
-  const place = refused && placeOf(refused.message);
+  const place = refused && placeOf(refused.message, () => draft.when);
   const tested = place?.attribute !== undefined && draft.when.flat().some((c) => c.attribute === place.attribute);
   const save = async () => {
     const made = await change({

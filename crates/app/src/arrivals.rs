@@ -1,0 +1,53 @@
+//! App: what arrived, counted since the start: events that were stored, those that were there already, and when the
+//! newest came.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use bellwether_model::event::Taken;
+use bellwether_model::{EnvironmentKey, Millis};
+
+/// What arrived of each environment.
+#[derive(Debug)]
+pub(crate) struct Arrivals {
+    since: Millis,
+    counted: Mutex<BTreeMap<EnvironmentKey, Arrived>>,
+}
+
+/// What arrived of one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Arrived {
+    /// Events that were stored.
+    pub(crate) stored: u64,
+    /// Events that were there already.
+    pub(crate) duplicates: u64,
+    /// When the newest of them came.
+    pub(crate) last: Option<Millis>,
+}
+
+impl Arrivals {
+    pub(crate) fn new(since: Millis) -> Self {
+        Self { since, counted: Mutex::default() }
+    }
+
+    /// Since when is counted.
+    pub(crate) fn since(&self) -> Millis {
+        self.since
+    }
+
+    pub(crate) fn note(&self, environment: &EnvironmentKey, taken: Taken, now: Millis) {
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let arrived = match counted.get_mut(environment) {
+            Some(arrived) => arrived,
+            None => counted.entry(environment.clone()).or_default(),
+        };
+        arrived.stored += taken.stored;
+        arrived.duplicates += taken.duplicates;
+        arrived.last = arrived.last.max(Some(now));
+    }
+
+    pub(crate) fn of(&self, environment: &EnvironmentKey) -> Arrived {
+        let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        counted.get(environment).copied().unwrap_or_default()
+    }
+}

@@ -1,0 +1,498 @@
+//! App: drift. Whether the last whole day's events are unlike those of the days before: how many of a type there are,
+//! how many have a property, and which values it has.
+//!
+//! A day is 24 hours of UTC. What is judged needs no setting; the rules are chosen so that days that differ as chance and
+//! weeks make them differ are not spoken of (`the_same_every_week_is_no_drift`).
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use bellwether_columns::{PropertyName, Scan};
+use bellwether_model::event::is_active;
+use bellwether_model::{EnvironmentKey, Millis, Seq, Span};
+use bellwether_query::QueryError;
+use bellwether_query::history::{self, Held};
+use bellwether_query::properties;
+use bellwether_stats::{Level, Proportion, two_proportions};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::App;
+use crate::error::AppError;
+
+/// Who asks is told what was found not longer ago.
+const AGAIN: Span = Span(10 * Span::MINUTE.0);
+/// Days before the one that is judged.
+const BEFORE: usize = 28;
+/// With fewer of them that had events of a type nothing is said of it.
+const FEWEST_DAYS: usize = 7;
+/// A volume is unlike the others when it is so many spreads away, and by such a share.
+const SPREADS: f64 = 6.0;
+const MOVED: f64 = 0.3;
+/// Days whose properties a day's are compared with.
+const WEEK: u32 = 7;
+/// The most event types whose properties are looked at, and properties of each.
+const MOST_TYPES: usize = 20;
+const MOST_PROPERTIES: usize = 40;
+/// A share has moved by so much, at such a p-value: with 800 properties looked at each day, once in three years by
+/// chance.
+const SHARE_MOVED: f64 = 0.05;
+const P: f64 = 1e-6;
+/// A value that is new has such a share of the day and is there so often; one that is gone had such a share of the week,
+/// of so many events that it would be there.
+const NEW: (f64, u64) = (0.01, 20);
+const GONE: (f64, u64) = (0.05, 400);
+/// Values that are named.
+const NAMED: usize = 3;
+
+/// How events have changed.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub(crate) struct Drift {
+    /// The event type.
+    pub(crate) event: String,
+    /// The property, where it is not the number of events.
+    pub(crate) property: Option<String>,
+    #[serde(flatten)]
+    pub(crate) moved: Moved,
+    /// The same in words.
+    pub(crate) message: String,
+}
+
+/// What has moved.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case", tag = "moved")]
+pub(crate) enum Moved {
+    /// How many events of the type there are.
+    Volume {
+        /// On the day.
+        events: u64,
+        /// As the days before lead one to expect.
+        expected: f64,
+    },
+    /// The share of events that have the property.
+    Presence {
+        /// On the day, from 0 to 1.
+        share: f64,
+        /// In the week before.
+        before: f64,
+    },
+    /// The sort of its values: a share of another sort than all before.
+    Sort {
+        /// The sort that is new.
+        sort: &'static str,
+        /// Its share of the values of the day.
+        share: f64,
+    },
+    /// Values that were not there in the week before.
+    New {
+        /// The most frequent of them.
+        values: Vec<String>,
+    },
+    /// Values that are not there any more.
+    Gone {
+        /// The most frequent of them.
+        values: Vec<String>,
+    },
+}
+
+/// What was found of one day.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Judged {
+    /// The beginning of the day.
+    pub(crate) day: Millis,
+    pub(crate) drifts: Vec<Drift>,
+    /// Event types that were judged.
+    pub(crate) types: u64,
+    /// Event types that have not been there for long enough.
+    pub(crate) young: u64,
+    /// When, and by which events.
+    pub(crate) at: (Millis, Seq),
+}
+
+/// What was found of the last day, by environment.
+#[derive(Debug, Default)]
+pub(crate) struct Drifts(Mutex<BTreeMap<EnvironmentKey, Judged>>);
+
+/// The beginning of the last day that is over. Events that come an hour late are of it.
+pub(crate) fn last_day(now: Millis) -> Millis {
+    let day = day();
+    Millis((now.0 - hour()).div_euclid(day) * day - day)
+}
+
+fn day() -> i64 {
+    i64::try_from(Span::DAY.0).unwrap_or(i64::MAX)
+}
+
+fn hour() -> i64 {
+    i64::try_from(Span::HOUR.0).unwrap_or(i64::MAX)
+}
+
+/// Whether the last of these numbers is unlike the others, and what they lead one to expect; nothing where too few days
+/// had any.
+///
+/// What is expected is the median of the same day of the four weeks before. The spread is that of the days before around
+/// what would have been expected of them (1.4826 times the median of the distances, as for normal numbers), and at least
+/// that of counts by chance. With fewer than three such days one odd day would be what is expected: then the number must
+/// be as far from the median of the last two weeks, too.
+pub(crate) fn volume(days: &[u64]) -> Option<(f64, bool)> {
+    let (&last, before) = days.split_last()?;
+    let begun = before.iter().position(|n| *n > 0)?;
+    let before = before.get(begun..).unwrap_or_default();
+    if before.iter().filter(|n| **n > 0).count() < FEWEST_DAYS {
+        return None;
+    }
+    let same = |until: usize| -> Vec<f64> {
+        let past = before.get(..until).unwrap_or_default();
+        past.iter().rev().skip(6).step_by(7).take(4).map(|n| *n as f64).collect()
+    };
+    let expected = median(same(before.len()))?;
+    let distances =
+        (7..before.len()).filter_map(|at| Some((*before.get(at)? as f64 - median(same(at))?).abs()));
+    let chance = expected.sqrt().max(1.0);
+    let spread = median(distances.collect()).map_or(chance, |distance| (1.4826 * distance).max(chance));
+    let unlike = |of: f64| {
+        let away = (last as f64 - of).abs();
+        away > SPREADS * spread && away > MOVED * of
+    };
+    let lately = || median(before.iter().rev().take(14).map(|n| *n as f64).collect());
+    let steady = same(before.len()).len() >= 3 || lately().is_some_and(unlike);
+    Some((expected, unlike(expected) && steady))
+}
+
+fn median(mut numbers: Vec<f64>) -> Option<f64> {
+    numbers.sort_unstable_by(f64::total_cmp);
+    let middle = numbers.len() / 2;
+    let upper = *numbers.get(middle)?;
+    if numbers.len() % 2 == 1 {
+        return Some(upper);
+    }
+    Some(f64::midpoint(*numbers.get(middle.checked_sub(1)?)?, upper))
+}
+
+/// How a property has changed, from what it held in the week before to what it holds.
+fn moved(before: &Held, of: u64, now: &Held, on: u64) -> Vec<Moved> {
+    let mut moved = Vec::new();
+    let share = |part: u64, of: u64| if of == 0 { 0.0 } else { part as f64 / of as f64 };
+    let (was, is) = (share(before.had, of), share(now.had, on));
+    if (is - was).abs() >= SHARE_MOVED && differs((before.had, of), (now.had, on)) {
+        moved.push(Moved::Presence { share: is, before: was });
+    }
+    for (sort, (was, is)) in
+        ["text", "number", "boolean", "other"].into_iter().zip(before.kinds.into_iter().zip(now.kinds))
+    {
+        if was == 0 && before.had >= GONE.1 && is >= NEW.1 && share(is, now.had) >= NEW.0 {
+            moved.push(Moved::Sort { sort, share: share(is, now.had) });
+        }
+    }
+    let (Some(was), Some(is)) = (&before.values, &now.values) else { return moved };
+    // One that is new with its first day has no set of values yet.
+    if before.had < GONE.1 || was.is_empty() {
+        return moved;
+    }
+    let named = |mut values: Vec<(&String, u64)>| -> Vec<String> {
+        values.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
+        values.into_iter().take(NAMED).map(|(value, _)| value.clone()).collect()
+    };
+    let new = is
+        .iter()
+        .filter(|(value, n)| !was.contains_key(*value) && **n >= NEW.1 && share(**n, now.had) >= NEW.0);
+    let gone = was.iter().filter(|(value, n)| {
+        !is.contains_key(*value) && share(**n, before.had) >= GONE.0 && now.had >= GONE.1
+    });
+    let new = named(new.map(|(value, n)| (value, *n)).collect());
+    let gone = named(gone.map(|(value, n)| (value, *n)).collect());
+    if !new.is_empty() {
+        moved.push(Moved::New { values: new });
+    }
+    if !gone.is_empty() {
+        moved.push(Moved::Gone { values: gone });
+    }
+    moved
+}
+
+/// Whether two shares differ beyond chance; where all or none have it on both sides they do not.
+fn differs(before: (u64, u64), now: (u64, u64)) -> bool {
+    let proportion = |(part, of): (u64, u64)| Proportion::new(part, of).ok();
+    let (Some(before), Some(now)) = (proportion(before), proportion(now)) else {
+        return false;
+    };
+    match two_proportions(&before, &now, Level::P95) {
+        Ok(comparison) => comparison.ln_p < P.ln(),
+        // No variance on both sides and not the same share: all had it, and now none has, or the other way round.
+        Err(_) => before != now && before.n().min(now.n()) >= NEW.1,
+    }
+}
+
+impl Moved {
+    fn sentence(&self, event: &str, property: Option<&str>) -> String {
+        let whole = |share: f64| format!("{:.0}%", 100.0 * share);
+        let listed = |values: &[String]| {
+            values.iter().map(|value| format!("`{value}`")).collect::<Vec<_>>().join(", ")
+        };
+        let property = property.unwrap_or_default();
+        match self {
+            Self::Volume { events, expected } => {
+                format!("`{event}` came {events} times, and {expected:.0} were expected")
+            }
+            Self::Presence { share, before } => format!(
+                "{} of `{event}` have `{property}`, and {} had it in the week before",
+                whole(*share),
+                whole(*before)
+            ),
+            Self::Sort { sort, share } => format!(
+                "{} of the values of `{property}` of `{event}` are of the sort `{sort}`, and none was in the week before",
+                whole(*share)
+            ),
+            Self::New { values } => format!("`{property}` of `{event}` has new values: {}", listed(values)),
+            Self::Gone { values } => {
+                format!("`{property}` of `{event}` has values no more that it had: {}", listed(values))
+            }
+        }
+    }
+}
+
+fn drift(event: &str, property: Option<&str>, moved: Moved) -> Drift {
+    let message = moved.sentence(event, property);
+    Drift { event: event.to_owned(), property: property.map(str::to_owned), moved, message }
+}
+
+/// Judges a day by the days before it. `names` are the properties of a type that are looked at.
+pub(crate) fn judge(
+    environment: &EnvironmentKey,
+    at: Millis,
+    names: &dyn Fn(&str) -> Result<Vec<PropertyName>, QueryError>,
+    scan: &dyn Scan,
+    cancel: &dyn Fn() -> bool,
+) -> Result<Judged, QueryError> {
+    let before = i64::try_from(BEFORE).unwrap_or_default();
+    let volumes = history::volumes(environment, Millis(at.0 - before * day()), BEFORE + 1, scan, cancel)?;
+    let mut judged = Judged { day: at, ..Judged::default() };
+    let mut types: Vec<(&str, u64)> = Vec::new();
+    for (event, days) in volumes.iter().filter(|(event, _)| is_active(event)) {
+        let events = days.last().copied().unwrap_or_default();
+        match volume(days) {
+            None => judged.young += 1,
+            Some((expected, unlike)) => {
+                judged.types += 1;
+                if unlike {
+                    judged.drifts.push(drift(event, None, Moved::Volume { events, expected }));
+                }
+                types.push((event, events));
+            }
+        }
+    }
+    types.sort_unstable_by_key(|(event, events)| (std::cmp::Reverse(*events), *event));
+    types.truncate(MOST_TYPES);
+    for (event, _) in types {
+        let mut names = names(event)?;
+        names.truncate(MOST_PROPERTIES);
+        let held = |days| history::holding((environment, event), days, &names, scan, cancel);
+        let before = held((Millis(at.0 - i64::from(WEEK) * day()), WEEK))?;
+        let now = held((at, 1))?;
+        for ((name, was), is) in names.iter().zip(&before.properties).zip(&now.properties) {
+            let Some(name) = name.public() else { continue };
+            let moved = moved(was, before.events, is, now.events);
+            judged.drifts.extend(moved.into_iter().map(|moved| drift(event, Some(&name), moved)));
+        }
+    }
+    Ok(judged)
+}
+
+impl App {
+    /// Judges the last whole day of an environment, and remembers what was found: once a day, and again for who asks
+    /// where events came since, at most every ten minutes.
+    pub(crate) fn judge_drift(
+        &self,
+        environment: &EnvironmentKey,
+        now: Millis,
+        asked: bool,
+        cancel: &dyn Fn() -> bool,
+    ) -> Result<Judged, AppError> {
+        let at = last_day(now);
+        let snapshot = self.store.snapshot();
+        let holds = |judged: &&Judged| {
+            let young = now.since(judged.at.0) < AGAIN && judged.types > 0;
+            judged.day == at && (!asked || young || judged.at.1 == snapshot.seq())
+        };
+        let known = {
+            let drifts = self.drifts.0.lock().unwrap_or_else(PoisonError::into_inner);
+            drifts.get(environment).filter(holds).cloned()
+        };
+        if let Some(judged) = known {
+            return Ok(judged);
+        }
+        let state = self.ledger.state();
+        // What is planned, and what the newest have: a property that is gone from all is found by the plan alone.
+        let names = |event: &str| -> Result<Vec<PropertyName>, QueryError> {
+            let newest = snapshot.newest(environment, &|of| of == event, 500)?;
+            let listed = properties::read(&newest, snapshot.seq());
+            let planned = state.plan.as_ref().and_then(|plan| plan.value.events.get(event));
+            let planned: Vec<&str> = planned
+                .map(|planned| {
+                    // Values of those that are personal are not shown.
+                    let properties =
+                        planned.value.properties.iter().filter(|(_, property)| !property.personal);
+                    properties.map(|(name, _)| name.as_str()).collect()
+                })
+                .unwrap_or_default();
+            let mut names: Vec<PropertyName> =
+                planned.iter().map(|name| PropertyName::Event((*name).to_owned())).collect();
+            names.extend(
+                listed.properties.iter().map(|property| PropertyName::parse(&property.property)).filter(
+                    |name| match name {
+                        PropertyName::Event(name) => {
+                            let known = state.plan.as_ref().and_then(|plan| plan.value.events.get(event));
+                            !name.starts_with('$')
+                                && known
+                                    .is_none_or(|known| !known.value.properties.contains_key(name.as_str()))
+                        }
+                        // Of the user's properties only those of the device and the program that came with it.
+                        PropertyName::User(name) => {
+                            matches!(name.as_str(), "platform" | "library" | "app_version")
+                        }
+                    },
+                ),
+            );
+            Ok(names)
+        };
+        let mut judged = judge(environment, at, &names, &snapshot, cancel)?;
+        judged.at = (now, snapshot.seq());
+        let mut drifts = self.drifts.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let said = drifts.get(environment).filter(|before| before.day == at);
+        for drift in
+            judged.drifts.iter().filter(|drift| !said.is_some_and(|said| said.drifts.contains(drift)))
+        {
+            tracing::warn!(%environment, event = drift.event, "drift: {}", drift.message);
+        }
+        drifts.insert(environment.clone(), judged.clone());
+        Ok(judged)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A count by chance around a mean: the sum of many small chances.
+    fn poisson(mean: f64, seed: &mut u64) -> u64 {
+        let mut uniform = || {
+            *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            ((*seed >> 33) as f64 + 0.5) / f64::from(1_u32 << 31)
+        };
+        if mean > 200.0 {
+            let (a, b) = (uniform(), uniform());
+            let normal = (-2.0 * a.ln()).sqrt() * (std::f64::consts::TAU * b).cos();
+            return (mean + mean.sqrt() * normal).round().max(0.0) as u64;
+        }
+        let (limit, mut product, mut n) = ((-mean).exp(), uniform(), 0);
+        while product > limit {
+            product *= uniform();
+            n += 1;
+        }
+        n
+    }
+
+    /// Four weeks and a day around a mean, with quiet weekends.
+    fn weeks(mean: f64, seed: &mut u64) -> Vec<u64> {
+        let weekly = [1.0, 1.05, 1.1, 1.0, 0.9, 0.4, 0.3];
+        (0..=BEFORE).map(|day| poisson(mean * weekly[day % 7], seed)).collect()
+    }
+
+    #[test]
+    fn the_same_every_week_is_no_drift() {
+        let mut seed = 1;
+        let mut spoken = 0;
+        for round in 0..3_000 {
+            let mean = [3.0, 30.0, 300.0, 30_000.0][round % 4];
+            let days = weeks(mean, &mut seed);
+            // Each day of a type that is between a week and four weeks old.
+            for age in [8, 9, 12, 16, 20, 25, 29] {
+                spoken += u32::from(volume(&days[..age]).is_some_and(|(_, unlike)| unlike));
+            }
+        }
+        assert_eq!(spoken, 0, "of 21,000 days without a change");
+    }
+
+    #[test]
+    fn what_stops_halves_or_doubles_is_drift() {
+        let mut seed = 2;
+        for round in 0..300 {
+            let mut days = weeks(1_000.0, &mut seed);
+            let last = days.last_mut().unwrap();
+            *last = match round % 3 {
+                0 => 0,
+                1 => *last / 2,
+                _ => *last * 2,
+            };
+            let (expected, unlike) = volume(&days).unwrap();
+            assert!(unlike, "{days:?}");
+            assert!((expected - 1_000.0).abs() < 150.0, "{expected}");
+        }
+    }
+
+    #[test]
+    fn a_young_type_is_not_judged_and_a_growing_one_is_not_spoken_of() {
+        assert_eq!(volume(&[0, 0, 0, 5, 6, 7, 5, 6, 8, 100]), None);
+        assert_eq!(volume(&[]), None);
+        let growing: Vec<u64> = (0..29).map(|day| 1_000 + 30 * day).collect();
+        assert!(!volume(&growing).unwrap().1);
+        // One odd day among those before does not hide the next.
+        let mut odd: Vec<u64> = vec![1_000; 29];
+        odd[20] = 90_000;
+        odd[28] = 0;
+        assert_eq!(volume(&odd), Some((1_000.0, true)));
+    }
+
+    fn held(had: u64, kinds: [u64; 4], values: &[(&str, u64)]) -> Held {
+        let values = values.iter().map(|(value, n)| ((*value).to_owned(), *n)).collect();
+        Held { had, kinds, values: Some(values) }
+    }
+
+    #[test]
+    fn what_moves_of_a_property_is_said_and_what_does_not_is_not() {
+        let said = |before: &Held, of, now: &Held, on| -> String {
+            let moved = moved(before, of, now, on);
+            moved.iter().map(|moved| moved.sentence("signup", Some("plan")) + "\n").collect()
+        };
+        let before = held(9_000, [9_000, 0, 0, 0], &[("free", 6_000), ("pro", 3_000)]);
+        // The same, by chance.
+        let same = held(905, [905, 0, 0, 0], &[("free", 610), ("pro", 290), ("oops", 5)]);
+        assert_eq!(said(&before, 10_000, &same, 1_000), "");
+        let other = held(500, [430, 70, 0, 0], &[("free", 400), ("team", 30)]);
+        insta::assert_snapshot!(said(&before, 10_000, &other, 1_000), @r"
+        50% of `signup` have `plan`, and 90% had it in the week before
+        14% of the values of `plan` of `signup` are of the sort `number`, and none was in the week before
+        `plan` of `signup` has new values: `team`
+        `plan` of `signup` has values no more that it had: `pro`
+        ");
+        let none = held(0, [0; 4], &[]);
+        let all = held(1_000, [1_000, 0, 0, 0], &[("free", 1_000)]);
+        insta::assert_snapshot!(said(&all, 1_000, &none, 1_000), @"0% of `signup` have `plan`, and 100% had it in the week before");
+        // Of a handful nothing is said, nor of a property that is new with its type.
+        assert_eq!(
+            said(&held(9, [9, 0, 0, 0], &[("a", 9)]), 10, &held(1, [1, 0, 0, 0], &[("b", 1)]), 10),
+            ""
+        );
+        // What has more values than are told apart is no set of them.
+        let open = Held { values: None, ..before.clone() };
+        assert_eq!(said(&open, 10_000, &same, 1_000), "");
+    }
+
+    #[test]
+    fn the_last_whole_day_is_over_for_an_hour() {
+        let at = |hours: i64| last_day(Millis(hours * 3_600_000)).0 / 86_400_000;
+        assert_eq!((at(48), at(49), at(72), at(73)), (0, 1, 1, 2));
+    }
+
+    proptest! {
+        /// Whatever the numbers, what is expected is one.
+        #[test]
+        fn what_is_expected_is_a_number(days in proptest::collection::vec(0_u64..u64::MAX, 0..40)) {
+            if let Some((expected, _)) = volume(&days) {
+                prop_assert!(expected.is_finite() && expected >= 0.0);
+            }
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! App operations: how the data is that decisions rest on.
+
+use bellwether_model::{EnvironmentKey, Millis, Seq};
+use bellwether_query::catalogue;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Class, Ctx, Effect, Method, Operation};
+use crate::App;
+use crate::access::Permission;
+use crate::drift::{Drift, Judged};
+use crate::error::AppError;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Input {
+    /// Where.
+    environment: EnvironmentKey,
+}
+
+/// An event type.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Kind {
+    /// The event type.
+    event: String,
+    /// How many there are.
+    count: u64,
+    /// How many of them a program did, and not a person.
+    bots: u64,
+    /// The latest event time.
+    last: Millis,
+    /// Whether the tracking plan knows it; none where there is no plan, or it is of an SDK's maker.
+    planned: Option<bool>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Output {
+    /// Since when `stored`, `duplicates`, `received` and `unfollowed` are counted: the start of the server.
+    since: Millis,
+    /// Events that were stored since.
+    stored: u64,
+    /// Events that came since and were there already, such as those that an SDK sent again.
+    duplicates: u64,
+    /// When the newest came; none since the start.
+    received: Option<Millis>,
+    /// Events that came since and did not follow the tracking plan.
+    unfollowed: u64,
+    /// Events that are in quarantine, in all environments.
+    quarantined: u64,
+    /// The event types by name, all that is stored.
+    events: Vec<Kind>,
+    /// The beginning of the last whole day of UTC, which was judged by the days before it.
+    day: Millis,
+    /// What was unlike the days before.
+    drifts: Vec<Drift>,
+    /// Event types that were judged.
+    judged: u64,
+    /// Event types of which there were too few days: seven are needed.
+    young: u64,
+    /// Every event up to and including this one was counted.
+    seq: Seq,
+}
+
+pub(super) struct Health;
+
+impl Operation for Health {
+    const NAME: &'static str = "event.health";
+    const ABOUT: &'static str = "Says how the events are: how fresh, how many were there already, came of programs or did not follow \
+         the plan, and what was unlike the days before (drift).";
+    const ROUTE: (Method, &'static str) = (Method::Get, "/api/events/health");
+    const NEEDS: Permission = Permission::View;
+    const CLASS: Class = Class::Scan;
+    const EFFECT: Effect = Effect::Reads;
+    type Input = Input;
+    type Output = Output;
+
+    fn run(app: &App, ctx: &Ctx, input: Input) -> Result<Output, AppError> {
+        let environment = input.environment;
+        app.served(&environment)?;
+        let found = catalogue::read(&environment, &app.store.snapshot(), &|| ctx.stop())?;
+        let Judged { day, drifts, types, young, .. } =
+            app.judge_drift(&environment, ctx.now, true, &|| ctx.stop())?;
+        let arrived = app.arrivals.of(&environment);
+        let (violations, _) = app.violations.of(&environment);
+        let plan = app.judges.load();
+        let events = found.events.into_iter().map(|kind| Kind {
+            planned: plan.plans(&kind.event),
+            event: kind.event,
+            count: kind.count,
+            bots: kind.bots,
+            last: kind.last,
+        });
+        Ok(Output {
+            since: app.arrivals.since(),
+            stored: arrived.stored,
+            duplicates: arrived.duplicates,
+            received: arrived.last,
+            unfollowed: violations.iter().map(|(_, seen)| seen.count()).sum(),
+            quarantined: app.quarantine.count(),
+            events: events.collect(),
+            day,
+            drifts,
+            judged: types,
+            young,
+            seq: found.seq,
+        })
+    }
+}

@@ -1,0 +1,95 @@
+//! App tests: personal data where the plan says that there is none is found, and told without telling it.
+
+use bellwether_app::{Door, Sent};
+use serde_json::{Value as Json, json};
+
+use crate::house::{HOUR, House};
+
+fn bring(house: &House, secret: &str, events: &Json) {
+    let body = serde_json::to_vec(&json!({"api_key": secret, "events": events})).unwrap();
+    assert_eq!(house.bring(Door::AmplitudeBatch, &Sent { body: &body, ..Sent::default() }).status, 200);
+}
+
+fn report(house: &House) -> Json {
+    house.did("personal.report", json!({"environment": "production"}))
+}
+
+fn lines(report: &Json) -> Vec<String> {
+    let suspects = report["suspects"].as_array().unwrap();
+    let line = |s: &Json| {
+        let earlier = if s["earlier"] == json!(true) { " earlier" } else { "" };
+        format!("{} {}{earlier}", s["message"].as_str().unwrap(), s["shape"].as_str().unwrap())
+    };
+    suspects.iter().map(line).collect()
+}
+
+#[test]
+fn what_looks_personal_is_said_by_place_kind_and_share_and_never_shown() {
+    let house = House::new();
+    let secret = house.key("server");
+    let signup = |i: usize, more: Json| {
+        let mut event = json!({"event_type": "signup", "user_id": format!("user-{i}"), "time": house.now,
+            "event_properties": {"plan": "pro", "order": 1_732_700_000_000_u64 + i as u64}});
+        event["event_properties"].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        event
+    };
+    let mut events: Vec<Json> = (0..10)
+        .map(|i| {
+            signup(
+                i,
+                json!({"form": {"contact": [format!("ada.{i}@example.com")]}, "card": "4242 4242 4242 4242"}),
+            )
+        })
+        .collect();
+    // One of many numbers looks like a card by chance.
+    events.extend(
+        (10..30).map(|i| {
+            signup(i, json!({"ref": if i == 10 { "4242424242424242" } else { "4242424242424241" }}))
+        }),
+    );
+    events.push(json!({"event_type": "$identify", "user_id": "ada@example.com", "time": house.now,
+        "user_properties": {"$set": {"phone": "+41446681800", "plan": "pro"}}}));
+    events.push(json!({"event_type": "visit", "user_id": "user-1", "time": house.now, "groups": {"bank": "DE89370400440532013000"}}));
+    bring(&house, &secret, &events.into());
+
+    let found = report(&house);
+    insta::assert_snapshot!(lines(&found).join("\n"), @r"
+    10 of 10 values of `form.contact[]` of `signup` look like an e-mail address xxx.9@xxxxxxx.xxx
+    1 of 1 values of the user's `phone` look like a telephone number +99999999999
+    1 of 1 values of the id `groups.bank` look like an IBAN xx99999999999999999999
+    1 of 32 values of the id `user_id` look like an e-mail address xxx@xxxxxxx.xxx
+    10 of 10 values of `card` of `signup` look like a number of a bank card 9999 9999 9999 9999
+    ");
+    assert_eq!(found["looked_at"], 32);
+    let told = found.to_string();
+    for value in ["ada.", "example.com", "4242", "446681800", "37040044"] {
+        assert!(!told.contains(value), "{value} in {told}");
+    }
+}
+
+#[test]
+fn what_the_plan_calls_personal_is_no_news_and_what_was_found_by_itself_is_remembered() {
+    let mut house = House::new();
+    let secret = house.key("server");
+    let signup = json!([{"event_type": "signup", "user_id": "user-1", "event_properties": {"email": "ada@example.com"},
+        "user_properties": {"mail": "ada@example.com"}}]);
+    bring(&house, &secret, &signup);
+    house.app.commit().unwrap();
+    house.app.look_around(house.now, &|| false).unwrap();
+    assert_eq!(report(&house)["suspects"].as_array().unwrap().len(), 2);
+
+    let plan = json!({"events": {"signup": {"properties": {"email": {"type": "string", "personal": true}}}},
+        "rules": {"personal": ["mail"]}});
+    house.did("plan.save", json!({"plan": plan, "why": "test"}));
+    // What was stored before the plan said it is still there, and known to be.
+    let now = report(&house);
+    assert!(now["suspects"].as_array().unwrap().iter().all(|s| s["earlier"] == json!(true)), "{now}");
+
+    // What comes now is masked, and nothing new is found.
+    house.later(HOUR);
+    bring(&house, &secret, &signup);
+    house.app.commit().unwrap();
+    house.app.look_around(house.now, &|| false).unwrap();
+    assert_eq!(report(&house)["suspects"].as_array().unwrap().len(), 2);
+    assert!(house.refused("personal.report", json!({"environment": "nowhere"})).starts_with("404"));
+}

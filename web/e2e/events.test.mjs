@@ -1,0 +1,191 @@
+//! Web tests: the events that came: the catalogue with its days and the plan beside it, one event type, and the newest
+//! events as they are taken, with how they do not follow the plan.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+
+import { DAY, house, START } from "./harness.mjs";
+import { send } from "./shop.mjs";
+
+let at, page;
+let serial = 0;
+const event = (event_type, event_properties, time = START - 60_000, user = "ana-1") => ({
+  user_id: user,
+  event_type,
+  event_properties,
+  user_properties: { country: "DE" },
+  time,
+  insert_id: `e-${serial++}`,
+});
+const tell = (...events) => send(at.server.address, at.secret, events);
+const choose = async (label, name) => {
+  await page.getByRole("combobox", { name: label, exact: true }).click();
+  await page.getByRole("option", { name, exact: true }).click();
+};
+
+describe("events", { concurrency: 1 }, () => {
+  before(async () => {
+    at = await house();
+    page = at.page;
+    await at.program.ask("PUT", "/api/plan", {
+      why: "the shop's events",
+      plan: {
+        events: {
+          "Order Completed": {
+            description: "The order is paid.",
+            owner: "checkout",
+            properties: {
+              total: { type: "number", required: true, description: "With taxes." },
+              email: { type: "string", personal: true },
+              coupon: { type: "string" },
+            },
+          },
+        },
+      },
+    });
+    for (let day = 0; day < 12; day++)
+      await tell(
+        ...Array.from({ length: 3 + ((day * 5) % 7) }, (_, i) =>
+          event("Order Completed", { total: 10 + i, email: "a@example.com" }, START - day * DAY - 3_600_000),
+        ),
+      );
+    await tell(event("cart_opened", { items: 2 }), event("$pageview", { path: "/" }));
+  });
+  after(() => at?.close());
+
+  test("the catalogue shows the days of each type and what the plan says of it", async () => {
+    await at.visit("/events");
+    const table = page.getByRole("table", { name: "Event types" });
+    const row = table.getByRole("row", { name: /Order Completed/ });
+    await row.getByText("The order is paid.").waitFor();
+    await row.getByRole("cell", { name: "planned", exact: true }).waitFor();
+    await row
+      .getByRole("img", { name: /^Order Completed: 72 in 30 days, 9 at most in one, \d on the last full day$/ })
+      .waitFor();
+    await table
+      .getByRole("row", { name: /cart_opened/ })
+      .getByRole("cell", { name: "not planned", exact: true })
+      .waitFor();
+    await table
+      .getByRole("row", { name: /\$pageview/ })
+      .getByRole("cell", { name: "not judged", exact: true })
+      .waitFor();
+    await at.clean("events-catalogue");
+    await choose("Only those that are", "Not planned");
+    await table.getByRole("row", { name: /Order Completed/ }).waitFor({ state: "detached" });
+    assert.match(page.url(), /of=unplanned/);
+    await page.getByLabel("Search event types").fill("no such");
+    await page.getByRole("heading", { name: "No event type matches" }).waitFor();
+  });
+
+  test("an event type shows its days, with a table, and what is in it", async () => {
+    await at.visit("/events");
+    await page.getByRole("link", { name: "Order Completed" }).click();
+    await at.heading(/^Order Completed/).waitFor();
+    await page.getByText(/^The order is paid\. 72 events in Production since/).waitFor();
+    await page
+      .getByRole("img", { name: /Order Completed by day/ })
+      .or(page.getByLabel(/^Order Completed by day/))
+      .first()
+      .waitFor();
+    const table = page.getByRole("table", { name: "Properties of Order Completed" });
+    const total = table.getByRole("row", { name: /^total/ });
+    await total.getByText("With taxes.").waitFor();
+    await total.getByRole("cell", { name: "number, required", exact: true }).waitFor();
+    await total.getByText("100%").waitFor();
+    await table.getByRole("row", { name: /email/ }).getByText("values are not shown").waitFor();
+    await table
+      .getByRole("row", { name: /coupon/ })
+      .getByText("planned, and none of these has it")
+      .waitFor();
+    await at.clean("event-type");
+    await at.button("Table").click();
+    const twin = page.getByRole("table", { name: /as a table$/ });
+    assert.equal(await twin.getByRole("row").count(), 31);
+    const days = await twin
+      .getByRole("row")
+      .evaluateAll((rows) => rows.slice(1).map((r) => Number(r.cells[1].textContent)));
+    assert.equal(
+      days.reduce((sum, n) => sum + n, 0),
+      72,
+    );
+    await page.getByRole("link", { name: "Open in the plan" }).click();
+    await page.waitForURL(/\/plan\?event=Order\+Completed/);
+    await at.visit("/events?event=Nobody+Knows");
+    await page.getByRole("heading", { name: "No Nobody Knows in Production yet" }).waitFor();
+  });
+
+  test("the newest events say how they do not follow the plan", async () => {
+    await at.visit("/events?tab=latest");
+    await tell(
+      event("Order Completed", { total: "nine" }, START, "ben-2"),
+      event("Order Completed", { total: 1, gift: true }),
+    );
+    const table = page.getByRole("table", { name: "Latest events" });
+    const row = table.getByRole("row", { name: /ben-2/ });
+    await row.getByText("invalid", { exact: true }).waitFor();
+    await table.getByText("unplanned property", { exact: true }).waitFor();
+    await page.getByLabel("Only what does not follow the plan").check();
+    await page.getByText(/^Live, every two seconds: 3 of the newest/).waitFor();
+    await page.getByLabel("Search events").fill("ben-2 nine");
+    await page.getByText(/: 1 of the newest/).waitFor();
+    assert.match(page.url(), /marked=1/);
+    await row.locator("summary").click();
+    const why = row.getByRole("list", { name: "How it does not follow the plan" });
+    await why.getByText("Property total is number, and this is string").waitFor();
+    await row.getByRole("region", { name: "Event Order Completed of ben-2" }).waitFor();
+    await at.clean("events-live");
+  });
+
+  test("the stream is paused and goes on", async () => {
+    await at.visit("/events?tab=latest");
+    await at.button("Pause").click();
+    await page.getByText(/^Paused, /).waitFor();
+    let asked = 0;
+    page.on("request", (r) => (asked += r.url().includes("/api/events/recent") ? 1 : 0));
+    await tell(event("after_the_pause", {}));
+    // What is asked every five seconds has come twice: what is asked every two would have, too.
+    await page.waitForResponse(/\/api\/plan$/);
+    await page.waitForResponse(/\/api\/plan$/);
+    assert.equal(asked, 0);
+    await at.button("Go on").click();
+    await page.getByRole("table", { name: "Latest events" }).getByText("after_the_pause").waitFor();
+  });
+
+  test("an unplanned type leads into the plan", async () => {
+    await at.visit("/events?event=cart_opened");
+    await page.getByText("1 time since the server started it did not follow the plan.").waitFor();
+    await page.getByRole("link", { name: "Plan it" }).click();
+    await page.getByRole("heading", { name: "cart_opened is not planned" }).waitFor();
+    await at.button("Add it to the draft").click();
+    await page.getByRole("table", { name: "Properties of cart_opened" }).getByText("items").waitFor();
+  });
+
+  test("health says what looks personal, what programs did and how fresh it all is", async () => {
+    const crawler = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)";
+    await tell(
+      { ...event("support_asked", { text: "call +41 44 668 18 00", contact: "+41446681800" }), user_agent: crawler },
+      event("support_asked", { contact: "+41446681801" }),
+    );
+    await at.visit("/events?tab=health");
+    const personal = page.getByRole("table", { name: "What looks personal" });
+    const row = personal.getByRole("row", { name: /contact of support_asked/ });
+    await row.getByText("telephone").waitFor();
+    await row.getByText("plan contact of support_asked as personal").waitFor();
+    assert.equal(await personal.getByText("446681800").count(), 0, "no value is shown");
+    const programs = page.getByRole("table", { name: "Events of programs" });
+    await programs
+      .getByRole("row", { name: /support_asked/ })
+      .getByText("50%")
+      .waitFor();
+    await page
+      .getByRole("region", { name: "Drift" })
+      .getByText(/as the weeks before lead one to expect/)
+      .waitFor();
+    await page.getByRole("region", { name: "Since the start" }).getByText("Came again").waitFor();
+    await at.clean("events-health");
+  });
+
+  test("nothing broke on the way", () => {
+    assert.deepEqual(at.complaints, []);
+  });
+});

@@ -1,0 +1,183 @@
+import { expect, test } from "vitest";
+
+import type { EventType, Lint, SeenProperty, TrackingPlan, Violation } from "../api/types";
+import {
+  better,
+  changedEvents,
+  fates,
+  fromSeen,
+  kindText,
+  lintOf,
+  markOf,
+  neat,
+  rebased,
+  samePlan,
+  seenText,
+  shareText,
+  valuesOf,
+  wantedAndCame,
+  withChanges,
+  withEvent,
+  withProperty,
+} from "./plan";
+
+const plan = (events: TrackingPlan["events"], rules: TrackingPlan["rules"] = { naming: {} }): TrackingPlan => ({
+  rules,
+  events,
+});
+const seen = (property: string, ...kinds: SeenProperty["kinds"]): SeenProperty => ({
+  property,
+  kinds,
+  count: 1,
+  distinct: 1,
+  examples: [],
+});
+
+test("an event type is written as the server writes it", () => {
+  expect(
+    neat({
+      description: "paid",
+      owner: "",
+      properties: {
+        total: { type: "number", required: true, personal: false, description: "", values: [], items: null },
+      },
+    }),
+  ).toEqual({ description: "paid", properties: { total: { type: "number", required: true } } });
+  expect(neat({ properties: {} })).toEqual({});
+  // What only lists have does not stay with another kind.
+  expect(neat({ properties: { a: { type: "boolean", items: "string", values: ["x"] } } })).toEqual({
+    properties: { a: { type: "boolean" } },
+  });
+});
+
+test.each<[string, EventType["properties"] & object, string]>([
+  ["text", { p: { type: "string" } }, "text"],
+  ["values", { p: { type: "string", values: ["EUR", "USD"] } }, "text: EUR or USD"],
+  ["a list", { p: { type: "list", items: "integer" } }, "list of whole number"],
+  ["many", { p: { type: "integer", values: [1, 2, 3, 4, 5, 6, 7] } }, "whole number: 1, 2, 3, 4, 5 or 2 more"],
+])("what a property holds: %s", (_, properties, text) => expect(kindText(properties["p"]!)).toBe(text));
+
+test("values of a number are numbers, and what is none stays for the server to refuse", () => {
+  expect(valuesOf(["1", "2.5", "x", ""], { type: "number" })).toEqual([1, 2.5, "x", ""]);
+  expect(valuesOf(["1"], { type: "string" })).toEqual(["1"]);
+  expect(valuesOf(["1"], { type: "list", items: "integer" })).toEqual([1]);
+});
+
+test("a draft says what became of each event type, whatever the order of what is in it", () => {
+  const from = plan({ a: { owner: "x", description: "d" }, b: {}, c: {} });
+  const draft = plan({ a: { description: "d", owner: "x" }, b: { owner: "y" }, d: {} });
+  expect(["a", "b", "c", "d", "e"].map((n) => markOf(from, draft, n))).toEqual([
+    null,
+    "changed",
+    "removed",
+    "new",
+    null,
+  ]);
+  expect(changedEvents(from, draft)).toEqual(["b", "c", "d"]);
+  expect(samePlan(from, from)).toBe(true);
+  expect(samePlan(from, draft)).toBe(false);
+  expect(samePlan(plan({}), plan({}, { naming: { events: "title_case" } }))).toBe(false);
+});
+
+test("an event type and a property move with their names", () => {
+  const from = plan({ a: { properties: { x: { type: "string" } } } });
+  expect(withEvent(from, "b", from.events["a"]!, "a").events).toEqual({ b: { properties: { x: { type: "string" } } } });
+  expect(withEvent(from, "a", null).events).toEqual({});
+  expect(withProperty(from.events["a"]!, "y", { type: "number" }, "x")).toEqual({
+    properties: { y: { type: "number" } },
+  });
+  expect(withProperty(from.events["a"]!, "x", null)).toEqual({});
+});
+
+test("changes of a proposal are made to a plan", () => {
+  const now = plan({ a: {}, b: {} });
+  expect(withChanges(now, { save: { c: { owner: "x" } }, remove: ["a"] })).toEqual(plan({ b: {}, c: { owner: "x" } }));
+  expect(withChanges(now, { rules: { naming: {}, review: true } }).rules.review).toBe(true);
+});
+
+test("a draft is brought up to date: what others did stays, and what both did is named", () => {
+  const from = plan({ a: {}, b: {}, c: {} });
+  const draft = plan({ a: { owner: "me" }, b: {}, d: {} });
+  const now = plan({ a: {}, b: { owner: "them" }, c: { owner: "them" } }, { naming: {}, review: true });
+  // `c` was removed here and changed there.
+  expect(rebased(from, draft, now)).toEqual({
+    plan: plan({ a: { owner: "me" }, b: { owner: "them" }, d: {} }, { naming: {}, review: true }),
+    clashes: ["c"],
+  });
+  expect(rebased(from, draft, from)).toEqual({ plan: draft, clashes: [] });
+  // The same done by both is no clash.
+  expect(rebased(from, draft, plan({ a: { owner: "me" }, b: {}, c: {} })).clashes).toEqual([]);
+});
+
+test("an event type begins from what arrives", () => {
+  expect(
+    fromSeen([
+      seen("total", "number"),
+      seen("currency", "text"),
+      seen("gift", "boolean"),
+      seen("odd", "text", "number"),
+      seen("items", "other"),
+      seen("user.plan", "text"),
+      seen("$verdict", "text"),
+    ]),
+  ).toEqual({
+    properties: {
+      total: { type: "number" },
+      currency: { type: "string" },
+      gift: { type: "boolean" },
+      odd: { type: "any" },
+      items: { type: "any" },
+    },
+  });
+});
+
+test("a lint is found at its name, with the name that is suggested", () => {
+  const lints: Lint[] = [
+    { message: "event type `order_completed` is not in Title Case", hint: "write `Order Completed`" },
+    { message: "property `Total` of `order_completed` is not in snake_case", hint: "write `total`" },
+  ];
+  expect(better(lintOf(lints, "order_completed"))).toBe("Order Completed");
+  expect(better(lintOf(lints, "order_completed", "Total"))).toBe("total");
+  expect(lintOf(lints, "order")).toBeUndefined();
+  expect(better({ message: "", hint: "keep one of them" })).toBeUndefined();
+});
+
+test("what was wanted and what came", () => {
+  const known = plan({
+    Order: { properties: { currency: { type: "string", values: ["EUR"] }, total: { type: "number" } } },
+  });
+  const of = (part: object) =>
+    wantedAndCame(
+      { event: "Order", message: "", count: 1, first: 0, last: 0, source: "", ...part } as Violation,
+      known,
+    );
+  expect(of({ reason: "wrong_type", property: "total", wanted: "number", got: "string", example: '"9"' })).toEqual({
+    wanted: "number",
+    came: 'text: "9"',
+  });
+  expect(of({ reason: "not_among", property: "currency", example: '"CHF"' })).toEqual({
+    wanted: "text: EUR",
+    came: '"CHF"',
+  });
+  expect(of({ reason: "missing", property: "total" })).toEqual({ wanted: "number", came: "nothing" });
+  expect(of({ reason: "unplanned_property", property: "x", got: "boolean" }).came).toBe(
+    "one that is not planned, true or false",
+  );
+});
+
+test("what was done with events that do not follow it", () => {
+  expect(fates({ accepted: 2, quarantined: 0, rejected: 1 }, String)).toBe("2 stored and marked, 1 rejected");
+});
+
+test("what values a property was seen with, and in how many events", () => {
+  const p = { ...seen("currency", "text"), examples: [{ value: "EUR", count: 2 }] };
+  expect(seenText(p)).toBe("text, such as EUR");
+  expect(seenText(seen("x", "boolean", "other"))).toBe("true or false or list or object");
+  expect([shareText(1, 1000), shareText(999, 1000), shareText(10, 10), shareText(0, 10), shareText(1, 3)]).toEqual([
+    "< 1%",
+    "> 99%",
+    "100%",
+    "0%",
+    "33%",
+  ]);
+});

@@ -1,0 +1,221 @@
+//! Web: one event type as it came: how often by day, what is in it, and how that stands to the plan.
+import { Button } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { useMemo, useRef } from "react";
+
+import { catalogue, plan as planQuery, properties, violations } from "../../api/queries";
+import type { EventType, Properties, SeenProperty, Segmentation } from "../../api/types";
+import { ChartFrame } from "../../charts/ChartFrame";
+import { DAYS, daily } from "../../charts/Spark";
+import { TimeChart, type Picture } from "../../charts/TimeChart";
+import { count, plural } from "../../lib/numbers";
+import { kindText, reserved, seenText, shareText } from "../../lib/plan";
+import { ago, dateLabel, moment } from "../../lib/time";
+import { DataTable, type Column } from "../../parts/DataTable";
+import { Page, Section } from "../../parts/Page";
+import { Empty, Loaded } from "../../parts/States";
+import { Badge, Note } from "../../parts/Words";
+import { useEnvironment } from "../../shell/environment";
+import { Standing } from "./Catalogue";
+import { SendOne } from "./SendOne";
+
+export function KindPage({ event }: { event: string }) {
+  const { here } = useEnvironment();
+  const known = useQuery(catalogue(here.key));
+  const plan = useQuery(planQuery).data?.plan;
+  const volume = useQuery({ ...daily(here.key, event), refetchInterval: 60_000 });
+  const seen = useQuery(properties(here.key, event));
+  const wrong = (useQuery(violations(here.key)).data?.violations ?? []).filter((v) => v.event === event);
+  const kind = known.data?.events.find((e) => e.event === event);
+  const planned = plan?.events[event];
+  return (
+    <Page
+      name={event}
+      title={
+        <>
+          {event} <Standing plan={plan} event={event} />
+        </>
+      }
+      above={{ label: "Events", to: "/events" }}
+      state={
+        known.data
+          ? kind
+            ? `${planned?.description ? `${planned.description} ` : ""}${plural(kind.count, "event")} in ${here.name} since ${moment(kind.first)}, the last ${ago(kind.last)}.${planned?.owner ? ` ${planned.owner} answers for it.` : ""}`
+            : `None in ${here.name} yet.`
+          : undefined
+      }
+      actions={
+        <>
+          <Button variant="default" renderRoot={(props) => <Link to="/explore" search={{ event }} {...props} />}>
+            Explore
+          </Button>
+          {!reserved(event) && (
+            <Button variant="default" renderRoot={(props) => <Link to="/plan" search={{ event }} {...props} />}>
+              {planned ? "Open in the plan" : "Plan it"}
+            </Button>
+          )}
+        </>
+      }
+    >
+      {wrong.length > 0 && (
+        <div style={{ marginBottom: 16 }}>
+          <Note tone="warn">
+            <p>
+              {plural(
+                wrong.reduce((sum, v) => sum + v.count, 0),
+                "time",
+              )}{" "}
+              since the server started it did not follow the plan.{" "}
+              <Link to="/plan" search={(old) => ({ env: old.env, tab: "violations", of: event })}>
+                See how
+              </Link>
+            </p>
+          </Note>
+        </div>
+      )}
+      {known.data && !kind ? (
+        <Empty title={`No ${event} in ${here.name} yet`} why="What is taken shows within a second.">
+          <SendOne />
+        </Empty>
+      ) : (
+        <>
+          <Loaded query={volume} lines={8}>
+            {(a) => <Volume answer={a} event={event} />}
+          </Loaded>
+          <Loaded query={seen} lines={4}>
+            {(found) => <Contents found={found} planned={planned} event={event} />}
+          </Loaded>
+        </>
+      )}
+    </Page>
+  );
+}
+
+function Volume({ answer: a, event }: { answer: Segmentation; event: string }) {
+  const picture = useRef<Picture>(null);
+  const values = useMemo(() => a.series[0]?.values ?? a.dates.map(() => 0), [a]);
+  const lines = useMemo(() => [{ name: event, values }], [event, values]);
+  const total = values.reduce((sum, v) => sum + v, 0);
+  return (
+    <section style={{ marginBottom: 32 }}>
+      <ChartFrame
+        title={`By day, the last ${DAYS} days`}
+        file={`${event.replaceAll(/\W+/g, "-")}-${a.asked.from}-${a.asked.to}`}
+        picture={picture}
+        head={["day", event]}
+        rows={a.dates.map((date, d) => [date, values[d] ?? 0])}
+        shown={(v) => count(v)}
+      >
+        <TimeChart
+          ref={picture}
+          label={`${event} by day`}
+          unit="events"
+          height={220}
+          dates={a.dates}
+          lines={lines}
+          partial={a.partial}
+        />
+        <p className="dim" style={{ margin: "4px 0 0", fontSize: 13 }}>
+          {plural(total, "event")}. Days in {a.asked.zone}.
+          {a.partial && ` ${dateLabel(a.partial)} is not over yet: dashed.`}
+        </p>
+      </ChartFrame>
+    </section>
+  );
+}
+
+type Row = SeenProperty & { missing?: true };
+
+function Contents({ found, planned, event }: { found: Properties; planned?: EventType; event: string }) {
+  const all = planned?.properties ?? {};
+  const rows: Row[] = [
+    ...found.properties.filter((p) => p.property !== "$verdict"),
+    ...Object.keys(all)
+      .filter((name) => !found.properties.some((p) => p.property === name))
+      .map((property) => ({ property, kinds: [], count: 0, distinct: 0, examples: [], missing: true as const })),
+  ];
+  const columns: Column<Row>[] = [
+    {
+      key: "property",
+      head: "Property",
+      wide: true,
+      sort: (p) => p.property,
+      cell: (p) => (
+        <>
+          <span className="mono strong">{p.property}</span>
+          {all[p.property]?.description && <div className="under">{all[p.property]?.description}</div>}
+          {/* No report shows a value of what is personal. */}
+          <div className="under">
+            {p.missing
+              ? "planned, and none of these has it"
+              : all[p.property]?.personal
+                ? "values are not shown"
+                : seenText(p)}
+          </div>
+          <div className="cramped">
+            <InPlan property={p.property} planned={planned} event={event} />
+          </div>
+        </>
+      ),
+    },
+    {
+      key: "plan",
+      head: "Plan",
+      roomy: true,
+      sort: (p) => (all[p.property] ? 0 : 1),
+      cell: (p) => <InPlan property={p.property} planned={planned} event={event} />,
+    },
+    {
+      key: "distinct",
+      head: "Values",
+      right: true,
+      roomy: true,
+      sort: (p) => p.distinct,
+      cell: (p) => count(p.distinct),
+    },
+    {
+      key: "share",
+      head: "In",
+      right: true,
+      sort: (p) => p.count,
+      cell: (p) => (
+        <span title={`${count(p.count)} of ${count(found.looked_at)}`}>{shareText(p.count, found.looked_at)}</span>
+      ),
+    },
+  ];
+  return (
+    <Section
+      title="What is in it"
+      about={`Of the newest ${plural(found.looked_at, "event")}${found.cut > 0 ? `; ${plural(found.cut, "more property", "more properties")} are not listed` : ""}. Properties of users begin with “user.”.`}
+    >
+      {rows.length === 0 ? (
+        <p className="dim">They have no properties.</p>
+      ) : (
+        <DataTable
+          label={`Properties of ${event}`}
+          columns={columns}
+          rows={rows}
+          id={(p) => p.property}
+          order={{ key: "share", down: true }}
+        />
+      )}
+    </Section>
+  );
+}
+
+function InPlan({ property, planned, event }: { property: string; planned?: EventType; event: string }) {
+  const one = planned?.properties?.[property];
+  if (one)
+    return (
+      <div className="said">
+        <Link to="/plan" search={(old) => ({ env: old.env, event, property })}>
+          {kindText(one)}
+          {one.required && ", required"}
+        </Link>{" "}
+        {one.personal && <Badge tone="warn">personal</Badge>}
+      </div>
+    );
+  if (!planned || property.includes(".") || reserved(property)) return <span className="dim">not judged</span>;
+  return <Badge tone="warn">not planned</Badge>;
+}

@@ -1,0 +1,98 @@
+//! Web: what is different between two plans, by event type and property, in words.
+import { Link } from "@tanstack/react-router";
+
+import type { Difference, EventType } from "../../api/types";
+import { kindText } from "../../lib/plan";
+import { capital } from "../../lib/spoken";
+import { Said } from "../../parts/States";
+import { Badge } from "../../parts/Words";
+
+type Props = {
+  label: string;
+  differences: Difference[];
+  /** The event types as they would be: an added one is shown with its properties. */
+  then?: Record<string, EventType>;
+};
+
+const signOf = (what: string) => (what.startsWith("is added") ? "+" : what.startsWith("is removed") ? "−" : "~");
+
+function Line({
+  of,
+  difference: { what, breaking },
+  sign = signOf(what),
+}: {
+  of?: string;
+  difference: Difference;
+  sign?: string;
+}) {
+  return (
+    <div className="plan-line" data-sign={sign}>
+      <span className="sign" aria-hidden>
+        {sign}
+      </span>
+      <span className="grow">
+        {of && <span className="mono">{of}</span>} <Said>{of ? what : capital(what)}</Said>{" "}
+        {breaking && <Badge tone="warn">breaking</Badge>}
+      </span>
+    </div>
+  );
+}
+
+export function Differences({ label, differences, then = {} }: Props) {
+  if (differences.length === 0) return <p className="dim">Nothing is different from the plan that there is.</p>;
+  const rules = differences.filter((d) => d.event == null);
+  const events = [...new Set(differences.flatMap((d) => d.event ?? []))];
+  return (
+    <ul className="plan-diff" aria-label={label}>
+      {rules.length > 0 && (
+        <li>
+          <p className="strong">Rules</p>
+          {rules.map((d) => (
+            <Line key={d.what} difference={d} />
+          ))}
+        </li>
+      )}
+      {events.map((event) => {
+        const own = differences.filter((d) => d.event === event && d.property == null);
+        const inner = differences.filter((d) => d.event === event && d.property != null);
+        const added = own.some((d) => signOf(d.what) === "+") ? Object.entries(then[event]?.properties ?? {}) : [];
+        return (
+          <li key={event}>
+            <p className="strong">
+              <Link to="/plan" search={(old) => ({ env: old.env, event })}>
+                {event}
+              </Link>
+            </p>
+            {own.map((d) => (
+              <Line key={d.what} difference={d} />
+            ))}
+            {added.map(([name, p]) => (
+              <Line
+                key={name}
+                of={name}
+                sign="+"
+                difference={{
+                  what: `is ${p.required ? "required" : "optional"}, ${kindText(p)}${p.personal ? ", personal" : ""}`,
+                  breaking: false,
+                }}
+              />
+            ))}
+            {inner.map((d) => (
+              <Line key={`${d.property} ${d.what}`} of={d.property ?? ""} difference={d} />
+            ))}
+          </li>
+        );
+      })}
+    </ul>
+  );
+}
+
+/** What breaking means, where something is. */
+export function Breaking({ on }: { on: boolean }) {
+  return !on ? null : (
+    <p className="dim">
+      <Badge tone="warn">breaking</Badge> Events that follow the plan now may not follow it then, or are treated more
+      strictly.
+    </p>
+  );
+}
