@@ -1,17 +1,22 @@
 //! Bad input to every public door that can refuse: an answer without NaN, or a refusal that says what and why; never a panic.
 //!
 //! Arguments are drawn from hostile pools, seeded. A call that was given a NaN must be refused.
+//!
+//! Long because: each line is one public door.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use bellwether_stats::counts::{self, Count};
 use bellwether_stats::design::{self, cluster, interleaving, switchback};
 use bellwether_stats::detect::{self, Chart, Cusum, DoseResponse};
-use bellwether_stats::group_sequential::{self as gs, Boundary, Looks, Spending};
-use bellwether_stats::multiplicity::{Adjustment, Graph, adjust, serial_gate};
+use bellwether_stats::group_sequential::{self as gs, Binding, Boundary, Futility, Looks, Spending};
+use bellwether_stats::multiplicity::{Adjustment, Graph, adjust, dunnett, dunnett_critical, serial_gate};
 use bellwether_stats::planning::{self, Design, equivalence, factors, student};
 use bellwether_stats::rank::{self, Correction};
-use bellwether_stats::sequential::{self, Bounds, EValue, Mixture, PolyStitching};
+use bellwether_stats::sequential::{
+    self, Betting, Bounds, EProcess, EValue, EmpiricalBernstein, Epoch, Mixture, OverEpochs, PolyStitching,
+    e_benjamini_hochberg,
+};
 use bellwether_stats::*;
 use std::cell::{Cell, RefCell};
 use std::fmt::Debug;
@@ -118,6 +123,12 @@ impl Draw {
     }
     fn plan(&self) -> Design {
         Design::default()
+    }
+
+    /// What was seen, all of it at once.
+    fn end(&self) {
+        let seen = self.seen.borrow();
+        assert!(seen.is_empty(), "{}", seen.join("\n"));
     }
 
     /// So many calls of one door.
@@ -283,7 +294,7 @@ fn every_door_answers_or_refuses() {
     let plan = d.plan();
     d.door("sample_size_of_proportions", N, |d| planning::sample_size_of_proportions(d.f(), d.f(), &plan));
     d.door("power_of_proportions", N, |d| {
-        planning::power_of_proportions((d.f(), d.u()), (d.f(), d.u()), d.level(), d.sides())
+        planning::power_of_proportions((d.f(), d.u()), (d.f(), d.u()), d.level(), d.side())
     });
     d.door("mde_of_proportions", N, |d| {
         planning::mde_of_proportions(d.f(), (d.u(), d.u()), d.better(), &plan)
@@ -291,7 +302,7 @@ fn every_door_answers_or_refuses() {
     d.door("arcsine_effect", N, |d| planning::arcsine_effect(d.f(), d.f()));
     d.door("sample_size_of_means", N, |d| planning::sample_size_of_means(d.f(), d.f(), d.f(), &plan));
     d.door("power_of_means", N, |d| {
-        planning::power_of_means(d.f(), (d.f(), d.u()), (d.f(), d.u()), d.level(), d.sides())
+        planning::power_of_means(d.f(), (d.f(), d.u()), (d.f(), d.u()), d.level(), d.side())
     });
     d.door("mde_of_means", N, |d| planning::mde_of_means((d.f(), d.u()), (d.f(), d.u()), &plan));
     d.door("ratio_sd", N, |d| planning::ratio_sd((d.f(), d.f()), (d.f(), d.f()), d.f()));
@@ -301,7 +312,7 @@ fn every_door_answers_or_refuses() {
             (d.f(), d.f()),
             (d.f(), d.f()),
             d.variances(),
-            (d.level(), d.sides()),
+            (d.level(), d.side()),
             student::Tails::Both,
         )
     });
@@ -365,8 +376,319 @@ fn every_door_answers_or_refuses() {
         resample::Bootstrap::new(d.size() * 20, 3)?.of_means(&d.v(), &d.v())?.bca(d.level())
     });
     d.door("Caution", N, |d| Caution::of_means(&d.v(), &d.v()));
-    let seen = d.seen.borrow();
-    assert!(seen.is_empty(), "{}", seen.join("\n"));
+    d.end();
+}
+
+#[test]
+fn every_door_of_evidence_and_designs_answers_or_refuses() {
+    let d = Draw { state: Cell::new(11), nan: Cell::new(false), seen: RefCell::default() };
+    const N: usize = 400;
+    let plan = d.plan();
+    let e = |d: &Draw| EValue::from_ln(d.f());
+    d.door("EValue::and", N, |d| Ok(e(d)?.and(e(d)?)));
+    d.door("EValue::average", N, |d| EValue::average(&[e(d)?, e(d)?]));
+    d.door("EValue::weighted_average", N, |d| {
+        EValue::weighted_average(&[(e(d)?, d.f()), (e(d)?, d.f()), (e(d)?, d.f())])
+    });
+    d.door("EProcess", N, |d| {
+        let mut process = EProcess::default();
+        process.multiply(e(d)?);
+        process.observe(e(d)?);
+        process.multiply(e(d)?);
+        assert!((0.0..=1.0).contains(&process.p()));
+        Ok(process)
+    });
+    d.door("e_benjamini_hochberg", N, |d| {
+        let values = (0..d.size()).map(|_| e(d)).collect::<Result<Vec<_>, _>>()?;
+        Ok(e_benjamini_hochberg(&values, d.level()))
+    });
+    d.door("gamma_exponential", N, |d| {
+        Mixture::gamma_exponential(d.f(), d.f(), d.level())?.e_value(d.f(), d.f())
+    });
+    d.door("gamma_exponential bound", N, |d| {
+        Mixture::gamma_exponential(d.f(), d.f(), d.level())?.bound(d.f(), d.level())
+    });
+    d.door("gamma_poisson", N, |d| Mixture::gamma_poisson(d.f(), d.f(), d.level())?.e_value(d.f(), d.f()));
+    d.door("gamma_poisson bound", N, |d| {
+        Mixture::gamma_poisson(d.f(), d.f(), d.level())?.bound(d.f(), d.level())
+    });
+    d.door("ConfidenceSequence", N, |d| {
+        let sequence = ConfidenceSequence::new(d.level(), Tuning::new(d.f())?, d.sides());
+        let exact = ConfidenceSequence::exactly_tuned(d.level(), Tuning::new(d.f())?, d.sides());
+        let n = d.u();
+        Ok((sequence.half_width(1.0, n), exact.half_width(1.0, n), sequence.ln_p(3.0, n)))
+    });
+    d.door("Betting", N, |d| {
+        let mut sequence = Betting::new(Bounds::new(d.f(), d.f())?, d.level());
+        for value in d.v() {
+            sequence.observe(value)?;
+        }
+        Ok(sequence.interval())
+    });
+    d.door("EmpiricalBernstein", N, |d| {
+        let mut sequence = EmpiricalBernstein::new(Bounds::new(d.f(), d.f())?, d.level());
+        for value in d.v() {
+            sequence.observe(value)?;
+        }
+        Ok(sequence.interval())
+    });
+    d.door("OverEpochs", N, |d| {
+        let epoch = |d: &Draw| Epoch { control: d.moments(), treatment: d.moments() };
+        let over = OverEpochs::new(&[epoch(d), epoch(d)])?;
+        Ok((over.estimate(), over.se(), over.interval(d.level(), Tuning::new(d.f())?)))
+    });
+    d.door("gs with_futility", 60, |d| {
+        let level = Level::from_alpha([1e-300, 1e-9, 0.025, 0.4][d.place(4)]).unwrap();
+        let looks = Looks::new(&[d.f().abs(), d.f(), 1.0])?;
+        let futility = Futility {
+            spending: match d.place(3) {
+                0 => Spending::HwangShihDeCani(d.f()),
+                1 => Spending::KimDeMets(d.f()),
+                _ => Spending::OBrienFleming,
+            },
+            power: d.f(),
+            binding: [Binding::Binding, Binding::NonBinding][d.place(2)],
+            drift: (d.place(2) == 0).then(|| d.f()),
+        };
+        let design = gs::Design::new(&looks, level, d.sides(), Boundary::Spending(Spending::Pocock))?
+            .with_futility(futility)?;
+        design.stopping(d.f())
+    });
+    d.door("gs outcome", 60, |d| {
+        let design = gs::Design::new(&Looks::equal(3)?, Level::P95, d.sides(), Boundary::POCOCK)?;
+        design.outcome(d.place(4), d.f(), d.f())
+    });
+    d.door("gs drift", 60, |d| {
+        let design = gs::Design::new(&Looks::equal(3)?, d.level(), d.sides(), Boundary::POCOCK)?;
+        Ok((design.drift(d.f())?, design.inflation(d.f())?, design.expected_information(d.f())?))
+    });
+    d.door("factors::sequential", 60, |d| {
+        let looks = gs::Design::new(&Looks::equal(2)?, d.level(), d.sides(), Boundary::POCOCK)?;
+        factors::sequential(&looks, &Design::new(d.level(), d.f(), d.sides())?)
+    });
+    let shares = |d: &Draw| -> Vec<f64> {
+        if d.place(3) == 0 { d.v() } else { (0..2 + d.place(4)).map(|_| 1.0 + d.place(5) as f64).collect() }
+    };
+    d.door("dunnett_critical", 40, |d| dunnett_critical(&shares(d), d.level(), d.sides()));
+    d.door("dunnett", 100, |d| {
+        let units = shares(d);
+        let z: Vec<f64> = (1..units.len()).map(|_| d.f()).collect();
+        dunnett(&z, &units, d.sides())
+    });
+    let many = |d: &Draw| {
+        use planning::variants::{Comparisons, Correction};
+        (
+            [Comparisons::WithControl, Comparisons::AllPairs][d.place(2)],
+            [Correction::None, Correction::Bonferroni, Correction::Dunnett][d.place(3)],
+        )
+    };
+    d.door("variants::sample_size", 60, |d| {
+        let (comparisons, correction) = many(d);
+        planning::variants::sample_size(d.f(), d.f(), &shares(d), comparisons, correction, &plan)
+    });
+    d.door("variants::power", 60, |d| {
+        let (comparisons, correction) = many(d);
+        planning::variants::power(d.f(), d.f(), &shares(d), comparisons, correction, (d.level(), d.side()))
+    });
+    d.door("variants::mde", 60, |d| {
+        let (comparisons, correction) = many(d);
+        planning::variants::mde(d.f(), &shares(d), comparisons, correction, &plan)
+    });
+    {
+        use planning::{non_inferiority as ni, survival};
+        let arm = |d: &Draw| (d.f(), d.u());
+        d.door("ni sample size of rates", N, |d| ni::sample_size_of_proportions(d.f(), d.f(), d.f(), &plan));
+        d.door("ni power of rates", N, |d| ni::power_of_proportions(arm(d), arm(d), d.f(), d.level()));
+        d.door("ni margin of rates", N, |d| ni::margin_of_proportions(arm(d), arm(d), &plan));
+        d.door("ni sample size of means", N, |d| ni::sample_size_of_means(d.f(), d.f(), d.f(), d.f(), &plan));
+        d.door("ni power of means", N, |d| ni::power_of_means(d.f(), d.f(), arm(d), arm(d), d.level()));
+        d.door("ni margin of means", N, |d| ni::margin_of_means(d.f(), arm(d), arm(d), &plan));
+        d.door("eq power of means", N, |d| {
+            equivalence::power_of_means(d.f(), d.f(), arm(d), arm(d), d.level())
+        });
+        d.door("eq margin of means", N, |d| equivalence::margin_of_means(d.f(), arm(d), arm(d), &plan));
+        d.door("eq power of rates", N, |d| {
+            equivalence::power_of_proportions(arm(d), arm(d), d.f(), d.level())
+        });
+        d.door("eq margin of rates", N, |d| equivalence::margin_of_proportions(arm(d), arm(d), &plan));
+        let by =
+            |d: &Draw| [survival::Approximation::Schoenfeld, survival::Approximation::Freedman][d.place(2)];
+        d.door("survival::events", N, |d| survival::events(d.f(), &plan, by(d)));
+        d.door("survival::power", N, |d| survival::power(d.f(), d.f(), d.f(), (d.level(), d.side()), by(d)));
+        d.door("survival::mde", N, |d| survival::mde(d.f(), d.better(), &plan, by(d)));
+        d.door("power_of_f", N, |d| planning::power_of_f(d.u(), d.f(), d.u(), d.level()));
+        d.door("power_of_rates", N, |d| {
+            planning::counts::power_of_rates((d.f(), d.f()), (d.f(), d.f()), d.f(), d.level(), d.side())
+        });
+        d.door("Design::new", N, |d| Design::new(d.level(), d.f(), d.sides())?.with_allocation(d.f()));
+    }
+    d.end();
+}
+
+#[test]
+fn every_door_of_data_answers_or_refuses() {
+    let d = Draw { state: Cell::new(13), nan: Cell::new(false), seen: RefCell::default() };
+    const N: usize = 400;
+    d.door("fisher", N, |d| proportions::fisher(&d.rate(), &d.rate(), d.side()));
+    d.door("odds_ratio", N, |d| proportions::odds_ratio(&d.rate(), &d.rate()));
+    d.door("agresti_caffo", N, |d| proportions::agresti_caffo(&d.rate(), &d.rate(), d.level()));
+    d.door("pooled_z", N, |d| proportions::pooled_z(&d.rate(), &d.rate(), d.side()));
+    d.door("unpooled", N, |d| proportions::unpooled(&d.rate(), &d.rate()));
+    d.door("ratio_score_low", N, |d| proportions::ratio_score_low(&d.rate(), &d.rate(), d.level()));
+    d.door("hac", N, |d| {
+        let kernel = match d.place(3) {
+            0 => regression::Kernel::Bartlett { lag: d.size() * 1_000 },
+            1 => regression::Kernel::QuadraticSpectral { bandwidth: d.f() },
+            _ => regression::Kernel::Andrews,
+        };
+        let fit = regression::Regression::fit(&d.v(), &[&d.v()])?;
+        fit.covariance(regression::Errors::Hac { kernel, adjusted: d.place(2) == 0 })?.estimate(d.place(3))
+    });
+    d.door("clustered errors", N, |d| {
+        let (clusters, other) = (d.us(), d.us());
+        let correction = [regression::Correction::Hc1, regression::Correction::Cr2][d.place(2)];
+        let errors = [
+            regression::Errors::Clustered { clusters: &clusters, correction },
+            regression::Errors::TwoWay { a: &clusters, b: &other },
+        ][d.place(2)];
+        regression::Regression::fit(&d.v(), &[&d.v()])?.covariance(errors)?.estimate(1)
+    });
+    let switchback = |d: &Draw| {
+        use switchback::Mechanism;
+        switchback::Switchback::new(d.size(), d.size(), [Mechanism::Coin, Mechanism::Pairs][d.place(2)])
+    };
+    d.door("switchback series", N, |d| switchback(d)?.series(&d.v(), &d.bools(), d.size()));
+    d.door("switchback randomisation", N, |d| {
+        switchback(d)?.randomisation(&d.v(), &d.bools(), d.u().min(200), d.u())
+    });
+    d.door("complete", N, |d| design::assignment::complete(d.size(), d.size(), d.u()));
+    d.door("rerandomised", 100, |d| {
+        design::assignment::rerandomised(&[&d.v(), &d.v()], d.f().max(0.01), d.u())
+    });
+    d.door("cluster::compare", N, |d| {
+        cluster::compare(&cluster::totals(&d.v(), &d.us())?, &cluster::totals(&d.v(), &d.us())?)
+    });
+    d.door("holdout", N, |d| {
+        let measured = design::holdout::cumulative(&d.moments(), &d.moments())?;
+        let promise = Estimate::new(d.f(), d.f(), None, Method::WelchT)?;
+        design::holdout::shortfall(&[promise], &measured)
+    });
+    d.door("interleaving", N, |d| {
+        use interleaving::Verdict;
+        let verdicts: Vec<Verdict> =
+            (0..d.size()).map(|_| [Verdict::A, Verdict::B, Verdict::Tie][d.place(3)]).collect();
+        let all = interleaving::Preference::of(&verdicts);
+        Ok((all.test()?, all.interval(d.level())?, interleaving::by_user(&verdicts, &d.us())?))
+    });
+    d.door("interleaving visible", 60, |d| interleaving::visible(d.u(), d.level(), d.f()));
+    let rule = |d: &Draw| match d.place(3) {
+        0 => bandit::Rule::Thompson,
+        1 => bandit::Rule::TopTwo { leader: d.f() },
+        _ => bandit::Rule::BestOrSecond,
+    };
+    d.door("weights_of_means", 200, |d| {
+        let arm = |d: &Draw| bayes::NormalPosterior::new(d.f(), d.f(), &bayes::Prior::FLAT);
+        bandit::weights_of_means(&[arm(d)?, arm(d)?, arm(d)?], rule(d), d.better())
+    });
+    d.door("weights_of_rates", 200, |d| {
+        let arm = |d: &Draw| bayes::Beta::new(d.f(), d.f());
+        bandit::weights_of_rates(&[arm(d)?, arm(d)?], rule(d), d.better())
+    });
+    d.door("Floor", N, |d| {
+        let floor = if d.place(2) == 0 { bandit::Floor::Mixed(d.f()) } else { bandit::Floor::Raised(d.f()) };
+        floor.apply(&d.v())
+    });
+    d.door("Periods", N, |d| {
+        let period = |d: &Draw| {
+            let share = d.f();
+            bandit::Period { shares: vec![share, 1.0 - share], arms: vec![d.moments(), d.moments()] }
+        };
+        let periods = bandit::Periods::new(&[period(d), period(d)])?;
+        use bandit::Weighting;
+        let by = [Weighting::Period, Weighting::InverseProbability, Weighting::SelfNormalised][d.place(3)];
+        Ok((periods.value(d.place(3), by)?, periods.contrast(0, 1, by)?))
+    });
+    let week = detect::Week::of_bins(300).unwrap();
+    let history = |d: &Draw| -> Vec<Option<u64>> {
+        let size = [0, 1, 2, 3][d.place(4)] * week.bins();
+        (0..size).map(|_| (d.place(20) > 0).then(|| if d.place(99) == 0 { d.u() } else { 5 })).collect()
+    };
+    let settings = |d: &Draw| detect::Settings {
+        charts: vec![detect::Chart::TOLERANT; d.place(3)],
+        half_life: [0, 1, 900, u32::MAX][d.place(4)],
+        lag: [0, 180, u32::MAX][d.place(3)],
+        rest: [0, 180, u32::MAX][d.place(3)],
+    };
+    d.door("Detector", 60, |d| {
+        let mut detector =
+            detect::Detector::new(detect::Profile::fit(week, &history(d))?, &settings(d), d.f())?;
+        for _ in 0..50 {
+            detector.observe(d.u() as usize, (d.place(4) > 0).then(|| d.u()))?;
+        }
+        detector.observe(0, Some(1))
+    });
+    d.door("Card", 60, |d| {
+        let profile = detect::Profile::fit(week, &history(d))?;
+        let card = detect::Card::new(&profile, &settings(d), d.f())?;
+        let (bin, minutes) = (d.u() as usize, d.place(9) as f64);
+        Ok((card.delay(bin, 0.3), card.visible(bin, minutes), card.heartbeat(minutes)))
+    });
+    d.door("calibrate", 40, |d| detect::calibrate(week, &history(d), &settings(d), d.f()));
+    let followed = |d: &Draw| -> Vec<survival::Observation> {
+        (0..d.size()).map(|_| survival::Observation { time: d.f(), happened: d.place(2) == 0 }).collect()
+    };
+    d.door("log_rank", N, |d| survival::log_rank(&followed(d), &followed(d), d.side()));
+    d.door("balance", N, |d| {
+        let arm = |d: &Draw| {
+            if d.place(2) == 0 {
+                JointMoments::of(&[&d.v(), &d.v()])
+            } else {
+                JointMoments::from_sums(d.u(), &[d.f(), d.f()], &[d.f(), d.f(), d.f(), d.f()])
+            }
+        };
+        validity::balance(&arm(d)?, &arm(d)?, d.level())
+    });
+    d.door("simpson", N, |d| {
+        let segment = |d: &Draw| validity::Segment { control: d.moments(), treatment: d.moments() };
+        validity::simpson(&[segment(d), segment(d), segment(d)], d.level())
+    });
+    d.door("spillover", N, |d| {
+        let cell = |d: &Draw| validity::Cell { treated_share: d.f(), control: d.moments() };
+        validity::spillover(&[cell(d), cell(d), cell(d)])
+    });
+    d.door("disagreement", N, |d| {
+        let estimate = |d: &Draw| Estimate::new(d.f(), d.f(), None, Method::WelchT);
+        validity::disagreement(&estimate(d)?, &estimate(d)?)
+    });
+    d.door("Trend", N, |d| {
+        let mut trend = validity::Trend::new(5)?;
+        for arm in [Arm::Control, Arm::Treatment, Arm::Control, Arm::Treatment] {
+            trend.push(arm, &[d.f(), d.f(), d.f(), d.f(), d.f()])?;
+        }
+        trend.result(d.level())
+    });
+    d.door("replay", 60, |d| validity::replay(d.u().min(300), d.level(), |_| Ok(d.f())));
+    d.door("sign_flip", N, |d| eval::sign_flip(&d.v(), &d.v(), d.u().min(200), d.u()));
+    d.door("sign_test", N, |d| eval::sign_test(d.u(), d.u()));
+    d.door("clustered_mean", N, |d| eval::clustered_mean(&d.v(), &d.us()));
+    d.door("quarantine", N, |d| eval::quarantine(&[d.rate(), d.rate()], d.f(), d.level()));
+    d.door("verdict_flips", N, |d| {
+        eval::verdict_flips(&[&d.v(), &d.v()], d.size(), d.u().min(200), d.u(), |x| x.first() > x.last())
+    });
+    d.door("BetaComparison", 200, |d| {
+        let compared =
+            bayes::BetaComparison::new(bayes::Beta::new(d.f(), d.f())?, bayes::Beta::new(d.f(), d.f())?);
+        Ok((compared.chance_treatment_better()?, compared.expected_loss_of_treatment()?))
+    });
+    d.door("adjust::cuped from sums", N, |d| {
+        let arm = |d: &Draw| JointMoments::from_sums(d.u(), &[d.f(), d.f()], &[d.f(), d.f(), d.f(), d.f()]);
+        let (control, treatment) = (arm(d)?, arm(d)?);
+        Ok((
+            bellwether_stats::adjust::cuped(&control, &treatment)?.effect()?,
+            bellwether_stats::adjust::ratio(&control, &treatment)?,
+        ))
+    });
+    d.end();
 }
 
 fn adjust_caps(d: &Draw) -> Result<Moments, Refusal> {

@@ -231,7 +231,7 @@ fn bad_arguments_are_named() {
             (1.0, 1.0),
             (1.0, 5.0),
             Variances::Equal,
-            (Level::P95, Sides::Two),
+            (Level::P95, Alternative::TwoSided),
             student::Tails::Both,
         )
         .unwrap_err(),

@@ -8,7 +8,7 @@
 //! - [`Caps`]: winsorising and trimming with caps that are fixed beforehand.
 //! - [`with_missing`]: covariates that some units do not have.
 //!
-//! All but the caps are functions of [`JointMoments`], so that no unit is looked at again.
+//! All but the caps are functions of [`JointMoments`](crate::JointMoments), so that no unit is looked at again.
 
 mod cuped;
 mod lin;

@@ -1,6 +1,8 @@
 //! Dunnett's comparisons of several arms with one control.
 
 use crate::Level;
+use crate::quadrature::Rule;
+use crate::root::bracketed;
 use crate::special::normal;
 use crate::{Refusal, Sides};
 
@@ -25,15 +27,8 @@ use crate::{Refusal, Sides};
 pub fn dunnett_critical(units: &[f64], level: Level, sides: Sides) -> Result<f64, Refusal> {
     let loadings = loadings(units)?;
     let ln_target = level.alpha().ln();
-    let (mut low, mut high) = (0.0, 40.0);
-    for _ in 0..200 {
-        let middle = 0.5 * (low + high);
-        if middle <= low || middle >= high {
-            break;
-        }
-        if exceeds(middle, &loadings, sides).ln() > ln_target { low = middle } else { high = middle }
-    }
-    Ok(high)
+    // The logarithm falls smoothly, so that few steps are needed; each integrates over all arms.
+    bracketed("Dunnett's critical value", 0.0, 40.0, |z| exceeds(z, &loadings, sides).ln() - ln_target)
 }
 
 /// Dunnett's adjusted p-values of the comparisons with control, from their z statistics in the order of the
@@ -78,20 +73,34 @@ fn loadings(units: &[f64]) -> Result<Vec<f64>, Refusal> {
 /// that a small one keeps its digits.
 fn exceeds(c: f64, loadings: &[f64], sides: Sides) -> f64 {
     // Where the mean of control alone carries a comparison past `c`, and ten standard deviations on.
-    let sharpest = loadings.iter().map(|l| ((1.0 - l) * (1.0 + l)).sqrt() / l).fold(f64::INFINITY, f64::min);
     let least = loadings.iter().copied().fold(1.0, f64::min);
     let reach = (c / least + 10.0).min(39.0);
-    // Four points to the steepest step: the trapezoid rule is then exact to rounding.
-    let step = (sharpest / 4.0).clamp(1e-4, 0.125);
-    let points = (reach / step).ceil() as i32;
-    let sum: f64 = (-points..=points)
-        .map(|i| {
-            let x = f64::from(i) * step;
+    // Cut at every unit, and around the steps, one by loading: they are as steep as control is small.
+    let mut distinct = loadings.to_vec();
+    distinct.sort_by(f64::total_cmp);
+    distinct.dedup();
+    let steps = distinct.iter().flat_map(|&l| {
+        let own = ((1.0 - l) * (1.0 + l)).sqrt();
+        [-9.0, -6.0, -4.0, -2.0, -1.0, 0.0, 1.0, 2.0, 4.0, 6.0, 9.0].map(|k| (c + k * own) / l)
+    });
+    let mut cuts: Vec<f64> =
+        (0..40).map(f64::from).chain(steps).filter(|x| (0.0..reach).contains(x)).collect();
+    cuts.push(reach);
+    cuts.sort_by(f64::total_cmp);
+    cuts.dedup();
+    let rule = Rule::new(20);
+    let points = cuts.windows(2).flat_map(|ends| match ends {
+        [low, high] => rule.over(*low, *high, 1).flat_map(|(x, w)| [(x, w), (-x, w)]).collect(),
+        _ => Vec::new(),
+    });
+    points
+        .map(|(x, weight)| {
             // ln of the probability that none exceeds, given control.
             let ln_none: f64 = loadings
                 .iter()
                 .map(|&l| {
-                    let own = ((1.0 - l) * (1.0 + l)).sqrt();
+                    // Not zero: control of no weight at all makes a step.
+                    let own = ((1.0 - l) * (1.0 + l)).sqrt().max(f64::MIN_POSITIVE);
                     let above = normal::sf((c - l * x) / own);
                     let below = match sides {
                         Sides::One => 0.0,
@@ -100,10 +109,9 @@ fn exceeds(c: f64, loadings: &[f64], sides: Sides) -> f64 {
                     (-(above + below).min(1.0)).ln_1p()
                 })
                 .sum();
-            normal::pdf(x) * -ln_none.exp_m1()
+            weight * normal::pdf(x) * -ln_none.exp_m1()
         })
-        .sum();
-    sum * step
+        .sum()
 }
 
 #[cfg(test)]
@@ -132,6 +140,8 @@ mod tests {
         assert!((independent - z(0.5 * (1.0 - 0.95f64.powf(0.25)))).abs() < 1e-5);
         let shared = dunnett_critical(&[1e-9, 1.0, 1.0, 1.0], Level::P95, Sides::Two).unwrap();
         assert!((shared - z(0.025)).abs() < 1e-2, "{shared}");
+        let steep = dunnett_critical(&[1e-300, 1.0, 1.0, 2.0], Level::P95, Sides::Two).unwrap();
+        assert!((steep - z(0.025)).abs() < 1e-9, "{steep}");
         assert!(dunnett_critical(&[1.0], Level::P95, Sides::Two).is_err());
         assert!(dunnett_critical(&[1.0, 0.0], Level::P95, Sides::Two).is_err());
         assert!(dunnett(&[1.0, 2.0], &[1.0, 1.0], Sides::Two).is_err());

@@ -1,9 +1,9 @@
 //! Counts of events: exposure to tell two Poisson rates apart, by the score test of
 //! [`crate::counts::score`].
 
-use super::{Design, SampleSize, power, reach};
+use super::{Design, SampleSize, power, reach, towards};
 use crate::special::normal;
-use crate::{Direction, Level, Refusal, Sides};
+use crate::{Alternative, Direction, Level, Refusal};
 
 fn check(rates: [f64; 2], dispersion: f64) -> Result<(), Refusal> {
     for rate in rates {
@@ -60,7 +60,7 @@ pub fn power_of_rates(
     (treatment, treatment_exposure): (f64, f64),
     dispersion: f64,
     level: Level,
-    sides: Sides,
+    alternative: Alternative,
 ) -> Result<f64, Refusal> {
     check([control, treatment], dispersion)?;
     let (nc, nt) = (control_exposure, treatment_exposure);
@@ -74,8 +74,8 @@ pub fn power_of_rates(
     }
     let common = (nt * treatment + nc * control) / (nt + nc);
     let null = (dispersion * common * (1.0 / nt + 1.0 / nc)).sqrt();
-    let alternative = (dispersion * (treatment / nt + control / nc)).sqrt();
-    Ok(power((treatment - control).abs(), null, alternative, level, sides))
+    let se = (dispersion * (treatment / nt + control / nc)).sqrt();
+    power(treatment - control, null, se, level, alternative)
 }
 
 /// The smallest change of a rate that so much exposure sees with the power of the design, in the direction
@@ -97,7 +97,7 @@ pub fn mde(
     let at = |change: f64| {
         let treatment = (control + sign * change).max(0.0);
         let (c, t) = ((control, control_exposure), (treatment, treatment_exposure));
-        power_of_rates(c, t, dispersion, design.level, design.sides)
+        power_of_rates(c, t, dispersion, design.level, towards(sign, design.sides))
     };
     // An error of the arguments is told, not taken for no power.
     match at(0.5 * control + 1e-3) {

@@ -2,7 +2,7 @@
 
 use super::{Design, SampleSize, check_sd, power, units};
 use crate::special::{fisher_f, normal};
-use crate::{Level, Refusal, Sides};
+use crate::{Alternative, Level, Refusal, Sides};
 
 /// Units to tell two means apart whose difference is `effect`, from the standard deviation of one
 /// unit in each arm. Two-sided, both tails are counted.
@@ -21,7 +21,7 @@ pub fn sample_size_of_means(
     SampleSize::of_treatment((shift(design) * unit / effect).powi(2).max(1.0), design)
 }
 
-/// The probability to find a difference of means with so many units, both tails counted. Each arm
+/// The probability to find a difference of means with so many units; two-sided, both tails are counted. Each arm
 /// is its standard deviation of one unit, and its units.
 ///
 /// # Errors
@@ -31,12 +31,12 @@ pub fn power_of_means(
     (control_sd, control_units): (f64, u64),
     (treatment_sd, treatment_units): (f64, u64),
     level: Level,
-    sides: Sides,
+    alternative: Alternative,
 ) -> Result<f64, Refusal> {
     check_means(effect, control_sd, treatment_sd)?;
     let (nc, nt) = units(control_units, treatment_units)?;
     let se = (control_sd / nc.sqrt()).hypot(treatment_sd / nt.sqrt());
-    Ok(power(effect.abs(), se, se, level, sides))
+    power(effect, se, se, level, alternative)
 }
 
 /// The smallest difference of means that an experiment with so many units sees with the power of the
@@ -120,7 +120,8 @@ pub fn ratio_sd(
 /// effect size `f` (the standard deviation of the group means over that of a unit).
 ///
 /// # Errors
-/// [`Refusal::OutOfRange`] for fewer than two groups, no more units than groups, or an effect below zero.
+/// [`Refusal::OutOfRange`] for fewer than two groups, no more units than groups, an effect below zero, or so many groups
+/// beside so large an effect that the noncentral F has no answer in time.
 pub fn power_of_f(groups: u64, effect: f64, units: u64, level: Level) -> Result<f64, Refusal> {
     if groups < 2 {
         return Err(Refusal::out_of_range("the number of groups", "at 2 or above", groups));
@@ -133,7 +134,19 @@ pub fn power_of_f(groups: u64, effect: f64, units: u64, level: Level) -> Result<
     }
     let (d1, d2) = ((groups - 1) as f64, (units - groups) as f64);
     let critical = fisher_f::upper_quantile(level.alpha(), d1, d2);
-    Ok(fisher_f::noncentral_sf(critical, d1, d2, effect * effect * units as f64))
+    let noncentrality = effect * effect * units as f64;
+    // The sum over Poisson weights has some twenty times its root of terms.
+    const MOST: f64 = 1e7;
+    if noncentrality <= MOST {
+        return Ok(fisher_f::noncentral_sf(critical, d1, d2, noncentrality));
+    }
+    // Neither is the numerator below a quarter of its mean, nor the denominator above a hundred of its own, with a
+    // probability of `1e-18`.
+    if noncentrality > 400.0 * critical * d1 {
+        return Ok(1.0);
+    }
+    let range = format!("at most `{}` with these units and groups", (MOST / units as f64).sqrt());
+    Err(Refusal::out_of_range("an effect size f", &range, effect))
 }
 
 fn check_means(effect: f64, control_sd: f64, treatment_sd: f64) -> Result<(), Refusal> {

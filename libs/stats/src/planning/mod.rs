@@ -8,6 +8,9 @@
 //! - not worse than a margin, and equal within margins: [`non_inferiority`], [`equivalence`];
 //! - what makes an experiment larger or smaller by a factor, and how long it takes: [`factors`].
 //!
+//! A power is that of a test with its side: [`Alternative::Greater`] hardly ever finds a decrease. A size, or a
+//! smallest effect, of a one-sided [`Design`] is that of the test on the side of its effect.
+//!
 //! Normal approximation, where nothing else is said. For proportions the null variance is pooled and the
 //! alternative is not (R's `power.prop.test`, statsmodels): the same test that
 //! [`crate::two_proportions`] makes. A plan is as good as the rate and the spread that it is given: take them from
@@ -29,7 +32,7 @@ pub use means::{mde_of_means, power_of_f, power_of_means, ratio_sd, sample_size_
 pub use proportions::{arcsine_effect, mde_of_proportions, power_of_proportions, sample_size_of_proportions};
 
 use crate::special::normal;
-use crate::{Level, Refusal, Sides};
+use crate::{Alternative, Level, Refusal, Sides};
 use serde::{Deserialize, Serialize};
 
 /// What a plan asks of its test.
@@ -159,14 +162,36 @@ impl SampleSize {
     }
 }
 
-/// P(|estimate| > critical·null) where the estimate is normal around a positive effect.
-fn power(effect: f64, null_se: f64, se: f64, level: Level, sides: Sides) -> f64 {
-    let reach = critical(level, sides) * null_se;
-    let near = normal::cdf((effect - reach) / se);
-    match sides {
-        Sides::One => near,
-        Sides::Two => near + normal::sf((effect + reach) / se),
+/// The sides of an alternative.
+fn sides_of(alternative: Alternative) -> Sides {
+    match alternative {
+        Alternative::TwoSided => Sides::Two,
+        Alternative::Greater | Alternative::Less => Sides::One,
     }
+}
+
+/// What a plan with these sides tests for: one-sided, the side of the effect that it is made for.
+fn towards(effect: f64, sides: Sides) -> Alternative {
+    match sides {
+        Sides::Two => Alternative::TwoSided,
+        Sides::One if effect < 0.0 => Alternative::Less,
+        Sides::One => Alternative::Greater,
+    }
+}
+
+/// The probability that an estimate, normal around the effect, is beyond critical·null on the side of the
+/// alternative.
+fn power(effect: f64, null_se: f64, se: f64, level: Level, alternative: Alternative) -> Result<f64, Refusal> {
+    let reach = critical(level, sides_of(alternative)) * null_se;
+    let above = || normal::cdf((effect - reach) / se);
+    let below = || normal::sf((effect + reach) / se);
+    let power = match alternative {
+        Alternative::Greater => above(),
+        Alternative::Less => below(),
+        Alternative::TwoSided => above() + below(),
+    };
+    // Errors that overflow or vanish, both of them, say nothing.
+    if power.is_finite() { Ok(power) } else { Err(Refusal::not_finite("power")) }
 }
 
 fn units(control: u64, treatment: u64) -> Result<(f64, f64), Refusal> {

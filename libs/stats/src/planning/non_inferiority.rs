@@ -49,6 +49,9 @@ fn score(control: f64, treatment: f64, margin: f64, k: f64) -> Result<(f64, f64,
     check_rate(control)?;
     check_rate(treatment)?;
     check_margin(margin)?;
+    if margin >= 1.0 {
+        return Err(Refusal::out_of_range("a margin of rates", "above 0 and below 1", margin));
+    }
     let distance = treatment - control + margin;
     if distance <= 0.0 {
         return Err(Refusal::NoEffect { value: control - margin });
@@ -147,7 +150,7 @@ pub fn power_of_means(
         (control_sd, control_units),
         (treatment_sd, treatment_units),
         level,
-        crate::Sides::One,
+        crate::Alternative::Greater,
     )
 }
 

@@ -1,8 +1,8 @@
 //! Rates of yes-or-no metrics.
 
-use super::{Design, SampleSize, check_rate, critical, power, reach, units};
+use super::{Design, SampleSize, check_rate, critical, power, reach, sides_of, towards, units};
 use crate::special::normal;
-use crate::{Direction, Level, Refusal, Sides};
+use crate::{Alternative, Direction, Level, Refusal};
 
 /// Units to tell two rates apart.
 ///
@@ -32,7 +32,7 @@ pub fn sample_size_of_proportions(
     SampleSize::of_treatment((root.max(0.0) / effect).powi(2).max(1.0), design)
 }
 
-/// The probability to find the difference of two rates with so many units, both tails counted.
+/// The probability to find the difference of two rates with so many units; two-sided, both tails are counted.
 ///
 /// # Errors
 /// Those of [`sample_size_of_proportions`]; [`Refusal::OutOfRange`] without units in an arm.
@@ -40,18 +40,23 @@ pub fn power_of_proportions(
     (control, control_units): (f64, u64),
     (treatment, treatment_units): (f64, u64),
     level: Level,
-    sides: Sides,
+    alternative: Alternative,
 ) -> Result<f64, Refusal> {
-    let effect = effect_of_rates(control, treatment)?.abs();
+    let effect = effect_of_rates(control, treatment)?;
     let (nc, nt) = units(control_units, treatment_units)?;
     let pooled = (nt * treatment + nc * control) / (nt + nc);
     let null = (pooled * (1.0 - pooled) * (1.0 / nt + 1.0 / nc)).sqrt();
-    let alternative = (treatment * (1.0 - treatment) / nt + control * (1.0 - control) / nc).sqrt();
-    if alternative == 0.0 {
+    let se = (treatment * (1.0 - treatment) / nt + control * (1.0 - control) / nc).sqrt();
+    if se == 0.0 {
         // Both outcomes are certain: the difference is the effect itself, every time.
-        return Ok(f64::from(u8::from(effect > critical(level, sides) * null)));
+        let shown = match alternative {
+            Alternative::Greater => effect,
+            Alternative::Less => -effect,
+            Alternative::TwoSided => effect.abs(),
+        };
+        return Ok(f64::from(u8::from(shown > critical(level, sides_of(alternative)) * null)));
     }
-    Ok(power(effect, null, alternative, level, sides))
+    power(effect, null, se, level, alternative)
 }
 
 /// The smallest change of a rate that an experiment with so many units of control and of treatment sees
@@ -83,8 +88,8 @@ pub fn mde_of_proportions(
     let power = |change: f64| {
         // Rounding must not carry the rate past its end.
         let rate = (control + sign * change).clamp(0.0, 1.0);
-        power_of_proportions((control, control_units), (rate, treatment_units), design.level, design.sides)
-            .unwrap_or(0.0)
+        let (c, t) = ((control, control_units), (rate, treatment_units));
+        power_of_proportions(c, t, design.level, towards(sign, design.sides)).unwrap_or(0.0)
     };
     Ok(sign * reach("smallest effect that can be seen", (0.0, most), design.power, power)?)
 }

@@ -3,8 +3,8 @@
 //! What counts is the number of events, not of units. The effect is a hazard ratio, taken to be the same at
 //! all times; where curves cross, a log-rank test sees little and these plans are wrong.
 
-use super::{Design, means::shift, reach};
-use crate::{Direction, Level, Refusal, Sides};
+use super::{Design, means::shift, reach, towards};
+use crate::{Alternative, Direction, Level, Refusal};
 use serde::{Deserialize, Serialize};
 
 /// Whose approximation of the log-rank statistic.
@@ -61,7 +61,7 @@ pub fn events(ratio: f64, design: &Design, by: Approximation) -> Result<f64, Ref
 }
 
 /// The probability to find a hazard ratio with so many events in both arms together. Two-sided, both
-/// tails are counted.
+/// tails are counted; [`Alternative::Greater`] is a ratio above one.
 ///
 /// # Errors
 /// [`Refusal::OutOfRange`] for a ratio that is not above zero, or fewer than one event.
@@ -69,7 +69,7 @@ pub fn power(
     ratio: f64,
     events: f64,
     allocation: f64,
-    (level, sides): (Level, Sides),
+    (level, alternative): (Level, Alternative),
     by: Approximation,
 ) -> Result<f64, Refusal> {
     check(ratio)?;
@@ -77,8 +77,8 @@ pub fn power(
         return Err(Refusal::out_of_range("the number of events", "at 1 or above", events));
     }
     Design::default().with_allocation(allocation)?;
-    let mean = drift(ratio, allocation, by).abs() * events.sqrt();
-    Ok(super::power(mean, 1.0, 1.0, level, sides))
+    let mean = drift(ratio, allocation, by) * events.sqrt();
+    super::power(mean, 1.0, 1.0, level, alternative)
 }
 
 /// The hazard ratio nearest to one that so many events find with the power of the design: above one for
@@ -92,7 +92,7 @@ pub fn mde(events: f64, direction: Direction, design: &Design, by: Approximation
         Direction::Higher => 1.0,
         Direction::Lower => -1.0,
     };
-    let test = (design.level, design.sides);
+    let test = (design.level, towards(sign, design.sides));
     power(1.0, events, design.allocation, test, by)?;
     let ln = reach("smallest effect that can be seen", (0.0, 700.0), design.power, |ln| {
         power((sign * ln).exp(), events, design.allocation, test, by).unwrap_or(0.0)
@@ -153,7 +153,8 @@ mod tests {
         for by in [Approximation::Schoenfeld, Approximation::Freedman] {
             for (ratio, direction) in [(0.7, Direction::Lower), (1.3, Direction::Higher)] {
                 let events = events(ratio, &design, by).unwrap();
-                let got = power(ratio, events, 2.0, (design.level, design.sides), by).unwrap();
+                let got = power(ratio, events, 2.0, (design.level, towards(ratio - 1.0, design.sides)), by)
+                    .unwrap();
                 assert!((got - 0.8).abs() < 1e-9, "{got}");
                 assert!((mde(events, direction, &design, by).unwrap() - ratio).abs() < 1e-9);
             }

@@ -22,7 +22,7 @@ proptest! {
     fn sizes_of_means_have_their_power(design in design(), effect in 0.001..0.1f64, sd in 0.5..2.0f64) {
         let size = sample_size_of_means(effect, sd, 1.0, &design).unwrap();
         let (nc, nt) = size.rounded_up();
-        let at = |nc, nt| power_of_means(effect, (sd, nc), (1.0, nt), design.level, design.sides).unwrap();
+        let at = |nc, nt| power_of_means(effect, (sd, nc), (1.0, nt), design.level, towards(effect, design.sides)).unwrap();
         prop_assert!(at(nc, nt) >= design.power - 1e-12);
         prop_assert!(at(nc - 2, nt - 2) < design.power);
     }
@@ -31,7 +31,7 @@ proptest! {
     fn sizes_of_rates_have_their_power(design in design(), rate in 0.02..0.9f64, effect in 0.005..0.05f64) {
         let size = sample_size_of_proportions(rate, rate + effect, &design).unwrap();
         let (nc, nt) = size.rounded_up();
-        let got = power_of_proportions((rate, nc), (rate + effect, nt), design.level, design.sides).unwrap();
+        let got = power_of_proportions((rate, nc), (rate + effect, nt), design.level, towards(1.0, design.sides)).unwrap();
         // Rounding both arms up moves the split a little; the far tail only adds.
         prop_assert!(got >= design.power - 1e-3 && got <= design.power + 0.1, "{got}");
     }
@@ -49,7 +49,7 @@ proptest! {
         for (direction, treatment) in [(Direction::Higher, rate + effect), (Direction::Lower, rate - effect)] {
             let (nc, nt) = sample_size_of_proportions(rate, treatment, &design).unwrap().rounded_up();
             let mde = mde_of_proportions(rate, (nc, nt), direction, &design).unwrap();
-            let at = power_of_proportions((rate, nc), (rate + mde, nt), design.level, design.sides).unwrap();
+            let at = power_of_proportions((rate, nc), (rate + mde, nt), design.level, towards(mde, design.sides)).unwrap();
             prop_assert!((at - design.power).abs() < 1e-9, "{at}");
             prop_assert!((mde / (treatment - rate) - 1.0).abs() < 0.02 + 8.0 / nt.min(nc) as f64, "{mde}");
         }
@@ -65,7 +65,7 @@ proptest! {
             prop_assert!(exact.total() / normal.total() < 1.01);
         }
         let (c, t) = ((1.0, exact.control.max(2.0)), (1.0, exact.treatment));
-        let power = student::power(effect, c, t, Variances::Equal, (design.level, design.sides), student::Tails::Both).unwrap();
+        let power = student::power(effect, c, t, Variances::Equal, (design.level, towards(effect, design.sides)), student::Tails::Both).unwrap();
         prop_assert!(power >= design.power - 1e-9);
         let mde = student::mde(c, t, Variances::Equal, &design, student::Tails::Both).unwrap();
         prop_assert!(mde <= effect * (1.0 + 1e-9), "{mde}");
@@ -75,7 +75,7 @@ proptest! {
     fn counts_have_their_power(design in design(), rate in 0.01..2.0f64, change in 0.1..0.5f64, dispersion in 1.0..5.0f64) {
         for (direction, treatment) in [(Direction::Higher, rate * (1.0 + change)), (Direction::Lower, rate * (1.0 - change))] {
             let size = counts::exposure(rate, treatment, dispersion, &design).unwrap();
-            let at = |rate_t: f64| counts::power_of_rates((rate, size.control), (rate_t, size.treatment), dispersion, design.level, design.sides).unwrap();
+            let at = |rate_t: f64| counts::power_of_rates((rate, size.control), (rate_t, size.treatment), dispersion, design.level, towards(rate_t - rate, design.sides)).unwrap();
             // The far tail only adds.
             prop_assert!(at(treatment) >= design.power - 1e-9 && at(treatment) < design.power + 0.1);
             let mde = counts::mde(rate, (size.control, size.treatment), dispersion, direction, &design).unwrap();
@@ -129,7 +129,7 @@ proptest! {
         let four = |correction| sample_size(effect, 1.0, &[2.0, 1.0, 1.0, 1.0], Comparisons::WithControl, correction, &design).unwrap();
         let [none, dunnett, bonferroni] = [Correction::None, Correction::Dunnett, Correction::Bonferroni].map(four);
         prop_assert!(none[1] < dunnett[1] && dunnett[1] < bonferroni[1]);
-        let power = variants::power(effect, 1.0, &dunnett, Comparisons::WithControl, Correction::Dunnett, (design.level, design.sides)).unwrap();
+        let power = variants::power(effect, 1.0, &dunnett, Comparisons::WithControl, Correction::Dunnett, (design.level, towards(effect, design.sides))).unwrap();
         prop_assert!((power - design.power).abs() < 1e-9);
         let mde = variants::mde(1.0, &dunnett, Comparisons::WithControl, Correction::Dunnett, &design).unwrap();
         prop_assert!((mde / effect - 1.0).abs() < 1e-9);
@@ -145,7 +145,7 @@ fn impossible_plans_are_refused() {
     assert!(Design::new(Level::P95, 1.0, Sides::Two).is_err());
     assert!(Design::default().with_allocation(0.0).is_err());
     assert!(sample_size_of_means(f64::NAN, 1.0, 1.0, &Design::default()).is_err());
-    assert!(power_of_proportions((0.1, 0), (0.2, 5), Level::P95, Sides::Two).is_err());
+    assert!(power_of_proportions((0.1, 0), (0.2, 5), Level::P95, Alternative::TwoSided).is_err());
     let design = Design::default();
     assert!(mde_of_proportions(1.5, (10, 10), Direction::Higher, &design).is_err());
     assert!(mde_of_means((0.0, 10), (1.0, 10), &design).is_err());

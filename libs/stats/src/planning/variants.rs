@@ -1,9 +1,9 @@
 //! Several variants against one control, or all against all.
 
-use super::{Design, MOST_UNITS, check_sd, reach};
+use super::{Design, MOST_UNITS, check_sd, reach, sides_of};
 use crate::multiplicity::dunnett_critical;
 use crate::special::normal;
-use crate::{Level, Refusal, Sides};
+use crate::{Alternative, Level, Refusal, Sides};
 use serde::{Deserialize, Serialize};
 
 /// Which arms are compared; the first is control.
@@ -83,14 +83,22 @@ pub fn power(
     units: &[f64],
     comparisons: Comparisons,
     correction: Correction,
-    (level, sides): (Level, Sides),
+    (level, alternative): (Level, Alternative),
 ) -> Result<f64, Refusal> {
     check_sd(sd)?;
+    if !effect.is_finite() {
+        return Err(Refusal::out_of_range("an effect", "among the finite numbers", effect));
+    }
     let shares = normalised(units)?;
-    let critical = critical(&shares, comparisons, correction, level, sides)?;
+    let critical = critical(&shares, comparisons, correction, level, sides_of(alternative))?;
     let total: f64 = units.iter().sum();
     let se = sd * (worst(&shares, comparisons) / total).sqrt();
-    Ok(power_at(effect.abs() / se, critical, sides))
+    let shift = match alternative {
+        Alternative::TwoSided => effect.abs(),
+        Alternative::Greater => effect,
+        Alternative::Less => -effect,
+    } / se;
+    Ok(power_at(shift, critical, sides_of(alternative)))
 }
 
 /// The smallest difference that every comparison finds with the power of the design.

@@ -8,7 +8,7 @@
 
 use crate::root::bracketed;
 use crate::sequential::{EValue, Sides};
-use crate::special::{ln_1p_minus, ln_incomplete_gamma, normal, stirling_error};
+use crate::special::{ln_1p_minus, ln_incomplete_gamma, ln_incomplete_gamma_beyond, normal, stirling_error};
 use crate::{Interval, Level, Method, Proportion, Refusal};
 
 /// The tuning `ρ` for which a normal mixture at `alpha` is tightest near the intrinsic time `v`:
@@ -23,6 +23,19 @@ fn positive(what: &str, value: f64) -> Result<f64, Refusal> {
         return Ok(value);
     }
     Err(Refusal::out_of_range(what, "above 0", value))
+}
+
+/// The tuning of a gamma mixture, one-sided, and its scale.
+fn scaled(v: f64, c: f64, tuned_at: Level) -> Result<(f64, f64), Refusal> {
+    let rho = tuned(positive("an intrinsic time", v)?, (2.0 * tuned_at.alpha()).min(0.999));
+    let scale = positive("a scale", c)?;
+    let root = rho.sqrt();
+    // Beyond a thousand the upper tail of the incomplete gamma function has no digits.
+    if (1e-100..=1e3).contains(&(scale / root)) {
+        return Ok((rho, scale));
+    }
+    let range = format!("between `{:e}` and `{:e}` for this intrinsic time", 1e-100 * root, 1e3 * root);
+    Err(Refusal::out_of_range("a scale", &range, c))
 }
 
 /// How the terms of the sum behave, which decides over the mixture.
@@ -72,19 +85,21 @@ impl Mixture {
     /// mean predicted before each value (empirical Bernstein).
     ///
     /// # Errors
-    /// [`Refusal::OutOfRange`] for a `v` or `c` that is not above 0.
+    /// [`Refusal::OutOfRange`] for a `v` or `c` that is not above 0, or a `c` of more than a thousand, or less than
+    /// `1e-100`, roots of `ρ`.
     pub fn gamma_exponential(v: f64, c: f64, tuned_at: Level) -> Result<Self, Refusal> {
-        let rho = tuned(positive("an intrinsic time", v)?, (2.0 * tuned_at.alpha()).min(0.999));
-        Ok(Self { kind: Kind::GammaExponential { scale: positive("a scale", c)? }, rho })
+        let (rho, scale) = scaled(v, c, tuned_at)?;
+        Ok(Self { kind: Kind::GammaExponential { scale }, rho })
     }
 
     /// One-sided, for counts less their expectation: jumps of size `c` (1 for events) with variance `v`.
     ///
     /// # Errors
-    /// [`Refusal::OutOfRange`] for a `v` or `c` that is not above 0.
+    /// [`Refusal::OutOfRange`] for a `v` or `c` that is not above 0, or a `c` of more than a thousand, or less than
+    /// `1e-100`, roots of `ρ`.
     pub fn gamma_poisson(v: f64, c: f64, tuned_at: Level) -> Result<Self, Refusal> {
-        let rho = tuned(positive("an intrinsic time", v)?, (2.0 * tuned_at.alpha()).min(0.999));
-        Ok(Self { kind: Kind::GammaPoisson { scale: positive("a scale", c)? }, rho })
+        let (rho, scale) = scaled(v, c, tuned_at)?;
+        Ok(Self { kind: Kind::GammaPoisson { scale }, rho })
     }
 
     /// The tuning `ρ`, as the literature prints it.
@@ -103,7 +118,26 @@ impl Mixture {
         if !s.is_finite() {
             return Err(Refusal::out_of_range("a sum", "among the finite numbers", s));
         }
-        EValue::from_ln(self.ln_mixture(s, v))
+        self.fits(v)?;
+        let ln = self.ln_mixture(s, v);
+        // A sum at which the evidence is no number of its own.
+        if ln.is_nan() || ln == f64::INFINITY {
+            return Err(Refusal::not_finite("evidence"));
+        }
+        EValue::from_ln(ln)
+    }
+
+    /// That the intrinsic time can be counted in squares of the scale.
+    fn fits(&self, v: f64) -> Result<(), Refusal> {
+        let scale = match self.kind {
+            Kind::Normal(_) => 1.0,
+            Kind::GammaExponential { scale } | Kind::GammaPoisson { scale } => scale,
+        };
+        if ((v + self.rho) / scale / scale).is_finite() {
+            return Ok(());
+        }
+        let range = format!("such that squares of the scale `{scale:e}` can count it");
+        Err(Refusal::out_of_range("an intrinsic time", &range, v))
     }
 
     fn ln_mixture(&self, s: f64, v: f64) -> f64 {
@@ -118,26 +152,28 @@ impl Mixture {
             // Both are written with Stirling's formula and its error: the gamma functions themselves are
             // some 1e7 at a million observations, and would leave no digit of the difference.
             Kind::GammaExponential { scale } => {
-                let (start, w) = (self.rho / (scale * scale), total / (scale * scale));
-                let y = w + s / scale;
+                let (start, w) = (self.rho / scale / scale, total / scale / scale);
+                let jump = s / scale;
+                let y = w + jump;
                 if y <= 0.0 {
                     return f64::NEG_INFINITY;
                 }
-                let (now, _) = ln_incomplete_gamma(w, y);
+                let (now, _) = ln_incomplete_gamma_beyond(w, y, jump);
                 let (before, _) = ln_incomplete_gamma(start, start);
                 0.5 * (start / w).ln() - stirling_error(start) + stirling_error(w) - before + now
-                    - w * ln_1p_minus((y - w) / w)
+                    - w * ln_1p_minus(jump / w)
             }
             Kind::GammaPoisson { scale } => {
-                let (start, w) = (self.rho / (scale * scale), total / (scale * scale));
-                let u = w + s / scale;
+                let (start, w) = (self.rho / scale / scale, total / scale / scale);
+                let jump = s / scale;
+                let u = w + jump;
                 if u <= 0.0 {
                     return f64::NEG_INFINITY;
                 }
-                let (_, now) = ln_incomplete_gamma(u, w);
+                let (_, now) = ln_incomplete_gamma_beyond(u, w, -jump);
                 let (_, before) = ln_incomplete_gamma(start, start);
                 0.5 * (start / u).ln() - stirling_error(start) + stirling_error(u) - before + now
-                    - u * ln_1p_minus((w - u) / u)
+                    - u * ln_1p_minus(-jump / u)
             }
         }
     }
@@ -151,6 +187,7 @@ impl Mixture {
         if !(v >= 0.0 && v.is_finite()) {
             return Err(Refusal::out_of_range("an intrinsic time", "at 0 or above", v));
         }
+        self.fits(v)?;
         let needed = -level.alpha().ln();
         if self.kind == Kind::Normal(Sides::Two) {
             return Ok(((v + self.rho) * ((v / self.rho).ln_1p() + 2.0 * needed)).sqrt());
@@ -397,6 +434,41 @@ mod tests {
             let rate = if n == 0 { 0.5 } else { x as f64 / n as f64 };
             prop_assert!(a.contains(rate) && a.low >= 0.0 && a.high <= 1.0);
         }
+    }
+
+    /// With many units the gamma mixtures are the normal one; and nothing takes a series of a million terms.
+    #[test]
+    fn a_bound_of_any_size_is_found() {
+        for v in [1e6, 1e12, 1e21, 1e60, 1e180] {
+            let bound = |mixture: Result<Mixture, Refusal>| mixture.unwrap().bound(v, Level::P95).unwrap();
+            let normal = bound(Mixture::normal(Sides::One, v, Level::P95));
+            for gamma in [
+                bound(Mixture::gamma_exponential(v, 1.0, Level::P95)),
+                bound(Mixture::gamma_poisson(v, 1.0, Level::P95)),
+            ] {
+                // The first correction is of the order of one over the root.
+                assert!((gamma / normal - 1.0).abs() < 3.0 / v.sqrt() + 1e-12, "{v}: {gamma} {normal}");
+            }
+        }
+        for (v, c) in [(1e-300, 1e-160), (1e300, 1e60), (1e-9, 1e-3), (1e300, 1e150)] {
+            for mixture in
+                [Mixture::gamma_exponential(v, c, Level::P95), Mixture::gamma_poisson(v, c, Level::P95)]
+            {
+                let mixture = mixture.unwrap();
+                for at in [0.0, 1e-300, 1.0, 1e-3 * v, v] {
+                    match mixture.bound(at, Level::P95) {
+                        Ok(bound) => assert!(bound > 0.0 && bound.is_finite(), "{mixture:?} {at}: {bound}"),
+                        Err(refusal) => {
+                            assert!(
+                                matches!(refusal, Refusal::OutOfRange { .. }),
+                                "{mixture:?} {at} {refusal}"
+                            );
+                        }
+                    }
+                }
+            }
+        }
+        assert!(Mixture::gamma_poisson(1.0, 1e9, Level::P95).is_err());
     }
 
     #[test]

@@ -25,7 +25,12 @@ pub(crate) use gamma::{ln_1p_minus, stirling_error};
 
 /// Logarithms of the lower and the upper regularised incomplete gamma function.
 pub(crate) fn ln_incomplete_gamma(a: f64, x: f64) -> (f64, f64) {
-    let tails = gamma::incomplete_gamma(a, x);
+    ln_incomplete_gamma_beyond(a, x, x - a)
+}
+
+/// The same of `x = a + beyond`, where the difference has more digits than `x`.
+pub(crate) fn ln_incomplete_gamma_beyond(a: f64, x: f64, beyond: f64) -> (f64, f64) {
+    let tails = gamma::incomplete_gamma_beyond(a, x, beyond);
     (tails.ln_lower, tails.ln_upper)
 }
 

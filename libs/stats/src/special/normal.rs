@@ -41,7 +41,7 @@ pub fn ln_sf(x: f64) -> f64 {
 }
 
 /// `(1 - Φ(x)) / φ(x)` for `x >= 5`, by its continued fraction `1/(x + 1/(x + 2/(x + ...)))`.
-fn mills_ratio(x: f64) -> f64 {
+pub(super) fn mills_ratio(x: f64) -> f64 {
     if x == f64::INFINITY {
         return 0.0;
     }

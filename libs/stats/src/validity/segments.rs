@@ -68,8 +68,9 @@ pub fn simpson(segments: &[Segment], level: Level) -> Result<Segments, Refusal> 
         segments.iter().fold(Moments::EMPTY, |sum, segment| sum.merge(arm(segment)))
     };
     let pooled = difference(&all(|s| &s.control), &all(|s| &s.treatment), Variances::Unequal)?;
+    // Added as floats: counts of both arms may be more than a `u64` holds.
     let sizes: Vec<f64> =
-        segments.iter().map(|segment| (segment.control.n() + segment.treatment.n()) as f64).collect();
+        segments.iter().map(|segment| segment.control.n() as f64 + segment.treatment.n() as f64).collect();
     let total: f64 = sizes.iter().sum();
     let (mut value, mut variance) = (0.0, 0.0);
     for (effect, size) in effects.iter().zip(&sizes) {

@@ -7,7 +7,7 @@ use bellwether_stats::planning::{
     Design, arcsine_effect, mde_of_means, non_inferiority, power_of_f, power_of_means, power_of_proportions,
     sample_size_of_means, sample_size_of_proportions,
 };
-use bellwether_stats::{Level, Sides, Variances};
+use bellwether_stats::{Alternative, Level, Sides, Variances};
 
 fn level(case: &Case<'_>) -> Level {
     Level::from_alpha(case.input("alpha")).unwrap()
@@ -25,7 +25,7 @@ pub(super) fn power_sample_size(case: &Case<'_>) {
             case.number("n_per_arm_two_sided", size(Sides::Two).treatment);
             case.number("n_per_arm_one_sided", size(Sides::One).treatment);
             let (nc, nt) = size(Sides::Two).rounded_up();
-            let power = power_of_proportions((p1, nc), (p2, nt), level(case), Sides::Two).unwrap();
+            let power = power_of_proportions((p1, nc), (p2, nt), level(case), Alternative::TwoSided).unwrap();
             case.number("power_at_ceil_n_strict", power);
         }
         "power.t.test" => {
@@ -41,14 +41,14 @@ pub(super) fn power_sample_size(case: &Case<'_>) {
             case.number("n_per_arm_one_sided", size(Sides::One));
         }
         "pwr.t2n.test" => {
-            let power = |sides| {
+            let power = |alternative| {
                 let (n1, n2) = (case.input("n1"), case.input("n2"));
-                let test = (level(case), sides);
+                let test = (level(case), alternative);
                 student::power(case.input("d"), (1.0, n1), (1.0, n2), Variances::Equal, test, Tails::Both)
                     .unwrap()
             };
-            case.number("power_two_sided", power(Sides::Two));
-            case.number("power_greater", power(Sides::One));
+            case.number("power_two_sided", power(Alternative::TwoSided));
+            case.number("power_greater", power(Alternative::Greater));
         }
         "tt_ind_solve_power" => statsmodels(case),
         "samplesize_proportions_2indep_onetail" => {
@@ -58,7 +58,8 @@ pub(super) fn power_sample_size(case: &Case<'_>) {
             let size = sample_size_of_proportions(p1, p2, &design).unwrap();
             case.number("n1", size.treatment);
             let control = (2_000.0 * ratio) as u64;
-            let power = power_of_proportions((p1, control), (p2, 2_000), level(case), Sides::Two).unwrap();
+            let power =
+                power_of_proportions((p1, control), (p2, 2_000), level(case), Alternative::TwoSided).unwrap();
             case.number("power_at_2000", power);
             case.number("es_h", arcsine_effect(p1, p2).unwrap());
         }
@@ -76,9 +77,10 @@ pub(super) fn power_sample_size(case: &Case<'_>) {
 }
 
 fn statsmodels(case: &Case<'_>) {
-    let sides = match case.text("alternative") {
-        "two-sided" => Sides::Two,
-        _ => Sides::One,
+    let (sides, alternative) = match case.text("alternative") {
+        "two-sided" => (Sides::Two, Alternative::TwoSided),
+        "smaller" => (Sides::One, Alternative::Less),
+        _ => (Sides::One, Alternative::Greater),
     };
     let (effect, ratio) = (case.input("effect_size"), case.input("ratio"));
     // Their ratio is n2/n1; the second sample is our treatment.
@@ -86,7 +88,7 @@ fn statsmodels(case: &Case<'_>) {
     let z = sample_size_of_means(effect, 1.0, 1.0, &design).unwrap();
     case.number("n1_z", z.control);
     let t = student::sample_size(effect, (1.0, 1.0), Variances::Equal, &design, Tails::Both).unwrap();
-    let test = (level(case), sides);
+    let test = (level(case), alternative);
     // statsmodels may stop its search early: for 0.03 at alpha 0.001, power 0.99 and ratio 0.5 its units have a power of 0.98722.
     case.root("n1_t", t.control, |n| {
         student::power(effect, (1.0, n), (1.0, n * ratio), Variances::Equal, test, Tails::Both).unwrap()
@@ -100,7 +102,8 @@ fn statsmodels(case: &Case<'_>) {
     // statsmodels stops its search where the effect is within some 1e-6 of the root: in one case the power
     // there is 0.800025 instead of 0.8.
     case.root("mde_z_n1_5000", mde, |effect| {
-        power_of_means(effect, (1.0, 5_000), (1.0, second), level(case), sides).unwrap() - case.input("power")
+        power_of_means(effect, (1.0, 5_000), (1.0, second), level(case), alternative).unwrap()
+            - case.input("power")
     });
 }
 
