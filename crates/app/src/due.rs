@@ -3,11 +3,11 @@
 //! is bounded, and what could not be stored is tried again in the next one.
 //!
 //! Changes come before steps: what somebody planned for that moment, such as a halt, is there when the ramp
-//! looks. A step waits while the flag is off, while its guard cannot judge (too few were seen, or they do not
+//! looks, also where there was more to do than in one round. A step waits while the flag is off, while its guard cannot judge (too few were seen, or they do not
 //! split as they should), and while the ledger refuses
 //! it; it is late then, and the view of the flag says why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bellwether_ledger::{Proposed, State, Versioned};
 use bellwether_model::{
@@ -105,7 +105,12 @@ impl App {
                 failed.get_or_insert(e);
             }
         }
-        self.climb(now, stepped, &mut failed);
+        // Of the flags whose plans are left for the next round no step is taken in this one.
+        let state = self.ledger.state();
+        let left = scheduled(&state, now).into_iter().filter_map(|key| state.schedules.get(&key));
+        let left: BTreeSet<FlagKey> =
+            left.filter_map(|schedule| schedule.value.planned.flag().cloned()).collect();
+        self.climb(now, &left, stepped, &mut failed);
         failed.map_or(Ok(()), Err)
     }
 
@@ -154,13 +159,19 @@ impl App {
         Ok(())
     }
 
-    /// Takes the steps that are due, in the order of their times, and remembers why others wait.
-    fn climb(&self, now: Millis, stepped: &mut Stepped, failed: &mut Option<AppError>) {
+    /// Takes the steps that are due, in the order of their times and but for these flags, and remembers why others wait.
+    fn climb(
+        &self,
+        now: Millis,
+        but: &BTreeSet<FlagKey>,
+        stepped: &mut Stepped,
+        failed: &mut Option<AppError>,
+    ) {
         let state = self.ledger.state();
         let known = self.waits().0.clone();
         let mut waits = BTreeMap::new();
         let mut tried = 0;
-        for due in ramps(&state, now) {
+        for due in ramps(&state, now).into_iter().filter(|due| !but.contains(&due.place.0)) {
             let known = known.get(&due.place).filter(|wait| wait.of == due.revision);
             if !due.served {
                 let why = "the flag is off; the step is held anew once it is on".to_owned();

@@ -277,6 +277,31 @@ fn what_somebody_planned_comes_before_the_step_of_a_ramp() {
     );
 }
 
+/// However much else is due before it.
+#[test]
+fn what_is_left_for_the_next_round_comes_before_the_step_of_its_ramp() {
+    let mut house = House::new();
+    for flag in ["f", "g", "other"] {
+        house.did("flag.create", json!({"flag": flag}));
+        house.did("flag.toggle", at(flag, json!({"on": true})));
+    }
+    let steps = json!([{"share": 500, "hold": HOUR}, {"share": 10_000}]);
+    for flag in ["f", "g"] {
+        house.did("rollout.start", at(flag, json!({"candidate": "on", "control": "off", "steps": steps})));
+    }
+    for n in 0..50 {
+        plan(&house, toggle("other", n % 2 == 0), HOUR - 1);
+    }
+    plan(&house, json!({"plan": "widen", "flag": "f", "share": 2_000}), HOUR);
+    house.later(HOUR);
+    let stepped = house.app.step(house.now).unwrap();
+    assert_eq!((stepped.made, stepped.taken), (50, 1), "the other ramp takes its step");
+    let stepped = house.app.step(house.now).unwrap();
+    assert_eq!((stepped.made, stepped.refused, stepped.taken), (1, 0, 0));
+    let state = house.did("flag.get", json!({"flag": "f"}))["states"]["production"].clone();
+    assert!(state.as_str().unwrap().contains("20%"), "{state}");
+}
+
 #[test]
 fn a_round_is_bounded_and_the_next_one_goes_on() {
     let mut house = House::new();
