@@ -165,13 +165,9 @@ impl Served {
     pub(crate) fn enrolled(&self, flag: &FlagKey) -> Option<Count> {
         let kept = self.registers.0.get(flag)?;
         let register = kept.read();
-        // While a rollout is halted nothing divides, and all who hold a variant are held back.
-        let units = match self.ruleset.division(flag.as_str()) {
-            Some(division) => register.enrolled(division),
-            None => u32::try_from(register.held()).unwrap_or(u32::MAX),
-        };
+        let units = register.enrolled();
         let (unwritten, settles) = (register.unstored(), kept.made.plus(YOUNG));
-        Some(Count { units, full: register.held() >= Register::MOST, unwritten, settles })
+        Some(Count { units, full: units as usize >= Register::MOST, unwritten, settles })
     }
 }
 

@@ -264,7 +264,7 @@ impl Register {
         let was = self.places.get(&print).copied();
         let holds = was.is_some_and(|place| self.held_in(division, place).is_some());
         let fits = match arm {
-            Some(_) => self.held() < Self::MOST,
+            Some(_) => (self.enrolled() as usize) < Self::MOST,
             None => division.enrolling.sticky && was.is_none() && self.room(),
         };
         if fits && !holds && !self.owners.contains_key(&print) {
@@ -283,20 +283,15 @@ impl Register {
         }
     }
 
-    /// How many hold a variant that the split has: those whom a limit counts.
-    pub fn enrolled(&self, division: Division<'_>) -> u32 {
-        let counted = self.variants.iter().filter(|(variant, _)| division.of(variant.as_str()).is_some());
-        counted.map(|(_, count)| count).sum()
-    }
-
-    /// How many hold a variant, whether or not the split still has it.
-    pub fn held(&self) -> usize {
-        self.variants.iter().map(|(_, count)| *count as usize).sum()
+    /// How many hold a variant: those whom a limit counts. Whose variant the split has lost meanwhile are among them,
+    /// because they were given one and have it again when the split does.
+    pub fn enrolled(&self) -> u32 {
+        self.variants.iter().map(|(_, count)| count).sum()
     }
 
     /// How many are remembered besides those who hold a variant.
     pub fn others(&self) -> usize {
-        (self.places.len() + self.owners.len()).saturating_sub(self.held())
+        (self.places.len() + self.owners.len()).saturating_sub(self.enrolled() as usize)
     }
 
     /// Takes in a line that was stored.
@@ -401,15 +396,17 @@ impl Register {
             }
             (None, None) => return None,
         };
-        let enrolled = self.enrolled(division);
-        let full = self.held() >= Self::MOST;
+        let enrolled = self.enrolled();
+        let full = enrolled as usize >= Self::MOST;
+        // Whoever is counted already may change to a variant that there is.
+        let counted = now.holds != NOTHING;
         let closed = division.most().is_some_and(|most| enrolled >= most || full);
         let empty = Place { holds: NOTHING, ..now };
         let (how, arm, next, comes) = match self.held_in(division, now) {
             Some(arm) => (How::Kept, Some(arm), now, None),
             None => match division.at(now.hash)? {
                 (index, arm) if !arm.enrolled => (How::Placed, Some(index), empty, None),
-                _ if closed => (How::Closed, None, empty, None),
+                _ if closed && !counted => (How::Closed, None, empty, None),
                 (index, arm) if arm.role == Role::Held && !full => {
                     (How::Enrolled, Some(index), empty, Some(index))
                 }

@@ -338,13 +338,13 @@ impl Compiled {
         };
         let standing = visitor.memory()?.stand(&asked)?;
         let arm = standing.arm.and_then(|arm| division.arms.get(arm));
+        // The control is not held, so that its side of a rollout ends with enrolment; the other must.
+        let ended = division.enrolling.rollout && standing.closed;
         let (outcome, reason, enrolled) = match (standing.how, arm) {
-            (How::Kept, Some(arm)) => {
-                // The control is not held, so that its side of a rollout ends with enrolment; the other must.
-                let ended = division.enrolling.rollout && standing.closed;
-                (&arm.outcome, &Reason::Kept, arm.enrolled && !ended)
+            (How::Kept, Some(arm)) => (&arm.outcome, &Reason::Kept, arm.enrolled && !ended),
+            (How::Enrolled | How::Placed, Some(arm)) => {
+                (&arm.outcome, &branch.reason, arm.enrolled && !ended)
             }
-            (How::Enrolled | How::Placed, Some(arm)) => (&arm.outcome, &branch.reason, arm.enrolled),
             (How::Closed, _) => (&division.enrolling.shut, &Reason::Closed, false),
             (How::Kept | How::Enrolled | How::Placed, None) => return None,
         };

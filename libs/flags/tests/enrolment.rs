@@ -12,7 +12,7 @@ use bellwether_flags::{
     Document, Entry, How, Line, Memory, Origin, Reason, Register, Ruleset, Source, Step, amplitude, bucket,
     flagd,
 };
-use bellwether_model::{Bucketing, Context, Flag, Revision};
+use bellwether_model::{Bucketing, Context, Flag, Revision, Split};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -75,14 +75,14 @@ proptest! {
                     let (user, device) = (user.as_deref(), device.as_deref());
                     let context = context(user, device);
                     let why = rules.explain_with("f", &context, &Reads(&memory)).unwrap();
-                    let before = memory.0.borrow().enrolled(rules.division("f").unwrap());
+                    let before = memory.0.borrow().enrolled();
                     let answer = rules.evaluate_with("f", &context, &memory).unwrap();
                     let expected = naive.ask(&stage, user, device);
                     let got = (answer.variant.to_string(), answer.reason.clone(), answer.enrolled);
                     prop_assert_eq!(&got, &expected, "{:?} {:?}", user, device);
                     prop_assert_eq!((why.variant.to_string(), why.reason, why.enrolled), expected);
-                    let after = memory.0.borrow().enrolled(rules.division("f").unwrap());
-                    prop_assert_eq!(after as usize, naive.count(&stage));
+                    let after = memory.0.borrow().enrolled();
+                    prop_assert_eq!(after as usize, naive.count());
                     // Not one too many.
                     let most = stage.most.unwrap_or(u32::MAX).max(before);
                     prop_assert!(after <= most && after <= before + 1);
@@ -123,7 +123,7 @@ proptest! {
                     let before = memory.0.borrow();
                     let mut again = Register::default();
                     table.values().cloned().for_each(|line| again.restore(line));
-                    prop_assert_eq!((again.held(), again.others()), (before.held(), before.others()));
+                    prop_assert_eq!((again.enrolled(), again.others()), (before.enrolled(), before.others()));
                     drop(before);
                     memory = Remembers(RefCell::new(again));
                 }
@@ -180,12 +180,12 @@ proptest! {
                 }
             }
         }
-        prop_assert_eq!(memory.0.borrow().enrolled(division) as usize, first.len());
+        prop_assert_eq!(memory.0.borrow().enrolled() as usize, first.len());
         for (user, variant) in &first {
             let answer = rules.evaluate_with("f", &context(Some(user), None), &memory).unwrap();
             prop_assert_eq!((answer.variant.as_str(), answer.reason), (*variant, &Reason::Kept));
         }
-        prop_assert_eq!(memory.0.borrow().enrolled(division) as usize, first.len(), "they were in");
+        prop_assert_eq!(memory.0.borrow().enrolled() as usize, first.len(), "they were in");
         for (device, user) in &owners {
             let of = |user: Option<&str>, device| {
                 let answer = rules.evaluate_with("f", &context(user, device), &memory).unwrap();
@@ -242,7 +242,7 @@ fn a_visitor_who_signs_in_keeps_the_variant_on_every_device() {
     assert_eq!(answer(None, Some(device)), ("a".into(), Reason::Split));
     assert_eq!(look(Some(user), Some(device)), ("a".into(), Reason::Kept));
     assert_eq!(answer(Some(user), Some(device)), ("a".into(), Reason::Kept));
-    assert_eq!(memory.0.borrow().enrolled(rules.division("f").unwrap()), 1, "one person");
+    assert_eq!(memory.0.borrow().enrolled(), 1, "one person");
     // On another device, without one, and signed out.
     assert_eq!(answer(Some(user), Some("other")), ("a".into(), Reason::Kept));
     assert_eq!(answer(Some(user), None), ("a".into(), Reason::Kept));
@@ -273,7 +273,7 @@ fn a_visitor_beside_the_split_stays_beside_it_when_signing_in() {
         ("off".into(), How::Placed, Origin::Device),
         "and not `b`, where the user's own id stands"
     );
-    assert_eq!(memory.0.borrow().held(), 0);
+    assert_eq!(memory.0.borrow().enrolled(), 0);
     // When the split reaches them, they come in.
     stage.split = stage.split.reshare(&shares(5_000, 5_000)).unwrap();
     let (variant, how, _) = asks(&stage.compile(), &memory, Some(&user), None);
@@ -354,7 +354,7 @@ fn both_sides_of_a_rollout_stop_being_compared_when_it_closes() {
         // The last one who comes in closes it.
         let met = (0..).find(|n| {
             ask(&rules, *n);
-            memory.0.borrow().enrolled(rules.division("f").unwrap()) == 50
+            memory.0.borrow().enrolled() == 50
         });
         let again: Vec<_> = (0..=met.unwrap()).map(|n| ask(&rules, n)).collect();
         assert_eq!(again.iter().filter(|(variant, ..)| variant == "a").count(), 50);
@@ -460,4 +460,33 @@ fn what_is_stored() {
     assert_eq!(news(&memory), [], "it is known");
     memory.0.borrow_mut().keep(&lines);
     assert_eq!(news(&memory).len(), 2, "what could not be stored comes again");
+}
+
+/// A variant that comes back brings back those who hold it; a limit that had not counted them would be passed.
+#[test]
+fn a_limit_counts_who_holds_a_variant_that_is_away() {
+    let shares = |a: u16| Stage {
+        split: Split::new("s:1", &stage::shares(a, 10_000 - a), None).unwrap(),
+        most: Some(100),
+        ..Stage::new(Kind::Whole, false)
+    };
+    let memory = Remembers::default();
+    let ask = |stage: &Stage, who: std::ops::Range<u32>| -> BTreeMap<String, u32> {
+        let rules = stage.compile();
+        let mut got = BTreeMap::new();
+        for n in who {
+            let answer = rules.evaluate_with("f", &context(Some(&format!("u{n}")), None), &memory).unwrap();
+            *got.entry(answer.variant.to_string()).or_default() += 1;
+        }
+        got
+    };
+    assert_eq!(ask(&shares(10_000), 0..100), BTreeMap::from([("a".to_owned(), 100)]));
+    // All have `b` now: who comes new finds it closed, and who is in has another variant.
+    assert_eq!(ask(&shares(0), 100..200), BTreeMap::from([("off".to_owned(), 100)]));
+    assert_eq!(ask(&shares(0), 0..50), BTreeMap::from([("b".to_owned(), 50)]));
+    assert_eq!(
+        ask(&shares(5_000), 0..200),
+        BTreeMap::from([("a".to_owned(), 50), ("b".to_owned(), 50), ("off".to_owned(), 100)])
+    );
+    assert_eq!(memory.0.borrow().enrolled(), 100);
 }

@@ -134,9 +134,9 @@ pub(crate) struct Naive {
 }
 
 impl Naive {
-    pub(crate) fn count(&self, stage: &Stage) -> usize {
-        let held = self.stands.values().filter_map(|(_, variant)| variant.as_deref());
-        held.filter(|variant| stage.holds(variant)).count()
+    /// Who was given a variant, whether or not there still is one.
+    pub(crate) fn count(&self) -> usize {
+        self.stands.values().filter(|(_, variant)| variant.is_some()).count()
     }
 
     /// The variant, the reason, and whether it is compared.
@@ -148,7 +148,7 @@ impl Naive {
     ) -> (String, Reason, bool) {
         let hash = |id: &str| bucket(Bucketing::Utf8, stage.split.salt(), id).hash;
         // A device that is given up in this moment still counts.
-        let count = self.count(stage);
+        let count = self.count();
         let full = stage.most.is_some_and(|most| count >= most as usize);
         let device = device.filter(|_| stage.sticky);
         let own = |id: &str| format!("device {id}");
@@ -179,12 +179,14 @@ impl Naive {
         };
         let stands = || (hash(user.or(device).unwrap()), None);
         let (place, held) = self.stands.get(&who).cloned().unwrap_or_else(stands);
+        // Who is counted already may come to another variant.
+        let counted = held.is_some();
         if let Some(held) = held.filter(|held| stage.holds(held)) {
             return (held, Reason::Kept, !(full && stage.kind == Kind::Rollout));
         }
         let drawn = stage.at(place);
         let compared = stage.kind != Kind::Rest || drawn != "off";
-        let closed = compared && full;
+        let closed = compared && full && !counted;
         let comes = stage.holds(&drawn) && !closed;
         if comes || stage.sticky || self.stands.contains_key(&who) {
             self.stands.insert(who, (place, comes.then(|| drawn.clone())));
@@ -192,7 +194,7 @@ impl Naive {
         match (closed, stage.kind) {
             (true, Kind::Rollout) => ("b".to_owned(), Reason::Closed, false),
             (true, _) => ("off".to_owned(), Reason::Closed, false),
-            (false, _) => (drawn, Reason::Split, compared),
+            (false, _) => (drawn, Reason::Split, compared && !(full && stage.kind == Kind::Rollout)),
         }
     }
 }
