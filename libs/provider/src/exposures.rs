@@ -132,6 +132,11 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether nothing waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.state().waiting.is_empty()
+    }
+
     /// Takes one in, unless it was there today, or there is no room. What finds no room is not remembered
     /// and may come again.
     pub(crate) fn push(&self, exposure: Exposure) {

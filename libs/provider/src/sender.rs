@@ -67,14 +67,14 @@ impl Sender {
         }
         self.queue.close();
         // Two batches fail alike when the server is away: the first failure is enough.
-        let last = async { while !self.queue.batch().is_empty() && self.flush_one().await {} };
+        let last = async { while !self.queue.is_empty() && self.flush_one().await {} };
         let _: Result<(), _> = tokio::time::timeout(self.patience, last).await;
         self.queue.abandon();
     }
 
     /// Sends all that waits; false where the server is away.
     async fn flush(&self, stop: &mut watch::Receiver<bool>) -> bool {
-        while !self.queue.batch().is_empty() {
+        while !self.queue.is_empty() {
             let sent = tokio::select! {
                 sent = self.flush_one() => sent,
                 // What was on its way is sent again, and counts once.
@@ -124,10 +124,15 @@ impl Sender {
             let named = named(&said, events.len());
             tracing::warn!(
                 status = %answer.status, error = %said["error"], hint = %said["hint"],
-                refused = named.len().max(1), "the server refuses exposures"
+                refused = named.len(), "the server refuses exposures"
             );
             if named.is_empty() {
-                return Sent::Settled { taken: 0, refused: whole };
+                // It is not these exposures that are wrong but the key, the address or what stands between. They wait
+                // for whoever mends it; the queue is bounded.
+                return match answer.status {
+                    StatusCode::PAYLOAD_TOO_LARGE => Sent::Settled { taken: 0, refused: whole },
+                    _ => Sent::Away,
+                };
             }
             let mut at = 0..;
             events.retain(|_| at.next().is_none_or(|at| !named.contains(&at)));

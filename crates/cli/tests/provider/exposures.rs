@@ -139,6 +139,28 @@ fn a_full_batch_is_sent_at_once_and_placeholders_are_refused_alone() {
     });
 }
 
+/// It is not the exposures that are wrong: they wait for whoever mends the key.
+#[test]
+fn a_key_that_was_revoked_takes_no_exposure_away() {
+    let house = house();
+    run(async {
+        let never = Duration::from_secs(3_600);
+        let timeout = Duration::from_millis(500);
+        let settings = Settings { flush_every: never, timeout, ..house.settings() };
+        let provider = Provider::connect(settings).await.unwrap();
+        let enrolled = total(&evaluate(&provider).await);
+        let keys = house.call("GET", "/api/keys", &json!({}));
+        for key in keys["keys"].as_array().unwrap() {
+            if key["scope"] == "server" {
+                let id = key["id"].as_str().unwrap();
+                house.call("DELETE", &format!("/api/keys/{id}"), &json!({}));
+            }
+        }
+        let counts = provider.shutdown().await;
+        assert_eq!((counts.sent, counts.refused, counts.dropped), (0, 0, enrolled));
+    });
+}
+
 #[test]
 fn what_finds_no_room_is_dropped_and_counted() {
     let mut house = house();
