@@ -31,8 +31,11 @@ async function chromiumFor(t) {
   return browser;
 }
 
-/** A page of an application, with one of the scripts of `page/` in it, open in Chromium. */
-export async function applicationPage(t, script = 'client') {
+/**
+ * A page of an application, with one of the scripts of `page/` in it, open in Chromium, which calls itself what a
+ * person's does, or what it does by itself: `HeadlessChrome`, a program.
+ */
+export async function applicationPage(t, script = 'client', { headless = false } = {}) {
   const bundle = await build({
     entryPoints: [join(here, 'page', `${script}.mjs`)],
     bundle: true,
@@ -50,7 +53,10 @@ export async function applicationPage(t, script = 'client') {
   site.listen(0, '127.0.0.1');
   await once(site, 'listening');
   atEnd(t, () => site.close());
-  const page = await (await chromiumFor(t)).newPage();
+  const browser = await chromiumFor(t);
+  const own = await browser.newPage();
+  const userAgent = (await own.evaluate(() => navigator.userAgent)).replace('HeadlessChrome', 'Chrome');
+  const page = headless ? own : await browser.newPage({ userAgent });
   await page.goto(`http://127.0.0.1:${site.address().port}/`);
   return page;
 }

@@ -17,8 +17,8 @@ async function stored(server, complete) {
 const has = (...names) => (events) => names.every((name) => events.includes(name));
 
 /** A page with an SDK in it, and what it asked whom for: `asked` has lines such as `POST /2/httpapi 200`. */
-async function pageWith(t, server, script) {
-  const page = await applicationPage(t, script);
+async function pageWith(t, server, script, how) {
+  const page = await applicationPage(t, script, how);
   const requests = { asked: [], elsewhere: [], bodies: [] };
   const note = (request, outcome) => {
     const url = new URL(request.url());
@@ -95,6 +95,18 @@ test('Amplitude: what the browser SDK sends by itself and is told is stored as t
   assert.deepEqual(requests.asked.filter((line) => !/ 200$/.test(line)), []);
   assert.deepEqual(requests.elsewhere, []);
   assert.deepEqual(errors, []);
+});
+
+test('Amplitude: a headless browser is a program, which is left out of answers and counted', async (t) => {
+  const server = await Server.start(t);
+  const { page } = await pageWith(t, server, 'amplitude', { headless: true });
+  await amplitude(page, server, { autocapture: false }, 'user-1');
+  await page.evaluate(() => window.amplitude.track('Seen').promise);
+  const [seen] = (await stored(server, has('Seen'))).filter((e) => e.event === 'Seen');
+  assert.equal(seen.properties.$bot, 'agent');
+  assert.equal(await total(server, 'Seen'), 0);
+  const { events } = await server.get(`/api/events?environment=${server.environment}`);
+  assert.equal(events.find((e) => e.event === 'Seen').bots, 1);
 });
 
 test('Amplitude: half an hour of nothing begins another session', async (t) => {
