@@ -104,7 +104,8 @@ impl Paces {
                 Some(watched) => watched,
                 None => environments.entry(event.environment.clone()).or_default(),
             };
-            let minute = event.time.0.div_euclid(MINUTE);
+            // What is dated in the future happened when it came at the latest, or it would hide all that follows.
+            let minute = event.time.min(event.received).0.div_euclid(MINUTE);
             let counts = is_active(&event.event);
             if !counts && !matches!(event.event.as_str(), EXPOSURE | ASSIGNMENT) {
                 continue;
@@ -196,7 +197,7 @@ mod tests {
             event: name.into(),
             who: Who::User(user.into()),
             time: Millis(time),
-            received: Millis(0),
+            received: Millis(time),
             insert_id: None,
             session: None,
             properties: Default::default(),
@@ -277,6 +278,13 @@ mod tests {
             (0..events.len()).filter(|&i| events[i].properties.contains_key(BOT)).collect();
         assert_eq!(marked, [10, 11, 12, 13, 14, 50, 51]);
         assert_eq!(events[10].properties[BOT], BY_PACE);
+
+        let mut dated = event("hides", 0, "tap");
+        dated.time = Millis(i64::MAX / 2);
+        let mut hides: Vec<Event> = vec![dated];
+        hides.extend((0..15).map(|i| event("hides", i, "tap")));
+        paces.mark(&mut hides);
+        assert_eq!(hides.iter().filter(|event| event.properties.contains_key(BOT)).count(), 6);
 
         let mut off: Vec<Event> = (0..50).map(|_| event("fast", 0, "tap")).collect();
         Paces::new(0).mark(&mut off);
