@@ -2722,6 +2722,8 @@ export interface components {
             holdout: components["schemas"]["Holdout"];
             /** @description Send it as `if_revision` with an edit. */
             revision: components["schemas"]["Revision"];
+            /** @description What whoever made the edit that this answers should know of it. */
+            warnings: components["schemas"]["Warning"][];
         };
         Holdouts: {
             /** @description In order of their keys. */

@@ -117,7 +117,11 @@ fn the_past_is_asked_at_its_revision() {
         )
     );
     asked["revision"] = json!(10_000);
-    assert!(house.refused("flag.explain", asked).starts_with("404 there is no revision `10000`"));
+    let newest = house.did("change.list", json!({}))["changes"][0]["change"]["revision"].clone();
+    assert_eq!(
+        house.refused("flag.explain", asked),
+        format!("404 there is no revision `10000`\nhint: the newest is `{newest}`: `change.list` shows them")
+    );
 }
 
 #[test]

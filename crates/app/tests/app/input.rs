@@ -112,6 +112,10 @@ fn what_does_not_belong_is_said_in_words_of_json() {
         ("metric.save", json!({"metric": "m", "event": "e", "measure": "count"})),
         ("schedule.create", json!({"environment": "production", "planned": {"plan": "halt", "flag": "f"}, "at": "tomorrow"})),
         ("schedule.create", json!({"environment": "production", "planned": {"plan": "halt", "flag": "f"}, "at": true})),
+        ("schedule.create", json!({"environment": "production", "planned": {"plan": "halt", "flag": "f"}, "at": 1_795_000_000})),
+        ("holdout.save", json!({"holdout": "h", "share": "5%", "covers": {"covers": "everything"}})),
+        ("holdout.save", json!({"holdout": "h", "share": 0.05, "covers": {"covers": "everything"}})),
+        ("holdout.save", json!({"holdout": "h", "share": "much", "covers": {"covers": "everything"}})),
         ("rollout.start", json!({"flag": "f", "environment": "production", "candidate": "on", "control": "off", "steps": [{"share": 1, "hold": "soon"}]})),
     ]
     .into_iter()

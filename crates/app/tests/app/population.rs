@@ -114,6 +114,34 @@ fn a_layer_keeps_flags_apart() {
 }
 
 #[test]
+fn a_holdout_of_nothing_says_so() {
+    let house = House::new();
+    let said = |covers: Json| {
+        let asked = json!({"holdout": "h", "share": 500, "covers": covers, "why": "test"});
+        let saved = house.did("holdout.save", asked);
+        match saved["warnings"].as_array().unwrap().as_slice() {
+            [] => "nothing".to_owned(),
+            [one] => format!("{}; {}", one["message"].as_str().unwrap(), one["hint"].as_str().unwrap()),
+            more => panic!("{more:?}"),
+        }
+    };
+    let (everything, growth) = (json!({"covers": "everything"}), json!({"covers": "team", "team": "growth"}));
+    let mut all = vec![said(everything.clone())];
+    on(&house, "a");
+    all.push(said(growth.clone()));
+    all.push(said(json!({"covers": "flags", "flags": ["a"]})));
+    house.did("flag.team", json!({"flag": "a", "team": "growth", "why": "test"}));
+    all.extend([said(growth), said(everything)]);
+    insta::assert_snapshot!(all.join("\n"), @r"
+    holdout `h` keeps people from nothing: there is no flag; it covers each flag from when it is made
+    holdout `h` keeps people from nothing: team `growth` has no flags; say whose a flag is with `flag.team`; it covers each from then on
+    nothing
+    nothing
+    nothing
+    ");
+}
+
+#[test]
 fn a_holdout_keeps_people_from_what_it_covers() {
     let house = House::new();
     for flag in ["a", "b"] {
