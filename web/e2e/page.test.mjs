@@ -465,6 +465,16 @@ describe("the page", { concurrency: 1 }, () => {
     await page.getByRole("option", { name: "new-search" }).click();
     await page.waitForURL(/flag=new-search/);
     await page.getByText("fewer steps, fewer losses").waitFor({ state: "detached" });
+    const first = page.getByRole("list", { name: "Changes, newest first" }).getByRole("listitem").last();
+    await first.getByRole("button", { name: /^What revision \d+ changed$/ }).click();
+    await first
+      .getByRole("region", { name: /^What revision \d+ changed$/ })
+      .getByText('+   "key": "new-search",')
+      .waitFor();
+    await clean("change");
+    await visit("/changes");
+    await page.getByRole("article").getByRole("link", { name: "new-search" }).first().click();
+    await heading("New search").waitFor();
     await visit("/settings");
     await page.getByRole("table", { name: "API keys" }).waitFor();
     await clean("settings");

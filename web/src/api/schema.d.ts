@@ -125,6 +125,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/changes/{revision}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows one change, with what it is about as it stood before and after. */
+        get: operations["change.get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/environments": {
         parameters: {
             query?: never;
@@ -1851,6 +1868,24 @@ export interface components {
             /** @description The reason. */
             why?: string | null;
         };
+        /**
+         * @description A change, and the whole of what it is about before and after it: an edit says what somebody sent, and of much that
+         *     it sends nothing is new.
+         */
+        Detail: {
+            /** @description What it is about. */
+            about: components["schemas"]["Subject"];
+            /** @description As it stood from then on; nothing of what is gone. */
+            after?: unknown;
+            /** @description As it stood until then; nothing of what is new. */
+            before?: unknown;
+            /** @description Who made it. */
+            by: components["schemas"]["ActorView"];
+            /** @description The change as it stands in the log. */
+            change: components["schemas"]["Change"];
+            /** @description What it did, in words. */
+            sentence: string;
+        };
         /** @description One thing that is different. */
         Difference: {
             /** @description Whether an event that followed the plan before may not follow it now, or is treated more strictly. */
@@ -2550,6 +2585,10 @@ export interface components {
         GetInput8: {
             /** @description The experiment. */
             experiment: string;
+        };
+        GetInput9: {
+            /** @description The revision that the change made. */
+            revision: components["schemas"]["Revision"];
         };
         /** @description How many get a variant. */
         Got: {
@@ -5681,6 +5720,74 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Output4"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "change.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The revision that the change made. */
+                revision: components["schemas"]["Revision"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Detail"];
                 };
             };
             /** @description The input is not what it should be. */

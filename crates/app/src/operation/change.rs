@@ -1,9 +1,9 @@
 //! App operations: the log of changes.
 
-use bellwether_ledger::Page;
+use bellwether_ledger::{Page, State, Versioned};
 use bellwether_model::{
-    BetaKey, ExperimentKey, FlagKey, HoldoutKey, LayerKey, MetricKey, ProposalKey, Revision, ScheduleKey,
-    SegmentKey, Subject, plan::Name,
+    BetaKey, ExperimentKey, FlagKey, HoldoutKey, Json, LayerKey, MetricKey, ProposalKey, Revision,
+    ScheduleKey, SegmentKey, Subject, plan::Name,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -98,4 +98,71 @@ impl Operation for List {
         let changes = changes.into_iter().map(|c| app.change_view(c)).collect();
         Ok(Output { changes, next })
     }
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GetInput {
+    /// The revision that the change made.
+    revision: Revision,
+}
+
+/// A change, and the whole of what it is about before and after it: an edit says what somebody sent, and of much that
+/// it sends nothing is new.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Detail {
+    #[serde(flatten)]
+    view: ChangeView,
+    /// As it stood until then; nothing of what is new.
+    before: Option<Json>,
+    /// As it stood from then on; nothing of what is gone.
+    after: Option<Json>,
+}
+
+pub(super) struct Get;
+
+impl Operation for Get {
+    const NAME: &'static str = "change.get";
+    const ABOUT: &'static str = "Shows one change, with what it is about as it stood before and after.";
+    const ROUTE: (Method, &'static str) = (Method::Get, "/api/changes/{revision}");
+    const NEEDS: Permission = Permission::View;
+    const CLASS: Class = Class::Scan;
+    const EFFECT: Effect = Effect::Reads;
+    type Input = GetInput;
+    type Output = Detail;
+
+    fn run(app: &App, _: &Ctx, GetInput { revision }: GetInput) -> Result<Detail, AppError> {
+        let unknown = || app.unknown("revision", revision);
+        let (until, upto) = (revision.0.checked_sub(1).ok_or_else(unknown)?, revision.0.saturating_add(1));
+        let page = Page { before: Some(Revision(upto)), limit: 1, about: None };
+        let found = app.ledger.changes(&page)?.into_iter().find(|change| change.revision == revision);
+        let change = found.ok_or_else(unknown)?;
+        let mut state = app.ledger.state_at(Revision(until)).map_err(|error| app.refused(error))?;
+        let about = change.edit.subject();
+        let before = stands(&state, &about)?;
+        state.apply(&change);
+        let after = stands(&state, &about)?;
+        Ok(Detail { view: app.change_view(change), before, after })
+    }
+}
+
+/// What a change is about, as it stands in a state.
+fn stands(state: &State, about: &Subject) -> Result<Option<Json>, AppError> {
+    fn json<T: Serialize>(found: Option<&Versioned<T>>) -> serde_json::Result<Option<Json>> {
+        found.map(|found| serde_json::to_value(&found.value)).transpose()
+    }
+    let found = match about {
+        Subject::Environment(key) => json(state.environments.get(key)),
+        Subject::Flag(key) => json(state.flags.get(key)),
+        Subject::Metric(key) => json(state.metrics.get(key)),
+        Subject::Experiment(key) => json(state.experiments.get(key)),
+        Subject::Segment(key) => json(state.segments.get(key)),
+        Subject::Layer(key) => json(state.layers.get(key)),
+        Subject::Holdout(key) => json(state.holdouts.get(key)),
+        Subject::Beta(key) => json(state.betas.get(key)),
+        Subject::Schedule(key) => json(state.schedules.get(key)),
+        Subject::Proposal(key) => json(state.proposals.get(key)),
+        Subject::Plan | Subject::EventType(_) => json(state.plan.as_ref()),
+    };
+    found.map_err(|error| AppError::internal("write what the change is about", error))
 }

@@ -325,6 +325,7 @@ pub const REGISTRY: &[Entry] = &[
     Entry::of::<person::Export>(),
     Entry::of::<person::Forget>(),
     Entry::of::<change::List>(),
+    Entry::of::<change::Get>(),
     Entry::of::<key::List>(),
     Entry::of::<key::Create>(),
     Entry::of::<key::Revoke>(),

@@ -52,6 +52,37 @@ fn a_flag_is_made_switched_archived_and_restored() {
 }
 
 #[test]
+fn a_change_is_shown_with_what_stood_before_and_after_it() {
+    let house = House::new();
+    house.split_flag("f", 1_000);
+    let shares = json!([{"variant": "on", "share": 4_000}, {"variant": "off", "share": 6_000}]);
+    house.did("flag.reshare", at("f", json!({"shares": shares})));
+    let ids = json!([{"variant": "on", "ids": ["ana-1"]}]);
+    house.did("flag.target", at("f", json!({"targets": ids})));
+    let revision = house.revision();
+    let shown = house.did("change.get", json!({"revision": revision}));
+    assert_eq!(shown["sentence"], house.did("change.list", json!({}))["changes"][0]["sentence"]);
+    let of = |when: &str, part: &str| shown[when]["settings"]["production"][part].clone();
+    // What somebody else had changed before is not told as the work of who came last.
+    assert_eq!(of("before", "default"), of("after", "default"));
+    assert_eq!(of("before", "targets"), Json::Null);
+    assert_eq!(of("after", "targets")[0]["variant"], "on");
+    let first =
+        house.did("change.list", json!({"flag": "f"}))["changes"].as_array().unwrap().last().unwrap().clone();
+    let made = house.did("change.get", json!({"revision": first["change"]["revision"]}));
+    assert_eq!((&made["before"], &made["after"]["key"]), (&Json::Null, &json!("f")));
+    for missing in [json!(0), json!(revision + 1), json!(u64::MAX)] {
+        let said = house.refused("change.get", json!({"revision": missing}));
+        assert_eq!(
+            said,
+            format!(
+                "404 there is no revision `{missing}`\nhint: the newest is `{revision}`: `change.list` shows them"
+            )
+        );
+    }
+}
+
+#[test]
 fn refusals_say_what_to_do_and_change_nothing() {
     let house = House::new();
     house.split_flag("f", 5_000);
