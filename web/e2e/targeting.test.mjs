@@ -292,6 +292,45 @@ describe("the rule builder", { concurrency: 1 }, () => {
     await at.clean("shares-under");
   });
 
+  test("what is not saved is not left by mistake", async () => {
+    await at.visit("/flags/price-badge");
+    await at.button("Edit targeting").click();
+    await page.getByRole("link", { name: "Segments" }).first().click();
+    await page.getByRole("heading", { level: 1, name: "Segments" }).waitFor();
+    await page.goBack();
+    await at.button("Edit targeting").click();
+    const share = page
+      .getByRole("group", { name: "Default", exact: true })
+      .getByRole("textbox", { name: "on", exact: true });
+    await page.getByRole("group", { name: "Default", exact: true }).getByText("A split", { exact: true }).click();
+    await share.fill("20");
+    const asked = page.getByRole("dialog", { name: "Leave without saving?" });
+    const stays = async (leave) => {
+      await leave();
+      await asked.waitFor();
+      await asked.getByRole("button", { name: "Stay" }).last().click();
+      await asked.waitFor({ state: "detached" });
+      assert.equal(await share.inputValue(), "20%");
+      assert.match(page.url(), /price-badge/);
+    };
+    await stays(() => page.getByRole("link", { name: "Segments" }).first().click());
+    await stays(() => page.getByRole("tab", { name: "Rollout" }).click());
+    await stays(() => page.evaluate(() => window.history.back()));
+    let reloads = 0;
+    page.once("dialog", (dialog) => {
+      reloads += dialog.type() === "beforeunload" ? 1 : 0;
+      void dialog.dismiss();
+    });
+    await page.evaluate(() => window.location.reload());
+    assert.equal(await share.inputValue(), "20%");
+    assert.equal(reloads, 1);
+    await page.getByRole("link", { name: "Segments" }).first().click();
+    await asked.waitFor();
+    await at.clean("unsaved");
+    await asked.getByRole("button", { name: "Leave" }).click();
+    await page.getByRole("heading", { level: 1, name: "Segments" }).waitFor();
+  });
+
   test("nothing broke on the way", () => {
     assert.deepEqual(
       at.complaints.filter((c) => !/status of (400|403|500)/.test(c)),

@@ -2,6 +2,7 @@
 //! what it began from, so that nothing that somebody types is lost and a newer revision is never overwritten.
 import { useState } from "react";
 
+import { useUnsaved } from "../shell/Unsaved";
 import { Note } from "./Words";
 
 /** A draft, what it is a draft of, and whether the two differ. */
@@ -23,11 +24,13 @@ export function useDraft<V, D extends object>(view: V, draftOf: (view: V) => D):
   const from = held ? held.from : view;
   const old = draftOf(from);
   const draft = held?.draft ?? old;
+  const changed = !same(old, draft);
+  useUnsaved(changed);
   return {
     draft,
     from,
     old,
-    changed: !same(old, draft),
+    changed,
     set: (part) => {
       const next = { ...draft, ...part };
       hold(same(old, next) ? null : { from, draft: next });

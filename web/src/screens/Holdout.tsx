@@ -173,7 +173,7 @@ function Form({ view }: { view?: HoldoutView }) {
       discard,
     });
     if (made && view) discard();
-    if (made && !view) void navigate({ to: "/holdouts/$holdout", params: { holdout: id } });
+    if (made && !view) void navigate({ to: "/holdouts/$holdout", params: { holdout: id }, ignoreBlocker: true });
   };
   return (
     <form

@@ -114,7 +114,7 @@ export function BetaForm({ view }: { view?: BetaView }) {
       discard,
     });
     if (made && view) discard();
-    if (made && !view) void navigate({ to: "/betas/$beta", params: { beta: id } });
+    if (made && !view) void navigate({ to: "/betas/$beta", params: { beta: id }, ignoreBlocker: true });
   };
   return (
     <form

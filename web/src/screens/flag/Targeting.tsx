@@ -15,6 +15,7 @@ import { useChange } from "../../parts/Change";
 import { Bones } from "../../parts/States";
 import { Diff } from "../../parts/Words";
 import { useMay } from "../../shell/may";
+import { useUnsaved } from "../../shell/Unsaved";
 import { useAround } from "../around";
 import { NowThen } from "../toggle";
 import { Preview, usePreview } from "./Preview";
@@ -64,6 +65,7 @@ function Editing({ view, setting, here, editing, setEditing }: EditingProps) {
   const before = editing.from.flag.settings[here.key];
   const old = before ? draftOf(editing.from, before) : undefined;
   const changed = JSON.stringify(old) !== JSON.stringify(editing.draft);
+  useUnsaved(changed);
   const fault = wrong(editing.draft);
   const asked = { flag: key, environment: here.key, draft: editing.draft, enabled: fault === null, off: !setting.on };
   const refused = useRehearsal(["flag", key, here.key], editing.draft, changed && fault === null, (draft) =>

@@ -82,7 +82,7 @@ export function SegmentForm({ view }: { view?: SegmentView }) {
       discard,
     });
     if (made && view) discard();
-    if (made && !view) void navigate({ to: "/segments/$segment", params: { segment: id } });
+    if (made && !view) void navigate({ to: "/segments/$segment", params: { segment: id }, ignoreBlocker: true });
   };
   return (
     <form
