@@ -125,6 +125,16 @@ pub(crate) fn idle_holdout(state: &State, holdout: &Holdout) -> Option<Warning> 
     })
 }
 
+/// That a rollout that was to be widened is narrower than it was.
+pub(crate) fn narrowed(key: &FlagKey, before: Share, now: Share) -> Option<Warning> {
+    (now < before).then(|| Warning {
+        message: format!(
+            "the rollout of flag `{key}` is narrower: it gave its candidate to `{before}`, and now gives it to `{now}`"
+        ),
+        hint: "if that was not meant, widen it again; a share is in basis points, of which 100 are 1%".to_owned(),
+    })
+}
+
 /// That what limits a default limits nothing, because the default divides nobody.
 pub(crate) fn idle_limits(state: &State, key: &FlagKey, environment: &EnvironmentKey) -> Option<Warning> {
     let setting = state.flags.get(key)?.settings.get(environment)?;

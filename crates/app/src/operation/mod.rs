@@ -51,7 +51,7 @@ use crate::access::{Grant, Permission};
 use crate::error::AppError;
 
 pub(crate) use explain::stretches;
-pub use input::{Argument, arguments, from_text, openapi, plain_text};
+pub use input::{Argument, arguments, from_text, is_share, openapi, plain_text};
 pub(crate) use rollout::widen;
 pub(crate) use schedule::perform;
 

@@ -235,6 +235,48 @@ fn each_state_is_a_sentence() {
 }
 
 #[test]
+fn a_rollout_that_becomes_narrower_says_so() {
+    let house = House::new();
+    house.split_flag("f", 2_500);
+    house.did("rollout.start", at("f", json!({"candidate": "on", "control": "off", "share": 5_000})));
+    let narrowed = house.did("rollout.widen", at("f", json!({"share": 60})));
+    let warned = &narrowed["warnings"][0];
+    assert_eq!(
+        warned["message"],
+        "the rollout of flag `f` is narrower: it gave its candidate to `50%`, and now gives it to `0.6%`"
+    );
+    let hint = warned["hint"].as_str().unwrap();
+    assert!(hint.contains("basis points"), "{hint}");
+}
+
+#[test]
+fn a_share_may_be_typed_in_percent() {
+    let widen = bellwether_app::find("rollout.widen").unwrap();
+    let typed = |share: &str| {
+        bellwether_app::from_text(widen, &[("share".to_owned(), share.to_owned())], None)
+            .map(|input| input["share"].clone())
+            .map_err(|refused| format!("{}\nhint: {}", refused.message, refused.hint))
+    };
+    for (text, points) in [("5%", 500), ("0.25 %", 25), ("100%", 10_000), ("500", 500)] {
+        assert_eq!(typed(text), Ok(json!(points)), "{text}");
+    }
+    for (text, said) in [
+        ("101%", "`101%` is not a share\nhint: a share lies between 0% and 100% with at most two decimals"),
+        (
+            "0.001%",
+            "`0.001%` is not a share\nhint: a share lies between 0% and 100% with at most two decimals",
+        ),
+        (
+            "five%",
+            "in `share`: `five%` is not a share\nhint: write one such as `5%`, or in basis points such as `500`",
+        ),
+        ("NaN%", "`NaN%` is not a share\nhint: a share lies between 0% and 100% with at most two decimals"),
+    ] {
+        assert_eq!(typed(text), Err(said.to_owned()), "{text}");
+    }
+}
+
+#[test]
 fn each_change_is_a_sentence_whose_subject_is_who_made_it() {
     let mut house = House::new();
     house.split_flag("f", 2_500);
@@ -243,7 +285,8 @@ fn each_change_is_a_sentence_whose_subject_is_who_made_it() {
     let rollout = json!({"candidate": "on", "control": "off", "share": 500});
     house.did("rollout.start", at("f", rollout));
     house.later(1_000);
-    house.did("rollout.widen", at("f", json!({"share": 2_000})));
+    let widened = house.did("rollout.widen", at("f", json!({"share": 2_000})));
+    assert_eq!(widened["warnings"], json!([]));
     house.did("rollout.halt", at("f", json!({})));
     house.did("rollout.resume", at("f", json!({})));
     house.did("rollout.finish", at("f", json!({})));
