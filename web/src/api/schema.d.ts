@@ -855,7 +855,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Gives a flag a share of its layer; growth takes what is free, and no other flag's part moves. */
+        /** Gives a flag a part of a layer; growth takes what is free, and no other flag's part moves. */
         post: operations["layer.allot"];
         delete?: never;
         options?: never;
@@ -1326,14 +1326,30 @@ export interface components {
         /** @description What is kept of the address that an event came from. */
         Addresses: "truncate" | "keep" | "drop";
         AllotInput: {
-            /** @description A flag that is in it. */
+            /** @description A flag that is in it, or is to be put into it by `flag.layer` after it has its part. */
             flag: string;
             /** @description The revision that the edit is of. */
             if_revision?: components["schemas"]["Revision"] | null;
             /** @description The layer. */
             layer: string;
+            /**
+             * @description Instead of a share exactly these stretches of the layer, such as `[{"from": 0, "to": 500}]` for its first 5%: an undo
+             *     gives a flag back to the people who had it.
+             */
+            ranges?: {
+                /**
+                 * Format: uint16
+                 * @description First basis point that belongs to it.
+                 */
+                from: number;
+                /**
+                 * Format: uint16
+                 * @description First basis point after it.
+                 */
+                to: number;
+            }[] | null;
             /** @description The flag's new share of the population; 0 gives its part back. */
-            share: number;
+            share?: number | null;
             /** @description The reason; needed where there is a production environment. */
             why?: string | null;
         };
@@ -1883,6 +1899,8 @@ export interface components {
             by: components["schemas"]["ActorView"];
             /** @description The change as it stands in the log. */
             change: components["schemas"]["Change"];
+            /** @description The lists of ids that it changed, of which `before` and `after` only have the names. */
+            lists: components["schemas"]["ListChange"][];
             /** @description What it did, in words. */
             sentence: string;
         };
@@ -3047,6 +3065,35 @@ export interface components {
             /** @description What, in words. */
             message: string;
         };
+        /** @description What a change did to a list of ids. */
+        ListChange: {
+            /** @description Those who came, in the order of their ids, the first hundred. */
+            added: string[];
+            /**
+             * Format: uint
+             * @description How many are on it from then on.
+             */
+            after: number;
+            /**
+             * Format: uint
+             * @description How many ids were on it.
+             */
+            before: number;
+            /**
+             * Format: uint
+             * @description How many came.
+             */
+            came: number;
+            /** @description Which one, such as `included`, or ``targets of `on` in `production` ``. */
+            list: string;
+            /** @description Those who went, likewise. Who was forgotten since is not among them. */
+            removed: string[];
+            /**
+             * Format: uint
+             * @description How many went.
+             */
+            went: number;
+        };
         /** @description Cites a list of ids that lives outside the log of changes, so that a person in it can be forgotten. */
         ListId: string;
         ListInput: {
@@ -3416,6 +3463,8 @@ export interface components {
         Part: {
             /** @description The flag. */
             flag: string;
+            /** @description Whether it is in the layer. The part of one that is not is kept for it. */
+            inside: boolean;
             /** @description Its share. A flag in the layer without one is served to nobody. */
             share: number;
         };
@@ -9709,12 +9758,28 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
-                    /** @description A flag that is in it. */
+                    /** @description A flag that is in it, or is to be put into it by `flag.layer` after it has its part. */
                     flag: string;
                     /** @description The revision that the edit is of. */
                     if_revision?: components["schemas"]["Revision"] | null;
+                    /**
+                     * @description Instead of a share exactly these stretches of the layer, such as `[{"from": 0, "to": 500}]` for its first 5%: an undo
+                     *     gives a flag back to the people who had it.
+                     */
+                    ranges?: {
+                        /**
+                         * Format: uint16
+                         * @description First basis point that belongs to it.
+                         */
+                        from: number;
+                        /**
+                         * Format: uint16
+                         * @description First basis point after it.
+                         */
+                        to: number;
+                    }[] | null;
                     /** @description The flag's new share of the population; 0 gives its part back. */
-                    share: number;
+                    share?: number | null;
                     /** @description The reason; needed where there is a production environment. */
                     why?: string | null;
                 };

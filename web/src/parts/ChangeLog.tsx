@@ -18,6 +18,7 @@ import { useState } from "react";
 import { changed, changes, type About } from "../api/queries";
 import type { ChangeView } from "../api/types";
 import { diff } from "../lib/diff";
+import { count } from "../lib/numbers";
 import { addressOf, around } from "../lib/subject";
 import { day } from "../lib/time";
 import { Empty, Loaded, Said } from "./States";
@@ -100,7 +101,7 @@ function Entry({ view, leads }: { view: ChangeView; leads: boolean }) {
         </span>
       </Tooltip>
       <div className="grow">
-        <div>
+        <div className="said">
           <span className="strong">{by.name}</span> {leads ? <Leading view={view} /> : sentence}
         </div>
         {change.why && (
@@ -148,10 +149,26 @@ function Difference({ revision }: { revision: number }) {
   return (
     <div style={{ marginTop: 8 }}>
       <Loaded query={query} lines={3}>
-        {({ before, after }) => (
-          <Diff label={`What revision ${revision} changed`} lines={diff(before ?? undefined, after ?? undefined)} />
+        {({ before, after, lists }) => (
+          <>
+            <Diff label={`What revision ${revision} changed`} lines={diff(before ?? undefined, after ?? undefined)} />
+            {lists.map((l) => (
+              <dl key={l.list} className="ids-changed" aria-label={`Ids ${l.list}`}>
+                <dt>
+                  Ids {l.list.replaceAll("`", "")}: {count(l.before)} before, {count(l.after)} after
+                </dt>
+                {l.came > 0 && <dd>{idsText("came", l.came, l.added)}</dd>}
+                {l.went > 0 && <dd>{idsText("went", l.went, l.removed)}</dd>}
+              </dl>
+            ))}
+          </>
         )}
       </Loaded>
     </div>
   );
+}
+
+/** `2 went: ana-1, bo-2`; of many the first. */
+function idsText(what: string, many: number, ids: string[]): string {
+  return `${count(many)} ${what}: ${ids.join(", ")}${many > ids.length ? ", …" : ""}`;
 }

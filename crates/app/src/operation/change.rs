@@ -1,10 +1,14 @@
 //! App operations: the log of changes.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
 use bellwether_ledger::{Page, State, Versioned};
 use bellwether_model::{
-    BetaKey, ExperimentKey, FlagKey, HoldoutKey, Json, LayerKey, MetricKey, ProposalKey, Revision,
+    BetaKey, ExperimentKey, FlagKey, HoldoutKey, Json, LayerKey, ListId, MetricKey, ProposalKey, Revision,
     ScheduleKey, SegmentKey, Subject, plan::Name,
 };
+use rustc_hash::FxHashSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -117,6 +121,30 @@ pub(crate) struct Detail {
     before: Option<Json>,
     /// As it stood from then on; nothing of what is gone.
     after: Option<Json>,
+    /// The lists of ids that it changed, of which `before` and `after` only have the names.
+    lists: Vec<ListChange>,
+}
+
+/// How many ids of each sort a change shows.
+const SHOWN: usize = 100;
+
+/// What a change did to a list of ids.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ListChange {
+    /// Which one, such as `included`, or ``targets of `on` in `production` ``.
+    list: String,
+    /// How many ids were on it.
+    before: usize,
+    /// How many are on it from then on.
+    after: usize,
+    /// How many came.
+    came: usize,
+    /// How many went.
+    went: usize,
+    /// Those who came, in the order of their ids, the first hundred.
+    added: Vec<String>,
+    /// Those who went, likewise. Who was forgotten since is not among them.
+    removed: Vec<String>,
 }
 
 pub(super) struct Get;
@@ -139,10 +167,82 @@ impl Operation for Get {
         let change = found.ok_or_else(unknown)?;
         let mut state = app.ledger.state_at(Revision(until)).map_err(|error| app.refused(error))?;
         let about = change.edit.subject();
-        let before = stands(&state, &about)?;
+        let (before, listed) = (stands(&state, &about)?, lists(&state, &about));
         state.apply(&change);
-        let after = stands(&state, &about)?;
-        Ok(Detail { view: app.change_view(change), before, after })
+        let (after, lists) = (stands(&state, &about)?, app.listed(&listed, &lists(&state, &about))?);
+        Ok(Detail { view: app.change_view(change), before, after, lists })
+    }
+}
+
+/// The lists that a thing cites, by what they are to it.
+fn lists(state: &State, about: &Subject) -> BTreeMap<String, ListId> {
+    match about {
+        Subject::Segment(key) => {
+            let segment = state.segments.get(key).map(|known| &known.value);
+            let of = |name: &str, list: Option<&ListId>| list.map(|list| (name.to_owned(), list.clone()));
+            segment.map_or_else(BTreeMap::new, |segment| {
+                [of("included", segment.included.as_ref()), of("excluded", segment.excluded.as_ref())]
+                    .into_iter()
+                    .flatten()
+                    .collect()
+            })
+        }
+        Subject::Flag(key) => {
+            let settings = state.flags.get(key).map(|known| &known.value.settings);
+            let targets = settings.into_iter().flatten().flat_map(|(environment, setting)| {
+                setting.targets.iter().map(move |target| {
+                    let name = format!("targets of `{}` in `{environment}`", target.variant);
+                    (name, target.list.clone())
+                })
+            });
+            targets.collect()
+        }
+        _ => BTreeMap::new(),
+    }
+}
+
+impl App {
+    /// What became of lists; those that stayed are not among them.
+    fn listed(
+        &self,
+        before: &BTreeMap<String, ListId>,
+        after: &BTreeMap<String, ListId>,
+    ) -> Result<Vec<ListChange>, AppError> {
+        let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+        let mut changes = Vec::new();
+        for name in names {
+            let (old, new) = (before.get(name), after.get(name));
+            if old == new {
+                continue;
+            }
+            let none = || Ok(Arc::from([]));
+            let ids = |list: Option<&ListId>| list.map_or_else(none, |list| self.ledger.list(list));
+            let (old, new) = (ids(old)?, ids(new)?);
+            let without = |of: &[String], others: &[String]| -> Vec<String> {
+                let others: FxHashSet<&String> = others.iter().collect();
+                let mut only: Vec<String> = of.iter().filter(|id| !others.contains(id)).cloned().collect();
+                only.sort_unstable();
+                only
+            };
+            let (mut added, mut removed) = (without(&new, &old), without(&old, &new));
+            let (came, went) = (added.len(), removed.len());
+            if came + went == 0 {
+                continue;
+            }
+            added.truncate(SHOWN);
+            removed.truncate(SHOWN);
+            let list = name.clone();
+            changes.push(ListChange {
+                list,
+                before: old.len(),
+                after: new.len(),
+                came,
+                went,
+                added,
+                removed,
+            });
+        }
+        Ok(changes)
     }
 }
 

@@ -59,18 +59,38 @@ fn a_change_is_shown_with_what_stood_before_and_after_it() {
     house.did("flag.reshare", at("f", json!({"shares": shares})));
     let ids = json!([{"variant": "on", "ids": ["ana-1"]}]);
     house.did("flag.target", at("f", json!({"targets": ids})));
-    let revision = house.revision();
-    let shown = house.did("change.get", json!({"revision": revision}));
+    let shown = house.did("change.get", json!({"revision": house.revision()}));
     assert_eq!(shown["sentence"], house.did("change.list", json!({}))["changes"][0]["sentence"]);
     let of = |when: &str, part: &str| shown[when]["settings"]["production"][part].clone();
     // What somebody else had changed before is not told as the work of who came last.
     assert_eq!(of("before", "default"), of("after", "default"));
     assert_eq!(of("before", "targets"), Json::Null);
     assert_eq!(of("after", "targets")[0]["variant"], "on");
+    assert_eq!(
+        shown["lists"],
+        json!([{"list": "targets of `on` in `production`", "before": 0, "after": 1, "came": 1, "went": 0,
+            "added": ["ana-1"], "removed": []}])
+    );
+    // Of a list of ids the change itself has a name that nobody can read.
+    let listed = |input: Json| {
+        let made = house.did("segment.ids", input);
+        house.did("change.get", json!({"revision": made["revision"]}))["lists"].clone()
+    };
+    house.did("segment.save", json!({"segment": "staff", "why": "test"}));
+    let many: Vec<String> = (0..150).map(|n| format!("user-{n:03}")).collect();
+    let of = |add: &[String], remove: &[&str]| json!({"segment": "staff", "list": "included", "add": add, "remove": remove, "why": "test"});
+    let came = listed(of(&many, &[]));
+    assert_eq!((&came[0]["came"], came[0]["added"].as_array().unwrap().len()), (&json!(150), 100));
+    assert_eq!(
+        listed(of(&["eve".to_owned(), "user-007".to_owned()], &["user-149", "nobody"])),
+        json!([{"list": "included", "before": 150, "after": 150, "came": 1, "went": 1,
+            "added": ["eve"], "removed": ["user-149"]}])
+    );
     let first =
         house.did("change.list", json!({"flag": "f"}))["changes"].as_array().unwrap().last().unwrap().clone();
     let made = house.did("change.get", json!({"revision": first["change"]["revision"]}));
     assert_eq!((&made["before"], &made["after"]["key"]), (&Json::Null, &json!("f")));
+    let revision = house.revision();
     for missing in [json!(0), json!(revision + 1), json!(u64::MAX)] {
         let said = house.refused("change.get", json!({"revision": missing}));
         assert_eq!(
