@@ -60,7 +60,7 @@ fn each_reason_is_a_sentence() {
     );
     check(
         json!({"plan": "pro"}),
-        "gets `off` because the context has no `user_id`, by which the split divides",
+        "gets `off` because the context has no `targetingKey` (`user_id`), by which the split divides",
     );
     check(json!({"targetingKey": "eve"}), "gets `off` because nothing before the default decides");
     let holdout = json!({"holdout": "global", "share": 10_000, "covers": {"covers": "flags", "flags": ["f"]}, "why": "test"});
@@ -76,7 +76,10 @@ fn each_reason_is_a_sentence() {
     let outside = house.did("flag.explain", asked("f", json!({"targetingKey": "eve"})));
     let sentence = outside["sentence"].as_str().unwrap();
     assert!(sentence.ends_with("% in layer `shop`, where the flag has no part"), "{sentence}");
-    check(json!({}), "gets `off` because the context has no `user_id`, by which layer `shop` divides");
+    check(
+        json!({}),
+        "gets `off` because the context has no `targetingKey` (`user_id`), by which layer `shop` divides",
+    );
     house.did("flag.toggle", at("parent", json!({"on": false})));
     check(
         json!({"targetingKey": "tess"}),
