@@ -294,7 +294,11 @@ describe("the rule builder", { concurrency: 1 }, () => {
 
   test("what is not saved is not left by mistake", async () => {
     await at.visit("/flags");
-    await page.getByRole("link", { name: "price-badge" }).first().click();
+    await page
+      .getByRole("table", { name: "Flags" })
+      .getByRole("link", { name: /price.badge/i })
+      .first()
+      .click();
     await at.button("Edit targeting").click();
     // Nothing was changed yet: nobody is asked.
     await page.getByRole("link", { name: "Segments" }).first().click();
