@@ -82,9 +82,6 @@ impl Caution {
     /// # Errors
     /// [`Refusal::TooLittle`] for an arm without units.
     pub fn of_rates(control: &Proportion, treatment: &Proportion) -> Result<Option<Self>, Refusal> {
-        let common = control.merge(treatment);
-        let rate = common.rate().unwrap_or(0.0);
-        let rarer = rate.min(1.0 - rate);
         let (arm, units) = if treatment.n() < control.n() {
             (Arm::Treatment, treatment.n())
         } else {
@@ -93,7 +90,8 @@ impl Caution {
         if units == 0 {
             return Err(Refusal::TooLittle { arm, have: 0, need: 1 });
         }
-        let expected = rarer * units as f64;
+        let (successes, failures, both) = control.pooled(treatment);
+        let expected = successes.min(failures) / both * units as f64;
         Ok((expected < 5.0).then_some(Self::Rare { arm, expected }))
     }
 

@@ -3,7 +3,8 @@
 use crate::{Level, Refusal};
 use serde::{Deserialize, Serialize};
 
-/// A two-sided interval with finite ends.
+/// An interval. Its ends are finite, but for one that a one-sided question leaves open or that lies beyond the largest number:
+/// that is infinite.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     /// Lower end.

@@ -26,7 +26,7 @@ pub struct Test {
     pub df: Option<f64>,
     /// p-value. Below `2.2e-308` it is reported as that number; see `ln_p`.
     pub p: f64,
-    /// Natural logarithm of the p-value, exact however small that is.
+    /// Natural logarithm of the p-value, exact however small that is; at least `-1.8e308`.
     pub ln_p: f64,
     /// How the test was made.
     pub method: Method,
@@ -37,7 +37,7 @@ impl Test {
         if statistic.is_nan() || ln_p.is_nan() {
             return Err(Refusal::not_finite("test statistic"));
         }
-        let ln_p = ln_p.min(0.0);
+        let ln_p = ln_p.clamp(-f64::MAX, 0.0);
         Ok(Self { statistic, df, p: probability(ln_p), ln_p, method })
     }
 

@@ -20,7 +20,7 @@ pub enum Definition {
 /// Selects in linear time; the values are copied.
 ///
 /// # Errors
-/// [`Refusal::TooFew`] without values, [`Refusal::OutOfRange`] for a share outside or a value that is NaN.
+/// [`Refusal::TooFew`] without values, [`Refusal::OutOfRange`] for a share outside or a value that is not finite.
 ///
 /// ```
 /// use bellwether_stats::quantile::{Definition, quantile};
@@ -36,14 +36,20 @@ pub fn quantile(values: &[f64], share: f64, definition: Definition) -> Result<f6
         return Ok(at_low);
     }
     let next = above.iter().copied().fold(f64::INFINITY, f64::min);
-    Ok(at_low + part * (next - at_low))
+    Ok(between(at_low, next, part))
 }
 
 /// The same of values in ascending order; NaN without values.
 pub(crate) fn of_sorted(sorted: &[f64], share: f64, definition: Definition) -> f64 {
     let (low, part) = position(sorted.len(), share, definition);
     let at = |place: usize| sorted.get(place).or(sorted.last()).copied().unwrap_or(f64::NAN);
-    if part == 0.0 { at(low) } else { at(low) + part * (at(low + 1) - at(low)) }
+    if part == 0.0 { at(low) } else { between(at(low), at(low + 1), part) }
+}
+
+/// The point so far on the way from one value to the next, also where their distance overflows.
+fn between(from: f64, to: f64, part: f64) -> f64 {
+    let distance = to - from;
+    if distance.is_finite() { from + part * distance } else { from * (1.0 - part) + to * part }
 }
 
 /// The place of an order statistic, from 0, and how far beyond it the quantile lies.
@@ -71,8 +77,8 @@ fn check(values: &[f64], share: f64) -> Result<(), Refusal> {
     if values.is_empty() {
         return Err(Refusal::too_few("values", 0, 1));
     }
-    if values.iter().any(|value| value.is_nan()) {
-        return Err(Refusal::out_of_range("a value of a metric", "among the numbers", f64::NAN));
+    if let Some(wrong) = values.iter().find(|value| !value.is_finite()) {
+        return Err(Refusal::out_of_range("a value of a metric", "among the finite numbers", wrong));
     }
     Ok(())
 }
@@ -99,7 +105,8 @@ impl QuantileArm {
     /// gives them.
     ///
     /// # Errors
-    /// [`Refusal::OutOfRange`] where the ends are not in order, [`Refusal::TooFew`] below two values.
+    /// [`Refusal::OutOfRange`] where the ends are not in order, [`Refusal::TooFew`] below two values,
+    /// [`Refusal::NotFinite`] where the distance of the ends has no finite square.
     pub fn from_ends(n: u64, value: f64, lower: f64, upper: f64) -> Result<Self, Refusal> {
         if n < 2 {
             return Err(Refusal::too_few("values", n, 2));
@@ -109,14 +116,18 @@ impl QuantileArm {
         }
         let se = (upper - lower) / (2.0 * reach());
         // As GrowthBook: the variance of n values that are divided by n again.
-        Ok(Self { n, value, variance: se * se * (n - 1) as f64 / n as f64 })
+        let variance = se * se * (n - 1) as f64 / n as f64;
+        if !variance.is_finite() {
+            return Err(Refusal::not_finite("variance of a quantile"));
+        }
+        Ok(Self { n, value, variance })
     }
 
     /// Of the values of units that are independent of each other.
     ///
     /// # Errors
     /// [`Refusal::TooFew`] unless both order statistics exist: more than `z²ν/(1-ν)` and `z²(1-ν)/ν` values;
-    /// otherwise as [`quantile`].
+    /// [`Refusal::OutOfRange`] for a share of 0 or 1; otherwise as [`quantile`].
     pub fn of(values: &[f64], share: f64) -> Result<Self, Refusal> {
         Self::with_inflation(values, share, 1.0)
     }
@@ -145,17 +156,18 @@ impl QuantileArm {
     }
 
     fn with_inflation(values: &[f64], share: f64, inflation: f64) -> Result<Self, Refusal> {
+        if !(share > 0.0 && share < 1.0) {
+            let what = "the share of a quantile with an error";
+            return Err(Refusal::out_of_range(what, "between 0 and 1, both excluded", share));
+        }
         check(values, share)?;
         let (n, z) = (values.len() as f64, reach());
         let odds = share / (1.0 - share);
         let need = z * z * odds.max(1.0 / odds);
         if n <= need {
-            // Infinite at the ends of the range, which no number of values is enough for.
-            return Err(Refusal::too_few(
-                "values",
-                values.len() as u64,
-                (need.ceil() as u64).saturating_add(1),
-            ));
+            // The cast saturates for a share within 1e-19 of an end.
+            let need = (need.ceil() as u64).saturating_add(1);
+            return Err(Refusal::too_few("values", values.len() as u64, need));
         }
         let mut sorted = values.to_vec();
         sorted.sort_unstable_by(f64::total_cmp);

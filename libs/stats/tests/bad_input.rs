@@ -141,7 +141,8 @@ impl Draw {
                 Err(_) => Some("panics".to_owned()),
                 Ok(Ok(answer)) => {
                     let said = format!("{answer:?}");
-                    if said.contains("NaN") {
+                    // An infinity may be the end of an interval, or no evidence at all; by itself it is no answer.
+                    if said.contains("NaN") || said == "inf" || said == "-inf" {
                         Some(format!("answers {said}"))
                     } else if self.nan.get() {
                         Some(format!("takes a NaN: {said}"))
@@ -280,6 +281,19 @@ fn every_door_answers_or_refuses() {
     d.door("EValue::from_ln", N, |d| EValue::from_ln(d.f()));
     d.door("EValue::from_p", N, |d| EValue::from_p(d.f(), d.f()));
     d.door("NormalMixture", N, |d| NormalMixture::new(d.f())?.e_value(d.f(), d.f()));
+    d.door("NormalMixture within", N, |d| {
+        NormalMixture::new(d.f())?.ln_likelihood_ratio_within(d.f(), d.f(), d.f())
+    });
+    d.door("NormalMixture half_width", N, |d| NormalMixture::new(d.f())?.half_width(d.f(), d.level()));
+    d.door("Spending", N, |d| {
+        let spending = match d.place(4) {
+            0 => Spending::OBrienFleming,
+            1 => Spending::Pocock,
+            2 => Spending::HwangShihDeCani(d.f()),
+            _ => Spending::KimDeMets(d.f()),
+        };
+        spending.spent(d.f(), d.f())
+    });
     d.door("Mixture::normal", N, |d| Mixture::normal(d.sides(), d.f(), d.level())?.e_value(d.f(), d.f()));
     d.door("Mixture::normal bound", N, |d| {
         Mixture::normal(d.sides(), d.f(), d.level())?.bound(d.f(), d.level())
@@ -372,6 +386,13 @@ fn every_door_answers_or_refuses() {
         )?
         .chance_within(d.f(), d.f())
     });
+    d.door("chances", N, |d| {
+        let effect = bayes::NormalPosterior::new(d.f(), d.f(), &bayes::Prior::FLAT)?;
+        let rate = bayes::Beta::new(d.f(), d.f())?;
+        let gains = (effect.expected_gain(), effect.expected_loss());
+        let x = d.f();
+        Ok((effect.chance_above(x)?, effect.chance_below(x)?, rate.chance_above(x)?, gains))
+    });
     d.door("bootstrap", N, |d| {
         resample::Bootstrap::new(d.size() * 20, 3)?.of_means(&d.v(), &d.v())?.bca(d.level())
     });
@@ -416,7 +437,8 @@ fn every_door_of_evidence_and_designs_answers_or_refuses() {
         let sequence = ConfidenceSequence::new(d.level(), Tuning::new(d.f())?, d.sides());
         let exact = ConfidenceSequence::exactly_tuned(d.level(), Tuning::new(d.f())?, d.sides());
         let n = d.u();
-        Ok((sequence.half_width(1.0, n), exact.half_width(1.0, n), sequence.ln_p(3.0, n)))
+        let (se, z) = (d.f(), d.f());
+        Ok((sequence.half_width(se, n)?, exact.half_width(se, n)?, sequence.ln_p(z, n)?))
     });
     d.door("Betting", N, |d| {
         let mut sequence = Betting::new(Bounds::new(d.f(), d.f())?, d.level());
@@ -579,6 +601,18 @@ fn every_door_of_data_answers_or_refuses() {
             (0..d.size()).map(|_| [Verdict::A, Verdict::B, Verdict::Tie][d.place(3)]).collect();
         let all = interleaving::Preference::of(&verdicts);
         Ok((all.test()?, all.interval(d.level())?, interleaving::by_user(&verdicts, &d.us())?))
+    });
+    d.door("Preference", N, |d| {
+        let all = interleaving::Preference { a: d.u(), b: d.u(), ties: d.u() };
+        Ok((all.delta(), all.test(), all.interval(d.level())))
+    });
+    d.door("Switchback::assign", 60, |d| switchback(d)?.assign(d.u() as usize, d.u()));
+    d.door("JointMoments::empty", N, |d| JointMoments::empty(d.u() as usize));
+    d.door("Graph::holm", 60, |d| Graph::holm(d.u() as usize)?.adjust(&d.v()));
+    d.door("Graph::sequence", 60, |d| Graph::sequence(d.u() as usize)?.adjust(&d.v()));
+    d.door("merged moments", N, |d| {
+        let all = d.moments().merge(&d.moments()).merge(&d.moments());
+        Ok((all, all.variance(), all.sum(), all.sum_of_squares()))
     });
     d.door("interleaving visible", 60, |d| interleaving::visible(d.u(), d.level(), d.f()));
     let rule = |d: &Draw| match d.place(3) {

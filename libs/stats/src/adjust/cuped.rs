@@ -485,7 +485,9 @@ mod tests {
             cuped(&two(&c[..15]), &two(&t)).unwrap_err().to_string(),
             "too little data: control has `15` of the `20` units that this test needs"
         );
-        assert!(cuped(&joint(&[c]), &JointMoments::empty(2)).is_err());
-        assert!(cuped_ratio(&JointMoments::empty(3), &JointMoments::empty(3), RatioSlope::Joint).is_err());
+        assert!(cuped(&joint(&[c]), &JointMoments::of_none(2)).is_err());
+        assert!(
+            cuped_ratio(&JointMoments::of_none(3), &JointMoments::of_none(3), RatioSlope::Joint).is_err()
+        );
     }
 }

@@ -45,7 +45,15 @@ impl Switchback {
     }
 
     /// The arm of each block: whether it is treated.
-    pub fn assign(&self, blocks: usize, seed: u64) -> Vec<bool> {
+    ///
+    /// # Errors
+    /// [`Refusal::OutOfRange`] above 100 million blocks.
+    pub fn assign(&self, blocks: usize, seed: u64) -> Result<Vec<bool>, Refusal> {
+        super::few_units("the blocks of a switchback", blocks)?;
+        Ok(self.draw(blocks, seed))
+    }
+
+    fn draw(&self, blocks: usize, seed: u64) -> Vec<bool> {
         let mut random = Random::new(seed, 0);
         let mut arms = Vec::with_capacity(blocks + 1);
         while arms.len() < blocks {
@@ -132,7 +140,7 @@ impl Switchback {
             mean(true) - mean(false)
         };
         // Unrelated to the seed of the assignment that was.
-        let assign = |draw: u64| self.assign(treated.len(), Random::new(seed, draw).next());
+        let assign = |draw: u64| self.draw(treated.len(), Random::new(seed, draw).next());
         super::randomisation(treated, draws, assign, statistic)
     }
 }
@@ -165,7 +173,7 @@ mod tests {
     fn washout_takes_off_what_carries_over() {
         let with = Switchback::new(4, 1, Mechanism::Pairs).unwrap();
         let without = Switchback::new(4, 0, Mechanism::Pairs).unwrap();
-        let arms = with.assign(200, 5);
+        let arms = with.assign(200, 5).unwrap();
         let outcomes = day(&arms, 4, 2.0);
         let [a, b] = [with, without].map(|s| s.blocks(&outcomes, &arms).unwrap().value());
         assert!((a - 2.0).abs() < 0.1, "{a}");
@@ -182,11 +190,11 @@ mod tests {
     #[test]
     fn pairs_hold_one_of_each() {
         for seed in 0..50 {
-            let arms = Switchback::new(3, 1, Mechanism::Pairs).unwrap().assign(21, seed);
+            let arms = Switchback::new(3, 1, Mechanism::Pairs).unwrap().assign(21, seed).unwrap();
             assert_eq!(arms.len(), 21);
             assert!(arms.chunks_exact(2).all(|pair| pair[0] != pair[1]));
         }
-        let arms = Switchback::new(3, 1, Mechanism::Coin).unwrap().assign(1_000, 3);
+        let arms = Switchback::new(3, 1, Mechanism::Coin).unwrap().assign(1_000, 3).unwrap();
         assert!((400..600).contains(&arms.iter().filter(|arm| **arm).count()));
     }
 

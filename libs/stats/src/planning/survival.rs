@@ -85,7 +85,7 @@ pub fn power(
 /// [`Direction::Higher`], below for [`Direction::Lower`].
 ///
 /// # Errors
-/// [`Refusal::OutOfRange`] for fewer than one event; [`Refusal::NotFinite`] where no ratio is found, as
+/// [`Refusal::OutOfRange`] for fewer than one event; [`Refusal::OutOfReach`] where no ratio is found, as
 /// with few events by Freedman's approximation.
 pub fn mde(events: f64, direction: Direction, design: &Design, by: Approximation) -> Result<f64, Refusal> {
     let sign = match direction {
@@ -94,7 +94,7 @@ pub fn mde(events: f64, direction: Direction, design: &Design, by: Approximation
     };
     let test = (design.level, towards(sign, design.sides));
     power(1.0, events, design.allocation, test, by)?;
-    let ln = reach("smallest effect that can be seen", (0.0, 700.0), design.power, |ln| {
+    let ln = reach("effect", (0.0, 700.0), design.power, |ln| {
         power((sign * ln).exp(), events, design.allocation, test, by).unwrap_or(0.0)
     })?;
     Ok((sign * ln).exp())
@@ -116,7 +116,7 @@ pub fn units(events: f64, (control, treatment): (f64, f64), design: &Design) -> 
     if share == 0.0 {
         return Err(Refusal::out_of_range("the share of units with an event", "above 0", share));
     }
-    Ok(events / share)
+    super::finite("number of units", events / share)
 }
 
 /// The probability that a unit which came at a random moment of `accrual` and is followed until `follow_up`

@@ -311,7 +311,7 @@ pub(crate) fn dependence() -> Vec<Row> {
         runs,
         0.0,
         |r| {
-            let arms = plan.assign(48, r.next());
+            let arms = plan.assign(48, r.next()).unwrap();
             Ok(plan.blocks(&series(r, 192), &arms)?.interval(LEVEL))
         },
     ));
@@ -322,12 +322,12 @@ pub(crate) fn dependence() -> Vec<Row> {
         runs,
         0.0,
         |r| {
-            let arms = plan.assign(48, r.next());
+            let arms = plan.assign(48, r.next()).unwrap();
             Ok(plan.series(&series(r, 192), &arms, 3)?.interval(LEVEL))
         },
     ));
     let rejected = count(runs, |r| {
-        let arms = plan.assign(16, r.next());
+        let arms = plan.assign(16, r.next()).unwrap();
         plan.randomisation(&series(r, 64), &arms, 199, r.next()).unwrap().p <= 0.05
     });
     let condition = "16 blocks, neighbours alike by 0.8";
@@ -405,7 +405,7 @@ pub(crate) fn resampling() -> Vec<Row> {
         }),
         covers("bootstrap, Poisson", "mean of 400 exponential", Promise::Within(0.02), runs, 1.0, |r| {
             let values = draw(r, 400, exponential);
-            let mut boot = PoissonBootstrap::new(400, r.next());
+            let mut boot = PoissonBootstrap::new(400, r.next()).unwrap();
             boot.extend(&(0..400).collect::<Vec<u64>>(), &values)?;
             boot.draws()?.percentile(LEVEL)
         }),

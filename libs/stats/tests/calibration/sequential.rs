@@ -43,7 +43,7 @@ pub(crate) fn peeked_at_a_thousand_times() -> Vec<Row> {
                 // From a hundred units in an arm on, as a guard does.
                 look >= 25
                     && OverEpochs::new(&[Epoch { control: arms[0], treatment: arms[1] }])
-                        .is_ok_and(|d| d.estimate().abs() > sequence.half_width(d.se(), d.n()))
+                        .is_ok_and(|d| d.estimate().abs() > sequence.half_width(d.se(), d.n()).unwrap())
             })
         }),
         row("one-sided normal mixture", "normal values, 10 a look", runs, &|random| {
@@ -111,7 +111,7 @@ pub(crate) fn peeked_at_a_thousand_times() -> Vec<Row> {
                 }
                 look >= 150
                     && OverEpochs::new(&epochs)
-                        .is_ok_and(|d| !d.interval(level, Tuning::default()).contains(0.0))
+                        .is_ok_and(|d| !d.interval(level, Tuning::default()).unwrap().contains(0.0))
             })
         }),
         row("sequential sample ratio", "shares as planned, 100 units a look", runs / 4, &|random| {
@@ -232,7 +232,7 @@ pub(crate) fn bayesian() -> Vec<Row> {
         let posterior = NormalPosterior::new(effect + se * random.normal(), se, &prior).unwrap();
         let inside = u64::from(posterior.interval(Level::P95).contains(effect));
         covered += inside;
-        if posterior.chance_above(0.0) > 0.95 {
+        if posterior.chance_above(0.0).unwrap() > 0.95 {
             picked += 1;
             picked_covered += inside;
         }

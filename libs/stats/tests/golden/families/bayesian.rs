@@ -27,7 +27,7 @@ fn effect(case: &Case<'_>) {
     };
     let ours = lift(&control, &treatment, &prior).unwrap();
     for (name, posterior) in [("absolute", ours.absolute), ("relative", ours.relative.unwrap())] {
-        let chances = [posterior.chance_above(0.0), posterior.chance_below(0.0)];
+        let chances = [posterior.chance_above(0.0).unwrap(), posterior.chance_below(0.0).unwrap()];
         // The risk of each choice, control's first: where less is better they change places.
         let risks = [posterior.expected_gain(), posterior.expected_loss()];
         check(case, name, &posterior, level, chances[0], risks);

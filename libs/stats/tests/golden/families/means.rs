@@ -81,7 +81,7 @@ pub(super) fn adjusted(y: &[f64], x: &[f64]) -> (f64, f64) {
 fn by_arm(case: &Case<'_>, columns: &[&[f64]]) -> [JointMoments; 2] {
     let variant = case.list("variant");
     [0.0, 1.0].map(|arm| {
-        let mut joint = JointMoments::empty(columns.len());
+        let mut joint = JointMoments::empty(columns.len()).unwrap();
         for (i, _) in variant.iter().enumerate().filter(|(_, v)| **v == arm) {
             joint.push(&columns.iter().map(|column| column[i]).collect::<Vec<_>>()).unwrap();
         }
