@@ -425,6 +425,8 @@ fn draws_end() {
         design::assignment::rerandomised(&[&covariate], 1e-12, 1).unwrap_err().to_string(),
         "a share of accepted assignments must lie at or above `1e-6` for `200` values of covariates: `0.000000000001`"
     );
+    let blocks = robust::median_of_means(&[1.0; 10], usize::MAX, Level::P95).unwrap_err().to_string();
+    assert_eq!(blocks, format!("a number of blocks must lie from 1 to the `10` values: `{}`", usize::MAX));
     let huge = 2_000_000_000_000;
     let refusal = proportions::odds_ratio(&rate(huge / 2, huge), &rate(huge / 3, huge)).unwrap_err();
     assert!(

@@ -22,12 +22,13 @@ impl Paired {
     /// at 95 %.
     ///
     /// # Errors
-    /// [`Refusal::OutOfRange`] for a power outside of (0, 1).
+    /// [`Refusal::OutOfRange`] for a power that is not between the error rate and 1.
     pub fn visible(&self, level: Level, power: f64) -> Result<f64, Refusal> {
-        if !(power > 0.0 && power < 1.0) {
-            return Err(Refusal::out_of_range("a power", "between 0 and 1", power));
+        if !(power > level.alpha() && power < 1.0) {
+            return Err(Refusal::out_of_range("a power", "between the error rate and 1", power));
         }
-        Ok((normal::quantile(power) - normal::quantile(level.alpha() / 2.0)) * self.difference.se())
+        let seen = (normal::quantile(power) - normal::quantile(level.alpha() / 2.0)) * self.difference.se();
+        if seen.is_finite() { Ok(seen) } else { Err(Refusal::not_finite("smallest difference")) }
     }
 }
 
