@@ -34,9 +34,9 @@ pub enum Weighting {
 pub struct Value {
     /// The estimate.
     pub mean: f64,
-    /// Its standard error; zero where the units of a period did not differ.
+    /// Its standard error.
     pub se: f64,
-    /// Units of the arm, of all periods.
+    /// Units of the arm.
     pub n: u64,
 }
 
