@@ -155,7 +155,13 @@ impl Moments {
     }
 
     /// Of `n` units that all have the same value: those who were exposed and did nothing.
+    ///
+    /// # Errors
+    /// [`Refusal::OutOfRange`] for a value whose square overflows, also of no units.
     pub fn constant(n: u64, value: f64) -> Result<Self, Refusal> {
+        if !(value * value).is_finite() {
+            return Err(Refusal::out_of_range("a value of a metric", SQUARABLE, value));
+        }
         Self::new(n, if n == 0 { 0.0 } else { value }, 0.0)
     }
 

@@ -167,7 +167,12 @@ impl Split {
         if !total.is_finite() {
             return Err(Refusal::not_finite("sum of shares"));
         }
-        Ok(Self { shares: weights.iter().map(|w| w / total).collect() })
+        let shares: Vec<f64> = weights.iter().map(|w| w / total).collect();
+        if let Some((lost, _)) = weights.iter().zip(&shares).find(|(w, share)| **w > 0.0 && **share == 0.0) {
+            let range = format!("at 0, or large enough to be told from it beside a sum of `{total:e}`");
+            return Err(Refusal::out_of_range("a planned share", &range, lost));
+        }
+        Ok(Self { shares })
     }
 
     fn arms(&self) -> usize {

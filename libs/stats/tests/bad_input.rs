@@ -266,10 +266,13 @@ fn every_door_answers_or_refuses() {
     d.door("Looks::equal", N, |d| Looks::equal(d.size()));
     d.door("gs::Design", 60, |d| {
         let looks = Looks::new(&[d.f().abs(), d.f(), 1.0])?;
-        let spending =
-            [Spending::HwangShihDeCani(d.f()), Spending::KimDeMets(d.f()), Spending::Pocock][d.place(3)];
+        let spending = match d.place(3) {
+            0 => Spending::HwangShihDeCani(d.f()),
+            1 => Spending::KimDeMets(d.f()),
+            _ => Spending::Pocock,
+        };
         gs::Design::new(&looks, d.level(), d.sides(), Boundary::Spending(spending))
-            .map(|design| design.power(d.f()))
+            .and_then(|design| design.power(d.f()))
     });
     d.door("gs of bounds", 60, |d| {
         let looks = Looks::equal(2)?;

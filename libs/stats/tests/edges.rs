@@ -1,5 +1,7 @@
 //! Arguments at the edge of the numbers: counts that overflow together, searches and sums of astronomic length, sizes
 //! that no memory holds. Each has the right answer, in bounded time, or a refusal that names the argument and its bound.
+//!
+//! Long because: each bound, and each number that overflows, is shown once.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -149,6 +151,9 @@ fn what_overflows_is_refused() {
     let test =
         Estimate::new(1e300, 1.0, None, Method::WelchT).unwrap().test(0.0, Alternative::TwoSided).unwrap();
     assert_eq!((test.p, test.ln_p), (f64::MIN_POSITIVE, -f64::MAX));
+    not_finite(planning::survival::event_share(f64::MAX, f64::MAX, 0.0, 0.0).unwrap_err());
+    assert!(Moments::constant(0, f64::NAN).is_err() && Moments::constant(0, 1.0) == Ok(Moments::EMPTY));
+    assert_eq!(rank::hodges_lehmann(&[-1e308, 1e308], &[0.0, 0.0]), Ok(0.0));
     let mut cusum = detect::Cusum::new(detect::Chart::THIRTY_PERCENT, 1.0).unwrap();
     let sums: Vec<_> = (0..9).map(|_| cusum.observe(0, 1e308)).collect();
     assert!(sums.iter().any(Result::is_err) && cusum.sum().is_finite());
@@ -255,11 +260,33 @@ fn a_split_of_nearly_all_is_tested_by_the_other_arm() {
         corrected.statistic.is_finite() && corrected.ln_p < -1e29 && corrected.ln_p.is_finite(),
         "{corrected:?}"
     );
+    // A share that is none beside the others would be an arm that is not there.
+    assert_eq!(
+        sample_ratio_of_few(&[44, 0], &[1e300, 1e-300]).unwrap_err().to_string(),
+        "a planned share must lie at 0, or large enough to be told from it beside a sum of `1e300`: `1e-300`"
+    );
     let mut sequence = SampleRatioSequence::new(&[0.5, 0.5]).unwrap();
     sequence.observe(&[MOST, 1]).unwrap();
     let refusal = sequence.observe(&[1, 7]).unwrap_err();
     assert_eq!(refusal.to_string(), "new units of an arm must lie at or below `0`: `1`");
     assert_eq!(sequence.counts(), [MOST, 1]);
+}
+
+/// The arms are drawn again, and with them what is washed out: no outcome may be missing.
+#[test]
+fn an_outcome_of_a_washout_is_an_outcome() {
+    let plan = design::switchback::Switchback::new(2, 1, design::switchback::Mechanism::Coin).unwrap();
+    let arms = [true, false, false, true, true, false];
+    let mut outcomes: Vec<f64> = (0..12).map(f64::from).collect();
+    assert!(plan.randomisation(&outcomes, &arms, 199, 1).is_ok());
+    outcomes[2] = f64::NAN;
+    for refusal in [
+        plan.randomisation(&outcomes, &arms, 199, 1).unwrap_err(),
+        plan.blocks(&outcomes, &arms).unwrap_err(),
+        plan.series(&outcomes, &arms, 1).unwrap_err(),
+    ] {
+        assert_eq!(refusal.to_string(), "an outcome must lie among the finite numbers: `NaN`");
+    }
 }
 
 /// A duration that is no number of weeks is none.

@@ -70,6 +70,10 @@ impl Switchback {
     /// The mean of each block over the intervals that count, and its arm. The last block may be cut short.
     fn means(&self, outcomes: &[f64], treated: &[bool]) -> Result<Vec<(f64, bool)>, Refusal> {
         same_length("arms", treated.len(), "blocks", outcomes.len().div_ceil(self.block))?;
+        // Also of a washout: assigned again, it may count.
+        if let Some(wrong) = outcomes.iter().find(|outcome| !outcome.is_finite()) {
+            return Err(Refusal::out_of_range("an outcome", "among the finite numbers", wrong));
+        }
         let before = core::iter::once(None).chain(treated.iter().map(|&arm| Some(arm)));
         let blocks = outcomes.chunks(self.block).zip(treated).zip(before);
         blocks
@@ -87,8 +91,8 @@ impl Switchback {
     /// where neighbouring ones are alike beyond the washout, see [`Switchback::series`].
     ///
     /// # Errors
-    /// [`Refusal::LengthsDiffer`] unless there is an arm for each block, [`Refusal::TooLittle`] below two blocks an arm,
-    /// [`Refusal::NoVariance`].
+    /// [`Refusal::LengthsDiffer`] unless there is an arm for each block, [`Refusal::OutOfRange`] for an outcome that is not finite, also
+    /// in a washout, [`Refusal::TooLittle`] below two blocks an arm, [`Refusal::NoVariance`].
     pub fn blocks(&self, outcomes: &[f64], treated: &[bool]) -> Result<Estimate, Refusal> {
         let means = self.means(outcomes, treated)?;
         let [control, treatment] = [false, true].map(|arm| {

@@ -124,7 +124,8 @@ pub fn units(events: f64, (control, treatment): (f64, f64), design: &Design) -> 
 /// time.
 ///
 /// # Errors
-/// [`Refusal::OutOfRange`] for a time or a rate below zero, or a hazard of zero.
+/// [`Refusal::OutOfRange`] for a time or a rate below zero, or a hazard of zero; [`Refusal::NotFinite`] where hazard and losses
+/// overflow together.
 pub fn event_share(hazard: f64, loss: f64, accrual: f64, follow_up: f64) -> Result<f64, Refusal> {
     if !(hazard > 0.0 && hazard.is_finite()) {
         return Err(Refusal::out_of_range("a hazard", "above 0", hazard));
@@ -136,7 +137,7 @@ pub fn event_share(hazard: f64, loss: f64, accrual: f64, follow_up: f64) -> Resu
             return Err(Refusal::out_of_range(what, "at 0 or above", value));
         }
     }
-    let rate = hazard + loss;
+    let rate = super::finite("rate of leaving", hazard + loss)?;
     // The mean of e^(-rate·time) over the times from follow_up to follow_up + accrual.
     let spread = if rate * accrual < 1e-12 { 1.0 } else { -(-rate * accrual).exp_m1() / (rate * accrual) };
     Ok(hazard / rate * (1.0 - (-rate * follow_up).exp() * spread))
