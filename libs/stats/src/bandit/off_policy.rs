@@ -3,7 +3,8 @@
 //! Where shares follow the data the pooled mean of an arm is biased: units of a good day are over-represented
 //! in the arm that was preferred on it, and an arm that was unlucky is not sampled again to mend that.
 
-use crate::{Method, Moments, Refusal};
+use crate::special::normal;
+use crate::{Interval, Level, Method, Moments, Refusal};
 use serde::{Deserialize, Serialize};
 
 /// A time in which the shares did not change.
@@ -47,6 +48,20 @@ pub struct Contrast {
     pub estimate: f64,
     /// Its standard error.
     pub se: f64,
+}
+
+impl Value {
+    /// The interval of the value.
+    pub fn interval(&self, level: Level) -> Interval {
+        Interval::around(self.mean, -normal::quantile(level.alpha() / 2.0) * self.se)
+    }
+}
+
+impl Contrast {
+    /// The interval of the difference.
+    pub fn interval(&self, level: Level) -> Interval {
+        Interval::around(self.estimate, -normal::quantile(level.alpha() / 2.0) * self.se)
+    }
 }
 
 /// All periods of a bandit.

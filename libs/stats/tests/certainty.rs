@@ -1,0 +1,269 @@
+//! How sure an answer is of itself where there is little to be sure by: few labels, few users, no losses, few units of an arm.
+//! Coverage is counted exactly where the outcomes can be listed, and simulated, seeded, where they cannot.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use bellwether_stats::adjust::cuped;
+use bellwether_stats::bandit::{Period, Periods, Weighting};
+use bellwether_stats::design::interleaving::Preference;
+use bellwether_stats::group_sequential::{Boundary, Design, Looks, Spending};
+use bellwether_stats::quantile::{QuantileArm, compare};
+use bellwether_stats::special::{binomial, normal};
+use bellwether_stats::{Alternative, JointMoments, Level, Moments, Proportion, Refusal, Sides, eval};
+
+/// SplitMix64.
+struct Random(u64);
+
+impl Random {
+    fn uniform(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (((z ^ (z >> 31)) >> 11) as f64 + 0.5) / (1u64 << 53) as f64
+    }
+
+    fn normal(&mut self) -> f64 {
+        normal::quantile(self.uniform())
+    }
+}
+
+fn chances(n: u64, rate: f64) -> Vec<f64> {
+    (0..=n).map(|k| binomial::ln_pmf(k as f64, n as f64, rate).exp()).collect()
+}
+
+/// The coverage of the true rate, among the answers, over every result that 60 judged items and so many labels can have.
+fn coverage_of_a_judge(labels: [u64; 2], truth: f64, rates: &[f64]) -> f64 {
+    const JUDGED: u64 = 60;
+    let rate = |x, n| Proportion::new(x, n).unwrap();
+    let [good, bad] = labels;
+    // Whether there is an answer, and whether it covers.
+    let mut answers = Vec::new();
+    for found in 0..=good {
+        for rejected in 0..=bad {
+            for judged in 0..=JUDGED {
+                let ours =
+                    eval::rogan_gladen(&rate(judged, JUDGED), &rate(found, good), &rate(rejected, bad));
+                answers.push(ours.ok().map(|ours| ours.interval(Level::P95).contains(truth)));
+            }
+        }
+    }
+    let mut least = 1.0f64;
+    for &sensitivity in rates {
+        for &specificity in rates {
+            let judged = chances(JUDGED, truth * sensitivity + (1.0 - truth) * (1.0 - specificity));
+            let (found, rejected) = (chances(good, sensitivity), chances(bad, specificity));
+            let (mut given, mut covered) = (0.0, 0.0);
+            let mut answer = answers.iter();
+            for f in &found {
+                for r in &rejected {
+                    for j in &judged {
+                        if let Some(covers) = answer.next().unwrap() {
+                            given += f * r * j;
+                            covered += f * r * j * f64::from(u8::from(*covers));
+                        }
+                    }
+                }
+            }
+            least = least.min(covered / given);
+        }
+    }
+    least
+}
+
+/// A judge that was right on the few items that people labelled is not therefore perfect.
+#[test]
+fn a_judge_with_few_labels_is_not_taken_for_a_perfect_one() {
+    for labels in [[3, 3], [5, 5], [10, 10], [30, 30], [5, 30], [40, 6]] {
+        for truth in [0.05, 0.3, 0.9] {
+            let least = coverage_of_a_judge(labels, truth, &[0.7, 0.8, 0.9, 0.97, 1.0]);
+            assert!(least >= 0.94, "{labels:?} labels, truth {truth}: {least:.4}");
+        }
+    }
+}
+
+/// What several events of few users show of a quantile is known with the degrees of freedom of the users.
+#[test]
+fn a_quantile_of_few_users_is_as_uncertain_as_few_users_are() {
+    let mut random = Random(5);
+    let mut arm = || {
+        let (mut values, mut users) = (Vec::new(), Vec::new());
+        for user in 0..3 {
+            let own = 0.3f64.sqrt() * random.normal();
+            for _ in 0..60 {
+                values.push(own + 0.7f64.sqrt() * random.normal());
+                users.push(user);
+            }
+        }
+        QuantileArm::of_clustered(&values, &users, 0.5).unwrap()
+    };
+    let runs = 2_000;
+    let mut rejected = 0;
+    for _ in 0..runs {
+        let effect = compare(&arm(), &arm()).unwrap().difference;
+        // Three users an arm have two degrees of freedom each.
+        let df = effect.df().unwrap();
+        assert!((2.0 - 1e-9..=4.0 + 1e-9).contains(&df), "{df}");
+        rejected += u32::from(effect.test(0.0, Alternative::TwoSided).unwrap().p < 0.05);
+    }
+    // 5 % of 2,000, and two standard errors.
+    assert!(rejected <= 120, "{rejected} of {runs}");
+}
+
+/// A preference that nobody contradicted is not certain. Every result of few queries, with its chance.
+#[test]
+fn a_preference_without_losses_is_not_certain() {
+    for (a, b, ties) in [(0, 10, 0), (10, 0, 0), (0, 0, 10), (0, 3, 7)] {
+        let interval = Preference { a, b, ties }.interval(Level::P95).unwrap();
+        assert!(interval.high - interval.low > 0.05 && interval.low >= -0.5 && interval.high <= 0.5);
+    }
+    for n in [5u64, 10, 20, 40] {
+        let (mut least, mut sum, mut cases) = (1.0f64, 0.0, 0.0);
+        for tied in [0.0, 0.2, 0.5, 0.8] {
+            for won in [0.5, 0.7, 0.9, 0.95, 1.0] {
+                let delta = (1.0 - tied) * (won - 0.5);
+                let mut covered = 0.0;
+                for (ties, chance_of_ties) in (0..=n).zip(chances(n, tied)) {
+                    for (b, chance) in (0..=n - ties).zip(chances(n - ties, won)) {
+                        let ours = Preference { a: n - ties - b, b, ties }.interval(Level::P95).unwrap();
+                        let near = delta.clamp(ours.low, ours.high);
+                        covered += chance_of_ties * chance * f64::from(u8::from((near - delta).abs() < 1e-9));
+                    }
+                }
+                least = least.min(covered);
+                sum += covered;
+                cases += 1.0;
+            }
+        }
+        let mean = sum / cases;
+        assert!(least >= 0.91 && mean >= 0.95, "{n} queries: least {least:.4}, mean {mean:.4}");
+    }
+}
+
+fn periods(periods: &[(f64, Vec<f64>, Vec<f64>)]) -> Periods {
+    let of = |(share, first, second): &(f64, Vec<f64>, Vec<f64>)| Period {
+        shares: vec![*share, 1.0 - share],
+        arms: [first, second].map(|values| Moments::of(values).unwrap()).to_vec(),
+    };
+    Periods::new(&periods.iter().map(of).collect::<Vec<_>>()).unwrap()
+}
+
+const WEIGHTINGS: [Weighting; 3] =
+    [Weighting::Period, Weighting::InverseProbability, Weighting::SelfNormalised];
+
+/// Units that do not differ say nothing of how much units differ.
+#[test]
+fn constant_arms_have_no_error() {
+    let constant = periods(&[(0.5, vec![3.0; 4], vec![3.0; 4])]);
+    for weighting in [Weighting::Period, Weighting::SelfNormalised] {
+        assert_eq!(constant.value(0, weighting).err(), Some(Refusal::NoVariance), "{weighting:?}");
+        assert_eq!(constant.contrast(0, 1, weighting).err(), Some(Refusal::NoVariance), "{weighting:?}");
+    }
+    // By inverse probability one unit in a period says nothing of its spread, either.
+    let one = (0..20).map(|i| (0.5, vec![f64::from(i)], vec![])).collect::<Vec<_>>();
+    assert_eq!(
+        periods(&one).value(0, Weighting::InverseProbability).unwrap_err().to_string(),
+        "too little data: `1` units of a period, this method needs `2`"
+    );
+}
+
+/// Weights of few units: the interval is that of as many units as they are.
+#[test]
+fn the_value_of_an_arm_with_few_units_is_as_uncertain_as_that() {
+    let mut measured = 0;
+    for (units, days) in [(4, 5), (10, 3), (8, 1)] {
+        for weighting in WEIGHTINGS {
+            let mut random = Random(3);
+            let (mut covered, mut covered_contrast, mut answered, mut squares, mut variances) =
+                (0.0, 0.0, 0.0, 0.0, 0.0);
+            for _ in 0..4_000 {
+                let days: Vec<(f64, Vec<f64>, Vec<f64>)> = (0..days)
+                    .map(|day: usize| {
+                        let level = f64::from(day as u32) / 4.0;
+                        let share = [0.5, 0.3, 0.6][day % 3];
+                        let mut arms = (share, vec![], vec![]);
+                        for _ in 0..units {
+                            let value = level + random.normal();
+                            if random.uniform() < share { arms.1.push(value) } else { arms.2.push(value) }
+                        }
+                        arms
+                    })
+                    .collect();
+                let truth = (0..days.len()).map(|day| day as f64 / 4.0).sum::<f64>() / days.len() as f64;
+                let known = periods(&days);
+                let (Ok(value), Ok(contrast)) = (known.value(0, weighting), known.contrast(0, 1, weighting))
+                else {
+                    continue;
+                };
+                answered += 1.0;
+                covered += f64::from(u8::from(value.interval(Level::P95).contains(truth)));
+                covered_contrast += f64::from(u8::from(contrast.interval(Level::P95).contains(0.0)));
+                squares += (value.mean - truth).powi(2);
+                variances += value.se * value.se;
+            }
+            let of = format!("{units} units, {days} days, {weighting:?}, {answered} answered");
+            let [covered, covered_contrast] = [covered, covered_contrast].map(|count| count / answered);
+            if answered < 500.0 {
+                continue;
+            }
+            measured += 1;
+            assert!(covered > 0.93 && covered_contrast > 0.93, "{of}: {covered:.4} {covered_contrast:.4}");
+            // The variance is not too small, be it by 1/n.
+            assert!(variances > 0.93 * squares, "{of}: {:.4}", variances / squares);
+        }
+    }
+    assert!(measured >= 8, "{measured}");
+}
+
+/// With one share for all, the three are the mean of the arm's units, and two of them have its very error.
+#[test]
+fn one_share_is_the_error_of_a_mean() {
+    let (first, second) = (vec![1.0, 4.0, 2.5, 7.0, 3.0], vec![2.0, 6.0, 5.0, 1.0, 3.5]);
+    let plain = eval::mean(&first).unwrap();
+    let known = periods(&[(0.5, first, second)]);
+    for weighting in [Weighting::Period, Weighting::SelfNormalised] {
+        let ours = known.value(0, weighting).unwrap();
+        let (ours, exact) = (ours.interval(Level::P95), plain.interval(Level::P95));
+        assert!((ours.low - exact.low).abs() < 1e-12 && (ours.high - exact.high).abs() < 1e-12);
+    }
+}
+
+/// The lift of an adjusted mean has the error of that lift: its spread over many experiments.
+#[test]
+fn the_error_of_an_adjusted_lift_is_its_spread() {
+    // The covariate of the arms differs by chance, and the arms by much: the raw lift is far from the adjusted one.
+    let control: Vec<[f64; 2]> = (0..40).map(|i| [2.0 + f64::from(i % 8), f64::from(i % 5)]).collect();
+    let treatment: Vec<[f64; 2]> =
+        (0..40).map(|i| [3.0 + f64::from(i % 8) + 0.8 * f64::from(i % 5), 0.5 + f64::from(i % 5)]).collect();
+    let joint = |rows: &[[f64; 2]]| {
+        let column = |at: usize| rows.iter().map(|row| row[at]).collect::<Vec<_>>();
+        JointMoments::of(&[&column(0), &column(1)]).unwrap()
+    };
+    let ours = cuped(&joint(&control), &joint(&treatment)).unwrap();
+    let lift = ours.effect().unwrap().lift.unwrap();
+    // The delta method by hand: the lift is D/m with D = (t̄ - θx̄_t) - (c̄ - θx̄_c), so that control's mean moves it by
+    // -(1 + lift)/m and control's covariate by θ/m.
+    let theta = ours.theta()[0];
+    let mean = |rows: &[[f64; 2]], weights: [f64; 2]| {
+        let values: Vec<f64> = rows.iter().map(|r| weights[0] * r[0] + weights[1] * r[1]).collect();
+        Moments::of(&values).unwrap()
+    };
+    let m = mean(&control, [1.0, 0.0]).mean().unwrap();
+    let of_mean = |moments: Moments| moments.variance().unwrap() / moments.n() as f64;
+    let exact = (of_mean(mean(&treatment, [1.0, -theta]))
+        + of_mean(mean(&control, [1.0 + lift.value(), -theta])))
+    .sqrt()
+        / m;
+    assert!((lift.se() / exact - 1.0).abs() < 1e-12, "{} {exact}", lift.se());
+}
+
+/// Looks count from 0, and who counts from 1 is told.
+#[test]
+fn a_look_that_is_not_planned_is_told_how_looks_count() {
+    let spending = Boundary::Spending(Spending::OBrienFleming);
+    let design = Design::new(&Looks::equal(5).unwrap(), Level::P95, Sides::Two, spending).unwrap();
+    let message = "the number of a look, counted from `0`, must lie among the planned `0` to `4`: `5`";
+    assert_eq!(design.decide(5, 1.0).unwrap_err().to_string(), message);
+    assert_eq!(design.outcome(5, 1.0, 0.1).unwrap_err().to_string(), message);
+    assert_eq!(design.repeated_interval(5, 1.0, 0.1).unwrap_err().to_string(), message);
+}
