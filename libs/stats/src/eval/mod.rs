@@ -14,7 +14,7 @@ mod paired;
 mod repeats;
 
 pub use flips::{Flaky, Quarantine, Reruns, quarantine, verdict_flips};
-pub use judge::{kappa, prediction_powered, rogan_gladen};
+pub use judge::{TrueRate, kappa, prediction_powered, rogan_gladen};
 pub use paired::{Paired, mcnemar, paired, paired_clustered, sign_flip, sign_test};
 pub use repeats::{TwoLevel, flip_rate, pass_at_k, pass_hat_k, two_level};
 
