@@ -45,10 +45,21 @@ pub enum Caution {
         /// `(Σn)²/Σn²`.
         worth: f64,
     },
+    /// A weighted mean of so few, or so unequally weighted, units is not yet normal.
+    #[error(
+        "the units weigh much or are few: they are worth `{worth:.1}` of like weight, an interval needs `30`"
+    )]
+    FewUnits {
+        /// `(Σw)²/Σw²`.
+        worth: f64,
+    },
 }
 
 /// Clusters below which HC1's errors are too small to rely on.
 const ENOUGH_CLUSTERS: f64 = 40.0;
+
+/// Units of like weight below which an interval of their mean is not relied on, whatever their values.
+const ENOUGH_UNITS: f64 = 30.0;
 
 impl Caution {
     /// Of a comparison of means: 355 times the squared skewness units are needed an arm for both tails of an interval at
@@ -114,6 +125,12 @@ impl Caution {
         Ok((worth < ENOUGH_CLUSTERS).then_some(Self::FewClusters { worth }))
     }
 
+    /// Of a weighted mean whose units are worth so many of like weight.
+    pub(crate) fn of_worth(worth: f64) -> Option<Self> {
+        // A whole number may come out a little below itself.
+        (worth < ENOUGH_UNITS - 1e-9).then_some(Self::FewUnits { worth })
+    }
+
     /// What to do about it, in the voice of an error's `hint:` line.
     pub fn hint(&self) -> &'static str {
         match self {
@@ -122,6 +139,7 @@ impl Caution {
             }
             Self::Rare { .. } => "read an exact test, and Newcombe's interval",
             Self::FewClusters { .. } => "read CR2 errors, or the randomisation test",
+            Self::FewUnits { .. } => "wait, or raise the floor of the shares",
         }
     }
 }
