@@ -6,7 +6,10 @@ use std::collections::BTreeMap;
 
 /// A reason to trust an answer less than its level says. `Display` is the sentence, [`Caution::hint`] what to do about it.
 ///
-/// An answer that is certainly wrong is refused; one that may be is given with one of these.
+/// An answer that is certainly wrong is refused; one that may be is given with one of these: as
+/// [`Estimate::caution`](crate::Estimate::caution) or `caution` of the result wherever the method has what it is seen by (rates, clusters,
+/// weights). Moments do not tell skew, so that [`Caution::of_means`] is asked with the values, and
+/// [`Estimate::with_caution`](crate::Estimate::with_caution) keeps what it says.
 /// `docs/reference/calibration.md` has what such answers cover.
 ///
 /// ```
@@ -121,8 +124,12 @@ impl Caution {
             *sizes.entry(*cluster).or_default() += 1.0;
         }
         let squares: f64 = sizes.values().map(|size| size * size).sum();
-        let worth = (clusters.len() as f64).powi(2) / squares;
-        Ok((worth < ENOUGH_CLUSTERS).then_some(Self::FewClusters { worth }))
+        Ok(Self::of_worth_in_clusters((clusters.len() as f64).powi(2) / squares))
+    }
+
+    /// Of clusters that are worth so many of like size.
+    pub(crate) fn of_worth_in_clusters(worth: f64) -> Option<Self> {
+        (worth < ENOUGH_CLUSTERS).then_some(Self::FewClusters { worth })
     }
 
     /// Of a weighted mean whose units are worth so many of like weight.

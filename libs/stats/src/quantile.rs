@@ -3,7 +3,7 @@
 use crate::joint::same_length;
 use crate::means::satterthwaite;
 use crate::special::normal;
-use crate::{Arm, Estimate, JointMoments, Method, Refusal, adjust};
+use crate::{Arm, Caution, Estimate, JointMoments, Method, Refusal, adjust};
 use std::collections::BTreeMap;
 
 /// What a quantile is where it falls between two values (Hyndman and Fan 1996).
@@ -91,6 +91,8 @@ pub struct QuantileArm {
     n: u64,
     value: f64,
     variance: f64,
+    /// How many units of like size they are worth, where they have several values.
+    clusters: Option<f64>,
 }
 
 /// How many standard errors the order statistics are from the quantile: those of a 95 % interval.
@@ -113,7 +115,7 @@ impl QuantileArm {
         }
         let se = (upper - lower) / (2.0 * reach());
         // As GrowthBook: the variance of n values that are divided by n again.
-        Ok(Self { n, value, variance: se * se * (n - 1) as f64 / n as f64 })
+        Ok(Self { n, value, variance: se * se * (n - 1) as f64 / n as f64, clusters: None })
     }
 
     /// Of the values of units that are independent of each other.
@@ -128,7 +130,7 @@ impl QuantileArm {
     /// Of the values of events whose units have many each: `units` names the unit of each value. The variance
     /// is multiplied by that of the share below the quantile, clustered by unit, over that of independent events, and has
     /// one degree of freedom less than there are units (Donner and Klar 2000 for means), however many events they have. Fewer than 40
-    /// units, or unequal ones: see [`Caution::of_clusters`](crate::Caution::of_clusters).
+    /// units of like size in both arms together: [`compare`] says so with a [`Caution::FewClusters`].
     ///
     /// # Errors
     /// As [`QuantileArm::of`], and [`Refusal::TooFew`] below two units.
@@ -149,7 +151,9 @@ impl QuantileArm {
         let independent = share * (1.0 - share) / values.len() as f64;
         let arm = Self::with_inflation(values, share, variance / clustered.n() as f64 / independent)?;
         // It is the units that differ by chance: the error is known as well as they are many.
-        Ok(Self { n: clustered.n(), ..arm })
+        let squares: f64 = events.iter().map(|events| events * events).sum();
+        let worth = (values.len() as f64).powi(2) / squares;
+        Ok(Self { n: clustered.n(), clusters: Some(worth), ..arm })
     }
 
     fn with_inflation(values: &[f64], share: f64, inflation: f64) -> Result<Self, Refusal> {
@@ -214,7 +218,9 @@ pub fn compare(control: &QuantileArm, treatment: &QuantileArm) -> Result<adjust:
     } else {
         Estimate::new(value / size, (t + share * share * c).sqrt() / size, Some(df), method)
     };
-    Ok(adjust::Effect { difference: Estimate::new(value, (c + t).sqrt(), Some(df), method)?, lift })
+    let effect = adjust::Effect { difference: Estimate::new(value, (c + t).sqrt(), Some(df), method)?, lift };
+    let worth = |arm: &QuantileArm| arm.clusters.unwrap_or(f64::INFINITY);
+    Ok(effect.with_caution(Caution::of_worth_in_clusters(worth(control) + worth(treatment))))
 }
 
 #[cfg(test)]

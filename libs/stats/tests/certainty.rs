@@ -5,11 +5,16 @@
 
 use bellwether_stats::adjust::cuped;
 use bellwether_stats::bandit::{Period, Periods, Weighting};
+use bellwether_stats::design::cluster;
 use bellwether_stats::design::interleaving::Preference;
 use bellwether_stats::group_sequential::{Boundary, Design, Looks, Spending};
 use bellwether_stats::quantile::{QuantileArm, compare};
+use bellwether_stats::regression::{Correction, Errors, Regression};
 use bellwether_stats::special::{binomial, normal};
-use bellwether_stats::{Alternative, JointMoments, Level, Moments, Proportion, Refusal, Sides, eval};
+use bellwether_stats::{
+    Alternative, Arm, Caution, Comparison, Estimate, JointMoments, Level, Moments, Proportion, Refusal,
+    Sides, eval, two_proportions,
+};
 
 /// SplitMix64.
 struct Random(u64);
@@ -305,6 +310,55 @@ fn a_mean_rectified_by_few_labels_is_as_uncertain_as_they_are() {
         eval::prediction_powered(&few, &few, &few).unwrap_err().to_string(),
         "too little data: `3` labelled items, this method needs `10`"
     );
+}
+
+/// A result says by itself what speaks against it, where its method can see that.
+#[test]
+fn results_carry_their_cautions() {
+    let rate = |x, n| Proportion::new(x, n).unwrap();
+    let rare = two_proportions(&rate(3, 1_000), &rate(5, 900), Level::P95).unwrap();
+    assert!(matches!(rare.caution, Some(Caution::Rare { arm: Arm::Treatment, .. })), "{rare:?}");
+    assert_eq!(two_proportions(&rate(30, 1_000), &rate(50, 900), Level::P95).unwrap().caution, None);
+    // The wire form has it, and leaves it out where there is none.
+    let wire = serde_json::to_value(&rare).unwrap();
+    assert_eq!(wire["caution"]["code"], "rare");
+    assert_eq!(serde_json::from_value::<Comparison>(wire).unwrap(), rare);
+
+    let few = |clusters: u64| -> (Vec<f64>, Vec<u64>) {
+        (0..clusters * 20)
+            .map(|i| (((i * i) % 17) as f64 + (i % clusters) as f64 / 9.0, i % clusters))
+            .unzip()
+    };
+    let worth = |caution: Option<Caution>| match caution {
+        Some(Caution::FewClusters { worth }) => worth.round(),
+        other => panic!("{other:?}"),
+    };
+    let ((y, of_y), (z, of_z)) = (few(12), few(10));
+    assert_eq!(worth(eval::clustered_mean(&y, &of_y).unwrap().caution()), 12.0);
+    let quantiles = |(y, of): &(Vec<f64>, Vec<u64>)| QuantileArm::of_clustered(y, of, 0.5).unwrap();
+    let both =
+        compare(&quantiles(&(y.clone(), of_y.clone())), &quantiles(&(z.clone(), of_z.clone()))).unwrap();
+    assert_eq!(worth(both.difference.caution()), 22.0);
+    assert_eq!(worth(both.lift.unwrap().caution()), 22.0);
+    let totals = [(&y, &of_y), (&z, &of_z)].map(|(y, of)| cluster::totals(y, of).unwrap());
+    assert_eq!(worth(cluster::compare(&totals[0], &totals[1]).unwrap().difference.caution()), 22.0);
+    let x: Vec<f64> = (0..y.len()).map(|i| (i % 7) as f64).collect();
+    let fit = Regression::fit(&y, &[&x]).unwrap();
+    let by = |correction| {
+        let errors = Errors::Clustered { clusters: &of_y, correction };
+        fit.covariance(errors).unwrap().estimate(1).unwrap().caution()
+    };
+    assert_eq!(worth(by(Correction::Hc1)), 12.0);
+    assert_eq!(by(Correction::Cr2), None);
+    let many = few(60);
+    assert_eq!(eval::clustered_mean(&many.0, &many.1).unwrap().caution(), None);
+    let plain = QuantileArm::of(&y, 0.5).unwrap();
+    assert_eq!(compare(&plain, &plain).unwrap().difference.caution(), None);
+    // It stays with what is made of the estimate.
+    let ours = eval::clustered_mean(&y, &of_y).unwrap();
+    assert_eq!(ours.as_normal().caution(), ours.caution());
+    let again: Estimate = serde_json::from_str(&serde_json::to_string(&ours).unwrap()).unwrap();
+    assert_eq!(again.caution(), ours.caution());
 }
 
 /// Looks count from 0, and who counts from 1 is told.

@@ -209,7 +209,7 @@ pub(crate) fn designs() -> Vec<Row> {
         let condition =
             format!("{queries} queries, {} % tied, of the others {} % won", 100.0 * tied, 100.0 * won);
         let delta = (1.0 - tied) * (won - 0.5);
-        rows.push(covers("interleaving by score", &condition, Promise::Within(0.03), 4 * runs, delta, |r| {
+        rows.push(covers("interleaving by score", &condition, Promise::AtLeast, 4 * runs, delta, |r| {
             let verdicts: Vec<Verdict> = (0..queries)
                 .map(|_| match (r.happens(tied), r.happens(won)) {
                     (true, _) => Verdict::Tie,
