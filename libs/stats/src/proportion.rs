@@ -3,7 +3,7 @@
 use crate::comparison::probability;
 use crate::ratio::{Estimated, relative};
 use crate::special::normal;
-use crate::{Arm, Comparison, Interval, Level, Method, Refusal};
+use crate::{Arm, Caution, Comparison, Interval, Level, Method, Refusal};
 use serde::{Deserialize, Serialize};
 
 /// Successes among units; more successes than units do not exist.
@@ -134,6 +134,7 @@ pub fn two_proportions(
         ln_p,
         relative: relative(c, t, z),
         method: Method::TwoProportionsZ,
+        caution: Caution::of_rates(control, treatment)?,
     })
 }
 

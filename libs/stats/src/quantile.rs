@@ -3,7 +3,7 @@
 use crate::joint::same_length;
 use crate::means::satterthwaite;
 use crate::special::normal;
-use crate::{Arm, Estimate, JointMoments, Method, Refusal, adjust};
+use crate::{Arm, Caution, Estimate, JointMoments, Method, Refusal, adjust};
 use std::collections::BTreeMap;
 
 /// What a quantile is where it falls between two values (Hyndman and Fan 1996).
@@ -88,11 +88,17 @@ fn check(values: &[f64], share: f64) -> Result<(), Refusal> {
 /// The distance of the order statistics at `ν ± z √(ν(1-ν)/n)` is `2 z` standard errors (Deng, Knoblich and Lu
 /// 2018; Yao et al. 2024): no density is estimated. Assumes a density at the quantile: where many units share one
 /// value there, as in counts or rounded times, upper and lower end coincide and the error is refused or too small.
+///
+/// The variance is that squared distance over `(2z)²`, times `(n-1)/n`: GrowthBook's factor, kept so that the numbers are the same. It
+/// makes the error smaller by a share of `1/(2n)`, half a percent with 100 values; no published source asks for it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct QuantileArm {
+    /// What is independent: values, or the units that have several.
     n: u64,
     value: f64,
     variance: f64,
+    /// How many units of like size they are worth, where they have several values.
+    clusters: Option<f64>,
 }
 
 /// How many standard errors the order statistics are from the quantile: those of a 95 % interval.
@@ -120,7 +126,7 @@ impl QuantileArm {
         if !variance.is_finite() {
             return Err(Refusal::not_finite("variance of a quantile"));
         }
-        Ok(Self { n, value, variance })
+        Ok(Self { n, value, variance, clusters: None })
     }
 
     /// Of the values of units that are independent of each other.
@@ -133,7 +139,9 @@ impl QuantileArm {
     }
 
     /// Of the values of events whose units have many each: `units` names the unit of each value. The variance
-    /// is multiplied by that of the share below the quantile, clustered by unit, over that of independent events.
+    /// is multiplied by that of the share below the quantile, clustered by unit, over that of independent events, and has
+    /// one degree of freedom less than there are units (Donner and Klar 2000 for means), however many events they have. Fewer than 40
+    /// units of like size in both arms together: [`compare`] says so with a [`Caution::FewClusters`].
     ///
     /// # Errors
     /// As [`QuantileArm::of`], and [`Refusal::TooFew`] below two units.
@@ -152,7 +160,11 @@ impl QuantileArm {
             return Err(Refusal::too_few("units", clustered.n(), 2));
         };
         let independent = share * (1.0 - share) / values.len() as f64;
-        Self::with_inflation(values, share, variance / clustered.n() as f64 / independent)
+        let arm = Self::with_inflation(values, share, variance / clustered.n() as f64 / independent)?;
+        // It is the units that differ by chance: the error is known as well as they are many.
+        let squares: f64 = events.iter().map(|events| events * events).sum();
+        let worth = (values.len() as f64).powi(2) / squares;
+        Ok(Self { n: clustered.n(), clusters: Some(worth), ..arm })
     }
 
     fn with_inflation(values: &[f64], share: f64, inflation: f64) -> Result<Self, Refusal> {
@@ -193,7 +205,8 @@ impl QuantileArm {
     }
 }
 
-/// The difference of a quantile between two arms, and its lift by the delta method; Welch's degrees of freedom.
+/// The difference of a quantile between two arms, and its lift by the delta method; Welch's degrees of freedom, by the values of
+/// an arm or, where they are clustered, by its units.
 ///
 /// # Errors
 /// [`Refusal::NoVariance`] where the ends of both arms coincide, [`Refusal::NotFinite`].
@@ -217,7 +230,9 @@ pub fn compare(control: &QuantileArm, treatment: &QuantileArm) -> Result<adjust:
     } else {
         Estimate::new(value / size, (t + share * share * c).sqrt() / size, Some(df), method)
     };
-    Ok(adjust::Effect { difference: Estimate::new(value, (c + t).sqrt(), Some(df), method)?, lift })
+    let effect = adjust::Effect { difference: Estimate::new(value, (c + t).sqrt(), Some(df), method)?, lift };
+    let worth = |arm: &QuantileArm| arm.clusters.unwrap_or(f64::INFINITY);
+    Ok(effect.with_caution(Caution::of_worth_in_clusters(worth(control) + worth(treatment))))
 }
 
 #[cfg(test)]

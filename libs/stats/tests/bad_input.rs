@@ -367,7 +367,10 @@ fn every_door_answers_or_refuses() {
     d.door("least_delay", N, |d| detect::least_delay(d.f(), d.f(), d.f()));
     d.door("least_drop", N, |d| detect::least_drop(d.f(), d.f(), d.f()));
     d.door("DoseResponse", N, |d| DoseResponse::default().observe(d.u(), d.u(), d.f()));
-    d.door("rogan_gladen", N, |d| eval::rogan_gladen(&d.rate(), &d.rate(), &d.rate()));
+    d.door("rogan_gladen", N, |d| {
+        let ours = eval::rogan_gladen(&d.rate(), &d.rate(), &d.rate())?;
+        Ok((ours, ours.interval(d.level())))
+    });
     d.door("prediction_powered", N, |d| eval::prediction_powered(&d.v(), &d.v(), &d.v()));
     d.door("kappa", N, |d| eval::kappa(&d.us(), &d.us()));
     d.door("pass_at_k", N, |d| eval::pass_at_k(d.u(), d.u(), d.u()));
@@ -643,7 +646,8 @@ fn every_door_of_data_answers_or_refuses() {
         let periods = bandit::Periods::new(&[period(d), period(d)])?;
         use bandit::Weighting;
         let by = [Weighting::Period, Weighting::InverseProbability, Weighting::SelfNormalised][d.place(3)];
-        Ok((periods.value(d.place(3), by)?, periods.contrast(0, 1, by)?))
+        let (value, contrast) = (periods.value(d.place(3), by)?, periods.contrast(0, 1, by)?);
+        Ok((value, contrast, value.interval(d.level()), contrast.interval(d.level())))
     });
     let week = detect::Week::of_bins(300).unwrap();
     let history = |d: &Draw| -> Vec<Option<u64>> {

@@ -242,7 +242,7 @@ fn what_cannot_be_answered_is_refused() {
     );
     check(
         design.decide(3, 1.0).unwrap_err(),
-        "the number of a look must lie among the planned `0` to `2`: `3`",
+        "the number of a look, counted from `0`, must lie among the planned `0` to `2`: `3`",
     );
     check(design.outcome(2, 1.0, 0.0).unwrap_err(), "a standard error must lie above 0: `0`");
     check(

@@ -286,8 +286,37 @@ pub(crate) fn off_policy() -> Vec<Row> {
         }
     }
     let condition = "Thompson sampling, days that differ";
-    vec![
+    let mut rows = vec![
         Row::new("bandit by period", condition, Promise::AtLeast, 0.95, covered[0], runs),
         Row::new("bandit by inverse probability", condition, Promise::AtLeast, 0.95, covered[1], runs),
-    ]
+    ];
+    // Few units, in periods whose shares differ: the value of an arm, by t.
+    for (name, weighting, promise) in [
+        ("few units by period", Weighting::Period, Promise::Within(0.02)),
+        ("few units by inverse probability", Weighting::InverseProbability, Promise::Within(0.02)),
+        ("few units, self-normalised", Weighting::SelfNormalised, Promise::Within(0.02)),
+    ] {
+        let (mut covered, mut given, runs) = (0, 0, 10 * runs);
+        for seed in 0..runs {
+            let mut random = Random(seed);
+            let periods: Vec<Period> = [0.5, 0.3, 0.6]
+                .into_iter()
+                .enumerate()
+                .map(|(day, share)| {
+                    let mut arms = vec![Moments::EMPTY; 2];
+                    for _ in 0..10 {
+                        let arm = usize::from(!random.happens(share));
+                        arms[arm].push(day as f64 / 4.0 + random.normal()).unwrap();
+                    }
+                    Period { shares: vec![share, 1.0 - share], arms }
+                })
+                .collect();
+            if let Ok(value) = Periods::new(&periods).unwrap().value(0, weighting) {
+                given += 1;
+                covered += u64::from(value.interval(Level::P95).contains(0.25));
+            }
+        }
+        rows.push(Row::new(name, "three periods of 10 units", promise, 0.95, covered, given));
+    }
+    rows
 }
