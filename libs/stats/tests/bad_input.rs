@@ -167,7 +167,7 @@ impl Draw {
 #[test]
 fn every_door_answers_or_refuses() {
     let d = Draw { state: Cell::new(7), nan: Cell::new(false), seen: RefCell::default() };
-    const N: usize = 400;
+    const N: usize = 1_000;
     d.door("Level::new", N, |d| Level::new(d.f()));
     d.door("Level::from_alpha", N, |d| Level::from_alpha(d.f()));
     d.door("Moments::new", N, |d| Moments::new(d.u(), d.f(), d.f()));
@@ -409,7 +409,7 @@ fn every_door_answers_or_refuses() {
 #[test]
 fn every_door_of_evidence_and_designs_answers_or_refuses() {
     let d = Draw { state: Cell::new(11), nan: Cell::new(false), seen: RefCell::default() };
-    const N: usize = 400;
+    const N: usize = 1_000;
     let plan = d.plan();
     let e = |d: &Draw| EValue::from_ln(d.f());
     d.door("EValue::and", N, |d| Ok(e(d)?.and(e(d)?)));
@@ -556,7 +556,7 @@ fn every_door_of_evidence_and_designs_answers_or_refuses() {
 #[test]
 fn every_door_of_data_answers_or_refuses() {
     let d = Draw { state: Cell::new(13), nan: Cell::new(false), seen: RefCell::default() };
-    const N: usize = 400;
+    const N: usize = 1_000;
     d.door("fisher", N, |d| proportions::fisher(&d.rate(), &d.rate(), d.side()));
     d.door("odds_ratio", N, |d| proportions::odds_ratio(&d.rate(), &d.rate()));
     d.door("agresti_caffo", N, |d| proportions::agresti_caffo(&d.rate(), &d.rate(), d.level()));
@@ -591,7 +591,10 @@ fn every_door_of_data_answers_or_refuses() {
     });
     d.door("complete", N, |d| design::assignment::complete(d.size(), d.size(), d.u()));
     d.door("rerandomised", 100, |d| {
-        design::assignment::rerandomised(&[&d.v(), &d.v()], d.f().max(0.01), d.u())
+        let acceptance = d.f();
+        // One so small is refused or takes its time; a NaN stays one.
+        let acceptance = if acceptance < 0.01 { 0.01 } else { acceptance };
+        design::assignment::rerandomised(&[&d.v(), &d.v()], acceptance, d.u())
     });
     d.door("cluster::compare", N, |d| {
         cluster::compare(&cluster::totals(&d.v(), &d.us())?, &cluster::totals(&d.v(), &d.us())?)

@@ -151,6 +151,13 @@ fn what_overflows_is_refused() {
     let test =
         Estimate::new(1e300, 1.0, None, Method::WelchT).unwrap().test(0.0, Alternative::TwoSided).unwrap();
     assert_eq!((test.p, test.ln_p), (f64::MIN_POSITIVE, -f64::MAX));
+    let (comparisons, correction) =
+        (planning::variants::Comparisons::WithControl, planning::variants::Correction::None);
+    let two = (Level::P95, Alternative::TwoSided);
+    for units in [[f64::MAX, f64::MAX], [1e300, 1e300]] {
+        let answer = planning::variants::power(0.0, 1e-300, &units, comparisons, correction, two);
+        not_finite(answer.unwrap_err());
+    }
     not_finite(planning::survival::event_share(f64::MAX, f64::MAX, 0.0, 0.0).unwrap_err());
     assert!(Moments::constant(0, f64::NAN).is_err() && Moments::constant(0, 1.0) == Ok(Moments::EMPTY));
     assert_eq!(rank::hodges_lehmann(&[-1e308, 1e308], &[0.0, 0.0]), Ok(0.0));

@@ -98,7 +98,7 @@ pub fn power(
         Alternative::Greater => effect,
         Alternative::Less => -effect,
     } / se;
-    Ok(power_at(shift, critical, sides_of(alternative)))
+    super::finite("power", power_at(shift, critical, sides_of(alternative)))
 }
 
 /// The smallest difference that every comparison finds with the power of the design.
@@ -128,7 +128,7 @@ fn normalised(shares: &[f64]) -> Result<Vec<f64>, Refusal> {
     if let Some(bad) = shares.iter().find(|share| !(**share > 0.0 && share.is_finite())) {
         return Err(Refusal::out_of_range("the share of an arm", "above 0", bad));
     }
-    let total: f64 = shares.iter().sum();
+    let total = super::finite("sum of shares", shares.iter().sum())?;
     Ok(shares.iter().map(|share| share / total).collect())
 }
 
