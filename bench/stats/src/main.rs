@@ -176,7 +176,7 @@ fn bootstrap(table: &Table, draws: usize) -> Result<String, Failure> {
         values.push(*value);
     }
     let draw = |(units, values): &(Vec<u64>, Vec<f64>)| {
-        let mut boot = PoissonBootstrap::new(draws, 1);
+        let mut boot = PoissonBootstrap::new(draws, 1)?;
         boot.extend(units, values).map(|()| boot)
     };
     let [control, treatment] = &sides;

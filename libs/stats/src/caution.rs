@@ -6,7 +6,10 @@ use std::collections::BTreeMap;
 
 /// A reason to trust an answer less than its level says. `Display` is the sentence, [`Caution::hint`] what to do about it.
 ///
-/// An answer that is certainly wrong is refused; one that may be is given with one of these.
+/// An answer that is certainly wrong is refused; one that may be is given with one of these: as
+/// [`Estimate::caution`](crate::Estimate::caution) or `caution` of the result wherever the method has what it is seen by (rates, clusters,
+/// weights). Moments do not tell skew, so that [`Caution::of_means`] is asked with the values, and
+/// [`Estimate::with_caution`](crate::Estimate::with_caution) keeps what it says.
 /// `docs/reference/calibration.md` has what such answers cover.
 ///
 /// ```
@@ -45,10 +48,21 @@ pub enum Caution {
         /// `(Σn)²/Σn²`.
         worth: f64,
     },
+    /// A weighted mean of so few, or so unequally weighted, units is not yet normal.
+    #[error(
+        "the units weigh much or are few: they are worth `{worth:.1}` of like weight, an interval needs `30`"
+    )]
+    FewUnits {
+        /// `(Σw)²/Σw²`.
+        worth: f64,
+    },
 }
 
 /// Clusters below which HC1's errors are too small to rely on.
 const ENOUGH_CLUSTERS: f64 = 40.0;
+
+/// Units of like weight below which an interval of their mean is not relied on, whatever their values.
+const ENOUGH_UNITS: f64 = 30.0;
 
 impl Caution {
     /// Of a comparison of means: 355 times the squared skewness units are needed an arm for both tails of an interval at
@@ -82,9 +96,6 @@ impl Caution {
     /// # Errors
     /// [`Refusal::TooLittle`] for an arm without units.
     pub fn of_rates(control: &Proportion, treatment: &Proportion) -> Result<Option<Self>, Refusal> {
-        let common = control.merge(treatment);
-        let rate = common.rate().unwrap_or(0.0);
-        let rarer = rate.min(1.0 - rate);
         let (arm, units) = if treatment.n() < control.n() {
             (Arm::Treatment, treatment.n())
         } else {
@@ -93,7 +104,8 @@ impl Caution {
         if units == 0 {
             return Err(Refusal::TooLittle { arm, have: 0, need: 1 });
         }
-        let expected = rarer * units as f64;
+        let (successes, failures, both) = control.pooled(treatment);
+        let expected = successes.min(failures) / both * units as f64;
         Ok((expected < 5.0).then_some(Self::Rare { arm, expected }))
     }
 
@@ -110,8 +122,18 @@ impl Caution {
             *sizes.entry(*cluster).or_default() += 1.0;
         }
         let squares: f64 = sizes.values().map(|size| size * size).sum();
-        let worth = (clusters.len() as f64).powi(2) / squares;
-        Ok((worth < ENOUGH_CLUSTERS).then_some(Self::FewClusters { worth }))
+        Ok(Self::of_worth_in_clusters((clusters.len() as f64).powi(2) / squares))
+    }
+
+    /// Of clusters that are worth so many of like size.
+    pub(crate) fn of_worth_in_clusters(worth: f64) -> Option<Self> {
+        (worth < ENOUGH_CLUSTERS).then_some(Self::FewClusters { worth })
+    }
+
+    /// Of a weighted mean whose units are worth so many of like weight.
+    pub(crate) fn of_worth(worth: f64) -> Option<Self> {
+        // A whole number may come out a little below itself.
+        (worth < ENOUGH_UNITS - 1e-9).then_some(Self::FewUnits { worth })
     }
 
     /// What to do about it, in the voice of an error's `hint:` line.
@@ -122,6 +144,7 @@ impl Caution {
             }
             Self::Rare { .. } => "read an exact test, and Newcombe's interval",
             Self::FewClusters { .. } => "read CR2 errors, or the randomisation test",
+            Self::FewUnits { .. } => "wait, or raise the floor of the shares",
         }
     }
 }

@@ -2,10 +2,12 @@
 
 use crate::Refusal;
 use crate::compensated::Compensated;
-use crate::joint::{JointMoments, not_a_value, same_length};
+use crate::joint::{JointMoments, few_columns, not_a_value, same_length};
 
 /// Rows that are worked on at once: two columns of them, twice, stay in the nearest cache.
 pub(crate) const CHUNK: usize = 512;
+
+const MOST_ARMS: usize = 256;
 
 /// The moments of several sets of columns in each arm, by one reading of the memory.
 ///
@@ -15,8 +17,8 @@ pub(crate) const CHUNK: usize = 512;
 /// answers merged.
 ///
 /// # Errors
-/// [`Refusal::LengthsDiffer`], [`Refusal::OutOfRange`] for an arm that is not there or a value that is
-/// not finite.
+/// [`Refusal::LengthsDiffer`], [`Refusal::OutOfRange`] for an arm that is not there, more than 256 of them, more than
+/// 1,000 columns in a set or a value without a finite square, [`Refusal::NotFinite`] where products overflow.
 ///
 /// ```
 /// use bellwether_stats::by_arm;
@@ -41,11 +43,16 @@ pub(crate) fn grouped(
     arms: usize,
     sets: &[&[&[f64]]],
 ) -> Result<Vec<Vec<JointMoments>>, Refusal> {
+    // A row names its arm by a byte.
+    if arms > MOST_ARMS {
+        return Err(Refusal::out_of_range("the number of arms", &format!("at or below `{MOST_ARMS}`"), arms));
+    }
+    sets.iter().try_for_each(|set| few_columns(set.len()))?;
     for column in sets.iter().copied().flatten() {
         same_length("values", column.len(), "rows", rows)?;
     }
     let mut all: Vec<Vec<JointMoments>> =
-        vec![sets.iter().map(|set| JointMoments::empty(set.len())).collect(); arms];
+        vec![sets.iter().map(|set| JointMoments::of_none(set.len())).collect(); arms];
     let mut piece = Piece::new(sets.iter().map(|set| set.len()).max().unwrap_or(0));
     let mut order = vec![Vec::with_capacity(CHUNK); arms];
     for start in (0..rows).step_by(CHUNK) {
@@ -68,7 +75,8 @@ pub(crate) fn grouped(
             }
         }
     }
-    Ok(all)
+    // Each piece is finite; all of them together need not be.
+    all.into_iter().map(|sets| sets.into_iter().map(JointMoments::finite).collect()).collect()
 }
 
 /// A few hundred rows of one arm, column by column, and what comes of them.
@@ -84,7 +92,7 @@ impl Piece {
         Self {
             columns: vec![[0.0; CHUNK]; columns],
             rests: Vec::with_capacity(columns),
-            part: JointMoments::empty(0),
+            part: JointMoments::of_none(0),
         }
     }
 

@@ -1,9 +1,10 @@
 //! The result of comparing a treatment with its control.
 
-use crate::{Level, Refusal};
+use crate::{Caution, Level, Refusal};
 use serde::{Deserialize, Serialize};
 
-/// A two-sided interval with finite ends.
+/// An interval. Its ends are finite, but for one that a one-sided question leaves open or that lies beyond the largest number:
+/// that is infinite.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     /// Lower end.
@@ -395,6 +396,10 @@ pub struct Comparison {
     pub relative: Result<Relative, Refusal>,
     /// How the comparison was made.
     pub method: Method,
+    /// Why it is to be trusted less than its level says, where the method could see that: of rates it can, of means it knows only the
+    /// moments, which do not tell skew ([`Caution::of_means`] asks the values).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caution: Option<Caution>,
 }
 
 /// `ln_p` of a two-sided test as a probability that is never zero.

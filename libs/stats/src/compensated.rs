@@ -32,15 +32,19 @@ impl Compensated {
     #[must_use]
     pub(crate) fn add(self, value: f64) -> Self {
         let (sum, lost) = two_sum(self.high, value);
-        let (high, low) = two_sum(sum, self.low + lost);
-        Self { high, low }
+        Self::normal(sum, self.low + lost)
     }
 
     #[must_use]
     pub(crate) fn plus(self, other: Self) -> Self {
         let (sum, lost) = two_sum(self.high, other.high);
-        let (high, low) = two_sum(sum, lost + (self.low + other.low));
-        Self { high, low }
+        Self::normal(sum, lost + (self.low + other.low))
+    }
+
+    /// What overflows is infinite, and has no rest: that would be a NaN.
+    fn normal(sum: f64, rest: f64) -> Self {
+        let (high, low) = two_sum(sum, rest);
+        if low.is_finite() { Self { high, low } } else { Self::of(sum) }
     }
 
     /// The difference, exact to its last digits however much of both cancels.

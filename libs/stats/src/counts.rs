@@ -46,11 +46,21 @@ impl From<Count> for Stored {
     }
 }
 
+/// Every rate of 2⁶⁴ events, and every end of its interval, is a finite number from this exposure on.
+const LEAST_EXPOSURE: f64 = 1e-280;
+
 impl Count {
     /// From the events and their exposure, which is above zero.
+    ///
+    /// # Errors
+    /// [`Refusal::OutOfRange`] unless it is, and finite; and below 1e-280, where rates overflow.
     pub fn new(events: u64, exposure: f64) -> Result<Self, Refusal> {
         if !(exposure > 0.0 && exposure.is_finite()) {
             return Err(Refusal::out_of_range("an exposure", "above 0", exposure));
+        }
+        if exposure < LEAST_EXPOSURE {
+            let range = format!("at `{LEAST_EXPOSURE:e}` or above");
+            return Err(Refusal::out_of_range("an exposure", &range, exposure));
         }
         Ok(Self { events, exposure })
     }

@@ -2,7 +2,7 @@
 
 use crate::comparison::probability;
 use crate::special::{normal, student_t};
-use crate::{Direction, Interval, Level, Method, Refusal};
+use crate::{Caution, Direction, Interval, Level, Method, Refusal};
 use serde::{Deserialize, Serialize};
 
 /// What a test holds against its null hypothesis.
@@ -26,7 +26,7 @@ pub struct Test {
     pub df: Option<f64>,
     /// p-value. Below `2.2e-308` it is reported as that number; see `ln_p`.
     pub p: f64,
-    /// Natural logarithm of the p-value, exact however small that is.
+    /// Natural logarithm of the p-value, exact however small that is; at least `-1.8e308`.
     pub ln_p: f64,
     /// How the test was made.
     pub method: Method,
@@ -37,7 +37,7 @@ impl Test {
         if statistic.is_nan() || ln_p.is_nan() {
             return Err(Refusal::not_finite("test statistic"));
         }
-        let ln_p = ln_p.min(0.0);
+        let ln_p = ln_p.clamp(-f64::MAX, 0.0);
         Ok(Self { statistic, df, p: probability(ln_p), ln_p, method })
     }
 
@@ -92,6 +92,7 @@ pub struct Estimate {
     se: f64,
     df: Option<f64>,
     method: Method,
+    caution: Option<Caution>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -100,18 +101,20 @@ struct Stored {
     se: f64,
     df: Option<f64>,
     method: Method,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    caution: Option<Caution>,
 }
 
 impl TryFrom<Stored> for Estimate {
     type Error = Refusal;
-    fn try_from(Stored { value, se, df, method }: Stored) -> Result<Self, Refusal> {
-        Self::new(value, se, df, method)
+    fn try_from(Stored { value, se, df, method, caution }: Stored) -> Result<Self, Refusal> {
+        Ok(Self::new(value, se, df, method)?.with_caution(caution))
     }
 }
 
 impl From<Estimate> for Stored {
-    fn from(Estimate { value, se, df, method }: Estimate) -> Self {
-        Self { value, se, df, method }
+    fn from(Estimate { value, se, df, method, caution }: Estimate) -> Self {
+        Self { value, se, df, method, caution }
     }
 }
 
@@ -140,7 +143,7 @@ impl Estimate {
         {
             return Err(Refusal::out_of_range("a number of degrees of freedom", "above 0", df));
         }
-        Ok(Self { value, se, df, method })
+        Ok(Self { value, se, df, method, caution: None })
     }
 
     /// The estimate itself.
@@ -161,6 +164,27 @@ impl Estimate {
     /// How it was made.
     pub fn method(&self) -> Method {
         self.method
+    }
+
+    /// Why it is to be trusted less than its error says, where the method could see that: it knows clusters and weights, but of
+    /// means only their moments, which do not tell skew ([`Caution::of_means`] asks the values).
+    pub fn caution(&self) -> Option<Caution> {
+        self.caution
+    }
+
+    /// The same estimate with what is known against it.
+    ///
+    /// ```
+    /// use bellwether_stats::{Caution, Moments, Variances, difference};
+    /// let (control, treatment) = ([0.0, 0.0, 0.0, 1.0, 90.0], [0.0, 1.0, 0.0, 0.0, 2.0]);
+    /// let [c, t] = [control, treatment].map(|values| Moments::of(&values).unwrap());
+    /// let ours = difference(&c, &t, Variances::Unequal).unwrap();
+    /// let ours = ours.with_caution(Caution::of_means(&control, &treatment).unwrap());
+    /// assert!(ours.caution().is_some());
+    /// ```
+    #[must_use]
+    pub fn with_caution(self, caution: Option<Caution>) -> Self {
+        Self { caution, ..self }
     }
 
     /// The same estimate, read against the normal distribution instead of t.

@@ -118,14 +118,16 @@ pub fn harm_in_proportions(
     tuning: Tuning,
 ) -> Result<HarmTest, Refusal> {
     enough_units(control.n(), treatment.n())?;
-    let both = control.merge(treatment);
+    let failures = |arm: &Proportion| arm.n() - arm.successes();
     let smaller = control.n().min(treatment.n()) as f64;
-    let arms_in_smaller = both.n() as f64 / smaller;
+    let (_, _, units) = control.pooled(treatment);
+    let arms_in_smaller = units / smaller;
     // Small by construction: at most MIN_SUCCESSES/2 times the units of both arms over 100.
     let need = (MIN_SUCCESSES as f64 / 2.0 * arms_in_smaller).ceil() as u64;
-    for (outcome, have) in
-        [(Outcome::Successes, both.successes()), (Outcome::Failures, both.n() - both.successes())]
-    {
+    for (outcome, have) in [
+        (Outcome::Successes, control.successes().saturating_add(treatment.successes())),
+        (Outcome::Failures, failures(control).saturating_add(failures(treatment))),
+    ] {
         if have < need {
             return Err(Refusal::TooFewOutcomes { outcome, have, need });
         }
@@ -168,8 +170,8 @@ fn look(
     let sequence = ConfidenceSequence::new(level, tuning, Sides::One);
     let sign = better.sign();
     // Turned so that more is better: then the bound is the upper end, and harm is below the margin.
-    let bound = sign * estimate + sequence.half_width(se, n);
-    let ln_p = sequence.ln_p((-margin - sign * estimate) / se, n);
+    let bound = sign * estimate + sequence.half_width(se, n)?;
+    let ln_p = sequence.ln_p((-margin - sign * estimate) / se, n)?;
     Ok(HarmTest {
         estimate,
         se,

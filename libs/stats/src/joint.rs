@@ -2,6 +2,7 @@
 
 use crate::columns::grouped;
 use crate::compensated::Compensated;
+use crate::moments::SQUARABLE;
 use crate::{Moments, Refusal};
 use serde::{Deserialize, Serialize};
 
@@ -58,9 +59,27 @@ fn place(i: usize, j: usize) -> usize {
     i * (i + 1) / 2 + j
 }
 
+/// Pairs of more columns would not be moments of a metric and its covariates, but fill the memory.
+pub(crate) const MOST_COLUMNS: usize = 1_000;
+
+pub(crate) fn few_columns(columns: usize) -> Result<(), Refusal> {
+    if columns <= MOST_COLUMNS {
+        return Ok(());
+    }
+    Err(Refusal::out_of_range("the columns of moments", &format!("at or below `{MOST_COLUMNS}`"), columns))
+}
+
 impl JointMoments {
     /// Of no units, with that many columns.
-    pub fn empty(columns: usize) -> Self {
+    ///
+    /// # Errors
+    /// [`Refusal::OutOfRange`] above 1,000 columns.
+    pub fn empty(columns: usize) -> Result<Self, Refusal> {
+        few_columns(columns)?;
+        Ok(Self::of_none(columns))
+    }
+
+    pub(crate) fn of_none(columns: usize) -> Self {
         Self {
             n: 0,
             means: vec![Compensated::ZERO; columns],
@@ -71,12 +90,13 @@ impl JointMoments {
     /// Of columns of the same length, a unit per row; each value must be finite.
     ///
     /// # Errors
-    /// [`Refusal::LengthsDiffer`], and [`Refusal::OutOfRange`] for a value that is not finite.
+    /// [`Refusal::LengthsDiffer`], [`Refusal::OutOfRange`] for a value without a finite square or above 1,000 columns,
+    /// [`Refusal::NotFinite`] where the products overflow.
     pub fn of(columns: &[&[f64]]) -> Result<Self, Refusal> {
         let rows = columns.first().map_or(0, |column| column.len());
         let arms = grouped(rows, |_| Ok(0), 1, &[columns])?;
         let whole = arms.into_iter().flatten().next();
-        Ok(whole.unwrap_or_else(|| Self::empty(columns.len())))
+        Ok(whole.unwrap_or_else(|| Self::of_none(columns.len())))
     }
 
     /// From the count, the sums of the columns, and the sums of products in the lower triangle by rows
@@ -85,9 +105,17 @@ impl JointMoments {
     /// Digits are lost where means are large against the spread: prefer [`JointMoments::of`].
     ///
     /// # Errors
-    /// [`Refusal::LengthsDiffer`], [`Refusal::NotMoments`] where no set of numbers has these sums.
+    /// [`Refusal::LengthsDiffer`], [`Refusal::NotMoments`] where no set of numbers has these sums,
+    /// [`Refusal::OutOfRange`] above 1,000 columns.
+    ///
+    /// ```
+    /// use bellwether_stats::JointMoments;
+    /// // SELECT count(*), sum(a), sum(b), sum(a * a), sum(b * a), sum(b * b): of (3, 2), (5, 4) and (1, 0).
+    /// let ours = JointMoments::from_sums(3, &[9.0, 6.0], &[35.0, 26.0, 20.0]).unwrap();
+    /// assert_eq!((ours.mean(1), ours.covariance(0, 1)), (Some(2.0), Some(4.0)));
+    /// ```
     pub fn from_sums(n: u64, sums: &[f64], products: &[f64]) -> Result<Self, Refusal> {
-        let mut all = Self::empty(sums.len());
+        let mut all = Self::empty(sums.len())?;
         same_length("products of columns", products.len(), "pairs of columns", all.cross.len())?;
         all.n = n;
         if n > 0 {
@@ -125,7 +153,14 @@ impl JointMoments {
         for column in 0..columns {
             Moments::new(self.n, self.mean_or_zero(column), self.cross_of(column, column))?;
         }
-        let finite = self.cross.iter().all(|c| c.value().is_finite() && (self.n > 1 || c.value() == 0.0));
+        if self.n <= 1 && self.cross.iter().any(|c| c.value() != 0.0) {
+            return Err(Refusal::not_finite("products"));
+        }
+        self.finite()
+    }
+
+    pub(crate) fn finite(self) -> Result<Self, Refusal> {
+        let finite = self.cross.iter().all(|c| c.value().is_finite());
         if finite { Ok(self) } else { Err(Refusal::not_finite("products")) }
     }
 
@@ -138,22 +173,23 @@ impl JointMoments {
         if let Some(&value) = row.iter().find(|value| !(*value * *value).is_finite()) {
             return Err(not_a_value(value));
         }
-        let mut one = Self::empty(row.len());
+        let mut one = Self::of_none(row.len());
         one.n = 1;
         one.means = row.iter().map(|&value| Compensated::of(value)).collect();
-        self.absorb(&one);
+        *self = self.merge(&one)?;
         Ok(())
     }
 
     /// Of the units of both.
     ///
     /// # Errors
-    /// [`Refusal::LengthsDiffer`] where they have not the same number of columns.
+    /// [`Refusal::LengthsDiffer`] where they have not the same number of columns, [`Refusal::NotFinite`] where the
+    /// products overflow.
     pub fn merge(&self, other: &Self) -> Result<Self, Refusal> {
         same_length("columns", other.means.len(), "columns", self.means.len())?;
         let mut both = self.clone();
         both.absorb(other);
-        Ok(both)
+        both.finite()
     }
 
     /// Merges moments of as many columns: all combinations of the distance of the means come on top.
@@ -248,12 +284,12 @@ impl JointMoments {
     /// Of some of the columns, in that order.
     ///
     /// # Errors
-    /// [`Refusal::OutOfRange`] for a column that is not there.
+    /// [`Refusal::OutOfRange`] for a column that is not there, and for more than 1,000.
     pub fn select(&self, columns: &[usize]) -> Result<Self, Refusal> {
         if let Some(missing) = columns.iter().find(|&&column| column >= self.columns()) {
             return Err(Refusal::out_of_range("a column", "among the columns, counted from 0", missing));
         }
-        let mut some = Self::empty(columns.len());
+        let mut some = Self::empty(columns.len())?;
         some.n = self.n;
         some.means = columns.iter().filter_map(|&column| self.means.get(column).copied()).collect();
         some.cross = columns
@@ -271,7 +307,7 @@ fn at_or_nan(values: &[f64], at: usize) -> f64 {
 }
 
 pub(crate) fn not_a_value(value: f64) -> Refusal {
-    Refusal::out_of_range("a value of a metric", "among the numbers with a finite square", value)
+    Refusal::out_of_range("a value of a metric", SQUARABLE, value)
 }
 
 /// That two things that belong together are as many.
@@ -346,7 +382,7 @@ mod tests {
             let [x, y, z] = &columns;
             let whole = JointMoments::of(&[x, y, z]).unwrap();
             let cut = cut.min(x.len());
-            let mut pushed = JointMoments::empty(3);
+            let mut pushed = JointMoments::of_none(3);
             for row in cut..x.len() {
                 pushed.push(&[x[row], y[row], z[row]]).unwrap();
             }
@@ -413,17 +449,18 @@ mod tests {
             message(JointMoments::of(&[&[1.0, 2.0], &[1.0]]).unwrap_err()),
             "`1` values do not fit `2` rows"
         );
-        for wrong in [f64::NAN, f64::INFINITY, 1e200] {
+        for (wrong, printed) in [(f64::NAN, "NaN"), (f64::INFINITY, "inf"), (1e200, "1e200")] {
             assert_eq!(
                 message(JointMoments::of(&[&[1.0, wrong]]).unwrap_err()),
-                format!("a value of a metric must lie among the numbers with a finite square: `{wrong}`")
+                format!("a value of a metric must lie among the numbers with a finite square: `{printed}`")
             );
-            let mut moments = JointMoments::empty(1);
+            let mut moments = JointMoments::of_none(1);
             assert!(moments.push(&[wrong]).is_err());
-            assert_eq!(moments, JointMoments::empty(1));
+            assert_eq!(moments, JointMoments::of_none(1));
         }
-        assert!(JointMoments::empty(1).merge(&JointMoments::empty(2)).is_err());
-        assert_eq!(JointMoments::empty(2).mean(0), None);
+        let [one, two] = [1, 2].map(|columns| JointMoments::empty(columns).unwrap());
+        assert!(one.merge(&two).is_err());
+        assert_eq!(two.mean(0), None);
         assert_eq!(JointMoments::of(&[&[1.0]]).unwrap().covariance(0, 0), None);
         assert_eq!(by_arm(&[], 2, &[&[&[]]]).unwrap()[1][0].n(), 0);
     }

@@ -45,6 +45,7 @@ pub fn welch(control: &Moments, treatment: &Moments, level: Level) -> Result<Com
         ln_p: test.ln_p,
         relative: relative(mean_of(control, Arm::Control)?, mean_of(treatment, Arm::Treatment)?, q),
         method: Method::WelchT,
+        caution: estimate.caution(),
     })
 }
 

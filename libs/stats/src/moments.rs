@@ -27,6 +27,9 @@ pub struct Moments {
     m2: Compensated,
 }
 
+/// What a value, and a mean, must be, so that deviations have squares.
+pub(crate) const SQUARABLE: &str = "among the numbers with a finite square";
+
 /// The serialized form, checked when it is read.
 #[derive(Serialize, Deserialize)]
 struct Stored {
@@ -68,6 +71,10 @@ impl Moments {
     pub const EMPTY: Self = Self { n: 0, mean: Compensated::ZERO, m2: Compensated::ZERO };
 
     /// From the count, the mean and the sum of squared deviations `Σ(x - mean)²`.
+    ///
+    /// # Errors
+    /// [`Refusal::NotMoments`] where no set of numbers has them, [`Refusal::OutOfRange`] for a mean whose square
+    /// overflows.
     pub fn new(n: u64, mean: f64, m2: f64) -> Result<Self, Refusal> {
         let possible = mean.is_finite()
             && m2.is_finite()
@@ -77,6 +84,9 @@ impl Moments {
                 1 => m2 == 0.0,
                 _ => true,
             };
+        if possible && !(mean * mean).is_finite() {
+            return Err(Refusal::out_of_range("a mean", SQUARABLE, mean));
+        }
         if possible {
             Ok(Self::from_parts(n, Compensated::of(mean), Compensated::of(m2)))
         } else {
@@ -89,6 +99,16 @@ impl Moments {
     /// Digits are lost when the mean is large against the spread: prefer [`Moments::push`] or
     /// [`Moments::of`] where the values are at hand. Squared deviations that come out negative by
     /// less than the rounding of the sums are zero.
+    ///
+    /// # Errors
+    /// As [`Moments::new`].
+    ///
+    /// ```
+    /// use bellwether_stats::Moments;
+    /// // SELECT count(*), sum(x), sum(x * x): of 2, 4 and 9.
+    /// let ours = Moments::from_sums(3, 15.0, 101.0).unwrap();
+    /// assert_eq!((ours.mean(), ours.variance()), (Some(5.0), Some(13.0)));
+    /// ```
     pub fn from_sums(n: u64, sum: f64, sum_of_squares: f64) -> Result<Self, Refusal> {
         if n == 0 {
             return Self::new(0, sum, sum_of_squares);
@@ -121,7 +141,7 @@ impl Moments {
             let deviations = deviations.get(..values.len()).unwrap_or_default();
             let rest = sum(deviations) / n;
             let m2 = beyond_rounding(dot(deviations, deviations) - n * rest * rest, near);
-            if m2.is_finite() {
+            if (m2 + near * near).is_finite() {
                 let mean = Compensated::of(near).add(rest);
                 all = all.merge(&Self::from_parts(values.len() as u64, mean, Compensated::of(m2)));
             } else {
@@ -135,7 +155,13 @@ impl Moments {
     }
 
     /// Of `n` units that all have the same value: those who were exposed and did nothing.
+    ///
+    /// # Errors
+    /// [`Refusal::OutOfRange`] for a value whose square overflows, also of no units.
     pub fn constant(n: u64, value: f64) -> Result<Self, Refusal> {
+        if !(value * value).is_finite() {
+            return Err(Refusal::out_of_range("a value of a metric", SQUARABLE, value));
+        }
         Self::new(n, if n == 0 { 0.0 } else { value }, 0.0)
     }
 
@@ -145,18 +171,16 @@ impl Moments {
         let delta = Compensated::of(value).minus(self.mean);
         let step = delta / n as f64;
         let m2 = self.m2.add(delta * (delta - step));
-        if !(value.is_finite() && m2.value().is_finite()) {
-            return Err(Refusal::out_of_range(
-                "a value of a metric",
-                "among the numbers with a finite square",
-                value,
-            ));
+        if !((value * value).is_finite() && m2.value().is_finite()) {
+            return Err(Refusal::out_of_range("a value of a metric", SQUARABLE, value));
         }
         *self = Self { n, mean: self.mean.add(step), m2 };
         Ok(())
     }
 
     /// Of the values of both.
+    ///
+    /// Where the squared deviations of both together overflow they are infinite, never a NaN: every test refuses them.
     #[must_use]
     pub fn merge(&self, other: &Self) -> Self {
         // From the larger to the smaller, so that the order of two does not matter to the last bit.

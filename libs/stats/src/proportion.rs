@@ -3,7 +3,7 @@
 use crate::comparison::probability;
 use crate::ratio::{Estimated, relative};
 use crate::special::normal;
-use crate::{Arm, Comparison, Interval, Level, Method, Refusal};
+use crate::{Arm, Caution, Comparison, Interval, Level, Method, Refusal};
 use serde::{Deserialize, Serialize};
 
 /// Successes among units; more successes than units do not exist.
@@ -48,7 +48,7 @@ impl Proportion {
         Ok(Self { successes, n })
     }
 
-    /// Of the units of both.
+    /// Of the units of both; counts stop at 2⁶⁴ - 1.
     #[must_use]
     pub fn merge(&self, other: &Self) -> Self {
         Self { successes: self.successes.saturating_add(other.successes), n: self.n.saturating_add(other.n) }
@@ -72,6 +72,14 @@ impl Proportion {
     /// `1 - rate` by counting, so that rare failures keep their digits.
     fn failure_rate(&self) -> f64 {
         (self.n - self.successes) as f64 / self.n as f64
+    }
+
+    /// Successes, failures and units of both: also where no `u64` counts them.
+    pub(crate) fn pooled(&self, other: &Self) -> (f64, f64, f64) {
+        let both = |a: u64, b: u64| (u128::from(a) + u128::from(b)) as f64;
+        let successes = both(self.successes, other.successes);
+        let failures = both(self.n - self.successes, other.n - other.successes);
+        (successes, failures, both(self.n, other.n))
     }
 
     /// The rate and the variance `p(1-p)/n` of that rate.
@@ -108,11 +116,10 @@ pub fn two_proportions(
     if se == 0.0 {
         return Err(Refusal::NoVariance);
     }
-    let pooled = control.merge(treatment);
+    let (successes, failures, units) = control.pooled(treatment);
     let estimate = t.mean - c.mean;
-    let null_variance = pooled.estimated(Arm::Control)?.mean
-        * pooled.failure_rate()
-        * (1.0 / control.n as f64 + 1.0 / treatment.n as f64);
+    let null_variance =
+        (successes / units) * (failures / units) * (1.0 / control.n as f64 + 1.0 / treatment.n as f64);
     let statistic = estimate / null_variance.sqrt();
     let ln_p = (core::f64::consts::LN_2 + normal::ln_sf(statistic.abs())).min(0.0);
     let z = -normal::quantile(level.alpha() / 2.0);
@@ -127,6 +134,7 @@ pub fn two_proportions(
         ln_p,
         relative: relative(c, t, z),
         method: Method::TwoProportionsZ,
+        caution: Caution::of_rates(control, treatment)?,
     })
 }
 

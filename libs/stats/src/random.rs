@@ -1,5 +1,7 @@
 //! Numbers that look random and are a function of a seed: nothing here asks the system for any.
 
+use crate::Refusal;
+
 /// One step of SplitMix64 (Steele, Lea and Flood 2014): every state gives another number, and numbers of
 /// neighbouring states look unrelated.
 pub(crate) const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -9,6 +11,24 @@ pub(crate) fn mixed(state: u64) -> u64 {
     let z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
+}
+
+/// More draws lessen no error that matters, and take for ever.
+pub(crate) const MOST_DRAWS: u64 = 10_000_000;
+
+/// That so many draws are enough, and an end is near.
+pub(crate) fn check_draws(draws: u64, fewest: u64) -> Result<(), Refusal> {
+    if draws < fewest {
+        return Err(Refusal::too_few("draws", draws, fewest));
+    }
+    if draws > MOST_DRAWS {
+        return Err(Refusal::out_of_range(
+            "a number of draws",
+            &format!("at or below `{MOST_DRAWS}`"),
+            draws,
+        ));
+    }
+    Ok(())
 }
 
 /// SplitMix64, which passes BigCrush and has a period of 2⁶⁴.

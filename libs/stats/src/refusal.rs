@@ -55,7 +55,7 @@ pub enum Refusal {
         need: u64,
     },
     /// The smallest expected count of a sample-ratio check is too small for χ².
-    #[error("too little data: the smallest arm expects `{expected}` units, a χ² test needs `{need}`")]
+    #[error("too little data: the smallest arm expects `{}` units, a χ² test needs `{need}`", short(.expected))]
     TooFewExpected {
         /// The smallest expected count.
         expected: f64,
@@ -74,7 +74,11 @@ pub enum Refusal {
     #[error("a relative lift needs a control mean other than `0`")]
     ZeroBaseline,
     /// The control mean cannot be told from zero: every relative lift is compatible with the data.
-    #[error("the relative lift has no bounds: the control mean `{mean}` (standard error `{se}`) may be zero")]
+    #[error(
+        "the relative lift has no bounds: the control mean `{}` (standard error `{}`) may be zero",
+        short(.mean),
+        short(.se)
+    )]
     UnboundedLift {
         /// Mean of control.
         mean: f64,
@@ -96,7 +100,11 @@ pub enum Refusal {
         n: u64,
     },
     /// A count, a mean or a sum of squares that no set of numbers has.
-    #[error("no set of numbers has these moments: n `{n}`, mean `{mean}`, squared deviations `{m2}`")]
+    #[error(
+        "no set of numbers has these moments: n `{n}`, mean `{}`, squared deviations `{}`",
+        short(.mean),
+        short(.m2)
+    )]
     NotMoments {
         /// Number of values.
         n: u64,
@@ -165,8 +173,23 @@ pub enum Refusal {
         /// The number that was looked for.
         what: String,
     },
+    /// No value of what is looked for gives a plan its power.
+    #[error(
+        "no {what} is enough: even at `{}` the power is `{power:.3}`, and `{wanted}` is wanted",
+        short(.most)
+    )]
+    OutOfReach {
+        /// What was looked for.
+        what: String,
+        /// The most extreme value there is.
+        most: f64,
+        /// The power there.
+        power: f64,
+        /// The power of the plan.
+        wanted: f64,
+    },
     /// Both rates, or both means, of a plan are the same.
-    #[error("a plan needs an effect to look for: both arms expect `{value}`")]
+    #[error("a plan needs an effect to look for: both arms expect `{}`", short(.value))]
     NoEffect {
         /// The value of both arms.
         value: f64,
@@ -192,9 +215,23 @@ impl core::fmt::Display for Outcome {
     }
 }
 
+/// Longer numbers are written with an exponent.
+const LONG: usize = 24;
+
+fn short(number: &f64) -> String {
+    let plain = number.to_string();
+    if plain.len() > LONG { format!("{number:e}") } else { plain }
+}
+
 impl Refusal {
     pub(crate) fn out_of_range(what: &str, range: &str, value: impl ToString) -> Self {
-        Self::OutOfRange { what: what.to_owned(), range: range.to_owned(), value: value.to_string() }
+        let value = value.to_string();
+        // Hundreds of zeros are no number that can be read.
+        let value = match value.parse::<f64>() {
+            Ok(number) if value.len() > LONG => short(&number),
+            _ => value,
+        };
+        Self::OutOfRange { what: what.to_owned(), range: range.to_owned(), value }
     }
 
     pub(crate) fn too_few(what: &str, have: u64, need: u64) -> Self {
@@ -212,10 +249,11 @@ impl Refusal {
     /// What to do about it, in the voice of an error's `hint:` line.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::TooLittle { .. }
-            | Self::TooFewOutcomes { .. }
-            | Self::TooFewExpected { .. }
-            | Self::TooFew { .. } => "wait for more exposures",
+            Self::TooLittle { .. } | Self::TooFewOutcomes { .. } | Self::TooFewExpected { .. } => {
+                "wait for more exposures"
+            }
+            Self::TooFew { .. } => "give more of them, or wait for more data",
+            Self::OutOfReach { .. } => "plan for more units, or for less power",
             Self::LengthsDiffer { .. } => "give one for each, in the same order",
             Self::NoVariance | Self::OnlyRounding => "check that the metric counts what was meant",
             Self::ZeroBaseline | Self::UnboundedLift { .. } => "read the absolute difference",

@@ -12,8 +12,8 @@ use crate::{Estimate, Interval, Level, Method, Refusal};
 /// against the skew: with heavy tails it is the median of the block mean that is covered, which lies below the mean.
 ///
 /// # Errors
-/// [`Refusal::TooFew`] with fewer values than blocks, or fewer blocks than the level needs (6 for 95 %),
-/// [`Refusal::OutOfRange`] for a value that is not finite.
+/// [`Refusal::TooFew`] without values, or with fewer blocks than the level needs (6 for 95 %), [`Refusal::OutOfRange`] for more
+/// blocks than values, or a value that is not finite.
 ///
 /// ```
 /// use bellwether_stats::{Level, robust::median_of_means};
@@ -23,8 +23,12 @@ use crate::{Estimate, Interval, Level, Method, Refusal};
 /// ```
 pub fn median_of_means(values: &[f64], blocks: usize, level: Level) -> Result<(f64, Interval), Refusal> {
     let n = values.len();
-    if blocks == 0 || n < blocks {
-        return Err(Refusal::too_few("values", n as u64, blocks.max(1) as u64));
+    if n == 0 {
+        return Err(Refusal::too_few("values", 0, 1));
+    }
+    if !(1..=n).contains(&blocks) {
+        let range = format!("from 1 to the `{n}` values");
+        return Err(Refusal::out_of_range("a number of blocks", &range, blocks));
     }
     let mut means = Vec::with_capacity(blocks);
     let mut rest = values;

@@ -115,8 +115,10 @@ fn g_of(check: &SampleRatio, observed: &[u64]) -> Result<Test, Refusal> {
 /// Those of [`sample_ratio`] but for [`Refusal::TooFewExpected`]; [`Refusal::OutOfRange`] for more than
 /// two arms with a share.
 pub fn sample_ratio_exact(observed: &[u64], shares: &[f64]) -> Result<Test, Refusal> {
-    let (first, n, share) = two_arms(observed, shares)?;
-    Test::new(first, None, binomial::ln_two_sided(first, n, share), Method::BinomialExact)
+    let [(first, share), (second, other)] = two_arms(observed, shares)?;
+    // By the smaller share: the larger one may be one but for rounding.
+    let (rare, share) = if share <= other { (first, share) } else { (second, other) };
+    Test::new(first, None, binomial::ln_two_sided(rare, first + second, share), Method::BinomialExact)
 }
 
 /// The z test of a split in two arms with a continuity correction of half a unit, as tea-tasting makes it from
@@ -125,26 +127,25 @@ pub fn sample_ratio_exact(observed: &[u64], shares: &[f64]) -> Result<Test, Refu
 /// # Errors
 /// Those of [`sample_ratio_exact`], and [`Refusal::NoVariance`] without units.
 pub fn sample_ratio_corrected(observed: &[u64], shares: &[f64]) -> Result<Test, Refusal> {
-    let (first, n, share) = two_arms(observed, shares)?;
+    let [(first, share), (second, other)] = two_arms(observed, shares)?;
+    let n = first + second;
     if n == 0.0 {
         return Err(Refusal::NoVariance);
     }
-    let distance = first - n * share;
+    let distance = first * other - second * share;
     let corrected = distance.signum() * (distance.abs() - 0.5).max(0.0);
-    let z = corrected / (n * share * (1.0 - share)).sqrt();
+    let z = corrected / (n * share * other).sqrt();
     Test::of_statistic(z, None, Alternative::TwoSided, Method::SampleRatioCorrected)
 }
 
-/// Units of the first of two arms, of both, and the planned share of the first.
-fn two_arms(observed: &[u64], shares: &[f64]) -> Result<(f64, f64, f64), Refusal> {
+/// Units and planned share of each of two arms.
+fn two_arms(observed: &[u64], shares: &[f64]) -> Result<[(f64, f64); 2], Refusal> {
     let split = Split::new(shares)?;
     split.check_counts(observed)?;
-    if split.arms() != 2 {
-        return Err(Refusal::out_of_range("the arms of an exact check", "two", split.arms()));
-    }
-    let n: f64 = observed.iter().map(|&o| o as f64).sum();
-    let first = observed.iter().zip(&split.shares).find(|(_, share)| **share > 0.0);
-    Ok(first.map_or((0.0, n, 0.5), |(&units, &share)| (units as f64, n, share)))
+    let planned = observed.iter().zip(&split.shares).filter(|(_, share)| **share > 0.0);
+    let arms: Vec<(f64, f64)> = planned.map(|(&units, &share)| (units as f64, share)).collect();
+    let arms: Result<[(f64, f64); 2], _> = arms.try_into();
+    arms.map_err(|arms| Refusal::out_of_range("the arms of an exact check", "at two", arms.len()))
 }
 
 /// A planned split: shares that add up to one, at least two of them positive.
@@ -166,7 +167,12 @@ impl Split {
         if !total.is_finite() {
             return Err(Refusal::not_finite("sum of shares"));
         }
-        Ok(Self { shares: weights.iter().map(|w| w / total).collect() })
+        let shares: Vec<f64> = weights.iter().map(|w| w / total).collect();
+        if let Some((lost, _)) = weights.iter().zip(&shares).find(|(w, share)| **w > 0.0 && **share == 0.0) {
+            let range = format!("at 0, or large enough to be told from it beside a sum of `{total:e}`");
+            return Err(Refusal::out_of_range("a planned share", &range, lost));
+        }
+        Ok(Self { shares })
     }
 
     fn arms(&self) -> usize {
@@ -262,12 +268,17 @@ impl SampleRatioSequence {
     /// Takes the units that came since the last look, and gives the p-value that holds now.
     ///
     /// # Errors
-    /// [`Refusal::ArmsDiffer`], [`Refusal::UnplannedArm`]; nothing is counted then.
+    /// [`Refusal::ArmsDiffer`], [`Refusal::UnplannedArm`], [`Refusal::OutOfRange`] for more units than can be counted; nothing is
+    /// counted then.
     pub fn observe(&mut self, increments: &[u64]) -> Result<f64, Refusal> {
         self.split.check_counts(increments)?;
-        for (count, increment) in self.counts.iter_mut().zip(increments) {
-            *count = count.saturating_add(*increment);
-        }
+        let sums = self.counts.iter().zip(increments).map(|(count, increment)| {
+            let most = u64::MAX - count;
+            let too_many =
+                || Refusal::out_of_range("new units of an arm", &format!("at or below `{most}`"), increment);
+            count.checked_add(*increment).ok_or_else(too_many)
+        });
+        self.counts = sums.collect::<Result<_, _>>()?;
         self.ln_p = self.ln_p.min(-self.ln_bayes_factor());
         Ok(self.p())
     }

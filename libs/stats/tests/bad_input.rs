@@ -141,7 +141,8 @@ impl Draw {
                 Err(_) => Some("panics".to_owned()),
                 Ok(Ok(answer)) => {
                     let said = format!("{answer:?}");
-                    if said.contains("NaN") {
+                    // An infinity may be the end of an interval, or no evidence at all; by itself it is no answer.
+                    if said.contains("NaN") || said == "inf" || said == "-inf" {
                         Some(format!("answers {said}"))
                     } else if self.nan.get() {
                         Some(format!("takes a NaN: {said}"))
@@ -166,7 +167,7 @@ impl Draw {
 #[test]
 fn every_door_answers_or_refuses() {
     let d = Draw { state: Cell::new(7), nan: Cell::new(false), seen: RefCell::default() };
-    const N: usize = 400;
+    const N: usize = 1_000;
     d.door("Level::new", N, |d| Level::new(d.f()));
     d.door("Level::from_alpha", N, |d| Level::from_alpha(d.f()));
     d.door("Moments::new", N, |d| Moments::new(d.u(), d.f(), d.f()));
@@ -265,10 +266,13 @@ fn every_door_answers_or_refuses() {
     d.door("Looks::equal", N, |d| Looks::equal(d.size()));
     d.door("gs::Design", 60, |d| {
         let looks = Looks::new(&[d.f().abs(), d.f(), 1.0])?;
-        let spending =
-            [Spending::HwangShihDeCani(d.f()), Spending::KimDeMets(d.f()), Spending::Pocock][d.place(3)];
+        let spending = match d.place(3) {
+            0 => Spending::HwangShihDeCani(d.f()),
+            1 => Spending::KimDeMets(d.f()),
+            _ => Spending::Pocock,
+        };
         gs::Design::new(&looks, d.level(), d.sides(), Boundary::Spending(spending))
-            .map(|design| design.power(d.f()))
+            .and_then(|design| design.power(d.f()))
     });
     d.door("gs of bounds", 60, |d| {
         let looks = Looks::equal(2)?;
@@ -280,6 +284,19 @@ fn every_door_answers_or_refuses() {
     d.door("EValue::from_ln", N, |d| EValue::from_ln(d.f()));
     d.door("EValue::from_p", N, |d| EValue::from_p(d.f(), d.f()));
     d.door("NormalMixture", N, |d| NormalMixture::new(d.f())?.e_value(d.f(), d.f()));
+    d.door("NormalMixture within", N, |d| {
+        NormalMixture::new(d.f())?.ln_likelihood_ratio_within(d.f(), d.f(), d.f())
+    });
+    d.door("NormalMixture half_width", N, |d| NormalMixture::new(d.f())?.half_width(d.f(), d.level()));
+    d.door("Spending", N, |d| {
+        let spending = match d.place(4) {
+            0 => Spending::OBrienFleming,
+            1 => Spending::Pocock,
+            2 => Spending::HwangShihDeCani(d.f()),
+            _ => Spending::KimDeMets(d.f()),
+        };
+        spending.spent(d.f(), d.f())
+    });
     d.door("Mixture::normal", N, |d| Mixture::normal(d.sides(), d.f(), d.level())?.e_value(d.f(), d.f()));
     d.door("Mixture::normal bound", N, |d| {
         Mixture::normal(d.sides(), d.f(), d.level())?.bound(d.f(), d.level())
@@ -350,7 +367,10 @@ fn every_door_answers_or_refuses() {
     d.door("least_delay", N, |d| detect::least_delay(d.f(), d.f(), d.f()));
     d.door("least_drop", N, |d| detect::least_drop(d.f(), d.f(), d.f()));
     d.door("DoseResponse", N, |d| DoseResponse::default().observe(d.u(), d.u(), d.f()));
-    d.door("rogan_gladen", N, |d| eval::rogan_gladen(&d.rate(), &d.rate(), &d.rate()));
+    d.door("rogan_gladen", N, |d| {
+        let ours = eval::rogan_gladen(&d.rate(), &d.rate(), &d.rate())?;
+        Ok((ours, ours.interval(d.level())))
+    });
     d.door("prediction_powered", N, |d| eval::prediction_powered(&d.v(), &d.v(), &d.v()));
     d.door("kappa", N, |d| eval::kappa(&d.us(), &d.us()));
     d.door("pass_at_k", N, |d| eval::pass_at_k(d.u(), d.u(), d.u()));
@@ -372,6 +392,13 @@ fn every_door_answers_or_refuses() {
         )?
         .chance_within(d.f(), d.f())
     });
+    d.door("chances", N, |d| {
+        let effect = bayes::NormalPosterior::new(d.f(), d.f(), &bayes::Prior::FLAT)?;
+        let rate = bayes::Beta::new(d.f(), d.f())?;
+        let gains = (effect.expected_gain(), effect.expected_loss());
+        let x = d.f();
+        Ok((effect.chance_above(x)?, effect.chance_below(x)?, rate.chance_above(x)?, gains))
+    });
     d.door("bootstrap", N, |d| {
         resample::Bootstrap::new(d.size() * 20, 3)?.of_means(&d.v(), &d.v())?.bca(d.level())
     });
@@ -382,7 +409,7 @@ fn every_door_answers_or_refuses() {
 #[test]
 fn every_door_of_evidence_and_designs_answers_or_refuses() {
     let d = Draw { state: Cell::new(11), nan: Cell::new(false), seen: RefCell::default() };
-    const N: usize = 400;
+    const N: usize = 1_000;
     let plan = d.plan();
     let e = |d: &Draw| EValue::from_ln(d.f());
     d.door("EValue::and", N, |d| Ok(e(d)?.and(e(d)?)));
@@ -416,7 +443,8 @@ fn every_door_of_evidence_and_designs_answers_or_refuses() {
         let sequence = ConfidenceSequence::new(d.level(), Tuning::new(d.f())?, d.sides());
         let exact = ConfidenceSequence::exactly_tuned(d.level(), Tuning::new(d.f())?, d.sides());
         let n = d.u();
-        Ok((sequence.half_width(1.0, n), exact.half_width(1.0, n), sequence.ln_p(3.0, n)))
+        let (se, z) = (d.f(), d.f());
+        Ok((sequence.half_width(se, n)?, exact.half_width(se, n)?, sequence.ln_p(z, n)?))
     });
     d.door("Betting", N, |d| {
         let mut sequence = Betting::new(Bounds::new(d.f(), d.f())?, d.level());
@@ -528,7 +556,7 @@ fn every_door_of_evidence_and_designs_answers_or_refuses() {
 #[test]
 fn every_door_of_data_answers_or_refuses() {
     let d = Draw { state: Cell::new(13), nan: Cell::new(false), seen: RefCell::default() };
-    const N: usize = 400;
+    const N: usize = 1_000;
     d.door("fisher", N, |d| proportions::fisher(&d.rate(), &d.rate(), d.side()));
     d.door("odds_ratio", N, |d| proportions::odds_ratio(&d.rate(), &d.rate()));
     d.door("agresti_caffo", N, |d| proportions::agresti_caffo(&d.rate(), &d.rate(), d.level()));
@@ -563,7 +591,10 @@ fn every_door_of_data_answers_or_refuses() {
     });
     d.door("complete", N, |d| design::assignment::complete(d.size(), d.size(), d.u()));
     d.door("rerandomised", 100, |d| {
-        design::assignment::rerandomised(&[&d.v(), &d.v()], d.f().max(0.01), d.u())
+        let acceptance = d.f();
+        // One so small is refused or takes its time; a NaN stays one.
+        let acceptance = if acceptance < 0.01 { 0.01 } else { acceptance };
+        design::assignment::rerandomised(&[&d.v(), &d.v()], acceptance, d.u())
     });
     d.door("cluster::compare", N, |d| {
         cluster::compare(&cluster::totals(&d.v(), &d.us())?, &cluster::totals(&d.v(), &d.us())?)
@@ -579,6 +610,18 @@ fn every_door_of_data_answers_or_refuses() {
             (0..d.size()).map(|_| [Verdict::A, Verdict::B, Verdict::Tie][d.place(3)]).collect();
         let all = interleaving::Preference::of(&verdicts);
         Ok((all.test()?, all.interval(d.level())?, interleaving::by_user(&verdicts, &d.us())?))
+    });
+    d.door("Preference", N, |d| {
+        let all = interleaving::Preference { a: d.u(), b: d.u(), ties: d.u() };
+        Ok((all.delta(), all.test(), all.interval(d.level())))
+    });
+    d.door("Switchback::assign", 60, |d| switchback(d)?.assign(d.u() as usize, d.u()));
+    d.door("JointMoments::empty", N, |d| JointMoments::empty(d.u() as usize));
+    d.door("Graph::holm", 60, |d| Graph::holm(d.u() as usize)?.adjust(&d.v()));
+    d.door("Graph::sequence", 60, |d| Graph::sequence(d.u() as usize)?.adjust(&d.v()));
+    d.door("merged moments", N, |d| {
+        let all = d.moments().merge(&d.moments()).merge(&d.moments());
+        Ok((all, all.variance(), all.sum(), all.sum_of_squares()))
     });
     d.door("interleaving visible", 60, |d| interleaving::visible(d.u(), d.level(), d.f()));
     let rule = |d: &Draw| match d.place(3) {
@@ -606,7 +649,8 @@ fn every_door_of_data_answers_or_refuses() {
         let periods = bandit::Periods::new(&[period(d), period(d)])?;
         use bandit::Weighting;
         let by = [Weighting::Period, Weighting::InverseProbability, Weighting::SelfNormalised][d.place(3)];
-        Ok((periods.value(d.place(3), by)?, periods.contrast(0, 1, by)?))
+        let (value, contrast) = (periods.value(d.place(3), by)?, periods.contrast(0, 1, by)?);
+        Ok((value, contrast, value.interval(d.level()), contrast.interval(d.level())))
     });
     let week = detect::Week::of_bins(300).unwrap();
     let history = |d: &Draw| -> Vec<Option<u64>> {

@@ -337,6 +337,12 @@ impl Adjusted {
     /// The effect; its lift is relative to control's mean *without* the adjustment, whose error and covariance with
     /// the adjusted values are taken into account (as in GrowthBook's source since 2026).
     ///
+    /// The variance of that lift is `(Var(t̄') + Var(r c̄ - θx̄_c))/c̄²`, where `r` is the ratio of means: for means, as there, the
+    /// one *without* adjustment, though by the delta method it is `1 + lift`. Both tend to the same; in a sample they are
+    /// apart by what the adjustment moved the difference, so that the error is off, in either direction, by 2 % on average with 60 units
+    /// an arm and a covariate that explains half, by 0.2 % with 6,000, and by 4 % in the worst of the reference cases.
+    /// Ratios take `1 + lift`.
+    ///
     /// # Errors
     /// As [`welch`](crate::welch).
     pub fn effect(&self) -> Result<Effect, Refusal> {
@@ -485,7 +491,9 @@ mod tests {
             cuped(&two(&c[..15]), &two(&t)).unwrap_err().to_string(),
             "too little data: control has `15` of the `20` units that this test needs"
         );
-        assert!(cuped(&joint(&[c]), &JointMoments::empty(2)).is_err());
-        assert!(cuped_ratio(&JointMoments::empty(3), &JointMoments::empty(3), RatioSlope::Joint).is_err());
+        assert!(cuped(&joint(&[c]), &JointMoments::of_none(2)).is_err());
+        assert!(
+            cuped_ratio(&JointMoments::of_none(3), &JointMoments::of_none(3), RatioSlope::Joint).is_err()
+        );
     }
 }

@@ -23,7 +23,7 @@ pub use strata::{PostStratified, post_stratify};
 pub use winsor::Caps;
 
 use crate::means::{mean_of, satterthwaite, some_variance};
-use crate::{Arm, Estimate, Method, Moments, Refusal};
+use crate::{Arm, Caution, Estimate, Method, Moments, Refusal};
 
 /// An effect in the unit of the metric, and as a share of control.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +32,16 @@ pub struct Effect {
     pub difference: Estimate,
     /// `(treatment - control) / |control|` by the delta method, or why there is none.
     pub lift: Result<Estimate, Refusal>,
+}
+
+impl Effect {
+    pub(crate) fn with_caution(self, caution: Option<Caution>) -> Self {
+        let Self { difference, lift } = self;
+        Self {
+            difference: difference.with_caution(caution),
+            lift: lift.map(|lift| lift.with_caution(caution)),
+        }
+    }
 }
 
 /// Welch's test of two sets of unit values, under the name of the method that made them.

@@ -98,7 +98,7 @@ mod tests {
         assert_eq!(ratio_moments(&arm, 0, 1), Err(Refusal::ZeroBaseline));
         assert!(ratio_moments(&arm, 0, 2).is_err());
         assert!(matches!(
-            ratio(&JointMoments::empty(2), &JointMoments::empty(2)),
+            ratio(&JointMoments::of_none(2), &JointMoments::of_none(2)),
             Err(Refusal::TooLittle { .. })
         ));
     }

@@ -59,8 +59,9 @@ impl Caps {
     /// Quantiles (type 7) of the values of all arms together.
     ///
     /// # Errors
-    /// [`Refusal::TooFew`] without values, [`Refusal::OutOfRange`] for shares that are not in order, or where both
-    /// quantiles are the same value: with more zeros than the lower share caps, take [`Caps::of_non_zero`].
+    /// [`Refusal::TooFew`] without values, [`Refusal::OutOfRange`] for a value that is not finite, a share outside of 0 to 1,
+    /// or a lower quantile that is not below the higher one: where shares are out of order, and where both quantiles are the
+    /// same value. With so many zeros, take [`Caps::of_non_zero`].
     pub fn at_quantiles(pooled: &[f64], low: f64, high: f64) -> Result<Self, Refusal> {
         let at = |share| quantile(pooled, share, Definition::Linear);
         Self::new(at(low)?, at(high)?)
@@ -69,10 +70,14 @@ impl Caps {
     /// Only a higher cap: a quantile of the values that are not zero (Statsig caps so, at 0.999).
     ///
     /// # Errors
-    /// As [`Caps::at_quantiles`].
+    /// As [`Caps::at_quantiles`], and [`Refusal::OutOfRange`] for a cap that is not above 0: it would move the zeros.
     pub fn of_non_zero(pooled: &[f64], high: f64) -> Result<Self, Refusal> {
         let values: Vec<f64> = pooled.iter().copied().filter(|&value| value != 0.0).collect();
-        Self::new(f64::NEG_INFINITY, quantile(&values, high, Definition::Linear)?)
+        let high = quantile(&values, high, Definition::Linear)?;
+        if high <= 0.0 {
+            return Err(Refusal::out_of_range("the cap of the values that are not zero", "above 0", high));
+        }
+        Self::new(f64::NEG_INFINITY, high)
     }
 
     /// The lower cap.

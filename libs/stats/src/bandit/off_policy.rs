@@ -3,7 +3,8 @@
 //! Where shares follow the data the pooled mean of an arm is biased: units of a good day are over-represented
 //! in the arm that was preferred on it, and an arm that was unlucky is not sampled again to mend that.
 
-use crate::{Method, Moments, Refusal};
+use crate::estimate::critical;
+use crate::{Caution, Interval, Level, Method, Moments, Refusal};
 use serde::{Deserialize, Serialize};
 
 /// A time in which the shares did not change.
@@ -36,8 +37,14 @@ pub struct Value {
     pub mean: f64,
     /// Its standard error.
     pub se: f64,
+    /// Degrees of freedom of that error.
+    pub df: f64,
     /// Units of the arm.
     pub n: u64,
+    /// How many units of like weight they are worth: `(Σw)²/Σw²`.
+    pub worth: f64,
+    /// What makes its interval less than it says.
+    pub caution: Option<Caution>,
 }
 
 /// The difference between two arms.
@@ -47,12 +54,37 @@ pub struct Contrast {
     pub estimate: f64,
     /// Its standard error.
     pub se: f64,
+    /// Degrees of freedom of that error (Satterthwaite).
+    pub df: f64,
+    /// What makes its interval less than it says: that of the arm which is worth fewer units.
+    pub caution: Option<Caution>,
+}
+
+impl Value {
+    /// The interval of the value, by t.
+    pub fn interval(&self, level: Level) -> Interval {
+        Interval::around(self.mean, critical(Some(self.df), level.alpha() / 2.0) * self.se)
+    }
+}
+
+impl Contrast {
+    /// The interval of the difference, by t.
+    pub fn interval(&self, level: Level) -> Interval {
+        Interval::around(self.estimate, critical(Some(self.df), level.alpha() / 2.0) * self.se)
+    }
 }
 
 /// All periods of a bandit.
 ///
 /// Assumes that the shares of a period were fixed before it. It fails where they were changed within one
 /// while looking at its data: cut the period there.
+///
+/// With `w = 1/share` for a unit of the arm, `u` the units of a period over all arms and `N` all units, the variances are
+/// `Σ (u/N)² s²/n` by period; `Σ u/(u-1) Σ(z - z̄)²/N²` with `z = w y` in the arm and 0 elsewhere by inverse probability
+/// (Horvitz and Thompson 1952); and `n/(n-1) Σ w²(y - mean)²/(Σw)²` self-normalised (Hájek 1971; Särndal, Swensson and Wretman 1992, 5.7). Each
+/// divides by one less than it counts. By period the degrees of freedom are Satterthwaite's over the periods; by weights
+/// they are one less than the units of the arm are worth, `(Σw)²/Σw²` (Kish 1965). Where that is below 30 a
+/// [`Caution::FewUnits`] comes with the answer: a few heavy units then make most of the mean, and of its error.
 ///
 /// ```
 /// use bellwether_stats::Moments;
@@ -122,41 +154,52 @@ impl Periods {
     ///
     /// # Errors
     /// [`Refusal::OutOfRange`] for an arm that is not there. By period, [`Refusal::TooFew`] where a period
-    /// with units has fewer than two of the arm; by inverse probability, fewer than two in all, or where a
-    /// period with units had no share for it: what it would have done then nobody knows.
+    /// with units has fewer than two of the arm; by weights, where the units of the arm are worth fewer than two, or where a
+    /// period with units had no share for it: what it would have done then nobody knows. By inverse probability also where
+    /// a period has one unit. [`Refusal::NoVariance`] where the error would be zero, [`Refusal::NotFinite`].
     pub fn value(&self, arm: usize, weighting: Weighting) -> Result<Value, Refusal> {
         let parts = self.parts(arm, weighting)?;
         let n: f64 = parts.iter().map(|p| p.n).sum();
-        let (mean, variance) = self.estimate(&parts, weighting);
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let value = Value { mean, se: variance.max(0.0).sqrt(), n: n as u64 };
-        if value.mean.is_finite() && value.se.is_finite() {
-            Ok(value)
-        } else {
-            Err(Refusal::not_finite("value"))
+        let Estimated { mean, variance, df, worth } = self.estimate(&parts, weighting)?;
+        let se = error(variance)?;
+        if !mean.is_finite() {
+            return Err(Refusal::not_finite("value"));
         }
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let n = n as u64;
+        Ok(Value { mean, se, df, n, worth, caution: Caution::of_worth(worth) })
     }
 
     /// The value of the arm `of` less that of the arm `against`.
     ///
     /// # Errors
-    /// As [`Periods::value`], of both.
+    /// As [`Periods::value`], of both; [`Refusal::OutOfRange`] where they are the same arm.
     pub fn contrast(&self, against: usize, of: usize, weighting: Weighting) -> Result<Contrast, Refusal> {
+        if against == of {
+            return Err(Refusal::out_of_range(
+                "the arm of a contrast",
+                "beside the one it is held against",
+                of,
+            ));
+        }
         let parts = [self.parts(against, weighting)?, self.parts(of, weighting)?];
-        let [first, second] = parts.each_ref().map(|parts| self.estimate(parts, weighting));
-        let mut variance = first.1 + second.1;
+        let [a, b] = &parts;
+        let (first, second) = (self.estimate(a, weighting)?, self.estimate(b, weighting)?);
+        let mut variance = first.variance + second.variance;
+        let shares = [&first, &second].map(|arm| (arm.variance / variance).powi(2) / arm.df);
         if weighting == Weighting::InverseProbability {
             // A unit that is in one arm is not in the other: their weighted sums go against each other.
-            let [a, b] = &parts;
             for (a, b) in a.iter().zip(b) {
-                variance += 2.0 * a.expected() * b.expected() * a.units / (self.units * self.units);
+                variance +=
+                    2.0 * a.expected() * b.expected() * a.units * a.correction() / (self.units * self.units);
             }
         }
-        let contrast = Contrast { estimate: second.0 - first.0, se: variance.max(0.0).sqrt() };
-        if contrast.estimate.is_finite() && contrast.se.is_finite() {
-            return Ok(contrast);
+        let se = error(variance)?;
+        let (estimate, df) = (second.mean - first.mean, shares.iter().sum::<f64>().recip());
+        if !(estimate.is_finite() && df.is_finite()) {
+            return Err(Refusal::not_finite("contrast"));
         }
-        Err(Refusal::not_finite("contrast"))
+        Ok(Contrast { estimate, se, df, caution: Caution::of_worth(first.worth.min(second.worth)) })
     }
 
     fn parts(&self, arm: usize, weighting: Weighting) -> Result<Vec<Part>, Refusal> {
@@ -177,6 +220,9 @@ impl Periods {
             if weighting == Weighting::Period && n < 2 || share == 0.0 {
                 return Err(Refusal::too_few("units of an arm in a period", n, 2));
             }
+            if weighting == Weighting::InverseProbability && units < 2.0 {
+                return Err(Refusal::too_few("units of a period", 1, 2));
+            }
             parts.push(Part {
                 mean: moments.mean().unwrap_or(0.0),
                 variance: moments.squared_deviations() / (n.max(2) - 1) as f64,
@@ -193,32 +239,62 @@ impl Periods {
         Ok(parts)
     }
 
-    /// The estimate and its variance.
-    fn estimate(&self, parts: &[Part], weighting: Weighting) -> (f64, f64) {
-        match weighting {
+    fn estimate(&self, parts: &[Part], weighting: Weighting) -> Result<Estimated, Refusal> {
+        let weights: f64 = parts.iter().map(|p| p.n / p.share).sum();
+        let squares: f64 = parts.iter().map(|p| p.n / (p.share * p.share)).sum();
+        let n: f64 = parts.iter().map(|p| p.n).sum();
+        let worth = match weighting {
+            Weighting::Period => n,
+            _ => weights / squares * weights,
+        };
+        if worth.is_nan() {
+            return Err(Refusal::not_finite("sum of weights"));
+        }
+        // A whole number may come out a little below itself.
+        if worth < 2.0 - 1e-9 {
+            return Err(Refusal::too_few("units of like weight, as those of the arm are worth", 1, 2));
+        }
+        let (mean, variance, df) = match weighting {
             Weighting::Period => {
                 let share = |p: &Part| p.units / self.units;
                 let mean = parts.iter().map(|p| share(p) * p.mean).sum();
-                let variance = parts.iter().map(|p| share(p) * share(p) * p.variance / p.n).sum();
-                (mean, variance)
+                let variance = |p: &Part| share(p) * share(p) * p.variance / p.n;
+                let total: f64 = parts.iter().map(variance).sum();
+                let inverse: f64 = parts.iter().map(|p| (variance(p) / total).powi(2) / (p.n - 1.0)).sum();
+                (mean, total, inverse.recip())
             }
             Weighting::InverseProbability => {
                 let mean = parts.iter().map(|p| p.expected() * p.units).sum::<f64>() / self.units;
-                let squares = parts.iter().map(|p| {
-                    let (e, square) = (p.expected(), p.square(0.0));
-                    p.units * (square - e * e).max(0.0)
-                });
-                (mean, squares.sum::<f64>() / (self.units * self.units))
+                let total: f64 = parts.iter().map(|p| p.correction() * p.spread()).sum();
+                (mean, total / (self.units * self.units), worth - 1.0)
             }
             Weighting::SelfNormalised => {
-                let total: f64 = parts.iter().map(|p| p.n / p.share).sum();
-                let mean = parts.iter().map(|p| p.n / p.share * p.mean).sum::<f64>() / total;
+                let mean = parts.iter().map(|p| p.n / p.share * p.mean).sum::<f64>() / weights;
                 // Linearised: weighted squares of what is left after the mean.
-                let squares: f64 = parts.iter().map(|p| p.units * p.square(mean)).sum();
-                (mean, squares / (total * total))
+                let left: f64 = parts.iter().map(|p| p.squares(mean)).sum();
+                (mean, n / (n - 1.0) * left / (weights * weights), worth - 1.0)
             }
-        }
+        };
+        Ok(Estimated { mean, variance, df, worth })
     }
+}
+
+/// The mean of an arm, the variance of that mean, its degrees of freedom, and how many units of like weight it is of.
+struct Estimated {
+    mean: f64,
+    variance: f64,
+    df: f64,
+    worth: f64,
+}
+
+fn error(variance: f64) -> Result<f64, Refusal> {
+    if !variance.is_finite() {
+        return Err(Refusal::not_finite("variance of a value"));
+    }
+    if variance <= 0.0 {
+        return Err(Refusal::NoVariance);
+    }
+    Ok(variance.sqrt())
 }
 
 impl Part {
@@ -227,11 +303,22 @@ impl Part {
         self.n * self.mean / (self.share * self.units)
     }
 
-    /// Average over all units of the period of `1{arm}·(y - centre)²/p²`.
-    fn square(&self, centre: f64) -> f64 {
+    /// A variance divides by one less than it counts.
+    fn correction(&self) -> f64 {
+        self.units / (self.units - 1.0)
+    }
+
+    /// Sum over all units of the period of the squared distances of `1{arm}·y/p` from their average.
+    fn spread(&self) -> f64 {
+        let outside = (1.0 - self.n / self.units).max(0.0);
+        ((self.n - 1.0).max(0.0) * self.variance + self.n * self.mean * self.mean * outside)
+            / (self.share * self.share)
+    }
+
+    /// Sum over the units of the arm of `(y - centre)²/p²`.
+    fn squares(&self, centre: f64) -> f64 {
         let off = self.mean - centre;
-        ((self.n - 1.0).max(0.0) * self.variance + self.n * off * off)
-            / (self.share * self.share * self.units)
+        ((self.n - 1.0).max(0.0) * self.variance + self.n * off * off) / (self.share * self.share)
     }
 }
 
@@ -262,14 +349,16 @@ mod tests {
             }
             let plain = (spread / n as f64).sqrt();
             prop_assert!((periods.value(0, Weighting::Period).unwrap().se / plain - 1.0).abs() < 1e-12);
-            let hajek = periods.value(0, Weighting::SelfNormalised).unwrap().se / plain;
-            prop_assert!((hajek - 1.0).abs() < 0.3 && (n < 100 || (hajek - 1.0).abs() < 0.01));
+            let hajek = periods.value(0, Weighting::SelfNormalised).unwrap();
+            prop_assert!((hajek.se / plain - 1.0).abs() < 1e-9 && (hajek.df / (n - 1) as f64 - 1.0).abs() < 1e-9);
+            prop_assert!(hajek.caution.is_some() == (n < 30));
         }
     }
 
     #[test]
     fn what_cannot_be_weighted_is_refused() {
-        let arm = |n: u64| if n == 0 { Moments::EMPTY } else { Moments::new(n, 1.0, 0.0).unwrap() };
+        let arm =
+            |n: u64| if n == 0 { Moments::EMPTY } else { Moments::new(n, 1.0, (n - 1) as f64).unwrap() };
         let period = |shares: &[f64], n: &[u64]| Period {
             shares: shares.to_vec(),
             arms: n.iter().map(|&n| arm(n)).collect(),
@@ -291,5 +380,12 @@ mod tests {
             );
         }
         assert!(periods.value(1, Weighting::Period).is_ok() && periods.value(2, Weighting::Period).is_err());
+        assert!(periods.contrast(1, 1, Weighting::Period).is_err());
+        // A hundred units, and one that weighs as much as all of them a hundred times over.
+        let heavy = Periods::new(&[period(&[0.5, 0.5], &[99, 9]), period(&[1e-4, 0.9999], &[1, 9])]).unwrap();
+        assert_eq!(
+            heavy.value(0, Weighting::SelfNormalised).unwrap_err().to_string(),
+            "too little data: `1` units of like weight, as those of the arm are worth, this method needs `2`"
+        );
     }
 }

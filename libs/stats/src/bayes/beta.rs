@@ -130,7 +130,14 @@ impl Beta {
     }
 
     /// The chance that the rate is above `x`.
-    pub fn chance_above(&self, x: f64) -> f64 {
+    ///
+    /// # Errors
+    /// [`Refusal::OutOfRange`] for a NaN.
+    pub fn chance_above(&self, x: f64) -> Result<f64, Refusal> {
+        Ok(self.above(super::a_number(x)?))
+    }
+
+    pub(crate) fn above(&self, x: f64) -> f64 {
         if x <= 0.0 {
             1.0
         } else if x >= 1.0 {

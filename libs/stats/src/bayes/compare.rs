@@ -95,9 +95,7 @@ impl BetaComparison {
             sum += rule
                 .over(from, to, 1)
                 .map(|(w, weight)| {
-                    weight
-                        * self.control.at(w).ln_density.exp()
-                        * self.treatment.chance_above(rate(w) + difference)
+                    weight * self.control.at(w).ln_density.exp() * self.treatment.above(rate(w) + difference)
                 })
                 .sum::<f64>();
         }

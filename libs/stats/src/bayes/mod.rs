@@ -21,6 +21,11 @@ pub use normal::{Lift, NormalPosterior, Prior, Scale, lift};
 use crate::quadrature::Rule;
 use crate::{Interval, Level, Refusal};
 
+/// A value that is asked about: an infinity has an answer, a NaN has none.
+pub(crate) fn a_number(x: f64) -> Result<f64, Refusal> {
+    if x.is_nan() { Err(Refusal::out_of_range("a value", "among the numbers", x)) } else { Ok(x) }
+}
+
 pub(crate) fn check_range(low: f64, high: f64) -> Result<Interval, Refusal> {
     if low <= high && low.is_finite() && high.is_finite() {
         return Ok(Interval { low, high });

@@ -1,6 +1,6 @@
 //! The normal model: an estimate with its standard error, and a normal prior.
 
-use super::check_range;
+use super::{a_number, check_range};
 use crate::means::{mean_of, some_variance};
 use crate::root::bracketed;
 use crate::special::normal;
@@ -155,7 +155,7 @@ impl Prior {
 /// use bellwether_stats::Level;
 /// let prior = Prior::normal(0.0, 0.01, Scale::Absolute).unwrap();
 /// let posterior = NormalPosterior::new(0.25, 0.1425, &prior).unwrap();
-/// assert!(posterior.mean() < 0.09 && posterior.chance_above(0.0) > 0.8);
+/// assert!(posterior.mean() < 0.09 && posterior.chance_above(0.0).unwrap() > 0.8);
 /// assert!(posterior.interval(Level::P95).low < 0.0);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -209,23 +209,29 @@ impl NormalPosterior {
     }
 
     /// The chance that the effect is above `x`: at 0 the chance to win, where more is better.
-    pub fn chance_above(&self, x: f64) -> f64 {
-        normal::cdf((self.mean - x) / self.sd)
+    ///
+    /// # Errors
+    /// [`Refusal::OutOfRange`] for a NaN.
+    pub fn chance_above(&self, x: f64) -> Result<f64, Refusal> {
+        Ok(normal::cdf((self.mean - a_number(x)?) / self.sd))
     }
 
     /// The chance that the effect is below `x`: at 0 the chance to win, where less is better.
-    pub fn chance_below(&self, x: f64) -> f64 {
-        normal::sf((self.mean - x) / self.sd)
+    ///
+    /// # Errors
+    /// [`Refusal::OutOfRange`] for a NaN.
+    pub fn chance_below(&self, x: f64) -> Result<f64, Refusal> {
+        Ok(normal::sf((self.mean - a_number(x)?) / self.sd))
     }
 
     /// `E[max(effect, 0)]`: what is lost on average by keeping control, where more is better.
     pub fn expected_gain(&self) -> f64 {
-        self.sd * expected_positive(self.mean / self.sd)
+        expected_above_zero(self.mean, self.sd)
     }
 
     /// `E[max(-effect, 0)]`: what is lost on average by choosing the treatment, where more is better.
     pub fn expected_loss(&self) -> f64 {
-        self.sd * expected_positive(-self.mean / self.sd)
+        expected_above_zero(-self.mean, self.sd)
     }
 
     /// The equal-tailed credible interval.
@@ -248,6 +254,14 @@ impl NormalPosterior {
     pub(crate) fn quantile(&self, z: f64) -> f64 {
         self.mean + z * self.sd
     }
+}
+
+/// `E[max(X, 0)]` of a normal `X`. Past a thousand standard deviations it is the mean, or nothing, also where the quotient
+/// overflows.
+fn expected_above_zero(mean: f64, sd: f64) -> f64 {
+    const FAR: f64 = 1e3;
+    let z = mean / sd;
+    if z > FAR { mean } else { sd * expected_positive(z.max(-FAR)) }
 }
 
 /// `E[max(X, 0)]` of a normal `X` with mean `z` and variance 1: `zΦ(z) + φ(z)`. For a very negative mean
@@ -290,7 +304,7 @@ pub struct Lift {
 /// let [control, treatment] = [120, 150].map(|x| Moments::from(Proportion::new(x, 1_000).unwrap()));
 /// let prior = Prior::normal(0.0, 0.09, Scale::Relative).unwrap();
 /// let posterior = lift(&control, &treatment, &prior).unwrap();
-/// assert!(posterior.absolute.chance_above(0.0) > 0.96);
+/// assert!(posterior.absolute.chance_above(0.0).unwrap() > 0.96);
 /// ```
 pub fn lift(control: &Moments, treatment: &Moments, prior: &Prior) -> Result<Lift, Refusal> {
     let c = mean_of(control, Arm::Control)?;
@@ -348,7 +362,7 @@ mod tests {
             let posterior = NormalPosterior { mean, sd };
             let difference = posterior.expected_gain() - posterior.expected_loss();
             prop_assert!((difference - mean).abs() <= 1e-12 * mean.abs().max(sd));
-            prop_assert!((posterior.chance_above(0.3) + posterior.chance_below(0.3) - 1.0).abs() < 1e-14);
+            prop_assert!((posterior.chance_above(0.3).unwrap() + posterior.chance_below(0.3).unwrap() - 1.0).abs() < 1e-14);
         }
 
         /// A flat prior is the limit of a wide one, and a narrow one leaves nothing of the data.
@@ -402,7 +416,7 @@ mod tests {
         let posterior = NormalPosterior { mean: 1.0, sd: 2.0 };
         let interval = posterior.interval(Level::P95);
         let [low, high] = tails(Level::P95);
-        assert!((posterior.chance_below(interval.low) - low).abs() < 1e-14);
-        assert!((posterior.chance_below(interval.high) - high).abs() < 1e-14);
+        assert!((posterior.chance_below(interval.low).unwrap() - low).abs() < 1e-14);
+        assert!((posterior.chance_below(interval.high).unwrap() - high).abs() < 1e-14);
     }
 }

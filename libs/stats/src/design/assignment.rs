@@ -10,8 +10,9 @@ use std::collections::BTreeMap;
 /// Complete randomisation: exactly `treated` of `units`, every choice as likely.
 ///
 /// # Errors
-/// [`Refusal::OutOfRange`] for more treated than units.
+/// [`Refusal::OutOfRange`] for more treated than units, and above 100 million units.
 pub fn complete(units: usize, treated: usize, seed: u64) -> Result<Vec<bool>, Refusal> {
+    super::few_units("the units of an assignment", units)?;
     if treated > units {
         return Err(Refusal::out_of_range(
             "a number of treated units",
@@ -65,6 +66,12 @@ pub struct Balanced {
     pub drawn: u64,
 }
 
+/// Values of covariates that are read until, on average, a draw is accepted: some ten seconds.
+const MOST_READ: f64 = 1e10;
+
+/// One in a million assignments.
+const LEAST_ACCEPTANCE: f64 = 1e-6;
+
 /// Re-randomisation (Morgan and Rubin 2012): half of the units are treated, drawn again until the Mahalanobis distance of
 /// the arms' covariate means is among the smallest `acceptance` of all assignments (by χ² with a degree of freedom for
 /// each covariate that is independent of those before it).
@@ -73,16 +80,14 @@ pub struct Balanced {
 /// acceptance, as the mechanism, or adjust for the covariates by [`regression::lin`](crate::regression::lin).
 ///
 /// # Errors
-/// [`Refusal::OutOfRange`] for an acceptance outside of (0, 1], [`Refusal::LengthsDiffer`], [`Refusal::TooFew`] below 4 units or
-/// without a covariate that varies, [`Refusal::NotFinite`], and [`Refusal::TooFew`] where no draw of a bounded number is
-/// balanced (few units: the χ² does not hold).
+/// [`Refusal::OutOfRange`] for an acceptance outside of (0, 1], or so small that the draws until one is accepted would be without
+/// end: below a millionth, or below the values of covariates over 10¹⁰; also where no draw of a bounded number is balanced (few
+/// units: the χ² does not hold). [`Refusal::LengthsDiffer`], [`Refusal::TooFew`] below 4 units or without a covariate that varies,
+/// [`Refusal::NotFinite`].
 pub fn rerandomised(covariates: &[&[f64]], acceptance: f64, seed: u64) -> Result<Balanced, Refusal> {
+    const WHAT: &str = "a share of accepted assignments";
     if !(acceptance > 0.0 && acceptance <= 1.0) {
-        return Err(Refusal::out_of_range(
-            "a share of accepted assignments",
-            "above 0 and at most 1",
-            acceptance,
-        ));
+        return Err(Refusal::out_of_range(WHAT, "above 0 and at most 1", acceptance));
     }
     let units = covariates.first().map_or(0, |covariate| covariate.len());
     for covariate in covariates {
@@ -90,6 +95,13 @@ pub fn rerandomised(covariates: &[&[f64]], acceptance: f64, seed: u64) -> Result
     }
     if units < 4 {
         return Err(Refusal::too_few("units", units as u64, 4));
+    }
+    // A draw reads them all.
+    let values = units as f64 * covariates.len() as f64;
+    let least = (values / MOST_READ).max(LEAST_ACCEPTANCE);
+    if acceptance < least {
+        let range = format!("at or above `{least:e}` for `{values}` values of covariates");
+        return Err(Refusal::out_of_range(WHAT, &range, acceptance));
     }
     let joint = JointMoments::of(covariates)?;
     let products = Matrix::of(covariates.len(), |i, j| joint.cross_of(i, j));
@@ -103,8 +115,8 @@ pub fn rerandomised(covariates: &[&[f64]], acceptance: f64, seed: u64) -> Result
     // M = d' Cov(d)⁻¹ d, with Cov(d) = S/(n - 1) · n/(n_t n_c).
     let scale = (n - 1.0) * of_treated * of_control / n;
     let threshold = chi_squared::quantile(acceptance, kept.len() as f64);
-    // A thousand times as many as are expected.
-    let most = (1_000.0 / acceptance).min(1e7) as u64;
+    // A thousand times as many as are expected; ten times, where that would be without end.
+    let most = (1_000.0 / acceptance).min((10.0 * MOST_READ / values).max(10.0 / acceptance)) as u64;
     for drawn in 1..=most {
         let arms = complete(units, treated, seed.wrapping_add(drawn.wrapping_mul(0x9e37_79b9)))?;
         let difference: Vec<f64> = columns
@@ -122,7 +134,7 @@ pub fn rerandomised(covariates: &[&[f64]], acceptance: f64, seed: u64) -> Result
             return Ok(Balanced { treated: arms, distance, drawn });
         }
     }
-    Err(Refusal::too_few("balanced assignments", 0, 1))
+    Err(Refusal::out_of_range(WHAT, &format!("where one of `{most}` draws is balanced"), acceptance))
 }
 
 #[cfg(test)]
@@ -179,7 +191,7 @@ mod tests {
         assert!(rerandomised(&[&[1.0, 2.0, 3.0, 4.0]], 0.0, 1).is_err());
         assert!(rerandomised(&[&[1.0, 2.0, f64::NAN, 4.0]], 0.5, 1).is_err());
         // Six assignments, none of them within so little.
-        assert!(matches!(rerandomised(&[&[0.0, 1.0, 5.0, 70.0]], 1e-4, 1), Err(Refusal::TooFew { .. })));
+        assert!(matches!(rerandomised(&[&[0.0, 1.0, 5.0, 70.0]], 1e-4, 1), Err(Refusal::OutOfRange { .. })));
         assert_eq!(
             complete(3, 4, 1).unwrap_err().to_string(),
             "a number of treated units must lie at most `3`: `4`"

@@ -2,7 +2,7 @@
 
 use crate::adjust::{self, Effect};
 use crate::joint::same_length;
-use crate::{JointMoments, Moments, Refusal};
+use crate::{Caution, JointMoments, Moments, Refusal};
 use std::collections::BTreeMap;
 
 /// The totals of each cluster of one arm, as moments of two columns: sum of the metric, and number of users.
@@ -25,7 +25,8 @@ pub fn totals(values: &[f64], clusters: &[u64]) -> Result<JointMoments, Refusal>
 /// method, with the degrees of freedom of so many clusters (not users).
 ///
 /// Right from some 20 clusters an arm of like size. With fewer, or where one cluster holds a large part of the users,
-/// it errs more often than it says: [`MIN_CLUSTERS`] an arm are asked for; between those and 40 in all take
+/// it errs more often than it says: [`MIN_CLUSTERS`] an arm are asked for; between those and 40 in all it comes with a
+/// [`Caution::FewClusters`], and one takes
 /// [`Correction::Cr2`](crate::regression::Correction), or test by [`randomisation`](super::randomisation) of the clusters, which is exact.
 ///
 /// # Errors
@@ -36,7 +37,15 @@ pub fn compare(control: &JointMoments, treatment: &JointMoments) -> Result<Effec
             return Err(Refusal::TooLittle { arm, have: totals.n(), need: MIN_CLUSTERS });
         }
     }
-    adjust::ratio(control, treatment)
+    let worth = clusters_worth(control) + clusters_worth(treatment);
+    Ok(adjust::ratio(control, treatment)?.with_caution(Caution::of_worth_in_clusters(worth)))
+}
+
+/// `(Σn)²/Σn²` of the sizes in the second column.
+fn clusters_worth(totals: &JointMoments) -> f64 {
+    let n = totals.n() as f64;
+    let (mean, variance) = (totals.mean_or_zero(1), totals.cross_of(1, 1) / n);
+    n * mean / (mean + variance / mean)
 }
 
 /// Clusters that each arm needs before a t distribution of cluster totals says anything.

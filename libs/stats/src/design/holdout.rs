@@ -58,10 +58,11 @@ pub fn shortfall(promises: &[Estimate], measured: &Cumulative) -> Result<Estimat
 /// these sizes. A holdout of 5 % sees less than half of what one of 50 % would.
 ///
 /// # Errors
-/// [`Refusal::OutOfRange`] for a power outside of (0, 1), [`Refusal::TooFew`] below two users in a group.
+/// [`Refusal::OutOfRange`] for a power that is not between the error rate and 1, [`Refusal::TooFew`] below two users in a group,
+/// [`Refusal::NotFinite`] for a standard deviation with which it overflows.
 pub fn visible(sd: f64, holdout: u64, exposed: u64, level: crate::Level, power: f64) -> Result<f64, Refusal> {
-    if !(power > 0.0 && power < 1.0) {
-        return Err(Refusal::out_of_range("a power", "between 0 and 1", power));
+    if !(power > level.alpha() && power < 1.0) {
+        return Err(Refusal::out_of_range("a power", "between the error rate and 1", power));
     }
     if !(sd > 0.0 && sd.is_finite()) {
         return Err(Refusal::out_of_range("a standard deviation", "above 0", sd));
@@ -71,7 +72,8 @@ pub fn visible(sd: f64, holdout: u64, exposed: u64, level: crate::Level, power: 
         return Err(Refusal::too_few("users in a group", fewer, 2));
     }
     let se = sd * (1.0 / holdout as f64 + 1.0 / exposed as f64).sqrt();
-    Ok((normal::quantile(power) - normal::quantile(level.alpha() / 2.0)) * se)
+    let effect = (normal::quantile(power) - normal::quantile(level.alpha() / 2.0)) * se;
+    if effect.is_finite() { Ok(effect) } else { Err(Refusal::not_finite("smallest effect")) }
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ pub enum Team {
 /// ```
 pub fn team_draft<T: PartialEq + Clone>(a: &[T], b: &[T], length: usize, seed: u64) -> Vec<(T, Team)> {
     let mut random = Random::new(seed, 0);
-    let mut list: Vec<(T, Team)> = Vec::with_capacity(length);
+    let mut list: Vec<(T, Team)> = Vec::with_capacity(length.min(a.len() + b.len()));
     while list.len() < length {
         let before = list.len();
         let order = if random.coin() { [Team::A, Team::B] } else { [Team::B, Team::A] };
@@ -56,7 +56,7 @@ pub fn team_draft<T: PartialEq + Clone>(a: &[T], b: &[T], length: usize, seed: u
 /// passed over, so that the list is the best of both down to nearly the same depth. Credit by [`balanced_credit`].
 pub fn balanced<T: PartialEq + Clone>(a: &[T], b: &[T], length: usize, seed: u64) -> Vec<T> {
     let a_first = Random::new(seed, 0).coin();
-    let mut list: Vec<T> = Vec::with_capacity(length);
+    let mut list: Vec<T> = Vec::with_capacity(length.min(a.len() + b.len()));
     let (mut of_a, mut of_b) = (a.iter().peekable(), b.iter().peekable());
     let (mut taken_a, mut taken_b) = (0, 0);
     while list.len() < length {
@@ -138,10 +138,15 @@ impl Preference {
         Self { a: count(Verdict::A), b: count(Verdict::B), ties: count(Verdict::Tie) }
     }
 
+    /// All of them, also where no `u64` counts them.
+    fn queries(&self) -> f64 {
+        self.a as f64 + self.b as f64 + self.ties as f64
+    }
+
     /// `(wins of B + ties/2)/n - 1/2`: above zero where the second ranking is preferred. None without queries.
     pub fn delta(&self) -> Option<f64> {
-        let n = self.a + self.b + self.ties;
-        (n > 0).then(|| (self.b as f64 - self.a as f64) / (2.0 * n as f64))
+        let n = self.queries();
+        (n > 0.0).then(|| (self.b as f64 - self.a as f64) / (2.0 * n))
     }
 
     /// The exact sign test of "neither is preferred" on the queries that were decided, each counted as independent: where users have many,
@@ -153,19 +158,48 @@ impl Preference {
         sign_test(self.b, self.a)
     }
 
-    /// The interval of [`Preference::delta`] by the normal approximation.
+    /// The interval of [`Preference::delta`]: all preferences that the score test does not reject (Tango 1998, of the difference
+    /// of paired proportions). It has width also where nobody preferred one ranking or all were tied, and stays within
+    /// ±½; its mean coverage is the level, down to some percent less at single preferences with few queries, as with Wilson's.
+    /// Queries count as independent: where users have many, see [`by_user`].
     ///
     /// # Errors
     /// [`Refusal::TooFew`] below two queries.
     pub fn interval(&self, level: Level) -> Result<Interval, Refusal> {
-        let n = (self.a + self.b + self.ties) as f64;
+        let n = self.queries();
         let Some(delta) = self.delta().filter(|_| n >= 2.0) else {
             return Err(Refusal::too_few("queries", n as u64, 2));
         };
-        // Each query scores -1/2, 0 or 1/2.
-        let variance = ((self.a + self.b) as f64 / (4.0 * n) - delta * delta) / (n - 1.0);
-        let half = -normal::quantile(level.alpha() / 2.0) * variance.max(0.0).sqrt();
-        Ok(Interval { low: delta - half, high: delta + half })
+        let z = -normal::quantile(level.alpha() / 2.0);
+        let (a, b) = (self.a as f64 / n, self.b as f64 / n);
+        let below = lowest_preference(a, b, n, z);
+        let above = -lowest_preference(b, a, n, z);
+        Ok(Interval { low: (below / 2.0).min(delta), high: (above / 2.0).max(delta) })
+    }
+}
+
+/// The lowest `Δ = p_b - p_a` that the score test does not reject, of the shares that were seen:
+/// `(b - a - Δ)² <= z² (2q + Δ(1 - Δ))/n`, where `q` is the most likely share of `a` under `Δ`.
+fn lowest_preference(a: f64, b: f64, n: f64, z: f64) -> f64 {
+    let too_low = |delta: f64| {
+        let half = (2.0 - b + a) * delta - a - b;
+        let product = a * delta * (1.0 - delta);
+        let root = (half * half + 8.0 * product).max(0.0).sqrt();
+        // The larger root of 2q² + half·q - product, without a difference of like numbers.
+        let q = if half > 0.0 { 2.0 * product / (half + root) } else { (root - half) / 4.0 };
+        let variance = (2.0 * q + delta * (1.0 - delta)).max(0.0) / n;
+        b - a - delta > z * variance.sqrt()
+    };
+    let (mut low, mut high) = (-1.0, b - a);
+    if !too_low(low) {
+        return low;
+    }
+    loop {
+        let middle = 0.5 * (low + high);
+        if middle <= low || middle >= high {
+            return low;
+        }
+        if too_low(middle) { low = middle } else { high = middle }
     }
 }
 
@@ -185,23 +219,23 @@ pub fn by_user(verdicts: &[Verdict], users: &[u64]) -> Result<Estimate, Refusal>
     clustered_mean(&scores, users)
 }
 
-/// How many decided queries the exact sign test needs to see that a share `rate` of them (another than one half) prefers one
-/// ranking, with the power given at a two-sided error rate; and the smallest share beyond one half that `queries` see is
-/// [`visible`].
+/// How many decided queries the exact sign test needs to see, with the power given at a two-sided error rate, that a share
+/// `rate` of them (other than one half) prefers one ranking. The other way round, the smallest share beyond one half that a
+/// number of queries sees, is [`visible`].
 ///
 /// The normal approximation `((z_{α/2}/2 + z_β√(p(1-p)))/(p - 1/2))²` is where the search begins: the test rejects by whole
 /// queries, errs less than it may, and needs a few more. Beyond 100,000 queries the `1/|p - 1/2|` of a continuity correction is
 /// added instead.
 ///
 /// # Errors
-/// [`Refusal::OutOfRange`] for a rate outside of (0, 1) or a power outside of (0, 1), [`Refusal::NoEffect`] for a rate of one half.
+/// [`Refusal::OutOfRange`] for a rate outside of (0, 1), one so close to one half that more than 10¹⁸ queries would be needed, or a
+/// power outside of (0, 1); [`Refusal::NoEffect`] for a rate of one half.
 ///
 /// ```
 /// use bellwether_stats::{Level, design::interleaving::queries_needed};
 /// assert_eq!(queries_needed(0.55, Level::P95, 0.8).unwrap(), 786);
 /// ```
 pub fn queries_needed(rate: f64, level: Level, power: f64) -> Result<u64, Refusal> {
-    const MOST: f64 = 1e5;
     if !(rate > 0.0 && rate < 1.0) {
         return Err(Refusal::out_of_range("a rate of preference", "between 0 and 1", rate));
     }
@@ -209,17 +243,33 @@ pub fn queries_needed(rate: f64, level: Level, power: f64) -> Result<u64, Refusa
     if rate == 0.5 {
         return Err(Refusal::NoEffect { value: rate });
     }
-    let z = -normal::quantile(level.alpha() / 2.0);
-    let beyond = (rate - 0.5).abs();
-    let near = ((0.5 * z + z_power * (rate * (1.0 - rate)).sqrt()) / beyond).powi(2).ceil().max(1.0);
-    if near > MOST {
-        return Ok((near + 1.0 / beyond).ceil() as u64);
+    let near = nearly_needed(rate, level, z_power).ceil().max(1.0);
+    if near > EXACT {
+        let needed = (near + 1.0 / (rate - 0.5).abs()).ceil();
+        if needed > MOST {
+            let range = format!("further from `0.5` than `{MOST:e}` queries can see");
+            return Err(Refusal::out_of_range("a rate of preference", &range, rate));
+        }
+        return Ok(needed as u64);
     }
     let mut queries = near as u64;
     while sign_power(queries, rate, level) < power {
         queries += 1;
     }
     Ok(queries)
+}
+
+/// Beyond this many queries the closed formula stands for the exact test.
+const EXACT: f64 = 1e5;
+
+/// Nobody has more queries.
+const MOST: f64 = 1e18;
+
+/// By the normal approximation, without the correction. A power below the error rate needs none.
+fn nearly_needed(rate: f64, level: Level, z_power: f64) -> f64 {
+    let z = -normal::quantile(level.alpha() / 2.0);
+    let root = 0.5 * z + z_power * (rate * (1.0 - rate)).sqrt();
+    (root.max(0.0) / (rate - 0.5)).powi(2)
 }
 
 /// The power of the exact two-sided sign test of so many decided queries.
@@ -239,13 +289,14 @@ fn sign_power(queries: u64, rate: f64, level: Level) -> f64 {
     binomial::ln_cdf(most, n, rate).exp() + binomial::ln_cdf(most, n, 1.0 - rate).exp()
 }
 
-/// The smallest share of preference above one half that the exact sign test sees in so many decided queries.
+/// The smallest share of preference above one half that the exact sign test sees in so many decided queries; beyond 100,000
+/// by the closed formula of [`queries_needed`].
 ///
 /// # Errors
 /// [`Refusal::TooFew`] where it would not reject even if all of them preferred one ranking, [`Refusal::OutOfRange`] for a power
 /// outside of (0, 1).
 pub fn visible(queries: u64, level: Level, power: f64) -> Result<f64, Refusal> {
-    power_quantile(power)?;
+    let z_power = power_quantile(power)?;
     // 2·2^-n has to be at most alpha.
     let need = (1.0 - level.alpha().log2()).ceil();
     if (queries as f64) < need {
@@ -257,7 +308,12 @@ pub fn visible(queries: u64, level: Level, power: f64) -> Result<f64, Refusal> {
         if rate <= low || rate >= high {
             return Ok(high);
         }
-        if sign_power(queries, rate, level) < power { low = rate } else { high = rate }
+        let blind = if queries as f64 > EXACT {
+            nearly_needed(rate, level, z_power) + 1.0 / (rate - 0.5) > queries as f64
+        } else {
+            sign_power(queries, rate, level) < power
+        };
+        if blind { low = rate } else { high = rate }
     }
 }
 
@@ -327,7 +383,7 @@ mod tests {
         assert_eq!(preference.delta(), Some(0.05));
         // R: binom.test(60, 100)$p.value
         assert!((preference.test().unwrap().p / 0.056_887_933_640_980_78 - 1.0).abs() < 1e-10);
-        // 0.05 ± 1.96·0.0248: the normal interval is a little less careful than the exact test.
+        // The score test at 0 is McNemar's, z = 20/√100: a little less careful than the exact test.
         assert!(!preference.interval(Level::P95).unwrap().contains(0.0));
         assert!(preference.interval(Level::P99).unwrap().contains(0.0));
         assert!(matches!(

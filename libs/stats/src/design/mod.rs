@@ -15,6 +15,16 @@ pub mod switchback;
 
 use crate::{Method, Refusal, Test};
 
+/// An assignment of more is not made in memory.
+const MOST_UNITS: usize = 100_000_000;
+
+fn few_units(what: &str, units: usize) -> Result<(), Refusal> {
+    if units <= MOST_UNITS {
+        return Ok(());
+    }
+    Err(Refusal::out_of_range(what, &format!("at or below `{MOST_UNITS}`"), units))
+}
+
 /// Fisher's randomisation test: the statistic of the assignment that was, among those of assignments drawn again by
 /// the same mechanism. `p = (1 + #{|T*| >= |T|}) / (draws + 1)`.
 ///
@@ -24,7 +34,7 @@ use crate::{Method, Refusal, Test};
 /// zero while units have effects. A draw without a statistic (one arm empty) counts as one that is as far out.
 ///
 /// # Errors
-/// [`Refusal::TooFew`] below 99 draws, [`Refusal::NotFinite`] where the assignment that was has no statistic.
+/// [`Refusal::TooFew`] below 99 draws, [`Refusal::OutOfRange`] above 10 million, [`Refusal::NotFinite`] where the assignment that was has no statistic.
 ///
 /// ```
 /// use bellwether_stats::design::{assignment::complete, randomisation};
@@ -47,9 +57,7 @@ pub fn randomisation(
     statistic: impl Fn(&[bool]) -> f64,
 ) -> Result<Test, Refusal> {
     const FEWEST: u64 = 99;
-    if draws < FEWEST {
-        return Err(Refusal::too_few("draws", draws, FEWEST));
-    }
+    crate::random::check_draws(draws, FEWEST)?;
     let observed = statistic(treated);
     if !observed.is_finite() {
         return Err(Refusal::not_finite("statistic"));

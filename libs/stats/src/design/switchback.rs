@@ -45,7 +45,15 @@ impl Switchback {
     }
 
     /// The arm of each block: whether it is treated.
-    pub fn assign(&self, blocks: usize, seed: u64) -> Vec<bool> {
+    ///
+    /// # Errors
+    /// [`Refusal::OutOfRange`] above 100 million blocks.
+    pub fn assign(&self, blocks: usize, seed: u64) -> Result<Vec<bool>, Refusal> {
+        super::few_units("the blocks of a switchback", blocks)?;
+        Ok(self.draw(blocks, seed))
+    }
+
+    fn draw(&self, blocks: usize, seed: u64) -> Vec<bool> {
         let mut random = Random::new(seed, 0);
         let mut arms = Vec::with_capacity(blocks + 1);
         while arms.len() < blocks {
@@ -62,6 +70,10 @@ impl Switchback {
     /// The mean of each block over the intervals that count, and its arm. The last block may be cut short.
     fn means(&self, outcomes: &[f64], treated: &[bool]) -> Result<Vec<(f64, bool)>, Refusal> {
         same_length("arms", treated.len(), "blocks", outcomes.len().div_ceil(self.block))?;
+        // Also of a washout: assigned again, it may count.
+        if let Some(wrong) = outcomes.iter().find(|outcome| !outcome.is_finite()) {
+            return Err(Refusal::out_of_range("an outcome", "among the finite numbers", wrong));
+        }
         let before = core::iter::once(None).chain(treated.iter().map(|&arm| Some(arm)));
         let blocks = outcomes.chunks(self.block).zip(treated).zip(before);
         blocks
@@ -79,8 +91,8 @@ impl Switchback {
     /// where neighbouring ones are alike beyond the washout, see [`Switchback::series`].
     ///
     /// # Errors
-    /// [`Refusal::LengthsDiffer`] unless there is an arm for each block, [`Refusal::TooLittle`] below two blocks an arm,
-    /// [`Refusal::NoVariance`].
+    /// [`Refusal::LengthsDiffer`] unless there is an arm for each block, [`Refusal::OutOfRange`] for an outcome that is not finite, also
+    /// in a washout, [`Refusal::TooLittle`] below two blocks an arm, [`Refusal::NoVariance`].
     pub fn blocks(&self, outcomes: &[f64], treated: &[bool]) -> Result<Estimate, Refusal> {
         let means = self.means(outcomes, treated)?;
         let [control, treatment] = [false, true].map(|arm| {
@@ -132,7 +144,7 @@ impl Switchback {
             mean(true) - mean(false)
         };
         // Unrelated to the seed of the assignment that was.
-        let assign = |draw: u64| self.assign(treated.len(), Random::new(seed, draw).next());
+        let assign = |draw: u64| self.draw(treated.len(), Random::new(seed, draw).next());
         super::randomisation(treated, draws, assign, statistic)
     }
 }
@@ -165,7 +177,7 @@ mod tests {
     fn washout_takes_off_what_carries_over() {
         let with = Switchback::new(4, 1, Mechanism::Pairs).unwrap();
         let without = Switchback::new(4, 0, Mechanism::Pairs).unwrap();
-        let arms = with.assign(200, 5);
+        let arms = with.assign(200, 5).unwrap();
         let outcomes = day(&arms, 4, 2.0);
         let [a, b] = [with, without].map(|s| s.blocks(&outcomes, &arms).unwrap().value());
         assert!((a - 2.0).abs() < 0.1, "{a}");
@@ -182,11 +194,11 @@ mod tests {
     #[test]
     fn pairs_hold_one_of_each() {
         for seed in 0..50 {
-            let arms = Switchback::new(3, 1, Mechanism::Pairs).unwrap().assign(21, seed);
+            let arms = Switchback::new(3, 1, Mechanism::Pairs).unwrap().assign(21, seed).unwrap();
             assert_eq!(arms.len(), 21);
             assert!(arms.chunks_exact(2).all(|pair| pair[0] != pair[1]));
         }
-        let arms = Switchback::new(3, 1, Mechanism::Coin).unwrap().assign(1_000, 3);
+        let arms = Switchback::new(3, 1, Mechanism::Coin).unwrap().assign(1_000, 3).unwrap();
         assert!((400..600).contains(&arms.iter().filter(|arm| **arm).count()));
     }
 

@@ -124,13 +124,18 @@ impl Cusum {
     /// Takes the count of a bin and what was expected of it, and gives the sum.
     ///
     /// # Errors
-    /// [`Refusal::OutOfRange`] for an expectation that is negative or not finite.
+    /// [`Refusal::OutOfRange`] for an expectation that is negative or not finite, [`Refusal::NotFinite`] where the sum
+    /// overflows; then nothing changes.
     pub fn observe(&mut self, count: u64, expected: f64) -> Result<f64, Refusal> {
         if !(expected >= 0.0 && expected.is_finite()) {
             return Err(Refusal::out_of_range("an expected count", "at 0 or above", expected));
         }
-        self.sum = (self.sum + self.chart.evidence(count, expected) / self.dispersion).max(0.0);
-        Ok(self.sum)
+        let sum = (self.sum + self.chart.evidence(count, expected) / self.dispersion).max(0.0);
+        if !sum.is_finite() {
+            return Err(Refusal::not_finite("sum of evidence"));
+        }
+        self.sum = sum;
+        Ok(sum)
     }
 
     /// The sum now.

@@ -26,7 +26,8 @@ pub fn least_delay(per_minute: f64, ratio: f64, ln_run_length: f64) -> Result<f6
     if !(ln_run_length > 0.0 && ln_run_length.is_finite()) {
         return Err(Refusal::out_of_range("the logarithm of a run length", "above 0", ln_run_length));
     }
-    Ok(ln_run_length / (per_minute * information(ratio)))
+    let minutes = ln_run_length / (per_minute * information(ratio));
+    if minutes.is_finite() { Ok(minutes) } else { Err(Refusal::not_finite("delay")) }
 }
 
 /// The smallest drop, as a share, that any detector can see within so many minutes on average; none where
@@ -120,13 +121,21 @@ impl Card {
     /// That the metric is a heartbeat: that an outage in its busiest hour is seen within so many minutes.
     ///
     /// # Errors
-    /// [`Refusal::TooFew`] events per minute where it is not.
+    /// [`Refusal::TooFew`] events per minute where it is not; [`Refusal::OutOfRange`] for minutes that are not above 0, or in which
+    /// no rate would do.
     pub fn heartbeat(&self, minutes: f64) -> Result<(), Refusal> {
         let busiest = (0..self.profile.week().bins()).map(|bin| self.per_minute(bin)).fold(0.0, f64::max);
         let growth = self.charts.iter().map(|chart| chart.growth(0.0)).fold(0.0, f64::max);
+        if !(minutes > 0.0 && minutes.is_finite()) {
+            return Err(Refusal::out_of_range("a number of minutes", "above 0", minutes));
+        }
         let need = self.threshold * self.profile.dispersion() / (growth * minutes);
         if busiest >= need {
             return Ok(());
+        }
+        if need.is_nan() || need > 1e15 {
+            let range = "long enough for charts to see an outage at all";
+            return Err(Refusal::out_of_range("a number of minutes", range, minutes));
         }
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let (have, need) = (busiest.floor() as u64, need.ceil() as u64);

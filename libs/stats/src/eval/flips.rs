@@ -3,7 +3,7 @@
 use super::flip_rate;
 use crate::comparison::probability;
 use crate::multiplicity::{Adjustment, adjust};
-use crate::random::Random;
+use crate::random::{Random, check_draws};
 use crate::special::binomial;
 use crate::{Level, Method, Proportion, Refusal};
 
@@ -39,7 +39,7 @@ impl Reruns {
 /// larger for small suites, and a suite whose mean lies at its threshold flips every second time.
 ///
 /// # Errors
-/// [`Refusal::OutOfRange`] for a run without answers or an answer that is not finite, [`Refusal::TooFew`] without items, for an
+/// [`Refusal::OutOfRange`] for a run without answers, an answer that is not finite or above 10 million draws, [`Refusal::TooFew`] without items, for an
 /// item with less than twice as many answers as a run asks for, and below 200 draws.
 ///
 /// ```
@@ -66,9 +66,7 @@ pub fn verdict_flips(
     if answers == 0 {
         return Err(Refusal::out_of_range("the answers of a run to an item", "above 0", answers));
     }
-    if draws < FEWEST_DRAWS {
-        return Err(Refusal::too_few("draws", draws, FEWEST_DRAWS));
-    }
+    check_draws(draws, FEWEST_DRAWS)?;
     let both = answers.saturating_mul(2);
     for given in items {
         if given.len() < both {

@@ -14,12 +14,12 @@ mod paired;
 mod repeats;
 
 pub use flips::{Flaky, Quarantine, Reruns, quarantine, verdict_flips};
-pub use judge::{kappa, prediction_powered, rogan_gladen};
+pub use judge::{TrueRate, kappa, prediction_powered, rogan_gladen};
 pub use paired::{Paired, mcnemar, paired, paired_clustered, sign_flip, sign_test};
 pub use repeats::{TwoLevel, flip_rate, pass_at_k, pass_hat_k, two_level};
 
 use crate::joint::same_length;
-use crate::{Estimate, Method, Moments, Refusal};
+use crate::{Caution, Estimate, Method, Moments, Refusal};
 use std::collections::BTreeMap;
 
 /// The mean score of independent items, with t and `n - 1` degrees of freedom.
@@ -43,7 +43,8 @@ fn of_moments(scores: &Moments, method: Method) -> Result<Estimate, Refusal> {
 /// The mean score of items in clusters (questions about one text, items of one author), which depend on each other.
 ///
 /// `n⁻² Σ_c (Σ_{i∈c} (s_i - s̄))² · C/(C - 1)`, t with `C - 1` degrees of freedom. With fewer than some 30 clusters, or very
-/// unequal ones, the interval is too narrow; the bootstrap of clusters is no better there.
+/// unequal ones, the interval is too narrow; the bootstrap of clusters is no better there. Below 40 clusters of like size it comes with
+/// a [`Caution::FewClusters`].
 ///
 /// # Errors
 /// [`Refusal::LengthsDiffer`], [`Refusal::TooFew`] below two clusters, [`Refusal::NoVariance`] where clusters do not
@@ -59,15 +60,20 @@ pub fn clustered_mean(scores: &[f64], clusters: &[u64]) -> Result<Estimate, Refu
     same_length("clusters", clusters.len(), "scores", scores.len())?;
     let all = Moments::of(scores)?;
     let centre = all.mean().unwrap_or(0.0);
-    let mut sums: BTreeMap<u64, f64> = BTreeMap::new();
+    // The sum of what is off the mean, and the size, of each cluster.
+    let mut sums: BTreeMap<u64, (f64, f64)> = BTreeMap::new();
     for (cluster, score) in clusters.iter().zip(scores) {
-        *sums.entry(*cluster).or_default() += score - centre;
+        let (sum, size) = sums.entry(*cluster).or_default();
+        *sum += score - centre;
+        *size += 1.0;
     }
     let c = sums.len() as f64;
     if sums.len() < 2 {
         return Err(Refusal::too_few("clusters", sums.len() as u64, 2));
     }
     let n = scores.len() as f64;
-    let variance = sums.values().map(|sum| sum * sum).sum::<f64>() / (n * n) * c / (c - 1.0);
-    Estimate::new(centre, variance.sqrt(), Some(c - 1.0), Method::MeanClustered)
+    let variance = sums.values().map(|(sum, _)| sum * sum).sum::<f64>() / (n * n) * c / (c - 1.0);
+    let worth = n * n / sums.values().map(|(_, size)| size * size).sum::<f64>();
+    let estimate = Estimate::new(centre, variance.sqrt(), Some(c - 1.0), Method::MeanClustered)?;
+    Ok(estimate.with_caution(Caution::of_worth_in_clusters(worth)))
 }

@@ -2,7 +2,7 @@
 
 use super::{clustered_mean, of_moments};
 use crate::joint::same_length;
-use crate::random::Random;
+use crate::random::{Random, check_draws};
 use crate::special::{binomial, normal};
 use crate::{Estimate, JointMoments, Level, Method, Refusal, Test};
 
@@ -22,12 +22,13 @@ impl Paired {
     /// at 95 %.
     ///
     /// # Errors
-    /// [`Refusal::OutOfRange`] for a power outside of (0, 1).
+    /// [`Refusal::OutOfRange`] for a power that is not between the error rate and 1.
     pub fn visible(&self, level: Level, power: f64) -> Result<f64, Refusal> {
-        if !(power > 0.0 && power < 1.0) {
-            return Err(Refusal::out_of_range("a power", "between 0 and 1", power));
+        if !(power > level.alpha() && power < 1.0) {
+            return Err(Refusal::out_of_range("a power", "between the error rate and 1", power));
         }
-        Ok((normal::quantile(power) - normal::quantile(level.alpha() / 2.0)) * self.difference.se())
+        let seen = (normal::quantile(power) - normal::quantile(level.alpha() / 2.0)) * self.difference.se();
+        if seen.is_finite() { Ok(seen) } else { Err(Refusal::not_finite("smallest difference")) }
     }
 }
 
@@ -98,13 +99,14 @@ pub fn sign_test(above: u64, below: u64) -> Result<Test, Refusal> {
 }
 
 fn exact_half(above: u64, below: u64, what: &str, method: Method) -> Result<Test, Refusal> {
-    let n = above.saturating_add(below);
-    if n == 0 {
+    // Also where no `u64` counts them.
+    let n = above as f64 + below as f64;
+    if n == 0.0 {
         return Err(Refusal::too_few(what, 0, 1));
     }
     let fewer = above.min(below) as f64;
-    let ln_p = core::f64::consts::LN_2 + binomial::ln_cdf(fewer, n as f64, 0.5);
-    let statistic = (above as f64 - below as f64) / (n as f64).sqrt();
+    let ln_p = core::f64::consts::LN_2 + binomial::ln_cdf(fewer, n, 0.5);
+    let statistic = (above as f64 - below as f64) / n.sqrt();
     Test::new(statistic, None, if above == below { 0.0 } else { ln_p }, method)
 }
 
@@ -114,7 +116,7 @@ fn exact_half(above: u64, below: u64, what: &str, method: Method) -> Result<Test
 /// Exact for "both configurations are alike on every item", without a distribution of the scores.
 ///
 /// # Errors
-/// [`Refusal::LengthsDiffer`], [`Refusal::TooFew`] where no item differs or below 99 draws.
+/// [`Refusal::LengthsDiffer`], [`Refusal::TooFew`] where no item differs or below 99 draws, [`Refusal::OutOfRange`] above 10 million.
 pub fn sign_flip(a: &[f64], b: &[f64], draws: u64, seed: u64) -> Result<Test, Refusal> {
     const ALL: usize = 20;
     same_length("scores", b.len(), "scores of the other configuration", a.len())?;
@@ -145,9 +147,7 @@ pub fn sign_flip(a: &[f64], b: &[f64], draws: u64, seed: u64) -> Result<Test, Re
             .count();
         count as f64 / all as f64
     } else {
-        if draws < 99 {
-            return Err(Refusal::too_few("draws", draws, 99));
-        }
+        check_draws(draws, 99)?;
         let count = (0..draws)
             .filter(|&draw| {
                 let mut random = Random::new(seed, draw);

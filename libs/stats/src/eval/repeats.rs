@@ -1,5 +1,6 @@
 //! Several answers to the same item.
 
+use crate::quadrature::Rule;
 use crate::{Estimate, Method, Moments, Refusal};
 
 /// `pass@k`: the probability that at least one of `k` answers passes, unbiased from `n` answers of which `c` passed (Chen et al. 2021):
@@ -14,7 +15,7 @@ use crate::{Estimate, Method, Moments, Refusal};
 /// assert!((pass_hat_k(10, 3, 2).unwrap() - 3.0 / 45.0).abs() < 1e-15);
 /// ```
 pub fn pass_at_k(n: u64, c: u64, k: u64) -> Result<f64, Refusal> {
-    Ok(1.0 - share_of_choices(n, n - answers(n, c, k)?, k))
+    Ok(-ln_share_of_choices(n, answers(n, c, k)?, k).exp_m1())
 }
 
 /// `pass^k`: the probability that all of `k` answers pass, unbiased: `C(c, k)/C(n, k)`. The power `(c/n)^k` is too large.
@@ -22,7 +23,7 @@ pub fn pass_at_k(n: u64, c: u64, k: u64) -> Result<f64, Refusal> {
 /// # Errors
 /// As [`pass_at_k`].
 pub fn pass_hat_k(n: u64, c: u64, k: u64) -> Result<f64, Refusal> {
-    Ok(share_of_choices(n, answers(n, c, k)?, k))
+    Ok(ln_share_of_choices(n, n - answers(n, c, k)?, k).exp())
 }
 
 /// The passes, where these numbers can be.
@@ -39,12 +40,33 @@ fn answers(n: u64, c: u64, k: u64) -> Result<u64, Refusal> {
     Ok(c)
 }
 
-/// `C(of, k)/C(n, k)` as a product of shares, which neither overflows nor cancels.
-fn share_of_choices(n: u64, of: u64, k: u64) -> f64 {
-    if of < k {
-        return 0.0;
+/// `ln(C(n - out, k)/C(n, k))`: that none of `k` answers is among the `out`. The sum of `ln(1 - out/(n - i))` for `i` below `k`,
+/// in which `out` and `k` may change places; nothing overflows or cancels.
+fn ln_share_of_choices(n: u64, out: u64, k: u64) -> f64 {
+    /// Terms that are summed one by one.
+    const FEW: u64 = 100_000;
+    if n - out < k {
+        return f64::NEG_INFINITY;
     }
-    (0..k).map(|i| (of - i) as f64 / (n - i) as f64).product()
+    let (few, many) = (out.min(k), out.max(k));
+    if few <= FEW {
+        let mut sum = 0.0;
+        for i in 0..few {
+            sum += (-(many as f64 / (n - i) as f64)).ln_1p();
+            // Far below the smallest number.
+            if sum < -800.0 {
+                break;
+            }
+        }
+        return sum;
+    }
+    if few as f64 / n as f64 * many as f64 > 800.0 {
+        return f64::NEG_INFINITY;
+    }
+    // Then `few` and `many` are both below a hundredth of `n`, the term hardly bends, and its sum is an integral between halves
+    // (Euler and Maclaurin; what follows is below 1e-16 of it).
+    let term = |i: f64| (-(many as f64 / (n as f64 - i))).ln_1p();
+    Rule::new(20).over(-0.5, few as f64 - 0.5, 1).map(|(i, weight)| weight * term(i)).sum()
 }
 
 /// How probable it is that two answers to an item differ in passing, unbiased from `n` answers of which `c` passed:

@@ -31,6 +31,8 @@ impl Boundary {
 
 /// A group-sequential design.
 ///
+/// Looks count from 0, as the places of [`Design::critical_z`] do: the first of five is look 0, the last look 4.
+///
 /// At look `k` the statistic `Z_k` (estimate over standard error) is held against `c_k`: beyond it the
 /// experiment stops with an effect. One-sided, only large values stop; two-sided, both ends do, each
 /// with half of alpha, in one symmetric region (so does rpact; Spotify's two separate one-sided designs
@@ -305,7 +307,7 @@ impl Design {
         Ok(expected / self.looks.last())
     }
 
-    /// The interval that holds at each look, whether or not the experiment stops: `estimate ± c_k·se`
+    /// The interval that holds at each look, counted from 0, whether or not the experiment stops: `estimate ± c_k·se`
     /// (Jennison and Turnbull's repeated confidence interval). One-sided, its upper end is infinite.
     ///
     /// # Errors
@@ -324,7 +326,7 @@ impl Design {
     pub(super) fn bound(&self, look: usize) -> Result<f64, Refusal> {
         let outside = || {
             let range = format!("among the planned `0` to `{}`", self.upper.len() - 1);
-            Refusal::out_of_range("the number of a look", &range, look)
+            Refusal::out_of_range("the number of a look, counted from `0`,", &range, look)
         };
         self.upper.get(look).copied().ok_or_else(outside)
     }

@@ -38,7 +38,7 @@ pub struct Outcome {
 }
 
 impl Design {
-    /// Whether to stop at a look, with `z = estimate/se`.
+    /// Whether to stop at a look, counted from 0, with `z = estimate/se`.
     ///
     /// # Errors
     /// [`Refusal::OutOfRange`] for a look that is not planned or a `z` that is not a number.
@@ -61,7 +61,7 @@ impl Design {
         })
     }
 
-    /// The adjusted result of an experiment that stopped at `look` with an estimate and its standard error.
+    /// The adjusted result of an experiment that stopped at `look`, counted from 0, with an estimate and its standard error.
     ///
     /// Assumes the looks of the design. A futility bound that does not bind is not counted on.
     ///

@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 ///
 /// ```
 /// use bellwether_stats::group_sequential::Spending;
-/// let early = Spending::OBrienFleming.spent(0.5, 0.025);
+/// let early = Spending::OBrienFleming.spent(0.5, 0.025).unwrap();
 /// assert!((early - 0.001525322757989).abs() < 1e-15);
-/// assert_eq!(Spending::Pocock.spent(1.4, 0.025), 0.025);
+/// assert_eq!(Spending::Pocock.spent(1.4, 0.025), Ok(0.025));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -57,30 +57,40 @@ impl Spending {
     /// # Errors
     /// [`Refusal::OutOfRange`] for a parameter.
     pub(super) fn targets(self, looks: &Looks, alpha: f64) -> Result<Vec<f64>, Refusal> {
-        self.check()?;
-        Ok(looks.shares().iter().map(|&t| self.spent(t, alpha)).collect())
+        looks.shares().iter().map(|&t| self.spent(t, alpha)).collect()
     }
 
     /// What of `alpha` (of one side) may be spent by the share `t` of the information.
-    pub fn spent(self, t: f64, alpha: f64) -> f64 {
+    ///
+    /// # Errors
+    /// [`Refusal::OutOfRange`] for a parameter, a share below 0 or an `alpha` outside of (0, 1).
+    pub fn spent(self, t: f64, alpha: f64) -> Result<f64, Refusal> {
+        self.check()?;
+        if t.is_nan() || t < 0.0 {
+            return Err(Refusal::out_of_range("a share of the information", "at 0 or above", t));
+        }
+        if !(alpha > 0.0 && alpha < 1.0) {
+            return Err(Refusal::out_of_range("the error that is spent", "between 0 and 1", alpha));
+        }
         if t >= 1.0 {
-            return alpha;
+            return Ok(alpha);
         }
-        if t <= 0.0 {
-            return 0.0;
+        if t == 0.0 {
+            return Ok(0.0);
         }
-        match self {
+        Ok(match self {
             Self::OBrienFleming => 2.0 * normal::sf(-normal::quantile(alpha / 2.0) / t.sqrt()),
             Self::Pocock => alpha * ((core::f64::consts::E - 1.0) * t).ln_1p(),
             Self::HwangShihDeCani(0.0) => alpha * t,
             Self::HwangShihDeCani(gamma) => alpha * (-gamma * t).exp_m1() / (-gamma).exp_m1(),
             Self::KimDeMets(rho) => alpha * t.powf(rho),
-        }
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
     use proptest::prelude::*;
 
@@ -97,10 +107,11 @@ mod tests {
         #[test]
         fn it_rises_from_nothing_to_alpha(f in spending(), alpha in 1e-10..0.5f64, t in 0.0..1.0f64, step in 0.0..0.5f64) {
             prop_assert!(f.check().is_ok());
-            prop_assert_eq!(f.spent(0.0, alpha), 0.0);
-            prop_assert_eq!(f.spent(1.0, alpha), alpha);
-            prop_assert!((f.spent(1.0 - 1e-15, alpha) / alpha - 1.0).abs() < 1e-10);
-            prop_assert!(f.spent(t, alpha) <= f.spent(t + step, alpha) * (1.0 + 1e-12));
+            let spent = |t| f.spent(t, alpha).unwrap();
+            prop_assert_eq!(spent(0.0), 0.0);
+            prop_assert_eq!(spent(1.0), alpha);
+            prop_assert!((spent(1.0 - 1e-15) / alpha - 1.0).abs() < 1e-10);
+            prop_assert!(spent(t) <= spent(t + step) * (1.0 + 1e-12));
         }
     }
 

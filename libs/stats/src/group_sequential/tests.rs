@@ -53,7 +53,7 @@ proptest! {
         };
         for (&t, spent) in looks.shares().iter().zip(design.spent()) {
             // What a look cannot see beside what was spent before is spent by the next.
-            prop_assert!((spent - both * f.spent(t, alpha)).abs() <= 1e-12 * level.alpha(), "{t}: {spent}");
+            prop_assert!((spent - both * f.spent(t, alpha).unwrap()).abs() <= 1e-12 * level.alpha(), "{t}: {spent}");
         }
         prop_assert!((design.spent().last().unwrap() / level.alpha() - 1.0).abs() < 1e-12);
         // Without drift, to stop above is half of the error of both sides.
@@ -107,8 +107,11 @@ proptest! {
             let far = design.outcome(k, (c + 0.3) * se, se).unwrap();
             prop_assert!(far.p < outcome.p && far.interval.low > 0.0);
             prop_assert!(far.interval.low < far.estimate && far.estimate < far.interval.high);
-            // Luck stopped it: the estimate is drawn towards nothing, but for a look that is the first.
-            prop_assert!(k == 0 || far.estimate < (c + 0.3) * se);
+            // Luck stopped it: the estimate is drawn towards nothing, where a look before could have seen anything. One that spends
+            // 1e-20 leaves it where it is, to rounding.
+            let before = if k == 0 { 0.0 } else { design.spent()[k - 1] };
+            prop_assert!(far.estimate < (c + 0.3) * se * (1.0 + 1e-9));
+            prop_assert!(before < 1e-6 || far.estimate < (c + 0.3) * se);
             if k + 1 == looks.shares().len() {
                 prop_assert!(outcome.interval.low.abs() < 1e-9 * se);
                 let none = design.outcome(k, (c - 1e-6) * se, se).unwrap();
@@ -146,7 +149,7 @@ proptest! {
             prop_assert!((design.power(drift).unwrap() - power).abs() < 1e-9);
             prop_assert!((beta.last().unwrap() - (1.0 - power)).abs() < 1e-9);
             for (&t, spent) in looks.shares().iter().zip(beta) {
-                prop_assert!((spent - g.spent(t, 1.0 - power)).abs() < 1e-9);
+                prop_assert!((spent - g.spent(t, 1.0 - power).unwrap()).abs() < 1e-9);
             }
             // Heeded, a bound that does not bind spends less than alpha.
             let (upper, lower) = (design.critical_z(), design.futility_z().unwrap());
@@ -212,7 +215,7 @@ fn futility_is_monitored_under_the_planned_drift() {
     let came = Looks::new(&[0.3, 0.7, 1.0]).unwrap();
     let design = Design::new(&came, level, Sides::One, boundary).unwrap().with_futility(futility).unwrap();
     let beta = design.beta_spent().unwrap().0;
-    assert!((beta[0] - Spending::HwangShihDeCani(-2.0).spent(0.3, 0.2)).abs() < 1e-12);
+    assert!((beta[0] - Spending::HwangShihDeCani(-2.0).spent(0.3, 0.2).unwrap()).abs() < 1e-12);
     assert!((design.spent()[2] - 0.025).abs() < 1e-12);
     assert!((beta[2] - 0.2).abs() < 0.01);
 }
@@ -239,7 +242,7 @@ fn what_cannot_be_answered_is_refused() {
     );
     check(
         design.decide(3, 1.0).unwrap_err(),
-        "the number of a look must lie among the planned `0` to `2`: `3`",
+        "the number of a look, counted from `0`, must lie among the planned `0` to `2`: `3`",
     );
     check(design.outcome(2, 1.0, 0.0).unwrap_err(), "a standard error must lie above 0: `0`");
     check(

@@ -14,7 +14,7 @@ use crate::{Refusal, Sides};
 /// one integral over it; the trapezoid rule is exact to rounding. For few units t would be wider.
 ///
 /// # Errors
-/// [`Refusal::TooFewArms`] below two arms, [`Refusal::OutOfRange`] for units that are not above zero.
+/// [`Refusal::TooFew`] below two arms, [`Refusal::OutOfRange`] for units that are not above zero.
 ///
 /// ```
 /// use bellwether_stats::multiplicity::dunnett_critical;
@@ -65,7 +65,7 @@ fn loadings(units: &[f64]) -> Result<Vec<f64>, Refusal> {
         Some((control, others)) if !others.is_empty() => {
             Ok(others.iter().map(|n| (n / (n + control)).sqrt()).collect())
         }
-        _ => Err(Refusal::TooFewArms { have: units.len() }),
+        _ => Err(Refusal::too_few("arms", units.len() as u64, 2)),
     }
 }
 

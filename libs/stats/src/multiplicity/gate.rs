@@ -85,15 +85,27 @@ impl From<Graph> for Stored {
 /// Sums of shares may exceed one by their rounding.
 const ROUNDING: f64 = 1e-12;
 
+/// Each rejection rewrites all hands that are left: a second or so for this many.
+const MOST_HYPOTHESES: usize = 1_000;
+
+fn few(hypotheses: usize) -> Result<(), Refusal> {
+    if hypotheses <= MOST_HYPOTHESES {
+        return Ok(());
+    }
+    let range = format!("at or below `{MOST_HYPOTHESES}`");
+    Err(Refusal::out_of_range("the hypotheses of a graph", &range, hypotheses))
+}
+
 impl Graph {
     /// From the share of alpha of each hypothesis, and for each the shares in which it hands its own
     /// on. Both add up to at most one; nobody hands to itself.
     ///
     /// # Errors
-    /// [`Refusal::OutOfRange`] for a share outside of 0 to 1, or sums above one;
+    /// [`Refusal::OutOfRange`] for a share outside of 0 to 1, sums above one, or more than 1,000 hypotheses;
     /// [`Refusal::ArmsDiffer`] where the matrix is not square.
     pub fn new(shares: Vec<f64>, hands: Vec<Vec<f64>>) -> Result<Self, Refusal> {
         let m = shares.len();
+        few(m)?;
         for row in core::iter::once(&shares).chain(&hands) {
             if row.len() != m {
                 return Err(Refusal::ArmsDiffer { counts: row.len(), shares: m });
@@ -116,16 +128,24 @@ impl Graph {
     }
 
     /// A fixed sequence: the first hypothesis has all of alpha, and hands it to the next.
-    pub fn sequence(hypotheses: usize) -> Self {
+    ///
+    /// # Errors
+    /// [`Refusal::OutOfRange`] above 1,000 hypotheses: [`serial_gate`] takes any number.
+    pub fn sequence(hypotheses: usize) -> Result<Self, Refusal> {
+        few(hypotheses)?;
         let row = |to: usize| (0..hypotheses).map(|j| f64::from(u8::from(j == to))).collect::<Vec<_>>();
-        Self { shares: row(0), hands: (0..hypotheses).map(|i| row(i + 1)).collect() }
+        Ok(Self { shares: row(0), hands: (0..hypotheses).map(|i| row(i + 1)).collect() })
     }
 
     /// Holm's procedure: equal shares, handed on equally.
-    pub fn holm(hypotheses: usize) -> Self {
+    ///
+    /// # Errors
+    /// [`Refusal::OutOfRange`] above 1,000 hypotheses: [`adjust`] takes any number.
+    pub fn holm(hypotheses: usize) -> Result<Self, Refusal> {
+        few(hypotheses)?;
         let m = hypotheses as f64;
         let hands = |i: usize| (0..hypotheses).map(|j| if i == j { 0.0 } else { 1.0 / (m - 1.0) }).collect();
-        Self { shares: vec![1.0 / m; hypotheses], hands: (0..hypotheses).map(hands).collect() }
+        Ok(Self { shares: vec![1.0 / m; hypotheses], hands: (0..hypotheses).map(hands).collect() })
     }
 
     /// Adjusted p-values, in the order of the hypotheses: reject where they are at most alpha.
@@ -215,7 +235,7 @@ mod tests {
 
         #[test]
         fn holm_is_a_graph(p in values()) {
-            let graph = Graph::holm(p.len()).adjust(&p).unwrap();
+            let graph = Graph::holm(p.len()).unwrap().adjust(&p).unwrap();
             for (a, b) in graph.iter().zip(adjust(&p, Adjustment::Holm).unwrap()) {
                 prop_assert!((a - b).abs() < 1e-9, "{graph:?}");
             }
@@ -223,7 +243,7 @@ mod tests {
 
         #[test]
         fn a_fixed_sequence_is_a_graph_and_a_gate(p in values()) {
-            let graph = Graph::sequence(p.len()).adjust(&p).unwrap();
+            let graph = Graph::sequence(p.len()).unwrap().adjust(&p).unwrap();
             let families: Vec<&[f64]> = p.chunks(1).collect();
             let gate = serial_gate(&families, Adjustment::Bonferroni).unwrap().concat();
             prop_assert_eq!(graph, gate);
@@ -258,8 +278,8 @@ mod tests {
             "what a hypothesis hands to itself must lie at 0: `1`"
         );
         assert!(Graph::new(vec![1.0], vec![]).is_err());
-        assert!(Graph::holm(2).adjust(&[0.1]).is_err());
-        assert!(Graph::holm(2).adjust(&[0.1, f64::NAN]).is_err());
-        assert_eq!(Graph::holm(1).adjust(&[0.03]), Ok(vec![0.03]));
+        assert!(Graph::holm(2).unwrap().adjust(&[0.1]).is_err());
+        assert!(Graph::holm(2).unwrap().adjust(&[0.1, f64::NAN]).is_err());
+        assert_eq!(Graph::holm(1).unwrap().adjust(&[0.03]), Ok(vec![0.03]));
     }
 }

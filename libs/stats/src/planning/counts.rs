@@ -82,7 +82,7 @@ pub fn power_of_rates(
 /// given: above zero for [`Direction::Higher`], below for [`Direction::Lower`].
 ///
 /// # Errors
-/// Those of [`power_of_rates`]; [`Refusal::NotFinite`] where not even a rate of zero would be seen.
+/// Those of [`power_of_rates`]; [`Refusal::OutOfReach`] where not even a rate of zero would be seen.
 pub fn mde(
     control: f64,
     (control_exposure, treatment_exposure): (f64, f64),
@@ -104,7 +104,6 @@ pub fn mde(
         Err(refusal) if !matches!(refusal, Refusal::NoEffect { .. }) => return Err(refusal),
         _ => {}
     }
-    let change =
-        reach("smallest effect that can be seen", (0.0, most), design.power, |x| at(x).unwrap_or(0.0))?;
+    let change = reach("effect", (0.0, most), design.power, |x| at(x).unwrap_or(0.0))?;
     Ok(sign * change)
 }

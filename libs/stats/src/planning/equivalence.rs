@@ -99,10 +99,10 @@ pub fn margin_of_means(
 
 fn smallest(effect: f64, se: f64, design: &Design) -> Result<f64, Refusal> {
     // In standard errors beyond the effect.
-    let beyond = reach("smallest margin that can be shown", (0.0, 1e6), design.power, |z| {
+    let beyond = reach("margin", (0.0, 1e6), design.power, |z| {
         Aim { effect, margin: effect.abs() + z * se }.power(se, design.level)
     })?;
-    Ok(effect.abs() + beyond * se)
+    super::finite("margin", effect.abs() + beyond * se)
 }
 
 /// Units to show that two rates differ by less than `margin`, with the unpooled variance.

@@ -14,7 +14,8 @@ use crate::{Refusal, group_sequential};
 /// of degrees of freedom comes on top.
 ///
 /// # Errors
-/// [`Refusal::OutOfRange`] for a size below one, a negative variation, or a correlation outside of 0 to 1.
+/// [`Refusal::OutOfRange`] for a size below one, a negative variation, or a correlation outside of 0 to 1;
+/// [`Refusal::NotFinite`] where they overflow together.
 ///
 /// ```
 /// use bellwether_stats::planning::factors::design_effect;
@@ -30,7 +31,8 @@ pub fn design_effect(size: f64, cv: f64, icc: f64) -> Result<f64, Refusal> {
     if !(0.0..=1.0).contains(&icc) {
         return Err(Refusal::out_of_range("an intra-cluster correlation", "from 0 to 1", icc));
     }
-    Ok(1.0 + ((1.0 + cv * cv) * size - 1.0) * icc)
+    let effect = 1.0 + ((1.0 + cv * cv) * size - 1.0) * icc;
+    if effect.is_finite() { Ok(effect) } else { Err(Refusal::not_finite("design effect")) }
 }
 
 /// The share of units that CUPED leaves, `1 - ρ²`, from the correlation of the metric with its covariate
@@ -88,6 +90,9 @@ pub fn sequential(looks: &group_sequential::Design, plan: &super::Design) -> Res
     Ok(looks.inflation(plan.power())?.max(1.0))
 }
 
+/// Twenty thousand years are no plan.
+const MOST_WEEKS: f64 = 1e6;
+
 /// Whole weeks until so many units were exposed, from the *new* units of each coming week; from the last
 /// one given on, every further week brings as many as that.
 ///
@@ -95,7 +100,7 @@ pub fn sequential(looks: &group_sequential::Design, plan: &super::Design) -> Res
 /// experiment gets after its first, so give the new units of week after week, from history.
 ///
 /// # Errors
-/// [`Refusal::OutOfRange`] for a week with less than no unit, or units that never come.
+/// [`Refusal::OutOfRange`] for a week with less than no unit, or units that do not come within a million weeks.
 ///
 /// ```
 /// use bellwether_stats::planning::factors::weeks;
@@ -120,7 +125,15 @@ pub fn weeks(units: f64, new_units: &[f64]) -> Result<u64, Refusal> {
         return Ok(given);
     }
     match new_units.last() {
-        Some(&last) if last > 0.0 => Ok(given.saturating_add((left / last).ceil() as u64)),
+        Some(&last) if last > 0.0 => {
+            let more = (left / last).ceil();
+            if more > MOST_WEEKS {
+                let range =
+                    format!("within a million weeks of the new units, `{last}` in the last week given");
+                return Err(Refusal::out_of_range("the units of a plan", &range, units));
+            }
+            Ok(given + more as u64)
+        }
         _ => Err(Refusal::out_of_range("the new units of the last week", "above 0", 0)),
     }
 }

@@ -1,6 +1,6 @@
 //! Means by the normal approximation, and what reduces to them.
 
-use super::{Design, SampleSize, check_sd, power, units};
+use super::{Design, SampleSize, check_sd, finite, power, units};
 use crate::special::{fisher_f, normal};
 use crate::{Alternative, Level, Refusal, Sides};
 
@@ -52,7 +52,7 @@ pub fn mde_of_means(
     check_sd(control_sd)?;
     check_sd(treatment_sd)?;
     let (nc, nt) = units(control_units, treatment_units)?;
-    Ok(shift(design) * (control_sd / nc.sqrt()).hypot(treatment_sd / nt.sqrt()))
+    finite("effect", shift(design) * (control_sd / nc.sqrt()).hypot(treatment_sd / nt.sqrt()))
 }
 
 /// Standard errors from the null at which the test has its power; two-sided, both tails are counted.

@@ -150,15 +150,17 @@ impl SampleSize {
 
     /// Whole units of control and of treatment.
     pub fn rounded_up(&self) -> (u64, u64) {
-        // The cast saturates; a plan of 2^64 units is as impossible as a larger one.
+        // A plan has at most 1e18 units: no cast saturates.
         (self.control.ceil() as u64, self.treatment.ceil() as u64)
     }
 
     fn of_treatment(treatment: f64, design: &Design) -> Result<Self, Refusal> {
-        if !treatment.is_finite() {
-            return Err(Refusal::not_finite("sample size"));
+        let control = treatment * design.allocation;
+        if treatment.max(control) <= MOST_UNITS {
+            return Ok(Self { control, treatment });
         }
-        Ok(Self { control: treatment * design.allocation, treatment })
+        let range = format!("at or below `{MOST_UNITS:e}` in each arm");
+        Err(Refusal::out_of_range("the sample size of a plan", &range, treatment.max(control)))
     }
 }
 
@@ -215,13 +217,18 @@ fn check_rate(rate: f64) -> Result<(), Refusal> {
     Err(Refusal::out_of_range("a rate", "from 0 to 1", rate))
 }
 
+/// What a plan answers, unless it overflows.
+fn finite(what: &str, value: f64) -> Result<f64, Refusal> {
+    if value.is_finite() { Ok(value) } else { Err(Refusal::not_finite(what)) }
+}
+
 /// No experiment has more units.
 const MOST_UNITS: f64 = 1e18;
 
 /// The least value from `low` on at which a rising function reaches `target`, to the last digits.
 ///
 /// # Errors
-/// [`Refusal::NotFinite`] where it does not up to `high`.
+/// [`Refusal::OutOfReach`] where it does not up to `high`.
 fn reach(what: &str, (low, high): (f64, f64), target: f64, f: impl Fn(f64) -> f64) -> Result<f64, Refusal> {
     if f(low) >= target {
         return Ok(low);
@@ -236,7 +243,8 @@ fn reach(what: &str, (low, high): (f64, f64), target: f64, f: impl Fn(f64) -> f6
             break;
         }
         if above >= high {
-            return Err(Refusal::not_finite(what));
+            let (what, power) = (what.to_owned(), f(high));
+            return Err(Refusal::OutOfReach { what, most: high, power, wanted: target });
         }
         below = above;
     }

@@ -4,7 +4,7 @@
 //! The difference that is expected counts: a treatment that is truly a little better needs far fewer units
 //! than one that is truly the same.
 
-use super::{Design, MOST_UNITS, SampleSize, check_rate, check_sd, reach};
+use super::{Design, SampleSize, check_rate, check_sd, reach};
 use crate::proportions::restricted;
 use crate::special::normal;
 use crate::{Level, Refusal};
@@ -83,7 +83,7 @@ pub fn power_of_proportions(
 /// The smallest margin within which so many units show a rate with the power of the design.
 ///
 /// # Errors
-/// [`Refusal::OutOfRange`] for a rate outside of 0 to 1 or an arm without units; [`Refusal::NotFinite`]
+/// [`Refusal::OutOfRange`] for a rate outside of 0 to 1 or an arm without units; [`Refusal::OutOfReach`]
 /// where no margin below the control rate is shown.
 pub fn margin_of_proportions(
     (control, control_units): (f64, u64),
@@ -94,7 +94,7 @@ pub fn margin_of_proportions(
     check_rate(treatment)?;
     super::units(control_units, treatment_units)?;
     let least = (control - treatment).max(0.0);
-    reach("smallest margin that can be shown", (least, control.max(least)), design.power, |margin| {
+    reach("margin", (least, control.max(least)), design.power, |margin| {
         let (c, t) = ((control, control_units), (treatment, treatment_units));
         power_of_proportions(c, t, margin, design.level).unwrap_or(0.0)
     })
@@ -119,7 +119,7 @@ pub fn sample_size_of_means(
     let distance = distance(effect, margin)?;
     let unit = treatment_sd.hypot(control_sd / design.allocation.sqrt());
     let shift = normal::quantile(design.power) - normal::quantile(design.level.alpha());
-    SampleSize::of_treatment((shift * unit / distance).powi(2).clamp(1.0, MOST_UNITS), design)
+    SampleSize::of_treatment((shift * unit / distance).powi(2).max(1.0), design)
 }
 
 fn distance(effect: f64, margin: f64) -> Result<f64, Refusal> {
@@ -172,5 +172,5 @@ pub fn margin_of_means(
     }
     let (nc, nt) = super::units(control_units, treatment_units)?;
     let shift = normal::quantile(design.power) - normal::quantile(design.level.alpha());
-    Ok(shift * (control_sd / nc.sqrt()).hypot(treatment_sd / nt.sqrt()) - effect)
+    super::finite("margin", shift * (control_sd / nc.sqrt()).hypot(treatment_sd / nt.sqrt()) - effect)
 }

@@ -64,7 +64,7 @@ pub fn power_of_proportions(
 /// [`Direction::Higher`], below for [`Direction::Lower`].
 ///
 /// # Errors
-/// [`Refusal::OutOfRange`] for a rate outside of 0 to 1 or an arm without units; [`Refusal::NotFinite`]
+/// [`Refusal::OutOfRange`] for a rate outside of 0 to 1 or an arm without units; [`Refusal::OutOfReach`]
 /// where not even the largest change of that rate would be seen.
 ///
 /// ```
@@ -91,7 +91,7 @@ pub fn mde_of_proportions(
         let (c, t) = ((control, control_units), (rate, treatment_units));
         power_of_proportions(c, t, design.level, towards(sign, design.sides)).unwrap_or(0.0)
     };
-    Ok(sign * reach("smallest effect that can be seen", (0.0, most), design.power, power)?)
+    Ok(sign * reach("effect", (0.0, most), design.power, power)?)
 }
 
 /// Cohen's effect size `h`: the difference of `2 arcsin √p`, whose variance hardly depends on the rate.

@@ -27,9 +27,12 @@ pub type Arm = (f64, f64);
 /// The probability that the t test rejects for the alternative, where the difference is `effect`. One-sided, an
 /// effect on the other side is found less often than the error rate.
 ///
+/// `effect` is `treatment - control`, in the unit of the metric; each arm is the standard deviation of a unit and the
+/// number of units.
+///
 /// # Errors
 /// [`Refusal::OutOfRange`] for a standard deviation that is not positive, an arm of fewer than two
-/// units, or an effect that is not finite.
+/// units, or an effect that is not finite; [`Refusal::NotFinite`] where they overflow together.
 ///
 /// ```
 /// use bellwether_stats::planning::student::{Tails, power};
@@ -120,9 +123,7 @@ pub fn mde(
     at(0.0)?;
     // In units of the larger standard deviation, so that the search starts near the answer.
     let scale = control.0.max(treatment.0);
-    let shift = reach("smallest effect that can be seen", (0.0, 1e9), design.power, |effect| {
-        at(effect * scale).unwrap_or(0.0)
-    })?;
+    let shift = reach("effect", (0.0, 1e9), design.power, |effect| at(effect * scale).unwrap_or(0.0))?;
     Ok(shift * scale)
 }
 

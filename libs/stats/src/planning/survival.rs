@@ -85,7 +85,7 @@ pub fn power(
 /// [`Direction::Higher`], below for [`Direction::Lower`].
 ///
 /// # Errors
-/// [`Refusal::OutOfRange`] for fewer than one event; [`Refusal::NotFinite`] where no ratio is found, as
+/// [`Refusal::OutOfRange`] for fewer than one event; [`Refusal::OutOfReach`] where no ratio is found, as
 /// with few events by Freedman's approximation.
 pub fn mde(events: f64, direction: Direction, design: &Design, by: Approximation) -> Result<f64, Refusal> {
     let sign = match direction {
@@ -94,7 +94,7 @@ pub fn mde(events: f64, direction: Direction, design: &Design, by: Approximation
     };
     let test = (design.level, towards(sign, design.sides));
     power(1.0, events, design.allocation, test, by)?;
-    let ln = reach("smallest effect that can be seen", (0.0, 700.0), design.power, |ln| {
+    let ln = reach("effect", (0.0, 700.0), design.power, |ln| {
         power((sign * ln).exp(), events, design.allocation, test, by).unwrap_or(0.0)
     })?;
     Ok((sign * ln).exp())
@@ -116,7 +116,7 @@ pub fn units(events: f64, (control, treatment): (f64, f64), design: &Design) -> 
     if share == 0.0 {
         return Err(Refusal::out_of_range("the share of units with an event", "above 0", share));
     }
-    Ok(events / share)
+    super::finite("number of units", events / share)
 }
 
 /// The probability that a unit which came at a random moment of `accrual` and is followed until `follow_up`
@@ -124,7 +124,8 @@ pub fn units(events: f64, (control, treatment): (f64, f64), design: &Design) -> 
 /// time.
 ///
 /// # Errors
-/// [`Refusal::OutOfRange`] for a time or a rate below zero, or a hazard of zero.
+/// [`Refusal::OutOfRange`] for a time or a rate below zero, or a hazard of zero; [`Refusal::NotFinite`] where hazard and losses
+/// overflow together.
 pub fn event_share(hazard: f64, loss: f64, accrual: f64, follow_up: f64) -> Result<f64, Refusal> {
     if !(hazard > 0.0 && hazard.is_finite()) {
         return Err(Refusal::out_of_range("a hazard", "above 0", hazard));
@@ -136,7 +137,7 @@ pub fn event_share(hazard: f64, loss: f64, accrual: f64, follow_up: f64) -> Resu
             return Err(Refusal::out_of_range(what, "at 0 or above", value));
         }
     }
-    let rate = hazard + loss;
+    let rate = super::finite("rate of leaving", hazard + loss)?;
     // The mean of e^(-rate·time) over the times from follow_up to follow_up + accrual.
     let spread = if rate * accrual < 1e-12 { 1.0 } else { -(-rate * accrual).exp_m1() / (rate * accrual) };
     Ok(hazard / rate * (1.0 - (-rate * follow_up).exp() * spread))

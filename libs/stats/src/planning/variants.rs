@@ -39,7 +39,7 @@ pub enum Correction {
 ///
 /// # Errors
 /// [`Refusal::OutOfRange`] for a standard deviation or a share that is not above zero, or Dunnett's correction
-/// for all pairs; [`Refusal::TooFewArms`] below two shares; [`Refusal::NoEffect`] for an effect of zero.
+/// for all pairs; [`Refusal::TooFew`] below two shares; [`Refusal::NoEffect`] for an effect of zero.
 ///
 /// ```
 /// use bellwether_stats::planning::Design;
@@ -98,7 +98,7 @@ pub fn power(
         Alternative::Greater => effect,
         Alternative::Less => -effect,
     } / se;
-    Ok(power_at(shift, critical, sides_of(alternative)))
+    super::finite("power", power_at(shift, critical, sides_of(alternative)))
 }
 
 /// The smallest difference that every comparison finds with the power of the design.
@@ -117,20 +117,18 @@ pub fn mde(
     let critical = critical(&shares, comparisons, correction, design.level, design.sides)?;
     let total: f64 = units.iter().sum();
     let se = sd * (worst(&shares, comparisons) / total).sqrt();
-    let shift = reach("smallest effect that can be seen", (0.0, 1e6), design.power, |shift| {
-        power_at(shift, critical, design.sides)
-    })?;
-    Ok(shift * se)
+    let shift = reach("effect", (0.0, 1e6), design.power, |shift| power_at(shift, critical, design.sides))?;
+    super::finite("effect", shift * se)
 }
 
 fn normalised(shares: &[f64]) -> Result<Vec<f64>, Refusal> {
     if shares.len() < 2 {
-        return Err(Refusal::TooFewArms { have: shares.len() });
+        return Err(Refusal::too_few("arms", shares.len() as u64, 2));
     }
     if let Some(bad) = shares.iter().find(|share| !(**share > 0.0 && share.is_finite())) {
         return Err(Refusal::out_of_range("the share of an arm", "above 0", bad));
     }
-    let total: f64 = shares.iter().sum();
+    let total = super::finite("sum of shares", shares.iter().sum())?;
     Ok(shares.iter().map(|share| share / total).collect())
 }
 

@@ -5,6 +5,12 @@ use crate::special::beta;
 use crate::special::binomial::{self, TIE, add, first};
 use crate::{Alternative, Arm, Interval, Level, Method, Proportion, Refusal, Test};
 
+/// Beyond this a count is no longer told from its neighbours.
+const MOST_UNITS: u64 = 1 << 53;
+
+/// The odds ratio sums the tables again for every step of its search: a second or so for this many units.
+const MOST_UNITS_OF_RATIO: u64 = 1_000_000_000_000;
+
 /// Terms of a tail below this share of its sum are left out.
 const NEGLIGIBLE: f64 = 1e-18;
 
@@ -47,7 +53,13 @@ struct Table {
 }
 
 impl Table {
-    fn new(control: &Proportion, treatment: &Proportion) -> Result<Self, Refusal> {
+    /// Of at most `most` units in both arms.
+    fn new(control: &Proportion, treatment: &Proportion, most: u64) -> Result<Self, Refusal> {
+        let units = u128::from(control.n()) + u128::from(treatment.n());
+        if units > u128::from(most) {
+            let range = format!("at or below `{most}`");
+            return Err(Refusal::out_of_range("the units of both arms of an exact test", &range, units));
+        }
         control.estimated(Arm::Control)?;
         treatment.estimated(Arm::Treatment)?;
         let both = control.merge(treatment);
@@ -138,7 +150,7 @@ impl Table {
 /// error rate is at most what it says, often half of it: the price is power.
 ///
 /// # Errors
-/// [`Refusal::TooLittle`] for an arm without units.
+/// [`Refusal::TooLittle`] for an arm without units, [`Refusal::OutOfRange`] above 2⁵³ units in both arms.
 ///
 /// ```
 /// use bellwether_stats::proportions::fisher;
@@ -153,7 +165,7 @@ pub fn fisher(
     treatment: &Proportion,
     alternative: Alternative,
 ) -> Result<Test, Refusal> {
-    let table = Table::new(control, treatment)?;
+    let table = Table::new(control, treatment, MOST_UNITS)?;
     let (x, mode) = (table.x, table.mode(1.0));
     // Of the two tails the one that does not hold the mode is summed.
     let at_least = |x: f64| if x > mode { table.ln_upper(x) } else { ln_complement(table.below(x)) };
@@ -200,10 +212,10 @@ fn ln_complement(ln_tail: f64) -> f64 {
 ///
 /// # Errors
 /// [`Refusal::TooLittle`] for an arm without units; [`Refusal::NoVariance`] where the margins allow
-/// only one table, [`Refusal::OutOfRange`] where treatment has as many successes as they allow: the
-/// odds ratio has then no upper bound.
+/// only one table, [`Refusal::OutOfRange`] above 10¹² units in both arms, and where treatment has as many successes as
+/// they allow: the odds ratio has then no upper bound.
 pub fn odds_ratio(control: &Proportion, treatment: &Proportion) -> Result<f64, Refusal> {
-    let table = Table::new(control, treatment)?;
+    let table = Table::new(control, treatment, MOST_UNITS_OF_RATIO)?;
     if table.low == table.high {
         return Err(Refusal::NoVariance);
     }

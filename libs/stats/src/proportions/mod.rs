@@ -74,9 +74,7 @@ pub fn pooled_z(
 fn pooled(control: &Proportion, treatment: &Proportion) -> Result<(f64, f64, f64), Refusal> {
     let c = control.estimated(Arm::Control)?;
     let t = treatment.estimated(Arm::Treatment)?;
-    let both = control.merge(treatment);
-    let (successes, n) = (both.successes() as f64, both.n() as f64);
-    let failures = (both.n() - both.successes()) as f64;
+    let (successes, failures, n) = control.pooled(treatment);
     let variance = (successes / n) * (failures / n) * (1.0 / control.n() as f64 + 1.0 / treatment.n() as f64);
     if variance == 0.0 {
         return Err(Refusal::NoVariance);

@@ -23,12 +23,10 @@ fn cells(
 ) -> Result<[(f64, f64); 4], Refusal> {
     control.estimated(Arm::Control)?;
     treatment.estimated(Arm::Treatment)?;
-    let both = control.merge(treatment);
-    let (successes, failures) = (both.successes() as f64, (both.n() - both.successes()) as f64);
+    let (successes, failures, n) = control.pooled(treatment);
     if successes == 0.0 || failures == 0.0 {
         return Err(Refusal::NoVariance);
     }
-    let n = both.n() as f64;
     let cell = |observed: u64, total: f64, arm: &Proportion| {
         let (observed, expected) = (observed as f64, total * (arm.n() as f64 / n));
         let distance = observed - expected;

@@ -13,7 +13,8 @@ pub const EXACT_LIMIT: u64 = 500_000_000;
 ///
 /// # Errors
 /// [`Refusal::TooLittle`] for an arm without values, [`Refusal::OutOfRange`] for one that is not finite,
-/// or for more values than [`EXACT_LIMIT`] allows (some 300 in each arm, without ties).
+/// or for more values than [`EXACT_LIMIT`] allows (some 120 in each arm without ties; beyond, [`super::mann_whitney`] is
+/// as good).
 ///
 /// ```
 /// use bellwether_stats::Alternative;
@@ -73,9 +74,11 @@ impl Distribution {
         let tied = groups.iter().any(|size| *size > 1);
         let steps = if tied { 2 } else { 1 };
         let longest = treated as u64 * (n - treated as u64) * steps;
-        if longest.saturating_mul(treated as u64).saturating_mul(n) > EXACT_LIMIT {
-            let range = format!("few enough for an exact rank test, which `{treated}` of `{n}` are not");
-            return Err(Refusal::out_of_range("the units of treatment", &range, treated));
+        let additions = longest.saturating_mul(treated as u64).saturating_mul(n);
+        if additions > EXACT_LIMIT {
+            let what = format!("the additions of an exact rank test, of `{treated}` among `{n}` units,");
+            let range = format!("at or below `{EXACT_LIMIT}`");
+            return Err(Refusal::out_of_range(&what, &range, additions));
         }
         // ways[j][s]: splits of the groups so far with j treated and a W of s. Of a group of g values m are
         // treated in C(g, m) ways; each is larger than the untreated below, and ties with those beside it.

@@ -23,7 +23,9 @@ pub fn hodges_lehmann(control: &[f64], treatment: &[f64]) -> Result<f64, Refusal
     let middle = pairs.count.div_ceil(2);
     let low = pairs.nth(middle)?;
     let high = if pairs.count % 2 == 1 { low } else { pairs.nth(middle + 1)? };
-    Ok(low + 0.5 * (high - low))
+    // Half of each, where their distance overflows.
+    let distance = high - low;
+    Ok(if distance.is_finite() { low + 0.5 * distance } else { 0.5 * low + 0.5 * high })
 }
 
 /// The interval of the shift by the normal approximation of the rank test, with its correction of

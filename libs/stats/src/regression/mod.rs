@@ -16,7 +16,7 @@ pub use hac::{Kernel, newey_west_lag};
 
 use crate::joint::same_length;
 use crate::linear::{Cholesky, Matrix, independent, inner};
-use crate::{Estimate, Method, Refusal};
+use crate::{Caution, Estimate, Method, Refusal};
 
 /// Which standard errors a regression is given.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -207,6 +207,13 @@ impl Regression {
     /// [`Refusal::NoVariance`] where two-way clustering leaves none.
     pub fn covariance(&self, errors: Errors<'_>) -> Result<Covariance, Refusal> {
         let plain = self.n() - self.k();
+        let caution = match errors {
+            // CR2 is what the caution sends one to.
+            Errors::Clustered { correction: Correction::Cr2, .. } => None,
+            Errors::Clustered { clusters, .. } => Caution::of_clusters(clusters)?,
+            Errors::TwoWay { a, b } => Caution::of_clusters(a)?.or(Caution::of_clusters(b)?),
+            _ => None,
+        };
         let (variance, df, method) = match errors {
             Errors::Classical => {
                 let squares = inner(&self.residuals, &self.residuals);
@@ -240,7 +247,7 @@ impl Regression {
             }
         };
         let variance = self.to_given.times(&variance).times(&self.to_given.transposed());
-        Ok(Covariance { coefficients: self.coefficients.clone(), variance, df, method })
+        Ok(Covariance { coefficients: self.coefficients.clone(), variance, df, method, caution })
     }
 
     fn sandwich(&self, meat: Matrix) -> Matrix {
@@ -275,6 +282,7 @@ pub struct Covariance {
     /// One for each coefficient, or one for all.
     df: Vec<f64>,
     method: Method,
+    caution: Option<Caution>,
 }
 
 impl Covariance {
@@ -305,7 +313,7 @@ impl Covariance {
             return Err(Refusal::out_of_range("a coefficient", "among those that were kept", coefficient));
         };
         let se = self.se(coefficient).ok_or(Refusal::NoVariance)?;
-        Estimate::new(value, se, self.df(coefficient), self.method)
+        Ok(Estimate::new(value, se, self.df(coefficient), self.method)?.with_caution(self.caution))
     }
 }
 

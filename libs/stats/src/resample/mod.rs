@@ -13,7 +13,7 @@ mod poisson;
 pub use poisson::PoissonBootstrap;
 
 use crate::quantile::{Definition, of_sorted};
-use crate::random::Random;
+use crate::random::{Random, check_draws};
 use crate::special::normal;
 use crate::{Arm, Estimate, Interval, Level, Method, Refusal};
 
@@ -39,15 +39,16 @@ pub struct Bootstrap {
 /// Draws that an interval at 95 % needs to have ends at all that mean something.
 const FEWEST_DRAWS: usize = 200;
 
+/// Places that are drawn in memory; each is left out once for the skew.
+const MOST_PLACES: usize = 10_000_000;
+
 impl Bootstrap {
     /// With the number of draws (at least 200; 10,000 for ends that hold to the second digit) and the seed.
     ///
     /// # Errors
-    /// [`Refusal::TooFew`] below 200 draws.
+    /// [`Refusal::TooFew`] below 200 draws, [`Refusal::OutOfRange`] above 10 million.
     pub fn new(draws: usize, seed: u64) -> Result<Self, Refusal> {
-        if draws < FEWEST_DRAWS {
-            return Err(Refusal::too_few("draws", draws as u64, FEWEST_DRAWS as u64));
-        }
+        check_draws(draws as u64, FEWEST_DRAWS as u64)?;
         Ok(Self { draws, seed })
     }
 
@@ -55,10 +56,14 @@ impl Bootstrap {
     /// whatever is drawn as a whole.
     ///
     /// # Errors
-    /// [`Refusal::TooFew`] below two units, [`Refusal::NotFinite`] where the statistic is no number.
+    /// [`Refusal::TooFew`] below two units, [`Refusal::OutOfRange`] above 10 million, and where the statistic is no finite number.
     pub fn of_places(&self, n: usize, statistic: impl Fn(&[usize]) -> f64) -> Result<Draws, Refusal> {
         if n < 2 {
             return Err(Refusal::too_few("units", n as u64, 2));
+        }
+        if n > MOST_PLACES {
+            let range = format!("at or below `{MOST_PLACES}`");
+            return Err(Refusal::out_of_range("the units of a bootstrap", &range, n));
         }
         let all: Vec<usize> = (0..n).collect();
         let mut places = all.clone();
@@ -161,6 +166,8 @@ impl Bootstrap {
     }
 }
 
+const FINITE: &str = "among the finite numbers";
+
 /// An estimate and its draws.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Draws {
@@ -176,14 +183,18 @@ impl Draws {
     /// Of draws that were made elsewhere.
     ///
     /// # Errors
-    /// [`Refusal::NotFinite`] where one is no number, [`Refusal::TooFew`] below 200, [`Refusal::NoVariance`] where all are
-    /// the same.
+    /// [`Refusal::OutOfRange`] where one, or the acceleration, is no finite number, [`Refusal::TooFew`] below 200,
+    /// [`Refusal::NoVariance`] where all are the same.
     pub fn new(estimate: f64, mut draws: Vec<f64>, acceleration: Option<f64>) -> Result<Self, Refusal> {
         if draws.len() < FEWEST_DRAWS {
             return Err(Refusal::too_few("draws", draws.len() as u64, FEWEST_DRAWS as u64));
         }
-        if !estimate.is_finite() || draws.iter().any(|draw| !draw.is_finite()) {
-            return Err(Refusal::not_finite("statistic, in a draw,"));
+        let mut statistics = core::iter::once(&estimate).chain(&draws);
+        if let Some(wrong) = statistics.find(|statistic| !statistic.is_finite()) {
+            return Err(Refusal::out_of_range("the statistic of a bootstrap", FINITE, wrong));
+        }
+        if let Some(wrong) = acceleration.filter(|a| !a.is_finite()) {
+            return Err(Refusal::out_of_range("the acceleration of a bootstrap", FINITE, wrong));
         }
         draws.sort_unstable_by(f64::total_cmp);
         if draws.first() == draws.last() {
@@ -224,8 +235,12 @@ impl Draws {
     /// Standard deviation of the draws.
     pub fn se(&self) -> f64 {
         let n = self.sorted.len() as f64;
-        let mean = self.sorted.iter().sum::<f64>() / n;
-        (self.sorted.iter().map(|draw| (draw - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt()
+        let largest = self.sorted.iter().fold(0.0f64, |largest, draw| largest.max(draw.abs()));
+        // In units of the largest one where squares would overflow.
+        let unit = if largest > 1e150 { largest } else { 1.0 };
+        let mean = self.sorted.iter().map(|draw| draw / unit).sum::<f64>() / n;
+        let squares: f64 = self.sorted.iter().map(|draw| (draw / unit - mean).powi(2)).sum();
+        unit * (squares / (n - 1.0)).sqrt()
     }
 
     /// How skewed the statistic is, by the jackknife: the `a` of BCa. None where leaving out a unit never changes it.
@@ -258,10 +273,10 @@ impl Draws {
     /// The percentile interval mirrored at the estimate.
     ///
     /// # Errors
-    /// As [`Draws::percentile`].
+    /// As [`Draws::percentile`], and [`Refusal::NotFinite`] where an end overflows.
     pub fn basic(&self, level: Level) -> Result<Interval, Refusal> {
         let Interval { low, high } = self.percentile(level)?;
-        Ok(Interval { low: 2.0 * self.estimate - high, high: 2.0 * self.estimate - low })
+        finite(2.0 * self.estimate - high, 2.0 * self.estimate - low)
     }
 
     /// Bias-corrected and accelerated (Efron 1987): percentiles that are moved by the share of draws below the estimate, and
@@ -269,7 +284,19 @@ impl Draws {
     ///
     /// # Errors
     /// As [`Draws::percentile`], and [`Refusal::NoVariance`] where no draw lies on one side of the estimate or no unit
-    /// changes it: then there is nothing to correct by.
+    /// changes it: then there is nothing to correct by. [`Refusal::OutOfRange`] for an acceleration by which the percentiles would
+    /// change places.
+    ///
+    /// ```
+    /// use bellwether_stats::{Level, resample::Bootstrap};
+    /// // A skewed metric: the interval of its mean reaches further up than down.
+    /// let spent: Vec<f64> = (0..60).map(|i| f64::from(i % 10).exp2()).collect();
+    /// let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    /// let draws = Bootstrap::new(2_000, 7).unwrap().of(&spent, mean).unwrap();
+    /// let interval = draws.bca(Level::P95).unwrap();
+    /// assert!(draws.acceleration().unwrap() > 0.0);
+    /// assert!(interval.high - draws.estimate() > draws.estimate() - interval.low);
+    /// ```
     pub fn bca(&self, level: Level) -> Result<Interval, Refusal> {
         let tail = self.enough(level)?;
         let below = self.sorted.partition_point(|&draw| draw < self.estimate);
@@ -284,7 +311,8 @@ impl Draws {
         let z = normal::quantile(tail);
         let (low, high) = (moved(z), moved(-z));
         if !(low < high && 1.0 - a * (bias - z) > 0.0 && 1.0 - a * (bias + z) > 0.0) {
-            return Err(Refusal::not_finite("correction of the interval"));
+            let range = "so near to 0 that the percentiles keep their order";
+            return Err(Refusal::out_of_range("the acceleration of a bootstrap", range, a));
         }
         Ok(self.between(low, high))
     }
@@ -292,17 +320,18 @@ impl Draws {
     /// The studentised interval, of draws by [`Bootstrap::of_means`].
     ///
     /// # Errors
-    /// As [`Draws::percentile`], and [`Refusal::NoVariance`] for draws without errors.
+    /// As [`Draws::percentile`], [`Refusal::NoVariance`] for draws without errors, and [`Refusal::OutOfRange`] where the values of a draw
+    /// are all the same: few units, or few that differ.
     pub fn studentised(&self, level: Level) -> Result<Interval, Refusal> {
         let tail = self.enough(level)?;
         let (se, draws) = self.studentised.as_ref().ok_or(Refusal::NoVariance)?;
         let at = |share| of_sorted(draws, share, Definition::Linear);
         let (low, high) = (self.estimate - at(1.0 - tail) * se, self.estimate - at(tail) * se);
-        if low.is_finite() && high.is_finite() {
-            Ok(Interval { low, high })
-        } else {
-            Err(Refusal::not_finite("studentised statistic"))
+        // A draw of equal values has no error to be divided by.
+        if let Some(wrong) = draws.iter().find(|draw| !draw.is_finite()) {
+            return Err(Refusal::out_of_range("the studentised statistic of a draw", FINITE, wrong));
         }
+        finite(low, high)
     }
 
     fn enough(&self, level: Level) -> Result<f64, Refusal> {
@@ -313,6 +342,13 @@ impl Draws {
         }
         Ok(tail)
     }
+}
+
+fn finite(low: f64, high: f64) -> Result<Interval, Refusal> {
+    if low.is_finite() && high.is_finite() {
+        return Ok(Interval { low, high });
+    }
+    Err(Refusal::not_finite("interval"))
 }
 
 #[cfg(test)]
@@ -387,7 +423,7 @@ mod tests {
             "too little data: `1` values, this method needs `2`"
         );
         assert_eq!(boot.of(&[1.0; 9], mean), Err(Refusal::NoVariance));
-        assert!(matches!(boot.of(&[1.0, 2.0], |_| f64::NAN), Err(Refusal::NotFinite { .. })));
+        assert!(matches!(boot.of(&[1.0, 2.0], |_| f64::NAN), Err(Refusal::OutOfRange { .. })));
         assert!(matches!(boot.of_two(&[], &[1.0, 2.0], |_, t| mean(t)), Err(Refusal::TooLittle { .. })));
         let draws = boot.of(&values(30), mean).unwrap();
         assert_eq!(

@@ -3,7 +3,7 @@
 use super::Draws;
 use crate::Refusal;
 use crate::joint::same_length;
-use crate::random::{STEP, mixed};
+use crate::random::{STEP, check_draws, mixed};
 
 /// Weighted sums of a stream of units, one pair for each draw.
 ///
@@ -19,9 +19,9 @@ use crate::random::{STEP, mixed};
 /// use bellwether_stats::{Level, resample::PoissonBootstrap};
 /// let units: Vec<u64> = (0..2_000).collect();
 /// let values: Vec<f64> = units.iter().map(|u| (u % 10) as f64).collect();
-/// let mut monday = PoissonBootstrap::new(1_000, 7);
+/// let mut monday = PoissonBootstrap::new(1_000, 7).unwrap();
 /// monday.extend(&units[..900], &values[..900]).unwrap();
-/// let mut tuesday = PoissonBootstrap::new(1_000, 7);
+/// let mut tuesday = PoissonBootstrap::new(1_000, 7).unwrap();
 /// tuesday.extend(&units[900..], &values[900..]).unwrap();
 /// let both = monday.merge(&tuesday).unwrap();
 /// let ends = both.draws().unwrap().percentile(Level::P95).unwrap();
@@ -70,8 +70,12 @@ const fn above() -> [i16; 8] {
 
 impl PoissonBootstrap {
     /// Of no units yet.
-    pub fn new(draws: usize, seed: u64) -> Self {
-        Self { seed, draws, n: 0, sum: 0.0, groups: vec![Group::default(); draws.div_ceil(SHARED)] }
+    ///
+    /// # Errors
+    /// As [`super::Bootstrap::new`].
+    pub fn new(draws: usize, seed: u64) -> Result<Self, Refusal> {
+        check_draws(draws as u64, super::FEWEST_DRAWS as u64)?;
+        Ok(Self { seed, draws, n: 0, sum: 0.0, groups: vec![Group::default(); draws.div_ceil(SHARED)] })
     }
 
     /// Adds units with their values; `units` are their ids or hashes of them.
@@ -190,7 +194,7 @@ mod tests {
     /// The weights are Poisson(1): counted over a million of them.
     #[test]
     fn weights_are_poisson() {
-        let mut boot = PoissonBootstrap::new(1_000, 5);
+        let mut boot = PoissonBootstrap::new(1_000, 5).unwrap();
         let mut counts = [0u64; 9];
         // One unit at a time: its weight in each draw is what the sums grow by.
         for unit in 0..1_000 {
@@ -213,7 +217,7 @@ mod tests {
         let units: Vec<u64> = (0..1_000).map(|u| u * 77).collect();
         let values: Vec<f64> = (0..1_000).map(|i| f64::from(i % 13)).collect();
         let part = |range: std::ops::Range<usize>| {
-            let mut part = PoissonBootstrap::new(302, 9);
+            let mut part = PoissonBootstrap::new(302, 9).unwrap();
             part.extend(&units[range.clone()], &values[range]).unwrap();
             part
         };
@@ -225,7 +229,7 @@ mod tests {
         let se = (exact.variance().unwrap() / 1_000.0).sqrt();
         assert!((draws.se() / se - 1.0).abs() < 0.15);
         // Twice the metric, the same draws: the difference of both halves is the same in every draw.
-        let mut twice = PoissonBootstrap::new(302, 9);
+        let mut twice = PoissonBootstrap::new(302, 9).unwrap();
         twice.extend(&units, &values.iter().map(|v| 2.0 * v).collect::<Vec<_>>()).unwrap();
         let difference = whole.difference(&twice).unwrap();
         for (d, w) in difference.sorted().iter().zip(draws.sorted()) {
@@ -235,12 +239,12 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused() {
-        let mut boot = PoissonBootstrap::new(300, 1);
+        let mut boot = PoissonBootstrap::new(300, 1).unwrap();
         assert!(boot.extend(&[1, 2], &[1.0]).is_err());
         assert!(boot.extend(&[1], &[f64::NAN]).is_err());
-        assert_eq!(boot, PoissonBootstrap::new(300, 1));
-        assert!(boot.merge(&PoissonBootstrap::new(300, 2)).is_err());
-        assert!(boot.merge(&PoissonBootstrap::new(301, 1)).is_err());
+        assert_eq!(boot, PoissonBootstrap::new(300, 1).unwrap());
+        assert!(boot.merge(&PoissonBootstrap::new(300, 2).unwrap()).is_err());
+        assert!(boot.merge(&PoissonBootstrap::new(301, 1).unwrap()).is_err());
         assert_eq!(
             boot.draws().unwrap_err().to_string(),
             "too little data: `0` units, this method needs `100`"

@@ -56,6 +56,16 @@ pub enum Sides {
 /// Asymptotic: it needs a minimum of data before the first look, which the caller sees to (see
 /// [`crate::MIN_UNITS`]), and units that arrive with a constant allocation. Where the allocation
 /// changes, compare within each epoch.
+///
+/// ```
+/// use bellwether_stats::{ConfidenceSequence, Level, Sides, Tuning};
+/// let sequence = ConfidenceSequence::new(Level::P95, Tuning::default(), Sides::Two);
+/// // 5,000 units so far, a difference of 0.04 with a standard error of 0.01: 3.03 errors to either side.
+/// let half = sequence.half_width(0.01, 5_000).unwrap();
+/// assert!((half - 0.0303).abs() < 1e-4);
+/// // Zero is outside, and p below 5 %, at whatever look this was.
+/// assert!(0.04 - half > 0.0 && sequence.ln_p(0.04 / 0.01, 5_000).unwrap().exp() < 0.05);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ConfidenceSequence {
     rho_squared: f64,
@@ -100,21 +110,45 @@ impl ConfidenceSequence {
 
     /// Distance from the estimate to an end of the interval, from the standard error of the estimate
     /// and the number of units `n` over both arms. One-sided: the other end is infinite.
-    pub fn half_width(&self, se: f64, n: u64) -> f64 {
-        let growth = n as f64 * self.rho_squared;
-        let root = (growth + 1.0).sqrt();
+    ///
+    /// # Errors
+    /// [`Refusal::OutOfRange`] for a standard error that is negative or not finite, [`Refusal::TooFew`] without units,
+    /// [`Refusal::NotFinite`] where the width overflows.
+    pub fn half_width(&self, se: f64, n: u64) -> Result<f64, Refusal> {
+        if !(se >= 0.0 && se.is_finite()) {
+            return Err(Refusal::out_of_range("a standard error", "at 0 or above", se));
+        }
+        let growth = self.growth(n)?;
+        let ln_root = 0.5 * growth.ln_1p();
         let log = match self.sides {
-            Sides::Two => (root / self.alpha).ln(),
-            Sides::One => (root / (2.0 * self.alpha)).ln_1p(),
+            Sides::Two => ln_root - self.alpha.ln(),
+            // ln(1 + eˣ), whatever the x.
+            Sides::One => {
+                let x = ln_root - (2.0 * self.alpha).ln();
+                x + (-x).exp().ln_1p()
+            }
         };
-        se * (2.0 * (growth + 1.0) / growth * log).sqrt()
+        let width = se * (2.0 * (growth + 1.0) / growth * log).sqrt();
+        if width.is_finite() { Ok(width) } else { Err(Refusal::not_finite("interval")) }
+    }
+
+    /// `N ρ²`.
+    fn growth(&self, n: u64) -> Result<f64, Refusal> {
+        if n == 0 { Err(Refusal::too_few("units", 0, 1)) } else { Ok(n as f64 * self.rho_squared) }
     }
 
     /// `ln p` of this look: the smallest error rate, at this `ρ`, whose interval leaves out a
     /// hypothesis `z` standard errors from the estimate. One-sided, only a positive `z` speaks
     /// against it. The always-valid p-value is the smallest of all looks so far.
-    pub fn ln_p(&self, z: f64, n: u64) -> f64 {
-        let growth = n as f64 * self.rho_squared;
+    ///
+    /// # Errors
+    /// [`Refusal::OutOfRange`] for a `z` that is not finite, [`Refusal::TooFew`] without units, [`Refusal::NotFinite`]
+    /// where the square of `z` overflows.
+    pub fn ln_p(&self, z: f64, n: u64) -> Result<f64, Refusal> {
+        if !z.is_finite() {
+            return Err(Refusal::out_of_range("a z statistic", "among the finite numbers", z));
+        }
+        let growth = self.growth(n)?;
         let exponent = 0.5 * z * z * growth / (growth + 1.0);
         let ln_root = 0.5 * growth.ln_1p();
         let ln_p = match self.sides {
@@ -124,7 +158,7 @@ impl ConfidenceSequence {
             Sides::One if exponent > 40.0 => ln_root - core::f64::consts::LN_2 - exponent,
             Sides::One => ln_root - core::f64::consts::LN_2 - exponent.exp_m1().ln(),
         };
-        ln_p.min(0.0)
+        if ln_p.is_finite() { Ok(ln_p.min(0.0)) } else { Err(Refusal::not_finite("p-value's logarithm")) }
     }
 }
 
@@ -155,8 +189,8 @@ mod tests {
         fn the_ends_have_p_alpha(alpha in 1e-6..0.2f64, tuning in 10.0..1e7f64, n in 2..100_000_000u64, sides in sides()) {
             let level = Level::from_alpha(alpha).unwrap();
             let sequence = ConfidenceSequence::new(level, Tuning::new(tuning).unwrap(), sides);
-            let z = sequence.half_width(1.0, n);
-            prop_assert!((sequence.ln_p(z, n) - alpha.ln()).abs() < 1e-9);
+            let z = sequence.half_width(1.0, n).unwrap();
+            prop_assert!((sequence.ln_p(z, n).unwrap() - alpha.ln()).abs() < 1e-9);
         }
 
         /// The exact tuning is a minimum of the width at its number of units, over all `ρ`.
@@ -167,12 +201,12 @@ mod tests {
             let exact = ConfidenceSequence::exactly_tuned(level, units, Sides::Two);
             let width = |factor: f64| {
                 let other = ConfidenceSequence { rho_squared: exact.rho_squared * factor, ..exact };
-                other.half_width(1.0, tuning.round() as u64)
+                other.half_width(1.0, tuning.round() as u64).unwrap()
             };
             for factor in [0.9, 0.99, 1.01, 1.1] {
                 prop_assert!(width(factor) > width(1.0));
             }
-            let near = ConfidenceSequence::new(level, units, Sides::Two).half_width(1.0, tuning.round() as u64);
+            let near = ConfidenceSequence::new(level, units, Sides::Two).half_width(1.0, tuning.round() as u64).unwrap();
             prop_assert!(near >= width(1.0) * (1.0 - 1e-14));
         }
 
@@ -180,7 +214,7 @@ mod tests {
         #[test]
         fn p_is_continuous(z in -3.0..30.0f64, n in 200..10_000_000u64, sides in sides()) {
             let sequence = ConfidenceSequence::new(Level::P95, Tuning::default(), sides);
-            let (here, beside) = (sequence.ln_p(z, n), sequence.ln_p(z + 1e-7, n));
+            let (here, beside) = (sequence.ln_p(z, n).unwrap(), sequence.ln_p(z + 1e-7, n).unwrap());
             prop_assert!(here <= 0.0 && here.is_finite());
             prop_assert!((here - beside).abs() < 1e-3);
             if z > 0.0 {
@@ -194,14 +228,14 @@ mod tests {
             let sequence = ConfidenceSequence::new(Level::P95, Tuning::default(), Sides::Two);
             let tau_squared = se * se * n as f64 * sequence.rho().powi(2);
             let mixture = NormalMixture::new(tau_squared).unwrap();
-            let (a, b) = (sequence.half_width(se, n), mixture.half_width(se * se, Level::P95));
+            let (a, b) = (sequence.half_width(se, n).unwrap(), mixture.half_width(se * se, Level::P95).unwrap());
             prop_assert!((a / b - 1.0).abs() < 1e-12);
         }
 
         #[test]
         fn one_side_is_tighter_than_two(n in 2..100_000_000u64) {
             let [one, two] = [Sides::One, Sides::Two]
-                .map(|sides| ConfidenceSequence::new(Level::P95, Tuning::default(), sides).half_width(1.0, n));
+                .map(|sides| ConfidenceSequence::new(Level::P95, Tuning::default(), sides).half_width(1.0, n).unwrap());
             prop_assert!(one < two);
         }
     }

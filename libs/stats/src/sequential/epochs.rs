@@ -109,9 +109,12 @@ impl OverEpochs {
     }
 
     /// The interval that holds at every look, changes of allocation included.
-    pub fn interval(&self, level: Level, tuning: Tuning) -> Interval {
+    ///
+    /// # Errors
+    /// As [`ConfidenceSequence::half_width`].
+    pub fn interval(&self, level: Level, tuning: Tuning) -> Result<Interval, Refusal> {
         let sequence = ConfidenceSequence::new(level, tuning, Sides::Two);
-        Interval::around(self.estimate, sequence.half_width(self.se, self.n))
+        Ok(Interval::around(self.estimate, sequence.half_width(self.se, self.n)?))
     }
 }
 

@@ -14,7 +14,8 @@ use crate::{Level, Method, Refusal};
 /// use bellwether_stats::NormalMixture;
 /// let mixture = NormalMixture::new(1e-4).unwrap();
 /// let (estimate, variance) = (0.01, 2.5e-5);
-/// assert!((mixture.ln_likelihood_ratio(estimate, variance).exp() - 2.215063439141613).abs() < 1e-12);
+/// let ln_ratio = mixture.ln_likelihood_ratio(estimate, variance).unwrap();
+/// assert!((ln_ratio.exp() - 2.215063439141613).abs() < 1e-12);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct NormalMixture {
@@ -26,6 +27,9 @@ impl NormalMixture {
     pub const METHOD: Method = Method::NormalMixture;
 
     /// From the prior variance of the effect, in squared units of the metric.
+    ///
+    /// # Errors
+    /// [`Refusal::OutOfRange`] unless it is above 0 and finite.
     pub fn new(tau_squared: f64) -> Result<Self, Refusal> {
         if tau_squared > 0.0 && tau_squared.is_finite() {
             return Ok(Self { tau_squared });
@@ -34,38 +38,73 @@ impl NormalMixture {
     }
 
     /// `ln Λ` for an estimate with the variance given (that of the estimate, not of one unit).
-    pub fn ln_likelihood_ratio(&self, estimate: f64, variance: f64) -> f64 {
-        let share = self.tau_squared / (variance + self.tau_squared);
-        0.5 * (share * estimate * estimate / variance - (self.tau_squared / variance).ln_1p())
+    ///
+    /// # Errors
+    /// [`Refusal::OutOfRange`] for a variance that is not above 0 and finite, or an estimate that is not finite;
+    /// [`Refusal::NotFinite`] where the ratio overflows even so.
+    pub fn ln_likelihood_ratio(&self, estimate: f64, variance: f64) -> Result<f64, Refusal> {
+        check_variance(variance)?;
+        if !estimate.is_finite() {
+            return Err(Refusal::out_of_range("an estimate", "among the finite numbers", estimate));
+        }
+        let share = 1.0 / (variance / self.tau_squared + 1.0);
+        let z = estimate / variance.sqrt();
+        finite(0.5 * (share * z * z - (self.tau_squared / variance).ln_1p()))
     }
 
     /// The same as evidence, to be combined with other evidence.
     ///
     /// # Errors
-    /// [`Refusal::OutOfRange`] for a variance that is not above 0, or an estimate that is not finite.
+    /// As [`NormalMixture::ln_likelihood_ratio`].
     pub fn e_value(&self, estimate: f64, variance: f64) -> Result<EValue, Refusal> {
-        if !(variance > 0.0 && variance.is_finite()) {
-            return Err(Refusal::out_of_range("the variance of an estimate", "above 0", variance));
-        }
-        EValue::from_ln(self.ln_likelihood_ratio(estimate, variance))
+        EValue::from_ln(self.ln_likelihood_ratio(estimate, variance)?)
     }
 
     /// `ln Λ` where the prior is cut off at `±limit`.
-    pub fn ln_likelihood_ratio_within(&self, limit: f64, estimate: f64, variance: f64) -> f64 {
-        let share = self.tau_squared / (variance + self.tau_squared);
+    ///
+    /// # Errors
+    /// As [`NormalMixture::ln_likelihood_ratio`], and [`Refusal::OutOfRange`] for a limit that is not above 0;
+    /// [`Refusal::NotFinite`] where an estimate lies so far beyond the limit that nothing of it is left within.
+    pub fn ln_likelihood_ratio_within(
+        &self,
+        limit: f64,
+        estimate: f64,
+        variance: f64,
+    ) -> Result<f64, Refusal> {
+        let ratio = self.ln_likelihood_ratio(estimate, variance)?;
+        if limit.is_nan() || limit <= 0.0 {
+            return Err(Refusal::out_of_range("the limit of a prior", "above 0", limit));
+        }
+        let share = 1.0 / (variance / self.tau_squared + 1.0);
         let (mean, sd) = (share * estimate, (share * variance).sqrt());
         let posterior = mass_between((-limit - mean) / sd, (limit - mean) / sd);
         let tau = self.tau_squared.sqrt();
         let prior = mass_between(-limit / tau, limit / tau);
-        self.ln_likelihood_ratio(estimate, variance) + (posterior / prior).ln()
+        finite(ratio + (posterior / prior).ln())
     }
 
     /// Half the width of the interval that holds at every look.
-    pub fn half_width(&self, variance: f64, level: Level) -> f64 {
-        let tau_squared = self.tau_squared;
-        let log = (tau_squared / variance).ln_1p() - 2.0 * level.alpha().ln();
-        (variance * (variance + tau_squared) / tau_squared * log).sqrt()
+    ///
+    /// # Errors
+    /// [`Refusal::OutOfRange`] for a variance that is not above 0 and finite, [`Refusal::NotFinite`] where it is so
+    /// much larger than the prior's that the width overflows.
+    pub fn half_width(&self, variance: f64, level: Level) -> Result<f64, Refusal> {
+        check_variance(variance)?;
+        let log = (self.tau_squared / variance).ln_1p() - 2.0 * level.alpha().ln();
+        let width = variance.sqrt() * (variance / self.tau_squared + 1.0).sqrt() * log.sqrt();
+        if width.is_finite() { Ok(width) } else { Err(Refusal::not_finite("interval")) }
     }
+}
+
+fn check_variance(variance: f64) -> Result<(), Refusal> {
+    if variance > 0.0 && variance.is_finite() {
+        return Ok(());
+    }
+    Err(Refusal::out_of_range("the variance of an estimate", "above 0", variance))
+}
+
+fn finite(ln_ratio: f64) -> Result<f64, Refusal> {
+    if ln_ratio.is_finite() { Ok(ln_ratio) } else { Err(Refusal::not_finite("likelihood ratio")) }
 }
 
 /// `Φ(high) - Φ(low)` from the tail on whose side both ends lie.

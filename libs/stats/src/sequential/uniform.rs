@@ -182,7 +182,7 @@ impl Mixture {
     ///
     /// # Errors
     /// [`Refusal::OutOfRange`] for a `v` that is negative or not finite, [`Refusal::NotConverged`] where the
-    /// boundary is not found.
+    /// boundary is not found, [`Refusal::NotFinite`] where it overflows.
     pub fn bound(&self, v: f64, level: Level) -> Result<f64, Refusal> {
         if !(v >= 0.0 && v.is_finite()) {
             return Err(Refusal::out_of_range("an intrinsic time", "at 0 or above", v));
@@ -190,7 +190,8 @@ impl Mixture {
         self.fits(v)?;
         let needed = -level.alpha().ln();
         if self.kind == Kind::Normal(Sides::Two) {
-            return Ok(((v + self.rho) * ((v / self.rho).ln_1p() + 2.0 * needed)).sqrt());
+            let square = (v / self.rho).ln_1p() + 2.0 * needed;
+            return finite((v + self.rho).sqrt() * square.sqrt());
         }
         let excess = |s: f64| self.ln_mixture(s, v) - needed;
         let mut high = ((v + self.rho) * (2.0 * needed + 1.0)).sqrt();
@@ -202,6 +203,10 @@ impl Mixture {
         }
         bracketed("a uniform boundary", 0.0, high, excess)
     }
+}
+
+fn finite(boundary: f64) -> Result<f64, Refusal> {
+    if boundary.is_finite() { Ok(boundary) } else { Err(Refusal::not_finite("uniform boundary")) }
 }
 
 /// A boundary stitched from pieces that grow by `η`: within a constant of the law of the iterated
@@ -247,7 +252,7 @@ impl PolyStitching {
     /// The sum that is exceeded at any time with probability at most alpha.
     ///
     /// # Errors
-    /// [`Refusal::OutOfRange`] for a `v` that is negative or not finite.
+    /// [`Refusal::OutOfRange`] for a `v` that is negative or not finite, [`Refusal::NotFinite`] where the boundary overflows.
     pub fn bound(&self, v: f64, level: Level) -> Result<f64, Refusal> {
         if !(v >= 0.0 && v.is_finite()) {
             return Err(Refusal::out_of_range("an intrinsic time", "at 0 or above", v));
@@ -259,7 +264,7 @@ impl PolyStitching {
         let k1 = (self.eta.powf(0.25) + self.eta.powf(-0.25)) / core::f64::consts::SQRT_2;
         let k2 = (self.eta.sqrt() + 1.0) / 2.0;
         let linear = k2 * self.scale * ell;
-        Ok((k1 * k1 * v * ell + linear * linear).sqrt() + linear)
+        finite((k1 * (v * ell).sqrt()).hypot(linear) + linear)
     }
 }
 

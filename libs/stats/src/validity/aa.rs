@@ -43,7 +43,7 @@ impl Calibration {
 /// split that is refused counts as no rejection.
 ///
 /// # Errors
-/// [`Refusal::OutOfRange`] below [`MIN_REPLAYS`] runs, [`Refusal::TooFew`] where fewer than that many could be
+/// [`Refusal::OutOfRange`] below [`MIN_REPLAYS`] runs and above 10 million, [`Refusal::TooFew`] where fewer than that many could be
 /// tested; a p-value outside of 0 to 1 is out of range too.
 ///
 /// ```
@@ -73,6 +73,7 @@ pub fn replay(
         let range = format!("at `{MIN_REPLAYS}` or above");
         return Err(Refusal::out_of_range("the splits of a calibration", &range, runs));
     }
+    crate::random::check_draws(runs, MIN_REPLAYS)?;
     let mut values = Vec::with_capacity(usize::try_from(runs.min(1 << 20)).unwrap_or(0));
     for salt in 0..runs {
         if let Ok(p) = split(salt) {

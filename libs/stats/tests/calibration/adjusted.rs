@@ -311,7 +311,7 @@ pub(crate) fn dependence() -> Vec<Row> {
         runs,
         0.0,
         |r| {
-            let arms = plan.assign(48, r.next());
+            let arms = plan.assign(48, r.next()).unwrap();
             Ok(plan.blocks(&series(r, 192), &arms)?.interval(LEVEL))
         },
     ));
@@ -322,12 +322,12 @@ pub(crate) fn dependence() -> Vec<Row> {
         runs,
         0.0,
         |r| {
-            let arms = plan.assign(48, r.next());
+            let arms = plan.assign(48, r.next()).unwrap();
             Ok(plan.series(&series(r, 192), &arms, 3)?.interval(LEVEL))
         },
     ));
     let rejected = count(runs, |r| {
-        let arms = plan.assign(16, r.next());
+        let arms = plan.assign(16, r.next()).unwrap();
         plan.randomisation(&series(r, 64), &arms, 199, r.next()).unwrap().p <= 0.05
     });
     let condition = "16 blocks, neighbours alike by 0.8";
@@ -405,23 +405,24 @@ pub(crate) fn resampling() -> Vec<Row> {
         }),
         covers("bootstrap, Poisson", "mean of 400 exponential", Promise::Within(0.02), runs, 1.0, |r| {
             let values = draw(r, 400, exponential);
-            let mut boot = PoissonBootstrap::new(400, r.next());
+            let mut boot = PoissonBootstrap::new(400, r.next()).unwrap();
             boot.extend(&(0..400).collect::<Vec<u64>>(), &values)?;
             boot.draws()?.percentile(LEVEL)
         }),
     ];
     let runs = runs * 4;
-    let events = |r: &mut Random| {
+    let events_of = |r: &mut Random, of: u64, each: usize| {
         let (mut values, mut users) = (Vec::new(), Vec::new());
-        for user in 0..150 {
+        for user in 0..of {
             let own = r.normal();
-            for _ in 0..6 {
+            for _ in 0..each {
                 values.push(own + r.normal());
                 users.push(user);
             }
         }
         (values, users)
     };
+    let events = |r: &mut Random| events_of(r, 150, 6);
     rows.extend([
         covers(
             "quantile-order-statistics.1",
@@ -448,10 +449,31 @@ pub(crate) fn resampling() -> Vec<Row> {
                 ))
             },
         ),
-        covers("quantile-order-statistics.1", "the same, users ignored", Promise::None, runs, 0.0, |r| {
-            let ((a, _), (b, _)) = (events(r), events(r));
-            of_difference(compare(&QuantileArm::of(&a, 0.9)?, &QuantileArm::of(&b, 0.9)?))
-        }),
+        covers(
+            "quantile-order-statistics.1",
+            "median, 4 users of 50 events an arm, by user",
+            Promise::AtLeast,
+            runs,
+            0.0,
+            |r| {
+                let ((a, of_a), (b, of_b)) = (events_of(r, 4, 50), events_of(r, 4, 50));
+                of_difference(compare(
+                    &QuantileArm::of_clustered(&a, &of_a, 0.5)?,
+                    &QuantileArm::of_clustered(&b, &of_b, 0.5)?,
+                ))
+            },
+        ),
+        covers(
+            "quantile-order-statistics.1",
+            "90th percentile, 150 users of 6 events an arm, users ignored",
+            Promise::None,
+            runs,
+            0.0,
+            |r| {
+                let ((a, _), (b, _)) = (events(r), events(r));
+                of_difference(compare(&QuantileArm::of(&a, 0.9)?, &QuantileArm::of(&b, 0.9)?))
+            },
+        ),
     ]);
     // Evals: passes of two configurations on items of different difficulty.
     let passes = |r: &mut Random, items: usize| -> (Vec<f64>, Vec<f64>) {

@@ -205,6 +205,21 @@ pub(crate) fn designs() -> Vec<Row> {
             Ok(by_user(&verdicts, &users)?.interval(LEVEL))
         },
     ));
+    for (tied, won, queries) in [(0.0, 0.9, 30u32), (0.8, 0.95, 30), (0.4, 1.0, 10)] {
+        let condition =
+            format!("{queries} queries, {} % tied, of the others {} % won", 100.0 * tied, 100.0 * won);
+        let delta = (1.0 - tied) * (won - 0.5);
+        rows.push(covers("interleaving by score", &condition, Promise::AtLeast, 4 * runs, delta, |r| {
+            let verdicts: Vec<Verdict> = (0..queries)
+                .map(|_| match (r.happens(tied), r.happens(won)) {
+                    (true, _) => Verdict::Tie,
+                    (_, true) => Verdict::B,
+                    _ => Verdict::A,
+                })
+                .collect();
+            Preference::of(&verdicts).interval(LEVEL)
+        }));
+    }
     let queries = queries_needed(0.6, LEVEL, 0.8).unwrap();
     let seen = count(runs, |r| {
         let b = (0..queries).filter(|_| r.happens(0.6)).count() as u64;
@@ -283,22 +298,32 @@ pub(crate) fn evals() -> Vec<Row> {
             }
             Ok(eval::paired_clustered(&a, &b, &texts)?.difference.interval(LEVEL))
         }),
-        covers(
-            "rogan-gladen.1",
-            "truth 2 %, judge 85 % and 90 %, 40 labelled",
-            Promise::None,
-            runs,
-            0.02,
-            |r| {
-                let hits = |r: &mut Random, p: f64, n: u64| {
-                    Proportion::new((0..n).filter(|_| r.happens(p)).count() as u64, n).unwrap()
-                };
-                let judged = 0.02 * 0.85 + 0.98 * 0.1;
-                Ok(eval::rogan_gladen(&hits(r, judged, 1_000), &hits(r, 0.85, 20), &hits(r, 0.9, 20))?
-                    .interval(LEVEL))
-            },
-        ),
     ];
+    for (truth, sensitivity, specificity, labels) in
+        [(0.02, 0.85, 0.9, 20), (0.9, 0.9, 0.85, 3), (0.9, 0.9, 0.85, 10)]
+    {
+        let hits = |r: &mut Random, p: f64, n: u64| {
+            Proportion::new((0..n).filter(|_| r.happens(p)).count() as u64, n).unwrap()
+        };
+        let judged = truth * sensitivity + (1.0 - truth) * (1.0 - specificity);
+        let (mut given, mut covered) = (0, 0);
+        for seed in 0..runs {
+            let r = &mut Random(seed);
+            let (judged, found) = (hits(r, judged, 1_000), hits(r, sensitivity, labels));
+            // A judge that looks worse than chance is refused, and does not count.
+            if let Ok(ours) = eval::rogan_gladen(&judged, &found, &hits(r, specificity, labels)) {
+                given += 1;
+                covered += u64::from(ours.interval(LEVEL).contains(truth));
+            }
+        }
+        let condition = format!(
+            "truth {} %, judge {} % and {} %, {labels} labels of each sort",
+            100.0 * truth,
+            100.0 * sensitivity,
+            100.0 * specificity
+        );
+        rows.push(Row::new("rogan-gladen.1", condition, Promise::AtLeast, 0.95, covered, given));
+    }
     let rejected = count(runs / 4, |r| {
         let scores: Vec<(f64, f64)> = (0..40)
             .map(|_| {

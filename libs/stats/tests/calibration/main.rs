@@ -134,7 +134,7 @@ fn the_error_rate_stays_as_the_experiment_grows() {
         while n < 1_000_000_000 {
             sum += random.normal() * ((n - before) as f64).sqrt();
             let se = (n as f64).sqrt().recip();
-            if (sum / n as f64).abs() > sequence.half_width(se, n) {
+            if (sum / n as f64).abs() > sequence.half_width(se, n).unwrap() {
                 return true;
             }
             before = n;

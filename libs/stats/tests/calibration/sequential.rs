@@ -43,7 +43,7 @@ pub(crate) fn peeked_at_a_thousand_times() -> Vec<Row> {
                 // From a hundred units in an arm on, as a guard does.
                 look >= 25
                     && OverEpochs::new(&[Epoch { control: arms[0], treatment: arms[1] }])
-                        .is_ok_and(|d| d.estimate().abs() > sequence.half_width(d.se(), d.n()))
+                        .is_ok_and(|d| d.estimate().abs() > sequence.half_width(d.se(), d.n()).unwrap())
             })
         }),
         row("one-sided normal mixture", "normal values, 10 a look", runs, &|random| {
@@ -111,7 +111,7 @@ pub(crate) fn peeked_at_a_thousand_times() -> Vec<Row> {
                 }
                 look >= 150
                     && OverEpochs::new(&epochs)
-                        .is_ok_and(|d| !d.interval(level, Tuning::default()).contains(0.0))
+                        .is_ok_and(|d| !d.interval(level, Tuning::default()).unwrap().contains(0.0))
             })
         }),
         row("sequential sample ratio", "shares as planned, 100 units a look", runs / 4, &|random| {
@@ -232,7 +232,7 @@ pub(crate) fn bayesian() -> Vec<Row> {
         let posterior = NormalPosterior::new(effect + se * random.normal(), se, &prior).unwrap();
         let inside = u64::from(posterior.interval(Level::P95).contains(effect));
         covered += inside;
-        if posterior.chance_above(0.0) > 0.95 {
+        if posterior.chance_above(0.0).unwrap() > 0.95 {
             picked += 1;
             picked_covered += inside;
         }
@@ -286,8 +286,37 @@ pub(crate) fn off_policy() -> Vec<Row> {
         }
     }
     let condition = "Thompson sampling, days that differ";
-    vec![
+    let mut rows = vec![
         Row::new("bandit by period", condition, Promise::AtLeast, 0.95, covered[0], runs),
         Row::new("bandit by inverse probability", condition, Promise::AtLeast, 0.95, covered[1], runs),
-    ]
+    ];
+    // Few units, in periods whose shares differ: the value of an arm, by t.
+    for (name, weighting, promise) in [
+        ("few units by period", Weighting::Period, Promise::Within(0.02)),
+        ("few units by inverse probability", Weighting::InverseProbability, Promise::Within(0.02)),
+        ("few units, self-normalised", Weighting::SelfNormalised, Promise::Within(0.02)),
+    ] {
+        let (mut covered, mut given, runs) = (0, 0, 10 * runs);
+        for seed in 0..runs {
+            let mut random = Random(seed);
+            let periods: Vec<Period> = [0.5, 0.3, 0.6]
+                .into_iter()
+                .enumerate()
+                .map(|(day, share)| {
+                    let mut arms = vec![Moments::EMPTY; 2];
+                    for _ in 0..10 {
+                        let arm = usize::from(!random.happens(share));
+                        arms[arm].push(day as f64 / 4.0 + random.normal()).unwrap();
+                    }
+                    Period { shares: vec![share, 1.0 - share], arms }
+                })
+                .collect();
+            if let Ok(value) = Periods::new(&periods).unwrap().value(0, weighting) {
+                given += 1;
+                covered += u64::from(value.interval(Level::P95).contains(0.25));
+            }
+        }
+        rows.push(Row::new(name, "three periods of 10 units", promise, 0.95, covered, given));
+    }
+    rows
 }

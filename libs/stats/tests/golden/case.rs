@@ -220,7 +220,7 @@ impl<'a> Case<'a> {
                 if (ours - theirs).abs() > self.abs + self.rel * theirs.abs()
                     && f(ours).abs() < 1e-12
                     && f(theirs).abs() > 1e-6
-                    && (ours / theirs - 1.0).abs() < 1e-3 =>
+                    && (ours / theirs - 1.0).abs() < 0.05 =>
             {
                 self.untrue(&[output]);
             }

@@ -38,7 +38,13 @@ pub(super) fn distributions(case: &Case<'_>) {
         }
         "t" => {
             let df = case.input("df");
-            case.numbers("qt", &over("p", &|p| student_t::quantile(p, df)));
+            // The median is zero by symmetry; R 4.2 has 3e-16 with 0.3 degrees of freedom.
+            let theirs = case.output("qt");
+            let qt = case.list("p").into_iter().zip(theirs).map(|(p, theirs)| match theirs {
+                Some(noise) if p == 0.5 && noise.abs() < 1e-15 && student_t::quantile(p, df) == 0.0 => noise,
+                _ => student_t::quantile(p, df),
+            });
+            case.numbers("qt", &qt.collect::<Vec<_>>());
             case.numbers("cdf", &over("x", &|x| student_t::cdf(x, df)));
             case.numbers("sf", &over("x", &|x| student_t::sf(x, df)));
         }

@@ -81,7 +81,7 @@ pub(super) fn adjusted(y: &[f64], x: &[f64]) -> (f64, f64) {
 fn by_arm(case: &Case<'_>, columns: &[&[f64]]) -> [JointMoments; 2] {
     let variant = case.list("variant");
     [0.0, 1.0].map(|arm| {
-        let mut joint = JointMoments::empty(columns.len());
+        let mut joint = JointMoments::empty(columns.len()).unwrap();
         for (i, _) in variant.iter().enumerate().filter(|(_, v)| **v == arm) {
             joint.push(&columns.iter().map(|column| column[i]).collect::<Vec<_>>()).unwrap();
         }
@@ -107,24 +107,31 @@ pub(super) fn tea_tasting_mean(case: &Case<'_>) {
     let variances = if equal { Variances::Equal } else { Variances::Unequal };
     let z = |estimate: Estimate| if case.function().contains("_z") { estimate.as_normal() } else { estimate };
     let absolute = z(difference(&control, &treatment, variances).unwrap());
-    let ratio = z(log_ratio(&control, &treatment, variances).unwrap());
+    // A mean at or below zero has no logarithm.
+    let ratio = log_ratio(&control, &treatment, variances).ok().map(z);
     let level = Level::P95;
-    let (alternative, [a, r]) = if case.function().contains("greater") {
-        let bounds = |e: &Estimate| [e.lower_bound(level), f64::INFINITY];
-        (Alternative::Greater, [bounds(&absolute), bounds(&ratio)])
-    } else if case.function().contains("less") {
-        let bounds = |e: &Estimate| [f64::NEG_INFINITY, e.upper_bound(level)];
-        (Alternative::Less, [bounds(&absolute), bounds(&ratio)])
-    } else {
-        let bounds = |e: &Estimate| [e.interval(level).low, e.interval(level).high];
-        (Alternative::TwoSided, [bounds(&absolute), bounds(&ratio)])
+    let alternative = match case.function() {
+        name if name.contains("greater") => Alternative::Greater,
+        name if name.contains("less") => Alternative::Less,
+        _ => Alternative::TwoSided,
+    };
+    let bounds = |e: &Estimate| match alternative {
+        Alternative::Greater => [e.lower_bound(level), f64::INFINITY],
+        Alternative::Less => [f64::NEG_INFINITY, e.upper_bound(level)],
+        Alternative::TwoSided => [e.interval(level).low, e.interval(level).high],
     };
     // Without a bound theirs is -∞ also for a ratio.
     let relative = |end: f64| if end == f64::NEG_INFINITY { end } else { end.exp() - 1.0 };
-    case.number("effect_size_ci_lower", a[0]);
-    case.number("effect_size_ci_upper", a[1]);
-    case.number("rel_effect_size_ci_lower", relative(r[0]));
-    case.number("rel_effect_size_ci_upper", relative(r[1]));
+    let [low, high] = bounds(&absolute);
+    case.number("effect_size_ci_lower", low);
+    case.number("effect_size_ci_upper", high);
+    match ratio.as_ref().map(bounds) {
+        Some([low, high]) => {
+            case.number("rel_effect_size_ci_lower", relative(low));
+            case.number("rel_effect_size_ci_upper", relative(high));
+        }
+        None => ["lower", "upper"].iter().for_each(|end| case.absent(&format!("rel_effect_size_ci_{end}"))),
+    }
     let test = absolute.test(0.0, alternative).unwrap();
     case.number("pvalue", test.p);
     case.number("statistic", test.statistic);

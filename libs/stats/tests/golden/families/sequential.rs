@@ -15,12 +15,12 @@ pub(super) fn sequential(case: &Case<'_>, name: &str, tuning: Tuning, estimate: 
     let n = control.n() + treatment.n();
     let level = Level::from_alpha(case.input("alpha")).unwrap();
     let sequence = ConfidenceSequence::new(level, tuning, Sides::Two);
-    let half_width = sequence.half_width(se, n);
+    let half_width = sequence.half_width(se, n).unwrap();
     let field = |field: &str| format!("{name}.{field}");
     case.number(&field("expected"), estimate);
     case.number(&field("se"), se);
     case.numbers(&field("ci"), &[estimate - half_width, estimate + half_width]);
-    case.number(&field("p"), sequence.ln_p(estimate / se, n).exp());
+    case.number(&field("p"), sequence.ln_p(estimate / se, n).unwrap().exp());
 }
 
 pub(super) fn asymptotic_cs(case: &Case<'_>) {
@@ -33,13 +33,13 @@ pub(super) fn asymptotic_cs(case: &Case<'_>) {
             let n = case.count("n");
             let se = (n as f64).sqrt().recip();
             case.number("rho_approx", two.rho());
-            case.number("halfwidth_two_sided", two.half_width(se, n));
-            case.number("halfwidth_one_sided", one.half_width(se, n));
-            case.number("confseq_normal_mixture_two_sided_over_n", two.half_width(se, n));
-            case.number("gb_halfwidth", two.half_width(se, n));
+            case.number("halfwidth_two_sided", two.half_width(se, n).unwrap());
+            case.number("halfwidth_one_sided", one.half_width(se, n).unwrap());
+            case.number("confseq_normal_mixture_two_sided_over_n", two.half_width(se, n).unwrap());
+            case.number("gb_halfwidth", two.half_width(se, n).unwrap());
             let exact = ConfidenceSequence::exactly_tuned(level, tuning, Sides::Two);
             case.number("rho_exact_lambertw", exact.rho());
-            case.number("halfwidth_two_sided_exact_rho", exact.half_width(se, n));
+            case.number("halfwidth_two_sided_exact_rho", exact.half_width(se, n).unwrap());
         }
         "SequentialTwoSidedTTest" => {
             let [control, treatment] = gbstats_arms(case);
@@ -53,10 +53,10 @@ pub(super) fn asymptotic_cs(case: &Case<'_>) {
             if case.has("relative_greater.ci") {
                 case.number("relative_greater.expected", lift);
                 case.number("relative_greater.se", se);
-                case.numbers("relative_greater.ci", &[lift - one.half_width(se, n), f64::INFINITY]);
+                case.numbers("relative_greater.ci", &[lift - one.half_width(se, n).unwrap(), f64::INFINITY]);
                 // Theirs is found by bisection until the end of the interval is within a few
                 // 1e-6 of zero, and clipped.
-                let p = |lift: f64| one.ln_p(lift / se, n).exp().clamp(1e-5, 0.4999);
+                let p = |lift: f64| one.ln_p(lift / se, n).unwrap().exp().clamp(1e-5, 0.4999);
                 let slack = p(lift - 2.5e-6) - p(lift + 2.5e-6);
                 case.numbers_within("relative_greater.p", &[p(lift)], 0.0, slack + 1e-12);
             }
@@ -112,12 +112,12 @@ pub(super) fn msprt(case: &Case<'_>) {
     let mixture = NormalMixture::new(case.input("tau2")).unwrap();
     let (estimate, variance) = (case.input("delta_hat"), case.input("V"));
     let level = Level::from_alpha(case.input("alpha")).unwrap();
-    let ln_ratio = mixture.ln_likelihood_ratio(estimate, variance);
+    let ln_ratio = mixture.ln_likelihood_ratio(estimate, variance).unwrap();
     case.number("lambda_", ln_ratio.exp());
     case.number("p_always_valid_single_look", (-ln_ratio).exp().min(1.0));
-    case.number("ci_halfwidth", mixture.half_width(variance, level));
+    case.number("ci_halfwidth", mixture.half_width(variance, level).unwrap());
     let limit = case.input("truncation_L");
-    let within = mixture.ln_likelihood_ratio_within(limit, estimate, variance);
+    let within = mixture.ln_likelihood_ratio_within(limit, estimate, variance).unwrap();
     case.number("lambda_truncated", within.exp());
 }
 
