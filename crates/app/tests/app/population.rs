@@ -89,7 +89,11 @@ fn a_layer_keeps_flags_apart() {
     assert_eq!(seen["free"], 3_000);
     assert_eq!(
         seen["parts"],
-        json!([{"flag": "a", "share": 2_000}, {"flag": "b", "share": 5_000}, {"flag": "c", "share": 0}])
+        json!([
+            {"flag": "a", "share": 2_000, "inside": true},
+            {"flag": "b", "share": 5_000, "inside": true},
+            {"flag": "c", "share": 0, "inside": true}
+        ])
     );
     assert_eq!(
         seen["layer"]["ranges"],
