@@ -210,7 +210,7 @@ impl Schema {
                         time: true,
                     }
                 }
-                Value::Number(points) if property(name).is_some_and(|schema| is_share(schema)) => {
+                Value::Number(points) if property(name).is_some_and(is_share) => {
                     Cell { text: points.as_i64().map(percent).unwrap_or_default(), right: true, time: false }
                 }
                 Value::Array(items) if items.iter().any(|item| item.is_object() || item.is_array()) => {
