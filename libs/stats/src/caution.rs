@@ -45,7 +45,7 @@ pub enum Caution {
     /// Errors of so few, or so unequal, clusters are too small.
     #[error("there are few clusters: they are worth `{worth:.1}` of like size, clustered errors need `40`")]
     FewClusters {
-        /// `(Σn)²/Σn²`.
+        /// `(Σn)²/Σn²`; of two arms twice that of the smaller one, which the error is as uncertain as.
         worth: f64,
     },
     /// A weighted mean of so few, or so unequally weighted, units is not yet normal.
@@ -127,7 +127,14 @@ impl Caution {
 
     /// Of clusters that are worth so many of like size.
     pub(crate) fn of_worth_in_clusters(worth: f64) -> Option<Self> {
-        (worth < ENOUGH_CLUSTERS).then_some(Self::FewClusters { worth })
+        // A whole number may come out a little below itself.
+        (worth < ENOUGH_CLUSTERS - 1e-9).then_some(Self::FewClusters { worth })
+    }
+
+    /// Of the difference of two arms whose clusters are worth so many of like size (without end where an arm is not clustered). The arm
+    /// with few makes most of the error, and the other one does not make up for it.
+    pub(crate) fn of_worth_in_arms(control: f64, treatment: f64) -> Option<Self> {
+        Self::of_worth_in_clusters(2.0 * control.min(treatment))
     }
 
     /// Of a weighted mean whose units are worth so many of like weight.

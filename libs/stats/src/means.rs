@@ -202,8 +202,8 @@ pub(crate) fn satterthwaite(variances: &[(f64, u64)]) -> f64 {
     degrees(variances.iter().map(|&(v, n)| (v, n as f64)))
 }
 
-/// The same of sizes that need not be whole, as plans have them.
-fn degrees(variances: impl Iterator<Item = (f64, f64)> + Clone) -> f64 {
+/// The same of sizes that need not be whole, as plans have them, and units of different weight.
+pub(crate) fn degrees(variances: impl Iterator<Item = (f64, f64)> + Clone) -> f64 {
     let total: f64 = variances.clone().map(|(v, _)| v).sum();
     let inverse: f64 = variances.map(|(v, n)| (v / total) * (v / total) / (n - 1.0)).sum();
     inverse.recip()

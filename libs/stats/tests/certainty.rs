@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
-use bellwether_stats::adjust::cuped;
+use bellwether_stats::adjust::{Effect, cuped};
 use bellwether_stats::bandit::{Period, Periods, Weighting};
 use bellwether_stats::design::cluster;
 use bellwether_stats::design::interleaving::Preference;
@@ -115,6 +115,102 @@ fn a_quantile_of_few_users_is_as_uncertain_as_few_users_are() {
     println!("rejected {rejected} of {runs}");
     // 5 % of 2,000, and two standard errors.
     assert!(rejected <= 120, "{rejected} of {runs}");
+}
+
+/// The arm with few clusters makes most of the error: the other one, however large, does not make up for it.
+#[test]
+fn a_comparison_of_clusters_is_as_certain_as_its_smaller_arm() {
+    let clusters = |g: u64| -> (Vec<f64>, Vec<u64>) {
+        let mut random = Random(g);
+        (0..g * 20).map(|i| (random.normal() + (i % g % 3) as f64, i % g)).unzip()
+    };
+    let quantiles = |g: u64| {
+        let (values, of) = clusters(g);
+        QuantileArm::of_clustered(&values, &of, 0.5).unwrap()
+    };
+    let plain = QuantileArm::of(&clusters(60).0, 0.5).unwrap();
+    let totals = |g: u64| {
+        let (values, of) = clusters(g);
+        cluster::totals(&values, &of).unwrap()
+    };
+    let worth = |effect: Effect| match effect.difference.caution() {
+        Some(Caution::FewClusters { worth }) => worth.round(),
+        None => f64::INFINITY,
+        other => panic!("{other:?}"),
+    };
+    for (g, known) in [(3, 6.0), (10, 20.0), (19, 38.0), (20, f64::INFINITY), (60, f64::INFINITY)] {
+        assert_eq!(worth(compare(&quantiles(g), &quantiles(60)).unwrap()), known);
+        assert_eq!(worth(compare(&quantiles(300), &quantiles(g)).unwrap()), known);
+        assert_eq!(worth(compare(&quantiles(g), &plain).unwrap()), known);
+        assert_eq!(worth(compare(&plain, &quantiles(g)).unwrap()), known);
+        if g >= cluster::MIN_CLUSTERS {
+            assert_eq!(worth(cluster::compare(&totals(g), &totals(300)).unwrap()), known);
+            assert_eq!(worth(cluster::compare(&totals(60), &totals(g)).unwrap()), known);
+        }
+    }
+}
+
+/// A user with a large part of the events makes the others count for less, in the error and in its degrees of freedom.
+#[test]
+fn a_quantile_of_unequal_users_is_as_uncertain_as_they_are_worth() {
+    let mut random = Random(11);
+    let mut arm = |largest: u32, others: u32, share: f64| {
+        let (mut values, mut users) = (Vec::new(), Vec::new());
+        for user in 0..40 {
+            let own = 0.5f64.sqrt() * random.normal();
+            for _ in 0..if user == 0 { largest } else { others } {
+                values.push(own + 0.5f64.sqrt() * random.normal());
+                users.push(user);
+            }
+        }
+        QuantileArm::of_clustered(&values, &users, share)
+    };
+    // 5 % of 2,000 and three standard errors; of a tail, where the error is itself less sure, 8 %.
+    for (share, most) in [(0.5, 130), (0.9, 160)] {
+        for (control, treatment) in [(300, 300), (100, 100), (300, 10)] {
+            let (runs, mut rejected) = (2_000, 0);
+            for _ in 0..runs {
+                let arms = [control, treatment].map(|largest| arm(largest, 10, share).unwrap());
+                let effect = compare(&arms[0], &arms[1]).unwrap().difference;
+                assert!(matches!(effect.caution(), Some(Caution::FewClusters { .. })));
+                rejected += u32::from(effect.test(0.0, Alternative::TwoSided).unwrap().p < 0.05);
+            }
+            let of = format!("{share}, {control} and {treatment} events of one user");
+            println!("{of}: rejected {rejected} of {runs}");
+            assert!(rejected <= most, "{of}: {rejected} of {runs}");
+        }
+    }
+    assert_eq!(
+        arm(1_000, 10, 0.5).unwrap_err().to_string(),
+        "too little data: `1` units of like size, as those of an arm are worth, this method needs `2`"
+    );
+}
+
+/// The correction of a quantile for its units is the jackknife's, by leaving them out: of units of any size.
+#[test]
+fn a_clustered_quantile_has_the_error_of_leaving_out_its_units() {
+    let mut random = Random(2);
+    let (mut values, mut users) = (Vec::new(), Vec::new());
+    for user in 0..30u64 {
+        let own = random.normal();
+        for _ in 0..3 + user * user % 23 {
+            values.push(own + random.normal());
+            users.push(user);
+        }
+    }
+    for share in [0.3, 0.5, 0.9] {
+        let ours = QuantileArm::of_clustered(&values, &users, share).unwrap();
+        let below = |without: Option<u64>| {
+            let kept = values.iter().zip(&users).filter(|(_, user)| Some(**user) != without);
+            let below: Vec<f64> = kept.map(|(v, _)| f64::from(u8::from(*v <= ours.value()))).collect();
+            below.iter().sum::<f64>() / below.len() as f64
+        };
+        let all = below(None);
+        let jackknife = 29.0 / 30.0 * (0..30).map(|user| (below(Some(user)) - all).powi(2)).sum::<f64>();
+        let independent = share * (1.0 - share) / values.len() as f64;
+        let theirs = QuantileArm::of(&values, share).unwrap().se() * (jackknife / independent).sqrt();
+        assert!((ours.se() / theirs - 1.0).abs() < 1e-12, "{share}: {} {theirs}", ours.se());
+    }
 }
 
 /// A preference that nobody contradicted is not certain. Every result of few queries, with its chance.
@@ -338,10 +434,10 @@ fn results_carry_their_cautions() {
     let quantiles = |(y, of): &(Vec<f64>, Vec<u64>)| QuantileArm::of_clustered(y, of, 0.5).unwrap();
     let both =
         compare(&quantiles(&(y.clone(), of_y.clone())), &quantiles(&(z.clone(), of_z.clone()))).unwrap();
-    assert_eq!(worth(both.difference.caution()), 22.0);
-    assert_eq!(worth(both.lift.unwrap().caution()), 22.0);
+    assert_eq!(worth(both.difference.caution()), 20.0);
+    assert_eq!(worth(both.lift.unwrap().caution()), 20.0);
     let totals = [(&y, &of_y), (&z, &of_z)].map(|(y, of)| cluster::totals(y, of).unwrap());
-    assert_eq!(worth(cluster::compare(&totals[0], &totals[1]).unwrap().difference.caution()), 22.0);
+    assert_eq!(worth(cluster::compare(&totals[0], &totals[1]).unwrap().difference.caution()), 20.0);
     let x: Vec<f64> = (0..y.len()).map(|i| (i % 7) as f64).collect();
     let fit = Regression::fit(&y, &[&x]).unwrap();
     let by = |correction| {

@@ -177,7 +177,9 @@ mod tests {
     /// Where few of many passed, `C(c, k)/C(n, k)` is tiny, and exact to the last digits all the same.
     #[test]
     fn few_passes_of_many_lose_no_digits() {
-        for n in [6u64, 1_000, 100_000, 1_000_000, 1_000_000_000, 1_000_000_000_000, 1_000_000_000_000_000_000] {
+        for n in
+            [6u64, 1_000, 100_000, 1_000_000, 1_000_000_000, 1_000_000_000_000, 1_000_000_000_000_000_000]
+        {
             for (c, k) in [(1, 1), (2, 1), (2, 2), (3, 2), (4, 3), (5, 3), (5, 5)] {
                 let exact: f64 = (0..k).map(|i| (c - i) as f64 / (n - i) as f64).product();
                 let ours = pass_hat_k(n, c, k).unwrap();
