@@ -114,15 +114,12 @@ impl Caution {
     /// # Errors
     /// [`Refusal::TooFew`] without rows.
     pub fn of_clusters(clusters: &[u64]) -> Result<Option<Self>, Refusal> {
-        if clusters.is_empty() {
-            return Err(Refusal::too_few("rows", 0, 1));
-        }
-        let mut sizes: BTreeMap<u64, f64> = BTreeMap::new();
-        for cluster in clusters {
-            *sizes.entry(*cluster).or_default() += 1.0;
-        }
-        let squares: f64 = sizes.values().map(|size| size * size).sum();
-        Ok(Self::of_worth_in_clusters((clusters.len() as f64).powi(2) / squares))
+        Ok(Self::of_worth_in_clusters(worth(clusters)?))
+    }
+
+    /// Of errors that are clustered in two ways: by the one that is worth less.
+    pub(crate) fn of_two_ways(a: &[u64], b: &[u64]) -> Result<Option<Self>, Refusal> {
+        Ok(Self::of_worth_in_clusters(worth(a)?.min(worth(b)?)))
     }
 
     /// Of clusters that are worth so many of like size.
@@ -154,6 +151,19 @@ impl Caution {
             Self::FewUnits { .. } => "wait, or raise the floor of the shares",
         }
     }
+}
+
+/// How many clusters of like size these are worth, of which each row names its own: `(Σn)²/Σn²`.
+fn worth(clusters: &[u64]) -> Result<f64, Refusal> {
+    if clusters.is_empty() {
+        return Err(Refusal::too_few("rows", 0, 1));
+    }
+    let mut sizes: BTreeMap<u64, f64> = BTreeMap::new();
+    for cluster in clusters {
+        *sizes.entry(*cluster).or_default() += 1.0;
+    }
+    let squares: f64 = sizes.values().map(|size| size * size).sum();
+    Ok((clusters.len() as f64).powi(2) / squares)
 }
 
 /// `m₃/m₂^1.5` of the values; zero where they are all the same.

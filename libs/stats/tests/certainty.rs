@@ -13,7 +13,7 @@ use bellwether_stats::regression::{Correction, Errors, Regression};
 use bellwether_stats::special::{binomial, normal};
 use bellwether_stats::{
     Alternative, Arm, Caution, Comparison, Estimate, JointMoments, Level, Moments, Proportion, Refusal,
-    Sides, eval, two_proportions,
+    Sides, eval, proportions, two_proportions,
 };
 
 /// SplitMix64.
@@ -420,6 +420,17 @@ fn results_carry_their_cautions() {
     let rare = two_proportions(&rate(3, 1_000), &rate(5, 900), Level::P95).unwrap();
     assert!(matches!(rare.caution, Some(Caution::Rare { arm: Arm::Treatment, .. })), "{rare:?}");
     assert_eq!(two_proportions(&rate(30, 1_000), &rate(50, 900), Level::P95).unwrap().caution, None);
+    let (few, others) = (rate(1, 1_000), rate(3, 1_000));
+    for ours in [
+        proportions::unpooled(&few, &others),
+        proportions::log_ratio(&few, &others),
+        proportions::pooled_log_ratio(&few, &others),
+    ] {
+        assert!(matches!(ours.unwrap().caution(), Some(Caution::Rare { .. })));
+    }
+    let (some, more) = (rate(30, 1_000), rate(40, 1_000));
+    assert_eq!(proportions::unpooled(&some, &more).unwrap().caution(), None);
+    assert_eq!(proportions::log_ratio(&some, &more).unwrap().caution(), None);
     // The wire form has it, and leaves it out where there is none.
     let wire = serde_json::to_value(&rare).unwrap();
     assert_eq!(wire["caution"]["code"], "rare");
@@ -451,6 +462,11 @@ fn results_carry_their_cautions() {
     };
     assert_eq!(worth(by(Correction::Hc1)), 12.0);
     assert_eq!(by(Correction::Cr2), None);
+    // Two ways are as certain as the one that is worth less.
+    let wide: Vec<u64> = (0..y.len() as u64).map(|i| i % 30).collect();
+    for errors in [Errors::TwoWay { a: &wide, b: &of_y }, Errors::TwoWay { a: &of_y, b: &wide }] {
+        assert_eq!(worth(fit.covariance(errors).unwrap().estimate(1).unwrap().caution()), 12.0);
+    }
     let many = few(60);
     assert_eq!(eval::clustered_mean(&many.0, &many.1).unwrap().caution(), None);
     let plain = QuantileArm::of(&y, 0.5).unwrap();
