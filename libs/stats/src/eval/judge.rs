@@ -126,7 +126,8 @@ pub fn rogan_gladen(
 /// The true mean by prediction-powered inference (Angelopoulos et al. 2023), with the weight of the judge that makes the error smallest
 /// (PPI++, Angelopoulos, Duchi and Zrnic 2023): `mean(truth) + λ (mean of the judge on unlabelled - mean of the judge on labelled)` with
 /// `λ = Cov(truth, judge)/((1 + n/m) Var(judge))`, cut to 0 to 1, for `n` labelled and `m` unlabelled items; the covariance is that of
-/// the labelled, the variance that within both sets of items. Its error is
+/// the labelled, the variance that within both sets of items (as in the paper: where both differ by chance the weight does, too, and the
+/// error of a judge that agrees with every label is small but not the smallest). Its error is
 /// `√(Var(truth - λ judge)/n + λ² Var(judge on unlabelled)/m)`, with a first variance that divides by `n - 2`, as one slope is fitted, and
 /// Satterthwaite's degrees of freedom. The paper reads it against the normal distribution, which covers 90 % with 10 labelled items.
 ///
