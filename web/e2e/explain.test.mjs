@@ -113,6 +113,21 @@ describe("why, and off at once", { concurrency: 1 }, () => {
     await page.waitForFunction(() => document.activeElement?.textContent === "Undo");
   });
 
+  test("a flag is turned off whatever was changed of it since the page was loaded", async () => {
+    const production = { environment: "production", why: "for the test" };
+    await at.program.ask("POST", "/api/flags/new-payments/toggle", { ...production, on: true });
+    await at.visit("/flags/new-payments");
+    await page.getByRole("switch", { name: "new-payments in Production", checked: true }).waitFor();
+    await page.keyboard.press("k");
+    const dialog = page.getByRole("dialog", { name: "Kill switch: turn new-payments off in Production?" });
+    await dialog.getByLabel("Reason").waitFor();
+    await page.waitForFunction(() => document.activeElement?.tagName === "TEXTAREA");
+    await at.program.ask("PATCH", "/api/flags/new-payments", { description: "Changed meanwhile.", why: "by another" });
+    await page.keyboard.press("Enter");
+    await dialog.waitFor({ state: "detached" });
+    assert.equal(await on("new-payments"), false);
+  });
+
   test("who is not enrolled is drawn apart from the variants that are compared", async () => {
     await at.program.ask("PUT", "/api/flags/hero-banner/targeting", {
       environment: "production",

@@ -98,6 +98,21 @@ describe("layers and holdouts", { concurrency: 1 }, () => {
         ["free", "95%", "100%", "5%"],
       ],
     );
+    // What is given back comes to the same people: elsewhere there is more room meanwhile.
+    const part = async (share) =>
+      at.program.ask("POST", "/api/layers/landing-page/shares", { flag: "search-ranking", share, why: "room" });
+    await part(4000);
+    await at.visit("/layers/landing-page");
+    await change(5, /hero-banner 5%/);
+    await at.button("Undo").click();
+    await page.getByText("Undone", { exact: true }).waitFor();
+    assert.deepEqual(
+      (await at.program.ask("GET", "/api/layers/landing-page")).layer.ranges.filter((r) => r.flag === "hero-banner"),
+      layer.ranges.filter((r) => r.flag === "hero-banner"),
+    );
+    await part(5000);
+    await at.visit("/layers/landing-page");
+    await page.getByRole("img", { name: /hero-banner 45%, search-ranking 50%, free 5%/ }).waitFor();
     await at.clean("layer");
     assert.equal(await at.button("Archive layer").isDisabled(), true);
     await at.visit("/layers");
@@ -173,6 +188,22 @@ describe("layers and holdouts", { concurrency: 1 }, () => {
     await option("In no layer").click();
     await because("not now");
     await page.getByRole("link", { name: "Change its part in layer Landing page" }).waitFor({ state: "detached" });
+  });
+
+  test("a flag that was taken out comes back to the people who had it", async () => {
+    const ranges = async () => (await at.program.ask("GET", "/api/layers/landing-page")).layer.ranges;
+    const before = await ranges();
+    await at.visit("/flags/hero-banner?tab=about");
+    await box("Layer").click();
+    await option("In no layer").click();
+    await because("out for a moment");
+    await page.getByText("hero-banner is in no layer").waitFor();
+    assert.equal((await ranges()).filter((r) => r.flag === "hero-banner").length, 0);
+    await at.button("Undo").click();
+    await page.getByText("Undone", { exact: true }).waitFor();
+    assert.deepEqual(await ranges(), before);
+    const { flag } = await at.program.ask("GET", "/api/flags/hero-banner");
+    assert.equal(flag.layer, "landing-page");
   });
 
   test("a step of an explanation says where somebody stands", async () => {

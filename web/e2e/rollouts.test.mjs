@@ -292,7 +292,19 @@ describe("the way of a rollout", { concurrency: 1 }, () => {
   });
 
   test("development asks for no reason", async () => {
+    const development = async () =>
+      (await at.program.ask("GET", "/api/flags/search-ranking")).flag.settings.development;
+    const before = await development();
     await at.visit("/flags/search-ranking?tab=rollout&env=development");
+    await at.button("10% → 100%, ten minutes").click();
+    await at.button("Start the rollout").click();
+    await status("“on” is rolling out at 10% in Development");
+    // Before anybody has seen much of it, it is taken back: everybody is served as before.
+    assert.equal((await development()).default.serve, "rollout");
+    await at.button("Undo").click();
+    await status("Undone");
+    assert.deepEqual((await development()).default, before.default);
+    await page.getByRole("form", { name: "Start a rollout" }).waitFor();
     await at.button("10% → 100%, ten minutes").click();
     await at.button("Start the rollout").click();
     await status("“on” is rolling out at 10% in Development");

@@ -64,10 +64,24 @@ describe("segments", { concurrency: 1 }, () => {
     await because("they wrote to us");
     await page.getByRole("heading", { name: "Listed in: 3 ids" }).waitFor();
     await page.getByRole("list", { name: "First ids included" }).getByText("user-002").waitFor();
+    // Of those who are taken off one was never on it: an undo does not put them there.
+    await form.getByLabel("Ids").fill("user-002\nnobody");
+    await form.getByRole("button", { name: "Take off" }).click();
+    await because("a mistake");
+    await page.getByRole("heading", { name: "Listed in: 2 ids" }).waitFor();
+    await at.button("Undo").click();
+    await page.getByRole("heading", { name: "Listed in: 3 ids" }).waitFor();
+    await page.getByText("Undone", { exact: true }).waitFor();
     await form.getByLabel("Ids").fill("user-002");
     await form.getByRole("button", { name: "Take off" }).click();
     await because("asked to leave");
     await page.getByRole("heading", { name: "Listed in: 2 ids" }).waitFor();
+    await page.getByRole("link", { name: "Changes", exact: true }).last().click();
+    const newest = page.getByRole("list", { name: "Changes, newest first" }).getByRole("listitem").first();
+    await newest.getByRole("button", { name: /^What revision/ }).click();
+    await newest.getByText("1 went: user-002").waitFor();
+    await at.clean("segment-changes");
+    await page.getByRole("link", { name: "Lists of ids" }).click();
     await at.clean("segment-ids");
   });
 

@@ -292,6 +292,88 @@ describe("the rule builder", { concurrency: 1 }, () => {
     await at.clean("shares-under");
   });
 
+  test("what is not saved is not left by mistake", async () => {
+    await at.visit("/flags");
+    await page
+      .getByRole("table", { name: "Flags" })
+      .getByRole("link", { name: /price.badge/i })
+      .first()
+      .click();
+    await at.button("Edit targeting").click();
+    // Nothing was changed yet: nobody is asked.
+    await page.getByRole("link", { name: "Segments" }).first().click();
+    await page.getByRole("heading", { level: 1, name: "Segments" }).waitFor();
+    await page.goBack();
+    await at.button("Edit targeting").click();
+    const share = page
+      .getByRole("group", { name: "Default", exact: true })
+      .getByRole("textbox", { name: "on", exact: true });
+    await page.getByRole("group", { name: "Default", exact: true }).getByText("A split", { exact: true }).click();
+    await share.fill("20");
+    const asked = page.getByRole("dialog", { name: "Leave without saving?" });
+    const stays = async (leave) => {
+      await leave();
+      await asked.waitFor();
+      await asked.getByRole("button", { name: "Stay" }).last().click();
+      await asked.waitFor({ state: "detached" });
+      assert.equal(await share.inputValue(), "20%");
+      assert.match(page.url(), /price-badge/);
+    };
+    await stays(() => page.getByRole("link", { name: "Segments" }).first().click());
+    await stays(() => page.getByRole("link", { name: /^Rollout/ }).click());
+    await stays(() => page.evaluate(() => window.history.back()));
+    let reloads = 0;
+    page.once("dialog", (dialog) => {
+      reloads += dialog.type() === "beforeunload" ? 1 : 0;
+      void dialog.dismiss();
+    });
+    await page.evaluate(() => window.location.reload());
+    assert.equal(await share.inputValue(), "20%");
+    assert.equal(reloads, 1);
+    await page.getByRole("link", { name: "Segments" }).first().click();
+    await asked.waitFor();
+    await at.clean("unsaved");
+    await asked.getByRole("button", { name: "Leave" }).click();
+    await page.getByRole("heading", { level: 1, name: "Segments" }).waitFor();
+  });
+
+  test("a draft is put on top of what somebody else changed, and saved over a switch", async () => {
+    const one = "/api/flags/price-badge";
+    const production = { environment: "production", why: "somebody else" };
+    const now = async () => (await at.program.ask("GET", one)).flag.settings.production;
+    await at.visit("/flags/price-badge");
+    await at.button("Edit targeting").click();
+    await at.button("Add a rule").click();
+    await page
+      .getByRole("textbox", { name: /^Name of rule \d+$/ })
+      .last()
+      .fill("mine");
+    await box("Attribute of condition 1 of rule 1").fill("country");
+    await box("Values of condition 1 of rule 1").fill("FR");
+    await page.keyboard.press("Enter");
+    await page.keyboard.press("Escape");
+    const ids = ["ana-1"];
+    await at.program.ask("PUT", `${one}/targeting`, { ...production, targets: [{ variant: "on", ids }] });
+    const dialog = page.getByRole("dialog");
+    const save = async () => {
+      await at.button("Review and save").click();
+      await dialog.getByLabel("Reason").fill("near first");
+      await dialog.getByRole("button", { name: "Save" }).click();
+    };
+    await save();
+    await dialog.getByText(/^Newer revision/).waitFor();
+    await at.clean("draft-on-top");
+    await dialog.getByRole("button", { name: "Put mine on top of it" }).click();
+    await dialog.waitFor({ state: "detached" });
+    // A switch meanwhile is no change of what is edited.
+    const { on } = await now();
+    await at.program.ask("POST", `${one}/toggle`, { ...production, on: !on });
+    await save();
+    await dialog.waitFor({ state: "detached" });
+    const saved = await now();
+    assert.deepEqual([saved.rules[0].name, saved.targets[0].variant, saved.on], ["mine", "on", !on]);
+  });
+
   test("nothing broke on the way", () => {
     assert.deepEqual(
       at.complaints.filter((c) => !/status of (400|403|500)/.test(c)),

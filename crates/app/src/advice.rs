@@ -3,7 +3,8 @@
 
 use bellwether_ledger::State;
 use bellwether_model::{
-    Enrolment, EnvironmentKey, Flag, FlagKey, Layer, RolloutState, Serve, Setting, Share,
+    Beta, Covers, Enrolment, EnvironmentKey, Flag, FlagKey, Holdout, Layer, RolloutState, Serve, Setting,
+    Share,
 };
 
 use crate::view::{Warning, among, units};
@@ -85,6 +86,52 @@ pub(crate) fn plans_in_vain(state: &State, key: &FlagKey) -> Option<Warning> {
     Some(Warning {
         message: format!("{plans} for flag `{key}`, and {they} refused when the time comes"),
         hint: "cancel with `schedule.cancel`, or restore the flag before".to_owned(),
+    })
+}
+
+/// That an archived flag stays in the betas that name it, whose audience gets nothing of it.
+pub(crate) fn betas_in_vain(state: &State, key: &FlagKey) -> Option<Warning> {
+    let betas = state.betas.values().map(|beta| &beta.value);
+    let named = |beta: &&Beta| !beta.archived && beta.flags.contains_key(key);
+    let betas: Vec<String> = betas.filter(named).map(|beta| format!("`{}`", beta.key)).collect();
+    (!betas.is_empty()).then(|| Warning {
+        message: format!(
+            "flag `{key}` is in beta {}, whose audience gets nothing of it now",
+            among(&betas, "and")
+        ),
+        hint: "take it out with `beta.save`, or restore the flag".to_owned(),
+    })
+}
+
+/// That a holdout keeps people from nothing, because no flag is there that it covers.
+pub(crate) fn idle_holdout(state: &State, holdout: &Holdout) -> Option<Warning> {
+    let covered = state.flags.values().any(|flag| !flag.value.archived && holdout.covers(&flag.value));
+    if holdout.archived || covered {
+        return None;
+    }
+    let key = &holdout.key;
+    let (what, hint) = match &holdout.covers {
+        Covers::Everything => ("there is no flag".to_owned(), "it covers each flag from when it is made"),
+        Covers::Team { team } => (
+            format!("team `{team}` has no flags"),
+            "say whose a flag is with `flag.team`; it covers each from then on",
+        ),
+        // An edit names none that is archived.
+        Covers::Flags { .. } => return None,
+    };
+    Some(Warning {
+        message: format!("holdout `{key}` keeps people from nothing: {what}"),
+        hint: hint.to_owned(),
+    })
+}
+
+/// That a rollout that was to be widened is narrower than it was.
+pub(crate) fn narrowed(key: &FlagKey, before: Share, now: Share) -> Option<Warning> {
+    (now < before).then(|| Warning {
+        message: format!(
+            "the rollout of flag `{key}` is narrower: it gave its candidate to `{before}`, and now gives it to `{now}`"
+        ),
+        hint: "if that was not meant, widen it again; a share is in basis points, of which 100 are 1%".to_owned(),
     })
 }
 

@@ -56,7 +56,7 @@ pub use intake::once::OnceJson;
 pub use intake::rates::Rates;
 pub use operation::{
     Argument, Cancel, Class, Ctx, Effect, Entry, Method, Progress, REGISTRY, arguments, find, from_text,
-    openapi, plain_text,
+    is_share, openapi, plain_text,
 };
 pub use serving::{Answer, Served};
 

@@ -157,6 +157,10 @@ impl App {
     /// There is no such thing; what there is instead.
     pub(crate) fn unknown(&self, what: &'static str, key: impl std::fmt::Display) -> AppError {
         let (key, state) = (key.to_string(), self.ledger.state());
+        if what == "revision" {
+            let hint = format!("the newest is `{}`: `change.list` shows them", state.revision);
+            return AppError::not_found(what, key, hint);
+        }
         let hint = Sort::of(what, &state).map(|sort| sort.hint(&key));
         let shown: String = key.chars().take(Key::LONGEST).collect();
         AppError::not_found(what, shown, hint.unwrap_or_else(|| format!("look at the list of {what}s")))

@@ -3,7 +3,7 @@
 
 use std::io::{IsTerminal, Read};
 
-use bellwether_app::{Argument, Effect, Entry, Method, REGISTRY, arguments, from_text, plain_text};
+use bellwether_app::{Argument, Effect, Entry, Method, REGISTRY, arguments, from_text, is_share, plain_text};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::Value;
 
@@ -140,6 +140,7 @@ fn form(argument: &Argument) -> String {
     let other = match () {
         () if takes(argument, "boolean") => "true|false",
         () if is_time(argument) => "TIME",
+        () if is_share(&argument.schema) => "N%|POINTS",
         () if takes(argument, "integer") || takes(argument, "number") => "N",
         () if !forms.is_empty() => return forms.join("|"),
         () if takes(argument, "string") => "TEXT",

@@ -1,7 +1,7 @@
 //! Cli: an answer as people read it. A list of the answer becomes a table whose columns follow from
 //! what is in it and from the operation's schema; nothing here knows an operation by name.
 
-use bellwether_app::Entry;
+use bellwether_app::{Entry, is_share};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
@@ -82,7 +82,7 @@ pub(crate) fn table(entry: &Entry, answer: &Value, width: usize) -> Option<Strin
             let of = schema.property(&schema.root, fact);
             let said = match (value.as_i64()?, of) {
                 (at, Some(of)) if schema.is_time(of) => format!("{} UTC", time(at)),
-                (points, Some(of)) if schema.is_share(of) => percent(points),
+                (points, Some(of)) if is_share(of) => percent(points),
                 (number, _) => number.to_string(),
             };
             Some(format!("{fact} {said}"))
@@ -172,12 +172,6 @@ impl Schema {
         named(schema) || schema["anyOf"].as_array().is_some_and(|of| of.iter().any(named))
     }
 
-    /// Whether it is a share, which the schema tells by its bounds: basis points.
-    fn is_share(&self, schema: &Value) -> bool {
-        let named = |s: &Value| s["type"] == "integer" && s["maximum"] == 10_000;
-        named(schema) || schema["anyOf"].as_array().is_some_and(|of| of.iter().any(named))
-    }
-
     fn is_span(&self, schema: &Value) -> bool {
         let named = |s: &Value| s["$ref"].as_str().is_some_and(|path| path.ends_with("/Span"));
         named(schema) || schema["anyOf"].as_array().is_some_and(|of| of.iter().any(named))
@@ -216,7 +210,7 @@ impl Schema {
                         time: true,
                     }
                 }
-                Value::Number(points) if property(name).is_some_and(|schema| self.is_share(schema)) => {
+                Value::Number(points) if property(name).is_some_and(is_share) => {
                     Cell { text: points.as_i64().map(percent).unwrap_or_default(), right: true, time: false }
                 }
                 Value::Array(items) if items.iter().any(|item| item.is_object() || item.is_array()) => {

@@ -125,15 +125,45 @@ impl Layer {
         for (from, to) in self.gaps() {
             take(from, to, &mut ranges);
         }
-        ranges.sort_by_key(|r| r.from);
-        let mut joined: Vec<Stretch> = Vec::with_capacity(ranges.len());
-        for range in ranges {
-            match joined.last_mut().filter(|last| last.to == range.from && last.flag == range.flag) {
-                Some(last) => last.to = range.to,
-                None => joined.push(range),
+        Ok(Self { ranges: joined(ranges), ..self.clone() })
+    }
+
+    /// The layer in which `flag` owns exactly these stretches, in basis points `from..to`: what it had comes back to it,
+    /// so that an undo gives it to the same people.
+    ///
+    /// # Errors
+    /// When a stretch is empty, ends after the layer, or is owned by another flag.
+    ///
+    /// ```
+    /// use bellwether_model::{FlagKey, Layer, Share, Unit};
+    /// let layer = Layer::new("checkout".parse().unwrap(), Unit::User, "checkout:1").unwrap();
+    /// let (a, b): (FlagKey, FlagKey) = ("a".parse().unwrap(), "b".parse().unwrap());
+    /// let layer = layer.own(&a, &[(1_000, 2_000)]).unwrap();
+    /// assert_eq!(layer.share(&a), Share::percent(10.0).unwrap());
+    /// let taken = layer.own(&b, &[(1_500, 2_500)]).unwrap_err();
+    /// assert_eq!(taken.message, "`1500..2500` of layer `checkout` cannot be flag `b`'s: flag `a` owns `1000..2000`");
+    /// ```
+    pub fn own(&self, flag: &FlagKey, stretches: &[(u16, u16)]) -> Result<Self, Invalid> {
+        let mut ranges: Vec<Stretch> = self.ranges.iter().filter(|r| r.flag != *flag).cloned().collect();
+        for (from, to) in stretches.iter().copied() {
+            if from >= to || to > ALL {
+                return Err(Invalid::new(
+                    format!("`{from}..{to}` is no stretch of layer `{}`", self.key),
+                    "a stretch begins before it ends, and ends at 10000 at most",
+                ));
             }
+            if let Some(other) = ranges.iter().find(|r| r.from < to && from < r.to) {
+                return Err(Invalid::new(
+                    format!(
+                        "`{from}..{to}` of layer `{}` cannot be flag `{flag}`'s: flag `{}` owns `{}..{}`",
+                        self.key, other.flag, other.from, other.to
+                    ),
+                    "ask for stretches that are free, each once, or for a share",
+                ));
+            }
+            ranges.push(Stretch { from, to, flag: flag.clone() });
         }
-        Ok(Self { ranges: joined, ..self.clone() })
+        Ok(Self { ranges: joined(ranges), ..self.clone() })
     }
 
     /// What nobody owns, in order.
@@ -164,6 +194,19 @@ impl Layer {
         let owned: u16 = self.ranges.iter().map(|r| r.to - r.from).sum();
         Share::basis_points(ALL.saturating_sub(owned)).unwrap_or(Share::NONE)
     }
+}
+
+/// Stretches in order, those of one flag that meet made one.
+fn joined(mut ranges: Vec<Stretch>) -> Vec<Stretch> {
+    ranges.sort_by_key(|r| r.from);
+    let mut joined: Vec<Stretch> = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        match joined.last_mut().filter(|last| last.to == range.from && last.flag == range.flag) {
+            Some(last) => last.to = range.to,
+            None => joined.push(range),
+        }
+    }
+    joined
 }
 
 impl TryFrom<Parts> for Layer {
@@ -233,6 +276,37 @@ mod tests {
         }
     }
 
+    #[test]
+    fn stretches_that_cannot_be_owned_are_refused() {
+        let layer = Layer::new("l".parse().unwrap(), Unit::User, "l:1").unwrap();
+        let layer = layer.own(&key("a"), &[(0, 10)]).unwrap();
+        let said = |stretches: &[(u16, u16)]| match layer.own(&key("b"), stretches) {
+            Ok(owned) => owned
+                .ranges()
+                .iter()
+                .map(|r| format!("{} {}..{}", r.flag, r.from, r.to))
+                .collect::<Vec<_>>()
+                .join(", "),
+            Err(wrong) => wrong.message,
+        };
+        insta::assert_snapshot!(
+            [
+                said(&[]), said(&[(10, 20), (20, 30)]), said(&[(40, 50), (10, 20)]), said(&[(9, 11)]),
+                said(&[(10, 20), (19, 30)]), said(&[(20, 20)]), said(&[(9_999, 10_001)])
+            ]
+            .join("\n"),
+            @r"
+        a 0..10
+        a 0..10, b 10..30
+        a 0..10, b 10..20, b 40..50
+        `9..11` of layer `l` cannot be flag `b`'s: flag `a` owns `0..10`
+        `19..30` of layer `l` cannot be flag `b`'s: flag `b` owns `10..20`
+        `20..20` is no stretch of layer `l`
+        `9999..10001` is no stretch of layer `l`
+        "
+        );
+    }
+
     proptest! {
         #[test]
         fn nobody_else_moves(asks in proptest::collection::vec((0..3usize, 0u16..=6_000), 1..12)) {
@@ -256,6 +330,10 @@ mod tests {
                     let freed = was.as_ref() == Some(&names[flag]) && !grown;
                     prop_assert!(was == is || was.is_none() || freed, "{at}: {was:?} {is:?}");
                 }
+                // What it had is given back to it, and to nobody else.
+                let had: Vec<(u16, u16)> = layer.ranges().iter()
+                    .filter(|r| r.flag == names[flag]).map(|r| (r.from, r.to)).collect();
+                prop_assert_eq!(&next.own(&names[flag], &had).unwrap(), &layer);
                 let stored: Layer = serde_json::from_str(&serde_json::to_string(&next).unwrap()).unwrap();
                 prop_assert_eq!(&stored, &next);
                 layer = next;

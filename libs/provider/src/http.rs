@@ -49,7 +49,8 @@ pub(crate) struct Http {
     /// The address without a slash at its end.
     base: String,
     bearer: HeaderValue,
-    timeout: Duration,
+    /// How long a request may take.
+    pub(crate) timeout: Duration,
 }
 
 /// An answer that was read whole.
@@ -140,11 +141,12 @@ impl Http {
         most: usize,
     ) -> Result<Option<Answer>, Failure> {
         let tag = tag.and_then(|tag| HeaderValue::from_str(&format!("\"{tag}\"")).ok());
+        let asked = tag.is_some();
         let headers = tag.map(|tag| (header::IF_NONE_MATCH, tag)).into_iter().collect();
         let response = self.send(Method::GET, path, headers, Bytes::new()).await?;
         match response.status() {
             StatusCode::OK => self.whole(response, most).await.map(Some),
-            StatusCode::NOT_MODIFIED => Ok(None),
+            StatusCode::NOT_MODIFIED if asked => Ok(None),
             _ => Err(self.why_not(response).await),
         }
     }
@@ -168,18 +170,26 @@ impl Http {
         self.whole(response, 1 << 20).await
     }
 
-    /// What an answer that is no success says.
+    /// Something answers that is no Bellwether.
+    pub(crate) fn stranger(&self, what: &str) -> Failure {
+        Failure::Away(format!(
+            "what answers at `{}` is not Bellwether, or is behind something else: {what}",
+            self.base
+        ))
+    }
+
+    /// What an answer that is no success says. Only a Bellwether refuses, in its own words: what something says that
+    /// stands between, such as a page about maintenance, passes.
     async fn why_not(&self, response: Response<Incoming>) -> Failure {
         let status = response.status();
         let said = self.whole(response, MOST_SAID).await.map(|answer| answer.body).unwrap_or_default();
         let said: serde_json::Value = serde_json::from_slice(&said).unwrap_or_default();
         let text = |field: &str| said.get(field).and_then(serde_json::Value::as_str).map(str::to_owned);
-        let message = text("message").unwrap_or_else(|| format!("the server answers `{status}`"));
-        if passes(status) {
-            return Failure::Away(message);
+        match (text("message"), text("hint")) {
+            (Some(message), Some(hint)) if !passes(status) => Failure::Refused { message, hint },
+            (Some(message), _) => Failure::Away(message),
+            (None, _) => self.stranger(&format!("status `{status}`")),
         }
-        let hint = text("hint").unwrap_or_else(|| "see whether the address is that of Bellwether".to_owned());
-        Failure::Refused { message, hint }
     }
 }
 

@@ -11,6 +11,7 @@ use bellwether_flags::{Document, Ids, Ruleset};
 use bellwether_model::{FlagKey, Invalid, ListId, Revision};
 use http_body_util::BodyExt;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::http::{Failure, Http};
 use crate::settings::{Backoff, Settings};
@@ -126,7 +127,14 @@ impl Follower {
             answer.headers.get(hyper::header::ETAG).and_then(|tag| tag.to_str().ok()).unwrap_or_default();
         let tag = tag.trim_start_matches("W/").trim_matches('"').to_owned();
         // Reading and compiling many rules takes longer than a task may hold its thread.
-        let document = blocking(move || Document::parse(&answer.body)).await?;
+        let body = answer.body.clone();
+        let document = match blocking(move || Document::parse(&answer.body)).await {
+            // Rules of a newer version are refused; a page of something that stands between are none.
+            Err(Failure::Refused { message, .. }) if !versioned(&body) => {
+                return Err(self.http.stranger(&message));
+            }
+            read => read?,
+        };
         self.get_lists(&document).await?;
         let lists = self.lists.clone();
         let rules = blocking(move || {
@@ -167,7 +175,8 @@ impl Follower {
         Ok(())
     }
 
-    /// Follows the rules for as long as it is let.
+    /// Follows the rules for as long as it is let. Where there is no stream, because something stands between that
+    /// keeps its events, the rules are asked for at each attempt.
     pub(crate) async fn run(mut self) {
         loop {
             let failure = self.listen().await;
@@ -178,22 +187,32 @@ impl Follower {
                 Failure::Refused { .. } => tracing::warn!(%failure, ?wait, "the rules are not followed"),
             }
             tokio::time::sleep(wait).await;
+            match self.get().await {
+                Ok(()) => self.shelf.stand(Standing::Stale),
+                Err(failure) => self.shelf.broke_off(&failure),
+            }
         }
     }
 
     /// Listens until the stream breaks off. It says which rules there are on connecting: what changed while
-    /// we were away is caught up.
+    /// we were away is caught up. One that says nothing then is none.
     async fn listen(&mut self) -> Failure {
         let mut stream = match self.http.stream("/api/rules/stream").await {
             Ok(stream) => stream,
             Err(failure) => return failure,
         };
         let mut parser = Parser::default();
+        // Until it has said which rules there are.
+        let mut opening = Some(Instant::now() + self.http.timeout);
         loop {
-            let frame = match tokio::time::timeout(SILENCE, stream.frame()).await {
+            let until = opening.unwrap_or_else(|| Instant::now() + SILENCE);
+            let frame = match tokio::time::timeout_at(until, stream.frame()).await {
                 Ok(Some(Ok(frame))) => frame,
                 Ok(Some(Err(e))) => return Failure::Away(format!("the stream broke off: {e}")),
                 Ok(None) => return Failure::Away("the server ended the stream".to_owned()),
+                Err(_) if opening.is_some() => {
+                    return Failure::Away(format!("the stream told no rules within {:?}", self.http.timeout));
+                }
                 Err(_) => return Failure::Away(format!("the stream was silent for {SILENCE:?}")),
             };
             let Ok(bytes) = frame.into_data() else { continue };
@@ -202,6 +221,7 @@ impl Follower {
             };
             // Of several only the last counts: rules are got as they are now.
             let Some(event) = events.into_iter().rfind(|event| event.name == "rules") else { continue };
+            opening = None;
             if self.shelf.rules().is_some_and(|rules| rules.tag == event.id) {
                 self.shelf.stand(Standing::Followed);
             } else if let Err(failure) = self.refresh().await {
@@ -210,6 +230,11 @@ impl Follower {
             self.backoff.reset();
         }
     }
+}
+
+/// Whether a text is JSON that names a version, as rules of every version do.
+fn versioned(body: &[u8]) -> bool {
+    serde_json::from_slice::<serde_json::Value>(body).is_ok_and(|said| said.get("version").is_some())
 }
 
 /// Does what takes a while on a thread that may be held.

@@ -113,14 +113,16 @@ impl Sender {
                     return Sent::Away;
                 }
             };
-            if answer.status == StatusCode::OK {
+            let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+            // Something that stands between may answer with success to whatever it is asked.
+            let ours = said["code"] == answer.status.as_u16();
+            if answer.status == StatusCode::OK && ours {
                 break;
             }
-            if passes(answer.status) {
-                tracing::debug!(status = %answer.status, "exposures wait");
+            if answer.status == StatusCode::OK || passes(answer.status) {
+                tracing::debug!(status = %answer.status, ours, "exposures wait");
                 return Sent::Away;
             }
-            let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
             let named = named(&said, events.len());
             tracing::warn!(
                 status = %answer.status, error = %said["error"], hint = %said["hint"],

@@ -160,6 +160,14 @@ export const changes = (about: About, before?: number, limit = 50) =>
     queryFn: () => ask(api.GET("/api/changes", { params: { query: { ...about, before, limit } } })),
   });
 
+/** One change, with what it is about as it stood before and after; it stays as it is. */
+export const changed = (revision: number) =>
+  queryOptions({
+    queryKey: ["changed", revision],
+    staleTime: Infinity,
+    queryFn: () => ask(api.GET("/api/changes/{revision}", { params: { path: { revision } } })),
+  });
+
 export const catalogue = (environment: string) =>
   queryOptions({
     queryKey: ["catalogue", environment],

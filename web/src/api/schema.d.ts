@@ -125,6 +125,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/changes/{revision}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows one change, with what it is about as it stood before and after. */
+        get: operations["change.get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/environments": {
         parameters: {
             query?: never;
@@ -838,7 +855,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Gives a flag a share of its layer; growth takes what is free, and no other flag's part moves. */
+        /** Gives a flag a part of a layer; growth takes what is free, and no other flag's part moves. */
         post: operations["layer.allot"];
         delete?: never;
         options?: never;
@@ -1309,14 +1326,30 @@ export interface components {
         /** @description What is kept of the address that an event came from. */
         Addresses: "truncate" | "keep" | "drop";
         AllotInput: {
-            /** @description A flag that is in it. */
+            /** @description A flag that is in it, or is to be put into it by `flag.layer` after it has its part. */
             flag: string;
             /** @description The revision that the edit is of. */
             if_revision?: components["schemas"]["Revision"] | null;
             /** @description The layer. */
             layer: string;
+            /**
+             * @description Instead of a share exactly these stretches of the layer, such as `[{"from": 0, "to": 500}]` for its first 5%: an undo
+             *     gives a flag back to the people who had it.
+             */
+            ranges?: {
+                /**
+                 * Format: uint16
+                 * @description First basis point that belongs to it.
+                 */
+                from: number;
+                /**
+                 * Format: uint16
+                 * @description First basis point after it.
+                 */
+                to: number;
+            }[] | null;
             /** @description The flag's new share of the population; 0 gives its part back. */
-            share: number;
+            share?: number | null;
             /** @description The reason; needed where there is a production environment. */
             why?: string | null;
         };
@@ -1850,6 +1883,26 @@ export interface components {
             name?: string | null;
             /** @description The reason. */
             why?: string | null;
+        };
+        /**
+         * @description A change, and the whole of what it is about before and after it: an edit says what somebody sent, and of much that
+         *     it sends nothing is new.
+         */
+        Detail: {
+            /** @description What it is about. */
+            about: components["schemas"]["Subject"];
+            /** @description As it stood from then on; nothing of what is gone. */
+            after?: unknown;
+            /** @description As it stood until then; nothing of what is new. */
+            before?: unknown;
+            /** @description Who made it. */
+            by: components["schemas"]["ActorView"];
+            /** @description The change as it stands in the log. */
+            change: components["schemas"]["Change"];
+            /** @description The lists of ids that it changed, of which `before` and `after` only have the names. */
+            lists: components["schemas"]["ListChange"][];
+            /** @description What it did, in words. */
+            sentence: string;
         };
         /** @description One thing that is different. */
         Difference: {
@@ -2551,6 +2604,10 @@ export interface components {
             /** @description The experiment. */
             experiment: string;
         };
+        GetInput9: {
+            /** @description The revision that the change made. */
+            revision: components["schemas"]["Revision"];
+        };
         /** @description How many get a variant. */
         Got: {
             /**
@@ -2722,6 +2779,8 @@ export interface components {
             holdout: components["schemas"]["Holdout"];
             /** @description Send it as `if_revision` with an edit. */
             revision: components["schemas"]["Revision"];
+            /** @description What whoever made the edit that this answers should know of it. */
+            warnings: components["schemas"]["Warning"][];
         };
         Holdouts: {
             /** @description In order of their keys. */
@@ -3005,6 +3064,35 @@ export interface components {
             hint: string;
             /** @description What, in words. */
             message: string;
+        };
+        /** @description What a change did to a list of ids. */
+        ListChange: {
+            /** @description Those who came, in the order of their ids, the first hundred. */
+            added: string[];
+            /**
+             * Format: uint
+             * @description How many are on it from then on.
+             */
+            after: number;
+            /**
+             * Format: uint
+             * @description How many ids were on it.
+             */
+            before: number;
+            /**
+             * Format: uint
+             * @description How many came.
+             */
+            came: number;
+            /** @description Which one, such as `included`, or ``targets of `on` in `production` ``. */
+            list: string;
+            /** @description Those who went, likewise. Who was forgotten since is not among them. */
+            removed: string[];
+            /**
+             * Format: uint
+             * @description How many went.
+             */
+            went: number;
         };
         /** @description Cites a list of ids that lives outside the log of changes, so that a person in it can be forgotten. */
         ListId: string;
@@ -3375,6 +3463,8 @@ export interface components {
         Part: {
             /** @description The flag. */
             flag: string;
+            /** @description Whether it is in the layer. The part of one that is not is kept for it. */
+            inside: boolean;
             /** @description Its share. A flag in the layer without one is served to nobody. */
             share: number;
         };
@@ -5679,6 +5769,74 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Output4"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "change.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The revision that the change made. */
+                revision: components["schemas"]["Revision"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Detail"];
                 };
             };
             /** @description The input is not what it should be. */
@@ -9600,12 +9758,28 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
-                    /** @description A flag that is in it. */
+                    /** @description A flag that is in it, or is to be put into it by `flag.layer` after it has its part. */
                     flag: string;
                     /** @description The revision that the edit is of. */
                     if_revision?: components["schemas"]["Revision"] | null;
+                    /**
+                     * @description Instead of a share exactly these stretches of the layer, such as `[{"from": 0, "to": 500}]` for its first 5%: an undo
+                     *     gives a flag back to the people who had it.
+                     */
+                    ranges?: {
+                        /**
+                         * Format: uint16
+                         * @description First basis point that belongs to it.
+                         */
+                        from: number;
+                        /**
+                         * Format: uint16
+                         * @description First basis point after it.
+                         */
+                        to: number;
+                    }[] | null;
                     /** @description The flag's new share of the population; 0 gives its part back. */
-                    share: number;
+                    share?: number | null;
                     /** @description The reason; needed where there is a production environment. */
                     why?: string | null;
                 };

@@ -17,6 +17,11 @@ export function ownedBy(ranges: Owned[], flag: string): number {
   return ranges.filter((r) => r.flag === flag).reduce((n, r) => n + r.to - r.from, 0);
 }
 
+/** Where the part of a flag lies: what an undo gives back, so that it comes to the same people. */
+export function stretches(ranges: Owned[], flag: string): { from: number; to: number }[] {
+  return ranges.filter((r) => r.flag === flag).map(({ from, to }) => ({ from, to }));
+}
+
 /** The most that a flag can have. */
 export function room(ranges: Owned[], flag: string): number {
   return ALL - ranges.filter((r) => r.flag !== flag).reduce((n, r) => n + r.to - r.from, 0);

@@ -49,6 +49,8 @@ export type Question = {
   newest?: () => Promise<unknown>;
   /** Lets go of what was written, so that the newer one can be shown. */
   discard?: () => void;
+  /** Puts what was written on top of the newer one, to be looked at and saved again. */
+  keep?: () => Promise<void>;
 };
 
 type Undo = () => Promise<unknown>;
@@ -315,6 +317,11 @@ function Stale({ error, intent, leave }: { error: ApiError; intent: Intent; leav
           >
             {intent.discard ? "Discard mine, show the newer one" : "Show the newer one"}
           </Button>
+          {intent.keep && (
+            <Button size="compact-sm" onClick={() => void intent.keep?.().then(leave).catch(setFailed)}>
+              Put mine on top of it
+            </Button>
+          )}
         </Group>
       </div>
     </Note>

@@ -1,4 +1,5 @@
-//! Web: the log of changes, of one thing or of all: who, what, when and why, with what the edit says.
+//! Web: the log of changes, of one thing or of all: who, what, when and why. Where it is of all, each leads to its thing;
+//! opened, it shows how the thing stood before and after.
 import { ActionIcon, Button, Tooltip } from "@mantine/core";
 import {
   IconCalendarTime,
@@ -11,12 +12,14 @@ import {
   IconUser,
 } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
-import { useNavigate } from "@tanstack/react-router";
+import { Link, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 
-import { changes, type About } from "../api/queries";
+import { changed, changes, type About } from "../api/queries";
 import type { ChangeView } from "../api/types";
 import { diff } from "../lib/diff";
+import { count } from "../lib/numbers";
+import { addressOf, around } from "../lib/subject";
 import { day } from "../lib/time";
 import { Empty, Loaded, Said } from "./States";
 import { Diff, When } from "./Words";
@@ -60,7 +63,7 @@ export function ChangeLog({ about, before, limit = 50, only }: Props) {
                 return (
                   <li key={view.change.revision}>
                     {first && <div className="day">{today}</div>}
-                    <Entry view={view} before={list.slice(i + 1).find((v) => same(v, view))} />
+                    <Entry view={view} leads={!only && Object.keys(about).length === 0} />
                   </li>
                 );
               })}
@@ -85,17 +88,7 @@ function within({ change }: ChangeView, only: { since: number; environment: stri
   return change.at >= only.since && (where === undefined || where === only.environment);
 }
 
-/** Whether two changes are edits of the same kind to the same place, so that they can be compared. */
-function same(a: ChangeView, b: ChangeView): boolean {
-  const [x, y] = [a.change.edit as Record<string, unknown>, b.change.edit as Record<string, unknown>];
-  return (
-    JSON.stringify(a.about) === JSON.stringify(b.about) &&
-    x["edit"] === y["edit"] &&
-    x["environment"] === y["environment"]
-  );
-}
-
-function Entry({ view, before }: { view: ChangeView; before?: ChangeView }) {
+function Entry({ view, leads }: { view: ChangeView; leads: boolean }) {
   const [open, setOpen] = useState(false);
   const { change, by, sentence } = view;
   const Icon = ICONS[by.kind] ?? IconUser;
@@ -108,24 +101,15 @@ function Entry({ view, before }: { view: ChangeView; before?: ChangeView }) {
         </span>
       </Tooltip>
       <div className="grow">
-        <div>
-          <span className="strong">{by.name}</span> {sentence}
+        <div className="said">
+          <span className="strong">{by.name}</span> {leads ? <Leading view={view} /> : sentence}
         </div>
         {change.why && (
           <div className="why">
             <Said>{change.why}</Said>
           </div>
         )}
-        {open && (
-          <div style={{ marginTop: 8 }}>
-            <Diff label={`Edit of revision ${change.revision}`} lines={diff(before?.change.edit, change.edit)} />
-            <p className="dim" style={{ margin: "4px 0 0", fontSize: 12 }}>
-              {before
-                ? `compared with revision ${before.change.revision}, the last edit of this kind`
-                : "the first edit of this kind on this page"}
-            </p>
-          </div>
-        )}
+        {open && <Difference revision={change.revision} />}
       </div>
       <div className="meta">
         <When at={change.at} />
@@ -143,4 +127,48 @@ function Entry({ view, before }: { view: ChangeView; before?: ChangeView }) {
       </div>
     </article>
   );
+}
+
+/** The sentence, in which the name of the thing leads to it. */
+function Leading({ view: { about, sentence } }: { view: ChangeView }) {
+  const to = addressOf(about);
+  if (!to) return sentence;
+  const [before, name, after] = around(sentence, "key" in about ? about.key : "tracking plan");
+  return (
+    <>
+      {before}
+      <Link to={to}>{name}</Link>
+      {after}
+    </>
+  );
+}
+
+/** What a change made of its thing. */
+function Difference({ revision }: { revision: number }) {
+  const query = useQuery(changed(revision));
+  return (
+    <div style={{ marginTop: 8 }}>
+      <Loaded query={query} lines={3}>
+        {({ before, after, lists }) => (
+          <>
+            <Diff label={`What revision ${revision} changed`} lines={diff(before ?? undefined, after ?? undefined)} />
+            {lists.map((l) => (
+              <dl key={l.list} className="ids-changed" aria-label={`Ids ${l.list}`}>
+                <dt>
+                  Ids {l.list.replaceAll("`", "")}: {count(l.before)} before, {count(l.after)} after
+                </dt>
+                {l.came > 0 && <dd>{idsText("came", l.came, l.added)}</dd>}
+                {l.went > 0 && <dd>{idsText("went", l.went, l.removed)}</dd>}
+              </dl>
+            ))}
+          </>
+        )}
+      </Loaded>
+    </div>
+  );
+}
+
+/** `2 went: ana-1, bo-2`; of many the first. */
+function idsText(what: string, many: number, ids: string[]): string {
+  return `${count(many)} ${what}: ${ids.join(", ")}${many > ids.length ? ", …" : ""}`;
 }

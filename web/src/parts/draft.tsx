@@ -2,6 +2,7 @@
 //! what it began from, so that nothing that somebody types is lost and a newer revision is never overwritten.
 import { useState } from "react";
 
+import { useUnsaved } from "../shell/Unsaved";
 import { Note } from "./Words";
 
 /** A draft, what it is a draft of, and whether the two differ. */
@@ -13,9 +14,17 @@ export type Drafting<V, D> = {
   set: (part: Partial<D>) => void;
   /** Lets go of the draft: what the server has is shown again. */
   discard: () => void;
+  /** Puts the draft on top of a newer view. */
+  keep: (newer: V) => void;
 };
 
 const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
+
+/** A draft of something that has changed meanwhile: what was changed in the draft stays so, the rest is what is there now. */
+export function rebased<D extends object>(old: D, mine: D, now: D): D {
+  const parts = Object.keys(mine) as (keyof D)[];
+  return { ...now, ...Object.fromEntries(parts.filter((k) => !same(old[k], mine[k])).map((k) => [k, mine[k]])) };
+}
 
 /** The draft of `view`, as `draftOf` makes one. */
 export function useDraft<V, D extends object>(view: V, draftOf: (view: V) => D): Drafting<V, D> {
@@ -23,16 +32,19 @@ export function useDraft<V, D extends object>(view: V, draftOf: (view: V) => D):
   const from = held ? held.from : view;
   const old = draftOf(from);
   const draft = held?.draft ?? old;
+  const changed = !same(old, draft);
+  useUnsaved(changed);
   return {
     draft,
     from,
     old,
-    changed: !same(old, draft),
+    changed,
     set: (part) => {
       const next = { ...draft, ...part };
       hold(same(old, next) ? null : { from, draft: next });
     },
     discard: () => hold(null),
+    keep: (newer) => hold({ from: newer, draft: rebased(old, draft, draftOf(newer)) }),
   };
 }
 

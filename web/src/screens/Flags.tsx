@@ -1,7 +1,7 @@
 //! Web: all flags. The switch of the shown environment is in the list, because that is what people
 //! come for.
-import { Button, Switch, TextInput } from "@mantine/core";
-import { IconPlus, IconSearch } from "@tabler/icons-react";
+import { Button, Switch } from "@mantine/core";
+import { IconPlus } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useMemo, type JSX } from "react";
@@ -14,6 +14,7 @@ import { servedText } from "../lib/serve";
 import { capital } from "../lib/spoken";
 import { DataTable, type Column } from "../parts/DataTable";
 import { Page } from "../parts/Page";
+import { SearchInput } from "../parts/SearchInput";
 import { Empty, Loaded } from "../parts/States";
 import { Badge, Snippet, When } from "../parts/Words";
 import { useEnvironment } from "../shell/environment";
@@ -139,17 +140,12 @@ export function FlagsScreen(): JSX.Element {
           return (
             <>
               <div className="row" style={{ marginBottom: 12 }}>
-                <TextInput
-                  aria-label="Search flags"
+                <SearchInput
+                  label="Search flags"
                   placeholder="Search by key, name or state"
                   value={q}
-                  w={320}
-                  maw="100%"
-                  leftSection={<IconSearch size={15} aria-hidden />}
-                  onChange={(e) => {
-                    const value = e.currentTarget.value;
-                    void navigate({ search: (old) => ({ ...old, q: value || undefined }), replace: true });
-                  }}
+                  width={320}
+                  onSearch={(q) => void navigate({ search: (old) => ({ ...old, q }), replace: true })}
                 />
                 <Switch
                   size="xs"

@@ -130,7 +130,7 @@ function said(draft: Draft): string {
 }
 
 function Form({ view }: { view?: HoldoutView }) {
-  const { draft, from, old: was, changed, set, discard } = useDraft(view, draftOf);
+  const { draft, from, old: was, changed, set, discard, keep } = useDraft(view, draftOf);
   const old = view && was;
   const { change } = useChange();
   const navigate = useNavigate();
@@ -171,9 +171,10 @@ function Form({ view }: { view?: HoldoutView }) {
       shown: old,
       newest: async () => draftOf(await client.fetchQuery({ ...holdoutQuery(id), staleTime: 0 })),
       discard,
+      keep: async () => keep(await client.fetchQuery({ ...holdoutQuery(id), staleTime: 0 })),
     });
     if (made && view) discard();
-    if (made && !view) void navigate({ to: "/holdouts/$holdout", params: { holdout: id } });
+    if (made && !view) void navigate({ to: "/holdouts/$holdout", params: { holdout: id }, ignoreBlocker: true });
   };
   return (
     <form

@@ -115,6 +115,7 @@ function Parts({ view, able, onAllot }: { view: LayerView; able: boolean; onAllo
                 {p.flag}
               </Link>
               {p.share === 0 && <div className="under">has no part, so everybody gets its off variant</div>}
+              {!p.inside && <div className="under">is not in the layer: its part is kept for it</div>}
             </>
           ),
         },

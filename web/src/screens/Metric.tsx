@@ -17,6 +17,7 @@ import { PropertyInput } from "../parts/PropertyInput";
 import { Failed, Loaded } from "../parts/States";
 import { useEnvironment } from "../shell/environment";
 import { useMay } from "../shell/may";
+import { useUnsaved } from "../shell/Unsaved";
 import { measured } from "./Metrics";
 import { NoSuch } from "./Missing";
 
@@ -88,6 +89,7 @@ function Form({ view }: { view?: MetricView }) {
   const id = old?.key ?? (key || keyed(name));
   const [about] = useDebouncedValue(event.trim(), 300);
   const having = useQuery(properties(here.key, about)).data;
+  useUnsaved(name !== (old?.name ?? "") || description !== (old?.description ?? "") || event !== (old?.event ?? ""));
   const save = async () => {
     setError(null);
     try {
@@ -102,7 +104,7 @@ function Form({ view }: { view?: MetricView }) {
         if_revision: view?.revision,
       });
       await client.invalidateQueries();
-      void navigate({ to: "/metrics/$metric", params: { metric: id } });
+      void navigate({ to: "/metrics/$metric", params: { metric: id }, ignoreBlocker: true });
     } catch (e) {
       setError(e);
     }

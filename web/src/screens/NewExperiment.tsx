@@ -14,6 +14,7 @@ import { Failed, Loaded } from "../parts/States";
 import { Note, ShareBar } from "../parts/Words";
 import { useEnvironment } from "../shell/environment";
 import { useMay } from "../shell/may";
+import { useUnsaved } from "../shell/Unsaved";
 
 export function NewExperimentScreen(): JSX.Element {
   const { flag: wanted } = useSearch({ from: "/inside/experiments/new" });
@@ -45,6 +46,7 @@ export function NewExperimentScreen(): JSX.Element {
         arms[arms.length - 1]?.variant ??
         null);
   const conversion = known.find((m) => m.metric.key === metric)?.metric.measure.measure === "conversion";
+  useUnsaved(name !== "" || hypothesis !== "");
   const create = async () => {
     if (!flag || !metric || !against) return;
     setBusy(true);
@@ -63,7 +65,7 @@ export function NewExperimentScreen(): JSX.Element {
         why: hypothesis || `planned ${id}`,
       });
       await client.invalidateQueries();
-      await navigate({ to: "/experiments/$experiment", params: { experiment: id } });
+      await navigate({ to: "/experiments/$experiment", params: { experiment: id }, ignoreBlocker: true });
     } catch (e) {
       setError(e);
       setBusy(false);

@@ -13,6 +13,7 @@ import { Page } from "../parts/Page";
 import { Failed } from "../parts/States";
 import { VariantRows } from "../parts/VariantRows";
 import { useMay } from "../shell/may";
+import { useUnsaved } from "../shell/Unsaved";
 
 const FIRST: Record<Kind, Row[]> = {
   boolean: [
@@ -47,6 +48,7 @@ export function NewFlagScreen(): JSX.Element {
   const [busy, setBusy] = useState(false);
   const id = key ?? keyed(name);
   const values = rows.map((row) => valueOf(kind, row.value));
+  useUnsaved(name !== "" || description !== "");
   const create = async () => {
     setBusy(true);
     setError(null);
@@ -65,7 +67,7 @@ export function NewFlagScreen(): JSX.Element {
         why: description || `created ${id}`,
       });
       await client.invalidateQueries();
-      await navigate({ to: "/flags/$flag", params: { flag: id } });
+      await navigate({ to: "/flags/$flag", params: { flag: id }, ignoreBlocker: true });
     } catch (e) {
       setError(e);
       setBusy(false);

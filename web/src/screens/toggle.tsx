@@ -202,7 +202,9 @@ export function useToggle() {
         danger: !on,
         quick,
         why: kill ? "kill switch" : quick ? `turned ${word} in the page` : "",
-        run: (why) => edit.toggle(key, { environment: environment.key, on, why, if_revision: view.revision }),
+        // Off is off, whatever was changed since the page was loaded: a kill switch is never refused as late.
+        run: (why) =>
+          edit.toggle(key, { environment: environment.key, on, why, if_revision: on ? view.revision : undefined }),
         done: `${key} is ${word} in ${environment.name}`,
         undo: (because) => edit.toggle(key, { environment: environment.key, on: !on, ...because }),
         shown: view.flag,

@@ -11,6 +11,7 @@ import { KeysHelp } from "./Keys";
 import { Palette } from "./Palette";
 import { Rail } from "./Rail";
 import { TopBar } from "./TopBar";
+import { Unsaved } from "./Unsaved";
 
 export function Shell(): JSX.Element {
   const [narrow, setNarrow] = useLocalStorage({
@@ -52,6 +53,7 @@ export function Shell(): JSX.Element {
         </div>
       </Drawer>
       <Palette />
+      <Unsaved />
     </KeysHelp>
   );
 }

@@ -4,7 +4,7 @@
 use std::sync::{Arc, MutexGuard};
 
 use bellwether_flags::Ids;
-use bellwether_ledger::Members;
+use bellwether_ledger::{Members, State};
 use bellwether_model::{Edit, ListId, Millis, Revision};
 
 use super::Ctx;
@@ -38,7 +38,7 @@ impl App {
     }
 
     /// Makes the change that cites these lists; `editing` has been held since what the edit is derived from
-    /// was read, or looked at again.
+    /// was read, or looked at again. Gives the state that the change made, and none that came after it.
     pub(super) fn cite(
         &self,
         ctx: &Ctx,
@@ -47,17 +47,18 @@ impl App {
         if_revision: Option<Revision>,
         brought: Vec<Brought>,
         editing: MutexGuard<'_, ()>,
-    ) -> Result<(), AppError> {
+    ) -> Result<Arc<State>, AppError> {
         let lists = brought.iter().map(|b| (b.list.clone(), b.members.clone())).collect();
         for Brought { list, ids, .. } in &brought {
             self.foresee(list.clone(), Arc::clone(ids));
         }
         let done = self.propose(proposed(ctx, edit, why, if_revision, lists), ctx.now);
+        let state = self.ledger.state();
         drop(editing);
         if done.is_err() {
             self.give_back(brought);
         }
-        done.map(|_| ())
+        done.map(|_| state)
     }
 
     /// Takes back what will not be cited.

@@ -7,7 +7,9 @@ use bellwether_flags::{
     Bucketed, ConditionStep, Explanation, How, Ids, Origin, Placed, Reason, Ruleset, SegmentStep, Step,
 };
 use bellwether_ledger::State;
-use bellwether_model::{Context, Environment, EnvironmentKey, FlagKey, Json, ListId, Properties, Revision};
+use bellwether_model::{
+    Context, Environment, EnvironmentKey, FlagKey, Json, ListId, Properties, Revision, Unit,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -249,7 +251,7 @@ fn step_said(step: &Step, environment: &EnvironmentKey) -> String {
 fn unless(place: &Placed) -> String {
     match at(place) {
         Some(at) => format!(", and {at}"),
-        None => format!(", and the context has no `{}`", place.unit.attribute()),
+        None => format!(", and the context has no {}", id_of(place.unit)),
     }
 }
 
@@ -306,7 +308,15 @@ fn nobody(step: &Step) -> Option<String> {
         Step::Layer { layer, place: Placed { unit, id: None, .. }, .. } => (unit, format!("layer `{layer}`")),
         _ => return None,
     };
-    Some(format!("the context has no `{}`, by which {divides} divides", unit.attribute()))
+    Some(format!("the context has no {}, by which {divides} divides", id_of(*unit)))
+}
+
+/// The names under which a context gives the id of a unit.
+fn id_of(unit: Unit) -> String {
+    match unit {
+        Unit::User => "`targetingKey` (`user_id`)".to_owned(),
+        other => format!("`{}`", other.attribute()),
+    }
 }
 
 fn rule(step: &Step) -> Option<String> {

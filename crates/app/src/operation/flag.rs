@@ -289,7 +289,11 @@ impl Operation for Archive {
         let edit = Edit::FlagArchived { flag: input.flag.clone(), archived };
         let after = app.edit(ctx, edit, input.why, input.if_revision, Vec::new())?;
         let view = app.flag_after(&after, &input.flag)?;
-        Ok(view.warned(advice::plans_in_vain(&after.state, &input.flag).filter(|_| archived)))
+        let vain = [
+            advice::plans_in_vain(&after.state, &input.flag),
+            advice::betas_in_vain(&after.state, &input.flag),
+        ];
+        Ok(view.warned(vain.into_iter().flatten().filter(|_| archived)))
     }
 }
 

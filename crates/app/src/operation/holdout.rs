@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::serve::After;
 use super::{Class, Ctx, Effect, Method, Operation};
-use crate::App;
 use crate::access::Permission;
 use crate::error::AppError;
-use crate::view::ActorView;
+use crate::view::{ActorView, Warning};
+use crate::{App, advice};
 
 /// A holdout with its newest revision and the flags that it covers.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -25,6 +25,8 @@ pub(crate) struct HoldoutView {
     changed_by: ActorView,
     /// The flags that it covers today; archived ones are not among them. An archived holdout covers none.
     flags: Vec<FlagKey>,
+    /// What whoever made the edit that this answers should know of it.
+    warnings: Vec<Warning>,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -206,7 +208,8 @@ impl App {
         let edit = Edit::HoldoutSaved { holdout };
         let After { state, .. } = self.edit(ctx, edit, why, if_revision, Vec::new())?;
         let saved = state.holdouts.get(&key).ok_or_else(|| self.unknown("holdout", &key))?;
-        Ok(self.holdout_view(&state, saved))
+        let warnings = advice::idle_holdout(&state, &saved.value).into_iter().collect();
+        Ok(HoldoutView { warnings, ..self.holdout_view(&state, saved) })
     }
 
     fn holdout_view(&self, state: &State, holdout: &Versioned<Holdout>) -> HoldoutView {
@@ -217,6 +220,7 @@ impl App {
             revision: holdout.revision,
             changed: holdout.at,
             changed_by: self.actor_view(&holdout.by),
+            warnings: Vec::new(),
         }
     }
 }

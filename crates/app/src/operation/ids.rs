@@ -347,8 +347,8 @@ impl App {
             }
             Becomes::New(new) => {
                 let edit = place.edit(self, Some(new.list.clone()))?;
-                self.cite(ctx, edit, place.why.clone(), place.if_revision, vec![new], editing)?;
-                return self.segment_seen(&self.ledger.state(), &place.segment, &[]);
+                let state = self.cite(ctx, edit, place.why.clone(), place.if_revision, vec![new], editing)?;
+                return self.segment_seen(&state, &place.segment, &[]);
             }
         };
         let edit = place.edit(self, list)?;

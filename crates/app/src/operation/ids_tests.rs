@@ -128,6 +128,36 @@ fn of_those_who_edit_one_list_at_the_same_time_nobody_is_lost() {
     assert_eq!(house.app.ids(&list).unwrap().len(), 12_000);
 }
 
+/// An answer's revision is what the next edit, or its undo, is made of: another's would take back what others did.
+#[test]
+fn each_answer_has_the_revision_of_its_own_change() {
+    let house = House::open();
+    house.call("flag.create", json!({"flag": "f"}));
+    let answered = std::sync::Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for person in 0..12 {
+            let (house, answered) = (&house, &answered);
+            scope.spawn(move || {
+                for n in 0..12 {
+                    let why = format!("{person}-{n}");
+                    let ids = json!([format!("new-{why}")]);
+                    let listed = json!({"segment": "staff", "list": "included", "add": ids, "why": why});
+                    let targets = json!([{"variant": "on", "ids": ids}]);
+                    let targeted =
+                        json!({"flag": "f", "environment": "production", "targets": targets, "why": why});
+                    for made in [house.call("segment.ids", listed), house.call("flag.target", targeted)] {
+                        answered.lock().unwrap().push((made["revision"].clone(), why.clone()));
+                    }
+                }
+            });
+        }
+    });
+    for (revision, why) in answered.into_inner().unwrap() {
+        let change = house.call("change.get", json!({"revision": revision}));
+        assert_eq!(change["change"]["why"], why, "revision {revision}");
+    }
+}
+
 #[test]
 fn rules_with_a_list_that_cannot_be_read_are_not_compiled_as_if_nobody_were_on_it() {
     let house = House::open();

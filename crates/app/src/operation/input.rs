@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use bellwether_model::Json;
+use bellwether_model::{Json, Share};
 use serde_json::{Map, json};
 
 use super::{Entry, REGISTRY};
@@ -84,6 +84,18 @@ pub fn from_text(entry: &Entry, texts: &[(String, String)], body: Option<Json>) 
         } else {
             match serde_json::from_str(text) {
                 Ok(value) => value,
+                // A share may be said in percent.
+                Err(_) if is_share(&argument.schema) && text.trim_end().ends_with('%') => {
+                    let percent = text.trim_end().trim_end_matches('%').trim().parse();
+                    let share = percent.ok().map(Share::percent).transpose()?;
+                    let share = share.ok_or_else(|| {
+                        AppError::bad_input(
+                            format!("in `{name}`: `{}` is not a share", shortened(text)),
+                            "write one such as `5%`, or in basis points such as `500`",
+                        )
+                    })?;
+                    Json::from(share.points())
+                }
                 // A length or a point in time is a number or a text.
                 Err(_) if types(&argument.schema).contains(&"string") => Json::String(text.clone()),
                 Err(_) => {
@@ -144,6 +156,12 @@ fn words(schema: &Json) -> Vec<&str> {
     let own = schema["enum"].as_array().into_iter().flatten().chain([&schema["const"]]);
     let nested = ["anyOf", "oneOf"].into_iter().filter_map(|of| schema[of].as_array()).flatten();
     own.filter_map(Json::as_str).chain(nested.flat_map(words)).collect()
+}
+
+/// Whether an argument is a share, which the schema tells by its bounds: basis points.
+pub fn is_share(schema: &Json) -> bool {
+    let named = |schema: &Json| types(schema) == ["integer"] && schema["maximum"] == 10_000;
+    named(schema) || schema["anyOf"].as_array().is_some_and(|of| of.iter().any(named))
 }
 
 fn takes_text(schema: &Json) -> bool {

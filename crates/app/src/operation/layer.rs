@@ -39,6 +39,8 @@ pub(crate) struct Part {
     flag: FlagKey,
     /// Its share. A flag in the layer without one is served to nobody.
     share: Share,
+    /// Whether it is in the layer. The part of one that is not is kept for it.
+    inside: bool,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -151,14 +153,28 @@ impl Operation for Save {
 pub(crate) struct AllotInput {
     /// The layer.
     layer: LayerKey,
-    /// A flag that is in it.
+    /// A flag that is in it, or is to be put into it by `flag.layer` after it has its part.
     flag: FlagKey,
     /// The flag's new share of the population; 0 gives its part back.
-    share: Share,
+    share: Option<Share>,
+    /// Instead of a share exactly these stretches of the layer, such as `[{"from": 0, "to": 500}]` for its first 5%: an undo
+    /// gives a flag back to the people who had it.
+    ranges: Option<Vec<Owned>>,
     /// The reason; needed where there is a production environment.
     why: Option<String>,
     /// The revision that the edit is of.
     if_revision: Option<Revision>,
+}
+
+/// A stretch of a layer, from `from` up to but not including `to`, in basis points.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(inline)]
+pub(crate) struct Owned {
+    /// First basis point that belongs to it.
+    from: u16,
+    /// First basis point after it.
+    to: u16,
 }
 
 pub(super) struct Allot;
@@ -166,7 +182,7 @@ pub(super) struct Allot;
 impl Operation for Allot {
     const NAME: &'static str = "layer.allot";
     const ABOUT: &'static str =
-        "Gives a flag a share of its layer; growth takes what is free, and no other flag's part moves.";
+        "Gives a flag a part of a layer; growth takes what is free, and no other flag's part moves.";
     const ROUTE: (Method, &'static str) = (Method::Post, "/api/layers/{layer}/shares");
     const NEEDS: Permission = Permission::Edit;
     const CLASS: Class = Class::Write;
@@ -177,19 +193,19 @@ impl Operation for Allot {
     fn run(app: &App, ctx: &Ctx, input: AllotInput) -> Result<LayerView, AppError> {
         let was = app.layer(&input.layer)?;
         let flag = app.flag(&input.flag)?.value;
-        // Who gives a part back may have left the layer already.
-        if flag.layer.as_ref() != Some(&was.key) && input.share != Share::NONE {
-            return Err(AppError::conflict(
-                match &flag.layer {
-                    Some(other) => {
-                        format!("flag `{}` is in layer `{other}`, not in `{}`", flag.key, was.key)
-                    }
-                    None => format!("flag `{}` is not in layer `{}`", flag.key, was.key),
-                },
-                "put it in first, with `flag.layer`",
-            ));
-        }
-        let layer = was.allot(&flag.key, input.share)?;
+        let layer = match (input.share, input.ranges) {
+            (Some(share), None) => was.allot(&flag.key, share)?,
+            (None, Some(ranges)) => {
+                let ranges: Vec<(u16, u16)> = ranges.iter().map(|own| (own.from, own.to)).collect();
+                was.own(&flag.key, &ranges)?
+            }
+            (None, None) | (Some(_), Some(_)) => {
+                return Err(AppError::bad_input(
+                    "a part is a `share` or `ranges`, and one of them",
+                    "give `share` in basis points, such as 500 for 5%, or `ranges` as `layer.get` shows them",
+                ));
+            }
+        };
         let edit = Edit::LayerAllotted { layer, flag: flag.key };
         let After { state, .. } = app.edit(ctx, edit, input.why, input.if_revision, Vec::new())?;
         let warnings = advice::smaller_part(&state, &was, &input.flag).into_iter().collect();
@@ -261,7 +277,11 @@ impl App {
             .filter(|(flag, share)| {
                 *share != Share::NONE || (!flag.value.archived && flag.value.layer.as_ref() == Some(&of.key))
             })
-            .map(|(flag, share)| Part { flag: flag.value.key.clone(), share });
+            .map(|(flag, share)| Part {
+                flag: flag.value.key.clone(),
+                share,
+                inside: flag.value.layer.as_ref() == Some(&of.key),
+            });
         LayerView {
             parts: parts.collect(),
             free: of.free(),

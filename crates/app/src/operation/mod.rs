@@ -51,7 +51,7 @@ use crate::access::{Grant, Permission};
 use crate::error::AppError;
 
 pub(crate) use explain::stretches;
-pub use input::{Argument, arguments, from_text, openapi, plain_text};
+pub use input::{Argument, arguments, from_text, is_share, openapi, plain_text};
 pub(crate) use rollout::widen;
 pub(crate) use schedule::perform;
 
@@ -325,6 +325,7 @@ pub const REGISTRY: &[Entry] = &[
     Entry::of::<person::Export>(),
     Entry::of::<person::Forget>(),
     Entry::of::<change::List>(),
+    Entry::of::<change::Get>(),
     Entry::of::<key::List>(),
     Entry::of::<key::Create>(),
     Entry::of::<key::Revoke>(),

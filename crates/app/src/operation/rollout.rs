@@ -11,10 +11,10 @@ use serde::Deserialize;
 use super::guard::WatchInput;
 use super::serve::StepInput;
 use super::{Class, Ctx, Effect, Method, Operation};
-use crate::App;
 use crate::access::Permission;
 use crate::error::AppError;
 use crate::view::{FlagView, Warning};
+use crate::{App, advice};
 
 /// The split of a rollout: `share` for the candidate, as much for the control where a third variant
 /// holds the rest, else everybody else has the control.
@@ -253,7 +253,9 @@ impl Operation for Widen {
                 "resume it, or start a new one",
             ));
         }
+        let before = rollout.share();
         widen(&mut rollout, input.share, ctx.now)?;
+        let fewer = advice::narrowed(&input.flag, before, input.share);
         // A share that is set by hand is not a step of the ramp.
         rollout.ramp = None;
         rollout.resumed = None;
@@ -263,7 +265,7 @@ impl Operation for Widen {
             why: input.why,
             if_revision: input.if_revision,
         };
-        set(app, ctx, steering, rollout)
+        Ok(set(app, ctx, steering, rollout)?.warned(fewer))
     }
 }
 

@@ -116,6 +116,13 @@ impl<'de> Deserialize<'de> for Moment {
             Json::String(text) => instant(&text).ok_or(text),
             other => Millis::deserialize(&other).map_err(|_| other.to_string()),
         };
+        // In milliseconds these lie in the first months of 1970, in seconds in our days.
+        if let Ok(Millis(seconds @ 100_000_000..10_000_000_000)) = read {
+            return Err(D::Error::custom(format!(
+                "`{seconds}` looks like seconds: write `{}`, or the milliseconds `{seconds}000`",
+                Millis(seconds * 1_000)
+            )));
+        }
         read.map(Self).map_err(|other| {
             D::Error::custom(format!(
                 "`{}` is no point in time: write one such as `2026-11-22T18:33:00Z`, a date, or milliseconds since \

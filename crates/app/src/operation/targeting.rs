@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::input::shortened;
-use super::serve::{RuleInput, ServeInput, ShareInput, TargetInput, shares};
+use super::serve::{After, RuleInput, ServeInput, ShareInput, TargetInput, shares};
 use super::{Class, Ctx, Effect, Method, Operation, operands};
 use crate::App;
 use crate::access::Permission;
@@ -75,10 +75,14 @@ impl Operation for Replace {
             let brought = app.bring(lists, ctx.now)?;
             let editing = app.editing();
             if app.flag(&flag)?.revision == known {
-                app.cite(ctx, edit, why, if_revision, brought, editing)?;
-                let state = app.ledger.state();
-                let view = app.flag_view(&state, &app.flag(&flag)?, &[])?;
-                return Ok(view.warned(doubts).warned(advice::idle_limits(&state, &flag, &environment)));
+                let state = app.cite(ctx, edit, why, if_revision, brought, editing)?;
+                let after = After { state, lists: Vec::new() };
+                let view = app.flag_after(&after, &flag)?;
+                return Ok(view.warned(doubts).warned(advice::idle_limits(
+                    &after.state,
+                    &flag,
+                    &environment,
+                )));
             }
             // Somebody was faster, and what stays is what they have left.
             drop(editing);

@@ -29,7 +29,10 @@ pub(super) fn refusal(
     };
     let (said, hint) = said(what, value);
     let message = if place == "." { said } else { format!("in `{}`: {said}", place.trim_start_matches('.')) };
-    let hint = hint.or_else(|| no_key(what, value)).or_else(|| documented(operation, error.path()));
+    let hint = hint
+        .or_else(|| no_key(what, value))
+        .or_else(|| no_share(what, value))
+        .or_else(|| documented(operation, error.path()));
     AppError::bad_input(
         message,
         hint.unwrap_or_else(|| "see `/openapi.json` for what this operation takes".to_owned()),
@@ -156,6 +159,23 @@ fn words(expected: &str) -> String {
         _ if expected.starts_with("enum ") || expected == "string or map" => "a word".to_owned(),
         other => other.to_owned(),
     }
+}
+
+/// The basis points of a share that was written in percent, or as a fraction.
+fn no_share(what: &str, value: Option<&Json>) -> Option<String> {
+    what.ends_with("expected u16").then_some(())?;
+    let (percent, written) = match value? {
+        Json::String(text) => {
+            (text.trim().strip_suffix('%')?.trim_end().parse::<f64>().ok()?, text.trim().to_owned())
+        }
+        Json::Number(number) => {
+            let fraction = number.as_f64().filter(|share| *share > 0.0 && *share < 1.0)?;
+            (fraction * 100.0, number.to_string())
+        }
+        _ => return None,
+    };
+    let points = (percent * 100.0).round();
+    (0.0..=10_000.0).contains(&points).then(|| format!("`{written}` is `{points}` basis points"))
 }
 
 /// What is wrong with a text that is no key, and the key that it could be.

@@ -39,6 +39,15 @@ fn one_switch_shows_all_of_its_flags_to_its_audience() {
     house.did("beta.switch", switch(false));
     assert_eq!(shown("friend-1"), ["off", "off"]);
     house.did("beta.switch", switch(true));
+    let archived = house.did("flag.archive", json!({"flag": "one", "why": "test"}));
+    assert_eq!(
+        archived["warnings"],
+        json!([{
+            "message": "flag `one` is in beta `friends`, whose audience gets nothing of it now",
+            "hint": "take it out with `beta.save`, or restore the flag",
+        }])
+    );
+    house.did("flag.archive", json!({"flag": "one", "archived": false, "why": "test"}));
     house.did("beta.archive", json!({"beta": "friends", "why": "test"}));
     assert_eq!(shown("friend-1"), ["off", "off"], "an archived beta is shown to nobody");
     assert_eq!(house.did("beta.list", json!({}))["betas"], json!([]));

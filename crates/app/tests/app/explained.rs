@@ -60,7 +60,7 @@ fn each_reason_is_a_sentence() {
     );
     check(
         json!({"plan": "pro"}),
-        "gets `off` because the context has no `user_id`, by which the split divides",
+        "gets `off` because the context has no `targetingKey` (`user_id`), by which the split divides",
     );
     check(json!({"targetingKey": "eve"}), "gets `off` because nothing before the default decides");
     let holdout = json!({"holdout": "global", "share": 10_000, "covers": {"covers": "flags", "flags": ["f"]}, "why": "test"});
@@ -76,7 +76,10 @@ fn each_reason_is_a_sentence() {
     let outside = house.did("flag.explain", asked("f", json!({"targetingKey": "eve"})));
     let sentence = outside["sentence"].as_str().unwrap();
     assert!(sentence.ends_with("% in layer `shop`, where the flag has no part"), "{sentence}");
-    check(json!({}), "gets `off` because the context has no `user_id`, by which layer `shop` divides");
+    check(
+        json!({}),
+        "gets `off` because the context has no `targetingKey` (`user_id`), by which layer `shop` divides",
+    );
     house.did("flag.toggle", at("parent", json!({"on": false})));
     check(
         json!({"targetingKey": "tess"}),
@@ -117,7 +120,11 @@ fn the_past_is_asked_at_its_revision() {
         )
     );
     asked["revision"] = json!(10_000);
-    assert!(house.refused("flag.explain", asked).starts_with("404 there is no revision `10000`"));
+    let newest = house.did("change.list", json!({}))["changes"][0]["change"]["revision"].clone();
+    assert_eq!(
+        house.refused("flag.explain", asked),
+        format!("404 there is no revision `10000`\nhint: the newest is `{newest}`: `change.list` shows them")
+    );
 }
 
 #[test]

@@ -204,37 +204,18 @@ fn each_state_is_a_sentence() {
 }
 
 #[test]
-fn each_change_is_a_sentence_whose_subject_is_who_made_it() {
-    let mut house = House::new();
+fn a_rollout_that_becomes_narrower_says_so() {
+    let house = House::new();
     house.split_flag("f", 2_500);
-    let shares = json!([{"variant": "on", "share": 5_000}, {"variant": "off", "share": 5_000}]);
-    house.did("flag.reshare", at("f", json!({"shares": shares})));
-    let rollout = json!({"candidate": "on", "control": "off", "share": 500});
-    house.did("rollout.start", at("f", rollout));
-    house.later(1_000);
-    house.did("rollout.widen", at("f", json!({"share": 2_000})));
-    house.did("rollout.halt", at("f", json!({})));
-    house.did("rollout.resume", at("f", json!({})));
-    house.did("rollout.finish", at("f", json!({})));
-    let changes = house.did("change.list", json!({}));
-    let said: Vec<_> =
-        changes["changes"].as_array().unwrap().iter().map(|c| c["sentence"].as_str().unwrap()).collect();
+    house.did("rollout.start", at("f", json!({"candidate": "on", "control": "off", "share": 5_000})));
+    let narrowed = house.did("rollout.widen", at("f", json!({"share": 60})));
+    let warned = &narrowed["warnings"][0];
     assert_eq!(
-        said,
-        [
-            "finished the rollout of f in production",
-            "resumed the rollout of f in production at 20%",
-            "halted the rollout of f in production",
-            "set the rollout of f in production to on for 20%",
-            "started the rollout of f in production: on to 5%",
-            "set the shares of f in production to on 50%, off 50%",
-            "turned f on in production",
-            "changed who gets what of f in production",
-            "created flag f with 2 variants",
-            "created environment development",
-            "created environment production",
-        ]
+        warned["message"],
+        "the rollout of flag `f` is narrower: it gave its candidate to `50%`, and now gives it to `0.6%`"
     );
+    let hint = warned["hint"].as_str().unwrap();
+    assert!(hint.contains("basis points"), "{hint}");
 }
 
 #[test]

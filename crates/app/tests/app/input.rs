@@ -112,6 +112,10 @@ fn what_does_not_belong_is_said_in_words_of_json() {
         ("metric.save", json!({"metric": "m", "event": "e", "measure": "count"})),
         ("schedule.create", json!({"environment": "production", "planned": {"plan": "halt", "flag": "f"}, "at": "tomorrow"})),
         ("schedule.create", json!({"environment": "production", "planned": {"plan": "halt", "flag": "f"}, "at": true})),
+        ("schedule.create", json!({"environment": "production", "planned": {"plan": "halt", "flag": "f"}, "at": 1_795_000_000})),
+        ("holdout.save", json!({"holdout": "h", "share": "5%", "covers": {"covers": "everything"}})),
+        ("holdout.save", json!({"holdout": "h", "share": 0.05, "covers": {"covers": "everything"}})),
+        ("holdout.save", json!({"holdout": "h", "share": "much", "covers": {"covers": "everything"}})),
         ("rollout.start", json!({"flag": "f", "environment": "production", "candidate": "on", "control": "off", "steps": [{"share": 1, "hold": "soon"}]})),
     ]
     .into_iter()
@@ -133,5 +137,32 @@ fn a_time_is_written_as_a_number_or_as_text() {
     let millis = text.parse::<jiff::Timestamp>().unwrap().as_millisecond();
     for at in [json!(text), json!(millis), json!(millis.to_string())] {
         assert_eq!(house.did("schedule.create", plan(at))["schedule"]["at"], millis);
+    }
+}
+
+#[test]
+fn a_share_may_be_typed_in_percent() {
+    let widen = bellwether_app::find("rollout.widen").unwrap();
+    let typed = |share: &str| {
+        bellwether_app::from_text(widen, &[("share".to_owned(), share.to_owned())], None)
+            .map(|input| input["share"].clone())
+            .map_err(|refused| format!("{}\nhint: {}", refused.message, refused.hint))
+    };
+    for (text, points) in [("5%", 500), ("0.25 %", 25), ("100%", 10_000), ("500", 500)] {
+        assert_eq!(typed(text), Ok(json!(points)), "{text}");
+    }
+    for (text, said) in [
+        ("101%", "`101%` is not a share\nhint: a share lies between 0% and 100% with at most two decimals"),
+        (
+            "0.001%",
+            "`0.001%` is not a share\nhint: a share lies between 0% and 100% with at most two decimals",
+        ),
+        (
+            "five%",
+            "in `share`: `five%` is not a share\nhint: write one such as `5%`, or in basis points such as `500`",
+        ),
+        ("NaN%", "`NaN%` is not a share\nhint: a share lies between 0% and 100% with at most two decimals"),
+    ] {
+        assert_eq!(typed(text), Err(said.to_owned()), "{text}");
     }
 }

@@ -7,6 +7,7 @@ mod backups;
 mod betas;
 mod bots;
 mod captures;
+mod changes;
 mod drifts;
 mod enrolment;
 mod events;

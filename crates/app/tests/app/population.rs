@@ -89,7 +89,11 @@ fn a_layer_keeps_flags_apart() {
     assert_eq!(seen["free"], 3_000);
     assert_eq!(
         seen["parts"],
-        json!([{"flag": "a", "share": 2_000}, {"flag": "b", "share": 5_000}, {"flag": "c", "share": 0}])
+        json!([
+            {"flag": "a", "share": 2_000, "inside": true},
+            {"flag": "b", "share": 5_000, "inside": true},
+            {"flag": "c", "share": 0, "inside": true}
+        ])
     );
     assert_eq!(
         seen["layer"]["ranges"],
@@ -111,6 +115,88 @@ fn a_layer_keeps_flags_apart() {
         full,
         "400 layer `checkout` has `30%` for flag `c`, which is less than `30.01%`\nhint: give flag `b` less first, or ask for less"
     );
+}
+
+/// A part is given before a flag is put in, so that the flag is at no moment in the layer without one; and what was
+/// given back comes back to the same people, or not at all.
+#[test]
+fn a_part_is_given_first_and_comes_back_as_it_was() {
+    let house = House::new();
+    for flag in ["a", "b"] {
+        on(&house, flag);
+    }
+    house.did("layer.save", json!({"layer": "checkout", "why": "test"}));
+    let allot = |flag: &str, part: Json| {
+        let mut input = json!({"layer": "checkout", "flag": flag, "why": "test"});
+        input.as_object_mut().unwrap().extend(part.as_object().unwrap().clone());
+        input
+    };
+    let served = || -> Vec<String> {
+        (0..300).map(|n| format!("user-{n}")).filter(|who| house.peeked("a", who) == "on").collect()
+    };
+    let everybody = served();
+    assert_eq!(everybody.len(), 300);
+    house.did("layer.allot", allot("b", json!({"share": 2_000})));
+    house.did("layer.allot", allot("a", json!({"share": 3_000})));
+    assert_eq!(served(), everybody, "a part alone keeps nobody out");
+    house.did("flag.layer", json!({"flag": "a", "layer": "checkout", "why": "test"}));
+    let inside = served();
+    assert!((60..120).contains(&inside.len()), "{}", inside.len());
+    let had = house.did("layer.get", json!({"layer": "checkout"}))["layer"]["ranges"].clone();
+    let had: Vec<Json> = had
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|r| r["flag"] == "a")
+        .map(|r| json!({"from": r["from"], "to": r["to"]}))
+        .collect();
+    // Smaller, with a place free before it: a share would come back to others.
+    house.did("layer.allot", allot("b", json!({"share": 0})));
+    house.did("layer.allot", allot("a", json!({"share": 1_000})));
+    house.did("layer.allot", allot("a", json!({"ranges": had})));
+    assert_eq!(served(), inside);
+    // Out of the layer, and in again.
+    house.did("flag.layer", json!({"flag": "a", "why": "test"}));
+    assert_eq!(served(), everybody);
+    house.did("layer.allot", allot("a", json!({"ranges": had})));
+    house.did("flag.layer", json!({"flag": "a", "layer": "checkout", "why": "test"}));
+    assert_eq!(served(), inside);
+    // Not what somebody else has taken meanwhile.
+    house.did("flag.layer", json!({"flag": "a", "why": "test"}));
+    house.did("layer.allot", allot("b", json!({"share": 4_000})));
+    let taken = house.refused("layer.allot", allot("a", json!({"ranges": had})));
+    assert_eq!(
+        taken,
+        "400 `2000..5000` of layer `checkout` cannot be flag `a`'s: flag `b` owns `0..4000`\nhint: ask for stretches that are free, each once, or for a share"
+    );
+}
+
+#[test]
+fn a_holdout_of_nothing_says_so() {
+    let house = House::new();
+    let said = |covers: Json| {
+        let asked = json!({"holdout": "h", "share": 500, "covers": covers, "why": "test"});
+        let saved = house.did("holdout.save", asked);
+        match saved["warnings"].as_array().unwrap().as_slice() {
+            [] => "nothing".to_owned(),
+            [one] => format!("{}; {}", one["message"].as_str().unwrap(), one["hint"].as_str().unwrap()),
+            more => panic!("{more:?}"),
+        }
+    };
+    let (everything, growth) = (json!({"covers": "everything"}), json!({"covers": "team", "team": "growth"}));
+    let mut all = vec![said(everything.clone())];
+    on(&house, "a");
+    all.push(said(growth.clone()));
+    all.push(said(json!({"covers": "flags", "flags": ["a"]})));
+    house.did("flag.team", json!({"flag": "a", "team": "growth", "why": "test"}));
+    all.extend([said(growth), said(everything)]);
+    insta::assert_snapshot!(all.join("\n"), @r"
+    holdout `h` keeps people from nothing: there is no flag; it covers each flag from when it is made
+    holdout `h` keeps people from nothing: team `growth` has no flags; say whose a flag is with `flag.team`; it covers each from then on
+    nothing
+    nothing
+    nothing
+    ");
 }
 
 #[test]
@@ -217,8 +303,8 @@ fn what_does_not_hold_together_is_refused() {
     );
     check(
         "layer.allot",
-        json!({"layer": "checkout", "flag": "f", "share": 100}),
-        "409 flag `f` is not in layer `checkout`\nhint: put it in first, with `flag.layer`",
+        json!({"layer": "checkout", "flag": "f"}),
+        "400 a part is a `share` or `ranges`, and one of them\nhint: give `share` in basis points, such as 500 for 5%, or `ranges` as `layer.get` shows them",
     );
     check(
         "holdout.save",

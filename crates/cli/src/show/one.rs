@@ -1,7 +1,7 @@
 //! Cli: one thing as people read it: what a command did in a sentence, and an answer that is no list as
 //! aligned lines of a name and a value. Nothing of the answer's JSON is shown as JSON; `--json` has it whole.
 
-use bellwether_app::Entry;
+use bellwether_app::{Entry, is_share};
 use jiff::SignedDuration;
 use serde_json::{Map, Value};
 
@@ -128,7 +128,7 @@ impl Lines<'_> {
     }
 
     fn worded(&self, of: &Value) -> bool {
-        self.schema.is_time(of) || self.schema.is_span(of) || self.schema.is_share(of)
+        self.schema.is_time(of) || self.schema.is_span(of) || is_share(of)
     }
 
     /// A value on one line: `name=value` for what an object holds, its kind first.
@@ -142,7 +142,7 @@ impl Lines<'_> {
             }
             Value::Number(number) => match (number.as_i64(), of) {
                 (Some(at), Some(of)) if self.schema.is_time(of) => format!("{} UTC", time(at)),
-                (Some(points), Some(of)) if self.schema.is_share(of) => super::percent(points),
+                (Some(points), Some(of)) if is_share(of) => super::percent(points),
                 (Some(millis), Some(of)) if self.schema.is_span(of) => {
                     format!("{:#}", SignedDuration::from_millis(millis))
                 }

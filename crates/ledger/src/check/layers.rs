@@ -27,13 +27,9 @@ pub(super) fn saved(state: &State, layer: &Layer) -> Result<(), LedgerError> {
         }
     }
     for range in layer.ranges() {
+        // A flag may own its part before it is put into the layer: so it is never in it without one.
         let flag = state.flags.get(&range.flag).ok_or_else(|| unknown("flag", &range.flag))?;
-        if flag.layer.as_ref() != Some(key) {
-            return Err(refused(
-                format!("flag `{}` does not belong to layer `{key}`", flag.key),
-                "put it into the layer first",
-            ));
-        }
+        same_unit(flag, layer)?;
     }
     // What a layer owns that is new nobody can belong to yet.
     was.map_or(Ok(()), |was| reshaped(state, was, layer))

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use bellwether_model::{Flag, Variant};
+use bellwether_model::{Flag, Invalid, Variant, operand};
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{PatternOptions, ValidationError};
 
@@ -46,6 +46,7 @@ pub(super) fn matched(flag: &Flag) -> Result<(), LedgerError> {
     let patterns = PatternOptions::regex().size_limit(PATTERN_SIZE).dfa_size_limit(PATTERN_SIZE);
     let schema = jsonschema::options()
         .with_pattern_options(patterns)
+        .should_validate_formats(true)
         .build(schema)
         .map_err(|error| no_schema(&error, &wrong))?;
     flag.variants.iter().try_for_each(|variant| match schema.validate(&variant.value) {
@@ -60,9 +61,16 @@ fn no_schema(error: &ValidationError<'_>, wrong: &dyn Fn(String, &str) -> Ledger
         ValidationErrorKind::Referencing(_) if at.is_empty() => {
             "names a draft of JSON Schema, or refers to a part, that is not known".to_owned()
         }
-        _ => format!("is no JSON Schema: {} cannot be `{}`", place(&at), short(error.instance())),
+        _ => {
+            // The engine says of a pattern only that it is none.
+            let pattern = error.instance().as_str().filter(|_| at.contains("/pattern"));
+            if let Some(Err(Invalid { message, hint })) = pattern.map(operand::pattern) {
+                return wrong(format!("is no JSON Schema: at {}, {message}", place(&at)), &hint);
+            }
+            format!("is no JSON Schema: {} cannot be `{}`", place(&at), short(error.instance()))
+        }
     };
-    wrong(what, "use draft 2020-12, whose `$schema` may be left out; patterns have no look-around")
+    wrong(what, "use draft 2020-12, whose `$schema` may be left out")
 }
 
 fn mismatch(flag: &Flag, variant: &Variant, error: &ValidationError<'_>) -> LedgerError {

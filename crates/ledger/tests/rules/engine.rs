@@ -179,10 +179,9 @@ fn a_layer_is_divided_among_its_flags() {
     hint: use a layer of the flag's own unit
     there is no flag `nobody`
     hint: look at the list of flags for what there is
-    flag `device` does not belong to layer `l`
-    hint: put it into the layer first
-    flag `f` does not belong to layer `m`
-    hint: put it into the layer first
+    flag `device` divides by `device_id`, and layer `l` by `user_id`
+    hint: use a layer of the flag's own unit
+    ok
     flag `f` belongs to layer `l`
     hint: take it out of the layer first
     this would give what flag `g` has of layer `l` to flag `f`

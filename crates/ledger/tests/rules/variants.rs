@@ -193,6 +193,8 @@ fn values_match_the_schema() {
             schema(object(json!({"sizes": {"items": {"minimum": 5}}}))),
             schema(object(json!({"colour": {"const": "red"}}))),
             schema(object(json!({"x/y": {"properties": {"deep": {"pattern": "^a+$"}}}}))),
+            schema(object(json!({"colour": {"format": "email"}}))),
+            schema(object(json!({"colour": {"format": "paint"}}))),
             schema(json!({"required": ["sizes", "weight"]})),
             schema(json!({"properties": {"sizes": true, "colour": true}, "additionalProperties": false})),
             schema(json!({"properties": {"colour": {"anyOf": [{"const": "red"}, {"type": "null"}]}}})),
@@ -216,6 +218,9 @@ fn values_match_the_schema() {
     hint: give the variant a value that matches, or change the schema first
     in variant `large` of flag `j`, `/x~1y/deep` is `"aab"`, and the schema expects `pattern: "^a+$"`
     hint: give the variant a value that matches, or change the schema first
+    in variant `small` of flag `j`, `/colour` is `"red"`, and the schema expects `format: "email"`
+    hint: give the variant a value that matches, or change the schema first
+    ok
     in variant `small` of flag `j`, the whole lacks `weight`, which the schema requires
     hint: give the variant a value that matches, or change the schema first
     in variant `large` of flag `j`, the whole has `x/y`, which the schema does not know
@@ -261,6 +266,7 @@ fn a_schema_is_one_document_that_is_soon_read() {
             schema(json!({"properties": {"a": {"minimum": "1"}}})),
             schema(json!({"pattern": "(?=a)b"})),
             schema(json!({"pattern": "(a{1000}){1000}"})),
+            schema(json!({"patternProperties": {"(": true}})),
             schema(json!({"$schema": "https://example.com/mine"})),
             schema(json!({"$ref": "https://example.com/schema"})),
             schema(json!({"properties": {"a": {"items": {"$ref": "file:///etc/passwd"}}}})),
@@ -284,17 +290,19 @@ fn a_schema_is_one_document_that_is_soon_read() {
     );
     insta::assert_snapshot!(said_of, @r#"
     the schema of flag `f` is no JSON Schema: the whole cannot be `3`
-    hint: use draft 2020-12, whose `$schema` may be left out; patterns have no look-around
+    hint: use draft 2020-12, whose `$schema` may be left out
     the schema of flag `f` is no JSON Schema: `/type` cannot be `"text"`
-    hint: use draft 2020-12, whose `$schema` may be left out; patterns have no look-around
+    hint: use draft 2020-12, whose `$schema` may be left out
     the schema of flag `f` is no JSON Schema: `/properties/a/minimum` cannot be `"1"`
-    hint: use draft 2020-12, whose `$schema` may be left out; patterns have no look-around
-    the schema of flag `f` is no JSON Schema: `/pattern` cannot be `"(?=a)b"`
-    hint: use draft 2020-12, whose `$schema` may be left out; patterns have no look-around
-    the schema of flag `f` is no JSON Schema: `/pattern` cannot be `"(a{1000}){1000}"`
-    hint: use draft 2020-12, whose `$schema` may be left out; patterns have no look-around
+    hint: use draft 2020-12, whose `$schema` may be left out
+    the schema of flag `f` is no JSON Schema: at `/pattern`, `(?=a)b` is not a pattern: look-around is not supported, at character 1
+    hint: use the syntax of https://docs.rs/regex, which never takes more than linear time
+    the schema of flag `f` is no JSON Schema: at `/pattern`, `(a{1000}){1000}` is not a pattern: it is too large once compiled
+    hint: repeat fewer times
+    the schema of flag `f` is no JSON Schema: at `/patternProperties/(`, `(` is not a pattern: unclosed group, at character 1
+    hint: use the syntax of https://docs.rs/regex, which never takes more than linear time
     the schema of flag `f` names a draft of JSON Schema, or refers to a part, that is not known
-    hint: use draft 2020-12, whose `$schema` may be left out; patterns have no look-around
+    hint: use draft 2020-12, whose `$schema` may be left out
     the schema of flag `f` refers to `https://example.com/schema`, which is not in it
     hint: nothing is fetched: put the part into `$defs` and refer to it, such as `#/$defs/size`
     the schema of flag `f` refers to `file:///etc/passwd`, which is not in it

@@ -66,7 +66,7 @@ export function BetaForm({ view }: { view?: BetaView }) {
   const navigate = useNavigate();
   const client = useQueryClient();
   const may = useMay("editor");
-  const { draft, from, old: was, changed, set, discard } = useDraft(view, draftOf);
+  const { draft, from, old: was, changed, set, discard, keep } = useDraft(view, draftOf);
   const old = view && was;
   const [key, setKey] = useState("");
   const known = attributesOf(useQuery(properties(here.key, "_any")).data);
@@ -112,9 +112,10 @@ export function BetaForm({ view }: { view?: BetaView }) {
       shown: old,
       newest: async () => draftOf(await client.fetchQuery({ ...betaQuery(id), staleTime: 0 })),
       discard,
+      keep: async () => keep(await client.fetchQuery({ ...betaQuery(id), staleTime: 0 })),
     });
     if (made && view) discard();
-    if (made && !view) void navigate({ to: "/betas/$beta", params: { beta: id } });
+    if (made && !view) void navigate({ to: "/betas/$beta", params: { beta: id }, ignoreBlocker: true });
   };
   return (
     <form

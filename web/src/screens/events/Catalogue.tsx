@@ -1,6 +1,5 @@
 //! Web: the event types that came, each with its last days, and with what the plan says of it.
-import { Select, TextInput } from "@mantine/core";
-import { IconSearch } from "@tabler/icons-react";
+import { Select } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 
@@ -10,6 +9,7 @@ import { DAYS, Spark } from "../../charts/Spark";
 import { count } from "../../lib/numbers";
 import { reserved } from "../../lib/plan";
 import { DataTable, type Column } from "../../parts/DataTable";
+import { SearchInput } from "../../parts/SearchInput";
 import { Empty } from "../../parts/States";
 import { Badge, When } from "../../parts/Words";
 import { useEnvironment } from "../../shell/environment";
@@ -93,17 +93,11 @@ export function Catalogue({ events }: { events: Seen[] }) {
   return (
     <>
       <div className="row" style={{ marginBottom: 12 }}>
-        <TextInput
-          aria-label="Search event types"
+        <SearchInput
+          label="Search event types"
           placeholder="Search by name or meaning"
           value={q}
-          w={280}
-          maw="100%"
-          leftSection={<IconSearch size={15} aria-hidden />}
-          onChange={(e) => {
-            const value = e.currentTarget.value;
-            void navigate({ search: (old) => ({ ...old, q: value || undefined }), replace: true });
-          }}
+          onSearch={(q) => void navigate({ search: (old) => ({ ...old, q }), replace: true })}
         />
         <Select
           aria-label="Only those that are"

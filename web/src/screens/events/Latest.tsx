@@ -1,7 +1,7 @@
 //! Web: the newest events as they were taken, refreshed every two seconds until somebody pauses it. Each that does not
 //! follow the plan says so, and how.
-import { Button, Select, TextInput } from "@mantine/core";
-import { IconPlayerPause, IconPlayerPlay, IconSearch } from "@tabler/icons-react";
+import { Button, Select } from "@mantine/core";
+import { IconPlayerPause, IconPlayerPlay } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
@@ -17,6 +17,7 @@ import { looked, propertiesText, verdictOf } from "../../lib/stream";
 import { moment, now } from "../../lib/time";
 import { whose } from "../../lib/who";
 import { DataTable, type Column } from "../../parts/DataTable";
+import { SearchInput } from "../../parts/SearchInput";
 import { Empty, Loaded, Said } from "../../parts/States";
 import { Badge, When } from "../../parts/Words";
 import { useEnvironment } from "../../shell/environment";
@@ -55,14 +56,12 @@ export function Latest() {
               >
                 {paused === null ? "Pause" : "Go on"}
               </Button>
-              <TextInput
-                aria-label="Search events"
+              <SearchInput
+                label="Search events"
                 placeholder="Search by person or property"
                 value={q}
-                w={240}
-                maw="100%"
-                leftSection={<IconSearch size={15} aria-hidden />}
-                onChange={(e) => set({ q: e.currentTarget.value || undefined })}
+                width={240}
+                onSearch={(q) => set({ q })}
               />
               <Select
                 aria-label="Only of event type"

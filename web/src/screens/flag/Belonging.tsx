@@ -1,12 +1,13 @@
 //! Web: whose a flag is, the layer that it is in, and the holdouts that keep people from it.
 import { Autocomplete, Button, Select } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 
 import { edit } from "../../api/edits";
-import { flags, holdouts, layers } from "../../api/queries";
+import { flag as flagQuery, flags, holdouts, layers } from "../../api/queries";
 import type { FlagView } from "../../api/types";
+import { stretches } from "../../lib/layers";
 import { share } from "../../lib/numbers";
 import { useChange } from "../../parts/Change";
 import { Section } from "../../parts/Page";
@@ -99,11 +100,13 @@ const NONE = "";
 function InLayer({ view, may }: { view: FlagView; may: May }) {
   const { flag } = view;
   const { change } = useChange();
+  const client = useQueryClient();
   const all = useQuery(layers()).data ?? [];
   const fit = all.filter((v) => v.layer.unit === (flag.unit ?? "user") && !v.layer.archived);
   const mine = all.find((v) => v.layer.key === flag.layer);
   const pick = (to: string | null) => {
     if (to === (flag.layer ?? null)) return;
+    const had = mine ? stretches(mine.layer.ranges, flag.key) : [];
     const part = all.find((v) => v.layer.key === to)?.parts.find((p) => p.flag === flag.key)?.share ?? 0;
     void change({
       title: to ? `Put ${flag.key} into layer ${to}?` : `Take ${flag.key} out of layer ${flag.layer}?`,
@@ -121,7 +124,15 @@ function InLayer({ view, may }: { view: FlagView; may: May }) {
         <p style={{ margin: 0 }}>Nobody is outside its part any more, and it can meet any flag in one person.</p>
       ),
       run: (why) => edit.layer(flag.key, { layer: to, why, if_revision: view.revision }),
-      undo: (because) => edit.layer(flag.key, { layer: flag.layer ?? null, ...because }),
+      undo: async ({ why, if_revision }) => {
+        const back = flag.layer ?? null;
+        // Its part was free since: it is given back first, to the same people, and only if nobody changed the flag.
+        const now = await client.fetchQuery({ ...flagQuery(flag.key), staleTime: 0 });
+        if (back === null || had.length === 0 || now.revision !== if_revision)
+          return edit.layer(flag.key, { layer: back, why, if_revision });
+        const { revision } = await edit.allot(back, { flag: flag.key, ranges: had, why });
+        return edit.layer(flag.key, { layer: back, why, if_revision: revision });
+      },
       done: to ? `${flag.key} is in layer ${to}` : `${flag.key} is in no layer`,
     });
   };

@@ -124,11 +124,9 @@ function StepText({ step, view }: { step: Step; view: FlagView }) {
       return (
         <>
           {step.matched ? (
-            <>
-              Rule <b>{step.name}</b> matches:
-            </>
+            <>{ruleText(step.name)} matches:</>
           ) : (
-            <span className="dim">Rule {step.name} does not match:</span>
+            <span className="dim">{ruleText(step.name)} does not match:</span>
           )}
           <Groups groups={step.groups} />
         </>
@@ -276,5 +274,16 @@ function ClauseText({ clause: c }: { clause: ClauseStep }) {
         (it is {c.found === undefined ? "missing" : <code className="mono">{JSON.stringify(c.found)}</code>})
       </span>
     </span>
+  );
+}
+
+/** A rule by its name; one that nobody has named is called by its number. */
+function ruleText(name: string): ReactNode {
+  return /^rule \d+$/.test(name) ? (
+    <b>{capital(name)}</b>
+  ) : (
+    <>
+      Rule <b>{name}</b>
+    </>
   );
 }

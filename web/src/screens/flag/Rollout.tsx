@@ -188,7 +188,43 @@ function Actions({ view, setting, here, rollout, has, step }: SteerProps & { has
   const dropped = ramp && ramp.pace.pace !== "ended" && state.state === "widening";
   const paused = ramp?.pace.pace === "paused";
   const run = { ...base, if_revision: view.revision };
-  if (state.state === "done") return null;
+  const halt = (
+    <Button
+      variant="default"
+      {...barred}
+      onClick={() =>
+        void steer({
+          title: `Halt the rollout of “${candidate}” in ${here.name}?`,
+          confirm: "Halt",
+          danger: true,
+          why: automatic("halted"),
+          moves: (
+            <>
+              <p style={{ marginTop: 0 }}>
+                {state.state === "done" ? "Everybody goes" : `${share(has)} go`} back to <b>{control}</b> at once.
+              </p>
+              <Moved {...{ view, setting, here }} />
+            </>
+          ),
+          // Like the kill switch it is never refused as late.
+          run: (why) => edit.halt(key, { ...base, why }),
+          undo: (because) =>
+            state.state === "done"
+              ? edit.finish(key, { ...base, ...because })
+              : edit.resume(key, { ...base, ...because }),
+          done: `The rollout of “${candidate}” is halted in ${here.name}`,
+        })
+      }
+    >
+      Halt
+    </Button>
+  );
+  if (state.state === "done")
+    return (
+      <Group gap="xs" mt="md">
+        {halt}
+      </Group>
+    );
   if (state.state === "halted")
     return (
       <Group gap="xs" mt="md">
@@ -335,31 +371,7 @@ function Actions({ view, setting, here, rollout, has, step }: SteerProps & { has
         >
           Finish
         </Button>
-        <Button
-          variant="default"
-          {...barred}
-          onClick={() =>
-            void steer({
-              title: `Halt the rollout of “${candidate}” in ${here.name}?`,
-              confirm: "Halt",
-              danger: true,
-              why: automatic("halted"),
-              moves: (
-                <>
-                  <p style={{ marginTop: 0 }}>
-                    {share(has)} go back to <b>{control}</b> at once.
-                  </p>
-                  <Moved {...{ view, setting, here }} />
-                </>
-              ),
-              run: (why) => edit.halt(key, { ...run, why }),
-              undo: (because) => edit.resume(key, { ...base, ...because }),
-              done: `The rollout of “${candidate}” is halted in ${here.name}`,
-            })
-          }
-        >
-          Halt
-        </Button>
+        {halt}
       </Group>
     </div>
   );

@@ -7,7 +7,7 @@ import { edit } from "../../api/edits";
 import { metrics } from "../../api/queries";
 import type { Environment, FlagView, Setting } from "../../api/types";
 import { readSpan } from "../../lib/span";
-import { servedText } from "../../lib/serve";
+import { draftOf, servedText } from "../../lib/serve";
 import { stepsOf, stepsText, wrongStep, type StepRow } from "../../lib/steps";
 import { Section } from "../../parts/Page";
 import { Empty } from "../../parts/States";
@@ -85,6 +85,12 @@ export function StartRollout({ view, setting, here }: Props) {
           why,
           if_revision: view.revision,
         }),
+      // What a rollout that is over serves cannot be said as a default.
+      undo:
+        setting.default.serve === "rollout"
+          ? undefined
+          : (because) =>
+              edit.target(key, { environment: here.key, default: draftOf(view, setting).default, ...because }),
       done: `“${candidate}” is rolling out at ${percent}% in ${here.name}`,
     });
   return (

@@ -5,6 +5,7 @@ import { IconPencil } from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 
+import { ApiError } from "../../api/client";
 import { edit } from "../../api/edits";
 import { flag as flagQuery } from "../../api/queries";
 import type { Environment, FlagView, Setting } from "../../api/types";
@@ -12,9 +13,11 @@ import { diff } from "../../lib/diff";
 import { previewText } from "../../lib/preview";
 import { draftOf, draftText, linesOf, wrong, type Draft } from "../../lib/serve";
 import { useChange } from "../../parts/Change";
+import { rebased } from "../../parts/draft";
 import { Bones } from "../../parts/States";
 import { Diff } from "../../parts/Words";
 import { useMay } from "../../shell/may";
+import { useUnsaved } from "../../shell/Unsaved";
 import { useAround } from "../around";
 import { NowThen } from "../toggle";
 import { Preview, usePreview } from "./Preview";
@@ -64,12 +67,18 @@ function Editing({ view, setting, here, editing, setEditing }: EditingProps) {
   const before = editing.from.flag.settings[here.key];
   const old = before ? draftOf(editing.from, before) : undefined;
   const changed = JSON.stringify(old) !== JSON.stringify(editing.draft);
+  useUnsaved(changed);
   const fault = wrong(editing.draft);
   const asked = { flag: key, environment: here.key, draft: editing.draft, enabled: fault === null, off: !setting.on };
   const refused = useRehearsal(["flag", key, here.key], editing.draft, changed && fault === null, (draft) =>
     edit.rehearseTarget(key, { environment: here.key, ...draft, why: "a rehearsal" }),
   );
   const preview = usePreview(asked);
+  const newest = async () => {
+    const fresh = await client.fetchQuery({ ...flagQuery(key), staleTime: 0 });
+    const now = fresh.flag.settings[here.key];
+    return { fresh, now: now && draftOf(fresh, now) };
+  };
   const save = async () => {
     const made = await change({
       title: `Change who gets what of ${key} in ${here.name}?`,
@@ -86,17 +95,28 @@ function Editing({ view, setting, here, editing, setEditing }: EditingProps) {
           preview={previewText(preview.data, !setting.on)}
         />
       ),
-      run: (why) =>
-        edit.target(key, { environment: here.key, ...editing.draft, why, if_revision: editing.from.revision }),
+      run: async (why) => {
+        const save = (if_revision: number) =>
+          edit.target(key, { environment: here.key, ...editing.draft, why, if_revision });
+        try {
+          return await save(editing.from.revision);
+        } catch (error) {
+          if (!(error instanceof ApiError) || error.code !== "stale") throw error;
+          // A flag has one revision: of what is edited here nothing may be new, such as after a switch.
+          const { fresh, now } = await newest();
+          if (JSON.stringify(now) !== JSON.stringify(old)) throw error;
+          return save(fresh.revision);
+        }
+      },
       undo: old ? (because) => edit.target(key, { environment: here.key, ...old, ...because }) : undefined,
       done: `${key} has new targeting in ${here.name}`,
       shown: old,
-      newest: async () => {
-        const fresh = await client.fetchQuery({ ...flagQuery(key), staleTime: 0 });
-        const now = fresh.flag.settings[here.key];
-        return now ? draftOf(fresh, now) : undefined;
-      },
+      newest: async () => (await newest()).now,
       discard: () => setEditing(null),
+      keep: async () => {
+        const { fresh, now } = await newest();
+        if (old && now) setEditing({ from: fresh, draft: rebased(old, editing.draft, now) });
+      },
     });
     if (made) setEditing(null);
   };

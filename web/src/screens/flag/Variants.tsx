@@ -15,6 +15,7 @@ import { VariantRows } from "../../parts/VariantRows";
 import { Badge, Diff } from "../../parts/Words";
 import { useEnvironment } from "../../shell/environment";
 import { useMay } from "../../shell/may";
+import { useUnsaved } from "../../shell/Unsaved";
 
 export function Variants({ view }: { view: FlagView }) {
   const { flag } = view;
@@ -72,6 +73,7 @@ function Editing({ from, close }: { from: FlagView; close: () => void }) {
   });
   const whole = now.length === rows.length && rows.every((r) => r.key !== "");
   const same = JSON.stringify(old) === JSON.stringify(now);
+  useUnsaved(!same);
   const serving = all.filter((e) => e.production && flag.settings[e.key]?.on);
   const save = async () => {
     const made = await change({

@@ -6,7 +6,7 @@ import { useState } from "react";
 import { edit } from "../../api/edits";
 import { flag as flagQuery, flags } from "../../api/queries";
 import type { LayerView } from "../../api/types";
-import { allotted, moves, ownedBy, room } from "../../lib/layers";
+import { allotted, moves, ownedBy, room, stretches } from "../../lib/layers";
 import { share } from "../../lib/numbers";
 import { useChange } from "../../parts/Change";
 import { useFocusBack } from "../../parts/focus";
@@ -22,7 +22,7 @@ export function Allot({ view, flag: first, close }: Props) {
   const [flag, setFlag] = useState(first);
   const [percent, setPercent] = useState<number | string>(first ? ownedBy(layer.ranges, first) / 100 : 10);
   const all = (useQuery(flags()).data ?? []).map((v) => v.flag);
-  const inside = view.parts.map((p) => p.flag);
+  const inside = view.parts.filter((p) => p.inside).map((p) => p.flag);
   const others = all.filter(
     (f) => !f.archived && !inside.includes(f.key) && f.layer == null && (f.unit ?? "user") === layer.unit,
   );
@@ -47,16 +47,18 @@ export function Allot({ view, flag: first, close }: Props) {
         </>
       ),
       run: async (why) => {
+        // The part first: at no moment is the flag in the layer without one, which would be off for everybody.
+        const made = await edit.allot(layer.key, { flag, share: points, why, if_revision: view.revision });
         if (joins) await edit.layer(flag, { layer: layer.key, why });
-        return edit.allot(layer.key, { flag, share: points, why, if_revision: view.revision });
+        return made;
       },
       undo: async (because) => {
-        await edit.allot(layer.key, { flag, share: before, ...because });
-        if (!joins) return;
-        // The flag has a revision of its own; it leaves only the layer that it was put into.
+        if (!joins) return edit.allot(layer.key, { flag, ranges: stretches(layer.ranges, flag), ...because });
+        // The flag has a revision of its own; it leaves only the layer that it was put into, with its part.
         const now = await client.fetchQuery({ ...flagQuery(flag), staleTime: 0 });
         if (now.flag.layer === layer.key)
           await edit.layer(flag, { layer: null, why: because.why, if_revision: now.revision });
+        return undefined;
       },
       done: `${flag} has ${share(points)} of ${layer.key}`,
     });

@@ -1,6 +1,6 @@
 //! Web: the event types of the plan, with what a draft makes of them, and below them what arrives and is not planned.
 import { Button, Group, Modal, TextInput } from "@mantine/core";
-import { IconPlus, IconSearch } from "@tabler/icons-react";
+import { IconPlus } from "@tabler/icons-react";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
@@ -10,6 +10,7 @@ import type { Answer, PlanView } from "../../api/types";
 import { count, plural } from "../../lib/numbers";
 import { better, fromSeen, lintOf, markOf, reserved, withEvent, type Mark } from "../../lib/plan";
 import { DataTable, type Column } from "../../parts/DataTable";
+import { SearchInput } from "../../parts/SearchInput";
 import { useFocusBack } from "../../parts/focus";
 import { Section } from "../../parts/Page";
 import { Empty, Failed, Loaded, Said } from "../../parts/States";
@@ -149,17 +150,12 @@ export function Types({ draft, view }: { draft: PlanDraft; view: PlanView }) {
       ) : (
         <>
           <div className="row" style={{ marginBottom: 12 }}>
-            <TextInput
-              aria-label="Search event types"
+            <SearchInput
+              label="Search event types"
               placeholder="Search by name, meaning or owner"
               value={q}
-              w={320}
-              maw="100%"
-              leftSection={<IconSearch size={15} aria-hidden />}
-              onChange={(e) => {
-                const value = e.currentTarget.value;
-                void navigate({ search: (old) => ({ ...old, q: value || undefined }), replace: true });
-              }}
+              width={320}
+              onSearch={(q) => void navigate({ search: (old) => ({ ...old, q }), replace: true })}
             />
           </div>
           {shown.length === 0 ? (

@@ -1,6 +1,5 @@
 //! Web: how events do not follow the plan, as it happens: what was wanted, what came, how often, and what was done.
-import { Select, TextInput } from "@mantine/core";
-import { IconSearch } from "@tabler/icons-react";
+import { Select } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
@@ -11,6 +10,7 @@ import { count, plural } from "../../lib/numbers";
 import { fates, wantedAndCame } from "../../lib/plan";
 import { moment } from "../../lib/time";
 import { DataTable, type Column } from "../../parts/DataTable";
+import { SearchInput } from "../../parts/SearchInput";
 import { Empty, Loaded, Said } from "../../parts/States";
 import { When } from "../../parts/Words";
 import { useEnvironment } from "../../shell/environment";
@@ -60,14 +60,12 @@ export function ViolationsTab() {
         return (
           <>
             <div className="row" style={{ marginBottom: 12 }}>
-              <TextInput
-                aria-label="Search violations"
+              <SearchInput
+                label="Search violations"
                 placeholder="Search by name or sender"
                 value={q}
-                w={240}
-                maw="100%"
-                leftSection={<IconSearch size={15} aria-hidden />}
-                onChange={(e) => set({ q: e.currentTarget.value || undefined })}
+                width={240}
+                onSearch={(q) => set({ q })}
               />
               <Select
                 aria-label="Only of event type"

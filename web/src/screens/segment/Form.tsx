@@ -41,7 +41,7 @@ export function SegmentForm({ view }: { view?: SegmentView }) {
   const navigate = useNavigate();
   const client = useQueryClient();
   const may = useMay("editor");
-  const { draft, from, old: was, changed, set, discard } = useDraft(view, draftOf);
+  const { draft, from, old: was, changed, set, discard, keep } = useDraft(view, draftOf);
   const old = view && was;
   const [key, setKey] = useState("");
   const known = attributesOf(useQuery(properties(here.key, "_any")).data);
@@ -80,9 +80,10 @@ export function SegmentForm({ view }: { view?: SegmentView }) {
       shown: old,
       newest: async () => draftOf(await client.fetchQuery({ ...segmentQuery(id), staleTime: 0 })),
       discard,
+      keep: async () => keep(await client.fetchQuery({ ...segmentQuery(id), staleTime: 0 })),
     });
     if (made && view) discard();
-    if (made && !view) void navigate({ to: "/segments/$segment", params: { segment: id } });
+    if (made && !view) void navigate({ to: "/segments/$segment", params: { segment: id }, ignoreBlocker: true });
   };
   return (
     <form

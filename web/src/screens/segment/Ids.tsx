@@ -2,15 +2,15 @@
 //! off by hand; a file replaces a list whole.
 import { Button, Checkbox, FileButton, Group, Textarea } from "@mantine/core";
 import { IconUpload } from "@tabler/icons-react";
-import { useInfiniteQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 
 import { edit } from "../../api/edits";
-import { members } from "../../api/queries";
+import { changed, members } from "../../api/queries";
 import type { SegmentView } from "../../api/types";
 import { belowFirst, headingOf, idsOf, isHeading } from "../../lib/ids";
 import { count, plural, size } from "../../lib/numbers";
-import { useChange } from "../../parts/Change";
+import { useChange, type Because } from "../../parts/Change";
 import { Section } from "../../parts/Page";
 import { Failed } from "../../parts/States";
 import { Note } from "../../parts/Words";
@@ -35,14 +35,24 @@ export function IdsTab({ view }: { view: SegmentView }) {
 
 function List({ view, which }: { view: SegmentView; which: Which }) {
   const { change } = useChange();
+  const client = useQueryClient();
   const may = useMay("editor");
   const [text, setText] = useState("");
   const key = view.segment.key;
   const { count: many } = view[which];
   const ids = idsOf(text);
   const first = ids[0];
+  /** Takes back what a change did to the list: who was on it already was no part of the change. */
+  const undo = async (because: Because) => {
+    const made = await client.fetchQuery(changed(because.if_revision));
+    const { came = 0, went = 0, added = [], removed = [] } = made.lists.find((l) => l.list === which) ?? {};
+    if (came > added.length || went > removed.length)
+      throw new Error(
+        `${plural(came, "id")} came and ${count(went)} went, which is more than can be taken back by a click: replace the list by the file that it was`,
+      );
+    return edit.segmentIds(key, { list: which, add: removed, remove: added, ...because });
+  };
   const amend = async (what: "add" | "remove") => {
-    const back = what === "add" ? "remove" : "add";
     const made = await change({
       title:
         what === "add"
@@ -50,11 +60,7 @@ function List({ view, which }: { view: SegmentView; which: Which }) {
           : `Take ${plural(ids.length, "id")} off the list “${TITLE[which].toLowerCase()}” of ${key}?`,
       confirm: what === "add" ? "Add" : "Take off",
       run: (why) => edit.segmentIds(key, { list: which, [what]: ids, why, if_revision: view.revision }),
-      // Who was on the list already is no part of the change, so a few hundred are not taken back blindly.
-      undo:
-        many === 0 && what === "add"
-          ? (because) => edit.segmentIds(key, { list: which, [back]: ids, ...because })
-          : undefined,
+      undo,
       done: what === "add" ? `${plural(ids.length, "id is", "ids are")} on the list` : "taken off the list",
     });
     if (made) setText("");
@@ -77,6 +83,7 @@ function List({ view, which }: { view: SegmentView; which: Which }) {
       confirm: "Replace the list",
       danger: many > 0,
       run: (why) => edit.uploadIds(key, which, text, { why, if_revision: view.revision }),
+      undo,
       done: `${file.name} is the list now`,
     });
   };
