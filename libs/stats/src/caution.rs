@@ -45,7 +45,7 @@ pub enum Caution {
     /// Errors of so few, or so unequal, clusters are too small.
     #[error("there are few clusters: they are worth `{worth:.1}` of like size, clustered errors need `40`")]
     FewClusters {
-        /// `(Σn)²/Σn²`.
+        /// `(Σn)²/Σn²`; of two arms twice that of the smaller one, which the error is as uncertain as.
         worth: f64,
     },
     /// A weighted mean of so few, or so unequally weighted, units is not yet normal.
@@ -114,20 +114,24 @@ impl Caution {
     /// # Errors
     /// [`Refusal::TooFew`] without rows.
     pub fn of_clusters(clusters: &[u64]) -> Result<Option<Self>, Refusal> {
-        if clusters.is_empty() {
-            return Err(Refusal::too_few("rows", 0, 1));
-        }
-        let mut sizes: BTreeMap<u64, f64> = BTreeMap::new();
-        for cluster in clusters {
-            *sizes.entry(*cluster).or_default() += 1.0;
-        }
-        let squares: f64 = sizes.values().map(|size| size * size).sum();
-        Ok(Self::of_worth_in_clusters((clusters.len() as f64).powi(2) / squares))
+        Ok(Self::of_worth_in_clusters(worth(clusters)?))
+    }
+
+    /// Of errors that are clustered in two ways: by the one that is worth less.
+    pub(crate) fn of_two_ways(a: &[u64], b: &[u64]) -> Result<Option<Self>, Refusal> {
+        Ok(Self::of_worth_in_clusters(worth(a)?.min(worth(b)?)))
     }
 
     /// Of clusters that are worth so many of like size.
     pub(crate) fn of_worth_in_clusters(worth: f64) -> Option<Self> {
-        (worth < ENOUGH_CLUSTERS).then_some(Self::FewClusters { worth })
+        // A whole number may come out a little below itself.
+        (worth < ENOUGH_CLUSTERS - 1e-9).then_some(Self::FewClusters { worth })
+    }
+
+    /// Of the difference of two arms whose clusters are worth so many of like size (without end where an arm is not clustered). The arm
+    /// with few makes most of the error, and the other one does not make up for it.
+    pub(crate) fn of_worth_in_arms(control: f64, treatment: f64) -> Option<Self> {
+        Self::of_worth_in_clusters(2.0 * control.min(treatment))
     }
 
     /// Of a weighted mean whose units are worth so many of like weight.
@@ -147,6 +151,19 @@ impl Caution {
             Self::FewUnits { .. } => "wait, or raise the floor of the shares",
         }
     }
+}
+
+/// How many clusters of like size these are worth, of which each row names its own: `(Σn)²/Σn²`.
+fn worth(clusters: &[u64]) -> Result<f64, Refusal> {
+    if clusters.is_empty() {
+        return Err(Refusal::too_few("rows", 0, 1));
+    }
+    let mut sizes: BTreeMap<u64, f64> = BTreeMap::new();
+    for cluster in clusters {
+        *sizes.entry(*cluster).or_default() += 1.0;
+    }
+    let squares: f64 = sizes.values().map(|size| size * size).sum();
+    Ok((clusters.len() as f64).powi(2) / squares)
 }
 
 /// `m₃/m₂^1.5` of the values; zero where they are all the same.

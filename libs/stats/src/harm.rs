@@ -1,7 +1,7 @@
 //! The guard's question: is the treatment worse than control by more than a margin?
 
 use crate::comparison::probability;
-use crate::means::{mean_of, some_variance};
+use crate::means::{mean_of, some_variance, wary_variance};
 use crate::ratio::Estimated;
 use crate::refusal::Outcome;
 use crate::sequential::{ConfidenceSequence, Sides, Tuning};
@@ -158,10 +158,7 @@ fn look(
         return Err(Refusal::out_of_range("a margin of tolerated harm", "at 0 or above", margin));
     }
     let estimate = treatment.mean - control.mean;
-    let (nc, nt) = (control_n as f64, treatment_n as f64);
-    let of_a_unit = (nc * nc * control.variance + nt * nt * treatment.variance) / (nc + nt);
-    let pooled = of_a_unit * (1.0 / nc + 1.0 / nt);
-    let se = (control.variance + treatment.variance).max(pooled).sqrt();
+    let se = wary_variance((control, control_n), (treatment, treatment_n)).sqrt();
     let n = control_n.saturating_add(treatment_n);
     if !(estimate.is_finite() && se.is_finite()) {
         return Err(Refusal::not_finite("difference"));

@@ -197,13 +197,21 @@ pub(crate) fn some_variance(arms: [(Estimated, u64); 2]) -> Result<(), Refusal> 
     if arms.iter().all(rounded) { Err(Refusal::OnlyRounding) } else { Ok(()) }
 }
 
+/// The variance of a difference where an arm may be small: the larger of the unpooled one and the pooled one. Early in a rollout a
+/// metric that is mostly zero may show the smaller arm no variance at all.
+pub(crate) fn wary_variance((c, n_c): (Estimated, u64), (t, n_t): (Estimated, u64)) -> f64 {
+    let (n_c, n_t) = (n_c as f64, n_t as f64);
+    let of_a_unit = (n_c * n_c * c.variance + n_t * n_t * t.variance) / (n_c + n_t);
+    (c.variance + t.variance).max(of_a_unit * (1.0 / n_c + 1.0 / n_t))
+}
+
 /// `(Σv)² / Σ v²/(n-1)`, in shares of the whole so that tiny or huge variances do not overflow.
 pub(crate) fn satterthwaite(variances: &[(f64, u64)]) -> f64 {
     degrees(variances.iter().map(|&(v, n)| (v, n as f64)))
 }
 
-/// The same of sizes that need not be whole, as plans have them.
-fn degrees(variances: impl Iterator<Item = (f64, f64)> + Clone) -> f64 {
+/// The same of sizes that need not be whole, as plans have them, and units of different weight.
+pub(crate) fn degrees(variances: impl Iterator<Item = (f64, f64)> + Clone) -> f64 {
     let total: f64 = variances.clone().map(|(v, _)| v).sum();
     let inverse: f64 = variances.map(|(v, n)| (v / total) * (v / total) / (n - 1.0)).sum();
     inverse.recip()

@@ -1,9 +1,9 @@
 //! Quantiles and their errors: latency at the 95th percentile is a metric too.
 
 use crate::joint::same_length;
-use crate::means::satterthwaite;
+use crate::means::degrees;
 use crate::special::normal;
-use crate::{Arm, Caution, Estimate, JointMoments, Method, Refusal, adjust};
+use crate::{Caution, Estimate, Method, Refusal, adjust};
 use std::collections::BTreeMap;
 
 /// What a quantile is where it falls between two values (Hyndman and Fan 1996).
@@ -93,12 +93,11 @@ fn check(values: &[f64], share: f64) -> Result<(), Refusal> {
 /// makes the error smaller by a share of `1/(2n)`, half a percent with 100 values; no published source asks for it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct QuantileArm {
-    /// What is independent: values, or the units that have several.
-    n: u64,
     value: f64,
     variance: f64,
-    /// How many units of like size they are worth, where they have several values.
-    clusters: Option<f64>,
+    /// What is independent: values, or as many units of like size as those are worth that have several. At least 2.
+    units: f64,
+    clustered: bool,
 }
 
 /// How many standard errors the order statistics are from the quantile: those of a 95 % interval.
@@ -126,7 +125,7 @@ impl QuantileArm {
         if !variance.is_finite() {
             return Err(Refusal::not_finite("variance of a quantile"));
         }
-        Ok(Self { n, value, variance, clusters: None })
+        Ok(Self { value, variance, units: n as f64, clustered: false })
     }
 
     /// Of the values of units that are independent of each other.
@@ -139,12 +138,17 @@ impl QuantileArm {
     }
 
     /// Of the values of events whose units have many each: `units` names the unit of each value. The variance
-    /// is multiplied by that of the share below the quantile, clustered by unit, over that of independent events, and has
-    /// one degree of freedom less than there are units (Donner and Klar 2000 for means), however many events they have. Fewer than 40
-    /// units of like size in both arms together: [`compare`] says so with a [`Caution::FewClusters`].
+    /// is multiplied by that of the share below the quantile, clustered by unit, over that of independent events.
+    ///
+    /// The variance of the share is that of a jackknife which leaves out one unit at a time (CV3: MacKinnon, Nielsen and Webb 2023),
+    /// `(C - 1)/C Σ (Σ(below - share)/(n - nᵢ))²` over `C` units of `nᵢ` of the `n` events. Where they have as many each it is the delta
+    /// method's; a unit with a large part of the events pulls the share towards itself and would hide its own distance there. The degrees of freedom are one less than the units are worth, `n²/Σnᵢ²`, however many events
+    /// they have (Donner and Klar 2000 for means of like clusters). Worth fewer than 20: [`compare`] says so with a
+    /// [`Caution::FewClusters`].
     ///
     /// # Errors
-    /// As [`QuantileArm::of`], and [`Refusal::TooFew`] below two units.
+    /// As [`QuantileArm::of`], and [`Refusal::TooFew`] below two units, or where one has so many of the events that they are worth less than
+    /// two of like size.
     pub fn of_clustered(values: &[f64], units: &[u64], share: f64) -> Result<Self, Refusal> {
         same_length("units", units.len(), "values", values.len())?;
         let value = quantile(values, share, Definition::Linear)?;
@@ -154,17 +158,22 @@ impl QuantileArm {
             *below += f64::from(u8::from(*event <= value));
             *events += 1.0;
         }
-        let (below, events): (Vec<f64>, Vec<f64>) = by_unit.into_values().unzip();
-        let clustered = adjust::ratio_moments(&JointMoments::of(&[&below, &events])?, 0, 1)?;
-        let Some(variance) = clustered.variance() else {
-            return Err(Refusal::too_few("units", clustered.n(), 2));
-        };
-        let independent = share * (1.0 - share) / values.len() as f64;
-        let arm = Self::with_inflation(values, share, variance / clustered.n() as f64 / independent)?;
+        if by_unit.len() < 2 {
+            return Err(Refusal::too_few("units", by_unit.len() as u64, 2));
+        }
+        let n = values.len() as f64;
         // It is the units that differ by chance: the error is known as well as they are many.
-        let squares: f64 = events.iter().map(|events| events * events).sum();
-        let worth = (values.len() as f64).powi(2) / squares;
-        Ok(Self { n: clustered.n(), clusters: Some(worth), ..arm })
+        let worth = n * n / by_unit.values().map(|(_, events)| events * events).sum::<f64>();
+        // A whole number may come out a little below itself.
+        if worth < 2.0 - 1e-9 {
+            return Err(Refusal::too_few("units of like size, as those of an arm are worth", 1, 2));
+        }
+        let not_above = by_unit.values().map(|(below, _)| below).sum::<f64>() / n;
+        let off = |(below, events): &(f64, f64)| ((below - not_above * events) / (n - events)).powi(2);
+        let c = by_unit.len() as f64;
+        let clustered = (c - 1.0) / c * by_unit.values().map(off).sum::<f64>();
+        let arm = Self::with_inflation(values, share, clustered / (share * (1.0 - share) / n))?;
+        Ok(Self { units: worth, clustered: true, ..arm })
     }
 
     fn with_inflation(values: &[f64], share: f64, inflation: f64) -> Result<Self, Refusal> {
@@ -206,21 +215,16 @@ impl QuantileArm {
 }
 
 /// The difference of a quantile between two arms, and its lift by the delta method; Welch's degrees of freedom, by the values of
-/// an arm or, where they are clustered, by its units.
+/// an arm or, where they are clustered, by what its units are worth.
 ///
 /// # Errors
 /// [`Refusal::NoVariance`] where the ends of both arms coincide, [`Refusal::NotFinite`].
 pub fn compare(control: &QuantileArm, treatment: &QuantileArm) -> Result<adjust::Effect, Refusal> {
     let (c, t) = (control.variance, treatment.variance);
-    for (arm, have) in [(Arm::Control, control.n), (Arm::Treatment, treatment.n)] {
-        if have < 2 {
-            return Err(Refusal::TooLittle { arm, have, need: 2 });
-        }
-    }
     if c + t == 0.0 {
         return Err(Refusal::NoVariance);
     }
-    let df = satterthwaite(&[(c, control.n), (t, treatment.n)]);
+    let df = degrees([(c, control.units), (t, treatment.units)].into_iter());
     let value = treatment.value - control.value;
     let method = Method::QuantileOrderStatistics;
     let share = treatment.value / control.value;
@@ -231,8 +235,8 @@ pub fn compare(control: &QuantileArm, treatment: &QuantileArm) -> Result<adjust:
         Estimate::new(value / size, (t + share * share * c).sqrt() / size, Some(df), method)
     };
     let effect = adjust::Effect { difference: Estimate::new(value, (c + t).sqrt(), Some(df), method)?, lift };
-    let worth = |arm: &QuantileArm| arm.clusters.unwrap_or(f64::INFINITY);
-    Ok(effect.with_caution(Caution::of_worth_in_clusters(worth(control) + worth(treatment))))
+    let worth = |arm: &QuantileArm| if arm.clustered { arm.units } else { f64::INFINITY };
+    Ok(effect.with_caution(Caution::of_worth_in_arms(worth(control), worth(treatment))))
 }
 
 #[cfg(test)]

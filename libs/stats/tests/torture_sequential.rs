@@ -29,6 +29,16 @@ fn few_units_equal_units_and_empty_arms_are_named() {
         (same, same, Refusal::NoVariance),
     ] {
         assert_eq!(lift(&control, &treatment, &Prior::FLAT).unwrap_err(), refusal);
+    }
+    let many = arm(&[1.0, 2.0].repeat(50));
+    let constant = arm(&[2.0; 100]);
+    let short = |arm, have| Refusal::TooLittle { arm, have, need: 100 };
+    for (control, treatment, refusal) in [
+        (Moments::EMPTY, many, short(Arm::Control, 0)),
+        (many, Moments::EMPTY, short(Arm::Treatment, 0)),
+        (arm(&[1.0; 99]), many, short(Arm::Control, 99)),
+        (constant, constant, Refusal::NoVariance),
+    ] {
         assert_eq!(OverEpochs::new(&[Epoch { control, treatment }]).unwrap_err(), refusal);
     }
     let two = lift(&arm(&[1.0, 2.0]), &arm(&[1.0, 3.0]), &Prior::FLAT).unwrap();

@@ -41,7 +41,7 @@ pub struct Value {
     pub df: f64,
     /// Units of the arm.
     pub n: u64,
-    /// How many units of like weight they are worth: `(Σw)²/Σw²`.
+    /// How many units of like weight they are worth: `(Σw)²/Σw²`, with `w = u/(N n)` by period and `1/share` otherwise.
     pub worth: f64,
     /// What makes its interval less than it says.
     pub caution: Option<Caution>,
@@ -83,7 +83,8 @@ impl Contrast {
 /// `Σ (u/N)² s²/n` by period; `Σ u/(u-1) Σ(z - z̄)²/N²` with `z = w y` in the arm and 0 elsewhere by inverse probability
 /// (Horvitz and Thompson 1952); and `n/(n-1) Σ w²(y - mean)²/(Σw)²` self-normalised (Hájek 1971; Särndal, Swensson and Wretman 1992, 5.7). Each
 /// divides by one less than it counts. By period the degrees of freedom are Satterthwaite's over the periods; by weights
-/// they are one less than the units of the arm are worth, `(Σw)²/Σw²` (Kish 1965). Where that is below 30 a
+/// they are one less than the units of the arm are worth, `(Σw)²/Σw²` (Kish 1965). Where that is below 30, by period with
+/// `w = u/(N n)`, a
 /// [`Caution::FewUnits`] comes with the answer: a few heavy units then make most of the mean, and of its error.
 ///
 /// ```
@@ -244,7 +245,10 @@ impl Periods {
         let squares: f64 = parts.iter().map(|p| p.n / (p.share * p.share)).sum();
         let n: f64 = parts.iter().map(|p| p.n).sum();
         let worth = match weighting {
-            Weighting::Period => n,
+            // A unit weighs `u/N` over the units of the arm in its period.
+            Weighting::Period => {
+                parts.iter().map(|p| (p.units / self.units).powi(2) / p.n).sum::<f64>().recip()
+            }
             _ => weights / squares * weights,
         };
         if worth.is_nan() {
@@ -353,6 +357,23 @@ mod tests {
             prop_assert!((hajek.se / plain - 1.0).abs() < 1e-9 && (hajek.df / (n - 1) as f64 - 1.0).abs() < 1e-9);
             prop_assert!(hajek.caution.is_some() == (n < 30));
         }
+    }
+
+    /// By period a unit weighs what its period has of all units, over the units of the arm in it.
+    #[test]
+    fn few_units_that_carry_a_period_are_told() {
+        let arm = |n: u64| Moments::new(n, 1.0, (n - 1) as f64).unwrap();
+        let even = Period { shares: vec![0.5, 0.5], arms: vec![arm(500), arm(500)] };
+        let rare = Period { shares: vec![0.004, 0.996], arms: vec![arm(4), arm(996)] };
+        let periods = Periods::new(&[even, rare]).unwrap();
+        let weights: Vec<f64> = std::iter::repeat_n(0.5 / 500.0, 500).chain([0.5 / 4.0; 4]).collect();
+        let worth =
+            weights.iter().sum::<f64>().powi(2) / weights.iter().map(|weight| weight * weight).sum::<f64>();
+        let ours = periods.value(0, Weighting::Period).unwrap();
+        assert!((ours.worth - worth).abs() < 1e-9 && worth < 16.0, "{} {worth}", ours.worth);
+        assert!(matches!(ours.caution, Some(Caution::FewUnits { .. })));
+        assert!(periods.contrast(0, 1, Weighting::Period).unwrap().caution.is_some());
+        assert_eq!(periods.value(1, Weighting::Period).unwrap().caution, None);
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub fn totals(values: &[f64], clusters: &[u64]) -> Result<JointMoments, Refusal>
 /// method, with the degrees of freedom of so many clusters (not users).
 ///
 /// Right from some 20 clusters an arm of like size. With fewer, or where one cluster holds a large part of the users,
-/// it errs more often than it says: [`MIN_CLUSTERS`] an arm are asked for; between those and 40 in all it comes with a
+/// it errs more often than it says: [`MIN_CLUSTERS`] an arm are asked for; between those and 20 of like size in each arm it comes with a
 /// [`Caution::FewClusters`], and one takes
 /// [`Correction::Cr2`](crate::regression::Correction), or test by [`randomisation`](super::randomisation) of the clusters, which is exact.
 ///
@@ -37,8 +37,8 @@ pub fn compare(control: &JointMoments, treatment: &JointMoments) -> Result<Effec
             return Err(Refusal::TooLittle { arm, have: totals.n(), need: MIN_CLUSTERS });
         }
     }
-    let worth = clusters_worth(control) + clusters_worth(treatment);
-    Ok(adjust::ratio(control, treatment)?.with_caution(Caution::of_worth_in_clusters(worth)))
+    let caution = Caution::of_worth_in_arms(clusters_worth(control), clusters_worth(treatment));
+    Ok(adjust::ratio(control, treatment)?.with_caution(caution))
 }
 
 /// `(Σn)²/Σn²` of the sizes in the second column.

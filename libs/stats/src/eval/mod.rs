@@ -42,12 +42,13 @@ fn of_moments(scores: &Moments, method: Method) -> Result<Estimate, Refusal> {
 
 /// The mean score of items in clusters (questions about one text, items of one author), which depend on each other.
 ///
-/// `n⁻² Σ_c (Σ_{i∈c} (s_i - s̄))² · C/(C - 1)`, t with `C - 1` degrees of freedom. With fewer than some 30 clusters, or very
-/// unequal ones, the interval is too narrow; the bootstrap of clusters is no better there. Below 40 clusters of like size it comes with
-/// a [`Caution::FewClusters`].
+/// `(C - 1)/C Σ_c (Σ_{i∈c} (s_i - s̄)/(n - n_c))²`, which is the jackknife by cluster (CV3: MacKinnon, Nielsen and Webb 2023) and, with
+/// clusters of one size, `C/(C - 1)` times Miller's (2024); t with one degree of freedom less than they are worth, `n²/Σ n_c²`. With fewer
+/// than some 30 clusters the interval may be too narrow; the bootstrap of clusters is no better there. Below 40 of like size it comes
+/// with a [`Caution::FewClusters`].
 ///
 /// # Errors
-/// [`Refusal::LengthsDiffer`], [`Refusal::TooFew`] below two clusters, [`Refusal::NoVariance`] where clusters do not
+/// [`Refusal::LengthsDiffer`], [`Refusal::TooFew`] below two clusters or where one is so large that they are worth less than two, [`Refusal::NoVariance`] where clusters do not
 /// differ.
 ///
 /// ```
@@ -72,8 +73,12 @@ pub fn clustered_mean(scores: &[f64], clusters: &[u64]) -> Result<Estimate, Refu
         return Err(Refusal::too_few("clusters", sums.len() as u64, 2));
     }
     let n = scores.len() as f64;
-    let variance = sums.values().map(|(sum, _)| sum * sum).sum::<f64>() / (n * n) * c / (c - 1.0);
     let worth = n * n / sums.values().map(|(_, size)| size * size).sum::<f64>();
-    let estimate = Estimate::new(centre, variance.sqrt(), Some(c - 1.0), Method::MeanClustered)?;
+    // A whole number may come out a little below itself.
+    if worth < 2.0 - 1e-9 {
+        return Err(Refusal::too_few("clusters of like size, as these are worth", 1, 2));
+    }
+    let variance = (c - 1.0) / c * sums.values().map(|(sum, size)| (sum / (n - size)).powi(2)).sum::<f64>();
+    let estimate = Estimate::new(centre, variance.sqrt(), Some(worth - 1.0), Method::MeanClustered)?;
     Ok(estimate.with_caution(Caution::of_worth_in_clusters(worth)))
 }

@@ -41,7 +41,8 @@ fn answers(n: u64, c: u64, k: u64) -> Result<u64, Refusal> {
 }
 
 /// `ln(C(n - out, k)/C(n, k))`: that none of `k` answers is among the `out`. The sum of `ln(1 - out/(n - i))` for `i` below `k`,
-/// in which `out` and `k` may change places; nothing overflows or cancels.
+/// in which `out` and `k` may change places; nothing overflows, and where little is left after `out` it is counted in whole numbers, so
+/// that nothing cancels.
 fn ln_share_of_choices(n: u64, out: u64, k: u64) -> f64 {
     /// Terms that are summed one by one.
     const FEW: u64 = 100_000;
@@ -52,7 +53,8 @@ fn ln_share_of_choices(n: u64, out: u64, k: u64) -> f64 {
     if few <= FEW {
         let mut sum = 0.0;
         for i in 0..few {
-            sum += (-(many as f64 / (n - i) as f64)).ln_1p();
+            let (all, left) = ((n - i) as f64, (n - i - many) as f64);
+            sum += if left < 0.5 * all { (left / all).ln() } else { (-(many as f64 / all)).ln_1p() };
             // Far below the smallest number.
             if sum < -800.0 {
                 break;
@@ -170,6 +172,26 @@ mod tests {
         }
         // Numbers whose binomials overflow.
         assert!((pass_at_k(100_000, 10, 5_000).unwrap() - 0.401_27).abs() < 1e-4);
+    }
+
+    /// Where few of many passed, `C(c, k)/C(n, k)` is tiny, and exact to the last digits all the same.
+    #[test]
+    fn few_passes_of_many_lose_no_digits() {
+        for n in
+            [6u64, 1_000, 100_000, 1_000_000, 1_000_000_000, 1_000_000_000_000, 1_000_000_000_000_000_000]
+        {
+            for (c, k) in [(1, 1), (2, 1), (2, 2), (3, 2), (4, 3), (5, 3), (5, 5)] {
+                let exact: f64 = (0..k).map(|i| (c - i) as f64 / (n - i) as f64).product();
+                let ours = pass_hat_k(n, c, k).unwrap();
+                assert!((ours / exact - 1.0).abs() < 1e-13, "{n} {c} {k}: {ours:e}, {exact:e}");
+                // The other way round: that none of all but few passes, and that few of all but few fail.
+                let none = 1.0 - pass_at_k(n, n - c, k).unwrap();
+                assert!((none - exact).abs() < 1e-15, "{n} {c} {k}: {none:e}, {exact:e}");
+                let few = pass_hat_k(n, c, c).unwrap();
+                let most = pass_hat_k(n, n - 1, n - c).unwrap();
+                assert!(few > 0.0 && (most / (c as f64 / n as f64) - 1.0).abs() < 1e-13, "{n} {c}: {most:e}");
+            }
+        }
     }
 
     #[test]

@@ -77,10 +77,11 @@ impl Design {
     /// experiment ended before all of its information came in, see [`Design::ending`].
     ///
     /// # Errors
-    /// [`Refusal::OutOfRange`] for a parameter of the boundary; [`Refusal::NotConverged`] where a bound
-    /// was not found. A bound that is not exact is never given.
+    /// [`Refusal::OutOfRange`] for a parameter of the boundary, or below an alpha of `1e-12` a side: paths beyond `Z = 9` (`1e-19` of
+    /// all) are not followed, and would count. [`Refusal::NotConverged`] where a bound was not found. A bound that is not exact is never
+    /// given.
     pub fn new(looks: &Looks, level: Level, sides: Sides, boundary: Boundary) -> Result<Self, Refusal> {
-        let frame = Frame { looks, alpha: per_side(level, sides), sides };
+        let frame = Frame { looks, alpha: followed(per_side(level, sides))?, sides };
         match boundary {
             Boundary::Spending(f) => frame.by(f.targets(looks, frame.alpha)?, level),
             Boundary::WangTsiatis(delta) => frame.design(level, frame.wang_tsiatis(delta)?, None),
@@ -93,7 +94,7 @@ impl Design {
     /// # Errors
     /// As [`Design::new`].
     pub fn ending(looks: &Looks, level: Level, sides: Sides, spending: Spending) -> Result<Self, Refusal> {
-        let frame = Frame { looks, alpha: per_side(level, sides), sides };
+        let frame = Frame { looks, alpha: followed(per_side(level, sides))?, sides };
         let mut targets = spending.targets(looks, frame.alpha)?;
         if let Some(last) = targets.last_mut() {
             *last = frame.alpha;
@@ -106,7 +107,7 @@ impl Design {
     ///
     /// # Errors
     /// [`Refusal::OutOfRange`] for bounds that are not one for each look or not a number, for lower bounds
-    /// above the upper ones or on two sides, and for bounds that spend nothing, or half or more.
+    /// above the upper ones or on two sides, and for bounds that spend less than `1e-12` a side, or half or more.
     ///
     /// ```
     /// use bellwether_stats::group_sequential::{Design, Looks};
@@ -150,6 +151,7 @@ impl Design {
         let both = if sides == Sides::Two { 2.0 } else { 1.0 };
         design.set_spent(design.stopping(0.0)?.iter().map(|stop| both * stop.above).collect());
         design.level = Level::from_alpha(design.spent.last().copied().unwrap_or(f64::NAN))?;
+        followed(design.alpha())?;
         Ok(design)
     }
 
@@ -356,6 +358,19 @@ pub(super) fn check_estimate(estimate: f64, se: f64) -> Result<(), Refusal> {
         return Err(Refusal::out_of_range("a standard error", "above 0", se));
     }
     Ok(())
+}
+
+/// An alpha of one side beside which the paths that are not followed are nothing.
+fn followed(alpha: f64) -> Result<f64, Refusal> {
+    // A level that was divided or added up may come out a little below itself.
+    if alpha >= 1e-12 * (1.0 - 1e-9) {
+        return Ok(alpha);
+    }
+    Err(Refusal::out_of_range(
+        "the alpha of a side of a group-sequential design",
+        "at or above `1e-12`",
+        alpha,
+    ))
 }
 
 fn per_side(level: Level, sides: Sides) -> f64 {

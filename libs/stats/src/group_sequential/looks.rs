@@ -49,8 +49,9 @@ impl Looks {
 
     /// `k` looks at equal distances, the last at all of the information.
     ///
-    /// What a design costs grows with the power 3/2 of their number, since close looks need a finer grid: 100 of them take a
-    /// fraction of a second, 500 take seconds.
+    /// What a design costs grows with the power 3/2 of their number, since close looks need a finer grid: 100 of them take
+    /// about a second, 500 some ten (by spending functions less, by [`Boundary::WangTsiatis`](super::Boundary) most, whose constant is
+    /// searched for).
     ///
     /// # Errors
     /// [`Refusal::OutOfRange`] for none, and for more than 500.

@@ -261,6 +261,18 @@ fn what_cannot_be_answered_is_refused() {
     assert!(matches!(classical.with_futility(futility), Err(Refusal::OutOfRange { .. })));
     assert!(Design::new(&looks, Level::P95, Sides::One, Boundary::WangTsiatis(f64::NAN)).is_err());
     assert!(Design::of_bounds(&looks, Sides::One, &[2.0, 2.0], None).is_err());
+    // Paths beyond 9 are not followed: what is spent there alone would not be exact.
+    let tiny = |alpha: f64, sides| Design::new(&looks, Level::from_alpha(alpha).unwrap(), sides, boundary);
+    check(
+        tiny(1e-14, Sides::Two).unwrap_err(),
+        "the alpha of a side of a group-sequential design must lie at or above `1e-12`: `0.000000000000005`",
+    );
+    assert!(tiny(1e-300, Sides::One).is_err() && tiny(1e-12, Sides::One).is_ok());
+    let last = Level::from_alpha(1e-13).unwrap();
+    assert!(Design::ending(&looks, last, Sides::One, Spending::Pocock).is_err());
+    for bounds in [[f64::INFINITY, f64::INFINITY, 12.0], [f64::INFINITY, 15.0, 30.0]] {
+        assert!(Design::of_bounds(&looks, Sides::One, &bounds, None).is_err(), "{bounds:?}");
+    }
     assert!(Design::of_bounds(&looks, Sides::One, &[-1.0; 3], None).is_err());
     assert!(Design::of_bounds(&looks, Sides::Two, &[f64::INFINITY; 3], None).is_err());
 }

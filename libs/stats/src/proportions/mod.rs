@@ -19,14 +19,14 @@ pub use table::{Continuity, likelihood_ratio, pearson};
 
 use crate::comparison::probability;
 use crate::estimate::critical;
-use crate::{Alternative, Arm, Estimate, Interval, Level, Method, Proportion, Refusal, Test};
+use crate::{Alternative, Arm, Caution, Estimate, Interval, Level, Method, Proportion, Refusal, Test};
 use serde::{Deserialize, Serialize};
 
 /// The z test of `treatment - control` with the variance of each arm by itself (Wald), which is also
 /// what Spotify's `ZTest` makes. [`crate::two_proportions`] tests with the pooled variance instead,
 /// which is that of the null hypothesis.
 ///
-/// Fails where either rate is close to 0 or 1: with 0 successes in an arm its variance is zero.
+/// Fails where either rate is close to 0 or 1: with 0 successes in an arm its variance is zero. A [`Caution::Rare`] says so.
 ///
 /// # Errors
 /// [`Refusal::TooLittle`] for an arm without units, [`Refusal::NoVariance`] where each arm has only
@@ -34,7 +34,9 @@ use serde::{Deserialize, Serialize};
 pub fn unpooled(control: &Proportion, treatment: &Proportion) -> Result<Estimate, Refusal> {
     let c = control.estimated(Arm::Control)?;
     let t = treatment.estimated(Arm::Treatment)?;
-    Estimate::new(t.mean - c.mean, (c.variance + t.variance).sqrt(), None, Method::TwoProportionsWald)
+    let se = (c.variance + t.variance).sqrt();
+    let estimate = Estimate::new(t.mean - c.mean, se, None, Method::TwoProportionsWald)?;
+    Ok(estimate.with_caution(Caution::of_rates(control, treatment)?))
 }
 
 /// Agresti and Caffo's interval (2000): Wald's after one success and one failure were added to each

@@ -3,7 +3,7 @@
 use super::pooled;
 use super::score::boundary;
 use crate::estimate::critical;
-use crate::{Alternative, Arm, Estimate, Interval, Level, Method, Proportion, Refusal, Test};
+use crate::{Alternative, Arm, Caution, Estimate, Interval, Level, Method, Proportion, Refusal, Test};
 
 /// A rate of an arm that has a success, so that its logarithm exists.
 pub(super) fn positive_rate(proportion: &Proportion, arm: Arm) -> Result<f64, Refusal> {
@@ -32,7 +32,9 @@ pub fn log_ratio(control: &Proportion, treatment: &Proportion) -> Result<Estimat
     // 1/x - 1/n = failures/(x n), without the difference.
     let variance =
         |arm: &Proportion| (arm.n() - arm.successes()) as f64 / (arm.successes() as f64 * arm.n() as f64);
-    Estimate::new((t / c).ln(), (variance(control) + variance(treatment)).sqrt(), None, Method::LogRatio)
+    let se = (variance(control) + variance(treatment)).sqrt();
+    let estimate = Estimate::new((t / c).ln(), se, None, Method::LogRatio)?;
+    Ok(estimate.with_caution(Caution::of_rates(control, treatment)?))
 }
 
 /// [`log_ratio`] with the variance under one common rate, as tea-tasting has it.
@@ -43,7 +45,8 @@ pub fn pooled_log_ratio(control: &Proportion, treatment: &Proportion) -> Result<
     let c = positive_rate(control, Arm::Control)?;
     let t = positive_rate(treatment, Arm::Treatment)?;
     let (_, se, common) = pooled(control, treatment)?;
-    Estimate::new((t / c).ln(), se / common, None, Method::LogRatio)
+    let estimate = Estimate::new((t / c).ln(), se / common, None, Method::LogRatio)?;
+    Ok(estimate.with_caution(Caution::of_rates(control, treatment)?))
 }
 
 struct Arms {

@@ -211,7 +211,7 @@ impl Regression {
             // CR2 is what the caution sends one to.
             Errors::Clustered { correction: Correction::Cr2, .. } => None,
             Errors::Clustered { clusters, .. } => Caution::of_clusters(clusters)?,
-            Errors::TwoWay { a, b } => Caution::of_clusters(a)?.or(Caution::of_clusters(b)?),
+            Errors::TwoWay { a, b } => Caution::of_two_ways(a, b)?,
             _ => None,
         };
         let (variance, df, method) = match errors {

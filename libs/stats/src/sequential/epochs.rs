@@ -1,6 +1,8 @@
 //! Allocation that changes over time: compare within each epoch, and add up.
 
-use crate::means::mean_of;
+use crate::harm::MIN_UNITS;
+use crate::means::{mean_of, wary_variance};
+use crate::ratio::Estimated;
 use crate::{Arm, Interval, Level, Method, Moments, Refusal};
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +29,9 @@ impl Epoch {
 /// early: where the metric moves in time the difference is that of the days, and where the allocation is
 /// changed the estimate leaves its own interval.
 ///
-/// Assumes that an allocation was not changed because of what was seen in the same epoch.
+/// Assumes that an allocation was not changed because of what was seen in the same epoch. As with a guard ([`harm`](crate::harm()))
+/// an epoch counts from [`MIN_UNITS`] in each arm on, and its error is the larger of the unpooled and the pooled one: the confidence
+/// sequence is asymptotic, and of a rare outcome a small arm may show no variance at all.
 ///
 /// ```
 /// use bellwether_stats::sequential::{Epoch, OverEpochs};
@@ -50,24 +54,24 @@ impl OverEpochs {
     /// How it is made.
     pub const METHOD: Method = Method::OverEpochs;
 
-    /// From the epochs. One with fewer than two units in an arm has no difference, and is left out; see
-    /// [`OverEpochs::left_out`].
+    /// From the epochs. One with fewer than [`MIN_UNITS`] in an arm is left out; see [`OverEpochs::left_out`].
     ///
     /// # Errors
-    /// [`Refusal::TooLittle`] where no epoch has two units in each arm, [`Refusal::NoVariance`] where all are
+    /// [`Refusal::TooLittle`] where no epoch has so many in each arm, [`Refusal::NoVariance`] where all are
     /// constant, [`Refusal::NotFinite`] where the values overflow.
     pub fn new(epochs: &[Epoch]) -> Result<Self, Refusal> {
         let (mut n, mut left_out) = (0u64, 0u64);
         let (mut sum, mut squares) = (0.0, 0.0);
-        let mut missing = Refusal::TooLittle { arm: Arm::Control, have: 0, need: 2 };
+        let mut missing = Refusal::TooLittle { arm: Arm::Control, have: 0, need: MIN_UNITS };
         for epoch in epochs {
-            let arms = (mean_of(&epoch.control, Arm::Control), mean_of(&epoch.treatment, Arm::Treatment));
+            let arms = (of_many(&epoch.control, Arm::Control), of_many(&epoch.treatment, Arm::Treatment));
             match arms {
                 (Ok(control), Ok(treatment)) => {
                     let units = epoch.units() as f64;
                     n = n.saturating_add(epoch.units());
                     sum += units * (treatment.mean - control.mean);
-                    squares += units * units * (treatment.variance + control.variance);
+                    let arms = ((control, epoch.control.n()), (treatment, epoch.treatment.n()));
+                    squares += units * units * wary_variance(arms.0, arms.1);
                 }
                 (Err(refusal), _) | (_, Err(refusal)) => {
                     left_out = left_out.saturating_add(epoch.units());
@@ -103,7 +107,7 @@ impl OverEpochs {
         self.n
     }
 
-    /// Units of epochs without two units in each arm.
+    /// Units of epochs without [`MIN_UNITS`] in each arm.
     pub fn left_out(&self) -> u64 {
         self.left_out
     }
@@ -118,40 +122,89 @@ impl OverEpochs {
     }
 }
 
+fn of_many(moments: &Moments, arm: Arm) -> Result<Estimated, Refusal> {
+    let have = moments.n();
+    if have < MIN_UNITS {
+        Err(Refusal::TooLittle { arm, have, need: MIN_UNITS })
+    } else {
+        mean_of(moments, arm)
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
     use super::*;
+    use crate::random::Random;
+    use crate::{Direction, Proportion};
     use proptest::prelude::*;
 
     fn arm() -> impl Strategy<Value = Moments> {
-        (2u64..5_000, -3.0..3.0f64, 0.1..9.0f64)
+        (MIN_UNITS..5_000, -3.0..3.0f64, 0.1..9.0f64)
             .prop_map(|(n, mean, v)| Moments::new(n, mean, v * n as f64).unwrap())
     }
 
     proptest! {
-        /// One epoch is the plain comparison, and their order does not matter.
+        /// One epoch is what a guard sees, and their order does not matter.
         #[test]
-        fn one_epoch_is_welchs(control in arm(), treatment in arm(), other in arm()) {
+        fn one_epoch_is_what_a_guard_sees(control in arm(), treatment in arm(), other in arm()) {
             let epoch = Epoch { control, treatment };
             let ours = OverEpochs::new(&[epoch]).unwrap();
-            let welch = crate::welch(&control, &treatment, Level::P95).unwrap();
-            prop_assert!((ours.estimate() - welch.estimate).abs() < 1e-12);
-            prop_assert!((ours.se() / welch.se - 1.0).abs() < 1e-12);
+            let (level, tuning) = (Level::P95, Tuning::default());
+            let look = crate::harm(&control, &treatment, 0.0, Direction::Higher, level, tuning).unwrap();
+            prop_assert!((ours.estimate() - look.estimate).abs() < 1e-12);
+            prop_assert!((ours.se() / look.se - 1.0).abs() < 1e-12);
+            prop_assert!(ours.se() >= crate::welch(&control, &treatment, level).unwrap().se * (1.0 - 1e-12));
             let second = Epoch { control: other, treatment: control };
             let (a, b) = (OverEpochs::new(&[epoch, second]).unwrap(), OverEpochs::new(&[second, epoch]).unwrap());
             prop_assert!((a.estimate() - b.estimate()).abs() < 1e-12);
         }
     }
 
+    /// A rare outcome, small arms, shares that change, a look after every seventh unit: no difference is found that is not there.
+    #[test]
+    fn small_epochs_of_a_rare_outcome_are_not_read() {
+        let mut random = Random::new(4, 0);
+        let mut happens = |rate: f64| ((random.next() >> 11) as f64) < rate * (1u64 << 53) as f64;
+        for (base, rise, units) in [(0.05, 0.03, 400), (0.01, 0.01, 1_000)] {
+            let (runs, mut wrong) = (1_000, 0);
+            for _ in 0..runs {
+                let mut epochs: Vec<Epoch> = Vec::new();
+                let mut excluded = false;
+                for (epoch, share) in [0.05, 0.1, 0.3, 0.5, 0.9].into_iter().enumerate() {
+                    let mut arms = [Proportion::default(); 2];
+                    epochs.push(Epoch { control: Moments::EMPTY, treatment: Moments::EMPTY });
+                    for unit in 1..=units {
+                        let success = u64::from(happens(base + rise * epoch as f64));
+                        let arm = &mut arms[usize::from(happens(share))];
+                        *arm = arm.merge(&Proportion::new(success, 1).unwrap());
+                        if unit % 7 == 0 {
+                            let [control, treatment] = arms.map(|arm| {
+                                let rate = arm.rate().unwrap_or(0.0);
+                                Moments::new(arm.n(), rate, arm.n() as f64 * rate * (1.0 - rate)).unwrap()
+                            });
+                            *epochs.last_mut().unwrap() = Epoch { control, treatment };
+                            let interval = OverEpochs::new(&epochs)
+                                .and_then(|over| over.interval(Level::P95, Tuning::default()));
+                            excluded |= interval.is_ok_and(|interval| !interval.contains(0.0));
+                        }
+                    }
+                }
+                wrong += u32::from(excluded);
+            }
+            println!("{base}, {units} an epoch: {wrong} of {runs}");
+            assert!(wrong <= 50, "{base}, {units} an epoch: {wrong} of {runs}");
+        }
+    }
+
     #[test]
     fn an_epoch_without_an_arm_is_named() {
         let arm = |n, mean| Moments::new(n, mean, n as f64).unwrap();
-        let whole = Epoch { control: arm(10, 1.0), treatment: arm(10, 2.0) };
-        let half = Epoch { control: arm(7, 1.0), treatment: Moments::EMPTY };
+        let whole = Epoch { control: arm(100, 1.0), treatment: arm(100, 2.0) };
+        let half = Epoch { control: arm(700, 1.0), treatment: arm(99, 9.0) };
         let both = OverEpochs::new(&[half, whole]).unwrap();
-        assert_eq!((both.n(), both.left_out(), both.estimate()), (20, 7, 1.0));
-        let refusal = Refusal::TooLittle { arm: Arm::Treatment, have: 0, need: 2 };
+        assert_eq!((both.n(), both.left_out(), both.estimate()), (200, 799, 1.0));
+        let refusal = Refusal::TooLittle { arm: Arm::Treatment, have: 99, need: MIN_UNITS };
         assert_eq!(OverEpochs::new(&[half]), Err(refusal));
         assert!(OverEpochs::new(&[]).is_err());
     }

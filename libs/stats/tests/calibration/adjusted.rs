@@ -326,6 +326,17 @@ pub(crate) fn dependence() -> Vec<Row> {
             Ok(plan.series(&series(r, 192), &arms, 3)?.interval(LEVEL))
         },
     ));
+    rows.push(covers(
+        "switchback, hac.1",
+        "10 blocks that do not depend on each other",
+        Promise::None,
+        runs,
+        0.0,
+        |r| {
+            let arms = plan.assign(10, r.next()).unwrap();
+            Ok(plan.series(&draw(r, 40, Random::normal), &arms, 3)?.interval(LEVEL))
+        },
+    ));
     let rejected = count(runs, |r| {
         let arms = plan.assign(16, r.next()).unwrap();
         plan.randomisation(&series(r, 64), &arms, 199, r.next()).unwrap().p <= 0.05
@@ -411,9 +422,10 @@ pub(crate) fn resampling() -> Vec<Row> {
         }),
     ];
     let runs = runs * 4;
-    let events_of = |r: &mut Random, of: u64, each: usize| {
+    // The users of an arm, each with so many events.
+    let events_of = |r: &mut Random, of: &[usize]| {
         let (mut values, mut users) = (Vec::new(), Vec::new());
-        for user in 0..of {
+        for (user, &each) in (0..).zip(of) {
             let own = r.normal();
             for _ in 0..each {
                 values.push(own + r.normal());
@@ -422,7 +434,15 @@ pub(crate) fn resampling() -> Vec<Row> {
         }
         (values, users)
     };
-    let events = |r: &mut Random| events_of(r, 150, 6);
+    let medians = |r: &mut Random, control: &[usize], treatment: &[usize]| {
+        let ((a, of_a), (b, of_b)) = (events_of(r, control), events_of(r, treatment));
+        of_difference(compare(
+            &QuantileArm::of_clustered(&a, &of_a, 0.5)?,
+            &QuantileArm::of_clustered(&b, &of_b, 0.5)?,
+        ))
+    };
+    let one_large = [&[300][..], &[10; 39]].concat();
+    let events = |r: &mut Random| events_of(r, &[6; 150]);
     rows.extend([
         covers(
             "quantile-order-statistics.1",
@@ -455,13 +475,23 @@ pub(crate) fn resampling() -> Vec<Row> {
             Promise::AtLeast,
             runs,
             0.0,
-            |r| {
-                let ((a, of_a), (b, of_b)) = (events_of(r, 4, 50), events_of(r, 4, 50));
-                of_difference(compare(
-                    &QuantileArm::of_clustered(&a, &of_a, 0.5)?,
-                    &QuantileArm::of_clustered(&b, &of_b, 0.5)?,
-                ))
-            },
+            |r| medians(r, &[50; 4], &[50; 4]),
+        ),
+        covers(
+            "quantile-order-statistics.1",
+            "median, 40 users an arm, one of 300 events and others of 10, by user",
+            Promise::AtLeast,
+            runs,
+            0.0,
+            |r| medians(r, &one_large, &one_large),
+        ),
+        covers(
+            "quantile-order-statistics.1",
+            "median, 3 users beside 60, 40 events each, by user",
+            Promise::None,
+            runs,
+            0.0,
+            |r| medians(r, &[40; 3], &[40; 60]),
         ),
         covers(
             "quantile-order-statistics.1",

@@ -109,9 +109,23 @@ pub(crate) fn peeked_at_a_thousand_times() -> Vec<Row> {
                     let arm = if random.happens([0.1, 0.5][epoch]) { treatment } else { control };
                     arm.push(value).unwrap();
                 }
-                look >= 150
-                    && OverEpochs::new(&epochs)
-                        .is_ok_and(|d| !d.interval(level, Tuning::default()).unwrap().contains(0.0))
+                OverEpochs::new(&epochs)
+                    .is_ok_and(|d| !d.interval(level, Tuning::default()).unwrap().contains(0.0))
+            })
+        }),
+        row("over epochs", "shares of 5 to 70 %, a rate from 1 to 5 %, 2 units a look", runs, &|random| {
+            let mut epochs = [Epoch { control: Moments::EMPTY, treatment: Moments::EMPTY }; 5];
+            (0..PEEKS).any(|look| {
+                let epoch = look as usize / 200;
+                for _ in 0..2 {
+                    let value = f64::from(u8::from(random.happens(0.01 * (1 + epoch) as f64)));
+                    let Epoch { control, treatment } = &mut epochs[epoch];
+                    let arm =
+                        if random.happens([0.3, 0.05, 0.4, 0.5, 0.7][epoch]) { treatment } else { control };
+                    arm.push(value).unwrap();
+                }
+                OverEpochs::new(&epochs)
+                    .is_ok_and(|d| !d.interval(level, Tuning::default()).unwrap().contains(0.0))
             })
         }),
         row("sequential sample ratio", "shares as planned, 100 units a look", runs / 4, &|random| {
