@@ -103,3 +103,52 @@ fn sequences_hold_at_each_of_a_thousand_looks_at_skewed_values() {
     // Five of a hundred at most; eleven and more by chance once in some ninety.
     assert!(missed.iter().all(|m| *m <= 10), "{missed:?}");
 }
+
+/// R 4.2.2 with rpact 3.3.4: `getSampleSizeSurvival(thetaH0 = margin, hazardRatio = ratio, typeOfComputation = "Schoenfeld")`.
+#[test]
+fn margins_of_hazard_ratios_are_those_of_rpact() {
+    use bellwether_stats::planning::{Design, non_inferiority};
+    use bellwether_stats::{Level, Sides};
+    for (ratio, margin, alpha, power, allocation, events) in [
+        (1.0, 1.3, 0.025, 0.8, 1.0, 456.098_142_249_7),
+        (0.9, 1.2, 0.05, 0.9, 0.5, 465.645_954_103_5),
+        (1.1, 0.8, 0.025, 0.85, 2.0, 398.399_372_908_2),
+    ] {
+        let design = Design::new(Level::from_alpha(alpha).unwrap(), power, Sides::One).unwrap();
+        let design = design.with_allocation(allocation).unwrap();
+        near("events", non_inferiority::events(ratio, margin, &design).unwrap(), events, 1e-9);
+    }
+}
+
+/// The probabilities of the counts of a Poisson law, as far as they matter.
+fn poisson(mean: f64) -> Vec<(f64, f64)> {
+    let far = 10.0 * mean.sqrt();
+    let counts = ((mean - far).max(0.0) as u64)..=((mean + far) as u64);
+    let ln_factorial = |n: u64| (1..=n).map(|i| (i as f64).ln()).sum::<f64>();
+    counts.map(|n| (n as f64, (n as f64 * mean.ln() - mean - ln_factorial(n)).exp())).collect()
+}
+
+/// By counting over both laws: the test that the plan is of shows what is expected as often as was asked for, and at the margin
+/// it errs at its level.
+#[test]
+fn a_margin_of_counts_is_shown_as_often_as_planned() {
+    use bellwether_stats::planning::{Design, non_inferiority};
+    use bellwether_stats::{Direction, Level, Sides};
+    let design = Design::new(Level::from_alpha(0.05).unwrap(), 0.8, Sides::One).unwrap();
+    let design = design.with_allocation(2.0).unwrap();
+    let (control, margin) = (0.8, (0.2, Direction::Lower));
+    let size = non_inferiority::exposure_of_rates(control, 0.85, 1.0, margin, &design).unwrap();
+    let (nc, nt) = (size.control.ceil(), size.treatment.ceil());
+    for (treatment, expected) in [(0.85, 0.8), (1.0, 0.05)] {
+        let (controls, treatments) = (poisson(control * nc), poisson(treatment * nt));
+        let shown: f64 = controls
+            .iter()
+            .flat_map(|c| treatments.iter().map(move |t| (c, t)))
+            .filter(|((c, _), (t, _))| {
+                (c / nc - t / nt + margin.0) / (c / nc / nc + t / nt / nt).sqrt() > 1.644_853_627
+            })
+            .map(|((_, c), (_, t))| c * t)
+            .sum();
+        assert!((shown - expected).abs() < 0.01, "{treatment}: {shown} and not {expected}");
+    }
+}

@@ -17,6 +17,25 @@ fn check(rates: [f64; 2], dispersion: f64) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// The error of the difference of two rates of events, each arm its rate and its exposure, unpooled.
+pub(super) fn error(
+    (control, control_exposure): (f64, f64),
+    (treatment, treatment_exposure): (f64, f64),
+    dispersion: f64,
+) -> Result<f64, Refusal> {
+    check([control, treatment], dispersion)?;
+    for exposure in [control_exposure, treatment_exposure] {
+        if !(exposure > 0.0 && exposure.is_finite()) {
+            return Err(Refusal::out_of_range("an exposure", "above 0", exposure));
+        }
+    }
+    let variance = dispersion * (treatment / treatment_exposure + control / control_exposure);
+    if variance == 0.0 {
+        return Err(Refusal::NoVariance);
+    }
+    super::finite("error of a rate of events", variance.sqrt())
+}
+
 /// Exposure of control and of treatment to tell two rates of events apart.
 ///
 /// `dispersion` is the variance of a count over its mean: 1 for events that come independently, more where
@@ -63,18 +82,13 @@ pub fn power_of_rates(
     alternative: Alternative,
 ) -> Result<f64, Refusal> {
     check([control, treatment], dispersion)?;
-    let (nc, nt) = (control_exposure, treatment_exposure);
-    for exposure in [nc, nt] {
-        if !(exposure > 0.0 && exposure.is_finite()) {
-            return Err(Refusal::out_of_range("an exposure", "above 0", exposure));
-        }
-    }
     if control == treatment {
         return Err(Refusal::NoEffect { value: control });
     }
+    let (nc, nt) = (control_exposure, treatment_exposure);
+    let se = error((control, nc), (treatment, nt), dispersion)?;
     let common = (nt * treatment + nc * control) / (nt + nc);
     let null = (dispersion * common * (1.0 / nt + 1.0 / nc)).sqrt();
-    let se = (dispersion * (treatment / nt + control / nc)).sqrt();
     power(treatment - control, null, se, level, alternative)
 }
 

@@ -1,6 +1,6 @@
 //! Plans to show that a difference lies within `±margin`, by two one-sided tests (TOST).
 
-use super::{Design, MOST_UNITS, SampleSize, check_rate, check_sd, reach, units};
+use super::{Design, MOST_UNITS, SampleSize, check_rate, check_sd, counts, reach, survival, units};
 use crate::special::normal;
 use crate::{Level, Refusal};
 
@@ -33,10 +33,13 @@ impl Aim {
 
     /// Units of treatment, from the standard deviation of the difference with one unit of it.
     fn size(self, unit: f64, design: &Design) -> Result<SampleSize, Refusal> {
-        let n = reach("sample size", (1.0, MOST_UNITS), design.power, |n| {
-            self.power(unit / n.sqrt(), design.level)
-        })?;
-        SampleSize::of_treatment(n, design)
+        SampleSize::of_treatment(self.reached(1.0, unit, design)?, design)
+    }
+
+    /// How much of what the error shrinks with, from the error that one of it has; not less than `least`.
+    fn reached(self, least: f64, unit: f64, design: &Design) -> Result<f64, Refusal> {
+        let power = |n: f64| self.power(unit / n.sqrt(), design.level);
+        reach("sample size", (least, MOST_UNITS), design.power, power)
     }
 }
 
@@ -159,4 +162,103 @@ pub fn margin_of_proportions(
         return Err(Refusal::NoVariance);
     }
     smallest(treatment - control, se, design)
+}
+
+/// Exposure of control and of treatment to show that two rates of events differ by less than `margin`, by the unpooled error;
+/// `dispersion` as in [`counts::exposure`].
+///
+/// # Errors
+/// [`Refusal::OutOfRange`] for a rate below zero, a dispersion or a margin that is not above zero, or rates that are not
+/// within it; [`Refusal::NoVariance`] where no events are expected.
+pub fn exposure_of_rates(
+    control: f64,
+    treatment: f64,
+    dispersion: f64,
+    margin: f64,
+    design: &Design,
+) -> Result<SampleSize, Refusal> {
+    let unit = counts::error((control, design.allocation), (treatment, 1.0), dispersion)?;
+    // Exposure has units of its own: a tenth of one may be enough.
+    let exposure = Aim::new(treatment - control, margin)?.reached(1e-12, unit, design)?;
+    SampleSize::of_treatment(exposure, design)
+}
+
+/// The probability to show that two rates of events differ by less than `margin`; each arm is its rate and its exposure.
+///
+/// # Errors
+/// Those of [`exposure_of_rates`]; [`Refusal::OutOfRange`] for an exposure that is not above zero.
+pub fn power_of_rates(
+    control: (f64, f64),
+    treatment: (f64, f64),
+    dispersion: f64,
+    margin: f64,
+    level: Level,
+) -> Result<f64, Refusal> {
+    let se = counts::error(control, treatment, dispersion)?;
+    Ok(Aim::new(treatment.0 - control.0, margin)?.power(se, level))
+}
+
+/// The smallest margin within which so much exposure shows two rates of events, with the power of the design.
+///
+/// # Errors
+/// Those of [`power_of_rates`].
+pub fn margin_of_rates(
+    control: (f64, f64),
+    treatment: (f64, f64),
+    dispersion: f64,
+    design: &Design,
+) -> Result<f64, Refusal> {
+    let se = counts::error(control, treatment, dispersion)?;
+    smallest(treatment.0 - control.0, se, design)
+}
+
+fn hazards(ratio: f64, margin: f64) -> Result<Aim, Refusal> {
+    survival::check(ratio)?;
+    if !(margin > 1.0 && margin.is_finite()) {
+        return Err(Refusal::out_of_range("the margin of a hazard ratio", "above 1", margin));
+    }
+    Aim::new(ratio.ln(), margin.ln())
+}
+
+/// Events in both arms together to show that a hazard ratio lies between `1/margin` and `margin`, by Schoenfeld's error of
+/// its logarithm.
+///
+/// # Errors
+/// [`Refusal::OutOfRange`] for a ratio that is not above zero, a margin that is not above one, or a ratio that is not within
+/// it, told as its logarithm.
+///
+/// ```
+/// use bellwether_stats::planning::{Design, equivalence};
+/// let events = equivalence::events(1.0, 1.25, &Design::default()).unwrap();
+/// let power = equivalence::power_of_hazards(1.0, 1.25, events, 1.0, Design::default().level()).unwrap();
+/// assert!((power - 0.8).abs() < 1e-9);
+/// ```
+pub fn events(ratio: f64, margin: f64, design: &Design) -> Result<f64, Refusal> {
+    hazards(ratio, margin)?.reached(1.0, survival::spread(design.allocation), design)
+}
+
+/// The probability to show with so many events that a hazard ratio lies between `1/margin` and `margin`.
+///
+/// # Errors
+/// Those of [`events`]; [`Refusal::OutOfRange`] for fewer than one event or units of control for one of treatment that are not
+/// above zero.
+pub fn power_of_hazards(
+    ratio: f64,
+    margin: f64,
+    events: f64,
+    allocation: f64,
+    level: Level,
+) -> Result<f64, Refusal> {
+    let se = survival::error(events, allocation)?;
+    Ok(hazards(ratio, margin)?.power(se, level))
+}
+
+/// The smallest margin within which so many events show a hazard ratio, with the power of the design.
+///
+/// # Errors
+/// [`Refusal::OutOfRange`] for a ratio that is not above zero or fewer than one event.
+pub fn margin_of_hazards(ratio: f64, events: f64, design: &Design) -> Result<f64, Refusal> {
+    survival::check(ratio)?;
+    let ln = smallest(ratio.ln(), survival::error(events, design.allocation)?, design)?;
+    super::finite("margin", ln.exp())
 }

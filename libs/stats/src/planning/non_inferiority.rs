@@ -1,13 +1,14 @@
-//! Plans to show that a treatment is not worse than a margin. One-sided; "better" is higher, so that rates or
-//! means where lower is better are turned round by the caller.
+//! Plans to show that a treatment is not worse than a margin. One-sided. For proportions and means "better" is higher, so
+//! that those where lower is better are turned round by the caller; counts are told which, and the margin of a hazard ratio
+//! tells it by its side of one.
 //!
 //! The difference that is expected counts: a treatment that is truly a little better needs far fewer units
 //! than one that is truly the same.
 
-use super::{Design, SampleSize, check_rate, check_sd, reach};
+use super::{Design, SampleSize, check_rate, check_sd, counts, reach, survival};
 use crate::proportions::restricted;
 use crate::special::normal;
-use crate::{Level, Refusal};
+use crate::{Direction, Level, Refusal};
 
 fn check_margin(margin: f64) -> Result<(), Refusal> {
     if margin > 0.0 && margin.is_finite() {
@@ -118,8 +119,7 @@ pub fn sample_size_of_means(
     check_sd(treatment_sd)?;
     let distance = distance(effect, margin)?;
     let unit = treatment_sd.hypot(control_sd / design.allocation.sqrt());
-    let shift = normal::quantile(design.power) - normal::quantile(design.level.alpha());
-    SampleSize::of_treatment((shift * unit / distance).powi(2).max(1.0), design)
+    SampleSize::of_treatment((one_sided(design) * unit / distance).powi(2).max(1.0), design)
 }
 
 fn distance(effect: f64, margin: f64) -> Result<f64, Refusal> {
@@ -171,6 +171,162 @@ pub fn margin_of_means(
         return Err(Refusal::out_of_range("an effect", "among the finite numbers", effect));
     }
     let (nc, nt) = super::units(control_units, treatment_units)?;
-    let shift = normal::quantile(design.power) - normal::quantile(design.level.alpha());
-    super::finite("margin", shift * (control_sd / nc.sqrt()).hypot(treatment_sd / nt.sqrt()) - effect)
+    super::finite(
+        "margin",
+        one_sided(design) * (control_sd / nc.sqrt()).hypot(treatment_sd / nt.sqrt()) - effect,
+    )
+}
+
+/// How far a rate of events that is expected lies from the margin, on the side that is to be shown.
+fn rates_apart(control: f64, treatment: f64, (margin, better): (f64, Direction)) -> Result<f64, Refusal> {
+    check_margin(margin)?;
+    let (gain, edge) = match better {
+        Direction::Higher => (treatment - control, control - margin),
+        Direction::Lower => (control - treatment, control + margin),
+    };
+    if gain + margin <= 0.0 {
+        return Err(Refusal::NoEffect { value: edge });
+    }
+    Ok(gain + margin)
+}
+
+/// Exposure of control and of treatment to show that a rate of events is not worse than that of control by `margin` or
+/// more; worse is higher where [`Direction::Lower`] is better, as of crashes. By the difference of the rates over its
+/// unpooled error `√(φ(λ_t/T_t + λ_c/T_c))`, with `dispersion` φ as in [`counts::exposure`].
+///
+/// # Errors
+/// [`Refusal::OutOfRange`] for a rate below zero, a dispersion or a margin that is not above zero,
+/// [`Refusal::NoEffect`] where treatment is expected to be worse by the margin or more, [`Refusal::NoVariance`] where no
+/// events are expected.
+///
+/// ```
+/// use bellwether_stats::planning::{Design, non_inferiority};
+/// use bellwether_stats::{Direction, Level, Sides};
+/// let design = Design::new(Level::from_alpha(0.025).unwrap(), 0.9, Sides::One).unwrap();
+/// // Two crashes in a hundred hours, and no more than a fifth of one on top.
+/// let hours = non_inferiority::exposure_of_rates(0.02, 0.02, 1.0, (0.002, Direction::Lower), &design).unwrap();
+/// assert_eq!(hours.rounded_up(), (105_075, 105_075));
+/// ```
+pub fn exposure_of_rates(
+    control: f64,
+    treatment: f64,
+    dispersion: f64,
+    (margin, better): (f64, Direction),
+    design: &Design,
+) -> Result<SampleSize, Refusal> {
+    let unit = counts::error((control, design.allocation), (treatment, 1.0), dispersion)?;
+    let distance = rates_apart(control, treatment, (margin, better))?;
+    SampleSize::of_treatment((one_sided(design) * unit / distance).powi(2), design)
+}
+
+/// The probability to show that a rate of events is not worse by `margin` or more; each arm is its rate and its exposure.
+///
+/// # Errors
+/// Those of [`exposure_of_rates`]; [`Refusal::OutOfRange`] for an exposure that is not above zero.
+pub fn power_of_rates(
+    control: (f64, f64),
+    treatment: (f64, f64),
+    dispersion: f64,
+    (margin, better): (f64, Direction),
+    level: Level,
+) -> Result<f64, Refusal> {
+    let se = counts::error(control, treatment, dispersion)?;
+    let distance = rates_apart(control.0, treatment.0, (margin, better))?;
+    super::power(distance, se, se, level, crate::Alternative::Greater)
+}
+
+/// The smallest margin within which so much exposure shows a rate of events with the power of the design. Zero and below says
+/// that it shows it better than control.
+///
+/// # Errors
+/// Those of [`power_of_rates`].
+pub fn margin_of_rates(
+    control: (f64, f64),
+    treatment: (f64, f64),
+    dispersion: f64,
+    better: Direction,
+    design: &Design,
+) -> Result<f64, Refusal> {
+    let se = counts::error(control, treatment, dispersion)?;
+    let gain = match better {
+        Direction::Higher => treatment.0 - control.0,
+        Direction::Lower => control.0 - treatment.0,
+    };
+    super::finite("margin", one_sided(design) * se - gain)
+}
+
+/// How far the logarithm of a hazard ratio that is expected lies from that of the margin.
+fn hazards_apart(ratio: f64, margin: f64) -> Result<f64, Refusal> {
+    survival::check(ratio)?;
+    if !(margin > 0.0 && margin.is_finite() && margin != 1.0) {
+        let range = "above 0 and not 1: above 1 where more events are worse, below 1 where they are better";
+        return Err(Refusal::out_of_range("the margin of a hazard ratio", range, margin));
+    }
+    let distance = (margin.ln() - ratio.ln()) * (margin - 1.0).signum();
+    if distance <= 0.0 {
+        return Err(Refusal::NoEffect { value: margin });
+    }
+    Ok(distance)
+}
+
+/// Events in both arms together to show that a hazard ratio, treatment over control, does not reach `margin`: stays below
+/// one that is above 1, or above one that is below 1. By Schoenfeld's error `1/√(d p q)` of the log ratio, which a
+/// proportional-hazards model has near a ratio of one.
+///
+/// # Errors
+/// [`Refusal::OutOfRange`] for a ratio that is not above zero or a margin of one, [`Refusal::NoEffect`] where the ratio that is
+/// expected reaches the margin.
+///
+/// ```
+/// use bellwether_stats::planning::{Design, non_inferiority};
+/// use bellwether_stats::{Level, Sides};
+/// let design = Design::new(Level::from_alpha(0.025).unwrap(), 0.8, Sides::One).unwrap();
+/// assert_eq!(non_inferiority::events(1.0, 1.3, &design).unwrap().ceil(), 457.0);
+/// ```
+pub fn events(ratio: f64, margin: f64, design: &Design) -> Result<f64, Refusal> {
+    let distance = hazards_apart(ratio, margin)?;
+    let events = (one_sided(design) * survival::spread(design.allocation) / distance).powi(2);
+    super::finite("number of events", events)
+}
+
+/// The probability to show with so many events that a hazard ratio does not reach `margin`.
+///
+/// # Errors
+/// Those of [`events`]; [`Refusal::OutOfRange`] for fewer than one event or units of control for one of treatment that are not
+/// above zero.
+pub fn power_of_hazards(
+    ratio: f64,
+    margin: f64,
+    events: f64,
+    allocation: f64,
+    level: Level,
+) -> Result<f64, Refusal> {
+    let se = survival::error(events, allocation)?;
+    super::power(hazards_apart(ratio, margin)?, se, se, level, crate::Alternative::Greater)
+}
+
+/// The margin nearest to one that so many events show a hazard ratio not to reach, with the power of the design: above the
+/// ratio for [`Direction::Lower`], where fewer events are better, below it for [`Direction::Higher`]. A margin on the other
+/// side of one says that they show it better than control.
+///
+/// # Errors
+/// Those of [`power_of_hazards`].
+pub fn margin_of_hazards(
+    ratio: f64,
+    events: f64,
+    better: Direction,
+    design: &Design,
+) -> Result<f64, Refusal> {
+    survival::check(ratio)?;
+    let beyond = one_sided(design) * survival::error(events, design.allocation)?;
+    let ln = match better {
+        Direction::Lower => ratio.ln() + beyond,
+        Direction::Higher => ratio.ln() - beyond,
+    };
+    super::finite("margin", ln.exp())
+}
+
+/// Standard errors from the margin at which a one-sided test has its power.
+fn one_sided(design: &Design) -> f64 {
+    normal::quantile(design.power) - normal::quantile(design.level.alpha())
 }

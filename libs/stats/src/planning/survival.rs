@@ -33,11 +33,25 @@ fn drift(ratio: f64, allocation: f64, by: Approximation) -> f64 {
     }
 }
 
-fn check(ratio: f64) -> Result<(), Refusal> {
+pub(super) fn check(ratio: f64) -> Result<(), Refusal> {
     if ratio > 0.0 && ratio.is_finite() {
         return Ok(());
     }
     Err(Refusal::out_of_range("a hazard ratio", "above 0", ratio))
+}
+
+/// The error of the logarithm of a hazard ratio with one event in both arms together: `1/√(p q)`, by Schoenfeld.
+pub(super) fn spread(allocation: f64) -> f64 {
+    (1.0 + allocation) / allocation.sqrt()
+}
+
+/// The same with so many events.
+pub(super) fn error(events: f64, allocation: f64) -> Result<f64, Refusal> {
+    if !(events >= 1.0 && events.is_finite()) {
+        return Err(Refusal::out_of_range("the number of events", "at 1 or above", events));
+    }
+    Design::default().with_allocation(allocation)?;
+    Ok(spread(allocation) / events.sqrt())
 }
 
 /// Events in both arms together to find a hazard ratio, treatment over control.
@@ -73,10 +87,7 @@ pub fn power(
     by: Approximation,
 ) -> Result<f64, Refusal> {
     check(ratio)?;
-    if !(events >= 1.0 && events.is_finite()) {
-        return Err(Refusal::out_of_range("the number of events", "at 1 or above", events));
-    }
-    Design::default().with_allocation(allocation)?;
+    error(events, allocation)?;
     let mean = drift(ratio, allocation, by) * events.sqrt();
     super::power(mean, 1.0, 1.0, level, alternative)
 }

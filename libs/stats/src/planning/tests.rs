@@ -118,6 +118,50 @@ proptest! {
         prop_assert!((mirrored.treatment / size.treatment - 1.0).abs() < 1e-9);
     }
 
+    /// Margins of counts and of hazard ratios: size, power and margin, each from the other two.
+    #[test]
+    fn margins_of_counts_and_times_are_each_from_the_other_two(
+        design in design(), rate in 0.01..5.0f64, change in -0.5..0.5f64, dispersion in 0.5..4.0f64, beyond in 0.05..1.0f64,
+    ) {
+        let near = |a: f64, b: f64| (a / b - 1.0).abs() < 1e-6;
+        let treatment = rate * (1.0 + change);
+        let margin = (treatment - rate).abs() + beyond * rate;
+        for better in [Direction::Higher, Direction::Lower] {
+            let to = (margin, better);
+            let size = non_inferiority::exposure_of_rates(rate, treatment, dispersion, to, &design).unwrap();
+            prop_assert!(near(size.control, size.treatment * design.allocation));
+            let (c, t) = ((rate, size.control), (treatment, size.treatment));
+            prop_assert!(near(non_inferiority::power_of_rates(c, t, dispersion, to, design.level).unwrap(), design.power));
+            prop_assert!(near(non_inferiority::margin_of_rates(c, t, dispersion, better, &design).unwrap(), margin));
+        }
+        // What is shown on one side of zero is the mirror image of what is shown on the other.
+        let lower = non_inferiority::exposure_of_rates(rate, treatment, dispersion, (margin, Direction::Lower), &design).unwrap();
+        let other = Design { allocation: 1.0 / design.allocation, ..design };
+        let higher = non_inferiority::exposure_of_rates(treatment, rate, dispersion, (margin, Direction::Higher), &other).unwrap();
+        prop_assert!(near(lower.control, higher.treatment) && near(lower.treatment, higher.control));
+
+        let size = equivalence::exposure_of_rates(rate, treatment, dispersion, margin, &design).unwrap();
+        let (c, t) = ((rate, size.control), (treatment, size.treatment));
+        prop_assert!(near(equivalence::power_of_rates(c, t, dispersion, margin, design.level).unwrap(), design.power));
+        prop_assert!(near(equivalence::margin_of_rates(c, t, dispersion, &design).unwrap(), margin));
+
+        let ratio = change.exp();
+        for (margin, better) in [((change.abs() + beyond).exp(), Direction::Lower), ((-change.abs() - beyond).exp(), Direction::Higher)] {
+            let events = non_inferiority::events(ratio, margin, &design).unwrap();
+            if events >= 1.0 {
+                let power = non_inferiority::power_of_hazards(ratio, margin, events, design.allocation, design.level).unwrap();
+                prop_assert!(near(power, design.power));
+                prop_assert!(near(non_inferiority::margin_of_hazards(ratio, events, better, &design).unwrap(), margin));
+            }
+        }
+        let margin = (change.abs() + beyond).exp();
+        let events = equivalence::events(ratio, margin, &design).unwrap();
+        if events > 1.0 {
+            prop_assert!(near(equivalence::power_of_hazards(ratio, margin, events, design.allocation, design.level).unwrap(), design.power));
+            prop_assert!(near(equivalence::margin_of_hazards(ratio, events, &design).unwrap(), margin));
+        }
+    }
+
     /// Two arms without a correction are the plan of means; more arms, and stricter corrections, need more.
     #[test]
     fn variants_extend_the_plan_of_means(design in design(), effect in 0.01..0.5f64) {
@@ -159,6 +203,25 @@ fn impossible_plans_are_refused() {
             && counts::exposure(-0.1, 0.1, 1.0, &design).is_err()
     );
     assert!(equivalence::sample_size_of_means(0.2, 0.1, 1.0, 1.0, &design).is_err());
+    let said = |refused: Result<f64, Refusal>| refused.unwrap_err().to_string();
+    assert_eq!(
+        said(non_inferiority::events(1.0, 1.0, &design)),
+        "the margin of a hazard ratio must lie above 0 and not 1: above 1 where more events are worse, below 1 where they are better: `1`"
+    );
+    assert_eq!(
+        said(non_inferiority::events(1.4, 1.3, &design)),
+        "a plan needs an effect to look for: both arms expect `1.3`"
+    );
+    assert_eq!(
+        said(equivalence::events(1.0, 0.8, &design)),
+        "the margin of a hazard ratio must lie above 1: `0.8`"
+    );
+    let rates = |better| non_inferiority::exposure_of_rates(0.1, 0.2, 1.0, (0.1, better), &design);
+    assert!(rates(Direction::Higher).is_ok() && rates(Direction::Lower).is_err());
+    assert!(
+        non_inferiority::exposure_of_rates(0.0, 0.0, 1.0, (0.1, Direction::Lower), &design)
+            == Err(Refusal::NoVariance)
+    );
     assert!(equivalence::power_of_proportions((0.1, 0), (0.1, 5), 0.05, Level::P95).is_err());
     assert!(non_inferiority::sample_size_of_means(-0.2, 0.1, 1.0, 1.0, &design).is_err());
     let variants = |effect: f64, shares: &[f64], correction| {
