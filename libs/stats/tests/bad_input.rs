@@ -539,6 +539,33 @@ fn every_door_of_evidence_and_designs_answers_or_refuses() {
             equivalence::power_of_proportions(arm(d), arm(d), d.f(), d.level())
         });
         d.door("eq margin of rates", N, |d| equivalence::margin_of_proportions(arm(d), arm(d), &plan));
+        let seen = |d: &Draw| (d.f(), d.f());
+        d.door("ni exposure of counts", N, |d| {
+            ni::exposure_of_rates(d.f(), d.f(), d.f(), (d.f(), d.better()), &plan)
+        });
+        d.door("ni power of counts", N, |d| {
+            ni::power_of_rates(seen(d), seen(d), d.f(), (d.f(), d.better()), d.level())
+        });
+        d.door("ni margin of counts", N, |d| ni::margin_of_rates(seen(d), seen(d), d.f(), d.better(), &plan));
+        d.door("ni events", N, |d| ni::events(d.f(), d.f(), &plan));
+        d.door("ni power of hazards", N, |d| ni::power_of_hazards(d.f(), d.f(), d.f(), d.f(), d.level()));
+        d.door("ni margin of hazards", N, |d| ni::margin_of_hazards(d.f(), d.f(), d.better(), &plan));
+        d.door("eq exposure of counts", N, |d| {
+            equivalence::exposure_of_rates(d.f(), d.f(), d.f(), d.f(), &plan)
+        });
+        d.door("eq power of counts", N, |d| {
+            equivalence::power_of_rates(seen(d), seen(d), d.f(), d.f(), d.level())
+        });
+        d.door("eq margin of counts", N, |d| equivalence::margin_of_rates(seen(d), seen(d), d.f(), &plan));
+        d.door("eq events", N, |d| equivalence::events(d.f(), d.f(), &plan));
+        d.door("eq power of hazards", N, |d| {
+            equivalence::power_of_hazards(d.f(), d.f(), d.f(), d.f(), d.level())
+        });
+        d.door("eq margin of hazards", N, |d| equivalence::margin_of_hazards(d.f(), d.f(), &plan));
+        d.door("factors::always_valid", N, |d| {
+            let sequence = ConfidenceSequence::new(d.level(), Tuning::new(d.f())?, d.sides());
+            factors::always_valid(&sequence, d.f(), &Design::new(d.level(), d.f(), d.sides())?)
+        });
         let by =
             |d: &Draw| [survival::Approximation::Schoenfeld, survival::Approximation::Freedman][d.place(2)];
         d.door("survival::events", N, |d| survival::events(d.f(), &plan, by(d)));

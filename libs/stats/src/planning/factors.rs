@@ -3,7 +3,9 @@
 //! A factor multiplies the units of a plan: those of [`design_effect`] times those of
 //! [`cuped`] times the inflation of a sequential design (see [`sequential`]).
 
-use crate::{Refusal, group_sequential};
+use super::reach;
+use crate::special::normal;
+use crate::{ConfidenceSequence, Refusal, Sides, group_sequential};
 
 /// The design effect of clusters: how many times more units are needed where whole clusters (teams, cities,
 /// pages) are assigned, `1 + ((1 + cv²) m - 1) ICC`.
@@ -88,6 +90,50 @@ pub fn sequential(looks: &group_sequential::Design, plan: &super::Design) -> Res
     }
     // One to rounding: a design of one look.
     Ok(looks.inflation(plan.power())?.max(1.0))
+}
+
+/// The inflation of looking at all times: the units at which a confidence sequence finds the effect of the plan with its power
+/// by a look at that moment, over the units of the plan with one look. `units` are those of both arms by the plan with one
+/// look: a sequence is tightest at its tuning, so that its inflation depends on where the plan lies.
+///
+/// From `Φ(θ√F - w(F·units)) = power`, with `θ = z_α + z_β` and the half-width `w` of the sequence in standard errors. Who looks
+/// before, and stops where the sequence leaves out zero, finds it more often than that.
+///
+/// # Errors
+/// [`Refusal::OutOfRange`] for a sequence of another error rate or other sides than the plan's, or fewer units than one;
+/// [`Refusal::OutOfReach`] where a thousand times the units are not enough.
+///
+/// ```
+/// use bellwether_stats::planning::{Design, factors, sample_size_of_means};
+/// use bellwether_stats::{ConfidenceSequence, Level, Sides, Tuning};
+/// let plan = Design::default();
+/// let units = sample_size_of_means(0.05, 1.0, 1.0, &plan).unwrap().total();
+/// let sequence = ConfidenceSequence::new(Level::P95, Tuning::new(units).unwrap(), Sides::Two);
+/// let inflation = factors::always_valid(&sequence, units, &plan).unwrap();
+/// assert!((1.8..2.0).contains(&inflation), "{inflation}");
+/// ```
+pub fn always_valid(sequence: &ConfidenceSequence, units: f64, plan: &super::Design) -> Result<f64, Refusal> {
+    let (alpha, sides) = sequence.test();
+    if sides != plan.sides() {
+        let range = "with those of the plan";
+        return Err(Refusal::out_of_range("the sides of a sequence", range, format!("{sides:?}")));
+    }
+    if (alpha / plan.level().alpha() - 1.0).abs() > 1e-9 {
+        let range = format!("at that of the plan, `{}`", plan.level().alpha());
+        return Err(Refusal::out_of_range("the error rate of a sequence", &range, alpha));
+    }
+    if !(1.0..=super::MOST_UNITS).contains(&units) {
+        return Err(Refusal::out_of_range("the units of a plan", "from 1 to 1e18", units));
+    }
+    let shift = super::means::shift(plan);
+    let power = |factor: f64| {
+        // A sequence counts whole units.
+        let Ok(width) = sequence.half_width(1.0, (factor * units).ceil() as u64) else { return 0.0 };
+        let mean = shift * factor.sqrt();
+        let other = if sides == Sides::Two { normal::sf(mean + width) } else { 0.0 };
+        normal::cdf(mean - width) + other
+    };
+    reach("inflation", (1.0, 1e3), plan.power(), power)
 }
 
 /// Twenty thousand years are no plan.

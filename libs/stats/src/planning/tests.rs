@@ -237,3 +237,40 @@ fn impossible_plans_are_refused() {
             && variants(0.1, &[1.0; 3], variants::Correction::Dunnett)
     );
 }
+
+/// Sums of normal values, looked at two hundred times: found as often as planned by the last look alone, and more often by all.
+#[test]
+fn a_sequence_finds_what_it_is_planned_for() {
+    use crate::{ConfidenceSequence, Tuning};
+    for (sides, tuning) in [(Sides::Two, 5_000.0), (Sides::One, 500.0)] {
+        let design = Design::new(Level::P95, 0.8, sides).unwrap();
+        let plan = sample_size_of_means(0.1, 1.0, 1.0, &design).unwrap();
+        let sequence = ConfidenceSequence::new(Level::P95, Tuning::new(tuning).unwrap(), sides);
+        let inflation = factors::always_valid(&sequence, plan.total(), &design).unwrap();
+        let (looks, runs) = (200, 2_000);
+        let units = (plan.total() * inflation).ceil();
+        let mut draws = crate::detect::simulate::Random(11);
+        let (mut last, mut any) = (0, 0);
+        for _ in 0..runs {
+            let (mut sum, mut found) = (0.0, [false; 2]);
+            for look in 1..=looks {
+                let step = units / f64::from(looks);
+                // The difference of two means of half the units each, times the units.
+                sum += 0.1 * step + 2.0 * step.sqrt() * normal::quantile(draws.uniform());
+                let n = step * f64::from(look);
+                let half = sequence.half_width(2.0 / n.sqrt(), n.ceil() as u64).unwrap();
+                found[0] = sum / n - half > 0.0;
+                found[1] |= found[0];
+            }
+            last += i32::from(found[0]);
+            any += i32::from(found[1]);
+        }
+        let (last, any) = (f64::from(last) / f64::from(runs), f64::from(any) / f64::from(runs));
+        assert!((last - 0.8).abs() < 0.03 && any > last && any < 0.9, "{sides:?}: {last} {any}");
+    }
+    let wrong = ConfidenceSequence::new(Level::P95, Tuning::default(), Sides::One);
+    assert!(factors::always_valid(&wrong, 1_000.0, &Design::default()).is_err());
+    let right = ConfidenceSequence::new(Level::P95, Tuning::default(), Sides::Two);
+    assert!(factors::always_valid(&right, 0.0, &Design::default()).is_err());
+    assert!(factors::always_valid(&right, f64::NAN, &Design::default()).is_err());
+}

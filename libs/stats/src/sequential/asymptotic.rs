@@ -103,6 +103,11 @@ impl ConfidenceSequence {
         Self { rho_squared: y / tuning.0, alpha, sides }
     }
 
+    /// Its error rate and its sides.
+    pub(crate) fn test(&self) -> (f64, Sides) {
+        (self.alpha, self.sides)
+    }
+
     /// `ρ`, the parameter of the mixture, as the literature prints it.
     pub fn rho(&self) -> f64 {
         self.rho_squared.sqrt()
