@@ -518,6 +518,19 @@ fn every_door_of_evidence_and_designs_answers_or_refuses() {
         let (comparisons, correction) = many(d);
         planning::variants::power(d.f(), d.f(), &shares(d), comparisons, correction, (d.level(), d.side()))
     });
+    let arms = |d: &Draw| shares(d).into_iter().map(|share| (d.f(), share)).collect::<Vec<_>>();
+    d.door("variants::sample_size_by_arm", 60, |d| {
+        let (comparisons, correction) = many(d);
+        planning::variants::sample_size_by_arm(d.f(), &arms(d), comparisons, correction, &plan)
+    });
+    d.door("variants::power_by_arm", 60, |d| {
+        let (comparisons, correction) = many(d);
+        planning::variants::power_by_arm(d.f(), &arms(d), comparisons, correction, (d.level(), d.side()))
+    });
+    d.door("variants::mde_by_arm", 60, |d| {
+        let (comparisons, correction) = many(d);
+        planning::variants::mde_by_arm(&arms(d), comparisons, correction, &plan)
+    });
     d.door("variants::mde", 60, |d| {
         let (comparisons, correction) = many(d);
         planning::variants::mde(d.f(), &shares(d), comparisons, correction, &plan)

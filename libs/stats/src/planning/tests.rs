@@ -178,6 +178,29 @@ proptest! {
         let mde = variants::mde(1.0, &dunnett, Comparisons::WithControl, Correction::Dunnett, &design).unwrap();
         prop_assert!((mde / effect - 1.0).abs() < 1e-9);
     }
+
+    /// Arms of different spread: two of them are the plan of means, and what is twice as wide needs four times the units.
+    #[test]
+    fn variants_may_spread_differently(design in design(), effect in 0.01..0.5f64, wide in 0.2..5.0f64) {
+        use variants::{Comparisons, Correction, mde_by_arm, power_by_arm, sample_size, sample_size_by_arm};
+        let arms = [(1.0, design.allocation), (wide, 1.0)];
+        let two = sample_size_by_arm(effect, &arms, Comparisons::WithControl, Correction::None, &design).unwrap();
+        let plain = sample_size_of_means(effect, 1.0, wide, &design).unwrap();
+        prop_assert!((two[1] / plain.treatment - 1.0).abs() < 1e-6 || plain.treatment <= 1.0);
+        // As many units for each variance: the certainty of every arm is the same as of arms alike.
+        let scaled = [(1.0, 2.0), (wide, wide * wide), (0.5, 0.25)];
+        for correction in [Correction::None, Correction::Dunnett, Correction::Bonferroni] {
+            let units = sample_size_by_arm(effect, &scaled, Comparisons::WithControl, correction, &design).unwrap();
+            let alike = sample_size(effect, 1.0, &[2.0, 1.0, 1.0], Comparisons::WithControl, correction, &design).unwrap();
+            prop_assert!((units[0] / alike[0] - 1.0).abs() < 1e-6 || alike.iter().sum::<f64>() < 2.0);
+            prop_assert!((units[1] / (alike[1] * wide * wide) - 1.0).abs() < 1e-6 || alike.iter().sum::<f64>() < 2.0);
+            let arms: Vec<(f64, f64)> = scaled.iter().zip(&units).map(|((sd, _), units)| (*sd, *units)).collect();
+            let test = (design.level, towards(effect, design.sides));
+            let power = power_by_arm(effect, &arms, Comparisons::WithControl, correction, test).unwrap();
+            prop_assert!(power >= design.power - 1e-9);
+            prop_assert!(mde_by_arm(&arms, Comparisons::WithControl, correction, &design).unwrap() <= effect * (1.0 + 1e-9));
+        }
+    }
 }
 
 #[test]

@@ -59,18 +59,30 @@ pub fn sample_size(
     correction: Correction,
     design: &Design,
 ) -> Result<Vec<f64>, Refusal> {
-    check_sd(sd)?;
+    sample_size_by_arm(effect, &alike(sd, shares), comparisons, correction, design)
+}
+
+/// As [`sample_size`], where each arm has its own standard deviation of one unit, before its share: a rate that a variant is to
+/// double, or revenue that spreads as it grows.
+///
+/// # Errors
+/// Those of [`sample_size`]; [`Refusal::NotFinite`] where the standard deviations are too far apart.
+pub fn sample_size_by_arm(
+    effect: f64,
+    arms: &[(f64, f64)],
+    comparisons: Comparisons,
+    correction: Correction,
+    design: &Design,
+) -> Result<Vec<f64>, Refusal> {
+    let spread = Spread::new(arms, comparisons)?;
     if effect == 0.0 || !effect.is_finite() {
         return Err(Refusal::NoEffect { value: effect });
     }
-    let shares = normalised(shares)?;
-    let critical = critical(&shares, comparisons, correction, design.level, design.sides)?;
-    // The comparison with the largest variance needs the most.
-    let unit = sd * worst(&shares, comparisons).sqrt();
+    let critical = critical(&spread.precisions, comparisons, correction, design.level, design.sides)?;
     let total = reach("sample size", (1.0, MOST_UNITS), design.power, |n| {
-        power_at(effect.abs() / (unit / n.sqrt()), critical, design.sides)
+        power_at(effect.abs() / (spread.unit / n.sqrt()), critical, design.sides)
     })?;
-    Ok(shares.iter().map(|share| share * total).collect())
+    Ok(arms.iter().map(|(_, share)| share / spread.total * total).collect())
 }
 
 /// The power of the comparison that has the least of it, with so many units in each arm.
@@ -85,19 +97,30 @@ pub fn power(
     correction: Correction,
     (level, alternative): (Level, Alternative),
 ) -> Result<f64, Refusal> {
-    check_sd(sd)?;
+    power_by_arm(effect, &alike(sd, units), comparisons, correction, (level, alternative))
+}
+
+/// As [`power`], where each arm has its own standard deviation of one unit, before its units.
+///
+/// # Errors
+/// Those of [`sample_size_by_arm`].
+pub fn power_by_arm(
+    effect: f64,
+    arms: &[(f64, f64)],
+    comparisons: Comparisons,
+    correction: Correction,
+    (level, alternative): (Level, Alternative),
+) -> Result<f64, Refusal> {
+    let spread = Spread::new(arms, comparisons)?;
     if !effect.is_finite() {
         return Err(Refusal::out_of_range("an effect", "among the finite numbers", effect));
     }
-    let shares = normalised(units)?;
-    let critical = critical(&shares, comparisons, correction, level, sides_of(alternative))?;
-    let total: f64 = units.iter().sum();
-    let se = sd * (worst(&shares, comparisons) / total).sqrt();
+    let critical = critical(&spread.precisions, comparisons, correction, level, sides_of(alternative))?;
     let shift = match alternative {
         Alternative::TwoSided => effect.abs(),
         Alternative::Greater => effect,
         Alternative::Less => -effect,
-    } / se;
+    } / spread.error();
     super::finite("power", power_at(shift, critical, sides_of(alternative)))
 }
 
@@ -112,13 +135,62 @@ pub fn mde(
     correction: Correction,
     design: &Design,
 ) -> Result<f64, Refusal> {
-    check_sd(sd)?;
-    let shares = normalised(units)?;
-    let critical = critical(&shares, comparisons, correction, design.level, design.sides)?;
-    let total: f64 = units.iter().sum();
-    let se = sd * (worst(&shares, comparisons) / total).sqrt();
+    mde_by_arm(&alike(sd, units), comparisons, correction, design)
+}
+
+/// As [`mde`], where each arm has its own standard deviation of one unit, before its units.
+///
+/// # Errors
+/// Those of [`sample_size_by_arm`].
+pub fn mde_by_arm(
+    arms: &[(f64, f64)],
+    comparisons: Comparisons,
+    correction: Correction,
+    design: &Design,
+) -> Result<f64, Refusal> {
+    let spread = Spread::new(arms, comparisons)?;
+    let critical = critical(&spread.precisions, comparisons, correction, design.level, design.sides)?;
     let shift = reach("effect", (0.0, 1e6), design.power, |shift| power_at(shift, critical, design.sides))?;
-    super::finite("effect", shift * se)
+    super::finite("effect", shift * spread.error())
+}
+
+fn alike(sd: f64, shares: &[f64]) -> Vec<(f64, f64)> {
+    shares.iter().map(|share| (sd, *share)).collect()
+}
+
+/// What an arm's share and spread are worth to its comparisons.
+struct Spread {
+    /// The shares, or units, of all arms.
+    total: f64,
+    /// Of each arm its share over the variance of a unit, up to a factor: what its mean is as certain as.
+    precisions: Vec<f64>,
+    /// The standard deviation of the comparison with the largest variance, with one unit in all arms together.
+    unit: f64,
+}
+
+impl Spread {
+    fn new(arms: &[(f64, f64)], comparisons: Comparisons) -> Result<Self, Refusal> {
+        let shares: Vec<f64> = arms.iter().map(|(_, share)| *share).collect();
+        arms.iter().try_for_each(|(sd, _)| check_sd(*sd))?;
+        let normal = normalised(&shares)?;
+        let widest = arms.iter().map(|(sd, _)| *sd).fold(0.0, f64::max);
+        let precision = |((sd, _), share): (&(f64, f64), &f64)| {
+            let precision = share / (sd / widest).powi(2);
+            if precision.is_finite() {
+                Ok(precision)
+            } else {
+                Err(Refusal::not_finite("precision of an arm"))
+            }
+        };
+        let precisions: Vec<f64> = arms.iter().zip(&normal).map(precision).collect::<Result<_, _>>()?;
+        let unit = super::finite("standard deviation", widest * worst(&precisions, comparisons).sqrt())?;
+        Ok(Self { total: shares.iter().sum(), precisions, unit })
+    }
+
+    /// The error of the same comparison with the units that there are.
+    fn error(&self) -> f64 {
+        self.unit / self.total.sqrt()
+    }
 }
 
 fn normalised(shares: &[f64]) -> Result<Vec<f64>, Refusal> {
@@ -133,13 +205,13 @@ fn normalised(shares: &[f64]) -> Result<Vec<f64>, Refusal> {
 }
 
 fn critical(
-    shares: &[f64],
+    precisions: &[f64],
     comparisons: Comparisons,
     correction: Correction,
     level: Level,
     sides: Sides,
 ) -> Result<f64, Refusal> {
-    let arms = shares.len() as f64;
+    let arms = precisions.len() as f64;
     let number = match comparisons {
         Comparisons::WithControl => arms - 1.0,
         Comparisons::AllPairs => arms * (arms - 1.0) / 2.0,
@@ -148,7 +220,7 @@ fn critical(
     match (correction, comparisons) {
         (Correction::None, _) => Ok(-normal::quantile(tail)),
         (Correction::Bonferroni, _) => Ok(-normal::quantile(tail / number)),
-        (Correction::Dunnett, Comparisons::WithControl) => dunnett_critical(shares, level, sides),
+        (Correction::Dunnett, Comparisons::WithControl) => dunnett_critical(precisions, level, sides),
         (Correction::Dunnett, Comparisons::AllPairs) => Err(Refusal::out_of_range(
             "the comparisons of Dunnett's correction",
             "among those with control",
@@ -157,9 +229,9 @@ fn critical(
     }
 }
 
-/// The largest `1/share + 1/share` of a comparison.
-fn worst(shares: &[f64], comparisons: Comparisons) -> f64 {
-    let mut inverse: Vec<f64> = shares.iter().map(|share| share.recip()).collect();
+/// The largest `1/precision + 1/precision` of a comparison.
+fn worst(precisions: &[f64], comparisons: Comparisons) -> f64 {
+    let mut inverse: Vec<f64> = precisions.iter().map(|precision| precision.recip()).collect();
     let control = inverse.first().copied().unwrap_or(0.0);
     match comparisons {
         Comparisons::WithControl => control + inverse.iter().skip(1).copied().fold(0.0, f64::max),
