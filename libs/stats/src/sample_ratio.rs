@@ -26,6 +26,20 @@ pub struct SampleRatio {
     pub p: f64,
 }
 
+impl SampleRatio {
+    /// `ln p` of this look: finite where the p-value is too small for a number, and not cut off as that is.
+    ///
+    /// ```
+    /// use bellwether_stats::sample_ratio;
+    /// let check = sample_ratio(&[40_000, 50_000], &[0.5, 0.5]).unwrap();
+    /// // χ² = 1111.1 with one degree of freedom, by mpmath.
+    /// assert!((check.ln_p() / -559.288_802_789_453_8 - 1.0).abs() < 1e-12);
+    /// ```
+    pub fn ln_p(&self) -> f64 {
+        chi_squared::ln_sf(self.chi2, f64::from(self.df))
+    }
+}
+
 /// Tests `observed` counts against planned shares, which need not add up to one.
 ///
 /// Arms with a share of zero are no arms: they add no degree of freedom (GrowthBook counts them).
