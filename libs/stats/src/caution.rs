@@ -148,7 +148,7 @@ impl Caution {
             }
             Self::Rare { .. } => "read an exact test, and Newcombe's interval",
             Self::FewClusters { .. } => "read CR2 errors, or the randomisation test",
-            Self::FewUnits { .. } => "wait, or raise the floor of the shares",
+            Self::FewUnits { .. } => "gather more; where their weights differ, raise the floor of the shares",
         }
     }
 }

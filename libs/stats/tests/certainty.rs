@@ -430,6 +430,7 @@ fn a_mean_rectified_by_few_labels_is_as_uncertain_as_they_are() {
                 }
             }
             let ours = eval::prediction_powered(&truth, &judge, &others).unwrap();
+            assert_eq!(ours.caution().is_some(), labelled < 30, "{labelled} labelled");
             covered += u32::from(ours.interval(Level::P95).contains(0.0));
         }
         println!("{labelled} labelled: {covered} of {runs}");

@@ -3,7 +3,7 @@
 use crate::joint::same_length;
 use crate::means::satterthwaite;
 use crate::special::normal;
-use crate::{Estimate, Interval, JointMoments, Level, Method, Moments, Proportion, Refusal};
+use crate::{Caution, Estimate, Interval, JointMoments, Level, Method, Moments, Proportion, Refusal};
 use std::collections::BTreeMap;
 
 /// The true rate behind a judge's rate: the estimate of [`rogan_gladen`], which has an interval of its own.
@@ -133,7 +133,8 @@ pub fn rogan_gladen(
 ///
 /// `truth` and `judge` are scores of the same labelled items, `unlabelled` the judge's of others. Right whatever the judge's errors are, also
 /// where it is biased; a judge that agrees with people narrows the interval, one that does not is given no weight.
-/// Labelled items must be drawn by chance from the same items.
+/// Labelled items must be drawn by chance from the same items. Below thirty of them the result carries [`Caution::FewUnits`]: verdicts that
+/// only pass or fail are then less sure than their interval says.
 ///
 /// # Errors
 /// [`Refusal::LengthsDiffer`], [`Refusal::TooFew`] below ten labelled items (as many as CUPED asks for each covariate: `λ` from fewer
@@ -160,7 +161,10 @@ pub fn prediction_powered(truth: &[f64], judge: &[f64], unlabelled: &[f64]) -> R
     let of_labelled = rectified.squared_deviations() / (n - 2.0) / n;
     let of_others = weight * weight * variance_of_others / m;
     let df = satterthwaite(&[(of_labelled, labelled.n() - 1), (of_others, others.n())]);
-    Estimate::new(value, (of_labelled + of_others).sqrt(), Some(df), Method::PredictionPowered)
+    let estimate =
+        Estimate::new(value, (of_labelled + of_others).sqrt(), Some(df), Method::PredictionPowered)?;
+    // Ten labels that pass or fail cover 89 %.
+    Ok(estimate.with_caution(Caution::of_worth(n)))
 }
 
 /// Labelled items that the slope of a judge needs.
