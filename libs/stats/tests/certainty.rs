@@ -4,6 +4,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+#[path = "common/random.rs"]
+mod random;
+
 use bellwether_stats::adjust::{Effect, cuped};
 use bellwether_stats::bandit::{Period, Periods, Weighting};
 use bellwether_stats::design::cluster;
@@ -11,28 +14,12 @@ use bellwether_stats::design::interleaving::Preference;
 use bellwether_stats::group_sequential::{Boundary, Design, Looks, Spending};
 use bellwether_stats::quantile::{QuantileArm, compare};
 use bellwether_stats::regression::{Correction, Errors, Regression};
-use bellwether_stats::special::{binomial, normal};
+use bellwether_stats::special::binomial;
 use bellwether_stats::{
     Alternative, Arm, Caution, Comparison, Estimate, JointMoments, Level, Moments, Proportion, Refusal,
     Sides, eval, proportions, two_proportions,
 };
-
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn uniform(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (((z ^ (z >> 31)) >> 11) as f64 + 0.5) / (1u64 << 53) as f64
-    }
-
-    fn normal(&mut self) -> f64 {
-        normal::quantile(self.uniform())
-    }
-}
+use random::Random;
 
 fn chances(n: u64, rate: f64) -> Vec<f64> {
     (0..=n).map(|k| binomial::ln_pmf(k as f64, n as f64, rate).exp()).collect()

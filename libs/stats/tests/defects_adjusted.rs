@@ -3,27 +3,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "common/random.rs"]
+mod random;
+
 use bellwether_stats::adjust::{RatioSlope, cuped, cuped_ratio, post_stratify, ratio};
 use bellwether_stats::quantile::QuantileArm;
-use bellwether_stats::special::normal;
 use bellwether_stats::{JointMoments, Level, Moments, welch};
-
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn uniform(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (((z ^ (z >> 31)) >> 11) as f64 + 0.5) / (1u64 << 53) as f64
-    }
-
-    fn normal(&mut self) -> f64 {
-        normal::quantile(self.uniform())
-    }
-}
+use random::Random;
 
 /// GrowthBook's documentation has the cluster ratio of quantiles upside down: more clustering would narrow the interval.
 #[test]

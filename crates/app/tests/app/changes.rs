@@ -3,12 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::house::House;
-
-fn at(flag: &str, more: Json) -> Json {
-    let mut input = json!({"flag": flag, "environment": "production", "why": "test"});
-    input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    input
-}
+use crate::rollouts::at;
 
 #[test]
 fn a_change_is_shown_with_what_stood_before_and_after_it() {

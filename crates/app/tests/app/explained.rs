@@ -3,12 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::house::House;
-
-fn at(flag: &str, more: Json) -> Json {
-    let mut input = json!({"flag": flag, "environment": "production", "why": "test"});
-    input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    input
-}
+use crate::rollouts::at;
 
 fn asked(flag: &str, context: Json) -> Json {
     json!({"flag": flag, "environment": "production", "context": context})

@@ -5,12 +5,7 @@ use std::sync::atomic::Ordering;
 use serde_json::{Value as Json, json};
 
 use crate::house::House;
-
-fn at(flag: &str, more: Json) -> Json {
-    let mut input = json!({"flag": flag, "environment": "production", "why": "test"});
-    input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    input
-}
+use crate::rollouts::at;
 
 #[test]
 fn a_flag_is_made_switched_archived_and_restored() {
