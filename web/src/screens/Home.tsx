@@ -114,7 +114,13 @@ function useRunning() {
 function Attention({ list, environment, experiments: live }: AttentionProps) {
   const rolling = list.filter((v) => v.flag.settings[environment]?.default.serve === "rollout");
   const around = useAround();
-  const guards = useQueries({ queries: rolling.map((v) => ({ ...guard(v.flag.key, environment), retry: false })) });
+  const guards = useQueries({
+    queries: rolling.map((v) => {
+      const { default: serves } = v.flag.settings[environment] ?? {};
+      const watched = serves?.serve === "rollout" && serves.rollout.guard != null;
+      return { ...guard(v.flag.key, environment), retry: false, enabled: watched };
+    }),
+  });
   const items: { key: string; node: ReactNode }[] = [];
   for (const v of live.filter((e) => e.experiment.environment === environment)) {
     const left = daysLeft(v) ?? 0;
