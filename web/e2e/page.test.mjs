@@ -259,7 +259,7 @@ describe("the page", { concurrency: 1 }, () => {
     await button("Edit targeting").click();
     await page.getByLabel("thirty", { exact: true }).fill("30");
     await page.getByText("Shares add up to 110%").waitFor();
-    await page.getByText("add up to 110%, not 100%").waitFor();
+    await page.getByText(/^Cannot be saved yet: .*add up to 110%, not 100%/).waitFor();
     assert.equal(await button("Review and save").isDisabled(), true);
     await page.getByLabel("fifty", { exact: true }).fill("70");
     await page.getByText("Shares add up to 100%").waitFor();
