@@ -185,6 +185,22 @@ describe("events", { concurrency: 1 }, () => {
     await at.clean("events-health");
   });
 
+  test("companies are counted where events say to which they belong", async () => {
+    const of = (user, ...company) => ({ ...event("report_opened", {}, START - 60_000, user), groups: { company } });
+    await tell(of("ana-1", "acme"), of("ben-2", "acme"), of("cyd-3", "bolt", "acme"), event("report_opened", {}));
+    await at.visit("/explore?event=report_opened");
+    await page.getByText(/^4 events in/).waitFor();
+    await page.getByRole("radiogroup", { name: "Counted" }).getByText("Groups: company").click();
+    await page.getByText(/^2 groups \(company\) in/).waitFor();
+    await page.getByRole("application", { name: /^Groups: company that did report_opened/ }).waitFor();
+    await at.clean("explore-groups");
+    await page.reload();
+    await page.getByText(/^2 groups \(company\) in/).waitFor();
+    await page.getByRole("combobox", { name: "Broken down by" }).fill("group.company");
+    await page.getByRole("combobox", { name: "Broken down by" }).press("Enter");
+    await page.getByText("2 values of group.company").waitFor();
+  });
+
   test("nothing broke on the way", () => {
     assert.deepEqual(at.complaints, []);
   });

@@ -6,7 +6,7 @@ use bellwether_columns::{Known, Rows};
 use bellwether_model::event::{Properties, Who};
 use bellwether_model::metric::{Filter, FilterOp};
 use bellwether_model::{Event, Json, Millis, Seq};
-use bellwether_query::segmentation::{Answer, Measure, Segmentation, run};
+use bellwether_query::segmentation::{Answer, Measure, Segmentation, Unit, run};
 
 fn event(of: &Json) -> Event {
     let text = |name: &str| of[name].as_str().map(str::to_owned);
@@ -69,6 +69,7 @@ fn question(query: &Json) -> Result<Segmentation, String> {
         environment: "production".parse().unwrap(),
         event: if event == "_active" { "_any" } else { event }.to_owned(),
         measure,
+        unit: query["unit"].as_str().map_or(Ok(Unit::People), str::parse).map_err(|_| "a unit")?,
         from: query["range"]["from"].as_str().unwrap().parse().unwrap(),
         to: query["range"]["to"].as_str().unwrap().parse().unwrap(),
         zone: query["tz"].as_str().unwrap_or("UTC").to_owned(),
@@ -171,6 +172,7 @@ fn people_are_who_the_scenarios_say() {
             environment: "production".parse().unwrap(),
             event: "_any".into(),
             measure: Measure::Uniques,
+            unit: Unit::People,
             from: "2026-01-01".parse().unwrap(),
             to: "2026-12-31".parse().unwrap(),
             zone: "UTC".into(),

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bellwether_columns::{Known, PropertyName, Rows, Scan, Want};
 use bellwether_model::{EnvironmentKey, Millis, Span};
-use bellwether_query::segmentation::{self, Measure, Segmentation};
+use bellwether_query::segmentation::{self, Measure, Segmentation, Unit};
 use bellwether_store::disk::Disk;
 use bellwether_store::{Settings, Snapshot, Store, StoreError};
 use jiff::civil::date;
@@ -358,6 +358,7 @@ impl Storm {
             environment: production(),
             event: "visit".into(),
             measure: if self.acts.once_in(2) { Measure::Totals } else { Measure::Uniques },
+            unit: if self.acts.once_in(4) { Unit::Group("company".to_owned()) } else { Unit::People },
             from: date(1972, 7, 1),
             to: date(1972, 12, 31),
             zone: "UTC".into(),

@@ -182,6 +182,7 @@ fn batch(rows: &[Flat<'_>], properties: &[PropertyName]) -> Batch {
         let of = |row: &Flat<'_>| match property {
             PropertyName::Event(name) => row.properties.get(name).map(Cell::json),
             PropertyName::User(name) => row.user_properties.get(name).map(Cell::json),
+            PropertyName::Group(kind) => row.groups.get(kind).map(Cell::json),
         };
         let values: Vec<Option<Json>> = rows.iter().map(of).collect();
         Cells::typed(values.iter().map(Option::as_ref))

@@ -3725,7 +3725,7 @@ export interface components {
             examples: components["schemas"]["Example"][];
             /** @description The sorts of its values, the most frequent first. */
             kinds: components["schemas"]["ValueKind"][];
-            /** @description Its name, as filters and breakdowns take it: plain for the event's, `user.` for the user's. */
+            /** @description Its name, as filters and breakdowns take it: plain for the event's, `user.` for the user's, `group.` for kinds of groups. */
             property: string;
         };
         /** @description Changes of the plan that somebody proposes and somebody else looks at: a branch of the plan. */
@@ -4389,7 +4389,7 @@ export interface components {
              */
             bots: boolean;
             /**
-             * @description The property whose values are told apart: plain for the event's, `user.` for the user's.
+             * @description The property whose values are told apart: plain for the event's, `user.` for the user's, `group.` for a kind of groups.
              * @default null
              */
             by: string | null;
@@ -4426,6 +4426,11 @@ export interface components {
              * @description The last day, included.
              */
             to: string;
+            /**
+             * @description Whose: people, or the groups of a kind, such as `group:company`.
+             * @default people
+             */
+            unit: string;
             /**
              * @description The IANA time zone whose calendar decides on which day an event falls.
              * @default UTC
@@ -11324,7 +11329,7 @@ export interface operations {
                      */
                     bots?: boolean;
                     /**
-                     * @description The property whose values are told apart: plain for the event's, `user.` for the user's.
+                     * @description The property whose values are told apart: plain for the event's, `user.` for the user's, `group.` for a kind of groups.
                      * @default null
                      */
                     by?: string | null;
@@ -11361,6 +11366,11 @@ export interface operations {
                      * @description The last day, included.
                      */
                     to: string;
+                    /**
+                     * @description Whose: people, or the groups of a kind, such as `group:company`.
+                     * @default people
+                     */
+                    unit?: string;
                     /**
                      * @description The IANA time zone whose calendar decides on which day an event falls.
                      * @default UTC

@@ -240,7 +240,9 @@ fn an_answer_is_of_the_type_that_is_asked_for_or_is_an_error() {
         let (held, refused): (Vec<_>, Vec<_>) = (0..100).map(without).partition(Result::is_ok);
         assert!(held.iter().flatten().all(|out| out.value == 0.0), "{held:?}");
         assert!(refused.len() > held.len(), "a device is divided by its id: {held:?}");
-        assert!(refused.iter().all(|no| matches!(no, Err(e) if e.code == EvaluationErrorCode::InvalidContext)));
+        assert!(
+            refused.iter().all(|no| matches!(no, Err(e) if e.code == EvaluationErrorCode::InvalidContext))
+        );
         let (ten, half) = (0..100)
             .map(|n| crate::user(&format!("u-{n}")).with_custom_field("device_id", format!("d-{n}")))
             .fold((0, 0), |(ten, half), who| match at_once(provider.resolve_int_value("device", &who)) {

@@ -1,5 +1,6 @@
 //! Store: a part into rows: the columns that a scan wants, or whole events.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -233,22 +234,11 @@ impl Part {
         each: &mut dyn FnMut(&Batch) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, Why> {
         let hides = self.may_hide(forgotten);
-        let sources: Vec<(Kind, &str, String)> = want
-            .properties
-            .iter()
-            .map(|property| {
-                let (kind, name) = match property {
-                    PropertyName::Event(name) => (Kind::Event, name),
-                    PropertyName::User(name) => (Kind::User, name),
-                };
-                let own = kind.column(name);
-                let exists = self.footer.schema().column_with_name(&own).is_some();
-                (kind, name.as_str(), if exists { own } else { kind.prefix().to_owned() })
-            })
-            .collect();
+        let sources: Vec<Source<'_>> =
+            want.properties.iter().map(|property| Source::of(property, self.footer.schema())).collect();
         let mut columns = vec!["environment", "event", "user", "device", "time"];
         columns.extend((hides || want.people.is_some()).then_some("seq"));
-        columns.extend(sources.iter().map(|(_, _, column)| column.as_str()));
+        columns.extend(sources.iter().map(|source| &*source.column));
 
         for batch in self.reader(Some(&columns), Some(self.groups(want.from, want.to)), None)? {
             let batch = batch?;
@@ -270,7 +260,7 @@ impl Part {
                 person: Strings::default(),
                 properties: sources
                     .iter()
-                    .map(|(kind, name, column)| cells(&batch, *kind, name, column, &rows))
+                    .map(|source| cells(&batch, source, &rows))
                     .collect::<Result<_, _>>()?,
             };
             if want.people.is_some() {
@@ -449,15 +439,38 @@ fn strings(array: &ArrayRef, rows: &[usize]) -> Result<Strings, Why> {
     Strings::new(codes, values.into()).ok_or_else(|| "a code has no text".into())
 }
 
+/// Where the values of a property lie.
+struct Source<'w> {
+    column: Cow<'w, str>,
+    /// Its name among the others of an object, where the column holds objects.
+    within: Option<&'w str>,
+}
+
+impl<'w> Source<'w> {
+    fn of(property: &'w PropertyName, schema: &Schema) -> Self {
+        let (kind, name) = match property {
+            PropertyName::Event(name) => (Kind::Event, name),
+            PropertyName::User(name) => (Kind::User, name),
+            PropertyName::Group(kind) => return Self { column: "groups".into(), within: Some(kind) },
+        };
+        let own = kind.column(name);
+        match schema.column_with_name(&own) {
+            Some(_) => Self { column: own.into(), within: None },
+            None => Self { column: kind.prefix().into(), within: Some(name) },
+        }
+    }
+}
+
 /// The values of a property in these rows, typed by what they are.
-fn cells(batch: &RecordBatch, kind: Kind, name: &str, source: &str, rows: &[usize]) -> Result<Cells, Why> {
-    let Some(index) = batch.schema_ref().index_of(source).ok() else { return Ok(Cells::Missing) };
+fn cells(batch: &RecordBatch, source: &Source<'_>, rows: &[usize]) -> Result<Cells, Why> {
+    let column = &*source.column;
+    let Some(index) = batch.schema_ref().index_of(column).ok() else { return Ok(Cells::Missing) };
     let array = batch.column(index);
     if rows.iter().all(|&row| array.is_null(row)) {
         return Ok(Cells::Missing);
     }
-    let wrong = || format!("the column `{source}` has a type that no property has");
-    if source == kind.prefix() {
+    let wrong = || format!("the column `{column}` has a type that no property has");
+    if let Some(name) = source.within {
         let mut values = Vec::with_capacity(rows.len());
         for &row in rows {
             values.push(object(array, row)?.remove(name));

@@ -44,6 +44,7 @@ fn want() -> impl Strategy<Value = Want> {
         Just("any"),
         Just("user.any"),
         Just("user.price"),
+        Just("group.company"),
         Just("never"),
     ];
     (
