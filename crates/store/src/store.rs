@@ -283,6 +283,7 @@ impl Store {
                 pending.range = pack(&event, &mut packed);
             }
             taken.stored += 1;
+            taken.unnamed += u64::from(pending.print.is_none());
             intake.assigned = seq;
             rows.push(pending);
         }

@@ -939,7 +939,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Looks for personal data (e-mail, telephone, card, IBAN, national ids, addresses) in the newest events, where the tracking plan does not say that there is some. It shows shapes and no values. */
+        /** Says what becomes of what the tracking plan calls personal, whether the newest events hold any of it as it came, and looks in them for personal data (e-mail, telephone, card, IBAN, national ids, addresses) where the plan does not say that there is some. It shows shapes and no values. */
         get: operations["personal.report"];
         put?: never;
         post?: never;
@@ -3216,6 +3216,27 @@ export interface components {
              */
             p: number;
         };
+        /** @description What the plan calls personal, at one place. */
+        Marked: {
+            /** @description The event type, of a property of the event. */
+            event?: string | null;
+            /** @description Whose property it is. */
+            of: components["schemas"]["Of"];
+            /** @description Who answers for it. */
+            owner?: string | null;
+            /**
+             * Format: uint64
+             * @description How many of these have it as it came: they came before the plan said it, or it is kept here.
+             */
+            plain: number;
+            /** @description The property. */
+            property: string;
+            /**
+             * Format: uint64
+             * @description How many of the events that were looked at have it.
+             */
+            stored: number;
+        };
         /** @description What is computed per unit. */
         Measure: {
             /** @constant */
@@ -3372,6 +3393,8 @@ export interface components {
             violations: components["schemas"]["Violation"][];
         };
         Output2: {
+            /** @description What is kept here of the addresses that events came from. */
+            addresses: components["schemas"]["Addresses"];
             /** @description Whether there were more different properties than can be told apart. */
             cut: boolean;
             /**
@@ -3379,6 +3402,10 @@ export interface components {
              * @description The newest events that were looked at.
              */
             looked_at: number;
+            /** @description What the plan calls personal: properties of events by their type, then those of users and groups. */
+            marked: components["schemas"]["Marked"][];
+            /** @description What becomes of personal values that come in here. */
+            personal: components["schemas"]["Concealment"];
             /** @description What is certain first, then by how many. */
             suspects: components["schemas"]["Suspect"][];
         };
@@ -3408,7 +3435,7 @@ export interface components {
             received?: components["schemas"]["Millis"] | null;
             /** @description Every event up to and including this one was counted. */
             seq: components["schemas"]["Seq"];
-            /** @description Since when `stored`, `duplicates`, `received` and `unfollowed` are counted: the start of the server. */
+            /** @description Since when `stored`, `duplicates`, `unnamed`, `received` and `unfollowed` are counted: the start of the server. */
             since: components["schemas"]["Millis"];
             /**
              * Format: uint64
@@ -3420,6 +3447,11 @@ export interface components {
              * @description Events that came since and did not follow the tracking plan.
              */
             unfollowed: number;
+            /**
+             * Format: uint64
+             * @description Of those that were stored: without a name (`insert_id`, `messageId`, `uuid`), so that a copy of them would be stored, too.
+             */
+            unnamed: number;
             /**
              * Format: uint64
              * @description Event types of which there were too few days: seven are needed.
