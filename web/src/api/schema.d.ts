@@ -2421,7 +2421,7 @@ export interface components {
             properties: unknown;
             /** @description Their events that do not follow the tracking plan and are kept apart. */
             quarantine: unknown[];
-            /** @description The user that the id is, if there is one. */
+            /** @description The user that the id is, if there is one, as it is stored. */
             user?: string | null;
         };
         /** @description A condition on an event: the property has one of the values (as text), or none of them. */
@@ -2567,7 +2567,7 @@ export interface components {
              * @description Events that were kept apart and are gone.
              */
             quarantined: number;
-            /** @description The user that the id is, if there is one. */
+            /** @description The user that the id is, if there is one, as it is stored. */
             user?: string | null;
         };
         /** @description A way by which a flag reaches somebody who evaluates it. */
@@ -2701,6 +2701,11 @@ export interface components {
              */
             addresses: components["schemas"]["Addresses"];
             /**
+             * @description To the ids of devices.
+             * @default keep
+             */
+            device_ids: components["schemas"]["Identifiers"];
+            /**
              * @description To events that lack a required property, or have one of another type or value.
              * @default accept
              */
@@ -2720,6 +2725,11 @@ export interface components {
              * @default accept
              */
             unplanned_properties: components["schemas"]["Treatment"];
+            /**
+             * @description To the ids of users.
+             * @default keep
+             */
+            user_ids: components["schemas"]["Identifiers"];
         };
         /** @description An event that is kept apart. */
         HeldEvent: {
@@ -2793,6 +2803,8 @@ export interface components {
             /** @description From the start. */
             span: components["schemas"]["Span"];
         };
+        /** @description What is stored of an id. Flags are evaluated by the id that an SDK sends, whatever is stored of it. */
+        Identifiers: "keep" | "hash";
         IdsInput: {
             /**
              * @description Ids to put on it, such as `["ada", "bob"]`; those that are there already stay.
@@ -3689,6 +3701,8 @@ export interface components {
             moved: number;
             /** @description Who would move, the most first. */
             moves: components["schemas"]["Move"][];
+            /** @description What keeps this from being what these people get. */
+            note?: string | null;
             /** @description Why people get what they get now, the most frequent first. */
             now_because: components["schemas"]["Because"][];
             /** @description Why they would get what they would, the most frequent first. */
