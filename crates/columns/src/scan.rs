@@ -83,8 +83,30 @@ pub struct Want {
     pub to: Millis,
     /// The properties that batches must carry, in this order.
     pub properties: Vec<PropertyName>,
-    /// Whether batches must say who a device is, and as of when.
-    pub people: Option<Known>,
+    /// The ids that batches must carry.
+    pub ids: Ids,
+}
+
+/// Whose ids batches carry. What is not asked for is not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ids {
+    /// Nobody's: the columns of ids are empty.
+    None,
+    /// User and device, as the event came with them.
+    Came,
+    /// These, and the person: the user whose device it is where the event came without one.
+    People(Known),
+}
+
+impl Ids {
+    /// As of when it is asked whose a device is, where it is.
+    #[must_use]
+    pub fn known(self) -> Option<Known> {
+        match self {
+            Self::People(known) => Some(known),
+            Self::None | Self::Came => None,
+        }
+    }
 }
 
 /// As of when it is asked whose a device is.

@@ -3,19 +3,20 @@
 
 use std::borrow::Cow;
 
-use bellwether_columns::{Batch, Cells, Known, PropertyName, Scan, Want, text};
+use bellwether_columns::{self as columns, Batch, Cells, Known, PropertyName, Scan, Want, text};
 use bellwether_model::event::is_active;
 use bellwether_model::id::Invalid;
 use bellwether_model::metric::Filter;
 use bellwether_model::{EnvironmentKey, Json, Millis, Seq};
 use jiff::civil::Date;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::days::Days;
 use crate::error::QueryError;
 use crate::filter::{Bots, Filters, Needed, label, walk};
+use crate::seen::Seen;
 use crate::units::{Codes, Ids};
 
 /// The event that stands for any active event: every type but exposures and assignments, which
@@ -250,7 +251,10 @@ pub fn run(
         from: days.from(),
         to: days.to(),
         properties: names,
-        people: (asked.measure == Measure::Uniques && groups.is_none()).then_some(Known::Now),
+        ids: match (asked.measure, groups) {
+            (Measure::Uniques, None) => columns::Ids::People(Known::Now),
+            (Measure::Totals, _) | (Measure::Uniques, Some(_)) => columns::Ids::None,
+        },
     };
     let mut count = Count::new(asked.measure, days.dates().len(), by.is_none());
     let columns = Columns { by, groups };
@@ -306,7 +310,7 @@ impl Absent {
 
 /// Drops the rows that nobody did.
 fn keep_active(batch: &Batch, pass: &mut [bool]) {
-    let active: Vec<bool> = batch.event.values().iter().map(|e| is_active(e)).collect();
+    let active: Vec<bool> = batch.event.values().iter().map(is_active).collect();
     for (row, pass) in pass.iter_mut().enumerate() {
         *pass &= batch.event.code(row).is_some_and(|code| active.get(code).copied().unwrap_or(false));
     }
@@ -331,9 +335,7 @@ struct Count {
     users: Ids,
     devices: Ids,
     units: u32,
-    /// Distinct (cell, unit) and (group, unit).
-    daily: FxHashSet<(u32, u32)>,
-    whole: FxHashSet<(u32, u32)>,
+    seen: Seen,
     single: bool,
 }
 
@@ -348,8 +350,7 @@ impl Count {
             users: Ids::default(),
             devices: Ids::default(),
             units: 0,
-            daily: FxHashSet::default(),
-            whole: FxHashSet::default(),
+            seen: Seen::default(),
             single,
         }
     }
@@ -407,10 +408,7 @@ impl Count {
                         *next += 1;
                         *next
                     };
-                    let mut count = |unit| {
-                        self.daily.insert((cell, unit));
-                        self.whole.insert((group, unit));
-                    };
+                    let mut count = |unit| self.seen.insert(group, unit, number(day));
                     match members {
                         Some(members) => {
                             for name in members {
@@ -432,9 +430,14 @@ impl Count {
     }
 
     fn finish(mut self, limit: u32) -> (Vec<Series>, Cut) {
-        for (cell, _) in std::mem::take(&mut self.daily) {
-            *self.events.entry(cell).or_default() += 1;
-        }
+        let mut whole: FxHashMap<u32, u64> = FxHashMap::default();
+        std::mem::take(&mut self.seen).tell(|group, day| {
+            let counted = match day {
+                Some(day) => self.events.entry(group * number(self.days) + day),
+                None => whole.entry(group),
+            };
+            *counted.or_default() += 1;
+        });
         let mut totals = vec![0; if self.single { 1 } else { self.names.len() }];
         let mut add = |group: usize, n: u64| {
             if let Some(total) = totals.get_mut(group) {
@@ -443,7 +446,7 @@ impl Count {
         };
         match self.measure {
             Measure::Totals => self.events.iter().for_each(|(&cell, &n)| add(cell as usize / self.days, n)),
-            Measure::Uniques => self.whole.iter().for_each(|&(group, _)| add(group as usize, 1)),
+            Measure::Uniques => whole.iter().for_each(|(&group, &n)| add(group as usize, n)),
         }
         let mut ranked: Vec<usize> = (0..totals.len()).collect();
         let (total, name) = (|g: usize| totals.get(g).copied().unwrap_or(0), |g: usize| self.names.get(g));

@@ -202,7 +202,7 @@ impl Scan for Shuffled {
         }
         rows.sort_by_key(|(seq, _)| seq.0.wrapping_mul(self.1 | 1));
         for (seq, event) in rows.into_iter().filter(|(_, event)| want.wants(event)) {
-            let mut batch = Batch::of(&[event], &want.properties);
+            let mut batch = Batch::of(&[event], want.ids, &want.properties);
             batch.name_people(owners.of(&want.environment), &[seq], Known::Now, Seq(u64::MAX));
             if each(&batch).is_break() {
                 break;

@@ -2,7 +2,7 @@
 //! asks for what is offered, and prints which ones ask for more.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
-use bellwether_columns::{Known, Rows};
+use bellwether_columns::{Ids, Known, Rows};
 use bellwether_model::event::{Properties, Who};
 use bellwether_model::metric::{Filter, FilterOp};
 use bellwether_model::{Event, Json, Millis, Seq};
@@ -116,7 +116,7 @@ fn people(events: &[Event]) -> Vec<usize> {
         from: Millis(0),
         to: Millis(i64::MAX),
         properties: vec![],
-        people: Some(Known::Now),
+        ids: Ids::People(Known::Now),
     };
     let rows = Rows::new(events.to_vec(), Seq(events.len() as u64));
     bellwether_columns::Scan::scan(&rows, &want, &mut |batch| {

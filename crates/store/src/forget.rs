@@ -17,7 +17,7 @@ use crate::files;
 use crate::ids;
 use crate::manifest::{Entry, Manifest};
 use crate::packed::Packed;
-use crate::part::{self, Part, Texts, Why, column, numbers};
+use crate::part::{self, Part, Texts, Why, column, hot, numbers};
 use crate::people::{People, Telling};
 use crate::recovery::orphans;
 use crate::seal::unreadable;
@@ -285,7 +285,7 @@ impl Store {
         let Some(compaction) = lock(&self.compaction).take() else { return Ok(()) };
         if let Some(entry) = compaction.unnamed() {
             let path = self.dir.join("parts").join(&entry.file);
-            for path in [ids::path(&path), path] {
+            for path in [ids::path(&path), hot::path(&path), path] {
                 match self.disk.remove(&path) {
                     Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
                         return Err(StoreError::io("remove", &path)(cause));
