@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use bellwether_ledger::Plan;
 use bellwether_model::id::Team;
-use bellwether_model::plan::{Addresses, Concealment};
+use bellwether_model::plan::{Addresses, Concealment, Identifiers};
 use bellwether_model::{EnvironmentKey, Millis};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -76,6 +76,10 @@ pub(crate) struct Output {
     personal: Concealment,
     /// What is kept here of the addresses that events came from.
     addresses: Addresses,
+    /// What is stored here of the ids of users.
+    user_ids: Identifiers,
+    /// What is stored here of the ids of devices.
+    device_ids: Identifiers,
     /// What the plan calls personal: properties of events by their type, then those of users and groups.
     marked: Vec<Marked>,
     /// What is certain first, then by how many.
@@ -118,6 +122,8 @@ impl Operation for Report {
         Ok(Output {
             personal: handling.personal,
             addresses: handling.addresses,
+            user_ids: handling.user_ids,
+            device_ids: handling.device_ids,
             marked: plan.map(|plan| marked(plan, &look.marked)).unwrap_or_default(),
             suspects,
             looked_at: look.looked_at,
@@ -175,7 +181,12 @@ fn suspect(place: Place, found: Found, earlier: bool) -> Suspect {
         ),
         (Of::Id, _) => (
             format!("the id `{property}`"),
-            "name people by an id that means nothing elsewhere, such as the key of a table".to_owned(),
+            match property.as_ref() {
+                "user_id" | "device_id" => format!(
+                    "let the plan store hashes of them (`{property}s` of this environment), or use an id that means nothing elsewhere"
+                ),
+                _ => "use an id that means nothing elsewhere, such as the key of a table".to_owned(),
+            },
         ),
         (Of::User | Of::Event, _) => (
             format!("the user's `{property}`"),

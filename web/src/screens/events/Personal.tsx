@@ -30,6 +30,8 @@ const ADDRESSES: Record<Report["addresses"], string> = {
   drop: "The address (IP) an event came from is not kept.",
 };
 
+const IDS: Record<Report["user_ids"], string> = { keep: "stored as they come", hash: "stored as keyed hashes" };
+
 export function Personal(): JSX.Element {
   const { here } = useEnvironment();
   return (
@@ -85,7 +87,8 @@ function Planned({ report }: { report: Report }) {
         What the plan calls personal
       </Title>
       <p className="dim">
-        In {here.name}: {BECOMES[report.personal]} {ADDRESSES[report.addresses]}{" "}
+        In {here.name}: {BECOMES[report.personal]} {ADDRESSES[report.addresses]} Ids of users are {IDS[report.user_ids]}
+        , those of devices {report.device_ids === report.user_ids ? "too" : IDS[report.device_ids]}.{" "}
         <Link to="/plan" search={(old) => ({ env: old.env, tab: "rules" })}>
           Change that
         </Link>
@@ -96,7 +99,7 @@ function Planned({ report }: { report: Report }) {
         <>
           {plain.length > 0 && report.personal !== "keep" && (
             <Note tone="warn">
-              {plural(plain.length, "property")} of these {plain.length === 1 ? "has" : "have"} values in the newest
+              {plural(plain.length, "property", "properties")} of these {plain.length === 1 ? "has" : "have"} values in the newest
               events that came before the plan said it, and are stored as they came. They go when their person is
               forgotten.
             </Note>
