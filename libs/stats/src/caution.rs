@@ -1,6 +1,6 @@
 //! What makes an interval less than it says, though it is given.
 
-use crate::{Arm, Proportion, Refusal};
+use crate::{Arm, Moments, Proportion, Refusal};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 ///
 /// An answer that is certainly wrong is refused; one that may be is given with one of these: as
 /// [`Estimate::caution`](crate::Estimate::caution) or `caution` of the result wherever the method has what it is seen by (rates, clusters,
-/// weights). Moments do not tell skew, so that [`Caution::of_means`] is asked with the values, and
-/// [`Estimate::with_caution`](crate::Estimate::with_caution) keeps what it says.
+/// weights, the scores of evals). Moments do not tell skew: [`Caution::of_means`] is asked with the values, or
+/// [`Caution::of_non_negative`] with the moments of values that are never below zero, and
+/// [`Estimate::with_caution`](crate::Estimate::with_caution) keeps what they say.
 /// `docs/reference/calibration.md` has what such answers cover.
 ///
 /// ```
@@ -31,16 +32,21 @@ pub enum Caution {
         arm: Arm,
         /// Its units.
         have: u64,
-        /// 355 times the square of its skewness.
+        /// 355 times the square of its skewness, or of the least that it can have.
         need: u64,
     },
     /// A rate of so few successes, or failures, is not yet normal.
-    #[error("the outcome is rare: {arm} expects `{expected:.1}` of it, an interval of the rate needs `5`")]
+    #[error(
+        "the outcome is rare: {arm} has some `{expected:.1}` of it, an interval of the rate needs `{need}`"
+    )]
     Rare {
         /// The arm with the smaller number.
         arm: Arm,
-        /// Expected of the rarer outcome by the common rate.
+        /// Expected of the rarer outcome by the common rate; where the arms are unlike, the number with the skew of their
+        /// difference, `1/γ²`.
         expected: f64,
+        /// 5 by the common rate, 30 by the skew.
+        need: f64,
     },
     /// Errors of so few, or so unequal, clusters are too small.
     #[error("there are few clusters: they are worth `{worth:.1}` of like size, clustered errors need `40`")]
@@ -48,18 +54,21 @@ pub enum Caution {
         /// `(Σn)²/Σn²`; of two arms twice that of the smaller one, which the error is as uncertain as.
         worth: f64,
     },
-    /// A weighted mean of so few, or so unequally weighted, units is not yet normal.
+    /// A mean of so few, so unequally weighted or so skewed units is not yet normal.
     #[error(
-        "the units weigh much or are few: they are worth `{worth:.1}` of like weight, an interval needs `30`"
+        "the units are few, weigh much or are skewed: they are worth `{worth:.1}` of a like, an interval needs `30`"
     )]
     FewUnits {
-        /// `(Σw)²/Σw²`.
+        /// `(Σw)²/Σw²`; of values that are skewed, as of passes that are rare, `1/γ²` with the skewness `γ` of their mean.
         worth: f64,
     },
 }
 
 /// Clusters below which HC1's errors are too small to rely on.
 const ENOUGH_CLUSTERS: f64 = 40.0;
+
+/// Successes, and failures, that each arm needs by the common rate (Cochran's rule).
+const ENOUGH_OUTCOMES: f64 = 5.0;
 
 /// Units of like weight below which an interval of their mean is not relied on, whatever their values.
 const ENOUGH_UNITS: f64 = 30.0;
@@ -72,13 +81,47 @@ impl Caution {
     /// # Errors
     /// [`Refusal::TooLittle`] below three units an arm, [`Refusal::NotFinite`].
     pub fn of_means(control: &[f64], treatment: &[f64]) -> Result<Option<Self>, Refusal> {
+        Self::of_skewness([control, treatment].map(|values| (values.len() as u64, skewness(values))))
+    }
+
+    /// The same from moments alone, of values that are never below zero (revenue, counts, times): their skewness is at least
+    /// `s/m - m/s`, whatever they are, since `(Σx²)² <= Σx Σx³` (Cauchy and Schwarz). What it says is therefore said rightly;
+    /// it may be silent where the values themselves would not be.
+    ///
+    /// # Errors
+    /// [`Refusal::TooLittle`] below three units an arm, [`Refusal::OutOfRange`] for a mean below zero.
+    ///
+    /// ```
+    /// use bellwether_stats::{Caution, Moments};
+    /// // One unit in a hundred pays 50.
+    /// let revenue = Moments::new(2_000, 0.5, 2_000.0 * (25.0 - 0.25)).unwrap();
+    /// assert!(matches!(Caution::of_non_negative(&revenue, &revenue), Ok(Some(Caution::Skewed { .. }))));
+    /// ```
+    pub fn of_non_negative(control: &Moments, treatment: &Moments) -> Result<Option<Self>, Refusal> {
+        if let Some(below) =
+            [control, treatment].into_iter().filter_map(Moments::mean).find(|mean| *mean < 0.0)
+        {
+            return Err(Refusal::out_of_range(
+                "a mean of values that are never below zero",
+                "at 0 or above",
+                below,
+            ));
+        }
+        Self::of_skewness([control, treatment].map(|arm| {
+            let spread = (arm.squared_deviations() / arm.n() as f64).sqrt();
+            let ratio = spread / arm.mean().unwrap_or(0.0);
+            // Where they spread less than their mean they need not be skewed; all zero, they are not.
+            (arm.n(), if ratio > 1.0 { ratio - ratio.recip() } else { 0.0 })
+        }))
+    }
+
+    /// Of the units of control and of treatment, and their skewness.
+    fn of_skewness(arms: [(u64, f64); 2]) -> Result<Option<Self>, Refusal> {
         let mut worst: Option<(f64, Self)> = None;
-        for (arm, values) in [(Arm::Control, control), (Arm::Treatment, treatment)] {
-            let have = values.len() as u64;
+        for (arm, (have, skewness)) in [Arm::Control, Arm::Treatment].into_iter().zip(arms) {
             if have < 3 {
                 return Err(Refusal::TooLittle { arm, have, need: 3 });
             }
-            let skewness = skewness(values);
             if skewness.is_nan() {
                 return Err(Refusal::not_finite("skewness"));
             }
@@ -91,7 +134,10 @@ impl Caution {
         Ok(worst.map(|(_, caution)| caution))
     }
 
-    /// Of a comparison of rates: each arm needs five successes and five failures by the common rate.
+    /// Of a comparison of rates: each arm needs five successes and five failures by the common rate; and where the arms are not
+    /// alike, so that the skew of one is not taken off by that of the other, their difference must not be more skewed than 30 successes
+    /// are. Both rates are taken with one success and one failure more (Agresti and Caffo), so that an arm without any is not one
+    /// without skew. By counting, where most intervals come without it they cover 93 % and more at 95 %; by five alone some covered 63 %.
     ///
     /// # Errors
     /// [`Refusal::TooLittle`] for an arm without units.
@@ -106,7 +152,18 @@ impl Caution {
         }
         let (successes, failures, both) = control.pooled(treatment);
         let expected = successes.min(failures) / both * units as f64;
-        Ok((expected < 5.0).then_some(Self::Rare { arm, expected }))
+        if expected < ENOUGH_OUTCOMES {
+            return Ok(Some(Self::Rare { arm, expected, need: ENOUGH_OUTCOMES }));
+        }
+        let ((of_c, var_c), (of_t, var_t)) = (third(control), third(treatment));
+        let worth = (var_c + var_t).powi(3) / (of_t - of_c).powi(2);
+        let arm = if of_t.abs() > of_c.abs() { Arm::Treatment } else { Arm::Control };
+        Ok((worth < ENOUGH_UNITS).then_some(Self::Rare { arm, expected: worth, need: ENOUGH_UNITS }))
+    }
+
+    /// Of one mean of values, with the skewness `γ` that they have.
+    pub(crate) fn of_mean(values: &[f64]) -> Option<Self> {
+        Self::of_worth(values.len() as f64 / skewness(values).powi(2))
     }
 
     /// Of errors that are clustered, where `clusters` names the cluster of each row: unequal clusters are worth fewer.
@@ -148,7 +205,9 @@ impl Caution {
             }
             Self::Rare { .. } => "read an exact test, and Newcombe's interval",
             Self::FewClusters { .. } => "read CR2 errors, or the randomisation test",
-            Self::FewUnits { .. } => "gather more; where their weights differ, raise the floor of the shares",
+            Self::FewUnits { .. } => {
+                "gather more; where weights differ, raise the floor of the shares; of passes that are rare read Wilson's interval"
+            }
         }
     }
 }
@@ -166,23 +225,70 @@ fn worth(clusters: &[u64]) -> Result<f64, Refusal> {
     Ok((clusters.len() as f64).powi(2) / squares)
 }
 
+/// The third central moment and the variance of a rate, with one success and one failure more than were seen.
+fn third(arm: &Proportion) -> (f64, f64) {
+    let n = arm.n() as f64 + 2.0;
+    let (p, q) = ((arm.successes() as f64 + 1.0) / n, ((arm.n() - arm.successes()) as f64 + 1.0) / n);
+    (p * q * (q - p) / (n * n), p * q / n)
+}
+
 /// `m₃/m₂^1.5` of the values; zero where they are all the same.
-fn skewness(values: &[f64]) -> f64 {
+pub(crate) fn skewness(values: &[f64]) -> f64 {
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
-    let (mut squares, mut cubes) = (0.0, 0.0);
-    for value in values {
-        let deviation = value - mean;
-        squares += deviation * deviation;
-        cubes += deviation * deviation * deviation;
+    let spread = (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / n).sqrt();
+    if spread == 0.0 {
+        return 0.0;
     }
-    if squares == 0.0 { 0.0 } else { (cubes / n) / (squares / n).powf(1.5) }
+    if spread.is_infinite() {
+        return f64::NAN;
+    }
+    values.iter().map(|value| ((value - mean) / spread).powi(3)).sum::<f64>() / n
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        /// Whatever is never below zero is at least as skewed as its moments say, so that these never say what the values deny.
+        #[test]
+        fn moments_say_no_more_than_the_values(values in proptest::collection::vec(0.0..9.0f64, 3..40), zeros in 0..40usize) {
+            let values: Vec<f64> = values.into_iter().chain(std::iter::repeat_n(0.0, zeros)).collect();
+            let moments = Moments::of(&values).unwrap();
+            let need = |told: Option<Caution>| match told {
+                Some(Caution::Skewed { need, .. }) => need,
+                _ => 0,
+            };
+            let by_moments = need(Caution::of_non_negative(&moments, &moments).unwrap());
+            prop_assert!(by_moments <= need(Caution::of_means(&values, &values).unwrap()) + 1, "{by_moments}");
+        }
+    }
+
+    #[test]
+    fn moments_tell_the_skew_of_what_is_never_below_zero() {
+        // Of two values, one of them zero, the least skewness is the skewness.
+        let mut values = vec![0.0; 400];
+        values[..8].fill(7.0);
+        let moments = Moments::of(&values).unwrap();
+        let told = Caution::of_non_negative(&moments, &moments).unwrap();
+        assert_eq!(told, Caution::of_means(&values, &values).unwrap());
+        assert!(told.is_some());
+        let even = Moments::of(&[3.0, 4.0, 5.0]).unwrap();
+        assert_eq!(Caution::of_non_negative(&even, &even), Ok(None));
+        let none = Moments::of(&[0.0; 9]).unwrap();
+        assert_eq!(Caution::of_non_negative(&none, &even), Ok(None));
+        let below = Moments::of(&[-3.0, 1.0, 1.0]).unwrap();
+        assert_eq!(
+            Caution::of_non_negative(&even, &below).unwrap_err().to_string(),
+            "a mean of values that are never below zero must lie at 0 or above: `-0.3333333333333333`"
+        );
+        assert!(Caution::of_non_negative(&Moments::EMPTY, &even).is_err());
+    }
 
     #[test]
     fn cautions_speak_where_they_should() {
@@ -203,10 +309,22 @@ mod tests {
         let rare = Caution::of_rates(&rate(30, 10_000), &rate(1, 300)).unwrap().unwrap();
         assert_eq!(
             rare.to_string(),
-            "the outcome is rare: treatment expects `0.9` of it, an interval of the rate needs `5`"
+            "the outcome is rare: treatment has some `0.9` of it, an interval of the rate needs `5`"
         );
         assert!(matches!(Caution::of_rates(&rate(99, 100), &rate(99, 100)), Ok(Some(Caution::Rare { .. }))));
         assert!(Caution::of_rates(&rate(0, 0), &rate(1, 9)).is_err());
+        // By the common rate there is plenty, and the small arm has next to none.
+        for few in [0, 1] {
+            let told = Caution::of_rates(&rate(50_000, 100_000), &rate(few, 100)).unwrap();
+            assert!(
+                matches!(told, Some(Caution::Rare { arm: Arm::Treatment, need, .. }) if need == 30.0),
+                "{told:?}"
+            );
+        }
+        // Ten successes are few beside a large arm, and enough beside one of like size.
+        assert!(Caution::of_rates(&rate(1_000, 100_000), &rate(10, 1_000)).unwrap().is_some());
+        assert_eq!(Caution::of_rates(&rate(10, 1_000), &rate(12, 1_000)), Ok(None));
+        assert_eq!(Caution::of_rates(&rate(u64::MAX / 2, u64::MAX), &rate(50, 100)), Ok(None));
 
         let like: Vec<u64> = (0..400).map(|i| i % 50).collect();
         assert_eq!(Caution::of_clusters(&like), Ok(None));

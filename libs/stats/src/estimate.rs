@@ -172,7 +172,7 @@ impl Estimate {
         self.caution
     }
 
-    /// The same estimate with what is known against it.
+    /// The same estimate with what is known against it. None takes nothing back: what the method saw itself stays.
     ///
     /// ```
     /// use bellwether_stats::{Caution, Moments, Variances, difference};
@@ -184,7 +184,7 @@ impl Estimate {
     /// ```
     #[must_use]
     pub fn with_caution(self, caution: Option<Caution>) -> Self {
-        Self { caution, ..self }
+        Self { caution: caution.or(self.caution), ..self }
     }
 
     /// The same estimate, read against the normal distribution instead of t.

@@ -36,7 +36,8 @@ impl SampleRatio {
     /// assert!((check.ln_p() / -559.288_802_789_453_8 - 1.0).abs() < 1e-12);
     /// ```
     pub fn ln_p(&self) -> f64 {
-        chi_squared::ln_sf(self.chi2, f64::from(self.df))
+        // Of a split as planned `0`, not `-0`.
+        chi_squared::ln_sf(self.chi2, f64::from(self.df)) + 0.0
     }
 }
 
@@ -62,7 +63,7 @@ pub fn sample_ratio(observed: &[u64], shares: &[f64]) -> Result<SampleRatio, Ref
 /// χ² distribution is only roughly that of the statistic: for two arms [`sample_ratio_exact`] is right.
 ///
 /// # Errors
-/// Those of [`sample_ratio`]; [`Refusal::TooFewExpected`] only without any unit.
+/// Those of [`sample_ratio`]; [`Refusal::TooFewExpected`] only without any unit, [`Refusal::NotFinite`] where χ² overflows.
 pub fn sample_ratio_of_few(observed: &[u64], shares: &[f64]) -> Result<SampleRatio, Refusal> {
     at_least(0.0, observed, shares)
 }
@@ -85,6 +86,9 @@ fn at_least(need: f64, observed: &[u64], shares: &[f64]) -> Result<SampleRatio, 
         .filter(|&(_, &e)| e > 0.0)
         .map(|(&o, &e)| (o as f64 - e) * (o as f64 - e) / e)
         .sum();
+    if !chi2.is_finite() {
+        return Err(Refusal::not_finite("χ²"));
+    }
     let df = u32::try_from(split.arms() - 1).unwrap_or(u32::MAX);
     Ok(SampleRatio {
         chi2,
@@ -411,6 +415,11 @@ mod tests {
         let with = sample_ratio(&[500, 560, 0], &[0.5, 0.5, 0.0]).unwrap();
         let without = sample_ratio(&[500, 560], &[1.0, 1.0]).unwrap();
         assert_eq!((with.df, with.p), (1, without.p));
+        let even = sample_ratio(&[10, 10], &[0.5, 0.5]).unwrap().ln_p();
+        assert!(even == 0.0 && even.is_sign_positive());
+        // So far off that the statistic is no number.
+        let far = sample_ratio_of_few(&[u64::MAX, u64::MAX], &[1e-300, 1.0]);
+        assert!(matches!(far, Err(Refusal::NotFinite { .. })), "{far:?}");
         assert!((with.p - 0.065).abs() < 0.001);
     }
 

@@ -431,6 +431,38 @@ fn a_mean_rectified_by_few_labels_is_as_uncertain_as_they_are() {
     );
 }
 
+/// Hundreds of scores are as few as their passes are rare: 200 labels at 2 % cover 89 to 91 %, and say so.
+#[test]
+fn scores_that_are_skewed_are_told() {
+    let passes = |n: usize, every: usize| -> Vec<f64> {
+        (0..n).map(|i| f64::from(u8::from(i % every == 0))).collect()
+    };
+    let told = |estimate: Result<Estimate, Refusal>| match estimate.unwrap().caution() {
+        Some(Caution::FewUnits { worth }) => Some(worth.round()),
+        other => {
+            assert_eq!(other, None);
+            None
+        }
+    };
+    // 200 · 0.02 · 0.98/0.96².
+    assert_eq!(told(eval::mean(&passes(200, 50))), Some(4.0));
+    assert_eq!(told(eval::mean(&passes(2_000, 50))), None);
+    assert_eq!(told(eval::mean(&passes(12, 2))), None);
+    let paired = |n: usize, every| eval::paired(&vec![0.0; n], &passes(n, every)).map(|both| both.difference);
+    assert_eq!(told(paired(200, 50)), Some(4.0));
+    assert_eq!(told(paired(2_000, 50)), None);
+    let clusters: Vec<u64> = (0..400).map(|i| i / 2).collect();
+    assert_eq!(told(eval::clustered_mean(&passes(400, 100), &clusters)), Some(4.0));
+    assert_eq!(told(eval::clustered_mean(&passes(400, 3), &clusters)), None);
+    let judged = |n: usize, every: usize| {
+        eval::prediction_powered(&passes(n, every), &passes(n, every + 1), &passes(5_000, every + 1))
+    };
+    assert!(told(judged(200, 50)).is_some_and(|worth| worth < 8.0));
+    assert_eq!(told(judged(2_000, 50)), None);
+    assert_eq!(told(judged(60, 2)), None);
+    assert_eq!(told(judged(20, 2)), Some(20.0));
+}
+
 /// A result says by itself what speaks against it, where its method can see that.
 #[test]
 fn results_carry_their_cautions() {
@@ -446,6 +478,8 @@ fn results_carry_their_cautions() {
     ] {
         assert!(matches!(ours.unwrap().caution(), Some(Caution::Rare { .. })));
     }
+    let corrected = proportions::corrected_z(&few, &others, Level::P95).unwrap();
+    assert!(matches!(corrected.caution, Some(Caution::Rare { .. })));
     let (some, more) = (rate(30, 1_000), rate(40, 1_000));
     assert_eq!(proportions::unpooled(&some, &more).unwrap().caution(), None);
     assert_eq!(proportions::log_ratio(&some, &more).unwrap().caution(), None);
@@ -489,8 +523,9 @@ fn results_carry_their_cautions() {
     assert_eq!(eval::clustered_mean(&many.0, &many.1).unwrap().caution(), None);
     let plain = QuantileArm::of(&y, 0.5).unwrap();
     assert_eq!(compare(&plain, &plain).unwrap().difference.caution(), None);
-    // It stays with what is made of the estimate.
+    // It stays with what is made of the estimate, and nothing takes it back.
     let ours = eval::clustered_mean(&y, &of_y).unwrap();
+    assert_eq!(ours.with_caution(Caution::of_means(&y, &y).unwrap()).caution(), ours.caution());
     assert_eq!(ours.as_normal().caution(), ours.caution());
     let again: Estimate = serde_json::from_str(&serde_json::to_string(&ours).unwrap()).unwrap();
     assert_eq!(again.caution(), ours.caution());

@@ -219,7 +219,7 @@ fn bad_arguments_are_named() {
     );
     check(
         planning::non_inferiority::sample_size_of_proportions(0.1, 0.08, 0.02, &design).unwrap_err(),
-        "a plan needs an effect to look for: both arms expect `0.08`\nhint: give the smallest effect that would matter",
+        "the rate of treatment that is expected must lie above the margin, `0.08`, or that it is not worse is not what is true: `0.08`\nhint: give a value in that range",
     );
     check(
         planning::factors::weeks(100.0, &[5.0, -1.0]).unwrap_err(),

@@ -60,7 +60,8 @@ pub struct Intraclass {
     pub mean_size: f64,
     /// Coefficient of variation of the clusters' sizes.
     pub cv: f64,
-    /// `1 + ((1 + cv²) m̄ - 1)·ICC`: so many times the users are needed as without clusters.
+    /// `1 + ((1 + cv²) m̄ - 1)·ICC`: so many times the users are needed as without clusters. A correlation below zero counts as none:
+    /// nobody plans on fewer users than without clusters.
     pub design_effect: f64,
 }
 
@@ -100,7 +101,7 @@ pub fn intraclass(values: &[f64], clusters: &[u64]) -> Result<Intraclass, Refusa
     let mean_size = n / g;
     let cv = ((squares / g - mean_size * mean_size).max(0.0)).sqrt() / mean_size;
     let correlation = (mean_between - mean_within) / total;
-    let design_effect = 1.0 + ((1.0 + cv * cv) * mean_size - 1.0) * correlation;
+    let design_effect = 1.0 + ((1.0 + cv * cv) * mean_size - 1.0) * correlation.max(0.0);
     Ok(Intraclass { correlation, mean_size, cv, design_effect })
 }
 
@@ -144,6 +145,11 @@ mod tests {
         // The same values dealt to other clusters: nothing in common.
         let dealt: Vec<u64> = (0..c.len() as u64).map(|i| (i * 37) % 30).collect();
         assert!(intraclass(&y, &dealt).unwrap().correlation.abs() < 0.2);
+        // Clusters of one mean, and of unlike sizes: no fewer users than without them.
+        let unlike: Vec<u64> = [1, 1, 2, 2].into_iter().chain([3; 40]).collect();
+        let apart: Vec<f64> = (0..44u32).map(|i| f64::from(i % 2)).collect();
+        let ours = intraclass(&apart, &unlike).unwrap();
+        assert!(ours.correlation < -0.3 && ours.design_effect == 1.0, "{ours:?}");
         assert!(matches!(intraclass(&[1.0, 2.0], &[1, 1]), Err(Refusal::TooFew { .. })));
         assert!(matches!(intraclass(&[1.0, 2.0], &[1, 2]), Err(Refusal::TooFew { .. })));
         assert_eq!(intraclass(&[1.0; 4], &[1, 1, 2, 2]), Err(Refusal::NoVariance));

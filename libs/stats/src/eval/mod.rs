@@ -24,12 +24,13 @@ use std::collections::BTreeMap;
 
 /// The mean score of independent items, with t and `n - 1` degrees of freedom.
 ///
-/// For a rate of few items, or near 0 or 1, prefer Wilson's interval ([`wilson`](crate::wilson)).
+/// Where the scores are skewed more than 30 passes of many items are, it comes with a [`Caution::FewUnits`]: of a rate near 0 or 1 read
+/// Wilson's interval ([`wilson`](crate::wilson)).
 ///
 /// # Errors
 /// [`Refusal::TooFew`] below two items, [`Refusal::NoVariance`] where all scores are the same.
 pub fn mean(scores: &[f64]) -> Result<Estimate, Refusal> {
-    of_moments(&Moments::of(scores)?, Method::PairedT)
+    Ok(of_moments(&Moments::of(scores)?, Method::PairedT)?.with_caution(Caution::of_mean(scores)))
 }
 
 fn of_moments(scores: &Moments, method: Method) -> Result<Estimate, Refusal> {
@@ -45,7 +46,8 @@ fn of_moments(scores: &Moments, method: Method) -> Result<Estimate, Refusal> {
 /// `(C - 1)/C Σ_c (Σ_{i∈c} (s_i - s̄)/(n - n_c))²`, which is the jackknife by cluster (CV3: MacKinnon, Nielsen and Webb 2023) and, with
 /// clusters of one size, `C/(C - 1)` times Miller's (2024); t with one degree of freedom less than they are worth, `n²/Σ n_c²`. With fewer
 /// than some 30 clusters the interval may be too narrow; the bootstrap of clusters is no better there. Below 40 of like size it comes
-/// with a [`Caution::FewClusters`].
+/// with a [`Caution::FewClusters`], and from there on with a [`Caution::FewUnits`] where what their sums are off the mean by is too
+/// skewed, as in [`mean`].
 ///
 /// # Errors
 /// [`Refusal::LengthsDiffer`], [`Refusal::TooFew`] below two clusters or where one is so large that they are worth less than two, [`Refusal::NoVariance`] where clusters do not
@@ -80,5 +82,6 @@ pub fn clustered_mean(scores: &[f64], clusters: &[u64]) -> Result<Estimate, Refu
     }
     let variance = (c - 1.0) / c * sums.values().map(|(sum, size)| (sum / (n - size)).powi(2)).sum::<f64>();
     let estimate = Estimate::new(centre, variance.sqrt(), Some(worth - 1.0), Method::MeanClustered)?;
-    Ok(estimate.with_caution(Caution::of_worth_in_clusters(worth)))
+    let off: Vec<f64> = sums.values().map(|(sum, _)| *sum).collect();
+    Ok(estimate.with_caution(Caution::of_worth_in_clusters(worth).or(Caution::of_mean(&off))))
 }

@@ -4,7 +4,7 @@ use super::{clustered_mean, of_moments};
 use crate::joint::same_length;
 use crate::random::{Random, check_draws};
 use crate::special::{binomial, normal};
-use crate::{Estimate, JointMoments, Level, Method, Refusal, Test};
+use crate::{Caution, Estimate, JointMoments, Level, Method, Refusal, Test};
 
 /// The difference of two configurations, item by item, and what pairing was worth.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,7 +32,8 @@ impl Paired {
     }
 }
 
-/// The t test of paired differences of independent items: `sd(b - a)/√n`. Two intervals that overlap say nothing; this does.
+/// The t test of paired differences of independent items: `sd(b - a)/√n`. Two intervals that overlap say nothing; this does. With a
+/// [`Caution::FewUnits`] where the differences are too skewed, as in [`mean`](super::mean()): of passes and failures read [`mcnemar`].
 ///
 /// # Errors
 /// [`Refusal::LengthsDiffer`], [`Refusal::TooFew`] below two items, [`Refusal::NoVariance`] where every item has the same difference.
@@ -46,7 +47,7 @@ impl Paired {
 pub fn paired(a: &[f64], b: &[f64]) -> Result<Paired, Refusal> {
     let both = scores(a, b)?;
     let difference = of_moments(&both.combination(0.0, &[-1.0, 1.0])?, Method::PairedT)?;
-    Ok(beside(&both, difference))
+    Ok(beside(&both, difference.with_caution(Caution::of_mean(&differences(a, b)))))
 }
 
 /// The same for items in clusters: the clustered error of the mean difference, see [`clustered_mean`].
@@ -55,8 +56,11 @@ pub fn paired(a: &[f64], b: &[f64]) -> Result<Paired, Refusal> {
 /// As [`paired`] and [`clustered_mean`].
 pub fn paired_clustered(a: &[f64], b: &[f64], clusters: &[u64]) -> Result<Paired, Refusal> {
     let both = scores(a, b)?;
-    let differences: Vec<f64> = a.iter().zip(b).map(|(a, b)| b - a).collect();
-    Ok(beside(&both, clustered_mean(&differences, clusters)?))
+    Ok(beside(&both, clustered_mean(&differences(a, b), clusters)?))
+}
+
+fn differences(a: &[f64], b: &[f64]) -> Vec<f64> {
+    a.iter().zip(b).map(|(a, b)| b - a).collect()
 }
 
 fn scores(a: &[f64], b: &[f64]) -> Result<JointMoments, Refusal> {

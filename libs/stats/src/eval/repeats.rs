@@ -15,7 +15,8 @@ use crate::{Estimate, Method, Moments, Refusal};
 /// assert!((pass_hat_k(10, 3, 2).unwrap() - 3.0 / 45.0).abs() < 1e-15);
 /// ```
 pub fn pass_at_k(n: u64, c: u64, k: u64) -> Result<f64, Refusal> {
-    Ok(-ln_share_of_choices(n, answers(n, c, k)?, k).exp_m1())
+    // No passes are `0`, not `-0`.
+    Ok(0.0 - ln_share_of_choices(n, answers(n, c, k)?, k).exp_m1())
 }
 
 /// `pass^k`: the probability that all of `k` answers pass, unbiased: `C(c, k)/C(n, k)`. The power `(c/n)^k` is too large.
@@ -200,6 +201,7 @@ mod tests {
             pass_at_k(3, 1, 5).unwrap_err().to_string(),
             "too little data: `3` answers, this method needs `5`"
         );
+        assert!(pass_at_k(10, 0, 1).is_ok_and(|none| none == 0.0 && none.is_sign_positive()));
         assert!(pass_at_k(3, 4, 1).is_err() && pass_hat_k(3, 1, 0).is_err());
         assert!(flip_rate(1, 1).is_err() && flip_rate(2, 3).is_err());
         assert!(two_level(&[&[1.0, 0.0]]).is_err() && two_level(&[&[1.0], &[]]).is_err());

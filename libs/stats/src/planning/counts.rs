@@ -36,6 +36,12 @@ pub(super) fn error(
     super::finite("error of a rate of events", variance.sqrt())
 }
 
+/// Exposure of treatment with which both arms together expect one event: with less there is nothing whose law could be near
+/// normal. Rates that are both zero have none.
+pub(super) fn one_event(control: f64, treatment: f64, allocation: f64) -> f64 {
+    (treatment + allocation * control).recip()
+}
+
 /// Exposure of control and of treatment to tell two rates of events apart.
 ///
 /// `dispersion` is the variance of a count over its mean: 1 for events that come independently, more where

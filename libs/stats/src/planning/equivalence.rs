@@ -112,7 +112,7 @@ fn smallest(effect: f64, se: f64, design: &Design) -> Result<f64, Refusal> {
 ///
 /// # Errors
 /// [`Refusal::OutOfRange`] for a rate outside of 0 to 1, a margin that is not above zero, or rates that
-/// are not within it.
+/// are not within it; [`Refusal::NoVariance`] where both outcomes are certain.
 pub fn sample_size_of_proportions(
     control: f64,
     treatment: f64,
@@ -122,7 +122,8 @@ pub fn sample_size_of_proportions(
     check_rate(control)?;
     check_rate(treatment)?;
     let unit = (treatment * (1.0 - treatment) + control * (1.0 - control) / design.allocation).sqrt();
-    Aim::new(treatment - control, margin)?.size(unit, design)
+    let aim = Aim::new(treatment - control, margin)?;
+    if unit == 0.0 { Err(Refusal::NoVariance) } else { aim.size(unit, design) }
 }
 
 /// The probability to show that two rates differ by less than `margin`.
@@ -140,7 +141,7 @@ pub fn power_of_proportions(
     let (nc, nt) = units(control_units, treatment_units)?;
     let se = (treatment * (1.0 - treatment) / nt + control * (1.0 - control) / nc).sqrt();
     let aim = Aim::new(treatment - control, margin)?;
-    Ok(if se == 0.0 { 1.0 } else { aim.power(se, level) })
+    if se == 0.0 { Err(Refusal::NoVariance) } else { Ok(aim.power(se, level)) }
 }
 
 /// The smallest margin within which so many units show two rates, with the power of the design.
@@ -165,7 +166,7 @@ pub fn margin_of_proportions(
 }
 
 /// Exposure of control and of treatment to show that two rates of events differ by less than `margin`, by the unpooled error;
-/// `dispersion` as in [`counts::exposure`].
+/// `dispersion` as in [`counts::exposure`]. Not less than brings one event in both arms together.
 ///
 /// # Errors
 /// [`Refusal::OutOfRange`] for a rate below zero, a dispersion or a margin that is not above zero, or rates that are not
@@ -178,8 +179,8 @@ pub fn exposure_of_rates(
     design: &Design,
 ) -> Result<SampleSize, Refusal> {
     let unit = counts::error((control, design.allocation), (treatment, 1.0), dispersion)?;
-    // Exposure has units of its own: a tenth of one may be enough.
-    let exposure = Aim::new(treatment - control, margin)?.reached(1e-12, unit, design)?;
+    let one_event = counts::one_event(control, treatment, design.allocation);
+    let exposure = Aim::new(treatment - control, margin)?.reached(one_event, unit, design)?;
     SampleSize::of_treatment(exposure, design)
 }
 

@@ -10,6 +10,12 @@ use crate::proportions::restricted;
 use crate::special::normal;
 use crate::{Direction, Level, Refusal};
 
+/// What is expected lies at the margin or beyond it.
+fn beyond(what: &str, (side, margin): (&str, f64), expected: f64) -> Refusal {
+    let range = format!("{side} the margin, `{margin}`, or that it is not worse is not what is true");
+    Refusal::out_of_range(&format!("{what} that is expected"), &range, expected)
+}
+
 fn check_margin(margin: f64) -> Result<(), Refusal> {
     if margin > 0.0 && margin.is_finite() {
         return Ok(());
@@ -22,8 +28,8 @@ fn check_margin(margin: f64) -> Result<(), Refusal> {
 /// the design are not used: its level is one-sided.
 ///
 /// # Errors
-/// [`Refusal::OutOfRange`] for a rate outside of 0 to 1 or a margin that is not above zero,
-/// [`Refusal::NoEffect`] where treatment is expected to be worse by the margin or more.
+/// [`Refusal::OutOfRange`] for a rate outside of 0 to 1, a margin that is not above zero, or a treatment that is expected to be
+/// worse by the margin or more.
 ///
 /// ```
 /// use bellwether_stats::planning::{Design, non_inferiority};
@@ -55,7 +61,7 @@ fn score(control: f64, treatment: f64, margin: f64, k: f64) -> Result<(f64, f64,
     }
     let distance = treatment - control + margin;
     if distance <= 0.0 {
-        return Err(Refusal::NoEffect { value: control - margin });
+        return Err(beyond("the rate of treatment", ("above", control - margin), treatment));
     }
     let (t, c) = restricted((treatment, 1.0), (control, k), -margin);
     let sd = |t: f64, c: f64| (t * (1.0 - t) + c * (1.0 - c) / k).sqrt();
@@ -105,8 +111,8 @@ pub fn margin_of_proportions(
 /// `effect` is expected, from the standard deviation of one unit in each arm. The level is one-sided.
 ///
 /// # Errors
-/// [`Refusal::OutOfRange`] for a standard deviation or a margin that is not above zero,
-/// [`Refusal::NoEffect`] where treatment is expected to be worse by the margin or more.
+/// [`Refusal::OutOfRange`] for a standard deviation or a margin that is not above zero, or a treatment that is expected to be
+/// worse by the margin or more.
 pub fn sample_size_of_means(
     effect: f64,
     margin: f64,
@@ -127,7 +133,7 @@ fn distance(effect: f64, margin: f64) -> Result<f64, Refusal> {
         return Err(Refusal::out_of_range("an effect", "among the finite numbers", effect));
     }
     if effect + margin <= 0.0 {
-        return Err(Refusal::NoEffect { value: -margin });
+        return Err(beyond("the effect", ("above", -margin), effect));
     }
     Ok(effect + margin)
 }
@@ -181,23 +187,23 @@ pub fn margin_of_means(
 fn rates_apart(control: f64, treatment: f64, (margin, better): (f64, Direction)) -> Result<f64, Refusal> {
     check_margin(margin)?;
     let (gain, edge) = match better {
-        Direction::Higher => (treatment - control, control - margin),
-        Direction::Lower => (control - treatment, control + margin),
+        Direction::Higher => (treatment - control, ("above", control - margin)),
+        Direction::Lower => (control - treatment, ("below", control + margin)),
     };
     if gain + margin <= 0.0 {
-        return Err(Refusal::NoEffect { value: edge });
+        return Err(beyond("the rate of treatment", edge, treatment));
     }
     Ok(gain + margin)
 }
 
 /// Exposure of control and of treatment to show that a rate of events is not worse than that of control by `margin` or
 /// more; worse is higher where [`Direction::Lower`] is better, as of crashes. By the difference of the rates over its
-/// unpooled error `√(φ(λ_t/T_t + λ_c/T_c))`, with `dispersion` φ as in [`counts::exposure`].
+/// unpooled error `√(φ(λ_t/T_t + λ_c/T_c))`, with `dispersion` φ as in [`counts::exposure`]; not less than brings one event in both
+/// arms together.
 ///
 /// # Errors
-/// [`Refusal::OutOfRange`] for a rate below zero, a dispersion or a margin that is not above zero,
-/// [`Refusal::NoEffect`] where treatment is expected to be worse by the margin or more, [`Refusal::NoVariance`] where no
-/// events are expected.
+/// [`Refusal::OutOfRange`] for a rate below zero, a dispersion or a margin that is not above zero, or a treatment that is
+/// expected to be worse by the margin or more; [`Refusal::NoVariance`] where no events are expected.
 ///
 /// ```
 /// use bellwether_stats::planning::{Design, non_inferiority};
@@ -216,7 +222,8 @@ pub fn exposure_of_rates(
 ) -> Result<SampleSize, Refusal> {
     let unit = counts::error((control, design.allocation), (treatment, 1.0), dispersion)?;
     let distance = rates_apart(control, treatment, (margin, better))?;
-    SampleSize::of_treatment((one_sided(design) * unit / distance).powi(2), design)
+    let exposure = (one_sided(design) * unit / distance).powi(2);
+    SampleSize::of_treatment(exposure.max(counts::one_event(control, treatment, design.allocation)), design)
 }
 
 /// The probability to show that a rate of events is not worse by `margin` or more; each arm is its rate and its exposure.
@@ -264,18 +271,19 @@ fn hazards_apart(ratio: f64, margin: f64) -> Result<f64, Refusal> {
     }
     let distance = (margin.ln() - ratio.ln()) * (margin - 1.0).signum();
     if distance <= 0.0 {
-        return Err(Refusal::NoEffect { value: margin });
+        let side = if margin > 1.0 { "below" } else { "above" };
+        return Err(beyond("the hazard ratio", (side, margin), ratio));
     }
     Ok(distance)
 }
 
 /// Events in both arms together to show that a hazard ratio, treatment over control, does not reach `margin`: stays below
-/// one that is above 1, or above one that is below 1. By Schoenfeld's error `1/√(d p q)` of the log ratio, which a
+/// one that is above 1, or above one that is below 1; at least one. By Schoenfeld's error `1/√(d p q)` of the log ratio, which a
 /// proportional-hazards model has near a ratio of one.
 ///
 /// # Errors
-/// [`Refusal::OutOfRange`] for a ratio that is not above zero or a margin of one, [`Refusal::NoEffect`] where the ratio that is
-/// expected reaches the margin.
+/// [`Refusal::OutOfRange`] for a ratio that is not above zero, a margin of one, a ratio that is expected to reach the margin, or one
+/// so near to it that more than 10¹⁸ events are needed.
 ///
 /// ```
 /// use bellwether_stats::planning::{Design, non_inferiority};
@@ -285,8 +293,7 @@ fn hazards_apart(ratio: f64, margin: f64) -> Result<f64, Refusal> {
 /// ```
 pub fn events(ratio: f64, margin: f64, design: &Design) -> Result<f64, Refusal> {
     let distance = hazards_apart(ratio, margin)?;
-    let events = (one_sided(design) * survival::spread(design.allocation) / distance).powi(2);
-    super::finite("number of events", events)
+    survival::planned((one_sided(design) * survival::spread(design.allocation) / distance).powi(2))
 }
 
 /// The probability to show with so many events that a hazard ratio does not reach `margin`.

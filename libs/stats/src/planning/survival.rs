@@ -3,7 +3,7 @@
 //! What counts is the number of events, not of units. The effect is a hazard ratio, taken to be the same at
 //! all times; where curves cross, a log-rank test sees little and these plans are wrong.
 
-use super::{Design, means::shift, reach, towards};
+use super::{Design, MOST_UNITS, means::shift, reach, towards};
 use crate::{Alternative, Direction, Level, Refusal};
 use serde::{Deserialize, Serialize};
 
@@ -54,10 +54,19 @@ pub(super) fn error(events: f64, allocation: f64) -> Result<f64, Refusal> {
     Ok(spread(allocation) / events.sqrt())
 }
 
-/// Events in both arms together to find a hazard ratio, treatment over control.
+/// The events of a plan: no log-rank test is made of less than one, and no experiment has more than 10¹⁸.
+pub(super) fn planned(events: f64) -> Result<f64, Refusal> {
+    if events <= MOST_UNITS {
+        return Ok(events.max(1.0));
+    }
+    Err(Refusal::out_of_range("the events of a plan", &format!("at or below `{MOST_UNITS:e}`"), events))
+}
+
+/// Events in both arms together to find a hazard ratio, treatment over control; at least one.
 ///
 /// # Errors
-/// [`Refusal::OutOfRange`] for a ratio that is not above zero, [`Refusal::NoEffect`] for a ratio of one.
+/// [`Refusal::OutOfRange`] for a ratio that is not above zero, or so near to one that it needs more than 10¹⁸ events;
+/// [`Refusal::NoEffect`] for a ratio of one.
 ///
 /// ```
 /// use bellwether_stats::planning::Design;
@@ -71,7 +80,7 @@ pub fn events(ratio: f64, design: &Design, by: Approximation) -> Result<f64, Ref
     if ratio == 1.0 {
         return Err(Refusal::NoEffect { value: ratio });
     }
-    Ok((shift(design) / drift(ratio, design.allocation, by)).powi(2))
+    planned((shift(design) / drift(ratio, design.allocation, by)).powi(2))
 }
 
 /// The probability to find a hazard ratio with so many events in both arms together. Two-sided, both

@@ -130,6 +130,8 @@ proptest! {
             let to = (margin, better);
             let size = non_inferiority::exposure_of_rates(rate, treatment, dispersion, to, &design).unwrap();
             prop_assert!(near(size.control, size.treatment * design.allocation));
+            // Less than one event is rounded up to it.
+            prop_assume!(size.control * rate + size.treatment * treatment > 1.000_001);
             let (c, t) = ((rate, size.control), (treatment, size.treatment));
             prop_assert!(near(non_inferiority::power_of_rates(c, t, dispersion, to, design.level).unwrap(), design.power));
             prop_assert!(near(non_inferiority::margin_of_rates(c, t, dispersion, better, &design).unwrap(), margin));
@@ -141,6 +143,7 @@ proptest! {
         prop_assert!(near(lower.control, higher.treatment) && near(lower.treatment, higher.control));
 
         let size = equivalence::exposure_of_rates(rate, treatment, dispersion, margin, &design).unwrap();
+        prop_assume!(size.control * rate + size.treatment * treatment > 1.000_001);
         let (c, t) = ((rate, size.control), (treatment, size.treatment));
         prop_assert!(near(equivalence::power_of_rates(c, t, dispersion, margin, design.level).unwrap(), design.power));
         prop_assert!(near(equivalence::margin_of_rates(c, t, dispersion, &design).unwrap(), margin));
@@ -148,7 +151,7 @@ proptest! {
         let ratio = change.exp();
         for (margin, better) in [((change.abs() + beyond).exp(), Direction::Lower), ((-change.abs() - beyond).exp(), Direction::Higher)] {
             let events = non_inferiority::events(ratio, margin, &design).unwrap();
-            if events >= 1.0 {
+            if events > 1.0 {
                 let power = non_inferiority::power_of_hazards(ratio, margin, events, design.allocation, design.level).unwrap();
                 prop_assert!(near(power, design.power));
                 prop_assert!(near(non_inferiority::margin_of_hazards(ratio, events, better, &design).unwrap(), margin));
@@ -233,8 +236,26 @@ fn impossible_plans_are_refused() {
     );
     assert_eq!(
         said(non_inferiority::events(1.4, 1.3, &design)),
-        "a plan needs an effect to look for: both arms expect `1.3`"
+        "the hazard ratio that is expected must lie below the margin, `1.3`, or that it is not worse is not what is true: `1.4`"
     );
+    // Nothing is shown by less than one event, and no plan is without an end.
+    assert_eq!(non_inferiority::events(1.0, 1e10, &design), Ok(1.0));
+    assert!(matches!(non_inferiority::events(1.0, 1.0 + 1e-12, &design), Err(Refusal::OutOfRange { .. })));
+    let schoenfeld = survival::Approximation::Schoenfeld;
+    assert_eq!(survival::events(1e-300, &design, schoenfeld), Ok(1.0));
+    assert!(matches!(survival::events(1.0 + 1e-15, &design, schoenfeld), Err(Refusal::OutOfRange { .. })));
+    let hours = |size: Result<SampleSize, Refusal>| size.unwrap().treatment;
+    let one_event = 1.0 / (0.1 + 0.3);
+    let (wide, lower) = (1e300, Direction::Lower);
+    assert_eq!(hours(non_inferiority::exposure_of_rates(0.3, 0.1, 1.0, (wide, lower), &design)), one_event);
+    assert_eq!(hours(equivalence::exposure_of_rates(0.3, 0.1, 1.0, wide, &design)), one_event);
+    // Outcomes that are certain have no spread to plan with.
+    for rate in [0.0, 1.0] {
+        let size = equivalence::sample_size_of_proportions(rate, rate, 0.1, &design);
+        assert_eq!(size, Err(Refusal::NoVariance));
+        let power = equivalence::power_of_proportions((rate, 1), (rate, 1), 0.1, Level::P95);
+        assert_eq!(power, Err(Refusal::NoVariance));
+    }
     assert_eq!(
         said(equivalence::events(1.0, 0.8, &design)),
         "the margin of a hazard ratio must lie above 1: `0.8`"

@@ -95,6 +95,9 @@ pub struct Corrected {
     /// Interval of the ratio of the rates on the logarithmic scale, widened by the correction over the
     /// control rate.
     pub ratio: Interval,
+    /// Why both intervals are to be trusted less than their level says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caution: Option<Caution>,
 }
 
 /// The z test with the pooled variance and Yates' continuity correction, two-sided.
@@ -123,6 +126,7 @@ pub fn corrected_z(control: &Proportion, treatment: &Proportion, level: Level) -
             high: (difference + half_width).min(1.0),
         },
         ratio: Interval { low: t / c * (-log_half_width).exp(), high: t / c * log_half_width.exp() },
+        caution: Caution::of_rates(control, treatment)?,
     })
 }
 

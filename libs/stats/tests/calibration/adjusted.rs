@@ -124,6 +124,14 @@ pub(crate) fn means() -> Vec<Row> {
         Ok(two_proportions(&c, &t, LEVEL)?.interval)
     }));
     rows.push(Row::new("caution", "rare: 0.2 %, 900 against 100", Promise::AtLeast, 0.95, warned, runs));
+    // By the common rate the smaller arm has enough, but the larger one does not take off its skew.
+    let mut warned = 0;
+    rows.push(covers("two-proportions-z.1", "3 %, 3,000 against 200", Promise::None, runs, 0.0, |r| {
+        let (c, t) = (rate(r, 0.03, 3_000), rate(r, 0.03, 200));
+        warned += u64::from(Caution::of_rates(&c, &t)?.is_some());
+        Ok(two_proportions(&c, &t, LEVEL)?.interval)
+    }));
+    rows.push(Row::new("caution", "rare: 3 %, 3,000 against 200", Promise::AtLeast, 0.95, warned, runs));
     rows.push(covers("newcombe", "0.2 %, 900 against 100", Promise::AtLeast, runs, 0.0, |r| {
         newcombe(&rate(r, 0.002, 900), &rate(r, 0.002, 100), LEVEL)
     }));
