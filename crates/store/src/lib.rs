@@ -38,7 +38,8 @@
 //! 24 times: see `docs/decisions/0021-parts-and-compaction.md`. A snapshot is a handful of pointers.
 //!
 //! In memory are: the rows since the last part (bounded by [`Settings`]), 2 to 4 bytes for each named
-//! event of the last seven days (bounded, too), the footer of each part, of a merge a batch of each part, the
+//! event of the last seven days (bounded, too), the footer of each part and the index of its hot columns (about one
+//! byte for 50 events), of a merge a batch of each part and a block of the new one, the
 //! properties of each user and group that has some, and the users of each device that had one. The last two are
 //! read from parts and log when a store is opened.
 //!

@@ -47,6 +47,13 @@ struct Packed<'b> {
     ends: &'b [u8],
 }
 
+/// The distinct texts of a column, as they lie in the file: where each ends, and all of them.
+#[derive(Debug, Clone, Copy)]
+struct Dictionary<'b> {
+    ends: &'b [[u8; 4]],
+    text: &'b [u8],
+}
+
 impl Hot {
     /// Whoever wants to read opens the file.
     pub(crate) fn reader(&self) -> Result<Reader<'_>, Why> {
@@ -84,14 +91,16 @@ impl Reader<'_> {
             pass.iter_mut().enumerate().for_each(|(row, pass)| *pass &= of(row));
         };
         let all = Picked::All(rows);
-        let (words, codes) = texts(self.bytes(chunk("environment")?)?, rows)?;
+        let (dictionary, codes) = texts(self.bytes(chunk("environment")?)?, rows)?;
+        let words = dictionary.words()?;
         let here = words.iter().position(|word| word == want.environment.as_str());
         let Some(here) = here else { return Ok(Found::Nothing) };
         if words.len() > 1 {
             let codes = codes.pick(&all, |code| code)?;
             keep(&mut |row| codes.get(row).is_some_and(|&code| code == here as u64 + 1));
         }
-        let (kinds, codes) = texts(self.bytes(chunk("event")?)?, rows)?;
+        let (dictionary, codes) = texts(self.bytes(chunk("event")?)?, rows)?;
+        let kinds = dictionary.words()?;
         let events: Vec<u32> = codes.pick(&all, |code| code as u32)?;
         if let Some(events_asked) = &want.events {
             let asked: Vec<bool> = kinds.iter().map(|kind| events_asked.iter().any(|e| e == kind)).collect();
@@ -168,8 +177,8 @@ impl Reader<'_> {
     }
 
     fn column_of_texts(&mut self, chunk: &Chunk, rows: usize, picked: &Picked) -> Result<Strings, Why> {
-        let (words, codes) = texts(self.bytes(chunk)?, rows)?;
-        strings(codes.pick(picked, |code| (code as u32).wrapping_sub(1))?, words)
+        let (dictionary, codes) = texts(self.bytes(chunk)?, rows)?;
+        dictionary.column(codes.pick(picked, |code| (code as u32).wrapping_sub(1))?)
     }
 
     /// The values of a property in the rows that are wanted.
@@ -190,12 +199,12 @@ impl Reader<'_> {
         };
         Ok(match shape {
             Some(Shape::Text) => {
-                let (words, codes) = texts(read, rows)?;
+                let (dictionary, codes) = texts(read, rows)?;
                 let codes: Vec<u32> = codes.pick(picked, |code| (code as u32).wrapping_sub(1))?;
                 if codes.iter().all(|&code| code == u32::MAX) {
                     Cells::Missing
                 } else {
-                    Cells::Text(strings(codes, words)?)
+                    Cells::Text(dictionary.column(codes)?)
                 }
             }
             Some(Shape::Boolean) => {
@@ -253,14 +262,47 @@ fn numbers<'b>(read: (&'b [u8], &Chunk), rows: usize) -> Result<Packed<'b>, Why>
     split(read, rows, 0).map(|(_, numbers)| numbers)
 }
 
-fn texts<'b>(read: (&'b [u8], &Chunk), rows: usize) -> Result<(Words, Packed<'b>), Why> {
+fn texts<'b>(read: (&'b [u8], &Chunk), rows: usize) -> Result<(Dictionary<'b>, Packed<'b>), Why> {
     let (count, bytes) = (4 * read.1.values as usize, read.1.texts as usize);
     let (dictionary, codes) = split(read, rows, count + bytes)?;
     let (ends, text) = dictionary.split_at_checked(count).ok_or("a dictionary is too short")?;
-    let (ends, _) = ends.as_chunks::<4>();
-    let ends = ends.iter().map(|end| u32::from_le_bytes(*end)).collect();
-    let words = Words::new(String::from_utf8(text.to_vec())?, ends);
-    Ok((words.ok_or("a dictionary does not add up")?, codes))
+    Ok((Dictionary { ends: ends.as_chunks().0, text }, codes))
+}
+
+impl<'b> Dictionary<'b> {
+    fn get(self, code: usize) -> Result<&'b str, Why> {
+        let end = |at: usize| self.ends.get(at).map(|end| u32::from_le_bytes(*end) as usize);
+        let begin = code.checked_sub(1).map_or(Some(0), end);
+        let text = begin.zip(end(code)).and_then(|(begin, end)| self.text.get(begin..end));
+        Ok(std::str::from_utf8(text.ok_or("a code has no text")?)?)
+    }
+
+    /// All of its texts.
+    fn words(self) -> Result<Words, Why> {
+        let ends = self.ends.iter().map(|end| u32::from_le_bytes(*end)).collect();
+        let words = Words::new(String::from_utf8(self.text.to_vec())?, ends);
+        words.ok_or_else(|| "a dictionary does not add up".into())
+    }
+
+    /// The column of these codes, of which `u32::MAX` is a missing value. Of few rows it has their texts alone, since
+    /// whoever asks looks at each.
+    fn column(self, mut codes: Vec<u32>) -> Result<Strings, Why> {
+        const NONE: u32 = u32::MAX;
+        if codes.len() >= self.ends.len() {
+            return strings(codes, self.words()?);
+        }
+        let mut slots = vec![NONE; self.ends.len()];
+        let mut texts = Vec::new();
+        for code in codes.iter_mut().filter(|code| **code != NONE) {
+            let slot = slots.get_mut(*code as usize).ok_or("a code has no text")?;
+            if *slot == NONE {
+                *slot = u32::try_from(texts.len())?;
+                texts.push(self.get(*code as usize)?);
+            }
+            *code = *slot;
+        }
+        strings(codes, texts.into_iter().collect())
+    }
 }
 
 fn strings(codes: Vec<u32>, words: Words) -> Result<Strings, Why> {
