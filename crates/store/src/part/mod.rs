@@ -30,10 +30,12 @@ mod check;
 mod convert;
 mod decode;
 mod draft;
+mod gather;
 mod join;
 mod read;
 mod shape;
 mod tell;
+mod texts;
 mod uuid;
 mod write;
 
