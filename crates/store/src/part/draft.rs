@@ -1,13 +1,14 @@
-//! Store: a part that is being written, batch by batch, until it is whole and gets its name.
+//! Store: a part that is being written, batch by batch, with its hot columns, until it is whole and gets its name.
 
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow_array::ArrayRef;
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMillisecondType;
+use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Schema};
+use arrow_select::concat::concat;
 use bellwether_model::{Millis, Seq};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
@@ -21,7 +22,7 @@ use sha2::{Digest, Sha256};
 
 use super::decode::Why;
 use super::texts::Chunk;
-use super::{BUCKETS, ROW_GROUP};
+use super::{BUCKETS, ROW_GROUP, hot};
 use crate::disk::{Disk, Writing};
 use crate::error::StoreError;
 use crate::files::UNFINISHED;
@@ -39,7 +40,8 @@ pub(super) trait Columns {
 /// A column of the row group that is being written.
 enum Column {
     Text(Chunk),
-    Other(ArrowColumnWriter),
+    /// With what was written of it, for the hot columns.
+    Other(ArrowColumnWriter, Vec<ArrayRef>),
 }
 
 /// A part without its end. Dropped, it leaves nothing behind.
@@ -49,6 +51,7 @@ pub(super) struct Draft {
     unfinished: PathBuf,
     schema: Arc<Schema>,
     writer: Option<(SerializedFileWriter<Sink>, ArrowRowGroupWriterFactory)>,
+    hot: Option<hot::Writer>,
     /// The row group that is being written, and how many rows it has.
     group: Vec<Column>,
     grown: usize,
@@ -91,6 +94,7 @@ impl Draft {
             unfinished,
             schema: Arc::clone(schema),
             writer: None,
+            hot: None,
             group: Vec::new(),
             grown: 0,
             rows: 0,
@@ -101,6 +105,8 @@ impl Draft {
         let writer = ArrowWriter::try_new(sink, Arc::clone(schema), Some(properties()));
         let writer = writer.and_then(ArrowWriter::into_serialized_writer);
         draft.writer = Some(writer.map_err(|cause| draft.refused(cause))?);
+        let beside = hot::path(&draft.unfinished).with_added_extension(UNFINISHED);
+        draft.hot = Some(hot::Writer::begin(disk, beside, schema)?);
         Ok(draft)
     }
 
@@ -141,17 +147,17 @@ impl Draft {
             let others = factory.create_column_writers(writer.flushed_row_groups().len())?;
             let column = |(field, other): (&Arc<arrow_schema::Field>, _)| match field.data_type() {
                 DataType::Dictionary(..) => Column::Text(Chunk::default()),
-                _ => Column::Other(other),
+                _ => Column::Other(other, Vec::new()),
             };
             self.group = fields.iter().zip(others).map(column).collect();
         }
         for (at, (field, column)) in fields.iter().zip(&mut self.group).enumerate() {
-            let writer = match column {
+            let (writer, written) = match column {
                 Column::Text(chunk) => {
                     columns.texts(at, chunk)?;
                     continue;
                 }
-                Column::Other(writer) => writer,
+                Column::Other(writer, written) => (writer, written),
             };
             let array = columns.array(at)?;
             let extent = match field.name().as_str() {
@@ -170,6 +176,7 @@ impl Draft {
             for leaf in compute_leaves(field, &array)? {
                 writer.write(&leaf)?;
             }
+            written.push(array);
         }
         self.rows += rows as u64;
         self.grown += rows;
@@ -183,16 +190,25 @@ impl Draft {
         let Some((writer, _)) = self.writer.as_mut().filter(|_| !columns.is_empty()) else { return Ok(()) };
         let described: Vec<_> = writer.schema_descr().columns().to_vec();
         let mut group = writer.next_row_group()?;
+        let mut arrays: Vec<ArrayRef> = Vec::with_capacity(columns.len());
         for (column, described) in columns.into_iter().zip(&described) {
             match column {
                 Column::Text(chunk) => {
+                    arrays.push(chunk.array()?);
                     let (bytes, close) = chunk.finish(described)?;
                     group.append_column(&bytes, close)?;
                 }
-                Column::Other(column) => column.close()?.append_to_row_group(&mut group)?,
+                Column::Other(column, written) => {
+                    let written: Vec<&dyn Array> = written.iter().map(|array| &**array).collect();
+                    arrays.push(concat(&written)?);
+                    column.close()?.append_to_row_group(&mut group)?;
+                }
             }
         }
         group.close()?;
+        if let Some(hot) = &mut self.hot {
+            hot.push(&RecordBatch::try_new(Arc::clone(&self.schema), arrays)?)?;
+        }
         Ok(())
     }
 
@@ -210,7 +226,13 @@ impl Draft {
             let (first, last) = self.seqs;
             let file = format!("{:016}-{:016}-{}.parquet", first.0, last.0, digest(sink.hash));
             let path = self.dir.join(&file);
-            self.disk.rename(&self.unfinished, &path).map_err(StoreError::io("create", &path))?;
+            if let Some(hot) = self.hot.take() {
+                hot.finish(&path)?;
+            }
+            self.disk.rename(&self.unfinished, &path).map_err(|cause| {
+                let _ = self.disk.remove(&hot::path(&path));
+                StoreError::io("create", &path)(cause)
+            })?;
             Ok(Entry { file, rows: self.rows, bytes: sink.bytes, first, last, time, received })
         });
         if named.is_err() {

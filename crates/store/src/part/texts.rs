@@ -4,7 +4,10 @@
 //! them have the same one, so that here a row costs a few bits. The pages are those that any reader of Parquet knows:
 //! a dictionary, and numbers in it (`RLE_DICTIONARY`); or the texts themselves (`PLAIN`) where that is shorter.
 
+use std::sync::Arc;
+
 use ahash::RandomState;
+use arrow_array::{ArrayRef, DictionaryArray, Int32Array, StringArray};
 use bytes::Bytes;
 use hashbrown::HashTable;
 use parquet::basic::{Compression, Encoding, PageType};
@@ -119,6 +122,15 @@ impl Chunk {
             }
         };
         self.codes.push(here);
+    }
+
+    /// The column as others read it.
+    pub(super) fn array(&self) -> Result<ArrayRef> {
+        // A row group has fewer than 2^31 rows.
+        let code = |&code: &u32| i32::try_from(code).ok();
+        let keys: Int32Array = self.codes.iter().map(code).collect();
+        let values = StringArray::from_iter_values(self.dictionary.iter());
+        Ok(Arc::new(DictionaryArray::try_new(keys, Arc::new(values))?))
     }
 
     /// The column as it lies in a file, and what a footer says of it.
@@ -344,8 +356,6 @@ fn put_number(into: &mut Vec<u8>, mut number: u64) {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::sync::Arc;
-
     use arrow_array::RecordBatch;
     use arrow_schema::{Field, Schema};
     use parquet::arrow::ArrowWriter;
