@@ -41,7 +41,7 @@ pub(super) trait Columns {
 enum Column {
     Text(Chunk),
     /// With what was written of it, for the hot columns.
-    Other(ArrowColumnWriter, Vec<ArrayRef>),
+    Other(Box<ArrowColumnWriter>, Vec<ArrayRef>),
 }
 
 /// A part without its end. Dropped, it leaves nothing behind.
@@ -147,7 +147,7 @@ impl Draft {
             let others = factory.create_column_writers(writer.flushed_row_groups().len())?;
             let column = |(field, other): (&Arc<arrow_schema::Field>, _)| match field.data_type() {
                 DataType::Dictionary(..) => Column::Text(Chunk::default()),
-                _ => Column::Other(other, Vec::new()),
+                _ => Column::Other(Box::new(other), Vec::new()),
             };
             self.group = fields.iter().zip(others).map(column).collect();
         }
