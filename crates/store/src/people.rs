@@ -20,6 +20,10 @@ use crate::part::Part;
 #[derive(Debug, Default)]
 pub(crate) struct People {
     owners: Shared,
+    /// The last user of devices, both by a hash whose key is the process's own: what nearly every event tells is known,
+    /// and is found here without a look at the texts. What is not here is asked of `owners`.
+    lately: FxHashMap<u64, u64>,
+    keyed: ahash::RandomState,
     profiles: FxHashMap<Fingerprint, Arc<Properties>>,
     /// How to undo what waits for a commit, the newest last.
     undo: VecDeque<(Seq, Undo)>,
@@ -93,6 +97,7 @@ impl People {
     /// Knows what `other` does, and nothing else; whoever asks whose devices are is answered by it from now on.
     pub(crate) fn replace(&mut self, other: Self) {
         *self.owners.write() = std::mem::take(&mut *other.owners.write());
+        self.lately.clear();
         self.profiles = other.profiles;
         self.undo.clear();
     }
@@ -158,7 +163,10 @@ impl People {
     pub(crate) fn withdraw(&mut self) {
         while let Some((_, undo)) = self.undo.pop_back() {
             match undo {
-                Undo::Owner(environment, device) => self.owners.write().unsaw(&environment, &device),
+                Undo::Owner(environment, device) => {
+                    self.lately.remove(&self.keyed.hash_one((environment.as_str(), &*device)));
+                    self.owners.write().unsaw(&environment, &device);
+                }
                 Undo::Profile(key, Some(was)) => drop(self.profiles.insert(key, was)),
                 Undo::Profile(key, None) => drop(self.profiles.remove(&key)),
             }
@@ -192,7 +200,9 @@ impl People {
         let of_user = |user: &str| Fingerprint::of_id(environment, b'u', user);
         let of_device = |device: &str| Fingerprint::of_id(environment, b'd', device);
         if let Who::Both { user, device } = who {
-            let last = {
+            let place = self.keyed.hash_one((environment.as_str(), device.as_str()));
+            let owner = self.keyed.hash_one(user.as_str());
+            let last = self.lately.insert(place, owner) == Some(owner) || {
                 let owners = self.owners.read();
                 owners.of(environment).and_then(|d| d.last(device)).is_some_and(|last| last == user)
             };

@@ -26,6 +26,8 @@ use crate::wal::Log;
 
 /// The deepest nesting of a property that is taken. JSON text reads back to 128.
 const DEEPEST: usize = 100;
+/// About how many bytes an event is packed into.
+const PACKED: usize = 320;
 /// How many times `seal_bytes` may be in memory, when sealing fails or lags, before events are refused.
 const RESIDENT: usize = 3;
 
@@ -245,7 +247,7 @@ impl Store {
     /// [`StoreError::Full`], [`StoreError::NoRoom`] and [`StoreError::TooDeep`], and [`StoreError::Storage`] or
     /// [`StoreError::Corrupt`] where it cannot be read whether an event is new; nothing of the call was taken then.
     pub fn append(&self, events: Vec<Event>) -> Result<Ticket, StoreError> {
-        let mut packed = Vec::new();
+        let mut packed = Vec::with_capacity(events.len().saturating_mul(PACKED));
         let mut incoming = Vec::with_capacity(events.len());
         for mut event in events {
             event.properties.retain(|_, value| !value.is_null());

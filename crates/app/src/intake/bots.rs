@@ -5,11 +5,13 @@
 //! marks say which, because the second depends on what somebody does, so that experiments must not go by it.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use bellwether_model::event::{ASSIGNMENT, BOT, BY_AGENT, BY_PACE, EXPOSURE, Who, is_active};
 use bellwether_model::{EnvironmentKey, Event, Json};
+
+use super::keyed::{Keyed, Table};
 
 /// Whether whoever sends this `User-Agent` is a program, and not a person's browser or app.
 pub(crate) fn calls_itself_bot(agent: &str) -> bool {
@@ -65,15 +67,15 @@ const MINUTE: i64 = 60_000;
 pub(crate) struct Paces {
     /// More than so many events in a minute are a program's; 0: none are.
     most: u32,
+    keyed: Keyed,
     watched: Mutex<BTreeMap<EnvironmentKey, Watched>>,
 }
 
-/// Who comes to one environment: users, and devices without one. The tables' hash has a key of its own: senders choose
-/// these texts.
+/// Who comes to one environment: users, and devices without one.
 #[derive(Debug, Default)]
 struct Watched {
-    users: HashMap<Box<str>, Pace>,
-    devices: HashMap<Box<str>, Pace>,
+    users: Table<Pace>,
+    devices: Table<Pace>,
 }
 
 /// What is known of one of them.
@@ -89,7 +91,7 @@ struct Pace {
 
 impl Paces {
     pub(crate) fn new(most: u32) -> Self {
-        Self { most, watched: Mutex::default() }
+        Self { most, keyed: Keyed::default(), watched: Mutex::default() }
     }
 
     /// Marks what comes of somebody who is too fast: from the event that was one too many, and for a day. Exposures,
@@ -98,8 +100,10 @@ impl Paces {
         if self.most == 0 {
             return;
         }
+        // Before the lock is taken.
+        let keys: Vec<u64> = events.iter().map(|event| self.keyed.of(unit(&event.who).1)).collect();
         let mut environments = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
-        for event in events {
+        for (event, key) in events.iter_mut().zip(keys) {
             let watched = match environments.get_mut(&event.environment) {
                 Some(watched) => watched,
                 None => environments.entry(event.environment.clone()).or_default(),
@@ -110,7 +114,7 @@ impl Paces {
             if !counts && !matches!(event.event.as_str(), EXPOSURE | ASSIGNMENT) {
                 continue;
             }
-            let fast = watched.watch(&event.who, |pace| {
+            let fast = watched.watch(&event.who, key, |pace| {
                 if counts {
                     pace.count(minute, self.most);
                 }
@@ -128,23 +132,16 @@ impl Paces {
 }
 
 impl Watched {
-    /// What `see` makes of somebody.
-    fn watch<T>(&mut self, who: &Who, see: impl FnOnce(&mut Pace) -> T) -> T {
-        let (table, id) = match who.user() {
-            Some(user) => (&mut self.users, user),
-            None => (&mut self.devices, who.device().unwrap_or_default()),
-        };
-        // Most are known: their ids are not copied.
-        match table.get_mut(id) {
-            Some(pace) => see(pace),
-            None => {
-                let mut pace = Pace { minute: i64::MIN, events: 0, fast: None };
-                let seen = see(&mut pace);
-                table.insert(id.into(), pace);
-                seen
-            }
-        }
+    /// What `see` makes of somebody, whose id has this key.
+    fn watch<T>(&mut self, who: &Who, key: u64, see: impl FnOnce(&mut Pace) -> T) -> T {
+        let table = if unit(who).0 { &mut self.users } else { &mut self.devices };
+        see(table.entry(key).or_insert(Pace { minute: i64::MIN, events: 0, fast: None }))
     }
+}
+
+/// Who is watched: whether it is a user, and the id.
+fn unit(who: &Who) -> (bool, &str) {
+    who.user().map_or_else(|| (false, who.device().unwrap_or_default()), |user| (true, user))
 }
 
 impl Pace {
@@ -163,7 +160,7 @@ impl Pace {
 }
 
 /// Keeps a table within its bound.
-fn forget(table: &mut HashMap<Box<str>, Pace>) {
+fn forget(table: &mut Table<Pace>) {
     if table.len() <= MOST_WATCHED {
         return;
     }

@@ -2,8 +2,45 @@
 //! character, and write the half that is left as an escape that no UTF-8 has a byte for.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::ops::Deref;
 
-use serde::de::{DeserializeOwned, DeserializeSeed};
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, Visitor};
+
+/// The name of a field. It lies in the body, unless something in it was escaped: that of serde's `Cow` is always a copy.
+#[derive(Debug)]
+pub(super) struct Name<'b>(Cow<'b, str>);
+
+impl Deref for Name<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OfName;
+        impl<'de> Visitor<'de> for OfName {
+            type Value = Name<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E: Error>(self, name: &'de str) -> Result<Name<'de>, E> {
+                Ok(Name(name.into()))
+            }
+
+            fn visit_str<E: Error>(self, name: &str) -> Result<Name<'de>, E> {
+                Ok(Name(name.to_owned().into()))
+            }
+        }
+        deserializer.deserialize_str(OfName)
+    }
+}
 
 /// What an SDK sent. A surrogate escape without its other half is read as U+FFFD, as every decoder of
 /// UTF-16 reads it: there is nothing else that UTF-8 could keep of it. A body without one costs nothing.
@@ -29,11 +66,11 @@ pub(super) fn read_seed<T, S: for<'de> DeserializeSeed<'de, Value = T>>(
     body: &mut Cow<'_, [u8]>,
     seed: impl Fn() -> S,
 ) -> Result<T, serde_json::Error> {
-    let whole = |body: &[u8]| {
-        let mut reader = serde_json::Deserializer::from_slice(body);
-        let value = seed().deserialize(&mut reader)?;
-        reader.end()?;
-        Ok(value)
+    let whole = |body: &[u8]| match std::str::from_utf8(body) {
+        // Looked at as a whole, which is faster than each of its texts by itself.
+        Ok(text) => all(serde_json::Deserializer::from_str(text), seed()),
+        // Which says where.
+        Err(_) => all(serde_json::Deserializer::from_slice(body), seed()),
     };
     whole(body).or_else(|error| {
         let halves = halves(body);
@@ -48,6 +85,16 @@ pub(super) fn read_seed<T, S: for<'de> DeserializeSeed<'de, Value = T>>(
         }
         whole(body)
     })
+}
+
+/// What is read, with nothing behind it.
+fn all<'b, R: serde_json::de::Read<'b>, S: DeserializeSeed<'b>>(
+    mut reader: serde_json::Deserializer<R>,
+    seed: S,
+) -> Result<S::Value, serde_json::Error> {
+    let value = seed.deserialize(&mut reader)?;
+    reader.end()?;
+    Ok(value)
 }
 
 /// Where the digits of the surrogate escapes stand that have no other half.

@@ -16,6 +16,7 @@ mod form;
 mod inspection;
 pub(crate) mod json;
 pub(crate) mod judge;
+mod keyed;
 mod mixpanel;
 pub(crate) mod once;
 mod otlp;

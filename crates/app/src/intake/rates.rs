@@ -1,7 +1,7 @@
 //! App intake: how much is taken of whom. Who sends more is told when to go on, before anything of it is
 //! stored; what is held to tell it is bounded.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use bellwether_model::event::Who;
@@ -9,6 +9,7 @@ use bellwether_model::{EnvironmentKey, Event, Json, Millis, Span};
 use serde_json::json;
 
 use super::door::Door;
+use super::keyed::{Keyed, Table};
 use crate::error::{AppError, Refusal};
 
 /// How many events a second are taken on the average of [`WINDOW`]; 0 is as many as come.
@@ -43,6 +44,7 @@ const MOST_COUNTED: usize = 100_000;
 #[derive(Debug)]
 pub(crate) struct Meter {
     rates: Rates,
+    keyed: Keyed,
     counted: Mutex<BTreeMap<EnvironmentKey, Counted>>,
 }
 
@@ -54,12 +56,16 @@ struct Counted {
     devices: Units,
 }
 
-/// What was taken of each user, or of each device. Senders choose these texts: the table's hash has a key of its own,
-/// so that they cannot be made to collide.
-type Units = HashMap<Box<str>, Bucket>;
+/// What was taken of each user, or of each device.
+type Units = Table<Bucket>;
 
-/// Which events of a request come of whom, by place. Of most there is one.
-type Coming<'e> = HashMap<&'e str, Vec<usize>>;
+/// Which events of a request come of whom: the key of the id, the place of the event, the id. Sorted.
+type Coming<'e> = Vec<(u64, usize, &'e str)>;
+
+/// Those of one id each.
+fn each<'c, 'e>(coming: &'c Coming<'e>) -> impl Iterator<Item = (u64, &'c [(u64, usize, &'e str)])> {
+    coming.chunk_by(|a, b| a.0 == b.0).filter_map(|of| of.first().map(|(key, ..)| (*key, of)))
+}
 
 /// A bucket that fills with each event and leaks at the rate.
 #[derive(Debug, Clone, Copy, Default)]
@@ -91,7 +97,7 @@ impl Bucket {
 
 impl Meter {
     pub(crate) fn new(rates: Rates) -> Self {
-        Self { rates, counted: Mutex::default() }
+        Self { rates, keyed: Keyed::default(), counted: Mutex::default() }
     }
 
     /// Lets these events in, or none of them. They are of one environment, but for those of senders with several
@@ -111,8 +117,8 @@ impl Meter {
         };
         let count = events.len() as u64;
         // Before the lock is taken.
-        let users = if rate > 0 { coming(events, |who| who.user()) } else { Coming::new() };
-        let devices = if rate > 0 { coming(events, |who| who.device()) } else { Coming::new() };
+        let users = if rate > 0 { self.coming(events, |who| who.user()) } else { Coming::new() };
+        let devices = if rate > 0 { self.coming(events, |who| who.device()) } else { Coming::new() };
 
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         let counted = match counted.get_mut(environment) {
@@ -129,27 +135,21 @@ impl Meter {
         counted.units(rate, &users, &devices, now)?;
         counted.all.fill(count, all, now);
         for (of, coming) in [(&mut counted.users, users), (&mut counted.devices, devices)] {
-            for (id, indexes) in coming {
-                match of.get_mut(id) {
-                    Some(bucket) => bucket.fill(indexes.len() as u64, rate, now),
-                    None => of.entry(id.into()).or_default().fill(indexes.len() as u64, rate, now),
-                }
+            for (key, events) in each(&coming) {
+                of.entry(key).or_default().fill(events.len() as u64, rate, now);
             }
             forget(of, rate, now);
         }
         Ok(())
     }
-}
 
-/// Which events come of whom.
-fn coming(events: &[Event], of: fn(&Who) -> Option<&str>) -> Coming<'_> {
-    let mut coming = Coming::with_capacity(events.len());
-    for (index, event) in events.iter().enumerate() {
-        if let Some(id) = of(&event.who) {
-            coming.entry(id).or_default().push(index);
-        }
+    /// Which events come of whom.
+    fn coming<'e>(&self, events: &'e [Event], of: fn(&Who) -> Option<&str>) -> Coming<'e> {
+        let ids = events.iter().enumerate().filter_map(|(index, event)| Some((index, of(&event.who)?)));
+        let mut coming: Coming<'e> = ids.map(|(index, id)| (self.keyed.of(id), index, id)).collect();
+        coming.sort_unstable();
+        coming
     }
-    coming
 }
 
 fn too_many(message: String, over: u64, rate: u32, more: Json) -> AppError {
@@ -181,16 +181,16 @@ impl Counted {
         let (mut most, mut throttled) = (0, Vec::<usize>::new());
         let mut list = |known: &Units, coming: &Coming<'_>| {
             let mut listed = serde_json::Map::new();
-            for (id, indexes) in coming {
-                let Some(bucket) = known.get(*id) else { continue };
-                let events = indexes.len() as u64;
+            for (key, of) in each(coming) {
+                let Some(bucket) = known.get(&key) else { continue };
+                let events = of.len() as u64;
                 let over = bucket.over(events, rate, now);
                 if over > 0 {
                     most = most.max(over);
                     // How many events a second it sends.
                     let sends = (bucket.leaked(rate, now) + events * 1_000) / WINDOW.0;
-                    listed.insert((*id).to_owned(), sends.into());
-                    throttled.extend(indexes);
+                    listed.extend(of.first().map(|(.., id)| ((*id).to_owned(), sends.into())));
+                    throttled.extend(of.iter().map(|(_, index, _)| *index));
                 }
             }
             listed

@@ -4,32 +4,57 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMillisecondType;
-use arrow_schema::Schema;
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_schema::{DataType, Schema};
+use arrow_select::concat::concat;
 use bellwether_model::{Millis, Seq};
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::{Compression, Encoding};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 use sha2::{Digest, Sha256};
 
+use super::decode::Why;
+use super::texts::Chunk;
 use super::{BUCKETS, ROW_GROUP, hot};
 use crate::disk::{Disk, Writing};
 use crate::error::StoreError;
 use crate::files::UNFINISHED;
 use crate::manifest::Entry;
 
+/// Rows for a part, column by column.
+pub(super) trait Columns {
+    /// Adds what is in the rows to the column of text at this place of the schema.
+    fn texts(&mut self, at: usize, into: &mut Chunk) -> Result<(), Why>;
+
+    /// What is in the rows, of any other column.
+    fn array(&mut self, at: usize) -> Result<ArrayRef, Why>;
+}
+
+/// A column of the row group that is being written.
+enum Column {
+    Text(Chunk),
+    /// With what was written of it, for the hot columns.
+    Other(Box<ArrowColumnWriter>, Vec<ArrayRef>),
+}
+
 /// A part without its end. Dropped, it leaves nothing behind.
 pub(super) struct Draft {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
     unfinished: PathBuf,
-    writer: Option<ArrowWriter<Sink>>,
+    schema: Arc<Schema>,
+    writer: Option<(SerializedFileWriter<Sink>, ArrowRowGroupWriterFactory)>,
     hot: Option<hot::Writer>,
+    /// The row group that is being written, and how many rows it has.
+    group: Vec<Column>,
+    grown: usize,
     rows: u64,
     seqs: (Seq, Seq),
     time: Option<(Millis, Millis)>,
@@ -67,14 +92,18 @@ impl Draft {
             disk: Arc::clone(disk),
             dir: dir.to_owned(),
             unfinished,
+            schema: Arc::clone(schema),
             writer: None,
             hot: None,
+            group: Vec::new(),
+            grown: 0,
             rows: 0,
             seqs: (first, last),
             time: None,
             received: None,
         };
         let writer = ArrowWriter::try_new(sink, Arc::clone(schema), Some(properties()));
+        let writer = writer.and_then(ArrowWriter::into_serialized_writer);
         draft.writer = Some(writer.map_err(|cause| draft.refused(cause))?);
         let beside = hot::path(&draft.unfinished).with_added_extension(UNFINISHED);
         draft.hot = Some(hot::Writer::begin(disk, beside, schema)?);
@@ -89,37 +118,107 @@ impl Draft {
         }
     }
 
-    /// Adds rows that follow, in order, those before.
-    pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
-        if batch.num_rows() == 0 {
+    /// How many rows its row group has room for: at least one.
+    pub(super) fn room(&self) -> usize {
+        ROW_GROUP.saturating_sub(self.grown).max(1)
+    }
+
+    /// Whether the next row begins a row group.
+    pub(super) fn is_between_groups(&self) -> bool {
+        self.group.is_empty()
+    }
+
+    /// Adds rows that follow, in order, those before, and no more than there is room for.
+    pub(super) fn write(&mut self, rows: usize, columns: &mut dyn Columns) -> Result<(), StoreError> {
+        self.add(rows, columns).map_err(|cause| StoreError::Storage {
+            doing: "write",
+            what: self.unfinished.clone(),
+            cause: std::io::Error::other(cause),
+        })
+    }
+
+    fn add(&mut self, rows: usize, columns: &mut dyn Columns) -> Result<(), Why> {
+        let Some((writer, factory)) = &mut self.writer else { return Ok(()) };
+        if rows == 0 {
             return Ok(());
         }
-        let refused = |name| self.refused(ParquetError::General(format!("there is no column `{name}`")));
-        let times = |name| {
-            let column = batch.column_by_name(name);
-            column.and_then(|c| c.as_primitive_opt::<TimestampMillisecondType>()).ok_or_else(|| refused(name))
-        };
-        let (time, received) = (times("time")?, times("received")?);
-        for (column, extent) in [(time, &mut self.time), (received, &mut self.received)] {
-            for &at in column.values().iter() {
-                let (min, max) = extent.get_or_insert((Millis(at), Millis(at)));
-                *min = (*min).min(Millis(at));
-                *max = (*max).max(Millis(at));
+        let fields = self.schema.fields();
+        if self.group.is_empty() {
+            let others = factory.create_column_writers(writer.flushed_row_groups().len())?;
+            let column = |(field, other): (&Arc<arrow_schema::Field>, _)| match field.data_type() {
+                DataType::Dictionary(..) => Column::Text(Chunk::default()),
+                _ => Column::Other(Box::new(other), Vec::new()),
+            };
+            self.group = fields.iter().zip(others).map(column).collect();
+        }
+        for (at, (field, column)) in fields.iter().zip(&mut self.group).enumerate() {
+            let (writer, written) = match column {
+                Column::Text(chunk) => {
+                    columns.texts(at, chunk)?;
+                    continue;
+                }
+                Column::Other(writer, written) => (writer, written),
+            };
+            let array = columns.array(at)?;
+            let extent = match field.name().as_str() {
+                "time" => Some(&mut self.time),
+                "received" => Some(&mut self.received),
+                _ => None,
+            };
+            if let Some(extent) = extent {
+                let times = array.as_primitive_opt::<TimestampMillisecondType>();
+                for &at in times.ok_or("a column of times has another type")?.values().iter() {
+                    let (min, max) = extent.get_or_insert((Millis(at), Millis(at)));
+                    *min = (*min).min(Millis(at));
+                    *max = (*max).max(Millis(at));
+                }
+            }
+            for leaf in compute_leaves(field, &array)? {
+                writer.write(&leaf)?;
+            }
+            written.push(array);
+        }
+        self.rows += rows as u64;
+        self.grown += rows;
+        if self.grown >= ROW_GROUP { self.end_group() } else { Ok(()) }
+    }
+
+    /// Writes the row group that is there, if one is.
+    fn end_group(&mut self) -> Result<(), Why> {
+        let columns = std::mem::take(&mut self.group);
+        self.grown = 0;
+        let Some((writer, _)) = self.writer.as_mut().filter(|_| !columns.is_empty()) else { return Ok(()) };
+        let described: Vec<_> = writer.schema_descr().columns().to_vec();
+        let mut group = writer.next_row_group()?;
+        let mut arrays: Vec<ArrayRef> = Vec::with_capacity(columns.len());
+        for (column, described) in columns.into_iter().zip(&described) {
+            match column {
+                Column::Text(chunk) => {
+                    arrays.push(chunk.array()?);
+                    let (bytes, close) = chunk.finish(described)?;
+                    group.append_column(&bytes, close)?;
+                }
+                Column::Other(column, written) => {
+                    let written: Vec<&dyn Array> = written.iter().map(|array| &**array).collect();
+                    arrays.push(concat(&written)?);
+                    column.close()?.append_to_row_group(&mut group)?;
+                }
             }
         }
-        self.rows += batch.num_rows() as u64;
+        group.close()?;
         if let Some(hot) = &mut self.hot {
-            hot.push(batch)?;
+            hot.push(&RecordBatch::try_new(Arc::clone(&self.schema), arrays)?)?;
         }
-        let Some(writer) = &mut self.writer else { return Ok(()) };
-        writer.write(batch).map_err(|cause| self.refused(cause))
+        Ok(())
     }
 
     /// Ends it, syncs it and gives it its name. The name itself lasts once the directory is synced. `None`
     /// where no row was written.
     pub(super) fn finish(mut self) -> Result<Option<Entry>, StoreError> {
         let (Some(time), Some(received)) = (self.time, self.received) else { return Ok(None) };
-        let Some(writer) = self.writer.take() else { return Ok(None) };
+        let ended = self.end_group();
+        ended.map_err(|cause| self.refused(ParquetError::External(cause)))?;
+        let Some((writer, _)) = self.writer.take() else { return Ok(None) };
         let named = writer.into_inner().map_err(|cause| self.refused(cause)).and_then(|sink| {
             let failed = || StoreError::io("write", &self.unfinished);
             let mut file = sink.inner.into_inner().map_err(|e| failed()(e.into_error()))?;

@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow_array::{BooleanArray, RecordBatch};
+use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, StringArray};
 use arrow_schema::Schema;
 use arrow_select::filter::filter_record_batch;
-use arrow_select::interleave::interleave_record_batch;
+use arrow_select::interleave::interleave;
 use bellwether_columns::ScanError;
 use bellwether_model::Seq;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
@@ -18,10 +18,11 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use super::Kind;
 use super::convert::convert;
 use super::decode::{Why, column, instants, numbers, object as parse};
-use super::draft::Draft;
+use super::draft::{Columns, Draft};
 use super::read::Part;
 use super::shape::{Observed, Shape, Texts};
 use super::tell::Told;
+use super::texts::{Chunk, NONE};
 use super::write::{Layout, bucket, fixed_fields};
 use crate::disk::Disk;
 use crate::error::StoreError;
@@ -254,23 +255,24 @@ impl Rows {
     fn advance(&mut self, rows: usize) -> Result<bool, StoreError> {
         let mut written = 0;
         while written < rows {
-            if let [only] = self.inputs.as_mut_slice() {
+            let picks = match self.inputs.as_mut_slice() {
                 // Nothing to compare with: what is left of the batch goes as it is.
-                let rest = only.batch.slice(only.row, only.batch.num_rows() - only.row);
-                written += rest.num_rows();
-                self.draft.write(&rest)?;
-                only.row = only.batch.num_rows();
-            } else {
-                let picks = pick(&mut self.inputs);
-                written += picks.len();
-                let batches: Vec<&RecordBatch> = self.inputs.iter().map(|input| &input.batch).collect();
-                let merged =
-                    interleave_record_batch(&batches, &picks).map_err(|cause| StoreError::Storage {
-                        doing: "merge",
-                        what: self.inputs.first().map(|i| i.part.path().to_owned()).unwrap_or_default(),
-                        cause: std::io::Error::other(cause),
-                    })?;
-                self.draft.write(&merged)?;
+                [only] => {
+                    let rest = std::mem::replace(&mut only.row, only.batch.num_rows())..only.batch.num_rows();
+                    rest.map(|row| (0, row)).collect()
+                }
+                several => pick(several),
+            };
+            written += picks.len();
+            let mut left = picks.as_slice();
+            while !left.is_empty() {
+                let (now, later) = left.split_at(left.len().min(self.draft.room()));
+                self.draft.write(now.len(), &mut Picked { inputs: &mut self.inputs, rows: now })?;
+                if self.draft.is_between_groups() {
+                    // The next row group has dictionaries of its own.
+                    self.inputs.iter_mut().for_each(|input| input.known.clear());
+                }
+                left = later;
             }
             let mut at = 0;
             while let Some(input) = self.inputs.get_mut(at) {
@@ -285,6 +287,62 @@ impl Rows {
             }
         }
         Ok(false)
+    }
+}
+
+/// Rows of several inputs, in their order: which input, and which row of its batch.
+struct Picked<'p> {
+    inputs: &'p mut [Input],
+    rows: &'p [(usize, usize)],
+}
+
+impl Columns for Picked<'_> {
+    fn texts(&mut self, at: usize, into: &mut Chunk) -> Result<(), Why> {
+        let mut columns = Vec::with_capacity(self.inputs.len());
+        for input in self.inputs.iter_mut() {
+            let texts = Texts::of(input.batch.column(at))?;
+            if input.known.len() <= at {
+                input.known.resize_with(at + 1, Known::default);
+            }
+            let known = input.known.get_mut(at).ok_or("a column is missing")?;
+            known.of(texts.values());
+            columns.push((texts, known));
+        }
+        for &(input, row) in self.rows {
+            let (texts, known) = columns.get_mut(input).ok_or("an input is missing")?;
+            let code = texts.code(row);
+            into.push_coded(code, &mut known.codes, || code.map_or("", |code| texts.values().value(code)));
+        }
+        Ok(())
+    }
+
+    fn array(&mut self, at: usize) -> Result<ArrayRef, Why> {
+        let arrays: Vec<&dyn Array> = self.inputs.iter().map(|input| &**input.batch.column(at)).collect();
+        Ok(match (arrays.as_slice(), self.rows.first()) {
+            ([only], Some(&(_, row))) => only.slice(row, self.rows.len()),
+            _ => interleave(&arrays, self.rows)?,
+        })
+    }
+}
+
+/// Which number the texts of a dictionary have in the row group that is written.
+#[derive(Debug, Default)]
+struct Known {
+    /// Held, so that no other lies where it does.
+    values: Option<StringArray>,
+    codes: Vec<u32>,
+}
+
+impl Known {
+    /// Nothing is known of a dictionary that is not the one of the last batch.
+    fn of(&mut self, values: &StringArray) {
+        let place =
+            |values: &StringArray| (values.values().as_ptr(), values.offsets().as_ptr(), values.len());
+        if self.values.as_ref().is_none_or(|last| place(last) != place(values)) {
+            self.values = Some(values.clone());
+            self.codes.clear();
+            self.codes.resize(values.len(), NONE);
+        }
     }
 }
 
@@ -337,6 +395,8 @@ struct Input {
     row: usize,
     keys: Vec<Key>,
     units: Vec<Box<str>>,
+    /// Of each column of text, what is known of its dictionary.
+    known: Vec<Known>,
 }
 
 /// What rows are sorted by, but for the text of the unit.
@@ -373,6 +433,7 @@ impl Input {
             row: 0,
             keys: Vec::new(),
             units: Vec::new(),
+            known: Vec::new(),
         })
     }
 

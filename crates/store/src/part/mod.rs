@@ -30,12 +30,14 @@ mod check;
 mod convert;
 mod decode;
 mod draft;
+mod gather;
 pub(crate) mod hot;
 mod join;
 mod read;
 mod scan;
 mod shape;
 mod tell;
+mod texts;
 mod uuid;
 mod write;
 

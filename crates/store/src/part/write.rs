@@ -1,23 +1,29 @@
 //! Store: rows in memory into a part.
+//!
+//! Rows are read once, in the order in which they came, and become columns: of texts the numbers in a dictionary. Only
+//! numbers are then put into the order of the part, a row group at a time.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::builder::{FixedSizeBinaryBuilder, StringBuilder};
-use arrow_array::{ArrayRef, Int64Array, RecordBatch, TimestampMillisecondArray, UInt64Array};
+use arrow_array::{ArrayRef, Int64Array, StringArray, TimestampMillisecondArray, UInt64Array};
 use arrow_schema::{ArrowError, DataType, Field, Schema, TimeUnit};
-use bellwether_model::{Json, Millis};
-use rustc_hash::FxHashMap;
+use bellwether_model::{Json, Seq};
 
-use super::draft::Draft;
-use super::shape::{Observed, Shape, dictionary, texts};
-use super::tell::Tells;
+use super::decode::Why;
+use super::draft::{Columns, Draft};
+use super::gather::{Gathered, Name, Property, Value};
+use super::shape::{Observed, Shape, dictionary};
+use super::tell::Told;
+use super::texts::{Chunk, NONE};
 use super::{BUCKETS, COLUMNS, Kind, ROW_GROUP, uuid};
 use crate::disk::Disk;
 use crate::error::StoreError;
 use crate::manifest::Entry;
-use crate::packed::{Cell, Flat, Packed};
+use crate::packed::{Flat, Packed};
 
 /// Writes these rows as a part into `dir` and syncs it, but not its name; `None` where there are no rows. The
 /// part is named by its content, so writing the same rows again gives the same file.
@@ -27,41 +33,37 @@ pub(crate) fn write(
     rows: &[Packed<'_>],
 ) -> Result<Option<Entry>, StoreError> {
     let unread = |why: &str| StoreError::corrupt(dir, 0, why);
-    let first = rows.iter().map(|r| r.seq).min().unwrap_or_default();
-    let last = rows.iter().map(|r| r.seq).max().unwrap_or_default();
-    // Rows are read twice, so that of all of them no more than a key is held at once.
-    let mut sorted = Vec::with_capacity(rows.len());
-    let mut seen = Kind::ALL.map(Properties::new);
-    let mut told = Tells::default();
-    for &packed in rows {
-        let row = packed.flat().map_err(unread)?;
-        seen.iter_mut().for_each(|seen| seen.see(&row));
-        told.see(&row);
-        let unit = unit(row.user, row.device);
-        sorted.push(((bucket(unit), unit, row.time, row.seq), packed));
+    let mut gathered = Gathered::default();
+    for row in rows {
+        gathered.add(&row.flat().map_err(unread)?);
     }
-    sorted.sort_unstable_by_key(|(key, _)| *key);
-
-    let layouts = seen.map(Properties::layout);
+    let order = gathered.order();
+    let (layouts, properties) = gathered.sort_properties(&order);
+    let told = std::mem::take(&mut gathered.told).columns();
     let mut fields = fixed_fields();
     fields.extend(layouts.iter().flat_map(Layout::fields));
-    let told = told.columns();
     fields.extend(told.iter().map(|told| told.field()));
-    let schema = Arc::new(Schema::new(fields));
-    let mut draft = Draft::begin(disk, dir, (first, last), &schema)?;
-    for group in sorted.chunks(ROW_GROUP) {
-        let read: Result<Vec<Flat<'_>>, _> = group.iter().map(|(_, row)| row.flat()).collect();
-        let group = read.map_err(unread)?;
-        let batch = fixed_arrays(&group).and_then(|mut arrays| {
-            arrays.extend(layouts.iter().flat_map(|l| l.arrays(&group)));
-            arrays.extend(told.iter().map(|told| told.array(&group)));
-            RecordBatch::try_new(Arc::clone(&schema), arrays)
-        });
-        draft.write(&batch.map_err(|cause| StoreError::Storage {
-            doing: "encode",
-            what: dir.to_owned(),
-            cause: std::io::Error::other(cause),
-        })?)?;
+    let mut sources: Vec<Source<'_>> = Fixed::ALL.into_iter().map(Source::Fixed).collect();
+    for (layout, properties) in layouts.iter().zip(&properties) {
+        sources.extend(properties.iter().map(Source::Property));
+        sources.extend(layout.has_rest().then_some(Source::Rest(layout)));
+    }
+    sources.extend(told.into_iter().map(Source::Told));
+
+    let first = gathered.seq.iter().copied().min().map(Seq).unwrap_or_default();
+    let last = gathered.seq.iter().copied().max().map(Seq).unwrap_or_default();
+    let mut draft = Draft::begin(disk, dir, (first, last), &Arc::new(Schema::new(fields)))?;
+    for (at, order) in order.chunks(ROW_GROUP).enumerate() {
+        let begin = at * ROW_GROUP;
+        let places = begin..begin + order.len();
+        // What few parts have is read where it lies.
+        let aside = gathered.has_groups
+            || sources.iter().any(|source| matches!(source, Source::Rest(_) | Source::Told(_)));
+        let aside = order.iter().filter(|_| aside).filter_map(|&row| rows.get(row as usize));
+        let flats: Result<Vec<Flat<'_>>, _> = aside.map(|row| row.flat()).collect();
+        let flats = flats.map_err(unread)?;
+        let mut group = Group { gathered: &gathered, sources: &sources, order, places, flats };
+        draft.write(order.len(), &mut group)?;
     }
     draft.finish()
 }
@@ -76,36 +78,150 @@ pub(super) fn unit<'b>(user: Option<&'b str>, device: Option<&'b str>) -> &'b st
     user.or(device).unwrap_or_default()
 }
 
-/// What the properties of one kind have been so far.
-struct Properties<'b> {
-    kind: Kind,
-    observed: Vec<(&'b str, Observed)>,
-    places: FxHashMap<&'b str, usize>,
+/// The columns that each part has, in their order.
+#[derive(Debug, Clone, Copy)]
+enum Fixed {
+    Environment,
+    Event,
+    User,
+    Device,
+    Time,
+    Received,
+    InsertId,
+    InsertUuid,
+    Session,
+    Revision,
+    Seq,
+    Groups,
 }
 
-impl<'b> Properties<'b> {
-    fn new(kind: Kind) -> Self {
-        Self { kind, observed: Vec::new(), places: FxHashMap::default() }
-    }
+impl Fixed {
+    const ALL: [Self; 12] = [
+        Self::Environment,
+        Self::Event,
+        Self::User,
+        Self::Device,
+        Self::Time,
+        Self::Received,
+        Self::InsertId,
+        Self::InsertUuid,
+        Self::Session,
+        Self::Revision,
+        Self::Seq,
+        Self::Groups,
+    ];
+}
 
-    fn see(&mut self, row: &Flat<'b>) {
-        for (at, (name, value)) in self.kind.of(row).iter().enumerate() {
-            // Events that follow each other often have the same properties, in the same order.
-            let place = match self.observed.get(at) {
-                Some((here, _)) if *here == name => at,
-                _ => *self.places.entry(name).or_insert_with(|| {
-                    self.observed.push((name, Observed::default()));
-                    self.observed.len() - 1
-                }),
-            };
-            if let Some((_, seen)) = self.observed.get_mut(place) {
-                seen.see(&value);
+/// Where a column comes from.
+#[derive(Debug)]
+enum Source<'s> {
+    Fixed(Fixed),
+    Property(&'s Property<'s>),
+    /// The properties without a column of their own.
+    Rest(&'s Layout),
+    Told(Told),
+}
+
+/// The rows of a row group.
+struct Group<'g> {
+    gathered: &'g Gathered<'g>,
+    sources: &'g [Source<'g>],
+    /// Which rows, and their places in the part.
+    order: &'g [u32],
+    places: Range<usize>,
+    /// The rows themselves, where a column is made of these.
+    flats: Vec<Flat<'g>>,
+}
+
+impl Group<'_> {
+    /// What a column has in these rows.
+    fn of<T: Copy>(&self, column: &[T]) -> impl Iterator<Item = T> {
+        self.order.iter().filter_map(|&row| column.get(row as usize).copied())
+    }
+}
+
+impl Columns for Group<'_> {
+    fn texts(&mut self, at: usize, into: &mut Chunk) -> Result<(), Why> {
+        let texts = match self.sources.get(at) {
+            Some(Source::Fixed(Fixed::Environment)) => &self.gathered.environment,
+            Some(Source::Fixed(Fixed::Event)) => &self.gathered.event,
+            Some(Source::Fixed(Fixed::User)) => &self.gathered.user,
+            Some(Source::Fixed(Fixed::Device)) => &self.gathered.device,
+            Some(Source::Property(property)) => {
+                let mut known = vec![NONE; property.texts.len()];
+                for value in property.at(self.places.clone()) {
+                    let code = match value {
+                        Some(Value::Text(code)) => Some(code),
+                        _ => None,
+                    };
+                    let text = || code.map_or("", |code| property.texts.get(code));
+                    into.push_coded(code.map(|code| code as usize), &mut known, text);
+                }
+                return Ok(());
             }
+            _ => return Err("a column is none of text".into()),
+        };
+        let mut known = vec![NONE; texts.dictionary.len()];
+        for code in self.of(&texts.codes) {
+            let there = (code != NONE).then_some(code as usize);
+            into.push_coded(there, &mut known, || texts.dictionary.get(code));
         }
+        Ok(())
     }
 
-    fn layout(self) -> Layout {
-        Layout::of(self.kind, self.observed.into_iter().map(|(name, o)| (name.to_owned(), o)).collect())
+    fn array(&mut self, at: usize) -> Result<ArrayRef, Why> {
+        let of = self.gathered;
+        let instants = |column: &[i64]| -> ArrayRef {
+            let values = TimestampMillisecondArray::from_iter_values(self.of(column));
+            Arc::new(values.with_timezone("UTC"))
+        };
+        Ok(match self.sources.get(at).ok_or("there is no such column")? {
+            Source::Fixed(Fixed::Time) => instants(&of.time),
+            Source::Fixed(Fixed::Received) => instants(&of.received),
+            Source::Fixed(Fixed::InsertId) => {
+                let mut column = StringBuilder::new();
+                self.of(&of.names).for_each(|name| {
+                    column.append_option(match name {
+                        Name::Text(text) => Some(text),
+                        Name::None | Name::Uuid(_) => None,
+                    });
+                });
+                Arc::new(column.finish())
+            }
+            Source::Fixed(Fixed::InsertUuid) => {
+                let mut column = FixedSizeBinaryBuilder::with_capacity(self.order.len(), 16);
+                for name in self.of(&of.names) {
+                    match name {
+                        Name::Uuid(bytes) => column.append_value(bytes)?,
+                        Name::None | Name::Text(_) => column.append_null(),
+                    }
+                }
+                Arc::new(column.finish())
+            }
+            Source::Fixed(Fixed::Session) => Arc::new(self.of(&of.session).collect::<Int64Array>()),
+            Source::Fixed(Fixed::Revision) => Arc::new(self.of(&of.revision).collect::<UInt64Array>()),
+            Source::Fixed(Fixed::Seq) => Arc::new(UInt64Array::from_iter_values(self.of(&of.seq))),
+            Source::Fixed(Fixed::Groups) if !of.has_groups => {
+                Arc::new(StringArray::new_null(self.order.len()))
+            }
+            Source::Fixed(Fixed::Groups) => {
+                let mut column = StringBuilder::new();
+                self.flats.iter().for_each(|row| column.append_option(row.groups.json()));
+                Arc::new(column.finish())
+            }
+            Source::Fixed(Fixed::Environment | Fixed::Event | Fixed::User | Fixed::Device) => {
+                return Err("a column of text is no array".into());
+            }
+            Source::Property(property) => property.array(self.places.clone()),
+            Source::Rest(layout) => {
+                let mut column = StringBuilder::new();
+                for row in &self.flats {
+                    column.append_option(layout.kind.of(row).json_of(|name| layout.rest.contains(name)));
+                }
+                Arc::new(column.finish())
+            }
+            Source::Told(told) => told.array(&self.flats),
+        })
     }
 }
 
@@ -144,38 +260,6 @@ impl Layout {
         let own = self.columns.iter().map(|(name, seen)| seen.field(&self.kind.column(name)));
         own.chain(self.has_rest().then(|| Shape::rest(self.kind.prefix())))
     }
-
-    fn arrays(&self, rows: &[Flat<'_>]) -> Vec<ArrayRef> {
-        // With their rows, because of many columns most are missing in most rows.
-        let mut cells: Vec<Vec<(usize, Cell<'_>)>> = self.columns.iter().map(|_| Vec::new()).collect();
-        for (at, row) in rows.iter().enumerate() {
-            // Columns are in the order of names, and so are nearly all properties.
-            let mut next = 0;
-            for (name, value) in self.kind.of(row).iter() {
-                let place = match self.columns.get(next) {
-                    Some((own, _)) if own == name => Some(next),
-                    _ => self.columns.binary_search_by(|(own, _)| own.as_str().cmp(name)).ok(),
-                };
-                let Some(place) = place else { continue };
-                next = place + 1;
-                if let Some(column) = cells.get_mut(place) {
-                    column.push((at, value));
-                }
-            }
-        }
-        let mut arrays: Vec<ArrayRef> = Vec::new();
-        for ((_, seen), column) in self.columns.iter().zip(cells) {
-            arrays.push(seen.shape().array(rows.len(), &column));
-        }
-        if !self.rest.is_empty() {
-            let mut column = StringBuilder::new();
-            for row in rows {
-                column.append_option(self.kind.of(row).json_of(|name| self.rest.contains(name)));
-            }
-            arrays.push(Arc::new(column.finish()));
-        }
-        arrays
-    }
 }
 
 /// An object as JSON text; an empty one is missing.
@@ -200,30 +284,6 @@ pub(super) fn fixed_fields() -> Vec<Field> {
         Field::new("groups", DataType::Utf8, true)
             .with_metadata(HashMap::from([(super::TYPE.to_owned(), "json".to_owned())])),
     ]
-}
-
-fn fixed_arrays(rows: &[Flat<'_>]) -> Result<Vec<ArrayRef>, ArrowError> {
-    let instants = |of: fn(&Flat<'_>) -> Millis| -> ArrayRef {
-        let values = rows.iter().map(|r| of(r).0);
-        Arc::new(TimestampMillisecondArray::from_iter_values(values).with_timezone("UTC"))
-    };
-    let mut groups = StringBuilder::new();
-    rows.iter().for_each(|row| groups.append_option(row.groups.json()));
-    let [insert_ids, insert_uuids] = insert_ids(rows.iter().map(|r| r.insert_id))?;
-    Ok(vec![
-        texts(rows.iter().map(|r| Some(r.environment))),
-        texts(rows.iter().map(|r| Some(r.event))),
-        texts(rows.iter().map(|r| r.user)),
-        texts(rows.iter().map(|r| r.device)),
-        instants(|r| r.time),
-        instants(|r| r.received),
-        insert_ids,
-        insert_uuids,
-        Arc::new(rows.iter().map(|r| r.session).collect::<Int64Array>()),
-        Arc::new(rows.iter().map(|r| r.revision).collect::<UInt64Array>()),
-        Arc::new(UInt64Array::from_iter_values(rows.iter().map(|r| r.seq.0))),
-        Arc::new(groups.finish()),
-    ])
 }
 
 /// The columns `insert_id` and `insert_uuid` of these names.

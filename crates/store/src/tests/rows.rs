@@ -171,6 +171,45 @@ fn a_part_of_several_row_groups_is_sorted_along_each_unit() {
     assert_eq!(calls, 1);
 }
 
+/// Parts whose rows, put together, pass the edge of a row group, with texts that all of them have and texts that each
+/// has alone.
+#[test]
+fn parts_that_become_one_of_several_row_groups_keep_each_row() {
+    let home = tempfile::tempdir().unwrap();
+    let settings = crate::Settings { seal_rows: 100_000, ..crate::Settings::default() };
+    let store = crate::Store::open(home.path(), settings).unwrap().0;
+    let mut sent = Vec::new();
+    for part in 0..4_i64 {
+        let events: Vec<Event> = (0..20_000)
+            .map(|i| {
+                let mut event = named("", part * 20_000 + i);
+                event.insert_id = None;
+                event.who = Who::User(format!("u{}", (i * 31) % 3_000));
+                event.properties.insert("page".into(), json!(format!("/{}", i % 50)));
+                if i % 3 != 0 {
+                    event.properties.insert("of".into(), json!(format!("{part} {}", i % 700)));
+                }
+                event
+            })
+            .collect();
+        sent.extend(events.clone());
+        let _ = store.append(events).unwrap();
+        store.commit().unwrap();
+        store.flush().unwrap();
+    }
+    let mut merged = 0;
+    while merged == 0 {
+        merged = store.step(Millis(0)).unwrap().merged;
+    }
+    assert_eq!(merged, 4);
+    let mut found = store.snapshot().events(&"production".parse().unwrap(), usize::MAX).unwrap();
+    found.sort_by_key(|event| event.received);
+    assert_eq!(found.len(), sent.len());
+    assert!(found == sent);
+    drop(store);
+    assert!(Store::doctor_deep(home.path()).unwrap().is_sound());
+}
+
 #[test]
 fn an_event_takes_few_bytes() {
     const EVENTS: usize = 20_000;

@@ -2,7 +2,6 @@
 //! a tree of its own. What a field must be is said later; here everything is taken that is JSON, and of several fields
 //! of one name the last.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use bellwether_model::Json;
@@ -10,6 +9,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::json;
 
+use super::super::json::Name;
 use super::super::raw::{CALENDAR, FACTS, Money, RawEvent, Time};
 
 /// A request.
@@ -121,7 +121,7 @@ impl<'de> Visitor<'de> for OfRequest {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Request, A::Error> {
         let mut request = Request::default();
-        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
+        while let Some(name) = map.next_key::<Name<'de>>()? {
             match &*name {
                 "api_key" => request.key = map.next_value()?,
                 "options" => request.options = Some(map.next_value()?),
@@ -216,7 +216,7 @@ impl<'de> Visitor<'de> for OfEvent {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut event = SentEvent::default();
-        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
+        while let Some(name) = map.next_key::<Name<'de>>()? {
             let value = map.next_value()?;
             event.put(&name, value);
         }
