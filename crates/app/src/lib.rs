@@ -23,6 +23,7 @@ mod operation;
 mod personal;
 mod quarantine;
 mod recognise;
+mod retention;
 mod serving;
 mod throttle;
 mod token;
@@ -119,6 +120,7 @@ pub struct App {
     hashing: Mutex<()>,
     editing: Mutex<()>,
     guards: Mutex<guard::Watch>,
+    going: retention::Going,
     waits: Mutex<due::Waits>,
     decoy: String,
     stream: token::StreamSecret,
@@ -174,6 +176,7 @@ impl App {
             hashing: Mutex::default(),
             editing: Mutex::default(),
             guards: Mutex::default(),
+            going: retention::Going::default(),
             waits: Mutex::default(),
             // A hash of nothing anybody knows: an unknown address is checked against it.
             decoy: access::hash_password(&entropy.text(32)?)?,
@@ -253,7 +256,7 @@ impl App {
 
     /// A bounded round of maintenance: lets the guards look, at most once a minute, serves what was changed
     /// and could not be served then, makes the scheduled changes and takes the steps of ramps that are due,
-    /// stores who was enrolled, and seals events into parts.
+    /// stores who was enrolled, seals events into parts, and removes what is past its time.
     ///
     /// # Errors
     /// When events or the ledger cannot be read or written; the next round tries again.
@@ -264,8 +267,9 @@ impl App {
         let shown = self.publish_late(now);
         let due = self.take_due(now, &mut stepped);
         let remembered = self.remember(now);
+        let expired = self.expire(now);
         stepped.sealed = self.store.step(now)?.sealed;
-        shown.and(due).and(remembered).map(|()| stepped)
+        shown.and(due).and(remembered).and(expired).map(|()| stepped)
     }
 
     /// Looks at what came: for personal data in a sample of it, every ten minutes, and once a day for drift. It reads, and

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use bellwether_model::plan::{EventType, Name, PlanChanges, PlanRules};
-use bellwether_model::{Change, ProposalKey, ProposalState, Revision, TrackingPlan};
+use bellwether_model::plan::{EventType, Name, PlanChanges, PlanRules, Retention};
+use bellwether_model::{Change, EnvironmentKey, ProposalKey, ProposalState, Revision, TrackingPlan};
 use serde::{Deserialize, Serialize};
 
 use crate::state::{State, Versioned};
@@ -45,6 +45,14 @@ impl State {
     #[must_use]
     pub fn tracking_plan(&self) -> TrackingPlan {
         self.plan.as_ref().map(|plan| plan.document()).unwrap_or_default()
+    }
+
+    /// How long events of a type are kept in an environment; `None` for ever.
+    #[must_use]
+    pub fn retention(&self, environment: &EnvironmentKey, event: &str) -> Option<Retention> {
+        let plan = &self.plan.as_ref()?.value;
+        let own = plan.events.get(event).and_then(|planned| planned.value.retention_days);
+        own.or_else(|| plan.rules.retention(environment, event))
     }
 
     /// Makes the changes of a plan.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bellwether_model::event::Who;
 use bellwether_model::{EnvironmentKey, Event, Json, Millis, Properties, Span};
-use bellwether_store::{Outcome, Ticket};
+use bellwether_store::{Outcome, Past, Ticket};
 
 use crate::people::People;
 use crate::random::Random;
@@ -56,8 +56,12 @@ pub(crate) struct Model {
     perhaps: Option<Whom>,
     /// Events as they were when somebody was forgotten, who may have told something of them.
     written: BTreeMap<(u64, u64), Event>,
+    /// What may be gone, because it was past its time once.
+    past: Vec<Past>,
     pub(crate) acknowledged: u64,
     names: u64,
+    /// The last name that nobody has.
+    base: u64,
     places: u64,
 }
 
@@ -78,7 +82,36 @@ pub(crate) enum Verdict {
     Either,
 }
 
+/// The event type of what passes: it tells nothing of anybody, so that nothing else changes when it goes.
+pub(crate) const PASSING: &str = "passing";
+/// From this name on, every third event is one that passes.
+const PASSES: u64 = 1 << 20;
+
 impl Model {
+    /// A model some of whose events pass.
+    pub(crate) fn with_passing() -> Self {
+        Self { names: PASSES, base: PASSES, ..Self::default() }
+    }
+
+    /// What is past its time may be gone from now on.
+    pub(crate) fn may_expire(&mut self, past: &Past) {
+        self.past.push(past.clone());
+    }
+
+    /// Whether an event may be gone because it is past its time.
+    fn passes(past: &[Past], name: u64, moment: &Moment) -> bool {
+        let is = |event: Event| {
+            past.iter().any(|past| past.is(event.environment.as_str(), &event.event, event.received))
+        };
+        !past.is_empty() && is_passing(name) && is(event(name, *moment))
+    }
+
+    /// How many of those that are stored may be gone.
+    pub(crate) fn passed(&self) -> u64 {
+        let stored = self.known.iter().flat_map(|(name, known)| known.stored.iter().map(move |m| (*name, m)));
+        stored.filter(|(name, moment)| Self::passes(&self.past, *name, moment)).count() as u64
+    }
+
     /// A name that nobody had.
     pub(crate) fn fresh(&mut self) -> u64 {
         self.names += 1;
@@ -93,8 +126,9 @@ impl Model {
 
     /// A name that was there before, a late one most often.
     pub(crate) fn again(&self, random: &mut Random) -> Option<u64> {
-        let back = if random.once_in(3) { self.names } else { self.names.min(12) };
-        (self.names > 0).then(|| self.names - random.below(back))
+        let names = self.names - self.base;
+        let back = if random.once_in(3) { names } else { names.min(12) };
+        (names > 0).then(|| self.names - random.below(back))
     }
 
     /// What the store must say of `name`, if it is sent now.
@@ -105,6 +139,10 @@ impl Model {
         let Some(last) = self.known.get(&name).and_then(|k| k.stored.last()) else {
             return if self.forgotten.contains(&name) { Verdict::Either } else { Verdict::New };
         };
+        if Self::passes(&self.past, name, last) {
+            // It may be gone, and then nobody knows its name any more.
+            return Verdict::Either;
+        }
         let since: Vec<i64> =
             self.all.iter().skip_while(|m| *m != last).map(|m| m.received).chain([now.received]).collect();
         let went_back = since.windows(2).any(|w| matches!(w, [a, b] if *b < a - DAY));
@@ -240,9 +278,12 @@ impl Model {
         let found = |name: u64, moment: &Moment| there.contains_key(&(name, moment.received));
         let mut waited: Vec<(u64, Moment)> = Vec::new();
         let mut gone = false;
+        let past = &self.past;
         for (&name, known) in &mut self.known {
-            gone |= known.stored.iter().any(|moment| !found(name, moment));
-            waited.extend(std::mem::take(&mut known.unanswered).into_iter().map(|moment| (name, moment)));
+            let lacks = |moment: &Moment| !found(name, moment) && !Self::passes(past, name, moment);
+            gone |= known.stored.iter().any(lacks);
+            let unanswered = std::mem::take(&mut known.unanswered).into_iter();
+            waited.extend(unanswered.filter(|m| !Self::passes(past, name, m)).map(|moment| (name, moment)));
         }
         let last = waited.iter().filter(|(name, m)| found(*name, m)).map(|(_, m)| m.place).max();
         let missing = |(name, moment): &&(u64, Moment)| !found(*name, moment);
@@ -281,6 +322,8 @@ impl Model {
                     if there.contains_key(&(name, moment.received)) {
                         known.stored.push(moment);
                         self.all.push(moment);
+                    } else if Self::passes(&self.past, name, &moment) {
+                        self.forgotten.insert(name);
                     }
                 }
                 known.stored.sort_by_key(|m| m.place);
@@ -293,10 +336,12 @@ impl Model {
                 self.forget(&whom);
             }
         }
+        let mut passed: Vec<(u64, Moment)> = Vec::new();
         for (name, moment, event) in self.lived() {
             let found = there.remove(&(name, moment.received)).unwrap_or_default();
             match found.as_slice() {
                 [one] if *one == event => {}
+                [] if Self::passes(&self.past, name, &moment) => passed.push((name, moment)),
                 [] => return Err(format!("W1: `{name}` of {moment:?} is gone")),
                 [one] if bare(one) == bare(&event) => {
                     let of = |e: &Event| format!("{:?} {:?}", e.user_properties, e.group_properties);
@@ -306,6 +351,13 @@ impl Model {
                 [_] => return Err(format!("W1: `{name}` of {moment:?} is not as it was sent")),
                 _ => return Err(format!("W1: `{name}` of {moment:?} is there twice")),
             }
+        }
+        for (name, moment) in passed {
+            // It never comes back, and sent again it is new or not.
+            if let Some(known) = self.known.get_mut(&name) {
+                known.stored.retain(|m| *m != moment);
+            }
+            self.forgotten.insert(name);
         }
         match there.keys().next() {
             None => Ok(()),
@@ -324,6 +376,10 @@ fn bare(event: &Event) -> Event {
 
 fn name_of(insert_id: &str) -> Option<u64> {
     u64::from_str_radix(insert_id.rsplit('-').next()?, 16).ok()
+}
+
+fn is_passing(name: u64) -> bool {
+    name > PASSES && name.is_multiple_of(3)
 }
 
 /// The event of this name, sent at this moment. All else of it follows from the name.
@@ -370,9 +426,16 @@ pub(crate) fn event(name: u64, moment: Moment) -> Event {
     let (groups, user_changes, group_changes) = told(&mut random);
     let of = format!("{name:08x}-0000-4000-8000-{name:012x}");
     let environment = if random.once_in(4) { crate::storm::staging() } else { crate::storm::production() };
+    let mut sort = pick(&mut random, &["visit", "buy"]);
+    let (mut who, mut user_changes, mut group_changes) = (who, user_changes, group_changes);
+    if is_passing(name) {
+        sort = PASSING.to_owned();
+        who = Who::User("ada".to_owned());
+        (user_changes, group_changes) = (Properties::new(), Properties::new());
+    }
     Event {
         environment,
-        event: pick(&mut random, &["visit", "buy"]),
+        event: sort,
         who,
         time: Millis(moment.received - late + i64::try_from(random.below(700)).unwrap_or(0)),
         received: Millis(moment.received),

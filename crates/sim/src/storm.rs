@@ -1,7 +1,9 @@
 //! Sim: a storm. A store is used as a server uses it, on a disk that fails in every way it may, and after each
 //! failure it must hold what the model says.
 
+mod backup;
 mod columns;
+mod expire;
 mod forget;
 
 use std::path::Path;
@@ -11,7 +13,7 @@ use bellwether_columns::{Ids, Known, PropertyName, Rows, Scan, Want};
 use bellwether_model::{EnvironmentKey, Millis, Span};
 use bellwether_query::segmentation::{self, Measure, Segmentation, Unit};
 use bellwether_store::disk::Disk;
-use bellwether_store::{Settings, Snapshot, Store, StoreError};
+use bellwether_store::{Past, Settings, Snapshot, Store, StoreError};
 use jiff::civil::date;
 
 use crate::disk::{NO_POWER, SimDisk};
@@ -63,13 +65,17 @@ pub fn storm(seed: u64, power: Power) -> Result<Told, String> {
     if let Power::At(operation) = power {
         disk.cut_after(Some(operation), true);
     }
+    let expires = seed % 4 == 2;
     let mut storm = Storm {
         // Seeds that broke something before there was forgetting are odd, and stay what they were.
         forgets: seed.is_multiple_of(2).then(|| Random::new(!seed)),
+        // For the same reason only some of these.
+        expires: expires.then(|| Random::new(!seed.rotate_left(7))),
+        past: Past::default(),
         loses: Random::new(seed.rotate_left(7)),
         acts: random.apart(),
         shared: Arc::new(Mutex::new(Shared {
-            model: Model::default(),
+            model: if expires { Model::with_passing() } else { Model::default() },
             truly: 1_000 * DAY,
             ahead: 0,
             store: None,
@@ -108,6 +114,9 @@ struct Shared {
 struct Storm {
     acts: Random,
     forgets: Option<Random>,
+    expires: Option<Random>,
+    /// What was past its time when that was last asked.
+    past: Past,
     loses: Random,
     shared: Arc<Mutex<Shared>>,
     disk: SimDisk,
@@ -144,7 +153,12 @@ impl Storm {
                 self.disk.cut_after(Some(self.acts.below(40)), self.acts.once_in(2));
             }
             let forgets = self.forgets.as_mut().is_some_and(|forgets| forgets.once_in(25));
-            let done = if forgets { self.forget(&store) } else { self.act(&store) };
+            let expires = self.expires.as_mut().is_some_and(|expires| expires.once_in(8));
+            let done = match (forgets, expires) {
+                (true, _) => self.forget(&store),
+                (_, true) => self.expire(&store),
+                _ => self.act(&store),
+            };
             let broken = self.shared().broken.take();
             drop(store);
             let off = self.disk.is_off();
@@ -173,6 +187,7 @@ impl Storm {
         store.flush().map_err(|e| format!("P1: it does not seal in fair weather: {e}"))?;
         self.read(&store)?;
         self.forget_all(&store)?;
+        self.expire_all(&store)?;
         drop(store);
         self.restart();
         let report =
@@ -331,7 +346,11 @@ impl Storm {
     /// What can be read is what was answered.
     fn holds(&mut self, store: &Arc<Store>) -> Result<(), String> {
         let snapshot = store.snapshot();
-        if snapshot.is_whole() && snapshot.len() != self.shared().model.len() {
+        let (surely, perhaps) = {
+            let shared = self.shared();
+            (shared.model.len() - shared.model.passed(), shared.model.len())
+        };
+        if snapshot.is_whole() && !(surely..=perhaps).contains(&snapshot.len()) {
             return Err("W1: there are more events than were answered, or fewer".to_owned());
         }
         if !self.acts.once_in(8) {
@@ -344,6 +363,11 @@ impl Storm {
     /// Questions, answered as a plain list would answer them.
     fn read(&mut self, store: &Arc<Store>) -> Result<(), String> {
         let snapshot = store.snapshot();
+        if self.expires.is_some() {
+            // Which of those that may be gone are.
+            let found = everything(&snapshot)?;
+            self.shared().model.check(found, false)?;
+        }
         let oracle = Rows::new(self.shared().model.stored(), snapshot.seq());
         let truly = self.shared().truly;
         let from = truly - i64::try_from(self.acts.below(30)).unwrap_or(0) * DAY;
@@ -395,36 +419,6 @@ impl Storm {
                 self.readers.push((snapshot, held));
             }
         }
-        Ok(())
-    }
-
-    /// A backup is a store with everything that was committed when it began.
-    fn backup(&mut self, store: &Arc<Store>) -> Result<(), String> {
-        let to = format!("/data/backup-{}", self.acts.next());
-        let to = Path::new(&to);
-        let before = keys(everything(&store.snapshot())?);
-        let made = store.backup(to);
-        if self.disk.is_off() || made.is_err() {
-            return Ok(());
-        }
-        self.disk.set_between(None);
-        let disk: Arc<dyn Disk> = Arc::new(self.disk.clone());
-        let opened = Store::open_on(disk, to, self.settings.clone());
-        let shared = Arc::clone(&self.shared);
-        if self.disk.is_off() {
-            return Ok(());
-        }
-        match opened {
-            Ok((backup, _)) => {
-                self.told.backups += 1;
-                if keys(everything(&backup.snapshot())?) != before {
-                    return Err("P1: a backup does not hold what was committed".to_owned());
-                }
-            }
-            Err(StoreError::Storage { .. }) => {}
-            Err(error) => return Err(format!("P1: a backup does not open: {error}")),
-        }
-        self.disk.set_between(Some(Box::new(move || between(&shared))));
         Ok(())
     }
 }

@@ -25,6 +25,8 @@ pub struct Told {
     pub between: u64,
     /// People who were forgotten, and had events.
     pub forgotten: u64,
+    /// Events that were past their time and went.
+    pub expired: u64,
     /// Hot columns that were lost.
     pub cold: u64,
     /// Operations of the disk.
@@ -45,6 +47,7 @@ impl Told {
         self.damaged += other.damaged;
         self.between += other.between;
         self.forgotten += other.forgotten;
+        self.expired += other.expired;
         self.cold += other.cold;
         self.operations += other.operations;
     }

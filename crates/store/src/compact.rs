@@ -198,6 +198,12 @@ impl Store {
             old.first().map_or(Seq(0), |part| part.entry().first),
             old.last().map_or(Seq(0), |part| part.entry().last),
         );
+        // What was looked at for events that are past their time was, also as a part of another one.
+        if let Some((entry, ..)) = &new {
+            let mut looked = lock(&self.looked);
+            let first = old.iter().map(|part| looked.get(&part.entry().file).copied()).min().flatten();
+            first.map(|first| looked.insert(entry.file.clone(), first));
+        }
         let (entry, (merged, list)) = match new {
             Some((entry, merged, list)) => (Some(entry), (Some(merged), list)),
             None => (None, (None, None)),

@@ -188,6 +188,7 @@ impl Store {
             compaction: Mutex::new(None),
             heating: Mutex::new(None),
             fading: Mutex::default(),
+            looked: Mutex::default(),
             tight: AtomicBool::new(false),
             _lock: lock,
         };

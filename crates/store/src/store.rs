@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bellwether_model::event::Taken;
 use bellwether_model::{Event, Millis, Seq, Span};
+use rustc_hash::FxHashMap;
 
 use crate::compact::Compaction;
 use crate::disk::{Disk, Held};
@@ -126,6 +127,8 @@ pub struct Store {
     pub(crate) heating: Mutex<Option<Heating>>,
     /// Parts that are superfluous and may still be read.
     pub(crate) fading: Mutex<Vec<Weak<Part>>>,
+    /// When parts were looked at for events that are past their time, by their file. After `compaction`, never before.
+    pub(crate) looked: Mutex<FxHashMap<String, Millis>>,
     /// Whether the disk has less room than is kept free.
     pub(crate) tight: AtomicBool,
     /// Held, not used: the lock on the directory ends with it.

@@ -4,6 +4,7 @@
 mod difference;
 mod handling;
 mod naming;
+mod retention;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use difference::{Difference, differences};
 pub use handling::{Addresses, Concealment, Handling, Identifiers, Treatment};
 pub use naming::{Convention, Lint, Naming};
+pub use retention::{KEPT, Retention};
 
 use crate::Json;
 use crate::id::{EnvironmentKey, Invalid, ProposalKey, Revision, Team};
@@ -151,6 +153,10 @@ pub struct EventType {
     /// Who answers for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<Team>,
+    /// For how many days its events are kept after they were received, in each environment; where it is not said, as long
+    /// as their environment says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention_days: Option<Retention>,
     /// Its properties by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub properties: BTreeMap<Name, Property>,

@@ -2286,6 +2286,11 @@ export interface components {
             properties?: {
                 [key: string]: components["schemas"]["Property"];
             };
+            /**
+             * @description For how many days its events are kept after they were received, in each environment; where it is not said, as long
+             *     as their environment says.
+             */
+            retention_days?: number | null;
         };
         /** @description A value that occurs. */
         Example: {
@@ -2715,6 +2720,11 @@ export interface components {
              * @default mask
              */
             personal: components["schemas"]["Concealment"];
+            /**
+             * @description For how many days events are kept after they were received, where their type says nothing else; without it, for
+             *     ever. What tells who people are is kept.
+             */
+            retention_days?: number | null;
             /**
              * @description To events whose type is not planned.
              * @default accept

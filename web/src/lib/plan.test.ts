@@ -38,12 +38,14 @@ test("an event type is written as the server writes it", () => {
     neat({
       description: "paid",
       owner: "",
+      retention_days: null,
       properties: {
         total: { type: "number", required: true, personal: false, description: "", values: [], items: null },
       },
     }),
   ).toEqual({ description: "paid", properties: { total: { type: "number", required: true } } });
   expect(neat({ properties: {} })).toEqual({});
+  expect(neat({ retention_days: 30 })).toEqual({ retention_days: 30 });
   // What only lists have does not stay with another kind.
   expect(neat({ properties: { a: { type: "boolean", items: "string", values: ["x"] } } })).toEqual({
     properties: { a: { type: "boolean" } },

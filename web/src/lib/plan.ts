@@ -74,6 +74,7 @@ export function neat(event: EventType): EventType {
   return {
     ...(event.description ? { description: event.description } : {}),
     ...(event.owner ? { owner: event.owner } : {}),
+    ...(event.retention_days ? { retention_days: event.retention_days } : {}),
     ...(properties.length ? { properties: Object.fromEntries(properties.map(([k, p]) => [k, neatProperty(p)])) } : {}),
   };
 }

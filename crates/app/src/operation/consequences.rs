@@ -2,12 +2,32 @@
 //! the plan.
 
 use bellwether_ledger::State;
-use bellwether_model::plan::{Identifiers, Lint};
+use bellwether_model::plan::{Identifiers, Lint, Retention};
 use bellwether_model::{EnvironmentKey, TrackingPlan};
 
 /// What comes of making `now` the plan in the place of `was`.
 pub(super) fn of(state: &State, was: &TrackingPlan, now: &TrackingPlan) -> Vec<Lint> {
-    state.environments.keys().flat_map(|environment| switched(state, environment, was, now)).collect()
+    let switched = state.environments.keys().flat_map(|environment| switched(state, environment, was, now));
+    let shortened = state.environments.keys().filter_map(|environment| {
+        let days = |plan: &TrackingPlan| plan.rules.environments.get(environment)?.retention_days;
+        shorter(days(was), days(now), &format!("in `{environment}`, events"))
+    });
+    let own = now.events.iter().filter_map(|(name, event)| {
+        let was = was.events.get(name).and_then(|was| was.retention_days);
+        shorter(was, event.retention_days, &format!("events of type `{name}`"))
+    });
+    switched.chain(shortened).chain(own).collect()
+}
+
+/// Events are kept less long than before.
+fn shorter(was: Option<Retention>, now: Option<Retention>, what: &str) -> Option<Lint> {
+    let days = now.filter(|now| was.is_none_or(|was| *now < was))?;
+    Some(Lint {
+        message: format!("{what} are removed {days} after they were received"),
+        hint: "what is older goes within two days, and only backups have it then; what running experiments and guarded \
+               rollouts are judged by stays until they end"
+            .to_owned(),
+    })
 }
 
 /// Ids are stored otherwise than before: who was there counts as somebody else.

@@ -424,6 +424,7 @@ impl App {
         let metric = state.metrics.get(&experiment.plan.metric).ok_or_else(|| {
             AppError::not_found("metric", &experiment.plan.metric, "define it with `metric.save`")
         })?;
+        self.judged_by_what_is_there(experiment, &metric.value, since, ctx.now)?;
         let to = until.min(ctx.now);
         let ask = bellwether_query::evidence::Ask {
             environment: experiment.environment.clone(),

@@ -33,6 +33,7 @@ mod protocols;
 mod ramps;
 mod rates;
 mod restart;
+mod retention;
 mod rollouts;
 mod schedules;
 mod schema;

@@ -15,13 +15,14 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::statistics::Statistics;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::ROW_GROUP;
 use super::decode::{Names, Why, column, decode, instants, numbers};
 use super::hot::{self, Hot};
 use super::shape::Texts;
 use crate::disk::{Disk, Reading};
+use crate::expire::Past;
 use crate::files::Cursor;
 use crate::fingerprint::Fingerprint;
 use crate::forget::{self, Forgotten};
@@ -290,6 +291,37 @@ impl Part {
                 let rows = forget::hidden(forgotten, &batch)?.into_iter();
                 found.extend(rows.map(|row| (Seq(seq.value(row)), before + row)));
                 before += batch.num_rows();
+            }
+            found.sort_unstable();
+            Ok(found)
+        };
+        read().map_err(|why| self.unreadable(&why))
+    }
+
+    /// The places in the log of its rows that are past their time; they rise.
+    pub(crate) fn past(&self, past: &Past) -> Result<Vec<Seq>, ScanError> {
+        let read = || -> Result<Vec<Seq>, Why> {
+            let mut found = Vec::new();
+            for batch in self.reader(Some(&["environment", "event", "received", "seq"]), None, None)? {
+                let batch = batch?;
+                let (received, seq) = (instants(&batch, "received")?, numbers(&batch, "seq")?);
+                let environments = Texts::of(column(&batch, "environment")?)?;
+                let events = Texts::of(column(&batch, "event")?)?;
+                // Few environments have few types, and many rows.
+                let mut before: FxHashMap<(Option<usize>, Option<usize>), Option<Millis>> =
+                    FxHashMap::default();
+                for row in 0..batch.num_rows() {
+                    let codes = (environments.code(row), events.code(row));
+                    let before = before.entry(codes).or_insert_with(|| {
+                        past.before(
+                            environments.get(row).unwrap_or_default(),
+                            events.get(row).unwrap_or_default(),
+                        )
+                    });
+                    if before.is_some_and(|before| Millis(received.value(row)) < before) {
+                        found.push(Seq(seq.value(row)));
+                    }
+                }
             }
             found.sort_unstable();
             Ok(found)

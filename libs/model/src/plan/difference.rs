@@ -4,7 +4,9 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Addresses, Concealment, EventType, Handling, Identifiers, Kind, Name, Property, TrackingPlan};
+use super::{
+    Addresses, Concealment, EventType, Handling, Identifiers, Kind, Name, Property, Retention, TrackingPlan,
+};
 
 /// One thing that is different.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -138,6 +140,14 @@ impl Found {
                     self.add(None, None, what, false);
                 }
             }
+            if was.retention_days != now.retention_days {
+                self.add(
+                    None,
+                    None,
+                    format!("in {environment}, {}", kept("events", now.retention_days)),
+                    false,
+                );
+            }
             for (what, was, now) in [
                 ("unplanned events", was.unplanned_events, now.unplanned_events),
                 ("events with unplanned properties", was.unplanned_properties, now.unplanned_properties),
@@ -164,6 +174,13 @@ impl Found {
             let what = match &now.owner {
                 Some(owner) => format!("belongs to {owner}"),
                 None => "belongs to nobody".to_owned(),
+            };
+            self.add(Some(name), None, what, false);
+        }
+        if was.retention_days != now.retention_days {
+            let what = match now.retention_days {
+                Some(days) => format!("is kept for {days}"),
+                None => "is kept as long as its environment says".to_owned(),
             };
             self.add(Some(name), None, what, false);
         }
@@ -218,6 +235,13 @@ impl Found {
         if was.owner != now.owner {
             add("has another owner".to_owned(), false);
         }
+    }
+}
+
+fn kept(what: &str, days: Option<Retention>) -> String {
+    match days {
+        Some(days) => format!("{what} are removed {days} after they were received"),
+        None => format!("{what} are kept for ever"),
     }
 }
 

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Retention;
+
 /// What happens to events: to those that do not follow the plan, where the strictest of what is due is done, and to
 /// what is personal in them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -29,6 +31,10 @@ pub struct Handling {
     /// To the ids of devices.
     #[serde(default)]
     pub device_ids: Identifiers,
+    /// For how many days events are kept after they were received, where their type says nothing else; without it, for
+    /// ever. What tells who people are is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention_days: Option<Retention>,
 }
 
 /// What is stored of an id. Flags are evaluated by the id that an SDK sends, whatever is stored of it.

@@ -4,6 +4,7 @@ import { Select, Switch, TagsInput, TextInput } from "@mantine/core";
 
 import type { Convention, Handling, PlanRules } from "../../api/types";
 import { TREATMENTS, USUAL } from "../../lib/plan";
+import { Days } from "./Days";
 import { Section } from "../../parts/Page";
 import { Badge } from "../../parts/Words";
 import { useEnvironment } from "../../shell/environment";
@@ -40,7 +41,9 @@ const IDS: Record<Handling["user_ids"], string> = {
   hash: "keyed hashes in their place",
 };
 
-const COLUMNS: { key: keyof Handling; head: string; data: { value: string; label: string }[] }[] = [
+type Word = Exclude<keyof Handling, "retention_days">;
+
+const COLUMNS: { key: Word; head: string; data: { value: string; label: string }[] }[] = [
   { key: "unplanned_events", head: "Unplanned events", data: words(TREATMENTS) },
   { key: "unplanned_properties", head: "Unplanned properties", data: words(TREATMENTS) },
   { key: "invalid", head: "Invalid events", data: words(TREATMENTS) },
@@ -71,10 +74,11 @@ export function Rules({ draft }: { draft: PlanDraft }) {
     set({ naming: convention === null ? rest : { ...rest, [of]: convention } });
   };
   const handle = (environment: string, part: Partial<Handling>) => {
-    const next = { ...USUAL, ...rules.environments?.[environment], ...part };
+    const { retention_days, ...words } = { ...USUAL, ...rules.environments?.[environment], ...part };
+    const next = retention_days ? { ...words, retention_days } : words;
     const { [environment]: _, ...rest } = rules.environments ?? {};
     const was = draft.from.plan.rules.environments?.[environment];
-    const usual = COLUMNS.every(({ key }) => next[key] === USUAL[key]);
+    const usual = COLUMNS.every(({ key }) => next[key] === USUAL[key]) && !retention_days;
     set({ environments: usual && was === undefined ? rest : { ...rest, [environment]: next } });
   };
   return (
@@ -108,7 +112,8 @@ export function Rules({ draft }: { draft: PlanDraft }) {
             Where several are due, the strictest is done. While no event type is planned, no event is judged. Where ids
             are hashed, the same id has the same hash in events and exposures, so that experiments and charts count as
             before; flags go on by the id that SDKs send, and lists of ids hold what is put into them. Whoever was seen
-            before counts as somebody else from then on.
+            before counts as somebody else from then on. Events are kept for ever, or so many days after they were
+            received; an event type may say its own.
           </>
         }
       >
@@ -131,6 +136,12 @@ export function Rules({ draft }: { draft: PlanDraft }) {
                     onChange={(v) => v && handle(e.key, { [key]: v } as Partial<Handling>)}
                   />
                 ))}
+                <Days
+                  label="Events are kept"
+                  name={`Days that events are kept in ${e.name}`}
+                  value={handling.retention_days ?? null}
+                  onChange={(retention_days) => handle(e.key, { retention_days })}
+                />
               </fieldset>
             );
           })}

@@ -28,6 +28,7 @@ import { Empty, Loaded, Said } from "../../parts/States";
 import { Badge, Note } from "../../parts/Words";
 import { useEnvironment } from "../../shell/environment";
 import { useMay } from "../../shell/may";
+import { Days } from "./Days";
 import { useChecked, type PlanDraft } from "./draft";
 import { PropertyDialog } from "./Property";
 import { NameDialog } from "./Types";
@@ -167,6 +168,13 @@ function Planned({ draft, name, event }: { draft: PlanDraft; name: string; event
             event.owner && !KEY.test(event.owner) ? "The key of a team: letters, digits, “.”, “_” and “-”" : undefined
           }
           onChange={(owner) => set({ owner: owner || null })}
+        />
+        <Days
+          label="Kept for"
+          description="How long its events stay after they were received, in each environment."
+          otherwise="as long as the environment says"
+          value={event.retention_days ?? null}
+          onChange={(retention_days) => set({ retention_days })}
         />
       </fieldset>
       <Section
