@@ -160,18 +160,13 @@ describe("events", { concurrency: 1 }, () => {
     await page.getByRole("table", { name: "Properties of cart_opened" }).getByText("items").waitFor();
   });
 
-  test("health says what looks personal, what programs did and how fresh it all is", async () => {
+  test("health says what programs did, what came twice and how fresh it all is", async () => {
     const crawler = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)";
     await tell(
       { ...event("support_asked", { text: "call +41 44 668 18 00", contact: "+41446681800" }), user_agent: crawler },
       event("support_asked", { contact: "+41446681801" }),
     );
     await at.visit("/events?tab=health");
-    const personal = page.getByRole("table", { name: "What looks personal" });
-    const row = personal.getByRole("row", { name: /contact of support_asked/ });
-    await row.getByText("telephone").waitFor();
-    await row.getByText("plan contact of support_asked as personal").waitFor();
-    assert.equal(await personal.getByText("446681800").count(), 0, "no value is shown");
     const programs = page.getByRole("table", { name: "Events of programs" });
     await programs
       .getByRole("row", { name: /support_asked/ })
@@ -181,8 +176,61 @@ describe("events", { concurrency: 1 }, () => {
       .getByRole("region", { name: "Drift" })
       .getByText(/as the weeks before lead one to expect/)
       .waitFor();
-    await page.getByRole("region", { name: "Since the start" }).getByText("Came again").waitFor();
+    const again = event("support_asked", {});
+    await tell(again, { ...event("support_asked", {}), insert_id: undefined });
+    await tell(again);
+    await page.reload();
+    const facts = page.getByRole("region", { name: "Since the start" });
+    await facts.getByText("Came again, and stored once").waitFor();
+    await facts
+      .getByText(/^1 \(1\.\d+%\)$/)
+      .first()
+      .waitFor();
+    assert.equal(await facts.getByText(/^1 \(1\.\d+%\)$/).count(), 2);
     await at.clean("events-health");
+  });
+
+  test("the report on personal data says what becomes of it, and what looks like it", async () => {
+    await at.visit("/events?tab=personal");
+    const personal = page.getByRole("table", { name: "What looks personal" });
+    const row = personal.getByRole("row", { name: /contact of support_asked/ });
+    await row.getByText("telephone").waitFor();
+    await row.getByText("plan contact of support_asked as personal").waitFor();
+    assert.equal(await personal.getByText("446681800").count(), 0, "no value is shown");
+    const planned = page.getByRole("region", { name: "What the plan calls personal" });
+    await planned.getByText(/In Production: \*\*\* is stored in their place\./).waitFor();
+    const email = planned.getByRole("row", { name: /email of Order Completed/ });
+    await email.getByText("checkout").waitFor();
+    assert.deepEqual(
+      await email
+        .getByRole("cell")
+        .allInnerTexts()
+        .then((cells) => cells.slice(-2)),
+      ["72", "0"],
+    );
+    await at.clean("events-personal");
+    // What came before somebody said that it is personal is still there, and that is said.
+    const plan = (await at.program.ask("GET", "/api/plan")).plan;
+    plan.events["support_asked"] = { properties: { contact: { type: "string", personal: true } } };
+    await at.program.ask("PUT", "/api/plan", { why: "telephone numbers", plan });
+    await page.reload();
+    await planned.getByText(/1 property of these has values .* that came before the plan said it/).waitFor();
+  });
+
+  test("companies are counted where events say to which they belong", async () => {
+    const of = (user, ...company) => ({ ...event("report_opened", {}, START - 60_000, user), groups: { company } });
+    await tell(of("ana-1", "acme"), of("ben-2", "acme"), of("cyd-3", "bolt", "acme"), event("report_opened", {}));
+    await at.visit("/explore?event=report_opened");
+    await page.getByText(/^4 events in/).waitFor();
+    await page.getByRole("radiogroup", { name: "Counted" }).getByText("Groups: company").click();
+    await page.getByText(/^2 groups \(company\) in/).waitFor();
+    await page.getByRole("application", { name: /^Groups: company that did report_opened/ }).waitFor();
+    await at.clean("explore-groups");
+    await page.reload();
+    await page.getByText(/^2 groups \(company\) in/).waitFor();
+    await page.getByRole("combobox", { name: "Broken down by" }).fill("group.company");
+    await page.getByRole("combobox", { name: "Broken down by" }).press("Enter");
+    await page.getByText("2 values of group.company").waitFor();
   });
 
   test("nothing broke on the way", () => {

@@ -113,6 +113,15 @@ describe("why, and off at once", { concurrency: 1 }, () => {
     await page.waitForFunction(() => document.activeElement?.textContent === "Undo");
   });
 
+  test("where one types, K and ? are letters", async () => {
+    await at.visit("/flags/new-payments?tab=try");
+    const context = page.getByRole("textbox", { name: "Context" });
+    await context.fill("");
+    await context.pressSequentially("Kiosk?");
+    assert.equal(await context.inputValue(), "Kiosk?");
+    assert.equal(await page.getByRole("dialog").count(), 0);
+  });
+
   test("a flag is turned off whatever was changed of it since the page was loaded", async () => {
     const production = { environment: "production", why: "for the test" };
     await at.program.ask("POST", "/api/flags/new-payments/toggle", { ...production, on: true });

@@ -21,6 +21,8 @@ pub(crate) struct Arrived {
     pub(crate) stored: u64,
     /// Events that were there already.
     pub(crate) duplicates: u64,
+    /// Of those that were stored: without a name, so that a copy of them would be stored, too.
+    pub(crate) unnamed: u64,
     /// When the newest of them came.
     pub(crate) last: Option<Millis>,
 }
@@ -43,6 +45,7 @@ impl Arrivals {
         };
         arrived.stored += taken.stored;
         arrived.duplicates += taken.duplicates;
+        arrived.unnamed += taken.unnamed;
         arrived.last = arrived.last.max(Some(now));
     }
 

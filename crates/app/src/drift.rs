@@ -350,6 +350,7 @@ impl App {
                         PropertyName::User(name) => {
                             matches!(name.as_str(), "platform" | "library" | "app_version")
                         }
+                        PropertyName::Group(_) => false,
                     },
                 ),
             );

@@ -10,12 +10,14 @@
 mod recorded;
 mod view;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use bellwether_flags::{Asked, Entry, Line, Memory, Prints, Register, Standing};
 use bellwether_ledger::{self as ledger, Enrolled, LedgerError, State};
+use bellwether_model::plan::Identifiers;
 use bellwether_model::{
     EnvironmentKey, FlagKey, Millis, Rollout, RolloutState, Serve, Span, Split, Unit, VariantKey,
 };
@@ -24,6 +26,7 @@ use sha2::{Digest, Sha256};
 
 use crate::App;
 use crate::error::AppError;
+use crate::intake::conceal::is_hash;
 use crate::intake::names_nobody;
 use crate::serving::{Published, Served};
 use recorded::{Prepared, YOUNG};
@@ -99,7 +102,8 @@ impl Enrolments {
 /// The registers of an environment, as an evaluation asks them.
 pub(crate) struct Recall<'a> {
     registers: &'a Registers,
-    enrolments: &'a Enrolments,
+    app: &'a App,
+    environment: &'a EnvironmentKey,
     /// Whether what is answered is noted.
     notes: bool,
 }
@@ -111,8 +115,8 @@ impl Memory for Recall<'_> {
         let device = asked.device().filter(|id| !names_nobody(id));
         let unit = asked.unit().filter(|id| device.is_none() || !names_nobody(id));
         let prints = Prints {
-            unit: unit.map(|id| self.enrolments.print(asked.by(), id)),
-            device: device.map(|id| self.enrolments.print(Unit::Device, id)),
+            unit: unit.map(|id| self.print(kept, asked.by(), id)),
+            device: device.map(|id| self.print(kept, Unit::Device, id)),
         };
         match kept {
             Some(kept) => {
@@ -125,6 +129,20 @@ impl Memory for Recall<'_> {
             // Rules that nobody is served by yet: as they would be at first.
             None if !self.notes => Register::default().look(asked, prints),
             None => None,
+        }
+    }
+}
+
+impl Recall<'_> {
+    /// The fingerprint of an id as it is stored, because what is recorded is looked up by that. Who was enrolled before
+    /// their environment hashed ids stays so under the id itself.
+    fn print(&self, kept: Option<&Arc<Kept>>, unit: Unit, id: &str) -> u64 {
+        let print = self.app.enrolments.print(unit, id);
+        match self.app.stored_id(self.environment, unit, id) {
+            Cow::Owned(hash) if kept.is_none_or(|kept| kept.read().entry(print).is_none()) => {
+                self.app.enrolments.print(unit, &hash)
+            }
+            _ => print,
         }
     }
 }
@@ -158,7 +176,7 @@ pub(crate) struct Count {
 impl Served {
     /// What remembers who was enrolled; `notes` says whether what is answered from now on is.
     pub(crate) fn recall<'a>(&'a self, app: &'a App, notes: bool) -> Recall<'a> {
-        Recall { registers: &self.registers, enrolments: &app.enrolments, notes }
+        Recall { registers: &self.registers, app, environment: self.ruleset.environment(), notes }
     }
 
     /// How many are enrolled by a flag that counts or remembers them.
@@ -182,6 +200,24 @@ fn divides(serve: &Serve) -> Option<&Split> {
 }
 
 impl App {
+    /// An id as its environment stores it.
+    pub(crate) fn stored_id<'i>(
+        &self,
+        environment: &EnvironmentKey,
+        unit: Unit,
+        id: &'i str,
+    ) -> Cow<'i, str> {
+        match self.judges.load().identifiers(environment, unit) {
+            Identifiers::Hash if !is_hash(id) => Cow::Owned(self.pepper.id(id)),
+            Identifiers::Hash | Identifiers::Keep => Cow::Borrowed(id),
+        }
+    }
+
+    /// Whether an environment stores hashes of the ids of a unit.
+    pub(crate) fn hashes(&self, environment: &EnvironmentKey, unit: Unit) -> bool {
+        self.judges.load().identifiers(environment, unit) == Identifiers::Hash
+    }
+
     /// The memories that an environment needs in a state. Those that it has are kept.
     pub(crate) fn registers(
         &self,

@@ -200,6 +200,8 @@ impl App {
             exposure(served, flag, variant, trial(flag), who.clone(), track, now)
         });
         let mut events: Vec<Event> = events.collect();
+        let judges = self.judges.load();
+        events.iter_mut().for_each(|event| judges.conceal_ids(event, &self.pepper));
         if browser_is_bot(agent) {
             for event in &mut events {
                 event.properties.insert(BOT.into(), BY_AGENT.into());

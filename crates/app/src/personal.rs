@@ -1,5 +1,6 @@
-//! App: personal data in what came, where the tracking plan says that there is none. It is looked for in a sample of the
-//! newest events, beside the events' way and never on it.
+//! App: personal data in what came: what is stored of it where the tracking plan says that it is there, and what looks
+//! like it where the plan says that there is none. It is looked for in a sample of the newest events, beside the events'
+//! way and never on it.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -70,10 +71,21 @@ pub(crate) struct Found {
     pub(crate) last: Millis,
 }
 
+/// Values at a place that the plan calls personal.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Stored {
+    /// So many there are.
+    pub(crate) values: u64,
+    /// So many of them are not concealed.
+    pub(crate) plain: u64,
+}
+
 /// What a look found, and in how many events.
 #[derive(Debug, Default)]
 pub(crate) struct Look {
     pub(crate) found: BTreeMap<Place, Found>,
+    /// What the plan calls personal, and is there.
+    pub(crate) marked: BTreeMap<Place, Stored>,
     pub(crate) looked_at: u64,
     /// Whether there were more places than are told apart.
     pub(crate) cut: bool,
@@ -98,7 +110,7 @@ struct Seen {
 }
 
 impl Look {
-    /// Looks at events; of what the plan calls personal nothing is said.
+    /// Looks at events; of what the plan calls personal is only said whether it is concealed.
     pub(crate) fn at(events: &[Event], plan: Option<&Plan>) -> Self {
         let mut look = Looking::default();
         for event in events {
@@ -125,8 +137,9 @@ impl Look {
             let of_event = plan.and_then(|plan| plan.events.get(event.event.as_str()));
             for (property, value) in &event.properties {
                 let planned = of_event.and_then(|planned| planned.value.properties.get(property.as_str()));
-                let known = planned.is_some_and(|planned| planned.personal);
-                if !known && !matches!(property.as_str(), VERDICT | BOT | "$cut" | "$group_properties") {
+                if planned.is_some_and(|planned| planned.personal) {
+                    look.marked(place(Of::Event, property), value);
+                } else if !matches!(property.as_str(), VERDICT | BOT | "$cut" | "$group_properties") {
                     look.value(
                         &|path| place(Of::Event, &format!("{property}{path}")),
                         "",
@@ -140,10 +153,13 @@ impl Look {
             // What an event tells of its user is, once it is stored, in what is known of them, too.
             let twice = |of: Of, name: &str| of == Of::User && event.user_properties.contains_key(name);
             let mut told = |of: Of, properties: &Properties, twice: &dyn Fn(Of, &str) -> bool| {
-                for (property, value) in
-                    properties.iter().filter(|(name, _)| !known(name) && !twice(of, name))
-                {
-                    look.value(&|path| place(of, &format!("{property}{path}")), "", value, event.received, 0);
+                for (property, value) in properties.iter().filter(|(name, _)| !twice(of, name)) {
+                    if known(property) {
+                        look.marked(place(of, property), value);
+                    } else {
+                        let path = |path: &str| place(of, &format!("{property}{path}"));
+                        look.value(&path, "", value, event.received, 0);
+                    }
                 }
             };
             told(Of::User, &event.user_properties, &|_, _| false);
@@ -161,10 +177,20 @@ impl Look {
 #[derive(Debug, Default)]
 struct Looking {
     seen: BTreeMap<Place, Seen>,
+    marked: BTreeMap<Place, Stored>,
     cut: bool,
 }
 
 impl Looking {
+    /// The plan bounds how many places there are.
+    fn marked(&mut self, place: Place, value: &Json) {
+        if !value.is_null() {
+            let stored = self.marked.entry(place).or_default();
+            stored.values += 1;
+            stored.plain += u64::from(!concealed(value));
+        }
+    }
+
     fn value(&mut self, place: &dyn Fn(&str) -> Place, path: &str, value: &Json, at: Millis, depth: usize) {
         match value {
             Json::String(text) => self.text(place(path), text, at),
@@ -212,7 +238,7 @@ impl Looking {
                 .max_by_key(|(kind, (found, ..))| (kind.is_sure(), *found))?;
             Some((place, Found { kind, found, of, shape, last }))
         });
-        Look { found: found.collect(), looked_at, cut: self.cut }
+        Look { found: found.collect(), marked: self.marked, looked_at, cut: self.cut }
     }
 }
 

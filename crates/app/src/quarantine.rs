@@ -166,6 +166,8 @@ impl App {
                 if let Some(found) = judges.judge(&event) {
                     event.properties.insert(VERDICT.into(), found.verdict.word().into());
                 }
+                // It may have come before its environment hashed ids.
+                judges.conceal_ids(&mut event, &self.pepper);
                 events.push(event);
             }
             let ticket = self.store.append(events)?;

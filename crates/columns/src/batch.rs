@@ -1,70 +1,14 @@
 //! Columns: a batch of rows, each column a dense vector.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
-use std::sync::Arc;
 
 use bellwether_model::{Event, Json, Seq};
-use rustc_hash::FxBuildHasher;
 
 use crate::owners::{Devices, Turn, person};
-use crate::scan::{Known, PropertyName};
+use crate::scan::{Ids, Known, PropertyName};
+use crate::strings::{Coding, Strings};
 
-/// A column of text: codes into a dictionary of distinct values.
-#[derive(Debug, Clone, Default)]
-pub struct Strings {
-    codes: Vec<u32>,
-    values: Arc<[Box<str>]>,
-}
-
-/// The code of a missing value.
-const NONE: u32 = u32::MAX;
-
-impl Strings {
-    /// A column from codes, where `u32::MAX` is a missing value; `None` if a code has no value.
-    pub fn new(codes: Vec<u32>, values: Arc<[Box<str>]>) -> Option<Self> {
-        codes.iter().all(|&c| c == NONE || (c as usize) < values.len()).then_some(Self { codes, values })
-    }
-
-    /// A column from values, interned in order of appearance.
-    pub fn intern<'a>(texts: impl Iterator<Item = Option<&'a str>>) -> Self {
-        let mut known: HashMap<&str, u32, FxBuildHasher> = HashMap::default();
-        let mut values: Vec<Box<str>> = Vec::new();
-        let codes = texts
-            .map(|text| match text {
-                None => NONE,
-                Some(text) => *known.entry(text).or_insert_with(|| {
-                    values.push(text.into());
-                    // A batch has far fewer than 2^32 rows.
-                    u32::try_from(values.len() - 1).unwrap_or(NONE)
-                }),
-            })
-            .collect();
-        Self { codes, values: values.into() }
-    }
-
-    /// The value in a row.
-    pub fn get(&self, row: usize) -> Option<&str> {
-        self.code(row).and_then(|c| self.values.get(c)).map(|s| &**s)
-    }
-
-    /// The code in a row; the same text has the same code within this column.
-    pub fn code(&self, row: usize) -> Option<usize> {
-        self.codes.get(row).filter(|&&c| c != NONE).map(|&c| c as usize)
-    }
-
-    /// The distinct values by code.
-    pub fn values(&self) -> &[Box<str>] {
-        &self.values
-    }
-
-    /// The rows that pass, by the same codes.
-    fn keep(&self, pass: &[bool]) -> Self {
-        Self { codes: kept(&self.codes, pass), values: Arc::clone(&self.values) }
-    }
-}
-
-fn kept<T: Clone>(column: &[T], pass: &[bool]) -> Vec<T> {
+pub(crate) fn kept<T: Clone>(column: &[T], pass: &[bool]) -> Vec<T> {
     column.iter().zip(pass).filter(|(_, pass)| **pass).map(|(cell, _)| cell.clone()).collect()
 }
 
@@ -185,9 +129,9 @@ pub struct Batch {
     pub time: Vec<i64>,
     /// Event type; never missing.
     pub event: Strings,
-    /// User id, where the user is known.
+    /// User id, where the user is known; only where ids were asked for.
     pub user: Strings,
-    /// Device id, where there is one.
+    /// Device id, where there is one; only where ids were asked for.
     pub device: Strings,
     /// The user that the event came with, or else the one whose device it is; only where people were asked for.
     pub person: Strings,
@@ -197,14 +141,18 @@ pub struct Batch {
 
 impl Batch {
     /// The batch of these events, all of which become rows.
-    pub fn of(events: &[&Event], properties: &[PropertyName]) -> Self {
+    pub fn of(events: &[&Event], ids: Ids, properties: &[PropertyName]) -> Self {
         let rows = || events.iter().copied();
+        let named = |of: fn(&Event) -> Option<&str>| match ids {
+            Ids::None => Strings::default(),
+            Ids::Came | Ids::People(_) => Strings::intern(rows().map(of)),
+        };
         Self {
             rows: events.len(),
             time: rows().map(|e| e.time.0).collect(),
             event: Strings::intern(rows().map(|e| Some(e.event.as_str()))),
-            user: Strings::intern(rows().map(|e| e.who.user())),
-            device: Strings::intern(rows().map(|e| e.who.device())),
+            user: named(|e| e.who.user()),
+            device: named(|e| e.who.device()),
             person: Strings::default(),
             properties: properties.iter().map(|p| Cells::collect(rows(), p)).collect(),
         }
@@ -239,14 +187,36 @@ impl Batch {
             self.person = self.user.clone();
             return;
         };
-        // Each device is looked up once.
+        // Each device is looked up once, and where it only ever had one user, so is that user.
         let turns: Vec<Option<&[Turn]>> =
             self.device.values().iter().map(|device| devices.turns(device)).collect();
-        let owner = |row: usize| {
-            let turns = turns.get(self.device.code(row)?).copied().flatten()?;
+        let mut alone: Vec<Option<Option<u32>>> = vec![None; turns.len()];
+        let mut people = Coding::on(&self.user);
+        for row in 0..self.rows {
+            if let Some(code) = self.user.code(row) {
+                people.push(u32::try_from(code).ok());
+                continue;
+            }
+            let Some(device) = self.device.code(row) else {
+                people.push(None);
+                continue;
+            };
+            let (turns, slot) = (turns.get(device).copied().flatten(), alone.get_mut(device));
+            let constant = known == Known::Now && turns.is_none_or(|turns| turns.len() == 1);
             let seq = seqs.get(row).copied().unwrap_or_default();
-            person(turns, seq, if known == Known::Then { seq } else { now })
-        };
-        self.person = Strings::intern((0..self.rows).map(|row| self.user.get(row).or_else(|| owner(row))));
+            let until = if known == Known::Then { seq } else { now };
+            let code = match slot {
+                Some(Some(known)) if constant => *known,
+                slot => {
+                    let code = turns.and_then(|turns| person(turns, seq, until)).map(|who| people.code(who));
+                    if let Some(slot) = slot {
+                        *slot = Some(code);
+                    }
+                    code
+                }
+            };
+            people.push(code);
+        }
+        self.person = people.finish();
     }
 }

@@ -8,8 +8,10 @@ mod batch;
 mod owners;
 mod rows;
 mod scan;
+mod strings;
 
-pub use batch::{Batch, Cells, Strings, text};
+pub use batch::{Batch, Cells, text};
 pub use owners::{Devices, Owners, Told, Turn, person};
 pub use rows::Rows;
-pub use scan::{Known, PropertyName, Scan, ScanError, Want};
+pub use scan::{Ids, Known, PropertyName, Scan, ScanError, Want};
+pub use strings::{Strings, Words};

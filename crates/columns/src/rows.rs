@@ -11,7 +11,7 @@ use crate::scan::{Scan, ScanError, Want};
 /// Events in memory. The store's newest events are such rows, and so are a test's.
 ///
 /// ```
-/// use bellwether_columns::{Rows, Scan, Want};
+/// use bellwether_columns::{Ids, Rows, Scan, Want};
 /// use bellwether_model::{Event, Millis, Seq, event::Who};
 /// let event = Event {
 ///     environment: "production".parse().unwrap(), event: "visit".into(), who: Who::User("u1".into()),
@@ -21,7 +21,7 @@ use crate::scan::{Scan, ScanError, Want};
 ///     revision: None,
 /// };
 /// let rows = Rows::new(vec![event], Seq(1));
-/// let want = Want { environment: "production".parse().unwrap(), events: None, from: Millis(0), to: Millis(11), properties: vec![], people: None };
+/// let want = Want { environment: "production".parse().unwrap(), events: None, from: Millis(0), to: Millis(11), properties: vec![], ids: Ids::None };
 /// let mut seen = 0;
 /// rows.scan(&want, &mut |batch| { seen += batch.rows; std::ops::ControlFlow::Continue(()) }).unwrap();
 /// assert_eq!(seen, 1);
@@ -51,7 +51,7 @@ impl Scan for Rows {
         // The first is number 1, as in a store.
         let numbered = || (1..).map(Seq).zip(&self.events);
         let mut owners = Owners::default();
-        for (seq, event) in numbered().filter(|_| want.people.is_some()) {
+        for (seq, event) in numbered().filter(|_| want.ids.known().is_some()) {
             if let (Some(user), Some(device)) = (event.who.user(), event.who.device()) {
                 owners.saw(&event.environment, device, user, seq);
             }
@@ -59,8 +59,8 @@ impl Scan for Rows {
         let mut wanted = numbered().filter(|(_, event)| want.wants(event)).peekable();
         while wanted.peek().is_some() {
             let (seqs, events): (Vec<Seq>, Vec<&Event>) = wanted.by_ref().take(BATCH).unzip();
-            let mut batch = Batch::of(&events, &want.properties);
-            if let Some(known) = want.people {
+            let mut batch = Batch::of(&events, want.ids, &want.properties);
+            if let Some(known) = want.ids.known() {
                 batch.name_people(owners.of(&want.environment), &seqs, known, Seq(u64::MAX));
             }
             if each(&batch).is_break() {

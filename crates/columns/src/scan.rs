@@ -6,12 +6,13 @@ use bellwether_model::{EnvironmentKey, Event, Json, Millis, Seq};
 
 use crate::batch::Batch;
 
-/// A property that a question needs: of the event, or of the user at that time.
+/// A property that a question needs: of the event, or of the user at that time; or which group of a kind it belongs to.
 ///
 /// ```
 /// use bellwether_columns::PropertyName;
 /// assert_eq!(PropertyName::parse("plan"), PropertyName::Event("plan".into()));
 /// assert_eq!(PropertyName::parse("user.plan"), PropertyName::User("plan".into()));
+/// assert_eq!(PropertyName::parse("group.company"), PropertyName::Group("company".into()));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PropertyName {
@@ -19,23 +20,32 @@ pub enum PropertyName {
     Event(String),
     /// A property of the user at the time of the event.
     User(String),
+    /// The group of this kind that the event belongs to, as text; a list where it belongs to several.
+    Group(String),
 }
 
+/// What marks the properties that are not the event's.
+const USER: &str = "user.";
+const GROUP: &str = "group.";
+
 impl PropertyName {
-    /// From the public form: plain names are event properties, `user.` marks user properties.
+    /// From the public form: plain names are event properties, `user.` marks user properties and `group.` kinds of groups.
     pub fn parse(name: &str) -> Self {
-        match name.strip_prefix("user.") {
-            Some(rest) => Self::User(rest.to_owned()),
-            None => Self::Event(name.to_owned()),
+        if let Some(rest) = name.strip_prefix(USER) {
+            Self::User(rest.to_owned())
+        } else if let Some(rest) = name.strip_prefix(GROUP) {
+            Self::Group(rest.to_owned())
+        } else {
+            Self::Event(name.to_owned())
         }
     }
 
-    /// The public form; `None` for a property of the event that looks like one of the user, which no
-    /// public form names.
+    /// The public form; `None` for a property of the event that looks like one of the user or like a kind of groups,
+    /// which no public form names.
     ///
     /// ```
     /// use bellwether_columns::PropertyName;
-    /// for name in ["plan", "user.plan"] {
+    /// for name in ["plan", "user.plan", "group.company"] {
     ///     assert_eq!(PropertyName::parse(name).public().as_deref(), Some(name));
     /// }
     /// assert_eq!(PropertyName::Event("user.plan".into()).public(), None);
@@ -43,8 +53,9 @@ impl PropertyName {
     #[must_use]
     pub fn public(&self) -> Option<String> {
         match self {
-            Self::Event(name) => (!name.starts_with("user.")).then(|| name.clone()),
-            Self::User(name) => Some(format!("user.{name}")),
+            Self::Event(name) => (!name.starts_with(USER) && !name.starts_with(GROUP)).then(|| name.clone()),
+            Self::User(name) => Some(format!("{USER}{name}")),
+            Self::Group(kind) => Some(format!("{GROUP}{kind}")),
         }
     }
 
@@ -53,6 +64,7 @@ impl PropertyName {
         match self {
             Self::Event(name) => event.properties.get(name),
             Self::User(name) => event.user_properties.get(name),
+            Self::Group(kind) => event.groups.get(kind),
         }
         .filter(|v| !v.is_null())
     }
@@ -71,8 +83,30 @@ pub struct Want {
     pub to: Millis,
     /// The properties that batches must carry, in this order.
     pub properties: Vec<PropertyName>,
-    /// Whether batches must say who a device is, and as of when.
-    pub people: Option<Known>,
+    /// The ids that batches must carry.
+    pub ids: Ids,
+}
+
+/// Whose ids batches carry. What is not asked for is not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ids {
+    /// Nobody's: the columns of ids are empty.
+    None,
+    /// User and device, as the event came with them.
+    Came,
+    /// These, and the person: the user whose device it is where the event came without one.
+    People(Known),
+}
+
+impl Ids {
+    /// As of when it is asked whose a device is, where it is.
+    #[must_use]
+    pub fn known(self) -> Option<Known> {
+        match self {
+            Self::People(known) => Some(known),
+            Self::None | Self::Came => None,
+        }
+    }
 }
 
 /// As of when it is asked whose a device is.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bellwether_columns::{Cells, PropertyName, Scan, Want};
+use bellwether_columns::{Cells, Ids, PropertyName, Scan, Want};
 use bellwether_model::event::BOT;
 use bellwether_model::{EnvironmentKey, Millis, Seq};
 use schemars::JsonSchema;
@@ -50,7 +50,7 @@ pub fn read(
         from: Millis(i64::MIN),
         to: Millis(i64::MAX),
         properties: vec![PropertyName::Event(BOT.to_owned())],
-        people: None,
+        ids: Ids::None,
     };
     let mut kinds: BTreeMap<String, Kind> = BTreeMap::new();
     walk(scan, &want, Bots::All, cancel, &mut |batch| {

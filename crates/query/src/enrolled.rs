@@ -1,6 +1,6 @@
 //! Query: who was given which variant of a flag, as exposures and assignments tell of it.
 
-use bellwether_columns::{Batch, Cells, PropertyName, Scan, Strings, Want};
+use bellwether_columns::{self as columns, Batch, Cells, PropertyName, Scan, Strings, Want};
 use bellwether_model::event::{ASSIGNMENT, EXPOSURE, FLAG_KEY, VARIANT};
 use bellwether_model::{EnvironmentKey, FlagKey, Millis, Unit};
 use rustc_hash::FxHashMap;
@@ -54,7 +54,7 @@ pub fn given(ask: &Ask, scan: &dyn Scan, cancel: &dyn Fn() -> bool) -> Result<Ve
         from: ask.from,
         to: ask.to,
         properties: vec![PropertyName::Event(FLAG_KEY.to_owned()), PropertyName::Event(VARIANT.to_owned())],
-        people: None,
+        ids: columns::Ids::Came,
     };
     let mut seen = Seen::default();
     // Who was given a variant keeps it, whoever they are.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use bellwether_columns::{Batch, Cells, PropertyName, Scan, Want};
+use bellwether_columns::{Batch, Cells, Ids, PropertyName, Scan, Want};
 use bellwether_model::event::BOT;
 use bellwether_model::{EnvironmentKey, Millis, Span};
 
@@ -44,7 +44,7 @@ pub fn volumes(
         from,
         to: Millis(from.0.saturating_add(length)),
         properties: Vec::new(),
-        people: None,
+        ids: Ids::None,
     };
     let mut volumes: BTreeMap<String, Vec<u64>> = BTreeMap::new();
     walk(scan, &want, Bots::None, cancel, &mut |batch| {
@@ -59,7 +59,7 @@ pub fn volumes(
             if seen.iter().all(|n| *n == 0) {
                 continue;
             }
-            match volumes.get_mut(&**name) {
+            match volumes.get_mut(name) {
                 Some(known) => known.iter_mut().zip(seen).for_each(|(known, n)| *known += n),
                 None => {
                     volumes.insert(name.to_string(), seen);
@@ -136,7 +136,7 @@ impl Holding {
             from,
             to,
             properties: properties.iter().cloned().chain([PropertyName::Event(BOT.to_owned())]).collect(),
-            people: None,
+            ids: Ids::None,
         };
         let mut cancelled = false;
         scan.scan(&want, &mut |batch| {

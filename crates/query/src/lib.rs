@@ -17,6 +17,7 @@ pub mod segmentation;
 mod days;
 mod error;
 mod filter;
+mod seen;
 mod units;
 
 pub use error::QueryError;

@@ -38,7 +38,7 @@ pub struct Properties {
 /// A property as it was seen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Property {
-    /// Its name, as filters and breakdowns take it: plain for the event's, `user.` for the user's.
+    /// Its name, as filters and breakdowns take it: plain for the event's, `user.` for the user's, `group.` for kinds of groups.
     pub property: String,
     /// The sorts of its values, the most frequent first.
     pub kinds: Vec<ValueKind>,
@@ -98,12 +98,13 @@ struct Observed<'e> {
 
 /// The properties of these events, all of which are looked at; none is later than `seq`.
 ///
-/// A property of the event whose name begins with `user.` is not listed: no filter can name it.
+/// A property of the event whose name begins with `user.` or `group.` is not listed: no filter can name it.
 #[must_use]
 pub fn read(events: &[Event], seq: Seq) -> Properties {
-    let mut seen: [FxHashMap<&str, Observed<'_>>; 2] = Default::default();
+    let mut seen: [FxHashMap<&str, Observed<'_>>; 3] = Default::default();
     for event in events {
-        for (of, properties) in seen.iter_mut().zip([&event.properties, &event.user_properties]) {
+        let told = [&event.properties, &event.user_properties, &event.groups];
+        for (of, properties) in seen.iter_mut().zip(told) {
             for (name, value) in properties {
                 let (Some(kind), Some(text)) = (kind(value), text(value)) else { continue };
                 let observed = of.entry(name.as_str()).or_default();
@@ -114,11 +115,14 @@ pub fn read(events: &[Event], seq: Seq) -> Properties {
             }
         }
     }
-    let [of_event, of_user] = seen;
-    let of_event = of_event.into_iter().map(|(name, seen)| (PropertyName::Event(name.to_owned()), seen));
-    let of_user = of_user.into_iter().map(|(name, seen)| (PropertyName::User(name.to_owned()), seen));
-    let mut properties: Vec<Property> =
-        of_event.chain(of_user).filter_map(|(name, seen)| Some(seen.summed(name.public()?))).collect();
+    let names: [fn(String) -> PropertyName; 3] =
+        [PropertyName::Event, PropertyName::User, PropertyName::Group];
+    let mut properties: Vec<Property> = names
+        .into_iter()
+        .zip(seen)
+        .flat_map(|(name, seen)| seen.into_iter().map(move |(of, seen)| (name(of.to_owned()), seen)))
+        .filter_map(|(name, seen)| Some(seen.summed(name.public()?)))
+        .collect();
     properties.sort_unstable_by(|a, b| b.count.cmp(&a.count).then_with(|| a.property.cmp(&b.property)));
     let cut = properties.len().saturating_sub(MOST) as u64;
     properties.truncate(MOST);
@@ -173,8 +177,11 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
+    fn object(json: Json) -> serde_json::Map<String, Json> {
+        json.as_object().cloned().unwrap_or_default()
+    }
+
     fn event(properties: Json, user_properties: Json) -> Event {
-        let object = |json: Json| json.as_object().cloned().unwrap_or_default();
         Event {
             environment: "production".parse().unwrap(),
             event: "visit".into(),
@@ -201,12 +208,17 @@ mod tests {
             json!({"price": "free", "gone": null, "user.x": 1, "note": "n".repeat(201), "no": "(none)"}),
             json!({"x": true}),
         ));
+        for (event, company) in events.iter_mut().zip([json!("acme"), json!("acme"), json!(["acme", "bolt"])])
+        {
+            event.groups = object(json!({"company": company}));
+        }
         let found = read(&events, Seq(11));
         let lines: Vec<String> = found.properties.iter().map(|p| serde_json::to_string(p).unwrap()).collect();
         insta::assert_snapshot!(lines.join("\n"), @r#"
         {"property":"price","kinds":["number","text"],"count":11,"distinct":4,"examples":[{"value":"0","count":4},{"value":"1","count":3},{"value":"2","count":3},{"value":"free","count":1}]}
         {"property":"tags","kinds":["other"],"count":10,"distinct":1,"examples":[{"value":"[1]","count":10}]}
         {"property":"user.country","kinds":["text"],"count":10,"distinct":1,"examples":[{"value":"FI","count":10}]}
+        {"property":"group.company","kinds":["text","other"],"count":3,"distinct":2,"examples":[{"value":"acme","count":2},{"value":"[\"acme\",\"bolt\"]","count":1}]}
         {"property":"no","kinds":["text"],"count":1,"distinct":1,"examples":[]}
         {"property":"note","kinds":["text"],"count":1,"distinct":1,"examples":[]}
         {"property":"user.x","kinds":["boolean"],"count":1,"distinct":1,"examples":[{"value":"true","count":1}]}

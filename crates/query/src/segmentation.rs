@@ -1,18 +1,22 @@
-//! Query: segmentation. How often an event happened, or by how many people, by day and by the values
+//! Query: segmentation. How often an event happened, or by how many people or groups, by day and by the values
 //! of one property.
 
-use bellwether_columns::{Batch, Cells, Known, PropertyName, Scan, Want};
+use std::borrow::Cow;
+
+use bellwether_columns::{self as columns, Batch, Cells, Known, PropertyName, Scan, Want, text};
 use bellwether_model::event::is_active;
+use bellwether_model::id::Invalid;
 use bellwether_model::metric::Filter;
-use bellwether_model::{EnvironmentKey, Millis, Seq};
+use bellwether_model::{EnvironmentKey, Json, Millis, Seq};
 use jiff::civil::Date;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::days::Days;
 use crate::error::QueryError;
 use crate::filter::{Bots, Filters, Needed, label, walk};
+use crate::seen::Seen;
 use crate::units::{Codes, Ids};
 
 /// The event that stands for any active event: every type but exposures and assignments, which
@@ -45,6 +49,9 @@ pub struct Segmentation {
     /// What is counted.
     #[serde(default)]
     pub measure: Measure,
+    /// Whose: people, or the groups of a kind, such as `group:company`.
+    #[serde(default)]
+    pub unit: Unit,
     /// The first day, in `zone`.
     #[schemars(with = "String", extend("format" = "date"))]
     pub from: Date,
@@ -57,7 +64,7 @@ pub struct Segmentation {
     /// Conditions that all must hold, such as `[{"property": "plan", "op": "is", "values": ["pro"]}]`. Properties have the value that they had at the time of the event.
     #[serde(default)]
     pub filters: Vec<Filter>,
-    /// The property whose values are told apart: plain for the event's, `user.` for the user's.
+    /// The property whose values are told apart: plain for the event's, `user.` for the user's, `group.` for a kind of groups.
     #[serde(default)]
     pub by: Option<String>,
     /// Whether what programs did is counted, too: events with the property `$bot`, which says by what they are known.
@@ -76,6 +83,73 @@ fn ten() -> u32 {
     10
 }
 
+/// Whose events are looked at, and who is counted for [`Measure::Uniques`]. Its text is `people`, or `group:` and a kind of groups.
+///
+/// ```
+/// use bellwether_query::segmentation::Unit;
+/// assert_eq!("group:company".parse(), Ok(Unit::Group("company".into())));
+/// assert_eq!(Unit::People.to_string(), "people");
+/// assert!("company".parse::<Unit>().is_err());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Unit {
+    /// The user where one is known, or becomes known on the device, and otherwise the device.
+    #[default]
+    People,
+    /// The groups of this kind, such as companies. Events that belong to none are left out; one that belongs to several
+    /// counts for each of them.
+    Group(String),
+}
+
+impl std::fmt::Display for Unit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::People => f.write_str("people"),
+            Self::Group(kind) => write!(f, "group:{kind}"),
+        }
+    }
+}
+
+impl std::str::FromStr for Unit {
+    type Err = Invalid;
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        match text.strip_prefix("group:") {
+            Some(kind) if !kind.is_empty() => Ok(Self::Group(kind.to_owned())),
+            _ if text == "people" => Ok(Self::People),
+            _ => Err(Invalid::new(
+                format!("`{text}` is not a unit"),
+                "write `people`, or `group:` and the kind of group, such as `group:company`",
+            )),
+        }
+    }
+}
+
+impl TryFrom<String> for Unit {
+    type Error = Invalid;
+    fn try_from(text: String) -> Result<Self, Invalid> {
+        text.parse()
+    }
+}
+
+impl From<Unit> for String {
+    fn from(unit: Unit) -> Self {
+        unit.to_string()
+    }
+}
+
+impl JsonSchema for Unit {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Unit".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": "string", "pattern": "^(people|group:.+)$"})
+    }
+}
+
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -83,7 +157,7 @@ pub enum Measure {
     /// Events.
     #[default]
     Totals,
-    /// Distinct people: the user where one is known, or becomes known on the device, and otherwise the device.
+    /// Distinct units: people, or groups.
     Uniques,
 }
 
@@ -165,6 +239,10 @@ pub fn run(
     let mut needed = Needed::default();
     let filters = Filters::compile(&asked.filters, &mut needed)?;
     let by = asked.by.as_deref().map(|name| needed.column(PropertyName::parse(name)));
+    let groups = match &asked.unit {
+        Unit::People => None,
+        Unit::Group(kind) => Some(needed.column(PropertyName::Group(kind.clone()))),
+    };
     let names = needed.names();
     let mut absent = Absent::new(&names);
     let want = Want {
@@ -173,9 +251,13 @@ pub fn run(
         from: days.from(),
         to: days.to(),
         properties: names,
-        people: (asked.measure == Measure::Uniques).then_some(Known::Now),
+        ids: match (asked.measure, groups) {
+            (Measure::Uniques, None) => columns::Ids::People(Known::Now),
+            (Measure::Totals, _) | (Measure::Uniques, Some(_)) => columns::Ids::None,
+        },
     };
     let mut count = Count::new(asked.measure, days.dates().len(), by.is_none());
+    let columns = Columns { by, groups };
     let bots = if asked.bots { Bots::All } else { Bots::None };
     let bots = walk(scan, &want, bots, cancel, &mut |batch| {
         let mut active = vec![true; batch.rows];
@@ -185,7 +267,7 @@ pub fn run(
         absent.see(batch, &active);
         let mut pass = filters.passing(batch);
         pass.iter_mut().zip(&active).for_each(|(pass, active)| *pass &= active);
-        count.add(batch, &pass, by, &days)
+        count.add(batch, &pass, columns, &days)
     })?;
     let (series, cut) = count.finish(asked.limit);
     Ok(Answer {
@@ -228,10 +310,17 @@ impl Absent {
 
 /// Drops the rows that nobody did.
 fn keep_active(batch: &Batch, pass: &mut [bool]) {
-    let active: Vec<bool> = batch.event.values().iter().map(|e| is_active(e)).collect();
+    let active: Vec<bool> = batch.event.values().iter().map(is_active).collect();
     for (row, pass) in pass.iter_mut().enumerate() {
         *pass &= batch.event.code(row).is_some_and(|code| active.get(code).copied().unwrap_or(false));
     }
+}
+
+/// Which of a batch's properties say where and for whom a row counts.
+#[derive(Clone, Copy)]
+struct Columns {
+    by: Option<usize>,
+    groups: Option<usize>,
 }
 
 /// Counts so far. A cell is a group on a day; its number is `group * days + day`.
@@ -242,12 +331,11 @@ struct Count {
     names: Vec<String>,
     /// Events per cell.
     events: FxHashMap<u32, u64>,
+    /// People by their user id, or groups.
     users: Ids,
     devices: Ids,
     units: u32,
-    /// Distinct (cell, unit) and (group, unit).
-    daily: FxHashSet<(u32, u32)>,
-    whole: FxHashSet<(u32, u32)>,
+    seen: Seen,
     single: bool,
 }
 
@@ -262,8 +350,7 @@ impl Count {
             users: Ids::default(),
             devices: Ids::default(),
             units: 0,
-            daily: FxHashSet::default(),
-            whole: FxHashSet::default(),
+            seen: Seen::default(),
             single,
         }
     }
@@ -280,10 +367,12 @@ impl Count {
         &mut self,
         batch: &Batch,
         pass: &[bool],
-        by: Option<usize>,
+        Columns { by, groups }: Columns,
         days: &Days,
     ) -> Result<(), QueryError> {
-        let cells = by.map(|column| batch.properties.get(column).unwrap_or(&Cells::Missing));
+        let column =
+            |at: Option<usize>| at.map(|column| batch.properties.get(column).unwrap_or(&Cells::Missing));
+        let (cells, groups) = (column(by), column(groups));
         let mut users = Codes::of(&batch.person);
         let mut devices = Codes::of(&batch.device);
         let mut known = match cells {
@@ -292,6 +381,10 @@ impl Count {
         };
         for (row, _) in pass.iter().enumerate().filter(|(_, pass)| **pass) {
             let Some(day) = batch.time.get(row).and_then(|&time| days.day(time)) else { continue };
+            let members = groups.map(|cells| members(cells, row));
+            if members.as_ref().is_some_and(Vec::is_empty) {
+                continue;
+            }
             let group = match (cells, &mut known) {
                 (None, _) => 0,
                 (Some(_), Some((texts, codes))) => match codes.get(texts, row, |text| self.group(text)) {
@@ -315,12 +408,20 @@ impl Count {
                         *next += 1;
                         *next
                     };
-                    let unit = users
-                        .get(&batch.person, row, |id| self.users.number(id, &mut next))
-                        .or_else(|| devices.get(&batch.device, row, |id| self.devices.number(id, &mut next)));
-                    if let Some(unit) = unit {
-                        self.daily.insert((cell, unit));
-                        self.whole.insert((group, unit));
+                    let mut count = |unit| self.seen.insert(group, unit, number(day));
+                    match members {
+                        Some(members) => {
+                            for name in members {
+                                count(self.users.number(&name, &mut next));
+                            }
+                        }
+                        None => users
+                            .get(&batch.person, row, |id| self.users.number(id, &mut next))
+                            .or_else(|| {
+                                devices.get(&batch.device, row, |id| self.devices.number(id, &mut next))
+                            })
+                            .into_iter()
+                            .for_each(count),
                     }
                 }
             }
@@ -329,9 +430,14 @@ impl Count {
     }
 
     fn finish(mut self, limit: u32) -> (Vec<Series>, Cut) {
-        for (cell, _) in std::mem::take(&mut self.daily) {
-            *self.events.entry(cell).or_default() += 1;
-        }
+        let mut whole: FxHashMap<u32, u64> = FxHashMap::default();
+        std::mem::take(&mut self.seen).tell(|group, day| {
+            let counted = match day {
+                Some(day) => self.events.entry(group * number(self.days) + day),
+                None => whole.entry(group),
+            };
+            *counted.or_default() += 1;
+        });
         let mut totals = vec![0; if self.single { 1 } else { self.names.len() }];
         let mut add = |group: usize, n: u64| {
             if let Some(total) = totals.get_mut(group) {
@@ -340,7 +446,7 @@ impl Count {
         };
         match self.measure {
             Measure::Totals => self.events.iter().for_each(|(&cell, &n)| add(cell as usize / self.days, n)),
-            Measure::Uniques => self.whole.iter().for_each(|&(group, _)| add(group as usize, 1)),
+            Measure::Uniques => whole.iter().for_each(|(&group, &n)| add(group as usize, n)),
         }
         let mut ranked: Vec<usize> = (0..totals.len()).collect();
         let (total, name) = (|g: usize| totals.get(g).copied().unwrap_or(0), |g: usize| self.names.get(g));
@@ -359,6 +465,17 @@ impl Count {
             total: total(group),
         });
         (series.collect(), cut)
+    }
+}
+
+/// The groups that a row belongs to.
+fn members(cells: &Cells, row: usize) -> Vec<Cow<'_, str>> {
+    match cells {
+        Cells::Mixed(values) => match values.get(row).and_then(Option::as_ref) {
+            Some(Json::Array(list)) => list.iter().filter_map(text).collect(),
+            one => one.and_then(text).into_iter().collect(),
+        },
+        _ => cells.text(row).into_iter().collect(),
     }
 }
 

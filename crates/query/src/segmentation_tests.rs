@@ -43,6 +43,7 @@ fn asked(name: &str, measure: Measure, by: Option<&str>) -> Segmentation {
         to: date(1970, 1, 3),
         zone: "UTC".into(),
         filters: vec![],
+        unit: Unit::People,
         by: by.map(str::to_owned),
         bots: false,
         limit: 10,
@@ -201,7 +202,7 @@ impl Scan for Shuffled {
         }
         rows.sort_by_key(|(seq, _)| seq.0.wrapping_mul(self.1 | 1));
         for (seq, event) in rows.into_iter().filter(|(_, event)| want.wants(event)) {
-            let mut batch = Batch::of(&[event], &want.properties);
+            let mut batch = Batch::of(&[event], want.ids, &want.properties);
             batch.name_people(owners.of(&want.environment), &[seq], Known::Now, Seq(u64::MAX));
             if each(&batch).is_break() {
                 break;
@@ -218,8 +219,18 @@ fn any_event() -> impl Strategy<Value = Event> {
     });
     let value =
         prop_oneof![Just(json!("x")), Just(json!("y")), Just(json!(1)), Just(json!(null)), Just(json!([1]))];
-    (prop_oneof![Just("a"), Just("b"), Just(EXPOSURE)], who, -DAY..5 * DAY, value)
-        .prop_map(|(name, who, time, g)| event(name, who, time, &json!({"g": g})))
+    let company = prop_oneof![
+        Just(json!({})),
+        Just(json!({"company": "acme", "team": "x"})),
+        Just(json!({"company": ["acme", "beta"]})),
+        Just(json!({"company": []}))
+    ];
+    (prop_oneof![Just("a"), Just("b"), Just(EXPOSURE)], who, -DAY..5 * DAY, value, company).prop_map(
+        |(name, who, time, g, groups)| Event {
+            groups: groups.as_object().unwrap().clone(),
+            ..event(name, who, time, &json!({"g": g}))
+        },
+    )
 }
 
 proptest! {
@@ -227,10 +238,13 @@ proptest! {
     #[test]
     fn counts_are_those_of_a_naive_count(
         events in proptest::collection::vec(any_event(), 0..40),
-        uniques: bool, any: bool, by: bool, filtered: bool, seed: u64,
+        uniques: bool, any: bool, by: bool, filtered: bool, companies: bool, seed: u64,
     ) {
         let measure = if uniques { Measure::Uniques } else { Measure::Totals };
         let mut asked = asked(if any { ANY } else { "a" }, measure, by.then_some("g"));
+        if companies {
+            asked.unit = Unit::Group("company".into());
+        }
         if filtered {
             asked.filters = vec![Filter { property: "g".into(), op: FilterOp::IsNot, values: vec!["y".into(), "1".into()] }];
         }
@@ -247,15 +261,22 @@ proptest! {
             if let Some(day) = day && kind && !(filtered && ["y", "1"].contains(&name(e).as_str())) {
                 let on = |of: &Event| of.who.device() == e.who.device() && of.who.user().is_some();
                 let last = || events[..i].iter().rfind(|of| on(of)).or_else(|| events.iter().find(|of| on(of)));
-                let key = match (uniques, e.who.user(), e.who.device()) {
-                    (false, ..) => i.to_string(),
-                    (true, Some(u), _) => format!("user {u}"),
-                    (true, None, d) => match last() {
+                let member = match e.groups.get("company") {
+                    Some(serde_json::Value::Array(list)) => list.iter().map(|of| of.as_str().unwrap()).collect(),
+                    Some(of) => vec![of.as_str().unwrap()],
+                    None => vec![],
+                };
+                let keys = match (uniques, companies, e.who.user(), e.who.device()) {
+                    (false, true, ..) if member.is_empty() => vec![],
+                    (false, ..) => vec![i.to_string()],
+                    (true, true, ..) => member.into_iter().map(str::to_owned).collect(),
+                    (true, false, Some(u), _) => vec![format!("user {u}")],
+                    (true, false, None, d) => vec![match last() {
                         Some(of) => format!("user {}", of.who.user().unwrap()),
                         None => format!("device {}", d.unwrap()),
-                    },
+                    }],
                 };
-                for at in [Some(day), None] {
+                for (key, at) in keys.iter().flat_map(|key| [(key, Some(day)), (key, None)]) {
                     naive.entry((by.then(|| name(e)), at)).or_default().insert(key.clone());
                 }
             }

@@ -2,11 +2,11 @@
 //! asks for what is offered, and prints which ones ask for more.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
-use bellwether_columns::{Known, Rows};
+use bellwether_columns::{Ids, Known, Rows};
 use bellwether_model::event::{Properties, Who};
 use bellwether_model::metric::{Filter, FilterOp};
 use bellwether_model::{Event, Json, Millis, Seq};
-use bellwether_query::segmentation::{Answer, Measure, Segmentation, run};
+use bellwether_query::segmentation::{Answer, Measure, Segmentation, Unit, run};
 
 fn event(of: &Json) -> Event {
     let text = |name: &str| of[name].as_str().map(str::to_owned);
@@ -69,6 +69,7 @@ fn question(query: &Json) -> Result<Segmentation, String> {
         environment: "production".parse().unwrap(),
         event: if event == "_active" { "_any" } else { event }.to_owned(),
         measure,
+        unit: query["unit"].as_str().map_or(Ok(Unit::People), str::parse).map_err(|_| "a unit")?,
         from: query["range"]["from"].as_str().unwrap().parse().unwrap(),
         to: query["range"]["to"].as_str().unwrap().parse().unwrap(),
         zone: query["tz"].as_str().unwrap_or("UTC").to_owned(),
@@ -115,7 +116,7 @@ fn people(events: &[Event]) -> Vec<usize> {
         from: Millis(0),
         to: Millis(i64::MAX),
         properties: vec![],
-        people: Some(Known::Now),
+        ids: Ids::People(Known::Now),
     };
     let rows = Rows::new(events.to_vec(), Seq(events.len() as u64));
     bellwether_columns::Scan::scan(&rows, &want, &mut |batch| {
@@ -171,6 +172,7 @@ fn people_are_who_the_scenarios_say() {
             environment: "production".parse().unwrap(),
             event: "_any".into(),
             measure: Measure::Uniques,
+            unit: Unit::People,
             from: "2026-01-01".parse().unwrap(),
             to: "2026-12-31".parse().unwrap(),
             zone: "UTC".into(),

@@ -25,6 +25,8 @@ pub struct Told {
     pub between: u64,
     /// People who were forgotten, and had events.
     pub forgotten: u64,
+    /// Hot columns that were lost.
+    pub cold: u64,
     /// Operations of the disk.
     pub operations: u64,
 }
@@ -43,6 +45,7 @@ impl Told {
         self.damaged += other.damaged;
         self.between += other.between;
         self.forgotten += other.forgotten;
+        self.cold += other.cold;
         self.operations += other.operations;
     }
 }

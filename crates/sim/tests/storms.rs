@@ -61,7 +61,7 @@ fn a_store_keeps_its_promises_in_every_storm() {
     assert!(told.power_cuts > storms / 2 && told.kills > storms / 4 && told.acknowledged > storms * 20);
     assert!(told.merged > storms / 4 && told.sealed > storms * 10 && told.between > storms * 4);
     assert!(told.backups > storms / 20 && told.reread > storms / 4 && told.refused > storms / 10);
-    assert!(told.damaged > storms / 2 && told.forgotten > storms / 2);
+    assert!(told.damaged > storms / 2 && told.forgotten > storms / 2 && told.cold > storms / 4);
 }
 
 /// Seeds beyond the first few that once broke something.

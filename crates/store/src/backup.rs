@@ -9,7 +9,7 @@ use crate::error::StoreError;
 use crate::files;
 use crate::ids;
 use crate::manifest::Manifest;
-use crate::part::Part;
+use crate::part::{Part, hot};
 use crate::recovery::lock_dir;
 use crate::store::{Store, lock};
 
@@ -56,10 +56,11 @@ impl Store {
         for part in &parts {
             let path = part.path();
             self.link(path, &parts_dir)?;
-            let list = ids::path(path);
-            // Where it is needed and missing, opening writes it again.
-            if disk.open(&list).is_ok() {
-                let _ = self.link(&list, &parts_dir);
+            // Where one is needed and missing, it is written again.
+            for beside in [ids::path(path), hot::path(path)] {
+                if disk.open(&beside).is_ok() {
+                    let _ = self.link(&beside, &parts_dir);
+                }
             }
             backup.bytes += part.entry().bytes;
         }

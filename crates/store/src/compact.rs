@@ -12,6 +12,7 @@ use crate::ids::{self, Ids};
 use crate::manifest::{Entry, Manifest};
 use crate::part::{self, Part};
 use crate::seal::unreadable;
+use crate::seen::DAY;
 use crate::store::{Store, lock};
 
 /// How many neighbours become one. Of small ones fewer, so that a quiet hour does not leave many.
@@ -20,20 +21,55 @@ const SMALL_TOGETHER: usize = 4;
 /// How much further than usual a step goes where much is to be merged.
 const HURRY: usize = 8;
 
+/// The days on which the first and the last event of a part were received.
+fn days(part: &Entry) -> (i64, i64) {
+    (part.received.0.0.div_euclid(DAY), part.received.1.0.div_euclid(DAY))
+}
+
 /// The oldest neighbours to merge, if there are any: together they have at most `most` rows, and none
 /// has more than half of them. So each merge at least doubles the part that a row lies in, and a row
 /// is rewritten at most log2 of `most` times: 24 times for 16 million. Parts of one size, the usual case, become
 /// four times as large up to `small` rows and eight times from there on: 2 or 3 times after the first `small`.
+///
+/// Where they have more than `small` rows, all were received on one day: a question about a day reads the parts of that
+/// day, and of other days no more than `small` rows on either side, and those parts in which something came late. Once a
+/// day has passed, what is left of it becomes one part.
 fn mergeable(parts: &[Entry], small: u64, most: u64) -> Option<Range<usize>> {
     let find = |together: usize, most: u64| {
         let fits = |window: &[Entry]| {
             let rows: u64 = window.iter().map(|p| p.rows).sum();
-            rows <= most && window.iter().all(|p| p.rows <= rows / 2)
+            let even = window.iter().all(|p| p.rows <= rows / 2);
+            rows <= most && even && (rows <= small || one_day(window).is_some())
         };
         let begin = parts.windows(together).position(fits)?;
         Some(begin..begin + together)
     };
-    find(SMALL_TOGETHER, small.min(most)).or_else(|| find(TOGETHER, most))
+    find(SMALL_TOGETHER, small.min(most)).or_else(|| find(TOGETHER, most)).or_else(|| passed(parts, most))
+}
+
+/// The day on which all events of some parts were received, if there is one.
+fn one_day(parts: &[Entry]) -> Option<i64> {
+    let (first, last) = days(parts.first()?);
+    (first == last && parts.iter().all(|part| days(part) == (first, first))).then_some(first)
+}
+
+/// The oldest neighbours of a day that has passed, as many as may be one part.
+fn passed(parts: &[Entry], most: u64) -> Option<Range<usize>> {
+    let (_, newest) = days(parts.last()?);
+    let mut begin = 0;
+    while begin < parts.len() {
+        let mut rows = 0;
+        let together = (begin..parts.len()).take_while(|&end| {
+            rows += parts.get(end).map_or(0, |part| part.rows);
+            let day = parts.get(begin..=end).and_then(one_day);
+            rows <= most && day.is_some_and(|day| day != newest)
+        });
+        match together.count() {
+            0 | 1 => begin += 1,
+            parts => return Some(begin..begin + parts),
+        }
+    }
+    None
 }
 
 /// A merge under way. Dropped, it leaves nothing behind but what the next open removes.
@@ -183,22 +219,76 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use bellwether_model::{Millis, Seq};
 
     use super::*;
 
-    fn parts(rows: &[u64]) -> Vec<Entry> {
-        let entry = |&rows: &u64| Entry {
+    /// A part of so many rows that were received on these days.
+    fn part(rows: u64, (first, last): (i64, i64)) -> Entry {
+        Entry {
             file: String::new(),
             rows,
             bytes: 0,
             first: Seq(0),
             last: Seq(0),
             time: (Millis(0), Millis(0)),
-            received: (Millis(0), Millis(0)),
-        };
-        rows.iter().map(entry).collect()
+            received: (Millis(first * DAY), Millis(last * DAY)),
+        }
+    }
+
+    fn parts(rows: &[u64]) -> Vec<Entry> {
+        rows.iter().map(|&rows| part(rows, (0, 0))).collect()
+    }
+
+    /// Days of so many rows, one after the other in parts of `sealed` rows, each merged as long as something is to be
+    /// merged; and how many rows were rewritten.
+    fn stream(rows: &[u64], sealed: u64, small: u64, most: u64) -> (Vec<Entry>, u64) {
+        let (mut parts, mut rewritten): (Vec<Entry>, u64) = (Vec::new(), 0);
+        let mut memory: Option<(u64, i64)> = None;
+        for (day, &rows) in (0..).zip(rows) {
+            let mut left = rows;
+            while left > 0 {
+                let (there, first) = memory.unwrap_or((0, day));
+                let more = left.min(sealed - there);
+                left -= more;
+                memory = Some((there + more, first));
+                if there + more < sealed {
+                    continue;
+                }
+                memory = None;
+                parts.push(part(sealed, (first, day)));
+                while let Some(range) = mergeable(&parts, small, most) {
+                    let merged: Vec<Entry> = parts.drain(range.clone()).collect();
+                    let rows = merged.iter().map(|p| p.rows).sum();
+                    rewritten += rows;
+                    let (first, last) = (days(&merged[0]).0, days(&merged[merged.len() - 1]).1);
+                    parts.insert(range.start, part(rows, (first, last)));
+                }
+            }
+        }
+        (parts, rewritten)
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_question_about_a_day_reads_that_day_and_few_rows_of_others(
+            rows in proptest::collection::vec(0_u64..9_000, 1..40), sealed in 20_u64..900,
+        ) {
+            let (small, most) = (1_000, 5_000);
+            let (parts, rewritten) = stream(&rows, sealed, small, most);
+            for (day, &rows) in (0..).zip(&rows) {
+                let of = |p: &&Entry| days(p).0 <= day && days(p).1 >= day;
+                let read: u64 = parts.iter().filter(of).map(|p| p.rows).sum();
+                proptest::prop_assert!(read <= rows + 2 * small, "day {day} of {rows} rows reads {read}");
+            }
+            // Of each day those that are full, one that is not and one that is of the next day, too; of the last, which
+            // goes on, some more.
+            let full: u64 = rows.iter().map(|rows| rows / (most / 2) + 2).sum();
+            proptest::prop_assert!(parts.len() as u64 <= full + 30, "{} parts, {full} are enough", parts.len());
+            let total: u64 = rows.iter().sum();
+            proptest::prop_assert!(rewritten <= total * 13, "each row {} times", rewritten as f64 / total as f64);
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::files::{self, Cursor};
 use crate::fingerprint::Fingerprint;
 use crate::ids::{self, Ids, Named};
 use crate::manifest::{Entry, Manifest};
-use crate::part::{self, Checked, Part};
+use crate::part::{self, Checked, Part, hot};
 use crate::recovery::{lock_dir, orphans};
 use crate::store::Store;
 use crate::wal;
@@ -170,6 +170,9 @@ fn check(disk: &Arc<dyn Disk>, dir: &Path, entry: &Entry, deep: bool) -> Result<
             return Err(format!("`{}` lists other events than it holds", beside.display()));
         }
     }
+    part.check_hot(deep).map_err(|why| {
+        format!("{why}\nhint: remove `{}`: it is written again", hot::path(&path).display())
+    })?;
     Ok(part)
 }
 

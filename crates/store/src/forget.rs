@@ -17,11 +17,14 @@ use crate::files;
 use crate::ids;
 use crate::manifest::{Entry, Manifest};
 use crate::packed::Packed;
-use crate::part::{self, Part, Texts, Why, column, numbers};
+use crate::part::{self, Part, Texts, Why, column, hot, numbers};
 use crate::people::{People, Telling};
 use crate::recovery::orphans;
 use crate::seal::unreadable;
 use crate::store::{Store, lock};
+
+/// Events with their places in the log.
+type Placed = Vec<(Seq, Event)>;
 
 /// Who is meant: a user, or a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,22 +130,23 @@ impl Store {
         self.meant(environment, id).map(|meant| meant.person())
     }
 
-    /// The events of a person after one of the log, in the order in which they came, at most `limit`; and who that is.
-    /// Each page looks for them in the parts that it needs, and holds no more than it gives.
+    /// The events of a person after one of the log, in the order in which they came, at most `limit`; and who each of
+    /// their ids is. Each page looks for them in the parts that it needs, and holds no more than it gives.
     ///
     /// # Errors
     /// As [`Store::person`], and [`StoreError::Corrupt`] where a part cannot be read.
     pub fn events_of(
         &self,
         environment: &EnvironmentKey,
-        id: Id<'_>,
+        ids: &[Id<'_>],
         after: Seq,
         limit: usize,
-    ) -> Result<(Person, Vec<(Seq, Event)>), StoreError> {
-        let meant = self.meant(environment, id)?;
+    ) -> Result<(Vec<Person>, Placed), StoreError> {
+        let meant: Vec<Forgotten> =
+            ids.iter().map(|id| self.meant(environment, *id)).collect::<Result<_, _>>()?;
         let snapshot = self.snapshot();
-        let asked = std::slice::from_ref(&meant);
-        let mut found: Vec<(Seq, Event)> = Vec::new();
+        let asked = meant.as_slice();
+        let mut found: Placed = Vec::new();
         let mut parts: Vec<&Arc<Part>> = snapshot.parts.iter().collect();
         parts.sort_by_key(|part| part.entry().first);
         for part in parts.into_iter().filter(|part| part.entry().last > after) {
@@ -168,7 +172,7 @@ impl Store {
                 found.push((row.seq, row.event().map_err(unread)?));
             }
         }
-        Ok((meant.person(), found))
+        Ok((meant.iter().map(Forgotten::person).collect(), found))
     }
 
     /// The properties that are known of a person now.
@@ -281,7 +285,7 @@ impl Store {
         let Some(compaction) = lock(&self.compaction).take() else { return Ok(()) };
         if let Some(entry) = compaction.unnamed() {
             let path = self.dir.join("parts").join(&entry.file);
-            for path in [ids::path(&path), path] {
+            for path in [ids::path(&path), hot::path(&path), path] {
                 match self.disk.remove(&path) {
                     Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
                         return Err(StoreError::io("remove", &path)(cause));

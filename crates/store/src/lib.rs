@@ -23,6 +23,7 @@
 //! wal/*.wal        the write-ahead log
 //! parts/*.parquet  the parts, named by their events and their content
 //! parts/*.ids      which named events each part of the last seven days holds
+//! parts/*.hot      hot columns: what most questions ask of each part
 //! ```
 //!
 //! # What it costs
@@ -70,6 +71,7 @@ mod error;
 mod files;
 mod fingerprint;
 mod forget;
+mod heat;
 mod ids;
 mod manifest;
 mod memory;

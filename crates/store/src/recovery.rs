@@ -186,6 +186,7 @@ impl Store {
             shown: Mutex::new(shown),
             manifest: Mutex::new(manifest),
             compaction: Mutex::new(None),
+            heating: Mutex::new(None),
             fading: Mutex::default(),
             tight: AtomicBool::new(false),
             _lock: lock,

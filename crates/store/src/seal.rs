@@ -53,6 +53,7 @@ impl Store {
             self.is_large(memory) || aged || forgetting
         })?;
         let merged = self.compact(&mut manifest)?;
+        self.heat()?;
         self.end_forgetting(&mut manifest)?;
         Ok(Step { merged, ..step })
     }

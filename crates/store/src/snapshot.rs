@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use bellwether_columns::{Batch, Cells, Known, PropertyName, Scan, ScanError, Strings, Want};
+use bellwether_columns::{Batch, Cells, Ids, Known, PropertyName, Scan, ScanError, Strings, Want};
 use bellwether_model::{EnvironmentKey, Event, Json, Seq};
 
 use crate::forget::{self, Forgotten};
@@ -128,7 +128,7 @@ impl Scan for Snapshot {
             batch.name_people(
                 owners.of(&want.environment),
                 seqs,
-                want.people.unwrap_or(Known::Now),
+                want.ids.known().unwrap_or(Known::Now),
                 self.seq,
             );
         };
@@ -151,8 +151,8 @@ impl Scan for Snapshot {
             if rows.is_empty() {
                 return Ok(());
             }
-            let mut batch = batch(&rows, &want.properties);
-            if want.people.is_some() {
+            let mut batch = batch(&rows, want);
+            if want.ids.known().is_some() {
                 let seqs: Vec<Seq> = rows.iter().map(|row| row.seq).collect();
                 name(&mut batch, &seqs);
             }
@@ -177,22 +177,27 @@ fn wants(want: &Want, brief: Brief<'_>) -> bool {
 }
 
 /// The batch of these events, all of which become rows: [`Batch::of`] of events that are read in place.
-fn batch(rows: &[Flat<'_>], properties: &[PropertyName]) -> Batch {
+fn batch<'b>(rows: &[Flat<'b>], want: &Want) -> Batch {
     let cells = |property: &PropertyName| {
-        let of = |row: &Flat<'_>| match property {
+        let of = |row: &Flat<'b>| match property {
             PropertyName::Event(name) => row.properties.get(name).map(Cell::json),
             PropertyName::User(name) => row.user_properties.get(name).map(Cell::json),
+            PropertyName::Group(kind) => row.groups.get(kind).map(Cell::json),
         };
         let values: Vec<Option<Json>> = rows.iter().map(of).collect();
         Cells::typed(values.iter().map(Option::as_ref))
+    };
+    let ids = |of: fn(&Flat<'b>) -> Option<&'b str>| match want.ids {
+        Ids::None => Strings::default(),
+        Ids::Came | Ids::People(_) => Strings::intern(rows.iter().map(of)),
     };
     Batch {
         rows: rows.len(),
         time: rows.iter().map(|row| row.time.0).collect(),
         event: Strings::intern(rows.iter().map(|row| Some(row.event))),
-        user: Strings::intern(rows.iter().map(|row| row.user)),
-        device: Strings::intern(rows.iter().map(|row| row.device)),
+        user: ids(|row| row.user),
+        device: ids(|row| row.device),
         person: Strings::default(),
-        properties: properties.iter().map(cells).collect(),
+        properties: want.properties.iter().map(cells).collect(),
     }
 }

@@ -12,6 +12,7 @@ use crate::compact::Compaction;
 use crate::disk::{Disk, Held};
 use crate::error::StoreError;
 use crate::fingerprint::Fingerprint;
+use crate::heat::Heating;
 use crate::ids::Named;
 use crate::manifest::Manifest;
 use crate::memory::{Memtable, is_shallow};
@@ -119,6 +120,8 @@ pub struct Store {
     pub(crate) manifest: Mutex<Manifest>,
     /// The merge under way. After `manifest`, never before.
     pub(crate) compaction: Mutex<Option<Compaction>>,
+    /// Hot columns that are being written again. After `manifest`, never before.
+    pub(crate) heating: Mutex<Option<Heating>>,
     /// Parts that are superfluous and may still be read.
     pub(crate) fading: Mutex<Vec<Weak<Part>>>,
     /// Whether the disk has less room than is kept free.
@@ -283,6 +286,7 @@ impl Store {
                 pending.range = pack(&event, &mut packed);
             }
             taken.stored += 1;
+            taken.unnamed += u64::from(pending.print.is_none());
             intake.assigned = seq;
             rows.push(pending);
         }

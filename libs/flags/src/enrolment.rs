@@ -71,6 +71,12 @@ impl<'r> Division<'r> {
         self.arms.get(index).map(|arm| (index, arm))
     }
 
+    /// The first hash of an arm.
+    fn begins(&self, arm: usize) -> u32 {
+        let before = arm.checked_sub(1).and_then(|before| self.arms.get(before));
+        before.map_or(0, |before| before.end().saturating_mul(100))
+    }
+
     /// The first arm of a variant that units hold.
     fn of(&self, variant: &str) -> Option<usize> {
         self.arms.iter().position(|arm| arm.role == Role::Held && arm.outcome.key.as_str() == variant)
@@ -258,17 +264,22 @@ impl Register {
     }
 
     /// Takes in somebody who was given a variant, as events tell of it. They come in whatever the limit,
-    /// because they are in; who holds a variant already keeps it.
-    pub fn sight(&mut self, division: Division<'_>, (id, print): (&str, u64), variant: &str) {
+    /// because they are in; who holds a variant already keeps it. Whose id is not known stands where the variant begins,
+    /// and is not remembered beside the split: they are placed by their id when they come.
+    pub fn sight(&mut self, division: Division<'_>, (id, print): (Option<&str>, u64), variant: &str) {
         let arm = division.of(variant);
         let was = self.places.get(&print).copied();
         let holds = was.is_some_and(|place| self.held_in(division, place).is_some());
         let fits = match arm {
             Some(_) => (self.enrolled() as usize) < Self::MOST,
-            None => division.enrolling.sticky && was.is_none() && self.room(),
+            None => division.enrolling.sticky && was.is_none() && id.is_some() && self.room(),
         };
         if fits && !holds && !self.owners.contains_key(&print) {
-            let place = was.unwrap_or_else(|| Place::at(division.salted.bucket(id).hash));
+            let stands = || match id {
+                Some(id) => division.salted.bucket(id).hash,
+                None => division.begins(arm.unwrap_or_default()),
+            };
+            let place = was.unwrap_or_else(|| Place::at(stands()));
             let place = Some((print, Place { holds: NOTHING, ..place }, arm));
             self.note(Notes { place, owner: None }, division);
         }

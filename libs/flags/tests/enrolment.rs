@@ -169,7 +169,7 @@ proptest! {
         let mut owners: BTreeMap<String, String> = BTreeMap::new();
         for (user, device, variant) in &given {
             let user = format!("u{user}");
-            memory.0.borrow_mut().sight(division, (&user, print("user", &user)), variant);
+            memory.0.borrow_mut().sight(division, (Some(&user), print("user", &user)), variant);
             if stage.holds(variant) {
                 first.entry(user.clone()).or_insert(*variant);
             }

@@ -142,4 +142,7 @@ pub struct Taken {
     pub stored: u64,
     /// Events that were here already.
     pub duplicates: u64,
+    /// Of the new ones those without [`Event::insert_id`]: a copy of them would be new, too.
+    #[serde(default)]
+    pub unnamed: u64,
 }

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use difference::{Difference, differences};
-pub use handling::{Addresses, Concealment, Handling, Treatment};
+pub use handling::{Addresses, Concealment, Handling, Identifiers, Treatment};
 pub use naming::{Convention, Lint, Naming};
 
 use crate::Json;

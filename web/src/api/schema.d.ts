@@ -939,7 +939,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Looks for personal data (e-mail, telephone, card, IBAN, national ids, addresses) in the newest events, where the tracking plan does not say that there is some. It shows shapes and no values. */
+        /** Says what becomes of what the tracking plan calls personal, whether the newest events hold any of it as it came, and looks in them for personal data (e-mail, telephone, card, IBAN, national ids, addresses) where the plan does not say that there is some. It shows shapes and no values. */
         get: operations["personal.report"];
         put?: never;
         post?: never;
@@ -2421,7 +2421,7 @@ export interface components {
             properties: unknown;
             /** @description Their events that do not follow the tracking plan and are kept apart. */
             quarantine: unknown[];
-            /** @description The user that the id is, if there is one. */
+            /** @description The user that the id is, if there is one, as it is stored. */
             user?: string | null;
         };
         /** @description A condition on an event: the property has one of the values (as text), or none of them. */
@@ -2567,7 +2567,7 @@ export interface components {
              * @description Events that were kept apart and are gone.
              */
             quarantined: number;
-            /** @description The user that the id is, if there is one. */
+            /** @description The user that the id is, if there is one, as it is stored. */
             user?: string | null;
         };
         /** @description A way by which a flag reaches somebody who evaluates it. */
@@ -2701,6 +2701,11 @@ export interface components {
              */
             addresses: components["schemas"]["Addresses"];
             /**
+             * @description To the ids of devices.
+             * @default keep
+             */
+            device_ids: components["schemas"]["Identifiers"];
+            /**
              * @description To events that lack a required property, or have one of another type or value.
              * @default accept
              */
@@ -2720,6 +2725,11 @@ export interface components {
              * @default accept
              */
             unplanned_properties: components["schemas"]["Treatment"];
+            /**
+             * @description To the ids of users.
+             * @default keep
+             */
+            user_ids: components["schemas"]["Identifiers"];
         };
         /** @description An event that is kept apart. */
         HeldEvent: {
@@ -2793,6 +2803,8 @@ export interface components {
             /** @description From the start. */
             span: components["schemas"]["Span"];
         };
+        /** @description What is stored of an id. Flags are evaluated by the id that an SDK sends, whatever is stored of it. */
+        Identifiers: "keep" | "hash";
         IdsInput: {
             /**
              * @description Ids to put on it, such as `["ada", "bob"]`; those that are there already stay.
@@ -3216,6 +3228,27 @@ export interface components {
              */
             p: number;
         };
+        /** @description What the plan calls personal, at one place. */
+        Marked: {
+            /** @description The event type, of a property of the event. */
+            event?: string | null;
+            /** @description Whose property it is. */
+            of: components["schemas"]["Of"];
+            /** @description Who answers for it. */
+            owner?: string | null;
+            /**
+             * Format: uint64
+             * @description How many of these have it as it came: they came before the plan said it, or it is kept here.
+             */
+            plain: number;
+            /** @description The property. */
+            property: string;
+            /**
+             * Format: uint64
+             * @description How many of the events that were looked at have it.
+             */
+            stored: number;
+        };
         /** @description What is computed per unit. */
         Measure: {
             /** @constant */
@@ -3372,6 +3405,8 @@ export interface components {
             violations: components["schemas"]["Violation"][];
         };
         Output2: {
+            /** @description What is kept here of the addresses that events came from. */
+            addresses: components["schemas"]["Addresses"];
             /** @description Whether there were more different properties than can be told apart. */
             cut: boolean;
             /**
@@ -3379,6 +3414,10 @@ export interface components {
              * @description The newest events that were looked at.
              */
             looked_at: number;
+            /** @description What the plan calls personal: properties of events by their type, then those of users and groups. */
+            marked: components["schemas"]["Marked"][];
+            /** @description What becomes of personal values that come in here. */
+            personal: components["schemas"]["Concealment"];
             /** @description What is certain first, then by how many. */
             suspects: components["schemas"]["Suspect"][];
         };
@@ -3408,7 +3447,7 @@ export interface components {
             received?: components["schemas"]["Millis"] | null;
             /** @description Every event up to and including this one was counted. */
             seq: components["schemas"]["Seq"];
-            /** @description Since when `stored`, `duplicates`, `received` and `unfollowed` are counted: the start of the server. */
+            /** @description Since when `stored`, `duplicates`, `unnamed`, `received` and `unfollowed` are counted: the start of the server. */
             since: components["schemas"]["Millis"];
             /**
              * Format: uint64
@@ -3420,6 +3459,11 @@ export interface components {
              * @description Events that came since and did not follow the tracking plan.
              */
             unfollowed: number;
+            /**
+             * Format: uint64
+             * @description Of those that were stored: without a name (`insert_id`, `messageId`, `uuid`), so that a copy of them would be stored, too.
+             */
+            unnamed: number;
             /**
              * Format: uint64
              * @description Event types of which there were too few days: seven are needed.
@@ -3657,6 +3701,8 @@ export interface components {
             moved: number;
             /** @description Who would move, the most first. */
             moves: components["schemas"]["Move"][];
+            /** @description What keeps this from being what these people get. */
+            note?: string | null;
             /** @description Why people get what they get now, the most frequent first. */
             now_because: components["schemas"]["Because"][];
             /** @description Why they would get what they would, the most frequent first. */
@@ -3725,7 +3771,7 @@ export interface components {
             examples: components["schemas"]["Example"][];
             /** @description The sorts of its values, the most frequent first. */
             kinds: components["schemas"]["ValueKind"][];
-            /** @description Its name, as filters and breakdowns take it: plain for the event's, `user.` for the user's. */
+            /** @description Its name, as filters and breakdowns take it: plain for the event's, `user.` for the user's, `group.` for kinds of groups. */
             property: string;
         };
         /** @description Changes of the plan that somebody proposes and somebody else looks at: a branch of the plan. */
@@ -4389,7 +4435,7 @@ export interface components {
              */
             bots: boolean;
             /**
-             * @description The property whose values are told apart: plain for the event's, `user.` for the user's.
+             * @description The property whose values are told apart: plain for the event's, `user.` for the user's, `group.` for a kind of groups.
              * @default null
              */
             by: string | null;
@@ -4426,6 +4472,11 @@ export interface components {
              * @description The last day, included.
              */
             to: string;
+            /**
+             * @description Whose: people, or the groups of a kind, such as `group:company`.
+             * @default people
+             */
+            unit: string;
             /**
              * @description The IANA time zone whose calendar decides on which day an event falls.
              * @default UTC
@@ -11324,7 +11375,7 @@ export interface operations {
                      */
                     bots?: boolean;
                     /**
-                     * @description The property whose values are told apart: plain for the event's, `user.` for the user's.
+                     * @description The property whose values are told apart: plain for the event's, `user.` for the user's, `group.` for a kind of groups.
                      * @default null
                      */
                     by?: string | null;
@@ -11361,6 +11412,11 @@ export interface operations {
                      * @description The last day, included.
                      */
                     to: string;
+                    /**
+                     * @description Whose: people, or the groups of a kind, such as `group:company`.
+                     * @default people
+                     */
+                    unit?: string;
                     /**
                      * @description The IANA time zone whose calendar decides on which day an event falls.
                      * @default UTC

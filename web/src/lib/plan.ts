@@ -41,6 +41,8 @@ export const USUAL: Handling = {
   invalid: "accept",
   personal: "mask",
   addresses: "truncate",
+  user_ids: "keep",
+  device_ids: "keep",
 };
 
 /** A plan in which nothing is planned. */

@@ -6,6 +6,8 @@ import { isDate } from "./time";
 export type Question = {
   event?: string;
   measure?: "uniques";
+  /** The groups that are counted instead of people, such as `group:company`. */
+  unit?: string;
   from?: string;
   to?: string;
   by?: string;
@@ -25,6 +27,7 @@ export function questionOf(search: Search): Question {
   return {
     event: text(search["event"]),
     measure: oneOf(search["measure"], ["uniques"] as const),
+    unit: /^group:./.test(text(search["unit"]) ?? "") ? text(search["unit"]) : undefined,
     from: date(search["from"]),
     to: date(search["to"]),
     by: text(search["by"]),

@@ -12,12 +12,14 @@ import { Catalogue } from "./events/Catalogue";
 import { Health } from "./events/Health";
 import { KindPage } from "./events/Kind";
 import { Latest } from "./events/Latest";
+import { Personal } from "./events/Personal";
 import { SendOne } from "./events/SendOne";
 
 const TABS = [
   { key: "catalogue", label: "Catalogue" },
   { key: "latest", label: "Latest" },
   { key: "health", label: "Health" },
+  { key: "personal", label: "Personal data" },
 ];
 
 export function EventsScreen(): JSX.Element {
@@ -56,6 +58,8 @@ function All({ open }: { open: string }) {
             <Latest />
           ) : open === "health" ? (
             <Health />
+          ) : open === "personal" ? (
+            <Personal />
           ) : (
             <Catalogue events={events} />
           )

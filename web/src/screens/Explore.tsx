@@ -25,6 +25,18 @@ import { useEnvironment } from "../shell/environment";
 const ANY = "Any event";
 const RANGES = [7, 14, 30, 90] as const;
 
+/** How a unit that is a kind of groups begins. */
+const GROUP = "group:";
+
+/** The kinds of groups that can be counted: those that were seen, and the one that is asked for. */
+function kindsOf(properties: { property: string }[], unit: string | undefined): string[] {
+  const seen = properties.flatMap((p) => (p.property.startsWith("group.") ? [p.property.slice("group.".length)] : []));
+  const asked = unit?.slice(GROUP.length);
+  return asked && !seen.includes(asked) ? [...seen, asked] : seen;
+}
+
+const kindText = (kind: string) => `Groups: ${kind}`;
+
 export function ExploreScreen(): JSX.Element {
   const question = useSearch({ from: "/inside/explore" });
   const navigate = useNavigate({ from: "/explore" });
@@ -40,6 +52,7 @@ export function ExploreScreen(): JSX.Element {
   const having = useQuery(properties(here.key, event)).data;
   const measure = question.measure ?? "totals";
   const filters = decodeFilters(question.where);
+  const kinds = kindsOf(having?.properties ?? [], question.unit);
   const set = (part: Partial<Question>) => void navigate({ search: (old) => ({ ...old, ...part }), replace: true });
   // Conditions that are being written are not asked yet; the address holds the finished ones.
   const [draft, setDraft] = useState<Filter[]>(filters);
@@ -51,6 +64,7 @@ export function ExploreScreen(): JSX.Element {
       environment: here.key,
       event,
       measure,
+      unit: question.unit ?? "people",
       from,
       to,
       zone,
@@ -64,7 +78,7 @@ export function ExploreScreen(): JSX.Element {
   const range = to === today ? RANGES.find((d) => addDays(to, 1 - d) === from) : undefined;
   const events = (known.data?.events ?? []).map((e) => e.event);
   return (
-    <Page title="Explore" state="How often something happens, or to how many people, day by day.">
+    <Page title="Explore" state="How often something happens, or to how many people or groups, day by day.">
       <div className="explore">
         <section className="builder" aria-label="The question">
           <div className="fields">
@@ -88,7 +102,7 @@ export function ExploreScreen(): JSX.Element {
             />
             <PropertyInput
               label="Broken down by"
-              description="a property of the event, or of the user"
+              description="a property of the event or its user, or a kind of group"
               known={having}
               event={type}
               value={by}
@@ -104,11 +118,14 @@ export function ExploreScreen(): JSX.Element {
           <div className="row">
             <SegmentedControl
               aria-label="Counted"
-              value={measure}
-              onChange={(v) => set({ measure: v === "uniques" ? "uniques" : undefined })}
+              value={question.unit ?? measure}
+              onChange={(v) =>
+                set({ measure: v === "totals" ? undefined : "uniques", unit: v.startsWith(GROUP) ? v : undefined })
+              }
               data={[
                 { value: "totals", label: "Events" },
                 { value: "uniques", label: "People" },
+                ...kinds.map((kind) => ({ value: GROUP + kind, label: kindText(kind) })),
               ]}
             />
             <SegmentedControl
@@ -226,15 +243,18 @@ function Chart({ answer: a, marks, updating }: { answer: Segmentation; marks: Ma
   const color = useSeries();
   const { asked } = a;
   const uniques = asked.measure === "uniques";
+  const kind = asked.unit?.startsWith(GROUP) ? asked.unit.slice(GROUP.length) : undefined;
+  const who = kind === undefined ? "people" : `groups (${kind})`;
+  const Who = kind === undefined ? "People" : kindText(kind);
   const name = asked.event === "_any" ? "any event" : asked.event;
   const lines = useMemo(() => a.series.map((s) => ({ name: s.group ?? name, values: s.values })), [a.series, name]);
   const total = a.series.reduce((sum, s) => sum + s.total, 0);
   const title = `${
     asked.event === "_any"
       ? uniques
-        ? "People with any event"
+        ? `${Who} with any event`
         : "All events"
-      : `${uniques ? "People who did" : "Count of"} ${name}`
+      : `${uniques ? `${Who} ${kind === undefined ? "who" : "that"} did` : "Count of"} ${name}`
   }${asked.by ? `, by ${asked.by}` : ""}`;
   const file = `${name.replaceAll(/\W+/g, "-")}-${asked.from}-${asked.to}`;
   if (total === 0) {
@@ -271,14 +291,14 @@ function Chart({ answer: a, marks, updating }: { answer: Segmentation; marks: Ma
             {count(total)}
             <span>
               {" "}
-              {uniques ? "people" : "events"} in {plural(a.dates.length, "day")}
+              {uniques ? who : "events"} in {plural(a.dates.length, "day")}
             </span>
           </p>
         )}
         <TimeChart
           ref={picture}
           label={title}
-          unit={uniques ? "people" : "events"}
+          unit={uniques ? (kind === undefined ? "people" : "groups") : "events"}
           dates={a.dates}
           lines={lines}
           partial={a.partial}

@@ -1,6 +1,5 @@
 //! Web: one flag in one environment. The switch and the kill switch are on every tab.
 import { Button, Group, Switch, Tooltip } from "@mantine/core";
-import { useHotkeys } from "@mantine/hooks";
 import { IconPower } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useParams, useSearch } from "@tanstack/react-router";
@@ -19,7 +18,7 @@ import { absent, Empty, Loaded } from "../parts/States";
 import { Badge, Note } from "../parts/Words";
 import { useEnvironment } from "../shell/environment";
 import { useMay } from "../shell/may";
-import { typing } from "../shell/shortcuts";
+import { useKey } from "../shell/useKey";
 import { useAround } from "./around";
 import { EnrolmentTab } from "./flag/Enrolment";
 import { RolloutTab } from "./flag/Rollout";
@@ -145,18 +144,9 @@ function Actions({ view }: { view: FlagView }) {
   const may = useMay("editor");
   const on = toggle.shows(view, here.key);
   const able = may.allowed && view.flag.settings[here.key] !== undefined && !view.flag.archived;
-  // The switch itself may have the focus; only where one types is K a letter.
-  useHotkeys(
-    [
-      [
-        "k",
-        (event) => {
-          if (able && on && !typing(event.target)) void toggle.ask(view, here, true);
-        },
-      ],
-    ],
-    [],
-  );
+  useKey("k", () => {
+    if (able && on) void toggle.ask(view, here, true);
+  });
   if (view.flag.archived || !view.flag.settings[here.key]) return null;
   return (
     <Group gap="md" wrap="nowrap">

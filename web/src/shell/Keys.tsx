@@ -1,10 +1,10 @@
 //! Web: the help on keys, opened by `?` and from the palette.
 import { Modal } from "@mantine/core";
-import { useHotkeys } from "@mantine/hooks";
 import { createContext, Fragment, useContext, useMemo, useState, type ReactNode } from "react";
 
 import { useFocusBack } from "../parts/focus";
-import { SHORTCUTS, typing } from "./shortcuts";
+import { SHORTCUTS } from "./shortcuts";
+import { useKey } from "./useKey";
 
 const Open = createContext<() => void>(() => {});
 
@@ -16,13 +16,7 @@ export function useKeysHelp(): () => void {
 export function KeysHelp({ children }: { children: ReactNode }) {
   const [opened, setOpened] = useState(false);
   const open = useMemo(() => () => setOpened(true), []);
-  useHotkeys(
-    [
-      ["shift+?", (e) => !typing(e.target) && open(), { usePhysicalKeys: false }],
-      ["?", (e) => !typing(e.target) && open()],
-    ],
-    [],
-  );
+  useKey("?", open);
   return (
     <Open.Provider value={open}>
       {children}

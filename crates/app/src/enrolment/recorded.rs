@@ -13,6 +13,7 @@ use rustc_hash::FxHashMap;
 use super::{Kept, Marks, divides};
 use crate::App;
 use crate::error::AppError;
+use crate::intake::conceal::is_hash;
 use crate::intake::names_nobody;
 
 /// A memory that is this young looks again at what is recorded: SDKs that evaluate by themselves may still
@@ -180,16 +181,16 @@ impl App {
         Ok(enrolled::given(&ask, &self.store.snapshot(), cancel)?)
     }
 
-    /// An id and its fingerprint, if it names somebody.
-    fn named<'i>(&self, unit: Unit, id: &'i Option<String>) -> Option<(u64, &'i str)> {
+    /// An id and its fingerprint, if it names somebody. By a hash nobody is placed.
+    fn named<'i>(&self, unit: Unit, id: &'i Option<String>) -> Option<(u64, Option<&'i str>)> {
         let id = id.as_deref().filter(|id| !names_nobody(id))?;
-        Some((self.enrolments.print(unit, id), id))
+        Some((self.enrolments.print(unit, id), (!is_hash(id)).then_some(id)))
     }
 
     /// Takes in who was given what. What somebody was given last is what they have; a device is its first
     /// user's.
     fn sight(&self, kept: &Kept, unit: Unit, division: Division<'_>, given: &[Given]) {
-        let mut last: FxHashMap<u64, (&str, &Given)> = FxHashMap::default();
+        let mut last: FxHashMap<u64, (Option<&str>, &Given)> = FxHashMap::default();
         let mut owned: Vec<(u64, u64)> = Vec::new();
         // In the order of when first.
         for one in given {

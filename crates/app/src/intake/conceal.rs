@@ -1,9 +1,9 @@
 //! App intake: what tells who somebody is does not get into the store as it came. What the tracking plan calls
-//! personal is masked, hashed or dropped, and addresses lose what tells one household from the next, as each
+//! personal is masked, hashed or dropped, ids become hashes, and addresses lose what tells one household from the next, as each
 //! environment says; without a plan, addresses do.
 
-use bellwether_model::event::Properties;
-use bellwether_model::plan::{Addresses, Concealment};
+use bellwether_model::event::{FLAG_KEY, Properties, VARIANT, Who};
+use bellwether_model::plan::{Addresses, Concealment, Handling, Identifiers};
 use bellwether_model::{Event, Json, operand::household};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -33,15 +33,67 @@ impl Pepper {
         Ok(Self(mac.map_err(|e| AppError::internal("hash what is personal", e))?))
     }
 
-    /// A value as its hash, with 128 bits of it. A number and the text that it is written as are one value.
-    fn hash(&self, value: &Json) -> Json {
+    /// The first 128 bits of a text's keyed hash, in digits.
+    fn digits(&self, text: &str) -> String {
         let mut mac = self.0.clone();
-        match value {
-            Json::String(text) => mac.update(text.as_bytes()),
-            other => mac.update(other.to_string().as_bytes()),
+        mac.update(text.as_bytes());
+        hex(mac.finalize().into_bytes().get(..16).unwrap_or_default())
+    }
+
+    /// A value as its hash. A number and the text that it is written as are one value.
+    fn hash(&self, value: &Json) -> Json {
+        let digits = match value {
+            Json::String(text) => self.digits(text),
+            other => self.digits(&other.to_string()),
+        };
+        format!("{HASHED}{digits}").into()
+    }
+
+    /// An id as its hash, the same for a user and a device. One that is a hash already stays as it is.
+    pub(crate) fn id(&self, id: &str) -> String {
+        if is_hash(id) { id.to_owned() } else { format!("{HASHED}{}", self.digits(id)) }
+    }
+
+    /// An `insert_id` as its hash, in the form of a UUID, which parts hold in 16 bytes. It can be made of an id; our own
+    /// are, without a key.
+    fn insert_id(&self, id: &str) -> String {
+        let digits = self.digits(id);
+        let part = |range| digits.get(range).unwrap_or_default();
+        [part(0..8), part(8..12), part(12..16), part(16..20), part(20..32)].join("-")
+    }
+
+    /// Puts the hashes of an event's ids in their places, where its environment stores no others: also where the same
+    /// text stands as a property, and in its `insert_id`. An event whose ids are hashes already stays as it is.
+    pub(super) fn ids(&self, event: &mut Event, handling: &Handling) {
+        let hashes = |id: Option<&str>, how: Identifiers| {
+            let id = id.filter(|id| how == Identifiers::Hash && !is_hash(id))?;
+            Some((id.to_owned(), self.id(id)))
+        };
+        let user = hashes(event.who.user(), handling.user_ids);
+        let device = hashes(event.who.device(), handling.device_ids);
+        if user.is_none() && device.is_none() {
+            return;
         }
-        let digest = mac.finalize().into_bytes();
-        format!("{HASHED}{}", hex(digest.get(..16).unwrap_or_default())).into()
+        let stored = |hashed: &Option<(String, String)>, id: Option<&str>| match hashed {
+            Some((_, hash)) => Some(hash.clone()),
+            None => id.map(str::to_owned),
+        };
+        let who = Who::new(stored(&user, event.who.user()), stored(&device, event.who.device()));
+        if let Some(who) = who {
+            event.who = who;
+        }
+        event.insert_id = event.insert_id.take().map(|id| self.insert_id(&id));
+        let hashed: Vec<(String, String)> = user.into_iter().chain(device).collect();
+        let Event { properties, user_properties, groups, user_changes, group_changes, .. } = event;
+        for (name, value) in properties {
+            // Exposures are told apart by these.
+            if !matches!(name.as_str(), FLAG_KEY | VARIANT) {
+                stand_in(value, &hashed);
+            }
+        }
+        for map in [user_properties, groups, user_changes, group_changes] {
+            map.values_mut().for_each(|value| stand_in(value, &hashed));
+        }
     }
 
     /// What is kept of a value; nothing where it is dropped.
@@ -96,7 +148,27 @@ impl Pepper {
 
 /// Whether a value is what was left of another one, which has another type.
 pub(crate) fn concealed(value: &Json) -> bool {
-    value.as_str().is_some_and(|text| text == MASK || text.starts_with(HASHED))
+    value.as_str().is_some_and(|text| text == MASK || is_hash(text))
+}
+
+/// Whether a text has the form of a hash, whoever wrote it.
+pub(crate) fn is_hash(text: &str) -> bool {
+    let digits = text.strip_prefix(HASHED).unwrap_or_default();
+    digits.len() == 32 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Puts hashes where their ids stand as whole texts.
+fn stand_in(value: &mut Json, hashed: &[(String, String)]) {
+    match value {
+        Json::String(text) => {
+            if let Some((_, hash)) = hashed.iter().find(|(id, _)| id == text) {
+                text.clone_from(hash);
+            }
+        }
+        Json::Array(list) => list.iter_mut().for_each(|value| stand_in(value, hashed)),
+        Json::Object(map) => map.values_mut().for_each(|value| stand_in(value, hashed)),
+        Json::Null | Json::Bool(_) | Json::Number(_) => {}
+    }
 }
 
 /// Takes from the address of an event what is not to be kept.
@@ -128,8 +200,13 @@ mod tests {
         assert_eq!(one.hash(&json!(7)), one.hash(&json!("7")));
         assert_ne!(hash, one.hash(&json!("bob@example.com")));
         assert_ne!(hash, other.hash(&json!("ada@example.com")));
-        // A hash that is brought again, as by a release from quarantine, stays.
-        assert_eq!(one.conceal(hash.clone(), Concealment::Hash), Some(hash));
+        // A hash that is brought again, as by a release from quarantine, stays; what only begins like one does not.
+        assert_eq!(one.conceal(hash.clone(), Concealment::Hash), Some(hash.clone()));
+        assert_eq!(one.id(hash.as_str().unwrap()), hash);
+        assert_eq!(one.id("ada@example.com"), hash);
+        for near in ["hash:ada@example.com", "hash:", &hash.as_str().unwrap().to_uppercase()] {
+            assert_ne!(one.id(near), near);
+        }
         assert_eq!(one.conceal(json!(null), Concealment::Mask), Some(json!(null)));
     }
 

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use bellwether_ledger::State;
-use bellwether_model::plan::{Concealment, Handling, Kind, Property, Treatment, reserved};
-use bellwether_model::{EnvironmentKey, Event, Json, Properties, Revision};
+use bellwether_model::plan::{Concealment, Handling, Identifiers, Kind, Property, Treatment, reserved};
+use bellwether_model::{EnvironmentKey, Event, Json, Properties, Revision, Unit};
 use rustc_hash::{FxHashMap, FxHashSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -259,11 +259,32 @@ impl Judges {
 
     /// Takes out of an event what is not to be stored of it.
     pub(crate) fn conceal(&self, event: &mut Event, pepper: &Pepper) {
-        let Handling { personal: how, addresses, .. } = self.handling(&event.environment);
+        let handling = self.handling(&event.environment);
+        let Handling { personal: how, addresses, .. } = handling;
         conceal::address(event, addresses);
-        if how == Concealment::Keep {
-            return;
+        if how != Concealment::Keep {
+            self.conceal_properties(event, pepper, how);
         }
+        // Last: a property that is an id and personal, too, is what its mark says.
+        pepper.ids(event, &handling);
+    }
+
+    /// Puts hashes in the place of an event's ids, where its environment stores no others.
+    pub(crate) fn conceal_ids(&self, event: &mut Event, pepper: &Pepper) {
+        pepper.ids(event, &self.handling(&event.environment));
+    }
+
+    /// What is stored of an environment's ids.
+    pub(crate) fn identifiers(&self, environment: &EnvironmentKey, unit: Unit) -> Identifiers {
+        let handling = self.handling(environment);
+        match unit {
+            Unit::User => handling.user_ids,
+            Unit::Device => handling.device_ids,
+            _ => Identifiers::Keep,
+        }
+    }
+
+    fn conceal_properties(&self, event: &mut Event, pepper: &Pepper, how: Concealment) {
         if let Some(planned) = self.events.get(event.event.as_str()) {
             pepper.properties(&mut event.properties, planned.personal.iter().map(|name| &**name), how);
         }

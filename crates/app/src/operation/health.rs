@@ -35,12 +35,14 @@ pub(crate) struct Kind {
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Output {
-    /// Since when `stored`, `duplicates`, `received` and `unfollowed` are counted: the start of the server.
+    /// Since when `stored`, `duplicates`, `unnamed`, `received` and `unfollowed` are counted: the start of the server.
     since: Millis,
     /// Events that were stored since.
     stored: u64,
     /// Events that came since and were there already, such as those that an SDK sent again.
     duplicates: u64,
+    /// Of those that were stored: without a name (`insert_id`, `messageId`, `uuid`), so that a copy of them would be stored, too.
+    unnamed: u64,
     /// When the newest came; none since the start.
     received: Option<Millis>,
     /// Events that came since and did not follow the tracking plan.
@@ -94,6 +96,7 @@ impl Operation for Health {
             since: app.arrivals.since(),
             stored: arrived.stored,
             duplicates: arrived.duplicates,
+            unnamed: arrived.unnamed,
             received: arrived.last,
             unfollowed: violations.iter().map(|(_, seen)| seen.count()).sum(),
             quarantined: app.quarantine.count(),

@@ -6,6 +6,7 @@ mod belonging;
 mod beta;
 mod brought;
 mod change;
+mod consequences;
 mod enrolment;
 mod environment;
 mod event;

@@ -10,6 +10,7 @@ use super::{Class, Ctx, Effect, Method, Operation};
 use crate::App;
 use crate::access::Permission;
 use crate::error::AppError;
+use crate::intake::conceal::is_hash;
 
 /// Changes that are named at most.
 const MOST_NAMING: usize = 100;
@@ -60,27 +61,75 @@ fn text<'i>(id: &Id<'i>) -> &'i str {
     }
 }
 
-/// The units that a person is to flags.
-fn units(person: &Person) -> Vec<(Unit, &str)> {
-    let user = person.user.iter().map(|user| (Unit::User, user.as_str()));
-    user.chain(person.devices.iter().map(|device| (Unit::Device, device.as_str()))).collect()
-}
-
-/// Every id of a person, the one that was asked for among them.
-fn ids(person: &Person, id: &Id<'_>) -> Vec<String> {
-    let mut ids = vec![text(id).to_owned()];
-    ids.extend(person.user.iter().chain(&person.devices).cloned());
-    ids.sort();
-    ids.dedup();
-    ids
-}
-
-/// Whether an event that is kept apart is theirs, as the store says it of those that it has.
-fn is_of(event: &Event, person: &Person) -> bool {
-    match (event.who.user(), event.who.device()) {
-        (Some(user), _) => person.user.as_deref() == Some(user),
-        (None, device) => person.devices.iter().any(|of| Some(of.as_str()) == device),
+/// The same id with a hash in its place.
+fn with<'h>(id: &Id<'_>, hash: &'h str) -> Id<'h> {
+    match id {
+        Id::User(_) => Id::User(hash),
+        Id::Device(_) => Id::Device(hash),
     }
+}
+
+/// Somebody as the store has them under an id and under its hash, whatever their environment stores of ids now and stored
+/// before.
+struct Meant {
+    people: Vec<Person>,
+    /// The form of the id that nothing new is stored under.
+    other: Option<String>,
+}
+
+impl Meant {
+    /// The user, the newest way of storing ids first.
+    fn user(&self) -> Option<String> {
+        self.people.iter().find_map(|person| person.user.clone())
+    }
+
+    fn devices(&self) -> Vec<String> {
+        let mut devices: Vec<String> =
+            self.people.iter().flat_map(|person| &person.devices).cloned().collect();
+        // Whoever was never seen is themselves, in both forms.
+        devices.retain(|device| self.other.as_ref() != Some(device));
+        devices.sort();
+        devices.dedup();
+        devices
+    }
+
+    /// The units that they are to flags.
+    fn units(&self) -> Vec<(Unit, &str)> {
+        let users = self.people.iter().filter_map(|person| person.user.as_deref());
+        let devices = self.people.iter().flat_map(|person| &person.devices);
+        users.map(|id| (Unit::User, id)).chain(devices.map(|id| (Unit::Device, id.as_str()))).collect()
+    }
+
+    /// Every id of theirs, the one that was asked for among them.
+    fn ids(&self, id: &Id<'_>) -> Vec<String> {
+        let mut ids = vec![text(id).to_owned()];
+        ids.extend(self.units().into_iter().map(|(_, id)| id.to_owned()));
+        ids.sort();
+        ids.dedup();
+        ids
+    }
+
+    /// Whether an event that is kept apart is theirs, as the store says it of those that it has.
+    fn has(&self, event: &Event) -> bool {
+        self.people.iter().any(|person| match (event.who.user(), event.who.device()) {
+            (Some(user), _) => person.user.as_deref() == Some(user),
+            (None, device) => person.devices.iter().any(|of| Some(of.as_str()) == device),
+        })
+    }
+}
+
+/// An id as it is given and as its hash; one where it is the hash. That which its environment stores now comes first.
+fn forms<'i>(app: &App, environment: &EnvironmentKey, id: Id<'i>, hash: &'i str) -> Vec<Id<'i>> {
+    let unit = match id {
+        Id::User(_) => Unit::User,
+        Id::Device(_) => Unit::Device,
+    };
+    let mut forms = vec![with(&id, hash), id];
+    if app.stored_id(environment, unit, text(&id)) == text(&id) {
+        forms.reverse();
+    }
+    forms.dedup();
+    forms
 }
 
 /// A list that names a person.
@@ -115,7 +164,7 @@ pub(crate) struct Enrolled {
 /// Somebody, and a page of what they did.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Exported {
-    /// The user that the id is, if there is one.
+    /// The user that the id is, if there is one, as it is stored.
     user: Option<String>,
     /// The devices that are theirs or were: what was done there without a user is in `events`, too.
     devices: Vec<String>,
@@ -153,8 +202,11 @@ impl Operation for Export {
         app.served(&environment)?;
         let id = meant(user.as_deref(), device.as_deref())?;
         let limit = usize::try_from(limit.unwrap_or(PAGE).clamp(1, MOST)).unwrap_or(usize::MAX);
-        let (person, mut events) =
-            app.store.events_of(&environment, id, after.unwrap_or_default(), limit + 1)?;
+        let hash = app.pepper.id(text(&id));
+        let forms = forms(app, &environment, id, &hash);
+        let (people, mut events) =
+            app.store.events_of(&environment, &forms, after.unwrap_or_default(), limit + 1)?;
+        let meant = Meant { people, other: forms.get(1).map(|form| text(form).to_owned()) };
         let more = events.len() > limit;
         events.truncate(limit);
         let next = events.last().filter(|_| more).map(|(seq, _)| *seq);
@@ -169,25 +221,27 @@ impl Operation for Export {
             devices: Vec::new(),
         };
         if after.is_none() && !ctx.stop() {
-            exported.properties = app.store.properties_of(&environment, &person);
-            exported.lists = app.lists_with(&ids(&person, &id))?;
-            let remembered = app.remembered(&environment, &units(&person))?;
+            for person in meant.people.iter().rev() {
+                exported.properties.extend(app.store.properties_of(&environment, person));
+            }
+            exported.lists = app.lists_with(&meant.ids(&id))?;
+            let remembered = app.remembered(&environment, &meant.units())?;
             exported.enrolments =
                 remembered.into_iter().map(|(flag, variant)| Enrolled { flag, variant }).collect();
             app.each_held(&environment, &mut |_, event| {
-                if is_of(&event, &person) {
+                if meant.has(&event) {
                     exported.quarantine.push(event);
                 }
             })?;
         }
-        Ok(Exported { user: person.user, devices: person.devices, ..exported })
+        Ok(Exported { user: meant.user(), devices: meant.devices(), ..exported })
     }
 }
 
 /// What was forgotten.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Forgot {
-    /// The user that the id is, if there is one.
+    /// The user that the id is, if there is one, as it is stored.
     user: Option<String>,
     /// The devices that are theirs or were: what was done there without a user is forgotten, too.
     devices: Vec<String>,
@@ -233,11 +287,19 @@ impl Operation for Forget {
             app.commit()?;
         }
         // Before it is forgotten whose devices are.
-        let person = app.store.person(&environment, id)?;
-        let (ids, units) = (ids(&person, &id), units(&person));
+        let hash = app.pepper.id(text(&id));
+        let forms = forms(app, &environment, id, &hash);
+        let meant = Meant {
+            people: forms
+                .iter()
+                .map(|form| app.store.person(&environment, *form))
+                .collect::<Result<_, _>>()?,
+            other: forms.get(1).map(|form| text(form).to_owned()),
+        };
+        let (ids, units) = (meant.ids(&id), meant.units());
         let mut held = Vec::new();
         app.each_held(&environment, &mut |number, event| {
-            if is_of(&event, &person) {
+            if meant.has(&event) {
                 held.push(number);
             }
         })?;
@@ -251,9 +313,14 @@ impl Operation for Forget {
                 "backups that were made before hold the person: delete them, or forget again after restoring one",
                 "ids on lists are not those of one environment: the person is off the lists of all",
             ],
-            user: person.user.clone(),
-            devices: person.devices.clone(),
+            user: meant.user(),
+            devices: meant.devices(),
         };
+        if meant.units().iter().any(|(_, stored)| is_hash(stored) && *stored != hash) {
+            forgot.notes.push(
+                "of the person's other ids only hashes are stored: where lists name these ids they still do",
+            );
+        }
         if ctx.dry_run {
             forgot.listed = app.lists_with(&ids)?.len();
             forgot.enrolled = app.remembered(&environment, &units)?.len();
@@ -269,7 +336,14 @@ impl Operation for Forget {
         if forgot.listed > 0 {
             app.republish(ctx.now)?;
         }
-        app.store.forget(&environment, id)?;
+        for form in &forms {
+            // That which is stored now, always: a call that was cut off is made again. The other where there is anything.
+            let any =
+                || app.store.events_of(&environment, &[*form], Seq(0), 1).map(|(_, found)| !found.is_empty());
+            if Some(form) == forms.first() || any()? {
+                app.store.forget(&environment, *form)?;
+            }
+        }
         forgot.files_left = app.store.forgetting();
         Ok(forgot)
     }

@@ -1,7 +1,12 @@
-//! App operations: personal data where the tracking plan says that there is none.
+//! App operations: personal data: what becomes of it where the tracking plan says that it is there, and what looks like it
+//! where the plan says that there is none.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
+use bellwether_ledger::Plan;
+use bellwether_model::id::Team;
+use bellwether_model::plan::{Addresses, Concealment};
 use bellwether_model::{EnvironmentKey, Millis};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,7 +15,8 @@ use super::{Class, Ctx, Effect, Method, Operation};
 use crate::App;
 use crate::access::Permission;
 use crate::error::AppError;
-use crate::personal::{Found, LOOKED_AT, Of, Place};
+use crate::intake::judge::cut;
+use crate::personal::{Found, LOOKED_AT, Of, Place, Stored};
 use crate::recognise::Kind;
 
 #[derive(Deserialize, JsonSchema)]
@@ -47,8 +53,31 @@ pub(crate) struct Suspect {
     hint: String,
 }
 
+/// What the plan calls personal, at one place.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Marked {
+    /// Whose property it is.
+    of: Of,
+    /// The event type, of a property of the event.
+    event: Option<String>,
+    /// The property.
+    property: String,
+    /// Who answers for it.
+    owner: Option<Team>,
+    /// How many of the events that were looked at have it.
+    stored: u64,
+    /// How many of these have it as it came: they came before the plan said it, or it is kept here.
+    plain: u64,
+}
+
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Output {
+    /// What becomes of personal values that come in here.
+    personal: Concealment,
+    /// What is kept here of the addresses that events came from.
+    addresses: Addresses,
+    /// What the plan calls personal: properties of events by their type, then those of users and groups.
+    marked: Vec<Marked>,
     /// What is certain first, then by how many.
     suspects: Vec<Suspect>,
     /// The newest events that were looked at.
@@ -61,8 +90,9 @@ pub(super) struct Report;
 
 impl Operation for Report {
     const NAME: &'static str = "personal.report";
-    const ABOUT: &'static str = "Looks for personal data (e-mail, telephone, card, IBAN, national ids, addresses) in the newest \
-         events, where the tracking plan does not say that there is some. It shows shapes and no values.";
+    const ABOUT: &'static str = "Says what becomes of what the tracking plan calls personal, whether the newest events hold any of \
+         it as it came, and looks in them for personal data (e-mail, telephone, card, IBAN, national ids, addresses) where the \
+         plan does not say that there is some. It shows shapes and no values.";
     const ROUTE: (Method, &'static str) = (Method::Get, "/api/personal");
     const NEEDS: Permission = Permission::View;
     const CLASS: Class = Class::Scan;
@@ -81,8 +111,55 @@ impl Operation for Report {
         suspects.sort_by_key(|suspect| {
             (suspect.earlier, Reverse(suspect.kind.is_sure()), Reverse(suspect.found))
         });
-        Ok(Output { suspects, looked_at: look.looked_at, cut: look.cut })
+        let state = app.ledger.state();
+        let plan = state.plan.as_ref().map(|plan| &plan.value);
+        let handling = plan.and_then(|plan| plan.rules.environments.get(&input.environment));
+        let handling = handling.copied().unwrap_or_default();
+        Ok(Output {
+            personal: handling.personal,
+            addresses: handling.addresses,
+            marked: plan.map(|plan| marked(plan, &look.marked)).unwrap_or_default(),
+            suspects,
+            looked_at: look.looked_at,
+            cut: look.cut,
+        })
     }
+}
+
+/// What the plan calls personal, with what is stored of it.
+fn marked(plan: &Plan, stored: &BTreeMap<Place, Stored>) -> Vec<Marked> {
+    let mark = |of: Of, event: Option<&str>, property: &str, owner: Option<&Team>| {
+        let place = Place { of, event: event.map(|name| cut(name, 100)), property: cut(property, 100) };
+        let Stored { values, plain } = stored.get(&place).copied().unwrap_or_default();
+        Marked {
+            of,
+            event: event.map(str::to_owned),
+            property: property.to_owned(),
+            owner: owner.cloned(),
+            stored: values,
+            plain,
+        }
+    };
+    let of_events = plan.events.iter().flat_map(|(event, planned)| {
+        let planned = &planned.value;
+        let personal = planned.properties.iter().filter(|(_, property)| property.personal);
+        personal.map(move |(name, property)| {
+            let owner = property.owner.as_ref().or(planned.owner.as_ref());
+            mark(Of::Event, Some(event.as_str()), name.as_str(), owner)
+        })
+    });
+    // A name may be one of users and of groups; which, is known of those that came.
+    let of_others = plan.rules.personal.iter().flat_map(|name| {
+        let groups = mark(Of::Group, None, name, None);
+        let users = mark(Of::User, None, name, None);
+        let both = if groups.stored == 0 {
+            [Some(users), None]
+        } else {
+            [Some(users).filter(|users| users.stored > 0), Some(groups)]
+        };
+        both.into_iter().flatten()
+    });
+    of_events.chain(of_others).collect()
 }
 
 fn suspect(place: Place, found: Found, earlier: bool) -> Suspect {

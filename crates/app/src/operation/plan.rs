@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::environment::Nothing;
-use super::{Class, Ctx, Effect, Method, Operation};
+use super::{Class, Ctx, Effect, Method, Operation, consequences};
 use crate::App;
 use crate::access::Permission;
 use crate::error::AppError;
@@ -75,10 +75,13 @@ impl Operation for Save {
 
     fn run(app: &App, ctx: &Ctx, input: SaveInput) -> Result<PlanView, AppError> {
         input.plan.check()?;
-        let changes = input.plan.changes_from(&app.ledger.state().tracking_plan());
-        let edit = Edit::PlanChanged { changes };
+        let state = app.ledger.state();
+        let was = state.tracking_plan();
+        let edit = Edit::PlanChanged { changes: input.plan.changes_from(&was) };
         let after = app.edit(ctx, edit, input.why, input.if_revision, Vec::new())?;
-        Ok(app.plan_view(&after.state))
+        let mut view = app.plan_view(&after.state);
+        view.warnings.extend(consequences::of(&state, &was, &view.plan));
+        Ok(view)
     }
 }
 
@@ -119,11 +122,14 @@ impl Operation for Check {
     fn run(app: &App, _: &Ctx, input: CheckInput) -> Result<Checked, AppError> {
         input.plan.check()?;
         let state = app.ledger.state();
-        let differences = differences(&state.tracking_plan(), &input.plan);
+        let was = state.tracking_plan();
+        let differences = differences(&was, &input.plan);
+        let mut warnings = input.plan.lint();
+        warnings.extend(consequences::of(&state, &was, &input.plan));
         Ok(Checked {
             breaking: differences.iter().any(|difference| difference.breaking),
             differences,
-            warnings: input.plan.lint(),
+            warnings,
             revision: state.plan.as_ref().map(|plan| plan.revision).unwrap_or_default(),
         })
     }
@@ -440,10 +446,12 @@ impl App {
         let open = proposal.state == ProposalState::Open;
         let then = now.clone().with(if open { &proposal.changes } else { &nothing });
         let differences = differences(&now, &then);
+        let mut warnings = if open { then.lint() } else { Vec::new() };
+        warnings.extend(consequences::of(state, &now, &then));
         ProposalView {
             breaking: differences.iter().any(|difference| difference.breaking),
             differences,
-            warnings: if open { then.lint() } else { Vec::new() },
+            warnings,
             proposal: proposal.value.clone(),
             revision: proposal.revision,
             changed: proposal.at,

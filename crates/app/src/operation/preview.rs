@@ -18,6 +18,7 @@ use crate::error::AppError;
 const USUAL: u32 = 200;
 /// More people than this are not looked at.
 const MOST: u32 = 1_000;
+const HASHED: &str = "this environment stores hashes of ids: these are as many people as would be drawn at random, and lists and rules that go by an id find none of them";
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -52,6 +53,9 @@ pub(crate) struct Previewed {
     users: usize,
     /// In how many events they were found, 10,000 at most.
     events: usize,
+    /// What keeps this from being what these people get.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'static str>,
     /// How many would get another variant.
     moved: usize,
     /// How many get each variant, in the order of the flag; those that nobody gets are left out.
@@ -131,7 +135,9 @@ impl Operation for Preview {
             tally.count((now.variant, now.reason), (then.variant, then.reason));
         }
         let order = app.flag(&flag)?.value.variants.into_iter().map(|variant| variant.key);
-        Ok(tally.previewed(order, people.len(), events.len()))
+        let unit = app.flag(&flag)?.value.unit;
+        let hashed = app.hashes(&environment, unit);
+        Ok(Previewed { note: hashed.then_some(HASHED), ..tally.previewed(order, people.len(), events.len()) })
     }
 }
 
@@ -251,6 +257,7 @@ impl Tally {
         Previewed {
             users,
             events,
+            note: None,
             moved,
             variants,
             moves,

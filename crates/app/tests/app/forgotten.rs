@@ -12,7 +12,7 @@ const DEVICE: &str = "Zw8Ry5Tn-1xCq7Vb3LkPj90HgFd6SaMu";
 const OTHER: &str = "Hs4Nf9Kc-2mWd8Eq6TvBx15YzLr7JgPo";
 
 /// The files below a directory in which there is a text, by their path in it.
-fn files_with(house: &House, text: &str) -> Vec<String> {
+pub(crate) fn files_with(house: &House, text: &str) -> Vec<String> {
     let (mut found, mut left) = (Vec::new(), vec![house.dir.path().to_owned()]);
     while let Some(dir) = left.pop() {
         for path in std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
@@ -41,7 +41,7 @@ fn send(house: &House, key: &str, who: &Json, events: &[&str]) {
     house.send(&json!({"api_key": key, "events": events.iter().map(event).collect::<Vec<_>>()})).unwrap();
 }
 
-fn settle(house: &House) {
+pub(crate) fn settle(house: &House) {
     for minute in 0..100 {
         house.app.step(Millis(house.now.0 + 10 * minute * 60_000)).unwrap();
     }
@@ -97,7 +97,7 @@ fn everywhere() -> (House, String) {
     (house, key)
 }
 
-fn export(house: &House, input: &Json) -> Json {
+pub(crate) fn export(house: &House, input: &Json) -> Json {
     let mut input = input.clone();
     input["environment"] = "production".into();
     input["limit"] = 2.into();

@@ -18,6 +18,7 @@ mod flags;
 mod forgotten;
 mod gaps;
 mod guards;
+mod hashed;
 mod house;
 mod ids;
 mod ingestion;

@@ -91,5 +91,9 @@ fn what_the_plan_calls_personal_is_no_news_and_what_was_found_by_itself_is_remem
     house.app.commit().unwrap();
     house.app.look_around(house.now, &|| false).unwrap();
     assert_eq!(report(&house)["suspects"].as_array().unwrap().len(), 2);
+
+    // What the plan calls personal is counted: the first came before it did, the second is masked.
+    let marked = report(&house)["marked"].clone();
+    insta::assert_snapshot!(marked, @r#"[{"event":"signup","of":"event","owner":null,"plain":1,"property":"email","stored":2},{"event":null,"of":"user","owner":null,"plain":1,"property":"mail","stored":2}]"#);
     assert!(house.refused("personal.report", json!({"environment": "nowhere"})).starts_with("404"));
 }

@@ -235,10 +235,15 @@ fn an_answer_is_of_the_type_that_is_asked_for_or_is_an_error() {
         let nobody = EvaluationContext::default();
         let nobody = provider.resolve_string_value("rival", &nobody).await.unwrap_err();
         assert_eq!(nobody.code, EvaluationErrorCode::TargetingKeyMissing);
-        let no_device = provider.resolve_float_value("device", &crate::user("user-1")).await.unwrap_err();
-        assert_eq!(no_device.code, EvaluationErrorCode::InvalidContext);
+        // Another user each, here and below: the holdout holds some of them, and salts are drawn anew with each house.
+        let without = |n| at_once(provider.resolve_float_value("device", &crate::user(&format!("u-{n}"))));
+        let (held, refused): (Vec<_>, Vec<_>) = (0..100).map(without).partition(Result::is_ok);
+        assert!(held.iter().flatten().all(|out| out.value == 0.0), "{held:?}");
+        assert!(refused.len() > held.len(), "a device is divided by its id: {held:?}");
+        assert!(
+            refused.iter().all(|no| matches!(no, Err(e) if e.code == EvaluationErrorCode::InvalidContext))
+        );
         let (ten, half) = (0..100)
-            // Another user each: the holdout holds some of them, and salts are drawn anew with each house.
             .map(|n| crate::user(&format!("u-{n}")).with_custom_field("device_id", format!("d-{n}")))
             .fold((0, 0), |(ten, half), who| match at_once(provider.resolve_int_value("device", &who)) {
                 Ok(got) if got.value == 10 => (ten + 1, half),

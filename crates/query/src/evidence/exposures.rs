@@ -1,6 +1,6 @@
 //! Query: the first half of evidence, who was exposed to what, and when first.
 
-use bellwether_columns::{Batch, Cells, PropertyName, Scan, Strings, Want};
+use bellwether_columns::{self as columns, Batch, Cells, PropertyName, Scan, Strings, Want};
 use bellwether_model::event::{BOT, EXPOSURE, FLAG_KEY, VARIANT};
 use bellwether_model::{Unit, VariantKey};
 
@@ -60,7 +60,7 @@ pub(super) fn read(ask: &Ask, scan: &dyn Scan, cancel: &dyn Fn() -> bool) -> Res
         from: ask.from,
         to: ask.to,
         properties: [FLAG_KEY, VARIANT, BOT].map(|name| PropertyName::Event(name.to_owned())).into(),
-        people: None,
+        ids: columns::Ids::Came,
     };
     let mut exposed = Exposed::default();
     walk(scan, &want, Bots::All, cancel, &mut |batch| {

@@ -1,6 +1,6 @@
 //! Query: the second half of evidence, what exposed units did after their exposure.
 
-use bellwether_columns::{Cells, Known, PropertyName, Scan, Want};
+use bellwether_columns::{Cells, Ids, Known, PropertyName, Scan, Want};
 use bellwether_model::Unit;
 use bellwether_model::metric::Measure;
 
@@ -23,11 +23,11 @@ pub(super) struct Done {
 
 /// As of when it is asked whose a device is on which an outcome came without a user. Who looks again and again must
 /// find of a unit what they found before.
-fn who(ask: &Ask) -> Option<Known> {
+fn who(ask: &Ask) -> Ids {
     match (ask.unit, ask.watch) {
-        (Unit::User, Watch::Matured { .. }) => Some(Known::Then),
-        (Unit::User, Watch::Open | Watch::For(_)) => Some(Known::Now),
-        (Unit::Device | Unit::Session | Unit::Account, _) => None,
+        (Unit::User, Watch::Matured { .. }) => Ids::People(Known::Then),
+        (Unit::User, Watch::Open | Watch::For(_)) => Ids::People(Known::Now),
+        (Unit::Device | Unit::Session | Unit::Account, _) => Ids::Came,
     }
 }
 
@@ -50,13 +50,13 @@ pub(super) fn read(
         from: ask.from,
         to: ask.outcomes_to,
         properties: needed.names(),
-        people: who(ask),
+        ids: who(ask),
     };
     let mut done = vec![Done::default(); exposed.units.len()];
     let mut numbers: Vec<(u32, f64)> = Vec::new();
     walk(scan, &want, Bots::Paced, cancel, &mut |batch| {
         let pass = filters.passing(batch);
-        let ids = if want.people.is_some() { &batch.person } else { column(ask.unit, batch)? };
+        let ids = if want.ids.known().is_some() { &batch.person } else { column(ask.unit, batch)? };
         let mut units = Codes::of(ids);
         let cells = summed.map(|at| batch.properties.get(at).unwrap_or(&Cells::Missing));
         for (row, &time) in batch.time.iter().enumerate() {

@@ -1,8 +1,10 @@
 //! Store: every page of a part decoded, and all that its manifest and its neighbours rely on looked at.
 
+use arrow_array::RecordBatchReader;
 use bellwether_model::{Millis, Seq};
 
 use super::decode::{Why, decode};
+use super::hot::{self, Encoder, Hot};
 use super::read::Part;
 use super::write::{bucket, unit};
 use crate::fingerprint::Fingerprint;
@@ -39,6 +41,45 @@ impl Part {
     /// something else about them.
     pub(crate) fn check(&self, covers: &[Seqs]) -> Result<Checked, String> {
         self.check_rows(covers).map_err(|why| why.to_string())
+    }
+
+    /// Looks at the hot columns beside it, where there are some: `deep`, whether each byte is what its rows say.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub(crate) fn check_hot(&self, deep: bool) -> Result<(), String> {
+        let path = hot::path(self.path());
+        let Ok(file) = self.disk().open(&path) else { return Ok(()) };
+        let differ = || -> Why { format!("`{}` has other columns than it", path.display()).into() };
+        let check = || -> Result<(), Why> {
+            Hot::open(self.disk(), self.path(), &self.group_rows())?;
+            if !deep {
+                return Ok(());
+            }
+            let columns = Encoder::columns(self.schema());
+            let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+            let rows = self.batches(Some(&columns), BATCH)?;
+            let (mut expected, mut at) = (Vec::new(), 0);
+            let mut encoder = Encoder::begin(&rows.schema(), &mut expected);
+            let mut same = |expected: &mut Vec<u8>| -> Result<(), Why> {
+                let mut there = vec![0; expected.len()];
+                file.read_at(at, &mut there)?;
+                if there != *expected {
+                    return Err(differ());
+                }
+                at += expected.len() as u64;
+                expected.clear();
+                Ok(())
+            };
+            for batch in rows {
+                encoder.push(&batch?, &mut expected)?;
+                same(&mut expected)?;
+            }
+            encoder.finish(&mut expected)?;
+            same(&mut expected)?;
+            if at == file.len() { Ok(()) } else { Err(differ()) }
+        };
+        check().map_err(|why| why.to_string())
     }
 
     fn check_rows(&self, covers: &[Seqs]) -> Result<Checked, Why> {

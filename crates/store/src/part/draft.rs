@@ -1,4 +1,4 @@
-//! Store: a part that is being written, batch by batch, until it is whole and gets its name.
+//! Store: a part that is being written, batch by batch, with its hot columns, until it is whole and gets its name.
 
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 use sha2::{Digest, Sha256};
 
-use super::{BUCKETS, ROW_GROUP};
+use super::{BUCKETS, ROW_GROUP, hot};
 use crate::disk::{Disk, Writing};
 use crate::error::StoreError;
 use crate::files::UNFINISHED;
@@ -29,6 +29,7 @@ pub(super) struct Draft {
     dir: PathBuf,
     unfinished: PathBuf,
     writer: Option<ArrowWriter<Sink>>,
+    hot: Option<hot::Writer>,
     rows: u64,
     seqs: (Seq, Seq),
     time: Option<(Millis, Millis)>,
@@ -67,6 +68,7 @@ impl Draft {
             dir: dir.to_owned(),
             unfinished,
             writer: None,
+            hot: None,
             rows: 0,
             seqs: (first, last),
             time: None,
@@ -74,6 +76,8 @@ impl Draft {
         };
         let writer = ArrowWriter::try_new(sink, Arc::clone(schema), Some(properties()));
         draft.writer = Some(writer.map_err(|cause| draft.refused(cause))?);
+        let beside = hot::path(&draft.unfinished).with_added_extension(UNFINISHED);
+        draft.hot = Some(hot::Writer::begin(disk, beside, schema)?);
         Ok(draft)
     }
 
@@ -104,6 +108,9 @@ impl Draft {
             }
         }
         self.rows += batch.num_rows() as u64;
+        if let Some(hot) = &mut self.hot {
+            hot.push(batch)?;
+        }
         let Some(writer) = &mut self.writer else { return Ok(()) };
         writer.write(batch).map_err(|cause| self.refused(cause))
     }
@@ -120,7 +127,13 @@ impl Draft {
             let (first, last) = self.seqs;
             let file = format!("{:016}-{:016}-{}.parquet", first.0, last.0, digest(sink.hash));
             let path = self.dir.join(&file);
-            self.disk.rename(&self.unfinished, &path).map_err(StoreError::io("create", &path))?;
+            if let Some(hot) = self.hot.take() {
+                hot.finish(&path)?;
+            }
+            self.disk.rename(&self.unfinished, &path).map_err(|cause| {
+                let _ = self.disk.remove(&hot::path(&path));
+                StoreError::io("create", &path)(cause)
+            })?;
             Ok(Entry { file, rows: self.rows, bytes: sink.bytes, first, last, time, received })
         });
         if named.is_err() {

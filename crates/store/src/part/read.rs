@@ -1,17 +1,12 @@
-//! Store: a part into rows: the columns that a scan wants, or whole events.
+//! Store: a part that can be read, and whole events of it. What a question wants of it: see `scan`.
 
-use std::collections::HashMap;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::Int64Type;
-use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::Schema;
-use bellwether_columns::{Batch, Cells, PropertyName, ScanError, Strings, Want};
-use bellwether_model::{EnvironmentKey, Json, Millis, Seq};
+use bellwether_columns::ScanError;
+use bellwether_model::{EnvironmentKey, Millis, Seq};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
@@ -20,18 +15,19 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::statistics::Statistics;
-use rustc_hash::{FxBuildHasher, FxHashSet};
+use rustc_hash::FxHashSet;
 
-use super::decode::{Names, Why, column, decode, instants, numbers, object};
-use super::shape::{Shape, Texts};
-
-use super::{Kind, ROW_GROUP};
+use super::ROW_GROUP;
+use super::decode::{Names, Why, column, decode, instants, numbers};
+use super::hot::{self, Hot};
+use super::shape::Texts;
 use crate::disk::{Disk, Reading};
 use crate::files::Cursor;
 use crate::fingerprint::Fingerprint;
 use crate::forget::{self, Forgotten};
 use crate::manifest::Entry;
 use crate::memory::Row;
+use crate::store::lock;
 
 /// A part that can be read. Its footer is read once; its file is opened by each reader anew, so that
 /// readers do not move each other's place in it.
@@ -41,15 +37,29 @@ pub(crate) struct Part {
     path: PathBuf,
     entry: Entry,
     footer: ArrowReaderMetadata,
+    heat: Mutex<Heat>,
     /// Whether the file goes with the last reader.
     retired: AtomicBool,
 }
 
+/// How the hot columns of a part stand.
+#[derive(Debug)]
+enum Heat {
+    Hot(Arc<Hot>),
+    /// They are not there, or not what they should be: they are to be written again.
+    Cold,
+    /// They cannot be written: its pages do not read.
+    Never,
+}
+
 impl Drop for Part {
     fn drop(&mut self) {
-        if self.retired.load(Ordering::Acquire)
-            && let Err(cause) = self.disk.remove(&self.path)
-        {
+        if !self.retired.load(Ordering::Acquire) {
+            return;
+        }
+        // First, so that they never lie there alone.
+        let _ = self.disk.remove(&hot::path(&self.path));
+        if let Err(cause) = self.disk.remove(&self.path) {
             // The manifest does not name it any more: the next open removes it.
             tracing::warn!(file = %self.path.display(), %cause, "a superfluous part stays behind");
         }
@@ -100,7 +110,57 @@ impl Part {
             ));
         }
         let retired = AtomicBool::new(false);
-        Ok(Self { disk: Arc::clone(disk), path, entry: entry.clone(), footer, retired })
+        let heat = Mutex::new(Heat::Cold);
+        let part = Self { disk: Arc::clone(disk), path, entry: entry.clone(), footer, heat, retired };
+        part.warm();
+        Ok(part)
+    }
+
+    /// Its hot columns, where they are there.
+    pub(super) fn hot(&self) -> Option<Arc<Hot>> {
+        match &*lock(&self.heat) {
+            Heat::Hot(hot) => Some(Arc::clone(hot)),
+            Heat::Cold | Heat::Never => None,
+        }
+    }
+
+    /// Whether its hot columns are to be written.
+    pub(crate) fn is_cold(&self) -> bool {
+        matches!(*lock(&self.heat), Heat::Cold)
+    }
+
+    /// Looks at the hot columns that lie beside it.
+    pub(crate) fn warm(&self) {
+        let opened = Hot::open(&self.disk, &self.path, &self.group_rows());
+        match opened {
+            Ok(hot) => *lock(&self.heat) = Heat::Hot(Arc::new(hot)),
+            Err(why) => self.cool(&why),
+        }
+    }
+
+    /// Its hot columns are not what they should be: its pages answer until they are written again.
+    pub(super) fn cool(&self, why: &Why) {
+        tracing::debug!(part = %self.path.display(), %why, "the hot columns of a part are to be written again");
+        *lock(&self.heat) = Heat::Cold;
+    }
+
+    /// Its pages do not read, so there is nothing to write hot columns from.
+    pub(crate) fn give_up(&self) {
+        *lock(&self.heat) = Heat::Never;
+    }
+
+    /// Rows of each row group.
+    pub(super) fn group_rows(&self) -> Vec<u32> {
+        let groups = self.footer.metadata().row_groups().iter();
+        groups.map(|group| u32::try_from(group.num_rows()).unwrap_or(u32::MAX)).collect()
+    }
+
+    /// Whether no row of a row group has a value in a column.
+    pub(super) fn lacks(&self, group: usize, column: &str) -> bool {
+        let Some(group) = self.footer.metadata().row_groups().get(group) else { return false };
+        let chunk = group.columns().iter().find(|chunk| chunk.column_path().parts() == [column]);
+        let nulls = chunk.and_then(|chunk| chunk.statistics()).and_then(Statistics::null_count_opt);
+        nulls.is_some_and(|nulls| i64::try_from(nulls) == Ok(group.num_rows()))
     }
 
     /// The manifest does not name it any more: its file goes when nobody reads it any more.
@@ -112,13 +172,17 @@ impl Part {
         &self.entry
     }
 
+    pub(crate) fn disk(&self) -> &Arc<dyn Disk> {
+        &self.disk
+    }
+
     /// Where it lies.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Its columns.
-    pub(super) fn schema(&self) -> &Arc<Schema> {
+    pub(crate) fn schema(&self) -> &Arc<Schema> {
         self.footer.schema()
     }
 
@@ -147,12 +211,12 @@ impl Part {
         (rows, within.filter(|_| known))
     }
 
-    pub(super) fn unreadable(&self, why: &Why) -> ScanError {
+    pub(crate) fn unreadable(&self, why: &Why) -> ScanError {
         ScanError::Unreadable { what: self.path.display().to_string(), why: why.to_string() }
     }
 
     /// A reader of these columns, of those that exist, in batches of `rows`.
-    pub(super) fn batches(
+    pub(crate) fn batches(
         &self,
         columns: Option<&[&str]>,
         rows: usize,
@@ -179,7 +243,7 @@ impl Part {
     }
 
     /// A reader of these columns, of those that exist; of all where there are none named.
-    fn reader(
+    pub(super) fn reader(
         &self,
         columns: Option<&[&str]>,
         groups: Option<Vec<usize>>,
@@ -196,7 +260,7 @@ impl Part {
     }
 
     /// The row groups that may hold rows of this time.
-    fn groups(&self, from: Millis, to: Millis) -> Vec<usize> {
+    pub(super) fn groups(&self, from: Millis, to: Millis) -> Vec<usize> {
         let groups = self.footer.metadata().row_groups().iter().enumerate();
         let may = groups.filter(|(_, group)| {
             let time = group.columns().iter().find(|c| c.column_path().string() == "time");
@@ -209,80 +273,6 @@ impl Part {
             }
         });
         may.map(|(i, _)| i).collect()
-    }
-
-    /// Calls `each` with the rows that are wanted; `name` says of a batch who its devices are.
-    pub(crate) fn scan(
-        &self,
-        want: &Want,
-        forgotten: &[Forgotten],
-        name: &dyn Fn(&mut Batch, &[Seq]),
-        each: &mut dyn FnMut(&Batch) -> ControlFlow<()>,
-    ) -> Result<ControlFlow<()>, ScanError> {
-        if self.entry.time.1 < want.from || self.entry.time.0 >= want.to {
-            return Ok(ControlFlow::Continue(()));
-        }
-        self.scan_batches(want, forgotten, name, each).map_err(|why| self.unreadable(&why))
-    }
-
-    fn scan_batches(
-        &self,
-        want: &Want,
-        forgotten: &[Forgotten],
-        name: &dyn Fn(&mut Batch, &[Seq]),
-        each: &mut dyn FnMut(&Batch) -> ControlFlow<()>,
-    ) -> Result<ControlFlow<()>, Why> {
-        let hides = self.may_hide(forgotten);
-        let sources: Vec<(Kind, &str, String)> = want
-            .properties
-            .iter()
-            .map(|property| {
-                let (kind, name) = match property {
-                    PropertyName::Event(name) => (Kind::Event, name),
-                    PropertyName::User(name) => (Kind::User, name),
-                };
-                let own = kind.column(name);
-                let exists = self.footer.schema().column_with_name(&own).is_some();
-                (kind, name.as_str(), if exists { own } else { kind.prefix().to_owned() })
-            })
-            .collect();
-        let mut columns = vec!["environment", "event", "user", "device", "time"];
-        columns.extend((hides || want.people.is_some()).then_some("seq"));
-        columns.extend(sources.iter().map(|(_, _, column)| column.as_str()));
-
-        for batch in self.reader(Some(&columns), Some(self.groups(want.from, want.to)), None)? {
-            let batch = batch?;
-            let mut rows = wanted(&batch, want)?;
-            if hides {
-                let hidden = forget::hidden(forgotten, &batch)?;
-                rows.retain(|row| !hidden.contains(row));
-            }
-            if rows.is_empty() {
-                continue;
-            }
-            let time = instants(&batch, "time")?;
-            let mut out = Batch {
-                rows: rows.len(),
-                time: rows.iter().map(|&row| time.value(row)).collect(),
-                event: strings(column(&batch, "event")?, &rows)?,
-                user: strings(column(&batch, "user")?, &rows)?,
-                device: strings(column(&batch, "device")?, &rows)?,
-                person: Strings::default(),
-                properties: sources
-                    .iter()
-                    .map(|(kind, name, column)| cells(&batch, *kind, name, column, &rows))
-                    .collect::<Result<_, _>>()?,
-            };
-            if want.people.is_some() {
-                let seq = numbers(&batch, "seq")?;
-                let seqs: Vec<Seq> = rows.iter().map(|&row| Seq(seq.value(row))).collect();
-                name(&mut out, &seqs);
-            }
-            if each(&out).is_break() {
-                return Ok(ControlFlow::Break(()));
-            }
-        }
-        Ok(ControlFlow::Continue(()))
     }
 
     /// Whether it may have rows of somebody who is being forgotten.
@@ -394,98 +384,4 @@ impl Part {
         }
         Ok(rows)
     }
-}
-
-/// The rows of a batch that are wanted.
-fn wanted(batch: &RecordBatch, want: &Want) -> Result<Vec<usize>, Why> {
-    let time = instants(batch, "time")?;
-    let environments = Texts::of(column(batch, "environment")?)?;
-    let events = Texts::of(column(batch, "event")?)?;
-    // Each text of a dictionary is compared once, not in each row.
-    let here: Vec<bool> =
-        environments.values().iter().map(|e| e == Some(want.environment.as_str())).collect();
-    let asked: Vec<bool> = events
-        .values()
-        .iter()
-        .map(|e| want.events.as_ref().is_none_or(|asked| asked.iter().any(|a| Some(a.as_str()) == e)))
-        .collect();
-    let passes =
-        |list: &[bool], code: Option<usize>| code.and_then(|c| list.get(c)).copied().unwrap_or(false);
-    Ok((0..batch.num_rows())
-        .filter(|&row| {
-            let at = time.value(row);
-            at >= want.from.0
-                && at < want.to.0
-                && passes(&here, environments.code(row))
-                && passes(&asked, events.code(row))
-        })
-        .collect())
-}
-
-/// A column of text with a dictionary of its own: of the texts in these rows, each once.
-fn strings(array: &ArrayRef, rows: &[usize]) -> Result<Strings, Why> {
-    const NONE: u32 = u32::MAX;
-    let texts = Texts::of(array)?;
-    let mut recoded = vec![NONE; texts.values().len()];
-    let mut known: HashMap<&str, u32, FxBuildHasher> = HashMap::default();
-    let mut values: Vec<Box<str>> = Vec::new();
-    let mut codes = Vec::with_capacity(rows.len());
-    for &row in rows {
-        let Some(code) = texts.code(row) else {
-            codes.push(NONE);
-            continue;
-        };
-        let slot = recoded.get_mut(code).ok_or("a code has no text")?;
-        if *slot == NONE {
-            let text = texts.values().value(code);
-            *slot = *known.entry(text).or_insert_with(|| {
-                values.push(text.into());
-                // A batch has far fewer than 2^32 rows.
-                u32::try_from(values.len() - 1).unwrap_or(NONE)
-            });
-        }
-        codes.push(*slot);
-    }
-    Strings::new(codes, values.into()).ok_or_else(|| "a code has no text".into())
-}
-
-/// The values of a property in these rows, typed by what they are.
-fn cells(batch: &RecordBatch, kind: Kind, name: &str, source: &str, rows: &[usize]) -> Result<Cells, Why> {
-    let Some(index) = batch.schema_ref().index_of(source).ok() else { return Ok(Cells::Missing) };
-    let array = batch.column(index);
-    if rows.iter().all(|&row| array.is_null(row)) {
-        return Ok(Cells::Missing);
-    }
-    let wrong = || format!("the column `{source}` has a type that no property has");
-    if source == kind.prefix() {
-        let mut values = Vec::with_capacity(rows.len());
-        for &row in rows {
-            values.push(object(array, row)?.remove(name));
-        }
-        return Ok(Cells::typed(values.iter().map(Option::as_ref)));
-    }
-    let shape = Shape::of(batch.schema_ref().field(index)).ok_or_else(wrong)?;
-    let valid = |row: usize| array.is_valid(row);
-    Ok(match shape {
-        Shape::Text => Cells::Text(strings(array, rows)?),
-        Shape::Boolean => {
-            let array = array.as_boolean_opt().ok_or_else(wrong)?;
-            Cells::Booleans(rows.iter().map(|&row| valid(row).then(|| array.value(row))).collect())
-        }
-        Shape::Integer => {
-            let array = array.as_primitive_opt::<Int64Type>().ok_or_else(wrong)?;
-            // As `serde_json` reads an integer as a float: the nearest one.
-            #[allow(clippy::cast_precision_loss)]
-            Cells::Numbers(rows.iter().map(|&row| valid(row).then(|| array.value(row) as f64)).collect())
-        }
-        Shape::Float { .. } => {
-            let array = array.as_primitive_opt::<arrow_array::types::Float64Type>().ok_or_else(wrong)?;
-            Cells::Numbers(rows.iter().map(|&row| valid(row).then(|| array.value(row))).collect())
-        }
-        Shape::Json => {
-            let values: Vec<Option<Json>> =
-                rows.iter().map(|&row| shape.value(array, row)).collect::<Result<_, _>>()?;
-            Cells::typed(values.iter().map(Option::as_ref))
-        }
-    })
 }

@@ -253,6 +253,11 @@ impl<'a> Texts<'a> {
         self.values
     }
 
+    /// The code in each row.
+    pub(super) fn codes(self) -> impl Iterator<Item = Option<usize>> {
+        self.codes.iter().map(|code| code.and_then(|code| usize::try_from(code).ok()))
+    }
+
     pub(crate) fn code(self, row: usize) -> Option<usize> {
         if row >= self.codes.len() || self.codes.is_null(row) {
             return None;

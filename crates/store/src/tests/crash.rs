@@ -36,9 +36,13 @@ fn moments(before: &Files, after: &Files) -> Vec<(&'static str, Files)> {
     let name = part.file_name().unwrap().to_str().unwrap();
     let unnamed = part.with_file_name(format!("{}.tmp", &name[..33]));
     let (list, listed) = in_parts("ids");
-    for (path, unfinished, bytes) in
-        [(part, unnamed, bytes), (list.clone(), list.with_added_extension("tmp"), listed)]
-    {
+    let (hot, columns) = in_parts("hot");
+    let cold = part.with_file_name(format!("{}.hot.tmp", &name[..33]));
+    for (path, unfinished, bytes) in [
+        (hot, cold, columns),
+        (part, unnamed, bytes),
+        (list.clone(), list.with_added_extension("tmp"), listed),
+    ] {
         for written in [0, bytes.len() / 2, bytes.len()] {
             now.insert(unfinished.clone(), bytes[..written].to_vec());
             moments.push(("half written", now.clone()));
@@ -118,11 +122,11 @@ fn parts_are_merged_under_readers_and_a_merge_cut_off_changes_nothing() {
     assert_eq!((everything.len(), reader.parts()), (5, 5), "a reader keeps what it reads");
 
     let both = read_dir(home.path());
-    // The new part and its list are there; the lists of the old ones are asked by nobody any more.
-    assert_eq!(both.len(), before.len() + 2 - 4);
+    // The new part, its list and its hot columns are there; the lists of the old ones are asked by nobody any more.
+    assert_eq!(both.len(), before.len() + 3 - 4);
     drop(reader);
     let after = read_dir(home.path());
-    assert_eq!(after.len(), before.len() - 3 - 3, "the last reader was gone");
+    assert_eq!(after.len(), before.len() - 3 - 3 - 3, "the last reader was gone");
     drop(store);
 
     let mut unnamed = both.clone();

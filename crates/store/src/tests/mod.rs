@@ -11,6 +11,7 @@ mod crash;
 mod damage;
 mod forget;
 mod gen_events;
+mod hot;
 mod jumps;
 mod limits;
 mod oracle;

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use bellwether_columns::{Cells, PropertyName, Scan, Want};
+use bellwether_columns::{Cells, Ids, PropertyName, Scan, Want};
 use bellwether_model::event::Who;
 use bellwether_model::{Event, Json, Millis};
 use serde_json::json;
@@ -10,14 +10,14 @@ use serde_json::json;
 use super::{named, open};
 use crate::Store;
 
-fn want(properties: &[&str]) -> Want {
+pub(super) fn want(properties: &[&str]) -> Want {
     Want {
         environment: "production".parse().unwrap(),
         events: None,
         from: Millis(i64::MIN),
         to: Millis(i64::MAX),
         properties: properties.iter().map(|name| PropertyName::parse(name)).collect(),
-        people: None,
+        ids: Ids::Came,
     }
 }
 
@@ -223,9 +223,15 @@ fn an_event_takes_few_bytes() {
         files.iter().filter(|(p, _)| p.extension().unwrap() == extension).map(|(_, b)| b.len()).sum::<usize>()
     };
     let each = |bytes: usize| bytes as f64 / EVENTS as f64;
-    let (part, list) = (each(size("parquet")), each(size("ids")));
-    println!("json {}, log {}, part {part}, list {list} bytes an event", each(json), each(log as usize));
+    let (part, list, hot) = (each(size("parquet")), each(size("ids")), each(size("hot")));
+    println!(
+        "json {}, log {}, part {part}, list {list}, hot {hot} bytes an event",
+        each(json),
+        each(log as usize)
+    );
     // 16 of the UUID, 28 and a filter in the list.
     assert!(part < 16.0 + 32.0, "{part}");
     assert!(list < 28.0 + 4.5, "{list}");
+    // Seven properties and ids, of users that have five events each.
+    assert!(hot < 24.0, "{hot}");
 }

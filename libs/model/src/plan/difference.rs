@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Addresses, Concealment, EventType, Handling, Kind, Name, Property, TrackingPlan};
+use super::{Addresses, Concealment, EventType, Handling, Identifiers, Kind, Name, Property, TrackingPlan};
 
 /// One thing that is different.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -123,6 +123,20 @@ impl Found {
                     Addresses::Drop => "left out",
                 };
                 self.add(None, None, format!("in {environment}, addresses are {word}"), false);
+            }
+            for (whose, was, now) in
+                [("users", was.user_ids, now.user_ids), ("devices", was.device_ids, now.device_ids)]
+            {
+                if was != now {
+                    let word = match now {
+                        Identifiers::Keep => "as they come",
+                        Identifiers::Hash => "as keyed hashes",
+                    };
+                    let what = format!(
+                        "in {environment}, ids of {whose} are stored {word}: whoever was seen before counts as somebody else from then on"
+                    );
+                    self.add(None, None, what, false);
+                }
             }
             for (what, was, now) in [
                 ("unplanned events", was.unplanned_events, now.unplanned_events),

@@ -23,6 +23,23 @@ pub struct Handling {
     /// To the addresses (IP) that events came from.
     #[serde(default)]
     pub addresses: Addresses,
+    /// To the ids of users.
+    #[serde(default)]
+    pub user_ids: Identifiers,
+    /// To the ids of devices.
+    #[serde(default)]
+    pub device_ids: Identifiers,
+}
+
+/// What is stored of an id. Flags are evaluated by the id that an SDK sends, whatever is stored of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Identifiers {
+    /// It, as it came.
+    #[default]
+    Keep,
+    /// A keyed hash of it, in events and exposures alike: the same id has the same hash, so that joins hold.
+    Hash,
 }
 
 /// What becomes of a personal value before it is stored.

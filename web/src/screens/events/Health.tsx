@@ -1,13 +1,13 @@
-//! Web: how the data is that decisions rest on: how fresh it is, what was unlike the days before, what of it programs did,
-//! and what looks personal where the plan does not say so.
+//! Web: how the data is that decisions rest on: how fresh it is, what came twice, what was unlike the days before, and what
+//! of it programs did.
 import { Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { JSX } from "react";
 
-import { health, suspects } from "../../api/queries";
+import { health } from "../../api/queries";
 import type { Answer } from "../../api/types";
-import { count, plural, share } from "../../lib/numbers";
+import { count, plural, share as points } from "../../lib/numbers";
 import { civil, dateLabel, moment } from "../../lib/time";
 import { DataTable, type Column } from "../../parts/DataTable";
 import { Loaded, Said } from "../../parts/States";
@@ -15,33 +15,31 @@ import { Badge, When } from "../../parts/Words";
 import { useEnvironment } from "../../shell/environment";
 
 type Found = Answer<"/api/events/health", "get">;
-type Suspect = Answer<"/api/personal", "get">["suspects"][number];
 
 export function Health(): JSX.Element {
   const { here } = useEnvironment();
   return (
-    <>
-      <Loaded query={useQuery(health(here.key))} lines={8}>
-        {(found) => (
-          <>
-            <Facts found={found} />
-            <Drifts found={found} />
-            <Programs found={found} />
-          </>
-        )}
-      </Loaded>
-      <Loaded query={useQuery(suspects(here.key))} lines={6}>
-        {({ suspects: list, looked_at, cut }) => <Suspects list={list} of={looked_at} cut={cut} />}
-      </Loaded>
-    </>
+    <Loaded query={useQuery(health(here.key))} lines={8}>
+      {(found) => (
+        <>
+          <Facts found={found} />
+          <Drifts found={found} />
+          <Programs found={found} />
+        </>
+      )}
+    </Loaded>
   );
 }
+
+/** How many, and what share of all. */
+const share = (n: number, of: number) => (n === 0 ? "0" : `${count(n)} (${points(Math.round((10_000 * n) / of))})`);
 
 function Facts({ found: f }: { found: Found }) {
   const facts: [string, JSX.Element | string][] = [
     ["Newest", f.received === null || f.received === undefined ? "none since the start" : moment(f.received)],
     ["Stored", count(f.stored)],
-    ["Came again", count(f.duplicates)],
+    ["Came again, and stored once", share(f.duplicates, f.stored + f.duplicates)],
+    ["Without a name, so that a copy is not known", share(f.unnamed, f.stored)],
     ["Not as planned", f.unfollowed === 0 ? "0" : violationsLink(f.unfollowed)],
     ["In quarantine", f.quarantined === 0 ? "0" : quarantineLink(f.quarantined)],
   ];
@@ -140,7 +138,7 @@ function Programs({ found: f }: { found: Found }) {
       head: "Share",
       right: true,
       sort: (e) => e.bots / e.count,
-      cell: (e) => share(Math.round((10_000 * e.bots) / e.count)),
+      cell: (e) => points(Math.round((10_000 * e.bots) / e.count)),
     },
     { key: "last", head: "Last", right: true, roomy: true, sort: (e) => e.last, cell: (e) => <When at={e.last} /> },
   ];
@@ -163,84 +161,6 @@ function Programs({ found: f }: { found: Found }) {
             rows={rows}
             id={(e) => e.event}
             order={{ key: "bots", down: true }}
-          />
-        </>
-      )}
-    </section>
-  );
-}
-
-const KINDS: Record<Suspect["kind"], string> = {
-  email: "e-mail",
-  phone: "telephone",
-  card: "bank card",
-  iban: "IBAN",
-  national_id: "national id",
-  ip: "address",
-};
-
-function Suspects({ list, of, cut }: { list: Suspect[]; of: number; cut: boolean }) {
-  const columns: Column<Suspect>[] = [
-    {
-      key: "where",
-      head: "Where",
-      wide: true,
-      sort: (s) => `${s.event ?? ""} ${s.property}`,
-      cell: (s) => (
-        <>
-          <span className="key">{s.property}</span>{" "}
-          <span className="dim">
-            {s.of === "event" ? `of ${s.event ?? ""}` : s.of === "id" ? "an id" : `of the ${s.of}`}
-          </span>
-          <div className="under">
-            <Said>{s.hint}</Said>
-          </div>
-        </>
-      ),
-    },
-    {
-      key: "kind",
-      head: "Looks like",
-      sort: (s) => s.kind,
-      cell: (s) => (
-        <>
-          <Badge tone="warn">{KINDS[s.kind]}</Badge>
-          {s.earlier && <div className="under">found earlier</div>}
-        </>
-      ),
-    },
-    { key: "shape", head: "Shape", roomy: true, cell: (s) => <code>{s.shape}</code> },
-    {
-      key: "found",
-      head: "Values",
-      right: true,
-      sort: (s) => s.found,
-      cell: (s) => `${count(s.found)} of ${count(s.looked_at)}`,
-    },
-    { key: "last", head: "Last", right: true, roomy: true, sort: (s) => s.last, cell: (s) => <When at={s.last} /> },
-  ];
-  return (
-    <section aria-label="What looks personal">
-      <Title order={2} size="h4" mt="xl" mb="xs">
-        What looks personal
-      </Title>
-      {list.length === 0 ? (
-        <p className="dim">
-          {of === 0
-            ? "There are no events to look at."
-            : `Nothing in the newest ${plural(of, "event")} that the plan does not call personal.`}
-        </p>
-      ) : (
-        <>
-          <p className="dim">
-            In the newest {plural(of, "event")}, where the plan does not call it personal. Values are not shown: each
-            letter is an x, each digit a 9.{cut ? " There are more properties than could be told apart." : ""}
-          </p>
-          <DataTable
-            label="What looks personal"
-            columns={columns}
-            rows={list}
-            id={(s) => `${s.of} ${s.event ?? ""} ${s.property}`}
           />
         </>
       )}

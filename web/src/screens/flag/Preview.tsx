@@ -79,6 +79,7 @@ export function Preview({ query, variants, changed, off, fault }: Props) {
               ? previewText(data, off)
               : `What ${plural(data.users, "recent user gets", "most recent users get")} now.`}
           </p>
+          {data.note && <p className="dim">Note: {data.note}.</p>}
           {table ? (
             <Twin rows={rows} users={data.users} />
           ) : (

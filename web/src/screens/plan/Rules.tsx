@@ -35,12 +35,19 @@ const ADDRESSES: Record<Handling["addresses"], string> = {
   drop: "left out",
 };
 
+const IDS: Record<Handling["user_ids"], string> = {
+  keep: "stored as they come",
+  hash: "keyed hashes in their place",
+};
+
 const COLUMNS: { key: keyof Handling; head: string; data: { value: string; label: string }[] }[] = [
   { key: "unplanned_events", head: "Unplanned events", data: words(TREATMENTS) },
   { key: "unplanned_properties", head: "Unplanned properties", data: words(TREATMENTS) },
   { key: "invalid", head: "Invalid events", data: words(TREATMENTS) },
   { key: "personal", head: "Personal values", data: words(PERSONAL) },
   { key: "addresses", head: "Addresses (IP)", data: words(ADDRESSES) },
+  { key: "user_ids", head: "Ids of users", data: words(IDS) },
+  { key: "device_ids", head: "Ids of devices", data: words(IDS) },
 ];
 
 export function Rules({ draft }: { draft: PlanDraft }) {
@@ -96,7 +103,14 @@ export function Rules({ draft }: { draft: PlanDraft }) {
       </Section>
       <Section
         title="What happens to events that do not follow the plan"
-        about="Where several are due, the strictest is done. While no event type is planned, no event is judged."
+        about={
+          <>
+            Where several are due, the strictest is done. While no event type is planned, no event is judged. Where ids
+            are hashed, the same id has the same hash in events and exposures, so that experiments and charts count as
+            before; flags go on by the id that SDKs send, and lists of ids hold what is put into them. Whoever was seen
+            before counts as somebody else from then on.
+          </>
+        }
       >
         <div className="handling-rows">
           {all.map((e) => {
