@@ -3419,6 +3419,8 @@ export interface components {
             addresses: components["schemas"]["Addresses"];
             /** @description Whether there were more different properties than can be told apart. */
             cut: boolean;
+            /** @description What is stored here of the ids of devices. */
+            device_ids: components["schemas"]["Identifiers"];
             /**
              * Format: uint64
              * @description The newest events that were looked at.
@@ -3430,6 +3432,8 @@ export interface components {
             personal: components["schemas"]["Concealment"];
             /** @description What is certain first, then by how many. */
             suspects: components["schemas"]["Suspect"][];
+            /** @description What is stored here of the ids of users. */
+            user_ids: components["schemas"]["Identifiers"];
         };
         Output3: {
             /** @description The beginning of the last whole day of UTC, which was judged by the days before it. */

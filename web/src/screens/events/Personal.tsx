@@ -99,9 +99,9 @@ function Planned({ report }: { report: Report }) {
         <>
           {plain.length > 0 && report.personal !== "keep" && (
             <Note tone="warn">
-              {plural(plain.length, "property", "properties")} of these {plain.length === 1 ? "has" : "have"} values in the newest
-              events that came before the plan said it, and are stored as they came. They go when their person is
-              forgotten.
+              {plural(plain.length, "property", "properties")} of these {plain.length === 1 ? "has" : "have"} values in
+              the newest events that came before the plan said it, and are stored as they came. They go when their
+              person is forgotten.
             </Note>
           )}
           <DataTable
