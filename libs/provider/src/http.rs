@@ -156,10 +156,15 @@ impl Http {
         let accept = HeaderValue::from_static("text/event-stream");
         let headers = HeaderMap::from_iter([(header::ACCEPT, accept)]);
         let response = self.send(Method::GET, path, headers, Bytes::new()).await?;
-        if response.status() == StatusCode::OK {
-            return Ok(response.into_body());
+        if response.status() != StatusCode::OK {
+            return Err(self.why_not(response).await);
         }
-        Err(self.why_not(response).await)
+        // A page that something else gives would be a stream that ends, for no reason that could be said.
+        let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        match kind.is_some_and(|kind| kind.starts_with("text/event-stream")) {
+            true => Ok(response.into_body()),
+            false => Err(self.stranger("it has no stream of events")),
+        }
     }
 
     /// Sends JSON, and gives the answer whatever it is.
