@@ -165,6 +165,23 @@ fn an_answer_that_is_not_the_servers_is_none_and_passes() {
 }
 
 #[test]
+fn a_page_in_the_place_of_the_stream_is_no_stream_that_ended() {
+    let house = House::open();
+    let between = Between::before(&house);
+    between.does(vec![("/", Does::Says(PAGE))]);
+    run(async {
+        let provider = Provider::connect(settings(&house, &between)).await.unwrap();
+        let said = || at_once(provider.resolve_string_value("f", &user("u"))).unwrap_err().message.unwrap();
+        soon(|| {
+            let said = said();
+            assert!(said.contains("is not Bellwether"), "{said}");
+            said.ends_with("it has no stream of events")
+        })
+        .await;
+    });
+}
+
+#[test]
 fn rules_come_where_no_stream_does() {
     for stream in [Does::Says(BROKEN), Does::Says(PAGE), Does::Hums] {
         let house = House::open();
