@@ -249,6 +249,16 @@ impl App {
         self.store.pending() || self.exposures.waiting()
     }
 
+    /// Whether so much was committed that [`App::step`] should not wait for its time.
+    pub fn is_due(&self) -> bool {
+        self.store.is_due()
+    }
+
+    /// How far sealing is behind what comes, from 0 to 1, where events are refused.
+    pub fn pressure(&self) -> f64 {
+        self.store.pressure()
+    }
+
     /// How what a door waits for stands.
     pub fn settled(&self, waiting: &Waiting) -> Settled {
         self.store.outcome(waiting)

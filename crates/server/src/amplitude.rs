@@ -201,7 +201,7 @@ async fn cohort(
     let (most, known) = (number("maxCohortSize")?, number("lastModified")?);
     // As few at once as there are threads for parsing: a million ids take 30 MB.
     let text = house
-        .parsing(move |house| {
+        .parsing(0, move |house| {
             let members = house.app.cohort(&grant.environment, &id)?;
             if known.is_some() {
                 return Ok(None);

@@ -48,7 +48,7 @@ impl Room {
         self.bytes.available_permits()
     }
 
-    fn take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+    pub(crate) fn take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.bytes).try_acquire_many_owned(u32::try_from(bytes).ok()?).ok()
     }
 }

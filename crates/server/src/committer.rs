@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bellwether_app::{App, AppError, Refusal, Settled, Waiting};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// How long the thread lets requests gather before it syncs. A sync costs more than a request; a few
 /// milliseconds buy about a third of the throughput and are not felt.
@@ -19,6 +19,8 @@ pub(crate) struct Committer {
     wanted: Mutex<Wanted>,
     changed: Condvar,
     rounds: watch::Sender<Round>,
+    /// So much is committed that a part is due.
+    pub(crate) due: Notify,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -53,6 +55,7 @@ impl Committer {
             wanted: Mutex::default(),
             changed: Condvar::new(),
             rounds: watch::Sender::new(Round::Done(0)),
+            due: Notify::new(),
             thread: Mutex::default(),
         });
         let working = Arc::clone(&committer);
@@ -87,6 +90,9 @@ impl Committer {
                 tracing::error!(cause = e.cause, "events could not be stored");
                 // A disk that refuses is asked again, not hammered.
                 std::thread::sleep(IDLE);
+            }
+            if self.app.is_due() {
+                self.due.notify_one();
             }
             self.rounds.send_modify(|round| {
                 if let Round::Done(n) = round {

@@ -129,7 +129,7 @@ async fn take(
     let peer = peer.ip().to_string();
     // Parsing megabytes would hold up everybody else on this thread.
     let taken = house
-        .parsing(move |house| {
+        .parsing(body.len(), move |house| {
             let now = house.clock.now();
             let sent = Sent {
                 query: &query,

@@ -1,12 +1,14 @@
 //! Server: what every handler shares, the threads that work behind the handlers, and how they end.
 
+use std::num::NonZero;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use bellwether_app::{App, AppError};
+use bellwether_app::{App, AppError, Refusal};
 use tokio::sync::{Semaphore, watch};
 
 use crate::bell::Bell;
+use crate::body::Room;
 use crate::clock::Clock;
 use crate::committer::Committer;
 use crate::listen::Limits;
@@ -22,13 +24,24 @@ pub struct House {
     closing: watch::Sender<bool>,
     /// Passwords are checked two at a time: each takes memory and a thread, and guessing is cheap.
     passwords: Arc<Semaphore>,
-    /// Events are parsed on so many threads at once: what is parsed takes several times its bytes.
+    /// Events are parsed on so many threads at once: what is parsed takes several times its bytes, and more threads
+    /// than processors only take time from those that write.
     parsing: Arc<Semaphore>,
+    /// Bodies that wait for their turn. Past it they are told to come later, while they can still be answered soon.
+    queue: Room,
     pub(crate) limits: Limits,
     pub(crate) said: Arc<Said>,
     /// After how much silence a stream says that it lives.
     pub(crate) quiet: Duration,
 }
+
+/// Bytes of bodies that wait to be parsed: the largest that is taken, and some.
+const QUEUE: usize = 32 << 20;
+
+/// How much longer than it worked a turn of parsing pauses where sealing is as far behind as it may be: events come slower
+/// then, instead of being refused until it has caught up.
+const SLOWDOWN: f64 = 4.0;
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// Clients drop a stream that was silent for 17 seconds.
 const QUIET: Duration = Duration::from_secs(13);
@@ -42,6 +55,7 @@ const LOOK: Duration = Duration::from_secs(60);
 impl House {
     pub(crate) fn open(app: Arc<App>, bell: Bell, clock: Clock, limits: &Limits) -> Self {
         let committer = Committer::start(Arc::clone(&app));
+        let processors = std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
         Self {
             app,
             clock,
@@ -49,7 +63,8 @@ impl House {
             committer,
             closing: watch::Sender::new(false),
             passwords: Arc::new(Semaphore::new(2)),
-            parsing: Arc::new(Semaphore::new(8)),
+            parsing: Arc::new(Semaphore::new(usize::max(processors.get(), 2))),
+            queue: Room::of(QUEUE),
             limits: limits.clone(),
             said: Arc::default(),
             quiet: QUIET,
@@ -83,18 +98,41 @@ impl House {
         .await
     }
 
-    /// The same for what parses events.
+    /// The same for what takes as long and as much memory as parsing a body of so many bytes.
+    ///
+    /// # Errors
+    /// [`Refusal::Busy`] where as much waits already as could be parsed in about half a second, and those of `work`.
     pub(crate) async fn parsing<T: Send + 'static>(
         &self,
+        bytes: usize,
         work: impl FnOnce(&Self) -> Result<T, AppError> + Send + 'static,
     ) -> Result<T, AppError> {
+        let Some(waiting) = self.queue.take(bytes) else {
+            return Err(AppError::new(
+                Refusal::Busy,
+                "busy",
+                "more is being sent than can be read",
+                "send it again in a moment; nothing of this request was stored",
+            ));
+        };
         let turn = Arc::clone(&self.parsing).acquire_owned().await;
         let turn = turn.map_err(|e| AppError::internal("parse events", e))?;
-        self.blocking(move |house| {
-            let _turn = turn;
-            work(house)
-        })
-        .await
+        drop(waiting);
+        let (done, turn, pause) = self
+            .blocking(move |house| {
+                let begun = Instant::now();
+                let done = work(house);
+                let pause = begun.elapsed().mul_f64(SLOWDOWN * house.app.pressure());
+                Ok((done, turn, pause))
+            })
+            .await?;
+        if !pause.is_zero() {
+            tokio::spawn(async move {
+                tokio::time::sleep(pause.min(LONGEST_PAUSE)).await;
+                drop(turn);
+            });
+        }
+        done
     }
 
     /// Tells streams to end.
@@ -137,9 +175,15 @@ pub(crate) async fn maintain(house: House) {
     let mut every = tokio::time::interval(ROUND);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        every.tick().await;
+        // Fast senders fill memory in less than a round.
+        tokio::select! {
+            _ = every.tick() => {}
+            () = house.committer.due.notified() => {}
+        }
         if let Err(e) = house.blocking(|house| house.app.step(house.clock.now())).await {
             tracing::error!(cause = e.cause, "maintenance failed and will be tried again: {}", e.message);
+            // A disk that refuses is asked again, not hammered.
+            every.tick().await;
         }
     }
 }

@@ -110,11 +110,11 @@ impl<'b> Packed<'b> {
             let mut brief = Brief { environment: "", event: "", time: Millis(0), received: Millis(0) };
             let mut left = 4;
             for _ in 0..cursor.map()? {
-                match cursor.text()? {
-                    "environment" => brief.environment = cursor.text()?,
-                    "event" => brief.event = cursor.text()?,
-                    "time" => brief.time = Millis(cursor.integer()?),
-                    "received" => brief.received = Millis(cursor.integer()?),
+                match cursor.name()? {
+                    b"environment" => brief.environment = cursor.text()?,
+                    b"event" => brief.event = cursor.text()?,
+                    b"time" => brief.time = Millis(cursor.integer()?),
+                    b"received" => brief.received = Millis(cursor.integer()?),
                     _ => {
                         cursor.skip()?;
                         continue;
@@ -130,27 +130,42 @@ impl<'b> Packed<'b> {
         read().ok_or(UNREAD)
     }
 
+    /// When it was received.
+    pub(crate) fn received(self) -> Result<Millis, &'static str> {
+        let read = || {
+            let mut cursor = Cursor(self.bytes);
+            for _ in 0..cursor.map()? {
+                if cursor.name()? == b"received" {
+                    return cursor.integer().map(Millis);
+                }
+                cursor.skip()?;
+            }
+            None
+        };
+        read().ok_or(UNREAD)
+    }
+
     /// The event, read in place.
     pub(crate) fn flat(self) -> Result<Flat<'b>, &'static str> {
         let read = || {
             let mut cursor = Cursor(self.bytes);
             let mut flat = Flat { seq: self.seq, ..Flat::default() };
             for _ in 0..cursor.map()? {
-                match cursor.text()? {
-                    "environment" => flat.environment = cursor.text()?,
-                    "event" => flat.event = cursor.text()?,
-                    "who" => (flat.user, flat.device) = cursor.who()?,
-                    "time" => flat.time = Millis(cursor.integer()?),
-                    "received" => flat.received = Millis(cursor.integer()?),
-                    "insert_id" => flat.insert_id = Some(cursor.text()?),
-                    "session" => flat.session = Some(cursor.integer()?),
-                    "revision" => flat.revision = Some(cursor.natural()?),
-                    "properties" => flat.properties = cursor.object()?,
-                    "user_properties" => flat.user_properties = cursor.object()?,
-                    "groups" => flat.groups = cursor.object()?,
-                    "group_properties" => flat.group_properties = cursor.object()?,
-                    "user_changes" => flat.user_changes = cursor.object()?,
-                    "group_changes" => flat.group_changes = cursor.object()?,
+                match cursor.name()? {
+                    b"environment" => flat.environment = cursor.text()?,
+                    b"event" => flat.event = cursor.text()?,
+                    b"who" => (flat.user, flat.device) = cursor.who()?,
+                    b"time" => flat.time = Millis(cursor.integer()?),
+                    b"received" => flat.received = Millis(cursor.integer()?),
+                    b"insert_id" => flat.insert_id = Some(cursor.text()?),
+                    b"session" => flat.session = Some(cursor.integer()?),
+                    b"revision" => flat.revision = Some(cursor.natural()?),
+                    b"properties" => flat.properties = cursor.object()?,
+                    b"user_properties" => flat.user_properties = cursor.object()?,
+                    b"groups" => flat.groups = cursor.object()?,
+                    b"group_properties" => flat.group_properties = cursor.object()?,
+                    b"user_changes" => flat.user_changes = cursor.object()?,
+                    b"group_changes" => flat.group_changes = cursor.object()?,
                     _ => cursor.skip()?,
                 }
             }
@@ -213,7 +228,7 @@ impl<'b> Object<'b> {
     pub(crate) fn get(self, name: &str) -> Option<Cell<'b>> {
         let mut cursor = Cursor(self.bytes);
         for _ in 0..self.fields {
-            if cursor.text()? == name {
+            if cursor.name()? == name.as_bytes() {
                 return cursor.cell();
             }
             cursor.skip()?;
@@ -327,6 +342,11 @@ impl<'b> Cursor<'b> {
     }
 
     fn text(&mut self) -> Option<&'b str> {
+        std::str::from_utf8(self.name()?).ok()
+    }
+
+    /// The bytes of a text: a name that is only compared need not be known to be UTF-8.
+    fn name(&mut self) -> Option<&'b [u8]> {
         let length = match self.marker()? {
             short @ 0xa0..=0xbf => usize::from(short & 0x1f),
             0xd9 => self.length(1)?,
@@ -334,7 +354,7 @@ impl<'b> Cursor<'b> {
             0xdb => self.length(4)?,
             _ => return None,
         };
-        std::str::from_utf8(self.take(length)?).ok()
+        self.take(length)
     }
 
     /// How many fields follow.
@@ -388,15 +408,15 @@ impl<'b> Cursor<'b> {
         if self.map()? != 1 {
             return None;
         }
-        Some(match self.text()? {
-            "user" => (Some(self.text()?), None),
-            "device" => (None, Some(self.text()?)),
-            "both" => {
+        Some(match self.name()? {
+            b"user" => (Some(self.text()?), None),
+            b"device" => (None, Some(self.text()?)),
+            b"both" => {
                 let (mut user, mut device) = (None, None);
                 for _ in 0..self.map()? {
-                    match self.text()? {
-                        "user" => user = Some(self.text()?),
-                        "device" => device = Some(self.text()?),
+                    match self.name()? {
+                        b"user" => user = Some(self.text()?),
+                        b"device" => device = Some(self.text()?),
                         _ => self.skip()?,
                     }
                 }

@@ -90,8 +90,8 @@ impl Store {
             let mut rows: Vec<Packed<'_>> = view.rows().collect();
             let mut receipts = manifest.receipts(self.settings.dedupe);
             for row in &rows {
-                let brief = row.brief().map_err(|why| StoreError::corrupt(&self.dir, 0, why))?;
-                receipts.tick(row.seq, brief.received, self.settings.dedupe);
+                let received = row.received().map_err(|why| StoreError::corrupt(&self.dir, 0, why))?;
+                receipts.tick(row.seq, received, self.settings.dedupe);
             }
             let corrupt = |why| StoreError::corrupt(&self.dir, 0, why);
             let mut without = Vec::new();

@@ -264,19 +264,8 @@ impl Store {
             incoming.push(Incoming { pending, event });
         }
 
-        if self.tight.load(Ordering::Acquire) {
-            return Err(StoreError::NoRoom { dir: self.dir.clone(), reserve: self.settings.reserve });
-        }
         let (mut intake, listed) = self.look_up(&incoming)?;
-        // One call larger than the bound is taken when nothing else waits, or it never would be.
-        let waiting = intake.bytes + packed.len();
-        if !intake.queue.is_empty() && waiting > self.settings.queue_bytes {
-            return Err(StoreError::Full { waiting, bound: self.settings.queue_bytes });
-        }
-        let resident = self.settings.seal_bytes.saturating_mul(RESIDENT);
-        if intake.resident > resident {
-            return Err(StoreError::Full { waiting: intake.resident + packed.len(), bound: resident });
-        }
+        self.has_room(&intake, packed.len())?;
         let mut taken = Taken::default();
         let first = Seq(intake.assigned.0 + 1);
         let mut rows = Vec::with_capacity(incoming.len());
@@ -303,6 +292,52 @@ impl Store {
         let open = intake.committing || !intake.queue.is_empty();
         let seq = if open { intake.assigned } else { intake.committed };
         Ok(Ticket { seq, taken })
+    }
+
+    /// Whether [`Store::append`] would take events now, so that nobody reads a request for nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] and [`StoreError::NoRoom`], as an append of the smallest event would answer.
+    pub fn takes(&self) -> Result<(), StoreError> {
+        self.has_room(&lock(&self.intake), 1)
+    }
+
+    /// Whether so much is in memory that [`Store::step`] would write a part.
+    #[must_use]
+    pub fn is_due(&self) -> bool {
+        let shown = lock(&self.shown);
+        shown.active.len() >= self.settings.seal_rows || shown.active.bytes() >= self.settings.seal_bytes
+    }
+
+    /// How much more is in memory than while sealing keeps up: 0 is no more, and at 1 events are refused. Who slows down
+    /// between the two is not refused.
+    #[must_use]
+    pub fn pressure(&self) -> f64 {
+        let resident = lock(&self.intake).resident;
+        // What is being written into a part, and as much that came meanwhile.
+        let usual = self.settings.seal_bytes.saturating_mul(2);
+        let most = self.settings.seal_bytes.saturating_mul(RESIDENT);
+        // Of bytes a few more or less do not matter.
+        #[allow(clippy::cast_precision_loss)]
+        let share = resident.saturating_sub(usual) as f64 / most.saturating_sub(usual).max(1) as f64;
+        share.min(1.0)
+    }
+
+    /// Whether a call of so many bytes may wait for the disk.
+    fn has_room(&self, intake: &Intake, bytes: usize) -> Result<(), StoreError> {
+        if self.tight.load(Ordering::Acquire) {
+            return Err(StoreError::NoRoom { dir: self.dir.clone(), reserve: self.settings.reserve });
+        }
+        // One call larger than the bound is taken when nothing else waits, or it never would be.
+        let waiting = intake.bytes + bytes;
+        if !intake.queue.is_empty() && waiting > self.settings.queue_bytes {
+            return Err(StoreError::Full { waiting, bound: self.settings.queue_bytes });
+        }
+        let resident = self.settings.seal_bytes.saturating_mul(RESIDENT);
+        if intake.resident > resident {
+            return Err(StoreError::Full { waiting: intake.resident + bytes, bound: resident });
+        }
+        Ok(())
     }
 
     /// What the lists beside parts hold of these events, sorted, and the intake as long as that is true.

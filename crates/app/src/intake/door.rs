@@ -273,6 +273,10 @@ impl App {
     #[must_use]
     pub fn take(&self, door: Door, sent: &Sent<'_>, now: Millis) -> Outcome {
         let voice = Voice::to(door, sent);
+        // Before it is read: whoever is overrun has no time to read what is refused.
+        if let Err(full) = self.store.takes() {
+            return Outcome::Answered(voice.refuse(&full.into()));
+        }
         let plan = Inspection::new(self, door, sent, now);
         let read = match door {
             Door::AmplitudeHttp | Door::AmplitudeBatch => amplitude::read(self, door, sent, now, &plan),

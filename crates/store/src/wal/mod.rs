@@ -65,17 +65,20 @@ fn checksum(length: u32, first: Seq, payload: &[u8]) -> u32 {
     crc.finalize()
 }
 
-/// The record of events whose list is packed.
-fn record(first: Seq, packed: &[u8]) -> Result<Vec<u8>, String> {
+/// The record of events whose list is packed, at the beginning of `room`, which is kept from one record to the next: what
+/// is new each time has to be made empty first.
+fn record<'r>(first: Seq, packed: &[u8], room: &'r mut Vec<u8>) -> Result<&'r [u8], String> {
     const LONG: &str = "a group of events passes 4 GiB";
     let whole = u32::try_from(packed.len()).map_err(|_| LONG)?;
     let most = lz4_flex::block::get_maximum_output_size(packed.len());
     let begin = RECORD_HEADER + 4;
-    let mut bytes = vec![0; begin + most];
-    let payload = bytes.get_mut(begin..).unwrap_or_default();
-    let length = lz4_flex::block::compress_into(packed, payload).map_err(|e| e.to_string())?;
-    bytes.truncate(begin + length);
-    let length = u32::try_from(length + 4).map_err(|_| LONG)?;
+    if room.len() < begin + most {
+        room.resize(begin + most, 0);
+    }
+    let payload = room.get_mut(begin..).unwrap_or_default();
+    let packed = lz4_flex::block::compress_into(packed, payload).map_err(|e| e.to_string())?;
+    let bytes = room.get_mut(..begin + packed).unwrap_or_default();
+    let length = u32::try_from(packed + 4).map_err(|_| LONG)?;
     let mut head = Vec::with_capacity(begin);
     head.extend_from_slice(&length.to_le_bytes());
     head.extend_from_slice(&[0; 4]);

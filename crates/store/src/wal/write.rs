@@ -27,6 +27,8 @@ pub(crate) struct Log {
     closed: Vec<Closed>,
     ordinal: u64,
     last: Seq,
+    /// Where records are made, as large as the largest.
+    room: Vec<u8>,
     /// Whether a file was removed and the removal may not last.
     removed: bool,
     /// A disk that takes these bytes of each record and then no more.
@@ -45,6 +47,7 @@ impl Log {
             closed,
             ordinal,
             last,
+            room: Vec::new(),
             removed: false,
             #[cfg(test)]
             full: None,
@@ -65,7 +68,13 @@ impl Log {
     /// all of them are on disk, on failure none of them is ever read back by this process, nor by
     /// a later one once this one has written another record.
     pub(crate) fn append(&mut self, first: Seq, count: u64, packed: &[u8]) -> Result<(), String> {
-        let bytes = record(first, packed)?;
+        let mut room = std::mem::take(&mut self.room);
+        let appended = record(first, packed, &mut room).and_then(|bytes| self.write(first, count, bytes));
+        self.room = room;
+        appended
+    }
+
+    fn write(&mut self, first: Seq, count: u64, bytes: &[u8]) -> Result<(), String> {
         if self.open.is_none() || first.0 != self.last.0 + 1 {
             self.rotate(first).map_err(|e| e.to_string())?;
         }
@@ -74,7 +83,7 @@ impl Log {
             self.break_file(&torn);
         }
         let Some(open) = &mut self.open else { return Err("the log has no open file".to_owned()) };
-        match open.file.write_all(&bytes).and_then(|()| open.file.sync()) {
+        match open.file.write_all(bytes).and_then(|()| open.file.sync()) {
             Ok(()) => {
                 open.bytes += bytes.len() as u64;
                 self.last = Seq(first.0 + count - 1);
