@@ -120,19 +120,34 @@ impl House {
         drop(waiting);
         let (done, turn, pause) = self
             .blocking(move |house| {
-                let begun = Instant::now();
-                let done = work(house);
-                let pause = begun.elapsed().mul_f64(SLOWDOWN * house.app.pressure());
+                let (done, pause) = house.paced(work);
                 Ok((done, turn, pause))
             })
             .await?;
         if !pause.is_zero() {
             tokio::spawn(async move {
-                tokio::time::sleep(pause.min(LONGEST_PAUSE)).await;
+                tokio::time::sleep(pause).await;
                 drop(turn);
             });
         }
         done
+    }
+
+    /// Parses on this thread what is soon done: two other threads would cost more.
+    pub(crate) async fn parsing_here<T>(&self, work: impl FnOnce(&Self) -> T) -> T {
+        let (done, pause) = self.paced(work);
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
+        done
+    }
+
+    /// Works, and says how long to pause then so that sealing catches up.
+    fn paced<T>(&self, work: impl FnOnce(&Self) -> T) -> (T, Duration) {
+        let begun = Instant::now();
+        let done = work(self);
+        let pause = begun.elapsed().mul_f64(SLOWDOWN * self.app.pressure());
+        (done, pause.min(LONGEST_PAUSE))
     }
 
     /// Tells streams to end.

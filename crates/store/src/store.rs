@@ -173,12 +173,6 @@ struct Pending {
     received: Millis,
 }
 
-/// An event of a call that is not admitted yet.
-struct Incoming {
-    pending: Pending,
-    event: Event,
-}
-
 /// Events as a record and memory have them: one after the other, and where each ends.
 #[derive(Debug)]
 struct Joined {
@@ -249,19 +243,18 @@ impl Store {
     /// # Errors
     /// [`StoreError::Full`], [`StoreError::NoRoom`] and [`StoreError::TooDeep`], and [`StoreError::Storage`] or
     /// [`StoreError::Corrupt`] where it cannot be read whether an event is new; nothing of the call was taken then.
-    pub fn append(&self, events: Vec<Event>) -> Result<Ticket, StoreError> {
+    pub fn append(&self, mut events: Vec<Event>) -> Result<Ticket, StoreError> {
         let mut packed = Vec::with_capacity(events.len().saturating_mul(PACKED));
         let mut incoming = Vec::with_capacity(events.len());
-        for mut event in events {
+        for event in &mut events {
             event.properties.retain(|_, value| !value.is_null());
             event.user_properties.retain(|_, value| !value.is_null());
-            if !is_shallow(&event, DEEPEST) {
-                return Err(StoreError::TooDeep { event: event.event, bound: DEEPEST });
+            if !is_shallow(event, DEEPEST) {
+                return Err(StoreError::TooDeep { event: std::mem::take(&mut event.event), bound: DEEPEST });
             }
             // Here and not under the lock: nearly all of them are stored as they are.
-            let range = pack(&event, &mut packed);
-            let pending = Pending { range, print: Fingerprint::of(&event), received: event.received };
-            incoming.push(Incoming { pending, event });
+            let range = pack(event, &mut packed);
+            incoming.push(Pending { range, print: Fingerprint::of(event), received: event.received });
         }
 
         let (mut intake, listed) = self.look_up(&incoming)?;
@@ -269,15 +262,15 @@ impl Store {
         let mut taken = Taken::default();
         let first = Seq(intake.assigned.0 + 1);
         let mut rows = Vec::with_capacity(incoming.len());
-        for Incoming { mut pending, mut event } in incoming {
+        for (mut pending, event) in incoming.into_iter().zip(&mut events) {
             let listed = pending.print.map_or(&[][..], |print| named(&listed, print));
             if pending.print.is_some_and(|print| !intake.seen.admit(print, event.received, listed)) {
                 taken.duplicates += 1;
                 continue;
             }
             let seq = Seq(intake.assigned.0 + 1);
-            if intake.people.take(&mut event, seq) {
-                pending.range = pack(&event, &mut packed);
+            if intake.people.take(event, seq) {
+                pending.range = pack(event, &mut packed);
             }
             taken.stored += 1;
             taken.unnamed += u64::from(pending.print.is_none());
@@ -341,12 +334,13 @@ impl Store {
     }
 
     /// What the lists beside parts hold of these events, sorted, and the intake as long as that is true.
-    fn look_up(&self, incoming: &[Incoming]) -> Result<(MutexGuard<'_, Intake>, Vec<Named>), StoreError> {
+    fn look_up(&self, incoming: &[Pending]) -> Result<(MutexGuard<'_, Intake>, Vec<Named>), StoreError> {
         loop {
             let lists = Arc::clone(lock(&self.intake).seen.lists());
             let mut listed = Vec::new();
-            for print in incoming.iter().filter_map(|event| event.pending.print) {
-                for ids in lists.iter() {
+            // List by list: the filter of one stays near the processor for all events of a call.
+            for ids in lists.iter() {
+                for print in incoming.iter().filter_map(|pending| pending.print) {
                     ids.find(print, &mut listed)?;
                 }
             }

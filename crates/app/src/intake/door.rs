@@ -269,6 +269,12 @@ impl Voice {
 }
 
 impl App {
+    /// Whether [`App::take`] is soon done with a body of a few kilobytes: it waits for no disk, as the quarantine does.
+    #[must_use]
+    pub fn takes_soon(&self) -> bool {
+        !self.judges.load().quarantine()
+    }
+
     /// Takes a request that brings events.
     #[must_use]
     pub fn take(&self, door: Door, sent: &Sent<'_>, now: Millis) -> Outcome {

@@ -58,16 +58,14 @@ impl Inspection {
         self.aside.borrow().held.len()
     }
 
-    /// What becomes of an admitted event: itself, marked where it does not follow the plan; nothing, if it goes
-    /// into the quarantine; or why it is rejected.
-    pub(super) fn pass(&self, mut event: Event) -> Result<Option<Event>, Rejected> {
+    /// Whether an admitted event is stored, and then it is marked where it does not follow the plan; if not, it went
+    /// into the quarantine. Or why it is rejected.
+    pub(super) fn pass(&self, event: &mut Event) -> Result<bool, Rejected> {
         // Judged as it came, and stored without what is not to be stored.
-        let found = self.judges.judge(&event);
-        self.agents.mark(&mut event);
-        self.judges.conceal(&mut event, &self.pepper);
-        let Some(Found { mut treatment, verdict, faults }) = found else {
-            return Ok(Some(event));
-        };
+        let found = self.judges.judge(event);
+        self.agents.mark(event);
+        self.judges.conceal(event, &self.pepper);
+        let Some(Found { mut treatment, verdict, faults }) = found else { return Ok(true) };
         let mut aside = self.aside.borrow_mut();
         let mut full = "";
         if treatment == Treatment::Quarantine && aside.held.len() >= self.room {
@@ -89,12 +87,12 @@ impl Inspection {
         match treatment {
             Treatment::Accept => {
                 event.properties.insert(VERDICT.into(), verdict.word().into());
-                Ok(Some(event))
+                Ok(true)
             }
             Treatment::Quarantine => {
                 let why = faults.iter().map(Fault::sentence).collect();
-                aside.held.push(crate::quarantine::held(&event, why, self.now));
-                Ok(None)
+                aside.held.push(crate::quarantine::held(event, why, self.now));
+                Ok(false)
             }
             Treatment::Reject => {
                 let first = faults.first();

@@ -354,11 +354,14 @@ pub(super) fn admit(
         revision: None,
     };
     cut(&mut event);
-    rules.plan.pass(event).unwrap_or_else(|Rejected { missing, name, hint }| {
-        let field = if name { Field::Name } else { Field::Properties };
-        problems.push(Problem { index, field: (rules.called)(field), missing, hint });
-        None
-    })
+    match rules.plan.pass(&mut event) {
+        Ok(stored) => stored.then_some(event),
+        Err(Rejected { missing, name, hint }) => {
+            let field = if name { Field::Name } else { Field::Properties };
+            problems.push(Problem { index, field: (rules.called)(field), missing, hint });
+            None
+        }
+    }
 }
 
 /// Cuts long texts, and says of which properties.

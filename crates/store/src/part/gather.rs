@@ -72,6 +72,24 @@ impl Texts {
 }
 
 impl<'b> Gathered<'b> {
+    /// With room for so many rows.
+    pub(super) fn with_capacity(rows: usize) -> Self {
+        let texts = || Texts { dictionary: Dictionary::default(), codes: Vec::with_capacity(rows) };
+        Self {
+            environment: texts(),
+            event: texts(),
+            user: texts(),
+            device: texts(),
+            time: Vec::with_capacity(rows),
+            received: Vec::with_capacity(rows),
+            names: Vec::with_capacity(rows),
+            session: Vec::with_capacity(rows),
+            revision: Vec::with_capacity(rows),
+            seq: Vec::with_capacity(rows),
+            ..Self::default()
+        }
+    }
+
     /// Adds a row.
     pub(super) fn add(&mut self, row: &Flat<'b>) {
         self.environment.push(Some(row.environment));

@@ -33,7 +33,7 @@ pub(crate) fn write(
     rows: &[Packed<'_>],
 ) -> Result<Option<Entry>, StoreError> {
     let unread = |why: &str| StoreError::corrupt(dir, 0, why);
-    let mut gathered = Gathered::default();
+    let mut gathered = Gathered::with_capacity(rows.len());
     for row in rows {
         gathered.add(&row.flat().map_err(unread)?);
     }

@@ -137,7 +137,7 @@ pub(super) fn read(
     let mut problems = Vec::new();
     let mut admitted = Vec::with_capacity(count);
     for (index, event) in events.into_iter().enumerate() {
-        let raw = event.map(|sent| sent.raw());
+        let raw = event.map(|mut sent| sent.raw());
         admitted.extend(admit(&environment, index, raw, &rules, &mut problems));
     }
     if !problems.is_empty() {

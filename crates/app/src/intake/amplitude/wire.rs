@@ -10,7 +10,7 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::json;
 
 use super::super::json::Name;
-use super::super::raw::{CALENDAR, FACTS, Money, RawEvent, Time};
+use super::super::raw::{CALENDAR, FACTS, RawEvent, Time};
 
 /// A request.
 #[derive(Debug, Default)]
@@ -18,7 +18,7 @@ pub(super) struct Request {
     pub(super) key: Json,
     /// `None` where they are no list; an event that is no object is `None`. Some hand-written callers send one event
     /// without the list.
-    pub(super) events: Option<Vec<Option<SentEvent>>>,
+    pub(super) events: Option<Vec<Option<Box<SentEvent>>>>,
     pub(super) options: Option<Json>,
 }
 
@@ -76,31 +76,32 @@ impl SentEvent {
         })
     }
 
-    /// The event in the form of all protocols.
-    pub(super) fn raw(self) -> RawEvent {
-        let Self { raw, time, plan, metadata, mut facts } = self;
-        let time = match time {
+    /// The event in the form of all protocols, taken out.
+    pub(super) fn raw(&mut self) -> RawEvent {
+        let Self { raw, time, plan, metadata, facts } = self;
+        raw.time = match time {
             Json::Null => Time::Missing,
             time => match time.as_i64().filter(|at| CALENDAR.contains(at)) {
                 Some(at) => Time::At(at),
                 None => Time::Unreadable("send whole milliseconds since 1970"),
             },
         };
-        let mut properties = raw.properties;
         // What governance says of the event is kept beside what the event says.
         for (value, to) in [(plan, "$plan"), (metadata, "$ingestion_metadata")] {
-            if !value.is_null() && properties.is_null() {
-                properties = json!({});
+            if value.is_null() {
+                continue;
             }
-            if let (Some(properties), false) = (properties.as_object_mut(), value.is_null()) {
-                properties.insert(to.into(), value);
+            if raw.properties.is_null() {
+                raw.properties = json!({});
+            }
+            if let Some(properties) = raw.properties.as_object_mut() {
+                properties.insert(to.into(), std::mem::take(value));
             }
         }
         facts.sort_unstable_by_key(|(place, _)| *place);
-        let facts = facts.into_iter().filter(|(_, value)| !value.is_null());
-        let facts = facts.filter_map(|(place, value)| Some((*FACTS.get(place)?, value))).collect();
-        let money = Money { ..raw.money };
-        RawEvent { time, properties, facts, money, ..raw }
+        let facts = facts.drain(..).filter(|(_, value)| !value.is_null());
+        raw.facts = facts.filter_map(|(place, value)| Some((*FACTS.get(place)?, value))).collect();
+        std::mem::take(raw)
     }
 }
 
@@ -170,7 +171,7 @@ macro_rules! nothing_else {
 }
 
 impl<'de> DeserializeSeed<'de> for OfEvents {
-    type Value = Option<Vec<Option<SentEvent>>>;
+    type Value = Option<Vec<Option<Box<SentEvent>>>>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_any(self)
@@ -178,7 +179,7 @@ impl<'de> DeserializeSeed<'de> for OfEvents {
 }
 
 impl<'de> Visitor<'de> for OfEvents {
-    type Value = Option<Vec<Option<SentEvent>>>;
+    type Value = Option<Vec<Option<Box<SentEvent>>>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a list of events")
@@ -200,7 +201,7 @@ impl<'de> Visitor<'de> for OfEvents {
 }
 
 impl<'de> DeserializeSeed<'de> for OfEvent {
-    type Value = Option<SentEvent>;
+    type Value = Option<Box<SentEvent>>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_any(self)
@@ -208,14 +209,15 @@ impl<'de> DeserializeSeed<'de> for OfEvent {
 }
 
 impl<'de> Visitor<'de> for OfEvent {
-    type Value = Option<SentEvent>;
+    type Value = Option<Box<SentEvent>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an event")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut event = SentEvent::default();
+        // Half a kilobyte, which is not moved as the list grows.
+        let mut event = Box::<SentEvent>::default();
         while let Some(name) = map.next_key::<Name<'de>>()? {
             let value = map.next_value()?;
             event.put(&name, value);
