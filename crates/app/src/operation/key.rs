@@ -142,6 +142,7 @@ impl Operation for Create {
                 name,
                 scope,
                 environment: input.environment.as_ref(),
+                events_per_second: None,
                 secret_hash: &digest(&secret),
                 created_by: &ctx.grant.actor,
             };
