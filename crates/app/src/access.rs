@@ -1,5 +1,7 @@
 //! App: who is asking, and what they may do. Permission is asked in one function, [`Grant::allows`].
 
+use std::num::NonZeroU32;
+
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, PasswordHasher, PasswordVerifier};
 use bellwether_ledger::{ApiKey, NewPerson, Person, Role, Scope};
@@ -34,7 +36,7 @@ pub struct Grant {
 #[derive(Debug, Clone)]
 enum Level {
     Role(Role),
-    Key(Scope, Option<EnvironmentKey>),
+    Key(Scope, Option<EnvironmentKey>, Option<NonZeroU32>),
 }
 
 impl Grant {
@@ -44,11 +46,11 @@ impl Grant {
     /// `forbidden`, naming who could.
     pub fn allows(&self, permission: Permission) -> Result<(), AppError> {
         let (has, who) = match &self.level {
-            Level::Role(Role::Admin) | Level::Key(Scope::Admin, _) => return Ok(()),
+            Level::Role(Role::Admin) | Level::Key(Scope::Admin, ..) => return Ok(()),
             Level::Role(Role::Editor) => (permission <= Permission::Edit, "an editor"),
             Level::Role(Role::Viewer) => (permission <= Permission::View, "a viewer"),
-            Level::Key(Scope::Server, _) => (false, "a `server` key, which is for SDKs"),
-            Level::Key(Scope::Client, _) => (false, "a `client` key, which is for SDKs"),
+            Level::Key(Scope::Server, ..) => (false, "a `server` key, which is for SDKs"),
+            Level::Key(Scope::Client, ..) => (false, "a `client` key, which is for SDKs"),
         };
         if has {
             return Ok(());
@@ -72,7 +74,7 @@ impl Grant {
     /// `forbidden` for anything but a `client` or `server` key.
     pub fn sdk(&self) -> Result<SdkGrant, AppError> {
         match &self.level {
-            Level::Key(scope @ (Scope::Client | Scope::Server), Some(environment)) => {
+            Level::Key(scope @ (Scope::Client | Scope::Server), Some(environment), _) => {
                 Ok(SdkGrant { environment: environment.clone(), rules: *scope == Scope::Server })
             }
             _ => Err(AppError::new(
@@ -85,8 +87,22 @@ impl Grant {
     }
 
     pub(crate) fn of_key(key: ApiKey) -> Self {
-        let ApiKey { id, scope, environment, .. } = key;
-        Self { actor: Actor::Key { id }, level: Level::Key(scope, environment) }
+        let ApiKey { id, scope, environment, events_per_second, .. } = key;
+        Self { actor: Actor::Key { id }, level: Level::Key(scope, environment, events_per_second) }
+    }
+
+    /// Who sends events, where this is an SDK's.
+    ///
+    /// # Errors
+    /// `forbidden` for anything but a `client` or `server` key.
+    pub(crate) fn sender(self) -> Result<Sender, AppError> {
+        let SdkGrant { environment, .. } = self.sdk()?;
+        let (Self { actor: Actor::Key { id: key }, level: Level::Key(_, _, rate) }, environment) =
+            (self, environment)
+        else {
+            return Err(AppError::internal("tell who sends", "an SDK's grant is no key's"));
+        };
+        Ok(Sender { key, environment, rate })
     }
 
     /// What a scheduled change does was allowed to whoever planned it.
@@ -106,6 +122,17 @@ pub struct SdkGrant {
     pub environment: EnvironmentKey,
     /// Whether it may have the rules (`server`), or answers only (`client`).
     pub rules: bool,
+}
+
+/// Who sends events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sender {
+    /// The id of the key, which is not its secret.
+    pub(crate) key: String,
+    /// The environment that it belongs to.
+    pub(crate) environment: EnvironmentKey,
+    /// How many events a second it may bring, where that was said.
+    pub(crate) rate: Option<NonZeroU32>,
 }
 
 /// How long a login lasts without being used up.

@@ -27,7 +27,7 @@ struct Facts {
     secrets: HashMap<String, Grant>,
     /// Hashes of secrets that open nothing.
     strangers: HashSet<String>,
-    /// Counts keys made and revoked: what was read before the last of them is not remembered.
+    /// Counts keys made, altered and revoked: what was read before the last of them is not remembered.
     generation: u64,
 }
 
@@ -60,11 +60,17 @@ impl Known {
         facts.keys.insert(id.to_owned(), (name.to_owned(), false));
     }
 
-    pub(crate) fn key_revoked(&self, id: &str) {
+    /// What a key opens is another now.
+    pub(crate) fn key_altered(&self) {
         let mut facts = self.write();
         facts.generation += 1;
         // By hash it is not known which secret it was; all are looked up again, which is rare and cheap.
         facts.secrets.clear();
+    }
+
+    pub(crate) fn key_revoked(&self, id: &str) {
+        self.key_altered();
+        let mut facts = self.write();
         if let Some((_, revoked)) = facts.keys.get_mut(id) {
             *revoked = true;
         }

@@ -1,9 +1,10 @@
-//! App, tests: an event that follows the tracking plan costs no allocation more than it does where nothing is planned.
+//! App, tests: an event that follows the tracking plan costs no allocation more than it does where nothing is planned, and
+//! none more where rates hold than where there are none.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod opened;
 
-use bellwether_app::{Door, Outcome, Sent};
+use bellwether_app::{Door, Outcome, Rates, Sent, Settings};
 use bellwether_model::Json;
 use serde_json::json;
 
@@ -49,4 +50,42 @@ fn an_event_that_follows_the_plan_allocates_nothing_for_it() {
     // What does not follow it is named, which allocates: this test can fail.
     let faulty = allocated(true, false);
     assert!(faulty > with + EVENTS, "{faulty}");
+}
+
+/// What the second request of a key allocates, with rates in force or without.
+fn limited(rates: bool, most: u32) -> (u64, Outcome) {
+    let house = Opened::with(|dir| {
+        let environment = if rates { most } else { 0 };
+        let rates = Rates { environment, unit: 0, unit_batch: 0, bot: 0 };
+        Settings { rates, ..Settings::new(dir, Box::new(|| {})) }
+    });
+    let key = if rates { house.limited(most) } else { house.key() };
+    let body = |from: u64| {
+        let event =
+            |n: u64| json!({"event_type": "a", "user_id": format!("user-{n}"), "insert_id": n.to_string()});
+        let events: Vec<Json> = (from..from + EVENTS).map(event).collect();
+        json!({"api_key": key, "events": events}).to_string()
+    };
+    let take = |body: &str| {
+        let sent = Sent { body: body.as_bytes(), ..Sent::default() };
+        house.app.take(Door::AmplitudeBatch, &sent, NOW)
+    };
+    let (first, second) = (body(0), body(EVENTS));
+    // What is made once for a key and an environment is there then.
+    take(&first);
+    house.app.commit().unwrap();
+    let mut outcome = None;
+    let count = allocation_counter::measure(|| outcome = Some(take(&second))).count_total;
+    (count, outcome.unwrap())
+}
+
+#[test]
+fn a_rate_costs_no_allocation_per_event() {
+    let ((without, _), (with, taken)) = (limited(false, 0), limited(true, 1_000));
+    assert!(matches!(taken, Outcome::Waiting { .. }), "{taken:?}");
+    assert!(without > EVENTS, "{without}: nothing was counted");
+    assert!(with <= without + 10, "{with} with rates, {without} without, for {EVENTS} events");
+    // The rates are in force: a tenth of them does not let it in.
+    let (_, refused) = limited(true, 100);
+    assert!(matches!(refused, Outcome::Answered(_)), "{refused:?}");
 }

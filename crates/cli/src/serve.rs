@@ -63,7 +63,7 @@ pub(crate) fn command() -> Command {
                 .long("events-per-environment")
                 .value_name("N")
                 .value_parser(value_parser!(u32))
-                .help("Events a second of one environment, on average; 0 for any, which is so unless given"),
+                .help("Events a second of one environment, on average, which its keys divide; 0 for any, which is so unless given"),
         )
         .arg(
             Arg::new("bot-events")

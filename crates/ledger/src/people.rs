@@ -1,10 +1,10 @@
-//! Ledger: people, sessions, API keys and setup links. These tables are rewritable, so that a person
+//! Ledger: people, sessions and setup links; API keys are in `keys.rs`. These tables are rewritable, so that a person
 //! can be forgotten; the log cites people and keys by a random id. Every secret arrives hashed.
 
 use std::fmt;
 use std::str::FromStr;
 
-use bellwether_model::{Actor, EnvironmentKey, Invalid, Millis};
+use bellwether_model::{Invalid, Millis};
 use rusqlite::{OptionalExtension, Row, ToSql};
 use serde::{Deserialize, Serialize};
 
@@ -108,51 +108,14 @@ pub struct Session {
     pub expires: Millis,
 }
 
-/// An API key. Its secret was shown once and is known to nobody but its owner.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ApiKey {
-    /// A random id, which is not the secret.
-    pub id: String,
-    /// What people call it.
-    pub name: String,
-    /// What it may do.
-    pub scope: Scope,
-    /// Where; `None`, for [`Scope::Admin`] only, is everywhere.
-    pub environment: Option<EnvironmentKey>,
-    /// Who made it.
-    pub created_by: Actor,
-    /// When.
-    pub created: Millis,
-    /// Since when it is worth nothing.
-    pub revoked: Option<Millis>,
-}
-
-/// An API key to be.
-#[derive(Debug, Clone, Copy)]
-pub struct NewKey<'a> {
-    /// A random id that has never been used.
-    pub id: &'a str,
-    /// What people call it.
-    pub name: &'a str,
-    /// What it may do.
-    pub scope: Scope,
-    /// Where; `None`, for [`Scope::Admin`] only, is everywhere.
-    pub environment: Option<&'a EnvironmentKey>,
-    /// The hash of its secret.
-    pub secret_hash: &'a str,
-    /// Who makes it.
-    pub created_by: &'a Actor,
-}
-
 /// The rewritable tables of a [`Ledger`](crate::Ledger). All methods answer
 /// [`LedgerError::Storage`] when the database cannot be read or written.
 pub struct People<'l> {
-    writer: &'l Turns,
+    pub(crate) writer: &'l Turns,
     reader: &'l Turns,
 }
 
 const PERSON: &str = "select id, email, name, role, password_hash, created from people";
-const KEY: &str = "select id, name, scope, environment, created_by, created, revoked from api_keys";
 
 impl<'l> People<'l> {
     pub(crate) fn new(writer: &'l Turns, reader: &'l Turns) -> Self {
@@ -304,74 +267,6 @@ impl<'l> People<'l> {
         Ok(ended > 0)
     }
 
-    /// Adds an API key.
-    ///
-    /// # Errors
-    /// [`LedgerError::Refused`] if a `client` or `server` key has no environment, or the id or the
-    /// secret is in use.
-    pub fn create_key(&self, new: &NewKey<'_>, now: Millis) -> Result<ApiKey, LedgerError> {
-        if new.environment.is_none() && new.scope != Scope::Admin {
-            return Err(refused(
-                format!("a `{}` key is for one environment", new.scope),
-                "name the environment; only an `admin` key is for all",
-            ));
-        }
-        let created_by = serde_json::to_string(new.created_by)
-            .map_err(|_| refused("the maker of this key has no stored form", "name who makes it"))?;
-        let environment = new.environment.map(EnvironmentKey::as_str);
-        self.write(
-            "add a key",
-            "insert into api_keys (id, name, scope, environment, secret_hash, created_by, created)
-             values (?, ?, ?, ?, ?, ?, ?)",
-            &[
-                &new.id,
-                &new.name,
-                &new.scope.to_string(),
-                &environment,
-                &new.secret_hash,
-                &created_by,
-                &now.0,
-            ],
-            ("this key exists already", "make another id and another secret"),
-        )?;
-        Ok(ApiKey {
-            id: new.id.to_owned(),
-            name: new.name.to_owned(),
-            scope: new.scope,
-            environment: new.environment.cloned(),
-            created_by: new.created_by.clone(),
-            created: now,
-            revoked: None,
-        })
-    }
-
-    /// The key with a secret, unless it has been revoked.
-    ///
-    /// # Errors
-    /// [`LedgerError::Storage`].
-    pub fn key_by_hash(&self, secret_hash: &str) -> Result<Option<ApiKey>, LedgerError> {
-        self.one(&format!("{KEY} where secret_hash = ?1 and revoked is null"), &[&secret_hash], api_key)
-    }
-
-    /// Every key, also revoked ones, in the order in which they were made.
-    ///
-    /// # Errors
-    /// [`LedgerError::Storage`].
-    pub fn keys(&self) -> Result<Vec<ApiKey>, LedgerError> {
-        self.all(&format!("{KEY} order by created, id"), api_key)
-    }
-
-    /// Makes a key worthless from now on. One that already is stays as it was.
-    ///
-    /// # Errors
-    /// [`LedgerError::Unknown`] if there is no such key.
-    pub fn revoke_key(&self, id: &str, now: Millis) -> Result<(), LedgerError> {
-        let found = lock(self.writer)
-            .execute("update api_keys set revoked = coalesce(revoked, ?2) where id = ?1", (id, now.0))
-            .map_err(LedgerError::storage("revoke a key"))?;
-        if found == 0 { Err(unknown("key", id)) } else { Ok(()) }
-    }
-
     /// Makes this the one setup link; an older one is worthless.
     ///
     /// # Errors
@@ -400,7 +295,7 @@ impl<'l> People<'l> {
 
     /// Writes one row; what breaks a rule of its table is refused in the given words, which hold no
     /// value of the row.
-    fn write(
+    pub(crate) fn write(
         &self,
         doing: &'static str,
         sql: &str,
@@ -416,7 +311,7 @@ impl<'l> People<'l> {
         }
     }
 
-    fn one<T>(
+    pub(crate) fn one<T>(
         &self,
         sql: &str,
         values: &[&dyn ToSql],
@@ -429,7 +324,7 @@ impl<'l> People<'l> {
         found.map(|row| row.ok_or_else(unreadable)).transpose()
     }
 
-    fn all<T>(
+    pub(crate) fn all<T>(
         &self,
         sql: &str,
         read: impl Fn(&Row<'_>) -> rusqlite::Result<Option<T>>,
@@ -466,23 +361,5 @@ fn person(row: &Row<'_>) -> rusqlite::Result<Option<Person>> {
         role,
         password_hash: row.get(4)?,
         created: Millis(row.get(5)?),
-    }))
-}
-
-/// A row as a key; `None` where a word in it is none of ours.
-fn api_key(row: &Row<'_>) -> rusqlite::Result<Option<ApiKey>> {
-    let Ok(scope) = row.get::<_, String>(2)?.parse() else { return Ok(None) };
-    let Ok(created_by) = serde_json::from_str(&row.get::<_, String>(4)?) else { return Ok(None) };
-    let Ok(environment) = row.get::<_, Option<String>>(3)?.map(|e| e.parse()).transpose() else {
-        return Ok(None);
-    };
-    Ok(Some(ApiKey {
-        id: row.get(0)?,
-        name: row.get(1)?,
-        scope,
-        environment,
-        created_by,
-        created: Millis(row.get(5)?),
-        revoked: row.get::<_, Option<i64>>(6)?.map(Millis),
     }))
 }

@@ -12,7 +12,7 @@ const APPLICATION: i32 = 0x4257_4c47;
 
 /// Every version of the schema is one step from the one before; a step that has been released is
 /// never edited. `user_version` counts the steps taken.
-const MIGRATIONS: &[&str] = &[FIRST, SERIES, ENROLMENTS];
+const MIGRATIONS: &[&str] = &[FIRST, SERIES, ENROLMENTS, KEY_RATES];
 
 const FIRST: &str = "
     create table changes (
@@ -177,6 +177,12 @@ const ENROLMENTS: &str = "
         primary key (enrolment, unit),
         check ((owner is null) <> (hash is null))
     ) strict, without rowid;
+";
+
+/// How many events a second a key may bring; null is as many as its environment takes.
+const KEY_RATES: &str = "
+    alter table api_keys add column events_per_second integer
+        check (events_per_second between 1 and 4294967295);
 ";
 
 /// Opens the file for writing, creates or migrates it where that is needed.

@@ -4,10 +4,11 @@
 
 mod common;
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use bellwether_ledger::{Enrolled, Ledger, NewPerson, Role, Standing, State};
-use bellwether_model::ListId;
+use bellwether_ledger::{Enrolled, Ledger, NewKey, NewPerson, Role, Scope, Standing, State};
+use bellwether_model::{Actor, ListId};
 use common::{Place, live, shop, step};
 
 /// The file of a version of the schema.
@@ -61,6 +62,17 @@ fn a_ledger_of_the_third_schema_still_opens() {
     goes_on(&place, &ledger);
 }
 
+/// Keys may have a rate there.
+#[test]
+fn a_ledger_of_the_fourth_schema_still_opens() {
+    let (place, ledger) = thawed(4);
+    insta::assert_json_snapshot!(*ledger.state());
+    let rates = ledger.people().keys().unwrap().into_iter().map(|key| (key.id, key.events_per_second));
+    let expected = [("k_1".to_owned(), NonZeroU32::new(250)), ("k_2".to_owned(), None)];
+    assert_eq!(rates.collect::<Vec<_>>(), expected);
+    goes_on(&place, &ledger);
+}
+
 fn enrolled() -> Vec<Enrolled> {
     let place = |unit, holds: Option<&str>| Enrolled {
         unit,
@@ -94,6 +106,18 @@ fn freeze() {
     let enrolments = ledger.enrolments();
     let (memory, _) = enrolments.open(&environment, &flag, "salt", shop::START).unwrap();
     enrolments.write(memory.id, &enrolled(), Some(shop::START)).unwrap();
+    let new = NewKey {
+        id: "k_1",
+        name: "web",
+        scope: Scope::Client,
+        environment: Some(&environment),
+        events_per_second: NonZeroU32::new(250),
+        secret_hash: "of-nothing",
+        created_by: &Actor::Person { id: "p_4f1c".to_owned() },
+    };
+    ledger.people().create_key(&new, shop::START).unwrap();
+    let other = NewKey { id: "k_2", events_per_second: None, secret_hash: "of-nothing-too", ..new };
+    ledger.people().create_key(&other, shop::START).unwrap();
     drop(ledger);
     // The last connection to close has folded the write-ahead log into the one file.
     let frozen = frozen(newest());

@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::num::NonZeroU32;
+
 use bellwether_ledger::{Ledger, LedgerError, NewKey, NewPerson, Role, Scope};
 use bellwether_model::{Actor, EnvironmentKey, Millis};
 use common::{Place, live, shop};
@@ -93,6 +95,7 @@ fn a_key_works_until_it_is_revoked() {
         name: "web",
         scope: Scope::Client,
         environment: Some(&environment),
+        events_per_second: None,
         secret_hash: "h1",
         created_by: &by,
     };
@@ -115,6 +118,35 @@ fn a_key_works_until_it_is_revoked() {
     let revoked: Vec<_> = people.keys().unwrap().into_iter().map(|k| (k.id, k.revoked)).collect();
     assert_eq!(revoked, [("k_1".to_owned(), Some(Millis(9))), ("k_2".to_owned(), None)]);
     assert_eq!(people.revoke_key("k_9", Millis(9)).unwrap_err().message(), "there is no key `k_9`");
+}
+
+#[test]
+fn a_key_keeps_the_rate_that_it_was_given_last() {
+    let place = Place::new();
+    let ledger = place.open();
+    let (environment, by) = ("production".parse().unwrap(), Actor::System);
+    let rate = NonZeroU32::new;
+    let new = NewKey {
+        id: "k_1",
+        name: "web",
+        scope: Scope::Client,
+        environment: Some(&environment),
+        events_per_second: rate(u32::MAX),
+        secret_hash: "h1",
+        created_by: &by,
+    };
+    let made = ledger.people().create_key(&new, Millis(3)).unwrap();
+    assert_eq!(made.events_per_second, rate(u32::MAX));
+    ledger.people().create_key(&NewKey { id: "k_2", secret_hash: "h2", ..new }, Millis(4)).unwrap();
+    drop(ledger);
+    let ledger = place.open();
+    let stored = |secret| ledger.people().key_by_hash(secret).unwrap().unwrap().events_per_second;
+    for asked in [rate(7), None, rate(1)] {
+        ledger.people().limit_key("k_1", asked).unwrap();
+        assert_eq!((stored("h1"), stored("h2")), (asked, rate(u32::MAX)), "of this key alone");
+    }
+    let unknown = ledger.people().limit_key("k_9", None).unwrap_err();
+    assert_eq!(unknown.message(), "there is no key `k_9`");
 }
 
 #[test]
@@ -178,6 +210,7 @@ fn no_error_says_what_is_secret() {
         name: "n",
         scope: Scope::Admin,
         environment: None,
+        events_per_second: None,
         secret_hash: "unmistakable-hash",
         created_by: &by,
     };

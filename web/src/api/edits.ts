@@ -126,5 +126,7 @@ export const edit = {
   ship: (experiment: string, body: Body<"/api/experiments/{experiment}/ship", "post">) =>
     ask(api.POST("/api/experiments/{experiment}/ship", { params: { path: { experiment } }, body })),
   revokeKey: (key: string) => ask(api.DELETE("/api/keys/{key}", { params: { path: { key } } })),
+  limitKey: (key: string, body: Body<"/api/keys/{key}/limit", "put">) =>
+    ask(api.PUT("/api/keys/{key}/limit", { params: { path: { key } }, body })),
   createKey: (body: Body<"/api/keys", "post">) => ask(api.POST("/api/keys", { body })),
 };

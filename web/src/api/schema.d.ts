@@ -794,6 +794,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/keys/{key}/limit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Says how many events a second a key may bring, from its next request on. */
+        put: operations["key.limit"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/layers": {
         parameters: {
             query?: never;
@@ -1829,6 +1846,12 @@ export interface components {
         CreateInput4: {
             /** @description The environment it belongs to: needed for `client` and `server`, not for `admin`. */
             environment?: string | null;
+            /**
+             * Format: uint32
+             * @description How many events a second it may bring, on the average of 30 seconds; as many as its environment takes unless
+             *     given. Not for `admin`, which brings none.
+             */
+            events_per_second?: number | null;
             /** @description What people will call it. */
             name: string;
             /** @description What it opens. */
@@ -2948,6 +2971,12 @@ export interface components {
             created: components["schemas"]["Millis"];
             /** @description The environment it belongs to; absent for `admin`. */
             environment?: string | null;
+            /**
+             * Format: uint32
+             * @description How many events a second it may bring, on the average of 30 seconds; absent where it is as many as its
+             *     environment takes.
+             */
+            events_per_second?: number | null;
             /** @description Its id, which is not its secret. */
             id: string;
             /** @description What people call it. */
@@ -3079,6 +3108,23 @@ export interface components {
         Layers: {
             /** @description In order of their keys. */
             layers: components["schemas"]["LayerView"][];
+        };
+        LimitInput: {
+            /**
+             * Format: uint32
+             * @description How many events a second it may bring, on the average of 30 seconds; as many as its environment takes unless
+             *     given.
+             */
+            events_per_second?: number | null;
+            /** @description The key's id. */
+            key: string;
+        };
+        Limited: {
+            /**
+             * Format: uint32
+             * @description How many events a second it may bring from now on; absent where it is as many as its environment takes.
+             */
+            events_per_second?: number | null;
         };
         /** @description Something about a plan that is allowed and probably not meant. */
         Lint: {
@@ -9370,6 +9416,12 @@ export interface operations {
                 "application/json": {
                     /** @description The environment it belongs to: needed for `client` and `server`, not for `admin`. */
                     environment?: string | null;
+                    /**
+                     * Format: uint32
+                     * @description How many events a second it may bring, on the average of 30 seconds; as many as its environment takes unless
+                     *     given. Not for `admin`, which brings none.
+                     */
+                    events_per_second?: number | null;
                     /** @description What people will call it. */
                     name: string;
                     /** @description What it opens. */
@@ -9456,6 +9508,88 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Revoked"];
+                };
+            };
+            /** @description The input is not what it should be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody we know. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Stale, or in a state that does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "key.limit": {
+        parameters: {
+            query?: {
+                /** @description `true` checks everything and changes nothing; the answer is what would be. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The key's id. */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * Format: uint32
+                     * @description How many events a second it may bring, on the average of 30 seconds; as many as its environment takes unless
+                     *     given.
+                     */
+                    events_per_second?: number | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Limited"];
                 };
             };
             /** @description The input is not what it should be. */

@@ -19,6 +19,7 @@ import { Badge, Note, Snippet, When } from "../parts/Words";
 import { useEnvironment } from "../shell/environment";
 import { useMay } from "../shell/may";
 import { Environments } from "./settings/Environments";
+import { isRate, LimitKey, RateInput } from "./settings/KeyRate";
 
 const TABS = [
   { key: "keys", label: "API keys" },
@@ -56,6 +57,7 @@ export function SettingsScreen(): JSX.Element {
 function Keys() {
   const query = useQuery(keys);
   const { change } = useChange();
+  const [limiting, setLimiting] = useState<KeyView | null>(null);
   const columns: Column<KeyView>[] = [
     {
       key: "name",
@@ -67,7 +69,9 @@ function Keys() {
           <span className="strong">{k.name}</span>
           <div className="under mono">{k.id}</div>
           <div className="under cramped">
-            {k.scope}, {k.environment ?? "all environments"}, made <When at={k.created} />
+            {k.scope}, {k.environment ?? "all environments"},{" "}
+            {k.events_per_second != null && `at most ${count(k.events_per_second)} events a second, `}made{" "}
+            <When at={k.created} />
           </div>
         </>
       ),
@@ -87,6 +91,19 @@ function Keys() {
       cell: (k) => k.environment ?? <span className="dim">all</span>,
     },
     {
+      key: "rate",
+      head: "Events a second",
+      right: true,
+      roomy: true,
+      sort: (k) => k.events_per_second ?? null,
+      cell: (k) =>
+        k.events_per_second != null ? (
+          count(k.events_per_second)
+        ) : k.scope === "admin" ? null : (
+          <span className="dim">any</span>
+        ),
+    },
+    {
       key: "created",
       head: "Created",
       right: true,
@@ -96,34 +113,41 @@ function Keys() {
     },
     {
       key: "revoke",
-      head: <span className="sr">Revoke</span>,
+      head: <span className="sr">Limit and revoke</span>,
       right: true,
       cell: (k) =>
         k.revoked != null ? (
           <Badge tone="off">revoked</Badge>
         ) : (
-          <Button
-            size="compact-sm"
-            variant="default"
-            aria-label={`Revoke ${k.name}`}
-            onClick={() =>
-              void change({
-                title: `Revoke ${k.name}?`,
-                confirm: "Revoke",
-                danger: true,
-                unlogged: true,
-                done: `${k.name} is revoked`,
-                moves: (
-                  <p style={{ margin: 0 }}>
-                    Programs that use it are refused from the next request on. It cannot be taken back.
-                  </p>
-                ),
-                run: () => edit.revokeKey(k.id),
-              })
-            }
-          >
-            Revoke
-          </Button>
+          <Group gap="xs" justify="flex-end" wrap="nowrap">
+            {k.scope !== "admin" && (
+              <Button size="compact-sm" variant="default" aria-label={`Limit ${k.name}`} onClick={() => setLimiting(k)}>
+                Limit
+              </Button>
+            )}
+            <Button
+              size="compact-sm"
+              variant="default"
+              aria-label={`Revoke ${k.name}`}
+              onClick={() =>
+                void change({
+                  title: `Revoke ${k.name}?`,
+                  confirm: "Revoke",
+                  danger: true,
+                  unlogged: true,
+                  done: `${k.name} is revoked`,
+                  moves: (
+                    <p style={{ margin: 0 }}>
+                      Programs that use it are refused from the next request on. It cannot be taken back.
+                    </p>
+                  ),
+                  run: () => edit.revokeKey(k.id),
+                })
+              }
+            >
+              Revoke
+            </Button>
+          </Group>
         ),
     },
   ];
@@ -136,7 +160,10 @@ function Keys() {
             why="SDKs prove with a key which environment they belong to. A client key may be public: it gets answers for one context and may send events. A server key also gets the rules. An admin key may do everything over the API."
           />
         ) : (
-          <DataTable label="API keys" columns={columns} rows={list} id={(k) => k.id} />
+          <>
+            <DataTable label="API keys" columns={columns} rows={list} id={(k) => k.id} />
+            {limiting && <LimitKey of={limiting} close={() => setLimiting(null)} />}
+          </>
         )
       }
     </Loaded>
@@ -157,12 +184,14 @@ function NewKey({ close }: { close: () => void }) {
   const [name, setName] = useState("");
   const [scope, setScope] = useState<"client" | "server" | "admin">("server");
   const [environment, setEnvironment] = useState(here.key);
+  const [rate, setRate] = useState<number | null>(null);
   const [made, setMade] = useState<string | null>(null);
   const [error, setError] = useState<unknown>(null);
   const create = async () => {
     setError(null);
     try {
-      const { secret } = await edit.createKey({ name, scope, environment: scope === "admin" ? null : environment });
+      const sends = scope === "admin" ? {} : { environment, events_per_second: rate };
+      const { secret } = await edit.createKey({ name, scope, ...sends });
       setMade(secret ?? null);
       await client.invalidateQueries({ queryKey: keys.queryKey });
     } catch (e) {
@@ -216,12 +245,15 @@ function NewKey({ close }: { close: () => void }) {
                 onChange={(v) => setEnvironment(v ?? here.key)}
               />
             )}
+            {scope !== "admin" && <RateInput value={rate} onChange={setRate} />}
             {error ? <Failed error={error} /> : null}
             <Group justify="flex-end" gap="xs">
               <Button variant="default" onClick={close}>
                 Cancel
               </Button>
-              <Button type="submit">Create key</Button>
+              <Button type="submit" disabled={scope !== "admin" && !isRate(rate)}>
+                Create key
+              </Button>
             </Group>
           </Stack>
         </form>

@@ -1,11 +1,13 @@
 //! App intake: the doors that events come in by. Each protocol reads its own requests and answers in its own
 //! words; between them all is one way: raw events, admitted, within the rates, into the store.
 
-use bellwether_model::{EnvironmentKey, Event, Json, Millis};
+use bellwether_model::{Event, Json, Millis};
 
 use super::body::{Unreadable, unpack};
 use super::inspection::{Aside, Inspection};
+use super::senders::Brought;
 use super::{amplitude, mixpanel, otlp, posthog, segment};
+use crate::access::Sender;
 use crate::error::{AppError, Refusal};
 use crate::{App, Waiting};
 
@@ -193,6 +195,16 @@ pub(super) struct Read {
     pub(super) events: Vec<Event>,
     /// What is answered once they are stored.
     pub(super) reply: Reply,
+    /// By which keys they came.
+    pub(super) brought: Vec<Brought>,
+}
+
+impl Read {
+    /// Of a request with one key.
+    pub(super) fn by(sender: Sender, events: Vec<Event>, reply: Reply, plan: &Inspection) -> Self {
+        let brought = vec![Brought { sender, events: events.len() + plan.held() }];
+        Self { events, reply, brought }
+    }
 }
 
 /// Why a request is refused as a whole.
@@ -297,7 +309,7 @@ impl App {
             Door::MixpanelImport => mixpanel::import(self, sent, now, &plan),
             Door::OtlpLogs => otlp::read(self, sent, now, &plan),
         };
-        let Read { mut events, reply } = match read {
+        let Read { mut events, reply, brought } = match read {
             Ok(read) => read,
             Err(refused) => {
                 self.violations.note(plan.refused(), now);
@@ -310,7 +322,7 @@ impl App {
         let Aside { held, violations } = plan.taken();
         // What goes into the quarantine is there before the request is answered; if it is sent again because the
         // rest was not taken, it is there once.
-        let kept = self.rates.admit(door, &events, now).and_then(|()| self.quarantine.hold(&held));
+        let kept = self.rates.admit(door, &brought, &events, now).and_then(|()| self.quarantine.hold(&held));
         if events.is_empty() {
             return Outcome::Answered(match kept {
                 Ok(()) => {
@@ -346,9 +358,9 @@ impl App {
         })
     }
 
-    /// The environment that an SDK's key opens.
-    pub(super) fn environment(&self, secret: &str) -> Result<EnvironmentKey, AppError> {
-        Ok(self.key(secret)?.sdk()?.environment)
+    /// Who sends with an SDK's key.
+    pub(super) fn sender(&self, secret: &str) -> Result<Sender, AppError> {
+        self.key(secret)?.sender()
     }
 }
 

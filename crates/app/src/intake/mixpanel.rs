@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use bellwether_model::event::{ALIAS, GROUP_IDENTIFY, IDENTIFY};
-use bellwether_model::{EnvironmentKey, Event, Json, Millis};
+use bellwether_model::{Event, Json, Millis};
 use serde_json::{Map, json};
 
 use super::door::{Door, Read, Refused, Reply, Sent, Voice, no_key};
@@ -15,7 +15,9 @@ use super::envelope;
 use super::form;
 use super::inspection::Inspection;
 use super::raw::{Field, Problem, RawEvent, Rules, Time, admit};
+use super::senders::{Brought, Senders};
 use crate::App;
+use crate::access::Sender;
 use crate::error::{AppError, Refusal};
 
 /// The most events of one request.
@@ -106,21 +108,21 @@ pub(super) fn import(app: &App, sent: &Sent<'_>, now: Millis, plan: &Inspection)
     };
     let key = key.or_else(|| sent.scheme("bearer").map(str::to_owned));
     // Before the body is kept.
-    let environment = key.map(|key| app.environment(&key)).transpose()?;
+    let sender = key.map(|key| app.sender(&key)).transpose()?;
     let list = list(Door::MixpanelImport, sent)?;
-    let taken = Taken::of(app, list, sent, environment, now, plan, event)?;
+    let taken = Taken::of(app, list, sent, sender, now, plan, event)?;
     // Its SDKs say how to answer them, whichever way; others get what is documented.
     let heard = Voice::to(Door::MixpanelImport, sent);
     if heard.verbose || form::value(&query, "verbose").is_some() {
         return Ok(taken.said(sent, Door::MixpanelImport, plan));
     }
-    let Taken { events, problems, ids } = taken;
+    let Taken { events, problems, ids, brought } = taken;
     // What is in quarantine was taken.
     let count = events.len() + plan.held();
     let strict = form::value(&query, "strict").is_none_or(|strict| strict != "0");
     if problems.is_empty() || !strict {
         let reply = json!({"code": 200, "status": "OK", "num_records_imported": count});
-        return Ok(Read { events, reply: Reply::json(200, reply) });
+        return Ok(Read { events, reply: Reply::json(200, reply), brought });
     }
     let failed: Vec<Json> = problems
         .iter()
@@ -133,7 +135,7 @@ pub(super) fn import(app: &App, sent: &Sent<'_>, now: Millis, plan: &Inspection)
         "code": 400, "status": "Bad Request", "error": "some data points in the request failed validation",
         "num_records_imported": count, "failed_records": failed,
     });
-    Ok(Read { events, reply: Reply::json(400, reply) })
+    Ok(Read { events, reply: Reply::json(400, reply), brought })
 }
 
 /// The list that a request brings: JSON, lines of JSON, or a form with base64 or JSON in `data`.
@@ -191,6 +193,8 @@ struct Taken {
     problems: Vec<Problem>,
     /// The `$insert_id`s of those that were not.
     ids: BTreeMap<usize, Json>,
+    /// By which keys they came.
+    brought: Vec<Brought>,
 }
 
 impl Taken {
@@ -199,15 +203,15 @@ impl Taken {
         app: &App,
         list: Vec<Json>,
         sent: &Sent<'_>,
-        environment: Option<EnvironmentKey>,
+        sender: Option<Sender>,
         now: Millis,
         plan: &Inspection,
         raw: fn(Map<String, Json>, &mut Json) -> RawEvent,
     ) -> Result<Self, AppError> {
         let rules = Rules { shortest: 1, numbers_name: true, called, peer: sent.peer, now, plan };
-        let mut taken =
-            Self { events: Vec::with_capacity(list.len()), problems: Vec::new(), ids: BTreeMap::new() };
-        let mut known: Option<(String, EnvironmentKey)> = None;
+        let (events, problems) = (Vec::with_capacity(list.len()), Vec::new());
+        let mut taken = Self { events, problems, ids: BTreeMap::new(), brought: Vec::new() };
+        let mut senders = Senders::of(sender);
         for (index, one) in list.into_iter().enumerate() {
             let mut token = Json::Null;
             let mut insert_id = Json::Null;
@@ -221,26 +225,16 @@ impl Taken {
             if let Some(one) = &one {
                 insert_id = one.insert_id.clone();
             }
-            let here = match (&environment, token.as_str()) {
-                (Some(environment), _) => environment.clone(),
-                (None, Some(token)) => match &known {
-                    Some((of, environment)) if of == token => environment.clone(),
-                    _ => {
-                        // Senders with several projects in one batch are rare, and one wrong token is an error of
-                        // the whole: nothing is stored then.
-                        let environment = app.environment(token)?;
-                        known = Some((token.to_owned(), environment.clone()));
-                        environment
-                    }
-                },
-                (None, None) => return Err(no_key(KEY)),
-            };
-            let before = taken.problems.len();
-            taken.events.extend(admit(&here, index, one, &rules, &mut taken.problems));
+            // One wrong token is an error of the whole: nothing is stored then.
+            let here = senders.next(app, token.as_str())?.ok_or_else(|| no_key(KEY))?;
+            let (before, good) = (taken.problems.len(), taken.events.len() + plan.held());
+            taken.events.extend(admit(here, index, one, &rules, &mut taken.problems));
+            senders.count(taken.events.len() + plan.held() - good);
             if taken.problems.len() > before {
                 taken.ids.insert(index, insert_id);
             }
         }
+        taken.brought = senders.brought();
         Ok(taken)
     }
 
@@ -260,7 +254,7 @@ impl Taken {
                 )
             }
         };
-        Read { events: self.events, reply }
+        Read { events: self.events, reply, brought: self.brought }
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! Each protocol has a file that reads its requests into raw events and answers in its words. The rest is the
 //! same for all: `door` leads a request through, `raw` admits an event or says what is wrong with it, `rates`
-//! holds back who sends too much, `bots` marks programs, `judge` holds each event against the tracking plan, and `inspection` keeps what it
+//! and `shares` hold back who sends too much, `bots` marks programs, `judge` holds each event against the tracking plan, and `inspection` keeps what it
 //! finds. What is promised of each protocol is in `docs/reference/ingestion.md`.
 
 mod amplitude;
@@ -24,6 +24,8 @@ mod posthog;
 pub(crate) mod rates;
 mod raw;
 mod segment;
+mod senders;
+mod shares;
 
 pub(crate) use raw::names_nobody;
 

@@ -2,6 +2,7 @@
 //! stored; what is held to tell it is bounded.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
 
 use bellwether_model::event::Who;
@@ -10,12 +11,14 @@ use serde_json::json;
 
 use super::door::Door;
 use super::keyed::{Keyed, Table};
+use super::senders::Brought;
+use super::shares::{Before, Entry, Held, Shares};
 use crate::error::{AppError, Refusal};
 
 /// How many events a second are taken on the average of [`WINDOW`]; 0 is as many as come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rates {
-    /// Of one environment, over all its keys and doors.
+    /// Of one environment, over all its keys and doors. Its keys divide it; a key may have a rate of its own beside it.
     pub environment: u32,
     /// Of one user or device by Amplitude's `/2/httpapi`, whose SDKs know what to do then.
     pub unit: u32,
@@ -36,9 +39,9 @@ impl Default for Rates {
 }
 
 /// Over how long rates are averaged: so much of it may come at once.
-const WINDOW: Span = Span(30_000);
-/// Users, and devices, of one environment that are counted at once; past it those are forgotten that sent nothing for longest.
-const MOST_COUNTED: usize = 100_000;
+pub(super) const WINDOW: Span = Span(30_000);
+/// Users, devices and keys of one environment that are counted at once; past it those are forgotten that sent nothing for longest.
+pub(super) const MOST_COUNTED: usize = 100_000;
 
 /// What was taken lately.
 #[derive(Debug)]
@@ -51,7 +54,7 @@ pub(crate) struct Meter {
 /// What was taken lately of one environment.
 #[derive(Debug, Default)]
 struct Counted {
-    all: Bucket,
+    shares: Shares,
     users: Units,
     devices: Units,
 }
@@ -69,29 +72,37 @@ fn each<'c, 'e>(coming: &'c Coming<'e>) -> impl Iterator<Item = (u64, &'c [(u64,
 
 /// A bucket that fills with each event and leaks at the rate.
 #[derive(Debug, Clone, Copy, Default)]
-struct Bucket {
-    /// Thousandths of an event.
+pub(super) struct Bucket {
+    /// Millionths of an event.
     level: u64,
     at: Millis,
 }
 
+/// How many millionths of an event are in so many.
+pub(super) fn millionths(events: u64) -> u64 {
+    events.saturating_mul(1_000_000)
+}
+
+/// How many millionths leak in a millisecond at so many events a second.
+pub(super) fn per_milli(rate: u32) -> u64 {
+    u64::from(rate) * 1_000
+}
+
 impl Bucket {
-    /// What is in it now.
-    fn leaked(self, rate: u32, now: Millis) -> u64 {
-        self.level.saturating_sub(now.since(self.at).0.saturating_mul(u64::from(rate)))
+    /// What is in it now, of which `leak` goes in a millisecond.
+    pub(super) fn leaked(self, leak: u64, now: Millis) -> u64 {
+        self.level.saturating_sub(now.since(self.at).0.saturating_mul(leak))
     }
 
-    fn fill(&mut self, events: u64, rate: u32, now: Millis) {
-        *self = Self { level: self.leaked(rate, now).saturating_add(events * 1_000), at: now };
+    pub(super) fn fill(&mut self, amount: u64, leak: u64, now: Millis) {
+        *self = Self { level: self.leaked(leak, now).saturating_add(amount), at: now };
     }
 
-    /// How much does not fit if so many events come. One request that is larger than all that may come at once
-    /// fits when nothing was, or it never would.
-    fn over(self, events: u64, rate: u32, now: Millis) -> u64 {
-        match self.leaked(rate, now) {
-            0 => 0,
-            level => (level + events * 1_000).saturating_sub(WINDOW.0.saturating_mul(u64::from(rate))),
-        }
+    /// How much must leak before so much more fits. What is larger than all that may come at once fits when nothing
+    /// did, or it never would.
+    pub(super) fn over(self, amount: u64, leak: u64, most: u64, now: Millis) -> u64 {
+        let level = self.leaked(leak, now);
+        level.saturating_add(amount).saturating_sub(most).min(level)
     }
 }
 
@@ -100,47 +111,72 @@ impl Meter {
         Self { rates, keyed: Keyed::default(), counted: Mutex::default() }
     }
 
-    /// Lets these events in, or none of them. They are of one environment, but for those of senders with several
-    /// tokens, whose first counts.
+    /// Lets the events of a request in, or none of them. Each key is asked once, however many it brings.
     ///
     /// # Errors
-    /// `busy`, with who sent too much where it is somebody, in the words of Amplitude's lists.
-    pub(crate) fn admit(&self, door: Door, events: &[Event], now: Millis) -> Result<(), AppError> {
+    /// `busy`, with the key or the environment of which too much comes, or with the users and devices, in the words of
+    /// Amplitude's lists.
+    pub(super) fn admit(
+        &self,
+        door: Door,
+        brought: &[Brought],
+        events: &[Event],
+        now: Millis,
+    ) -> Result<(), AppError> {
         let all = self.rates.environment;
         let rate = match door {
             Door::AmplitudeHttp => self.rates.unit,
             Door::AmplitudeBatch => self.rates.unit_batch,
             _ => 0,
         };
-        let Some(environment) = events.first().map(|e| &e.environment).filter(|_| all > 0 || rate > 0) else {
+        let limited = all > 0 || rate > 0 || brought.iter().any(|by| by.sender.rate.is_some());
+        if !limited || brought.is_empty() {
             return Ok(());
-        };
-        let count = events.len() as u64;
+        }
         // Before the lock is taken.
         let users = if rate > 0 { self.coming(events, |who| who.user()) } else { Coming::new() };
         let devices = if rate > 0 { self.coming(events, |who| who.device()) } else { Coming::new() };
 
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        let counted = match counted.get_mut(environment) {
-            Some(counted) => counted,
-            None => counted.entry(environment.clone()).or_default(),
+        let mut entered: Vec<(&EnvironmentKey, Before)> = Vec::with_capacity(brought.len());
+        let refused = brought.iter().find_map(|by| {
+            let environment = &by.sender.environment;
+            let of = match counted.get_mut(environment) {
+                Some(of) => of,
+                None => counted.entry(environment.clone()).or_default(),
+            };
+            let (key, own) = (self.keyed.of(&by.sender.key), by.sender.rate.map_or(0, NonZeroU32::get));
+            let entry = Entry { key, own, all, events: by.events as u64 };
+            match of.shares.enter(entry, now) {
+                Ok(before) => {
+                    entered.push((environment, before));
+                    None
+                }
+                Err(held) => Some(held_back(held, by, all)),
+            }
+        });
+        // Users and devices are counted by a protocol whose requests have one key.
+        let of = brought.first().and_then(|by| counted.get_mut(&by.sender.environment));
+        let taken = match (refused, of) {
+            (Some(refused), _) => Err(refused),
+            (None, Some(of)) => of.units(rate, users, devices, now),
+            (None, None) => Ok(()),
         };
-        if all > 0 {
-            let over = counted.all.over(count, all, now);
-            if over > 0 {
-                let message = format!("more than `{all}` events a second come for `{environment}`");
-                return Err(too_many(message, over, all, json!({"eps_threshold": all})));
+        if taken.is_err() {
+            for (environment, before) in entered.into_iter().rev() {
+                if let Some(of) = counted.get_mut(environment) {
+                    of.shares.back(before);
+                }
             }
         }
-        counted.units(rate, &users, &devices, now)?;
-        counted.all.fill(count, all, now);
-        for (of, coming) in [(&mut counted.users, users), (&mut counted.devices, devices)] {
-            for (key, events) in each(&coming) {
-                of.entry(key).or_default().fill(events.len() as u64, rate, now);
-            }
-            forget(of, rate, now);
-        }
-        Ok(())
+        taken
+    }
+
+    /// Forgets what was taken of a key, which brings nothing more.
+    pub(crate) fn forget(&self, key: &str) {
+        let key = self.keyed.of(key);
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        counted.values_mut().for_each(|of| of.shares.forget(key));
     }
 
     /// Which events come of whom.
@@ -152,9 +188,8 @@ impl Meter {
     }
 }
 
-fn too_many(message: String, over: u64, rate: u32, more: Json) -> AppError {
-    // After so many seconds so much has leaked.
-    let seconds = over.div_ceil(u64::from(rate.max(1))).div_ceil(1_000).max(1);
+fn too_many(message: String, wait: u64, more: Json) -> AppError {
+    let seconds = wait.div_ceil(1_000).max(1);
     let mut details = json!({"retry_after": seconds});
     if let (Some(details), Json::Object(more)) = (details.as_object_mut(), more) {
         details.extend(more);
@@ -170,57 +205,91 @@ fn too_many(message: String, over: u64, rate: u32, more: Json) -> AppError {
     }
 }
 
+/// Why a request is held back. The key is named by its id: it may be public, and what people call it is not.
+fn held_back(held: Held, by: &Brought, all: u32) -> AppError {
+    let (key, environment) = (&by.sender.key, &by.sender.environment);
+    let (message, rate) = match held {
+        Held::Own { .. } => {
+            let own = by.sender.rate.map_or(0, NonZeroU32::get);
+            (format!("more than `{own}` events a second come by the key `{key}`"), own)
+        }
+        Held::Full { .. } => (
+            format!(
+                "more than `{all}` events a second come for `{environment}`; this came by the key `{key}`"
+            ),
+            all,
+        ),
+        Held::Share { among, .. } => (
+            format!(
+                "the key `{key}` brings more than its part of the `{all}` events a second of `{environment}`, \
+                 which `{among}` keys share"
+            ),
+            all,
+        ),
+    };
+    too_many(message, held.wait(), json!({"eps_threshold": rate, "key": key}))
+}
+
 impl Counted {
+    /// Lets events of users and devices in, or none of them.
     fn units(
-        &self,
+        &mut self,
         rate: u32,
-        users: &Coming<'_>,
-        devices: &Coming<'_>,
+        users: Coming<'_>,
+        devices: Coming<'_>,
         now: Millis,
     ) -> Result<(), AppError> {
+        let leak = per_milli(rate);
         let (mut most, mut throttled) = (0, Vec::<usize>::new());
         let mut list = |known: &Units, coming: &Coming<'_>| {
             let mut listed = serde_json::Map::new();
             for (key, of) in each(coming) {
                 let Some(bucket) = known.get(&key) else { continue };
-                let events = of.len() as u64;
-                let over = bucket.over(events, rate, now);
+                let amount = millionths(of.len() as u64);
+                let over = bucket.over(amount, leak, WINDOW.0.saturating_mul(leak), now);
                 if over > 0 {
                     most = most.max(over);
                     // How many events a second it sends.
-                    let sends = (bucket.leaked(rate, now) + events * 1_000) / WINDOW.0;
+                    let sends = (bucket.leaked(leak, now) + amount) / per_milli(1) / WINDOW.0;
                     listed.extend(of.first().map(|(.., id)| ((*id).to_owned(), sends.into())));
                     throttled.extend(of.iter().map(|(_, index, _)| *index));
                 }
             }
             listed
         };
-        let (users, devices) = (list(&self.users, users), list(&self.devices, devices));
-        if throttled.is_empty() {
-            return Ok(());
+        let (in_users, in_devices) = (list(&self.users, &users), list(&self.devices, &devices));
+        if !throttled.is_empty() {
+            throttled.sort_unstable();
+            throttled.dedup();
+            let lists = json!({
+                "eps_threshold": rate, "throttled_devices": in_devices, "throttled_users": in_users,
+                "throttled_events": throttled,
+            });
+            let message = format!("more than `{rate}` events a second come from some devices and users");
+            return Err(too_many(message, most.div_ceil(leak.max(1)), lists));
         }
-        throttled.sort_unstable();
-        throttled.dedup();
-        let lists = json!({
-            "eps_threshold": rate, "throttled_devices": devices, "throttled_users": users,
-            "throttled_events": throttled,
-        });
-        let message = format!("more than `{rate}` events a second come from some devices and users");
-        Err(too_many(message, most, rate, lists))
+        for (of, coming) in [(&mut self.users, users), (&mut self.devices, devices)] {
+            for (key, events) in each(&coming) {
+                of.entry(key).or_default().fill(millionths(events.len() as u64), leak, now);
+            }
+            forget(of, |bucket| bucket.at, |bucket| bucket.leaked(leak, now) == 0);
+        }
+        Ok(())
     }
 }
 
-/// Keeps what is counted within its bound: whoever sent nothing for longest is forgotten first.
-fn forget(units: &mut Units, rate: u32, now: Millis) {
-    if units.len() <= MOST_COUNTED {
+/// Keeps what is counted within its bound: of whom there is nothing to know, and then whoever sent nothing for longest,
+/// is forgotten first.
+pub(super) fn forget<T>(counted: &mut Table<T>, at: impl Fn(&T) -> Millis, idle: impl Fn(&T) -> bool) {
+    if counted.len() <= MOST_COUNTED {
         return;
     }
-    units.retain(|_, bucket| bucket.leaked(rate, now) > 0);
+    counted.retain(|_, one| !idle(one));
     // By half, so that not every request looks through all of them.
-    if units.len() > MOST_COUNTED / 2 {
-        let mut times: Vec<Millis> = units.values().map(|bucket| bucket.at).collect();
+    if counted.len() > MOST_COUNTED / 2 {
+        let mut times: Vec<Millis> = counted.values().map(&at).collect();
         let middle = times.len() / 2;
         let (_, &mut middle, _) = times.select_nth_unstable(middle);
-        units.retain(|_, bucket| bucket.at > middle);
+        counted.retain(|_, one| at(one) > middle);
     }
 }

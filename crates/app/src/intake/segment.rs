@@ -50,7 +50,7 @@ pub(super) fn read(
         (None, Envelope::Key(secret)) => secret,
         (None, _) => sent.scheme("bearer").map(str::to_owned).ok_or_else(|| no_key(hint))?,
     };
-    let environment = app.environment(&secret)?;
+    let sender = app.sender(&secret)?;
     let no_object = || AppError::bad_input("the body is no object", "send `{\"batch\": […]}`, or a message");
     let Json::Object(mut body) = envelope::keep(&mut body)? else { return Err(no_object().into()) };
     let single = call.is_some();
@@ -86,7 +86,7 @@ pub(super) fn read(
             },
             _ => None,
         };
-        events.extend(admit(&environment, index, raw, &rules, &mut problems));
+        events.extend(admit(&sender.environment, index, raw, &rules, &mut problems));
     }
     if let (Some(first), true) =
         (problems.first(), events.is_empty() && plan.held() == 0 && (single || count > 0))
@@ -102,7 +102,7 @@ pub(super) fn read(
     if let (Some(reply), false) = (reply.as_object_mut(), problems.is_empty()) {
         reply.insert("rejected".into(), rejected(&problems));
     }
-    Ok(Read { events, reply: Reply::json(200, reply) })
+    Ok(Read::by(sender, events, Reply::json(200, reply), plan))
 }
 
 /// What was not taken, message by message.

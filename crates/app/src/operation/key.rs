@@ -1,4 +1,6 @@
-//! App operations: API keys. A secret is shown once; its hash is what stays.
+//! App operations: API keys, and how many events each may bring. A secret is shown once; its hash is what stays.
+
+use std::num::NonZeroU32;
 
 use bellwether_ledger::{NewKey, Scope};
 use bellwether_model::{EnvironmentKey, Millis};
@@ -33,6 +35,9 @@ pub(crate) struct KeyView {
     scope: ScopeName,
     /// The environment it belongs to; absent for `admin`.
     environment: Option<EnvironmentKey>,
+    /// How many events a second it may bring, on the average of 30 seconds; absent where it is as many as its
+    /// environment takes.
+    events_per_second: Option<NonZeroU32>,
     /// When it was made.
     created: Millis,
     /// When it was revoked.
@@ -68,6 +73,7 @@ impl Operation for List {
             id: k.id,
             name: k.name,
             environment: k.environment,
+            events_per_second: k.events_per_second,
             created: k.created,
             revoked: k.revoked,
         };
@@ -84,6 +90,32 @@ pub(crate) struct CreateInput {
     scope: ScopeName,
     /// The environment it belongs to: needed for `client` and `server`, not for `admin`.
     environment: Option<EnvironmentKey>,
+    /// How many events a second it may bring, on the average of 30 seconds; as many as its environment takes unless
+    /// given. Not for `admin`, which brings none.
+    #[schemars(range(min = 1))]
+    events_per_second: Option<u32>,
+}
+
+/// A rate that was asked for.
+fn rate(asked: Option<u32>) -> Result<Option<NonZeroU32>, AppError> {
+    let none = || {
+        AppError::bad_input(
+            "a key may bring at least 1 event a second, and `events_per_second` is `0`",
+            "leave it out for as many as its environment takes; revoke a key that shall bring none",
+        )
+    };
+    asked.map(|asked| NonZeroU32::new(asked).ok_or_else(none)).transpose()
+}
+
+/// Refuses a rate for a key that brings no events.
+fn brings(scope: Scope, rate: Option<NonZeroU32>) -> Result<(), AppError> {
+    if scope == Scope::Admin && rate.is_some() {
+        return Err(AppError::bad_input(
+            "an `admin` key brings no events, so it has no rate",
+            "leave `events_per_second` out, or limit the `client` or `server` key that sends",
+        ));
+    }
+    Ok(())
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -135,6 +167,8 @@ impl Operation for Create {
         if let Some(environment) = &input.environment {
             app.served(environment)?;
         }
+        let events_per_second = rate(input.events_per_second)?;
+        brings(scope, events_per_second)?;
         let (id, secret) = (app.random_id()?, format!("bw{mark}_{}", app.random_secret()?));
         if !ctx.dry_run {
             let new = NewKey {
@@ -142,6 +176,7 @@ impl Operation for Create {
                 name,
                 scope,
                 environment: input.environment.as_ref(),
+                events_per_second,
                 secret_hash: &digest(&secret),
                 created_by: &ctx.grant.actor,
             };
@@ -150,6 +185,60 @@ impl Operation for Create {
         }
         Ok(Created { id, secret: Some(secret).filter(|_| !ctx.dry_run) })
     }
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LimitInput {
+    /// The key's id.
+    key: String,
+    /// How many events a second it may bring, on the average of 30 seconds; as many as its environment takes unless
+    /// given.
+    #[schemars(range(min = 1))]
+    events_per_second: Option<u32>,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Limited {
+    /// How many events a second it may bring from now on; absent where it is as many as its environment takes.
+    events_per_second: Option<NonZeroU32>,
+}
+
+pub(super) struct Limit;
+
+impl Operation for Limit {
+    const NAME: &'static str = "key.limit";
+    const ABOUT: &'static str = "Says how many events a second a key may bring, from its next request on.";
+    const ROUTE: (Method, &'static str) = (Method::Put, "/api/keys/{key}/limit");
+    const NEEDS: Permission = Permission::Admin;
+    const CLASS: Class = Class::Write;
+    const EFFECT: Effect = Effect::Changes;
+    type Input = LimitInput;
+    type Output = Limited;
+
+    fn run(app: &App, ctx: &Ctx, input: LimitInput) -> Result<Limited, AppError> {
+        let events_per_second = rate(input.events_per_second)?;
+        let people = app.ledger.people();
+        let Some(key) = people.keys()?.into_iter().find(|k| k.id == input.key) else {
+            return Err(unknown(&input.key));
+        };
+        brings(key.scope, events_per_second)?;
+        if key.revoked.is_some() {
+            return Err(AppError::conflict(
+                format!("the key `{}` was revoked and brings nothing", key.id),
+                "make another one with `key.create`",
+            ));
+        }
+        if !ctx.dry_run {
+            people.limit_key(&key.id, events_per_second)?;
+            app.known.key_altered();
+        }
+        Ok(Limited { events_per_second })
+    }
+}
+
+fn unknown(key: &str) -> AppError {
+    AppError::not_found("key", key, "`key.list` shows what there is")
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -180,11 +269,12 @@ impl Operation for Revoke {
     fn run(app: &App, ctx: &Ctx, input: RevokeInput) -> Result<Revoked, AppError> {
         let people = app.ledger.people();
         if !people.keys()?.iter().any(|k| k.id == input.key) {
-            return Err(AppError::not_found("key", &input.key, "`key.list` shows what there is"));
+            return Err(unknown(&input.key));
         }
         if !ctx.dry_run {
             people.revoke_key(&input.key, ctx.now)?;
             app.known.key_revoked(&input.key);
+            app.rates.forget(&input.key);
             // Streams that it opened end.
             (app.wake)();
         }

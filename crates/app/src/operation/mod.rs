@@ -329,6 +329,7 @@ pub const REGISTRY: &[Entry] = &[
     Entry::of::<change::Get>(),
     Entry::of::<key::List>(),
     Entry::of::<key::Create>(),
+    Entry::of::<key::Limit>(),
     Entry::of::<key::Revoke>(),
     Entry::of::<backup::List>(),
     Entry::of::<backup::Create>(),

@@ -328,33 +328,33 @@ fn mixpanel() {
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct Any {
+pub(crate) struct Any {
     #[prost(string, optional, tag = "1")]
-    text: Option<String>,
+    pub(crate) text: Option<String>,
     #[prost(double, optional, tag = "4")]
-    double: Option<f64>,
+    pub(crate) double: Option<f64>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct Pair {
+pub(crate) struct Pair {
     #[prost(string, tag = "1")]
-    key: String,
+    pub(crate) key: String,
     #[prost(message, optional, tag = "2")]
-    value: Option<Any>,
+    pub(crate) value: Option<Any>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct Record {
+pub(crate) struct Record {
     #[prost(fixed64, tag = "1")]
-    time: u64,
+    pub(crate) time: u64,
     #[prost(message, repeated, tag = "6")]
-    attributes: Vec<Pair>,
+    pub(crate) attributes: Vec<Pair>,
     #[prost(string, tag = "12")]
-    name: String,
+    pub(crate) name: String,
 }
 
 /// A message whose field of this number is a list of messages.
-fn wrapped(tag: u8, inner: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn wrapped(tag: u8, inner: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for one in inner {
         bytes.push(tag << 3 | 2);

@@ -50,4 +50,10 @@ impl Opened {
             self.did("key.create", json!({"name": "k", "scope": "client", "environment": "production"}));
         made["secret"].as_str().unwrap().to_owned()
     }
+    /// One that may bring so many events a second.
+    pub(crate) fn limited(&self, events_per_second: u32) -> String {
+        let given = json!({"name": "k", "scope": "client", "environment": "production",
+            "events_per_second": events_per_second});
+        self.did("key.create", given)["secret"].as_str().unwrap().to_owned()
+    }
 }

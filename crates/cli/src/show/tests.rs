@@ -10,18 +10,18 @@ fn shown(operation: &str, answer: Value, width: usize) -> String {
 
 #[test]
 fn a_list_is_a_table_of_what_its_schema_says() {
-    let key = |id: &str, name: &str, scope: &str, environment: Value, revoked: Value| {
-        json!({"id": id, "name": name, "scope": scope, "environment": environment,
+    let key = |id: &str, name: &str, scope: &str, environment: Value, rate: Value, revoked: Value| {
+        json!({"id": id, "name": name, "scope": scope, "environment": environment, "events_per_second": rate,
             "created": 1_795_372_405_991_i64, "revoked": revoked})
     };
     let keys = json!({"keys": [
-        key("DFG1", "shop", "client", json!("production"), Value::Null),
-        key("Zz6o", "ops", "admin", Value::Null, json!(1_795_372_463_985_i64)),
+        key("DFG1", "shop", "client", json!("production"), json!(250), Value::Null),
+        key("Zz6o", "ops", "admin", Value::Null, Value::Null, json!(1_795_372_463_985_i64)),
     ]});
     insta::assert_snapshot!(shown("key.list", keys, 100), @"
-    id    name  scope   environment  revoked (UTC)     created (UTC)
-    DFG1  shop  client  production                     2026-11-22 18:33
-    Zz6o  ops   admin                2026-11-22 18:34  2026-11-22 18:33
+    id    name  scope   environment  events per second  revoked (UTC)     created (UTC)
+    DFG1  shop  client  production                 250                    2026-11-22 18:33
+    Zz6o  ops   admin                                   2026-11-22 18:34  2026-11-22 18:33
     ");
 
     let events = json!({"seq": 968_437, "events": [

@@ -84,7 +84,7 @@ fn read(
     pairs.extend(form::pairs(sent.content_type, &body)?);
     let secret = form::value(&pairs, "api_key");
     let secret = secret.ok_or_else(|| missing("api_key", "send a `client` or `server` key"))?;
-    let environment = app.environment(secret)?;
+    let sender = app.sender(secret)?;
     // The protocol has one word for an identification that is absent and one that cannot be read.
     let unread = || {
         let hint = "send `identification`, an object or a list of them, as JSON";
@@ -110,10 +110,10 @@ fn read(
             Json::Object(one) => Some(raw(event(one))),
             _ => None,
         };
-        events.extend(admit(&environment, index, one, &rules, &mut problems));
+        events.extend(admit(&sender.environment, index, one, &rules, &mut problems));
     }
     if !problems.is_empty() {
         return Err(refused(&problems).into());
     }
-    Ok(Read { events, reply: Reply::text(200, "success") })
+    Ok(Read::by(sender, events, Reply::text(200, "success"), plan))
 }

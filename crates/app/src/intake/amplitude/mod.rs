@@ -69,7 +69,8 @@ pub(super) fn refusal(door: Door, error: &AppError) -> Reply {
                     ("exceeded_daily_quota_users", json!({})),
                     ("exceeded_daily_quota_devices", json!({})),
                     ("throttled_events", listed("throttled_events", json!([]))),
-                    ("hint", hint()),
+                    // What is wrong is nowhere else where no list names it.
+                    ("hint", format!("{}; {}", error.message, error.hint).into()),
                 ],
             )
         }
@@ -102,13 +103,13 @@ pub(super) fn read(
     const NO_KEY: &str = "send a `client` or `server` key as text";
     // Before anything of it is kept. Where its beginning says whose it is, it is read once.
     let opened = envelope::opening(&body, &["api_key"]);
-    let opened = opened.and_then(|secret| app.environment(&secret).ok().map(|found| (secret, found)));
-    let (secret, environment) = match opened {
+    let opened = opened.and_then(|secret| app.sender(&secret).ok().map(|found| (secret, found)));
+    let (secret, sender) = match opened {
         Some(opened) => opened,
         None => match envelope::look(&mut body, &["api_key"]).map_err(|e| unread(&e))? {
             Envelope::Key(secret) => {
-                let environment = app.environment(&secret)?;
-                (secret, environment)
+                let sender = app.sender(&secret)?;
+                (secret, sender)
             }
             Envelope::NoKey => return Err(missing("api_key", NO_KEY).into()),
             Envelope::NoObject => {
@@ -119,9 +120,9 @@ pub(super) fn read(
     envelope::few(&body)?;
     let request: Request = parse(&mut body).map_err(|e| unread(&e))?;
     // The last of several counts.
-    let environment = match request.key {
-        Json::String(key) if key == secret => environment,
-        Json::String(key) => app.environment(&key)?,
+    let sender = match request.key {
+        Json::String(key) if key == secret => sender,
+        Json::String(key) => app.sender(&key)?,
         _ => return Err(missing("api_key", NO_KEY).into()),
     };
     let shortest = shortest(request.options.as_ref())?;
@@ -138,7 +139,7 @@ pub(super) fn read(
     let mut admitted = Vec::with_capacity(count);
     for (index, event) in events.into_iter().enumerate() {
         let raw = event.map(|mut sent| sent.raw());
-        admitted.extend(admit(&environment, index, raw, &rules, &mut problems));
+        admitted.extend(admit(&sender.environment, index, raw, &rules, &mut problems));
     }
     if !problems.is_empty() {
         return Err(refused(&problems).into());
@@ -146,7 +147,7 @@ pub(super) fn read(
     let reply = json!({
         "code": 200, "events_ingested": count, "payload_size_bytes": body.len(), "server_upload_time": now,
     });
-    Ok(Read { events: admitted, reply: Reply::json(200, reply) })
+    Ok(Read::by(sender, admitted, Reply::json(200, reply), plan))
 }
 
 /// What the fields of an event are called.

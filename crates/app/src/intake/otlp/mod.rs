@@ -57,7 +57,7 @@ pub(super) fn read(app: &App, sent: &Sent<'_>, now: Millis, plan: &Inspection) -
     let voice = Voice::to(Door::OtlpLogs, sent);
     let key = sent.scheme("bearer").or_else(|| sent.scheme("api-key")).or(sent.api_key);
     let key = key.ok_or_else(|| no_key("send `Authorization: Bearer`, with a `client` or `server` key"))?;
-    let environment = app.environment(key)?;
+    let sender = app.sender(key)?;
     let mut body = sent.unpacked(Door::OtlpLogs)?;
     let logs = if voice.json {
         let whole = envelope::keep(&mut body)?;
@@ -76,9 +76,9 @@ pub(super) fn read(app: &App, sent: &Sent<'_>, now: Millis, plan: &Inspection) -
     for of in logs.resource_logs {
         let resource = properties(of.resource.unwrap_or_default().attributes);
         for record in of.scope_logs.into_iter().flat_map(|scope| scope.log_records) {
-            let raw = event(app, &environment, record, &resource, now);
+            let raw = event(app, &sender.environment, record, &resource, now);
             let before = problems.len();
-            let admitted = admit(&environment, index, Some(raw), &rules, &mut problems);
+            let admitted = admit(&sender.environment, index, Some(raw), &rules, &mut problems);
             rejected += i64::from(problems.len() > before);
             events.extend(admitted);
             index += 1;
@@ -95,7 +95,7 @@ pub(super) fn read(app: &App, sent: &Sent<'_>, now: Millis, plan: &Inspection) -
         )),
         false => Body::Protobuf(Response { partial_success: partial }.encode_to_vec()),
     };
-    Ok(Read { events, reply: Reply { status: 200, body, retry_after: None } })
+    Ok(Read::by(sender, events, Reply { status: 200, body, retry_after: None }, plan))
 }
 
 /// What the fields of a record are called.

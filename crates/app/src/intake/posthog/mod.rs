@@ -8,7 +8,7 @@ pub(super) mod v1;
 use std::borrow::Cow;
 
 use bellwether_model::event::{ALIAS, GROUP_IDENTIFY};
-use bellwether_model::{EnvironmentKey, Event, Json, Millis};
+use bellwether_model::{Event, Json, Millis};
 use serde_json::{Map, json};
 
 use super::body::unpack;
@@ -18,6 +18,7 @@ use super::form;
 use super::inspection::Inspection;
 use super::raw::{Field, Problem, RawEvent, Rules, Time, admit};
 use super::segment::rejected;
+use super::senders::Senders;
 use crate::App;
 use crate::error::{AppError, Refusal};
 
@@ -65,13 +66,14 @@ pub(super) fn read(app: &App, sent: &Sent<'_>, now: Millis, plan: &Inspection) -
     if events.len() > MOST_EVENTS {
         return Err(too_many(events.len()).into());
     }
-    let environment = key.map(|key| app.environment(&key)).transpose()?;
+    let sender = key.map(|key| app.sender(&key)).transpose()?;
     let rules = Rules { shortest: 1, numbers_name: true, called, peer: sent.peer, now, plan };
-    let mut taken = Taken { environment, problems: Vec::new(), events: Vec::with_capacity(events.len()) };
+    let senders = Senders::of(sender);
+    let mut taken = Taken { senders, problems: Vec::new(), events: Vec::with_capacity(events.len()) };
     for (index, event) in events.into_iter().enumerate() {
         taken.add(app, index, event, sent_at.as_ref(), &rules)?;
     }
-    let Taken { problems, events, .. } = taken;
+    let Taken { problems, events, senders } = taken;
     if let (Some(first), true) = (problems.first(), events.is_empty() && plan.held() == 0) {
         let message = format!("`{}` cannot be taken", first.field);
         return Err(AppError {
@@ -84,7 +86,7 @@ pub(super) fn read(app: &App, sent: &Sent<'_>, now: Millis, plan: &Inspection) -
     if let (Some(reply), false) = (reply.as_object_mut(), problems.is_empty()) {
         reply.insert("rejected".into(), rejected(&problems));
     }
-    Ok(Read { events, reply: Reply::json(200, reply) })
+    Ok(Read { events, reply: Reply::json(200, reply), brought: senders.brought() })
 }
 
 pub(super) fn too_many(count: usize) -> AppError {
@@ -129,8 +131,7 @@ fn millis(text: &str) -> Json {
 
 /// What was taken of a request so far.
 struct Taken {
-    /// Of the key of the request as a whole, and then of the newest key of an event.
-    environment: Option<EnvironmentKey>,
+    senders: Senders,
     problems: Vec<Problem>,
     events: Vec<Event>,
 }
@@ -153,13 +154,12 @@ impl Taken {
             let of = |name: &str| event.get(name).or_else(|| event.get("properties")?.get(name));
             of("token").or_else(|| of("api_key")).and_then(Json::as_str)
         });
-        let environment = match (&self.environment, own) {
-            (Some(environment), _) => environment.clone(),
-            (None, Some(own)) => app.environment(own)?,
-            (None, None) => return Err(no_key("send `api_key`, a `client` or `server` key, in the body")),
-        };
+        let none = || no_key("send `api_key`, a `client` or `server` key, in the body");
+        let environment = self.senders.next(app, own)?.ok_or_else(none)?;
         let raw = event.map(|event| raw(event, sent_at, rules.now));
-        self.events.extend(admit(&environment, index, raw, rules, &mut self.problems));
+        let good = self.events.len() + rules.plan.held();
+        self.events.extend(admit(environment, index, raw, rules, &mut self.problems));
+        self.senders.count(self.events.len() + rules.plan.held() - good);
         Ok(())
     }
 }

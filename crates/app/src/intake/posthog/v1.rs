@@ -36,7 +36,7 @@ pub(in super::super) fn read(
     let key = sent
         .scheme("bearer")
         .ok_or_else(|| no_key("send `Authorization: Bearer`, with a `client` or `server` key"))?;
-    let environment = app.environment(key)?;
+    let sender = app.sender(key)?;
     let mut body = sent.unpacked(Door::PostHogV1)?;
     let mut whole = envelope::keep(&mut body)?;
     let Some(Json::Array(events)) = whole.as_object_mut().and_then(|whole| whole.remove("batch")) else {
@@ -66,7 +66,7 @@ pub(in super::super) fn read(
                 AppError::bad_input(message, "send a UUID with each event: results are told by it").into()
             );
         };
-        taken.extend(admit(&environment, index, event, &rules, &mut problems));
+        taken.extend(admit(&sender.environment, index, event, &rules, &mut problems));
         let result = match problems.first() {
             None => json!({"result": "ok"}),
             Some(problem) => {
@@ -75,7 +75,7 @@ pub(in super::super) fn read(
         };
         results.insert(uuid, result);
     }
-    Ok(Read { events: taken, reply: Reply::json(200, json!({"results": results})) })
+    Ok(Read::by(sender, taken, Reply::json(200, json!({"results": results})), plan))
 }
 
 /// What V1 lifted out of the properties, put back.
