@@ -12,10 +12,14 @@ use bellwether_store::Past;
 
 use crate::App;
 use crate::error::AppError;
+use crate::view::Warning;
 
 /// For so long the clock must have gone on before anything is removed: what a machine takes for the year 2099 until it has
 /// asked for the time must not remove what is kept for a year.
 const STEADY: Span = Span(60 * Span::MINUTE.0);
+
+/// For so long after an experiment has ended what it is judged by stays: long enough to look at it and to ship.
+const AFTERWARDS: Span = Span(14 * Span::DAY.0);
 
 /// How the clock has gone since it last jumped: since when, and up to when.
 #[derive(Debug, Default)]
@@ -34,13 +38,16 @@ impl Going {
     }
 }
 
-/// Since when an environment's events are judged by something that is under way: an experiment, or a rollout with a guard, a
-/// halted one included, because it can be resumed.
-fn judged_since(state: &State, environment: &EnvironmentKey) -> Option<Millis> {
+/// Since when an environment's events are judged by something that is under way: an experiment, also shortly after its end, or
+/// a rollout with a guard, a halted one included, because it can be resumed.
+fn judged_since(state: &State, environment: &EnvironmentKey, now: Millis) -> Option<Millis> {
     let experiments = state.experiments.values().map(|experiment| &experiment.value);
     let running = experiments.filter(|e| e.environment == *environment).filter_map(|e| match e.state {
         ExperimentState::Running { since } => Some(since),
-        ExperimentState::Draft | ExperimentState::Stopped { .. } | ExperimentState::Shipped { .. } => None,
+        ExperimentState::Stopped { since, at, .. } | ExperimentState::Shipped { since, at, .. } => {
+            (now.since(at) < AFTERWARDS).then_some(since)
+        }
+        ExperimentState::Draft => None,
     });
     let settings = state.flags.values().filter_map(|flag| flag.value.settings.get(environment));
     let guarded = settings.filter_map(|setting| match &setting.default {
@@ -64,7 +71,7 @@ fn past(state: &State, now: Millis) -> Past {
         if of_all.is_none() && own().next().is_none() {
             continue;
         }
-        let held = judged_since(state, environment).unwrap_or(Millis(i64::MAX));
+        let held = judged_since(state, environment, now).unwrap_or(Millis(i64::MAX));
         if let Some(kept) = of_all {
             past.others(environment, now.minus(kept.span()).min(held));
             KEPT.iter().for_each(|event| past.only(environment, event, None));
@@ -89,6 +96,29 @@ impl App {
         Ok(())
     }
 
+    /// That a question from `from` on asks for events that are removed by now; `None` for the event is any.
+    pub(crate) fn removed_since(
+        &self,
+        environment: &EnvironmentKey,
+        event: Option<&str>,
+        from: Millis,
+        now: Millis,
+    ) -> Option<Warning> {
+        let past = past(&self.ledger.state(), now);
+        let before = match event {
+            Some(event) => past.before(environment.as_str(), event),
+            None => past.before_of_any(environment.as_str()),
+        };
+        let before = before.filter(|before| from < *before)?;
+        let which = event.map_or_else(|| "some event types".to_owned(), |event| format!("`{event}`"));
+        Some(Warning {
+            message: format!(
+                "of {which} in `{environment}` what was received before {before} is removed: days before are not all there, and 0 there is no count"
+            ),
+            hint: "ask for later days, or give the tracking plan a longer `retention_days` for what comes from now on".to_owned(),
+        })
+    }
+
     /// Whether what an experiment that is over was judged by is still there.
     ///
     /// # Errors
@@ -100,7 +130,11 @@ impl App {
         since: Millis,
         now: Millis,
     ) -> Result<(), AppError> {
-        if experiment.running() {
+        let over = match experiment.state {
+            ExperimentState::Draft | ExperimentState::Running { .. } => return Ok(()),
+            ExperimentState::Stopped { at, .. } | ExperimentState::Shipped { at, .. } => at,
+        };
+        if now.since(over) < AFTERWARDS {
             return Ok(());
         }
         let state = self.ledger.state();
@@ -112,7 +146,7 @@ impl App {
                     format!(
                         "experiment `{key}` began at `{since}`, and `{event}` is kept for {kept} in `{environment}`: what it was judged by is removed"
                     ),
-                    "what was decided and why is in its changes: `change.list`",
+                    "what was decided and why is in its changes: `change.list`; `flag.default` serves a variant to everybody",
                 ));
             }
         }

@@ -55,9 +55,17 @@ impl Past {
     }
 
     /// Before when an event of a type must have been received.
-    pub(crate) fn before(&self, environment: &str, event: &str) -> Option<Millis> {
+    #[must_use]
+    pub fn before(&self, environment: &str, event: &str) -> Option<Millis> {
         let of = self.0.iter().find(|(key, _)| key.as_str() == environment).map(|(_, of)| of)?;
         of.only.get(event).copied().unwrap_or(of.others)
+    }
+
+    /// The same of an environment's type that is kept the shortest.
+    #[must_use]
+    pub fn before_of_any(&self, environment: &str) -> Option<Millis> {
+        let of = self.0.iter().find(|(key, _)| key.as_str() == environment).map(|(_, of)| of)?;
+        of.only.values().copied().flatten().chain(of.others).max()
     }
 
     /// What was received then or later is not past, whatever it is.

@@ -1,6 +1,6 @@
 //! App operations: questions about events.
 
-use bellwether_model::{EnvironmentKey, Event};
+use bellwether_model::{EnvironmentKey, Event, Millis};
 use bellwether_query::catalogue::{self, Catalogue as Found};
 use bellwether_query::properties::{self, Properties as Listed};
 use bellwether_query::segmentation::{self, Answer, Segmentation as Asked};
@@ -144,6 +144,11 @@ impl Operation for Segmentation {
         let snapshot = app.store.snapshot();
         let answer = segmentation::run(&input, ctx.now, &snapshot, &|| ctx.stop())?;
         let mut warnings = Vec::new();
+        // By days of UTC: a day of another zone is at most half a day off, and removing takes as long.
+        let from = input.from.to_zoned(jiff::tz::TimeZone::UTC);
+        let from = from.map_or(Millis(i64::MIN), |from| Millis(from.timestamp().as_millisecond()));
+        let event = Some(input.event.as_str()).filter(|event| *event != segmentation::ANY);
+        warnings.extend(app.removed_since(&input.environment, event, from, ctx.now));
         // The catalogue reads every event, so that it is only asked where a wrong name looks like a zero.
         if input.event != segmentation::ANY && answer.series.iter().all(|series| series.total == 0) {
             let seen = catalogue::read(&input.environment, &snapshot, &|| ctx.stop())?;

@@ -220,7 +220,8 @@ impl Operation for Export {
             user: None,
             devices: Vec::new(),
         };
-        if after.is_none() && !ctx.stop() {
+        // With the first page, also where whoever pages begins at 0.
+        if after.is_none_or(|after| after == Seq(0)) && !ctx.stop() {
             for person in meant.people.iter().rev() {
                 exported.properties.extend(app.store.properties_of(&environment, person));
             }

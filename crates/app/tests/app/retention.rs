@@ -83,6 +83,27 @@ fn events_go_when_they_are_past_their_time() {
 }
 
 #[test]
+fn a_chart_says_which_days_are_not_all_there() {
+    let mut house = House::new();
+    plan(&house, &json!({}), &json!({"Short": {"retention_days": 7}}));
+    let key = house.key("server");
+    send(&house, &key, &["Short", "Usual"]);
+    house.later(30 * DAY);
+    settle(&house);
+    let day = |ago: i64| Millis(house.now.0 - ago * DAY).to_string().chars().take(10).collect::<String>();
+    let check = |event: &str, from: i64, warned: bool| {
+        let asked = json!({"environment": "production", "event": event, "from": day(from), "to": day(0)});
+        let answer = house.did("query.segmentation", asked);
+        let said = answer["warnings"].to_string();
+        assert_eq!(said.contains("0 there is no count"), warned, "{event} of {from} days: {said}");
+    };
+    check("Short", 40, true);
+    check("_any", 40, true);
+    check("Short", 5, false);
+    check("Usual", 40, false);
+}
+
+#[test]
 fn what_is_new_stays_where_what_is_old_goes() {
     let mut house = House::new();
     plan(&house, &json!({}), &json!({"Short": {"retention_days": 7}}));
@@ -142,7 +163,15 @@ fn what_an_experiment_is_judged_by_stays_until_it_ends() {
     let over = house.did("experiment.results", json!({"experiment": "e"}));
     assert_eq!(over["judgement"]["comparisons"][0]["units"], judged["judgement"]["comparisons"][0]["units"]);
     house.did("experiment.stop", json!({"experiment": "e", "why": "test"}));
-    house.later(DAY);
+    house.later(13 * DAY);
+    settle(&house);
+    assert_eq!(types(&house), ["$exposure", "buy", "visit"], "there is time to look at it and to ship");
+    let stopped = house.did("experiment.results", json!({"experiment": "e"}));
+    assert_eq!(
+        stopped["judgement"]["comparisons"][0]["units"],
+        judged["judgement"]["comparisons"][0]["units"]
+    );
+    house.later(2 * DAY);
     settle(&house);
     assert_eq!(types(&house), Vec::<String>::new());
     let said = house.refused("experiment.results", json!({"experiment": "e"}));
