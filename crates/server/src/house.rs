@@ -35,11 +35,12 @@ pub struct House {
     pub(crate) quiet: Duration,
 }
 
-/// Bytes of bodies that wait to be parsed: the largest that is taken, and some.
+/// Bytes of bodies that wait to be parsed, packed as they came: the largest that is taken, and some.
 const QUEUE: usize = 32 << 20;
 
 /// How much longer than it worked a turn of parsing pauses where sealing is as far behind as it may be: events come slower
-/// then, instead of being refused until it has caught up.
+/// then, and fewer are refused until it has caught up. What is parsed where it was read holds no turn; its pause slows its
+/// connection alone.
 const SLOWDOWN: f64 = 4.0;
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
@@ -101,7 +102,7 @@ impl House {
     /// The same for what takes as long and as much memory as parsing a body of so many bytes.
     ///
     /// # Errors
-    /// [`Refusal::Busy`] where as much waits already as could be parsed in about half a second, and those of `work`.
+    /// [`Refusal::Busy`] where as much waits already as may, and those of `work`.
     pub(crate) async fn parsing<T: Send + 'static>(
         &self,
         bytes: usize,

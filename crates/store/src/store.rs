@@ -287,7 +287,7 @@ impl Store {
         Ok(Ticket { seq, taken })
     }
 
-    /// Whether [`Store::append`] would take events now, so that nobody reads a request for nothing.
+    /// Whether [`Store::append`] would take events now, so that nobody parses a request for nothing.
     ///
     /// # Errors
     /// [`StoreError::Full`] and [`StoreError::NoRoom`], as an append of the smallest event would answer.

@@ -281,7 +281,8 @@ impl Voice {
 }
 
 impl App {
-    /// Whether [`App::take`] is soon done with a body of a few kilobytes: it waits for no disk, as the quarantine does.
+    /// Whether [`App::take`] is soon done with a body of a few kilobytes: no plan puts something into the quarantine, which
+    /// syncs. It may still read lists beside parts, where something comes again, and wait for somebody to be forgotten.
     #[must_use]
     pub fn takes_soon(&self) -> bool {
         !self.judges.load().quarantine()
@@ -291,7 +292,7 @@ impl App {
     #[must_use]
     pub fn take(&self, door: Door, sent: &Sent<'_>, now: Millis) -> Outcome {
         let voice = Voice::to(door, sent);
-        // Before it is read: whoever is overrun has no time to read what is refused.
+        // Before it is parsed, and before its key is looked at: whoever is overrun has no time for what is refused.
         if let Err(full) = self.store.takes() {
             return Outcome::Answered(voice.refuse(&full.into()));
         }
