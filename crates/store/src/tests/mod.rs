@@ -9,6 +9,7 @@
 
 mod crash;
 mod damage;
+mod expire;
 mod forget;
 mod gen_events;
 mod hot;
