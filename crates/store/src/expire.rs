@@ -15,6 +15,9 @@ use crate::store::{Store, lock};
 
 /// How long after a part was looked at it is again: so often it is written anew at most.
 const AGAIN: Span = Span::DAY;
+/// The same where it is not sure that what is past goes: it could not be read, there was no room to write it anew, or what
+/// is being written may fail. What was written is a part of another name, and is looked at as a new one.
+const RETRY: Span = Span(10 * Span::MINUTE.0);
 
 /// Which events are past their time: those of an environment and a type that were received before a moment. What is not
 /// named is kept.
@@ -83,7 +86,8 @@ impl Store {
     /// these events told is known until then.
     ///
     /// # Errors
-    /// When a part cannot be read or the manifest not be written; the next call tries again.
+    /// When a part cannot be read or the manifest not be written; it is tried again after ten minutes, and the next call looks at
+    /// another.
     pub fn expire(&self, past: &Past, now: Millis) -> Result<u64, StoreError> {
         let Some(latest) = past.latest() else { return Ok(0) };
         let mut manifest = lock(&self.manifest);
@@ -98,12 +102,27 @@ impl Store {
                 && looked.is_none_or(|looked| now < looked || now.since(looked) >= AGAIN)
         };
         let Some(part) = parts.iter().find(|part| due(part)) else { return Ok(0) };
+        let entry = part.entry();
+        // Noted first: whatever becomes of it, the next call looks at another.
+        let note = |after: Span| {
+            let mut looked = lock(&self.looked);
+            looked.retain(|file, _| parts.iter().any(|part| part.entry().file == *file));
+            looked.insert(entry.file.clone(), now.minus(AGAIN).plus(after));
+        };
+        note(RETRY);
         let going = part.past(past).map_err(unreadable)?;
         let count = going.len() as u64;
-        let entry = part.entry();
-        if count == entry.rows {
+        if count == 0 {
+            note(AGAIN);
+        } else if count == entry.rows {
             self.replace(&[Arc::clone(part)], None, &mut manifest)?;
-        } else if count > 0 && self.has_room_for(entry.bytes) {
+        } else if !self.has_room_for(entry.bytes) {
+            tracing::warn!(
+                events = count,
+                "events are past their time, and there is no room to write their part without them"
+            );
+            return Ok(0);
+        } else {
             let dir = self.dir.join("parts");
             let rows = part::Join::begin(&self.disk, &dir, vec![Arc::clone(part)], going.into());
             *under_way = Some(Compaction::of(rows));
@@ -112,9 +131,6 @@ impl Store {
             // Nor is what is sealed in the log any longer.
             lock(&self.writer).log.purge(manifest.sealed)?;
         }
-        let mut looked = lock(&self.looked);
-        looked.retain(|file, _| parts.iter().any(|part| part.entry().file == *file));
-        looked.insert(entry.file.clone(), now);
         Ok(count)
     }
 }
