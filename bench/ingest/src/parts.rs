@@ -169,12 +169,17 @@ pub(crate) fn bytes(asked: &Asked) -> Result<String, Failure> {
     }
     let (parts, bytes) = before;
     let (_, listed) = files(&server.events().join("parts"), "ids")?;
+    let (columns, hot) = files(&server.events().join("parts"), "hot")?;
+    if columns != parts {
+        return Err(format!("{parts} parts and {columns} files of hot columns").into());
+    }
     let each = |bytes: u64| bytes as f64 / found as f64;
     let plain: u64 = made.iter().map(|body| body.text.len() as u64).sum();
     Ok(format!(
-        "### Bytes of an event on disk\n\n| | bytes | |\n|---|---:|---|\n| JSON as it was sent | {:.0} | |\n| bellwether, parts | {:.1} | {parts} files, LZ4; no merge was left to do |\n| bellwether, lists of named events beside them | {:.1} | for seven days |\n| bellwether, write-ahead log before it was sealed | {:.1} | goes with the seal; what was sealed while events came is not in it |\n",
+        "### Bytes of an event on disk\n\n| | bytes | |\n|---|---:|---|\n| JSON as it was sent | {:.0} | |\n| bellwether, parts | {:.1} | {parts} files, LZ4; no merge was left to do |\n| bellwether, hot columns beside them | {:.1} | written again from the parts where they are missing |\n| bellwether, lists of named events beside them | {:.1} | for seven days |\n| bellwether, write-ahead log before it was sealed | {:.1} | goes with the seal; what was sealed while events came is not in it |\n",
         each(plain),
         each(bytes),
+        each(hot),
         each(listed),
         each(log),
     ))
