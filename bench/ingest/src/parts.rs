@@ -14,7 +14,7 @@ use results::{met, whole};
 
 /// Which events.
 const SEED: u64 = 42;
-/// Rounds of the first row, each with a server of its own.
+/// Rounds of the rows that an aim is held against, each with a server of its own.
 const ROUNDS: usize = 3;
 
 /// A way of sending that has a row of its own.
@@ -24,13 +24,43 @@ struct Row {
     each: u64,
     gzip: bool,
     connections: usize,
+    /// Whether the aim is held against it: then it is measured for the whole time, and as often as there are rounds.
+    aimed: bool,
 }
 
 const ROWS: [Row; 4] = [
-    Row { name: "`/2/httpapi`, 100 events", path: "/2/httpapi", each: 100, gzip: false, connections: 32 },
-    Row { name: "`/2/httpapi`, 10 events", path: "/2/httpapi", each: 10, gzip: false, connections: 64 },
-    Row { name: "`/batch`, 1,000 events", path: "/batch", each: 1_000, gzip: false, connections: 16 },
-    Row { name: "`/batch`, 1,000 events, gzip", path: "/batch", each: 1_000, gzip: true, connections: 16 },
+    Row {
+        name: "`/2/httpapi`, 100 events",
+        path: "/2/httpapi",
+        each: 100,
+        gzip: false,
+        connections: 32,
+        aimed: true,
+    },
+    Row {
+        name: "`/2/httpapi`, 10 events",
+        path: "/2/httpapi",
+        each: 10,
+        gzip: false,
+        connections: 64,
+        aimed: false,
+    },
+    Row {
+        name: "`/batch`, 1,000 events",
+        path: "/batch",
+        each: 1_000,
+        gzip: false,
+        connections: 16,
+        aimed: true,
+    },
+    Row {
+        name: "`/batch`, 1,000 events, gzip",
+        path: "/batch",
+        each: 1_000,
+        gzip: true,
+        connections: 16,
+        aimed: false,
+    },
 ];
 
 /// That what a query finds is what was acknowledged.
@@ -57,13 +87,14 @@ pub(crate) fn rate(asked: &Asked, capacity: &mut Option<f64>) -> Result<String, 
         "### Events a second, durable before the reply\n\n| requests | connections | events/s | × | p50, ms | p99, ms | server, µs of processor each | senders, µs each | bytes of a body | server's memory at most, MB | told to come later, of each 100 requests |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
     );
     let mut first: Option<f64> = None;
+    let mut aims = Vec::new();
     let mut made = Vec::new();
-    for (at, one) in ROWS.iter().enumerate() {
+    for one in &ROWS {
         if made.first().is_none_or(|body: &Body| body.events != one.each) {
             made = bodies(asked.events, one.each, SEED);
         }
         // What is packed is sent once, so that it may be over sooner.
-        let (rounds, time) = if at == 0 { (ROUNDS, asked.time) } else { (1, asked.time / 3) };
+        let (rounds, time) = if one.aimed { (ROUNDS, asked.time) } else { (1, asked.time / 3) };
         let mut runs = Vec::new();
         for _ in 0..rounds {
             runs.push(row(asked, one, &made, time)?);
@@ -71,6 +102,10 @@ pub(crate) fn rate(asked: &Asked, capacity: &mut Option<f64>) -> Result<String, 
         runs.sort_by(|a, b| a.rate().total_cmp(&b.rate()));
         let Some(sent) = runs.get(runs.len() / 2) else { continue };
         let base = *first.get_or_insert(sent.rate());
+        if one.aimed {
+            aims.push(format!("{} by {}", met(sent.rate() >= 200_000.0), one.name));
+            *capacity = Some(capacity.unwrap_or_default().max(sent.rate()));
+        }
         let (server, senders) = sent.each();
         let requests = sent.acknowledged as f64 / one.each as f64;
         let later = sent.refused.values().sum::<u64>() as f64;
@@ -88,7 +123,6 @@ pub(crate) fn rate(asked: &Asked, capacity: &mut Option<f64>) -> Result<String, 
         ));
     }
     let full = first.ok_or("nothing was measured")?;
-    *capacity = Some(full);
     made = bodies(asked.events, 100, SEED);
     let server = Server::start(&asked.server, false)?;
     let way = Way { path: "/2/httpapi", bodies: &made, gzip: false, connections: 64 };
@@ -96,10 +130,10 @@ pub(crate) fn rate(asked: &Asked, capacity: &mut Option<f64>) -> Result<String, 
     settle(&server, &half)?;
     let late = half.waited.at(0.99);
     table.push_str(&format!(
-        "\nThe first row is the median of {ROUNDS} rounds of {} s, each on a new server; the others one of a third of that. Each event was held against a tracking plan of all types and properties, which it follows, and one property was stored as a keyed hash. The rate is of what was acknowledged while parts were written; where these fall behind, the server bounds its memory by 429, and a sender waits 100 ms and sends the next. After each, a query counted exactly the events that were acknowledged. Aim: 200,000 events/s, {}.\n\n\
-         At half of that, {} events/s sent at their times whoever was answered: {} acknowledged, p50 {:.1} ms, p99 {late:.1} ms, most {:.1} ms. Aim: p99 under 50 ms, {}.\n",
+        "\nThe rows of `/2/httpapi` with 100 events and of `/batch` are the medians of {ROUNDS} rounds of {} s, each on a new server; the others one of a third of that, in which parts are merged less often. Each event was held against a tracking plan of all types and properties, which it follows, and one property was stored as a keyed hash. The rate is of what was acknowledged while parts were written; where these fall behind, the server bounds its memory by 429, and a sender waits 100 ms and sends the next. After each, a query counted exactly the events that were acknowledged. Aim: 200,000 events/s, {}.\n\n\
+         At half of what `/2/httpapi` took, {} events/s sent at their times whoever was answered: {} acknowledged, p50 {:.1} ms, p99 {late:.1} ms, most {:.1} ms. Aim: p99 under 50 ms, {}.\n",
         asked.time.as_secs_f64(),
-        met(full >= 200_000.0),
+        aims.join(", "),
         whole(full / 2.0),
         whole(half.acknowledged as f64),
         half.waited.median(),
