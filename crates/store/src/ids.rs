@@ -16,6 +16,7 @@
 //! In memory are the end's fences and, where the bound allows it, the filter: 2 bytes for each event. A look-up
 //! that the filter cannot answer (one in a thousand, and each true duplicate) reads one block.
 
+mod filter;
 mod join;
 
 use std::collections::BTreeMap;
@@ -31,6 +32,8 @@ use crate::disk::{Disk, Reading, Writing};
 use crate::error::StoreError;
 use crate::files::UNFINISHED;
 use crate::fingerprint::Fingerprint;
+use filter::Filter;
+pub(crate) use filter::Sought;
 pub(crate) use join::Join;
 
 const MAGIC: &[u8; 8] = b"bwelids\n";
@@ -60,7 +63,7 @@ pub(crate) struct Named {
 #[derive(Debug, Clone)]
 pub(crate) struct Ids {
     file: Arc<File>,
-    filter: Option<Arc<Sbbf>>,
+    filter: Option<Arc<Filter>>,
 }
 
 #[derive(Debug)]
@@ -96,7 +99,7 @@ pub(crate) fn path(part: &Path) -> PathBuf {
 }
 
 /// What the end of a file says: the first fingerprint of each block, the filter and its bytes, names a day, events covered.
-type End = (Vec<u64>, Sbbf, usize, Tally, Vec<Seqs>);
+type End = (Vec<u64>, Filter, usize, Tally, Vec<Seqs>);
 
 /// The part of a file that is read: where it is, so that damage has its place.
 fn damaged(path: &Path, why: &str) -> StoreError {
@@ -155,7 +158,7 @@ impl Ids {
             let (days, covers) = rest.split_at_checked(length(2)?)?;
             let fences: Vec<u64> = fences.chunks_exact(8).filter_map(|b| long(b, 0)).collect();
             let whole = fences.len() as u64 == blocks && covers.len() == length(3)?;
-            if !whole || filter.is_empty() || !filter.len().is_multiple_of(32) {
+            if !whole {
                 return None;
             }
             let day =
@@ -163,7 +166,7 @@ impl Ids {
             let tally: Tally = days.chunks_exact(24).filter_map(day).collect();
             let covers: Vec<Seqs> =
                 covers.chunks_exact(16).filter_map(|b| Some((Seq(long(b, 0)?), Seq(long(b, 8)?)))).collect();
-            Some((fences, Sbbf::new(filter), filter.len(), tally, covers))
+            Some((fences, Filter::of(filter)?, filter.len(), tally, covers))
         };
         let (fences, filter, filter_bytes, tally, covers) =
             parse().ok_or_else(|| damaged(&path, "its end does not add up"))?;
@@ -242,12 +245,17 @@ impl Ids {
         self.file.retired.store(true, Ordering::Release);
     }
 
-    /// Every event of this fingerprint.
-    pub(crate) fn find(&self, print: Fingerprint, found: &mut Vec<Named>) -> Result<(), StoreError> {
-        let sought = print.to_bytes();
-        if self.filter.as_ref().is_some_and(|filter| !filter.check(sought.as_slice())) {
-            return Ok(());
+    /// Every event of these fingerprints.
+    pub(crate) fn find(&self, sought: &[Sought], found: &mut Vec<Named>) -> Result<(), StoreError> {
+        for one in sought {
+            if self.filter.as_ref().is_none_or(|filter| filter.may_hold(one)) {
+                self.read(one.print(), found)?;
+            }
         }
+        Ok(())
+    }
+
+    fn read(&self, print: Fingerprint, found: &mut Vec<Named>) -> Result<(), StoreError> {
         // Of several blocks that begin alike, the one before them may hold it, too.
         let after = self.file.fences.partition_point(|&fence| fence < print.high());
         for block in after.saturating_sub(1)..self.file.fences.len() {

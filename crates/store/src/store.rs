@@ -14,7 +14,7 @@ use crate::disk::{Disk, Held};
 use crate::error::StoreError;
 use crate::fingerprint::Fingerprint;
 use crate::heat::Heating;
-use crate::ids::Named;
+use crate::ids::{Named, Sought};
 use crate::manifest::Manifest;
 use crate::memory::{Memtable, is_shallow};
 use crate::pack;
@@ -335,14 +335,14 @@ impl Store {
 
     /// What the lists beside parts hold of these events, sorted, and the intake as long as that is true.
     fn look_up(&self, incoming: &[Pending]) -> Result<(MutexGuard<'_, Intake>, Vec<Named>), StoreError> {
+        let prints = incoming.iter().filter_map(|pending| pending.print);
+        let sought: Vec<Sought> = prints.map(Sought::of).collect();
         loop {
             let lists = Arc::clone(lock(&self.intake).seen.lists());
             let mut listed = Vec::new();
             // List by list: the filter of one stays near the processor for all events of a call.
             for ids in lists.iter() {
-                for print in incoming.iter().filter_map(|pending| pending.print) {
-                    ids.find(print, &mut listed)?;
-                }
+                ids.find(&sought, &mut listed)?;
             }
             listed.sort_unstable();
             listed.dedup();
