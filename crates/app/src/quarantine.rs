@@ -2,10 +2,11 @@
 //! somebody decides; when there is no more room, senders are told.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use bellwether_ledger::{Held, Kept, Quarantine as File};
-use bellwether_model::{EnvironmentKey, Event, Json, Millis};
+use bellwether_model::{EnvironmentKey, Event, Json, Millis, Span};
+use bellwether_store::Past;
 use sha2::{Digest, Sha256};
 
 use crate::App;
@@ -19,12 +20,18 @@ const MOST_BYTES: u64 = 256 << 20;
 /// Events that are released or deleted with one sync.
 const AT_ONCE: u32 = 1_000;
 
+/// So often is looked for what is past its time.
+const LOOK: Span = Span(60 * Span::MINUTE.0);
+
 /// What is kept apart, and how much it is.
 #[derive(Debug)]
 pub(crate) struct Quarantine {
     pub(crate) file: File,
     count: AtomicU64,
     bytes: AtomicU64,
+    /// When is looked next for what is past its time, and whether something went since the file was written anew.
+    look: AtomicI64,
+    went: AtomicBool,
 }
 
 /// Which events of an environment are meant.
@@ -49,31 +56,31 @@ impl Quarantine {
     pub(crate) fn open(path: &Path) -> Result<Self, AppError> {
         let file = File::open(path)?;
         let (count, bytes) = file.size()?;
-        Ok(Self { file, count: count.into(), bytes: bytes.into() })
+        Ok(Self { file, count: count.into(), bytes: bytes.into(), look: i64::MIN.into(), went: false.into() })
     }
 
-    /// How many events are kept, of all environments.
-    pub(crate) fn count(&self) -> u64 {
-        self.count.load(Ordering::Relaxed)
+    /// How many events of an environment are kept.
+    pub(crate) fn count(&self, environment: &EnvironmentKey) -> Result<u64, AppError> {
+        Ok(self.file.counts(environment)?.iter().map(|sort| sort.count).sum())
     }
 
-    /// How many more events are taken; those of one request that came at the same time may go beyond it.
+    /// How many more events are taken, of all environments; those of one request that came at the same time may go beyond it.
     pub(crate) fn room(&self) -> usize {
         if self.bytes.load(Ordering::Relaxed) >= MOST_BYTES {
             return 0;
         }
-        usize::try_from(MOST.saturating_sub(self.count())).unwrap_or(usize::MAX)
+        usize::try_from(MOST.saturating_sub(self.count.load(Ordering::Relaxed))).unwrap_or(usize::MAX)
     }
 
-    /// Keeps events apart, on disk before this returns.
-    pub(crate) fn hold(&self, held: &[Held]) -> Result<(), AppError> {
+    /// Keeps events apart, on disk before this returns: how many of them were not there already.
+    pub(crate) fn hold(&self, held: &[Held]) -> Result<u64, AppError> {
         if held.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
         let (count, bytes) = self.file.hold(held)?;
         self.count.fetch_add(count, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        Ok(())
+        Ok(count)
     }
 
     fn remove(&self, environment: &EnvironmentKey, ids: &[i64]) -> Result<u64, AppError> {
@@ -84,6 +91,43 @@ impl Quarantine {
         less(&self.count, count);
         less(&self.bytes, bytes);
         Ok(count)
+    }
+
+    /// Lets go of what came before it is past its time, of each type a bounded piece; how many. Looks once an hour while there
+    /// is nothing.
+    pub(crate) fn expire<'e>(
+        &self,
+        past: &Past,
+        environments: impl Iterator<Item = &'e EnvironmentKey>,
+        now: Millis,
+    ) -> Result<u64, AppError> {
+        if now.0 < self.look.load(Ordering::Relaxed) {
+            return Ok(0);
+        }
+        let mut gone = 0;
+        for environment in environments {
+            for sort in self.file.counts(environment)? {
+                let Some(before) = past.before(environment.as_str(), &sort.sort) else { continue };
+                if sort.first >= before {
+                    continue;
+                }
+                // In the order in which it came, but for a clock that was set back.
+                let piece = self.file.list(environment, Some(&sort.sort), 0, AT_ONCE)?;
+                let old = piece.iter().filter(|kept| kept.held.at < before).map(|kept| kept.id);
+                gone += self.remove(environment, &old.collect::<Vec<_>>())?;
+            }
+        }
+        if gone > 0 {
+            self.went.store(true, Ordering::Relaxed);
+            return Ok(gone);
+        }
+        self.look.store(now.plus(LOOK).0, Ordering::Relaxed);
+        // Once nothing is left of it: its log has it until then.
+        if self.went.load(Ordering::Relaxed) {
+            self.file.scrub()?;
+            self.went.store(false, Ordering::Relaxed);
+        }
+        Ok(0)
     }
 
     /// Events that are meant, after a number, a bounded piece of them.
@@ -166,8 +210,8 @@ impl App {
                 if let Some(found) = judges.judge(&event) {
                     event.properties.insert(VERDICT.into(), found.verdict.word().into());
                 }
-                // It may have come before its environment hashed ids.
-                judges.conceal_ids(&mut event, &self.pepper);
+                // It may have come before the plan said that something of it is personal.
+                judges.conceal(&mut event, &self.pepper);
                 events.push(event);
             }
             let ticket = self.store.append(events)?;

@@ -89,7 +89,12 @@ impl App {
         if !self.going.steady(now) {
             return Ok(());
         }
-        let gone = self.store.expire(&past(&self.ledger.state(), now), now)?;
+        let state = self.ledger.state();
+        let past = past(&state, now);
+        // Neither keeps the other from it.
+        let stored = self.store.expire(&past, now);
+        let held = self.quarantine.expire(&past, state.environments.keys(), now);
+        let gone = stored? + held?;
         if gone > 0 {
             tracing::info!(events = gone, "events are past their time and go");
         }
@@ -117,6 +122,32 @@ impl App {
             ),
             hint: "ask for later days, or give the tracking plan a longer `retention_days` for what comes from now on".to_owned(),
         })
+    }
+
+    /// Whether what an experiment that starts for a past time would be judged by is still there.
+    ///
+    /// # Errors
+    /// A conflict where its events are past their time: what is left of them would give another answer.
+    pub(crate) fn starts_with_what_is_there(
+        &self,
+        experiment: &Experiment,
+        metric: &Metric,
+        since: Millis,
+        now: Millis,
+    ) -> Result<(), AppError> {
+        let past = past(&self.ledger.state(), now);
+        let environment = &experiment.environment;
+        for event in [EXPOSURE, metric.event.as_str()] {
+            if let Some(before) = past.before(environment.as_str(), event).filter(|before| since < *before) {
+                return Err(AppError::conflict(
+                    format!(
+                        "`{since}` is too long ago: what was received of `{event}` in `{environment}` before {before} is removed"
+                    ),
+                    "start it for a later time; where older events were imported and not removed, give the tracking plan more `retention_days` first",
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Whether what an experiment that is over was judged by is still there.

@@ -9,12 +9,12 @@ use bellwether_model::{EnvironmentKey, Millis};
 
 use crate::intake::judge::{Fault, Reason};
 
-/// One thing by which one event did not follow the plan.
+/// One event that did not follow the plan, and by what.
 #[derive(Debug)]
 pub(crate) struct Violation {
     pub(crate) environment: EnvironmentKey,
     pub(crate) event: Box<str>,
-    pub(crate) fault: Fault,
+    pub(crate) faults: Vec<Fault>,
     /// The SDK, or the door that it came by.
     pub(crate) source: Box<str>,
     pub(crate) treatment: Treatment,
@@ -61,6 +61,8 @@ pub(crate) struct Violations {
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Cases {
     pub(crate) seen: BTreeMap<Case, Seen>,
+    /// Events, however many faults each has.
+    pub(crate) events: BTreeMap<EnvironmentKey, u64>,
     /// Cases that had to go.
     pub(crate) forgotten: u64,
 }
@@ -80,22 +82,32 @@ impl Violations {
             return;
         }
         let mut cases = self.cases.lock().unwrap_or_else(PoisonError::into_inner);
-        for Violation { environment, event, fault, source, treatment } in violations {
-            let case = Case { environment, event, property: fault.property, reason: fault.reason, source };
-            let seen = cases.seen.entry(case).or_insert_with(|| Seen { first: now, ..Seen::default() });
-            *match treatment {
-                Treatment::Accept => &mut seen.accepted,
-                Treatment::Quarantine => &mut seen.quarantined,
-                Treatment::Reject => &mut seen.rejected,
-            } += 1;
-            seen.last = now;
-            if fault.example.is_some() {
-                seen.example = fault.example;
-            }
-            if cases.seen.len() > MOST {
-                cases.forget();
+        for Violation { environment, event, faults, source, treatment } in violations {
+            *cases.events.entry(environment.clone()).or_default() += 1;
+            for Fault { property, reason, example } in faults {
+                let (environment, event, source) = (environment.clone(), event.clone(), source.clone());
+                let case = Case { environment, event, property, reason, source };
+                let seen = cases.seen.entry(case).or_insert_with(|| Seen { first: now, ..Seen::default() });
+                *match treatment {
+                    Treatment::Accept => &mut seen.accepted,
+                    Treatment::Quarantine => &mut seen.quarantined,
+                    Treatment::Reject => &mut seen.rejected,
+                } += 1;
+                seen.last = now;
+                if example.is_some() {
+                    seen.example = example;
+                }
+                if cases.seen.len() > MOST {
+                    cases.forget();
+                }
             }
         }
+    }
+
+    /// How many events of an environment did not follow the plan.
+    pub(crate) fn events(&self, environment: &EnvironmentKey) -> u64 {
+        let cases = self.cases.lock().unwrap_or_else(PoisonError::into_inner);
+        cases.events.get(environment).copied().unwrap_or_default()
     }
 
     /// What was seen of an environment.
@@ -134,7 +146,7 @@ mod tests {
         let one = |event: &str| Violation {
             environment: "production".parse().unwrap(),
             event: event.into(),
-            fault: Fault { property: None, reason: Reason::UnplannedEvent, example: None },
+            faults: vec![Fault { property: None, reason: Reason::UnplannedEvent, example: None }],
             source: "sdk".into(),
             treatment: Treatment::Accept,
         };

@@ -1,6 +1,7 @@
 //! App intake: the doors that events come in by. Each protocol reads its own requests and answers in its own
 //! words; between them all is one way: raw events, admitted, within the rates, into the store.
 
+use bellwether_model::plan::Treatment;
 use bellwether_model::{Event, Json, Millis};
 
 use super::body::{Unreadable, unpack};
@@ -9,6 +10,7 @@ use super::senders::Brought;
 use super::{amplitude, mixpanel, otlp, posthog, segment};
 use crate::access::Sender;
 use crate::error::{AppError, Refusal};
+use crate::violations::Violation;
 use crate::{App, Waiting};
 
 /// A door: whose protocol, and which call of it.
@@ -320,13 +322,14 @@ impl App {
                 });
             }
         };
-        let Aside { held, violations } = plan.taken();
+        let Aside { held, mut violations } = plan.taken();
         // What goes into the quarantine is there before the request is answered; if it is sent again because the
         // rest was not taken, it is there once.
         let kept = self.rates.admit(door, &brought, &events, now).and_then(|()| self.quarantine.hold(&held));
         if events.is_empty() {
             return Outcome::Answered(match kept {
-                Ok(()) => {
+                Ok(held) => {
+                    count_new(&mut violations, held, 0);
                     self.violations.note(violations, now);
                     reply
                 }
@@ -337,8 +340,9 @@ impl App {
             self.paces.mark(&mut events);
         }
         let environment = events.first().map(|event| event.environment.clone());
-        match kept.and_then(|()| self.store(events)) {
-            Ok(waiting) => {
+        match kept.and_then(|held| Ok((held, self.store(events)?))) {
+            Ok((held, waiting)) => {
+                count_new(&mut violations, held, waiting.taken.stored);
                 if let Some(environment) = environment {
                     self.arrivals.note(&environment, waiting.taken, now);
                 }
@@ -392,4 +396,13 @@ impl<'r> Sent<'r> {
 /// No key was sent.
 pub(super) fn no_key(hint: &str) -> AppError {
     AppError::new(Refusal::Unauthenticated, "unauthenticated", "no key was sent", hint)
+}
+
+/// Leaves out what a request did not follow the plan by that was sent again as a whole: it was counted when it came.
+fn count_new(violations: &mut Vec<Violation>, held: u64, stored: u64) {
+    violations.retain(|violation| match violation.treatment {
+        Treatment::Accept => stored > 0,
+        Treatment::Quarantine => held > 0,
+        Treatment::Reject => true,
+    });
 }

@@ -77,30 +77,34 @@ impl Inspection {
             Some(library) => super::judge::cut(library, 100),
             None => self.door.word().into(),
         };
-        aside.violations.extend(faults.iter().map(|fault| Violation {
+        let violation = |faults| Violation {
             environment: event.environment.clone(),
             event: super::judge::cut(&event.event, 100),
-            fault: fault.clone(),
-            source: source.clone(),
+            faults,
+            source,
             treatment,
-        }));
+        };
         match treatment {
             Treatment::Accept => {
+                aside.violations.push(violation(faults));
                 event.properties.insert(VERDICT.into(), verdict.word().into());
                 Ok(true)
             }
             Treatment::Quarantine => {
                 let why = faults.iter().map(Fault::sentence).collect();
+                aside.violations.push(violation(faults));
                 aside.held.push(crate::quarantine::held(event, why, self.now));
                 Ok(false)
             }
             Treatment::Reject => {
                 let first = faults.first();
-                Err(Rejected {
+                let rejected = Rejected {
                     missing: faults.iter().all(|fault| fault.reason == Reason::Missing),
                     name: first.is_some_and(|fault| fault.reason == Reason::UnplannedEvent),
                     hint: format!("{}{full}", first.map(Fault::sentence).unwrap_or_default()),
-                })
+                };
+                aside.violations.push(violation(faults));
+                Err(rejected)
             }
         }
     }

@@ -178,7 +178,7 @@ pub(crate) struct StartInput {
     /// The experiment.
     experiment: ExperimentKey,
     /// Exposures count from here: milliseconds since 1970, or a text such as `2026-11-22T18:33:00Z`; now unless
-    /// given. A past time is for data that was imported.
+    /// given. A past time is for data that was imported; it is refused where events since then are removed by now.
     since: Option<Moment>,
     /// The reason; needed in production.
     why: Option<String>,
@@ -232,12 +232,12 @@ impl Operation for Start {
                 "set the flag's shares as planned, or plan anew",
             ));
         }
-        if !app.ledger.state().metrics.contains_key(&experiment.plan.metric) {
-            return Err(AppError::not_found(
-                "metric",
-                &experiment.plan.metric,
-                "define it with `metric.save`",
-            ));
+        let state = app.ledger.state();
+        let metric = state.metrics.get(&experiment.plan.metric).ok_or_else(|| {
+            AppError::not_found("metric", &experiment.plan.metric, "define it with `metric.save`")
+        })?;
+        if input.since.is_some() {
+            app.starts_with_what_is_there(&experiment, &metric.value, since, ctx.now)?;
         }
         app.drawn_alike(&experiment, &setting)?;
         let edit = Edit::ExperimentStarted { experiment: input.experiment.clone(), since };

@@ -45,9 +45,10 @@ pub(crate) struct Output {
     unnamed: u64,
     /// When the newest came; none since the start.
     received: Option<Millis>,
-    /// Events that came since and did not follow the tracking plan.
+    /// Events that came since and did not follow the tracking plan, also those that were not stored. A request that is sent
+    /// again and brings nothing new is not counted again.
     unfollowed: u64,
-    /// Events that are in quarantine, in all environments.
+    /// Events of the environment that are in quarantine.
     quarantined: u64,
     /// The event types by name, all that is stored.
     events: Vec<Kind>,
@@ -83,7 +84,6 @@ impl Operation for Health {
         let Judged { day, drifts, types, young, .. } =
             app.judge_drift(&environment, ctx.now, true, &|| ctx.stop())?;
         let arrived = app.arrivals.of(&environment);
-        let (violations, _) = app.violations.of(&environment);
         let plan = app.judges.load();
         let events = found.events.into_iter().map(|kind| Kind {
             planned: plan.plans(&kind.event),
@@ -98,8 +98,8 @@ impl Operation for Health {
             duplicates: arrived.duplicates,
             unnamed: arrived.unnamed,
             received: arrived.last,
-            unfollowed: violations.iter().map(|(_, seen)| seen.count()).sum(),
-            quarantined: app.quarantine.count(),
+            unfollowed: app.violations.events(&environment),
+            quarantined: app.quarantine.count(&environment)?,
             events: events.collect(),
             day,
             drifts,

@@ -179,6 +179,51 @@ fn what_an_experiment_is_judged_by_stays_until_it_ends() {
 }
 
 #[test]
+fn an_experiment_does_not_start_for_days_that_are_removed() {
+    let mut house = House::new();
+    plan(&house, &json!({}), &json!({"buy": {"retention_days": 7}}));
+    house.split_flag("f", 5_000);
+    house.did("metric.save", json!({"metric": "buys", "event": "buy", "measure": {"measure": "conversion"}}));
+    house.did(
+        "experiment.create",
+        json!({"experiment": "e", "flag": "f", "environment": "production",
+        "control": "off", "metric": "buys", "days": 14}),
+    );
+    house.later(20 * DAY);
+    let start = |ago: i64| json!({"experiment": "e", "since": house.now.0 - ago * DAY, "why": "test"});
+    let said = house.refused("experiment.start", start(8));
+    assert!(
+        said.starts_with("409 ") && said.contains("what was received of `buy` in `production` before"),
+        "{said}"
+    );
+    house.did("experiment.start", start(6));
+}
+
+#[test]
+fn what_is_in_quarantine_goes_as_what_is_stored() {
+    let mut house = House::new();
+    let handling = json!({"retention_days": 30, "unplanned_events": "quarantine"});
+    plan(&house, &handling, &json!({"Planned": {}, "Short": {"retention_days": 7}}));
+    let key = house.key("server");
+    let held = |house: &House| {
+        house.did("event.health", json!({"environment": "production"}))["quarantined"].clone()
+    };
+    for _ in 0..3 {
+        send(&house, &key, &["Unknown", "Unknown"]);
+        house.later(DAY);
+    }
+    settle(&house);
+    assert_eq!(held(&house), 6);
+    house.later(28 * DAY);
+    settle(&house);
+    assert_eq!(held(&house), 2, "those of two days are past their time");
+    house.later(DAY);
+    settle(&house);
+    assert_eq!(held(&house), 0);
+    assert!(files_with(&house, mark("Unknown")).is_empty());
+}
+
+#[test]
 fn a_time_that_is_too_short_is_refused() {
     let house = House::new();
     for days in [json!(0), json!(6), json!(36_501), json!(-1), json!("week"), json!(7.5)] {

@@ -176,6 +176,43 @@ fn what_is_sent_again_because_others_were_rejected_counts_once() {
 }
 
 #[test]
+fn health_counts_events_and_not_what_is_wrong_with_them_nor_copies_nor_other_environments() {
+    let (house, key) = planned("accept", "accept", "quarantine");
+    let health = |environment: &str| {
+        let said = house.did("event.health", json!({"environment": environment}));
+        (said["unfollowed"].as_u64().unwrap(), said["quarantined"].as_u64().unwrap())
+    };
+    let mut wrong = order(json!({"total": "1", "currency": "X"}));
+    wrong["insert_id"] = json!("a");
+    let unknown = json!({"event_type": "X", "user_id": "user-1", "insert_id": "b"});
+    for events in [json!([wrong]), json!([unknown]), json!([wrong, unknown]), json!([order(good())])] {
+        house.send(&json!({"api_key": key, "events": events})).unwrap();
+    }
+    let faults: u64 = violations(&house)["violations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|violation| violation["count"].as_u64().unwrap())
+        .sum();
+    assert_eq!(faults, 3, "two of one event, and one of the other");
+    assert_eq!(health("production"), (2, 1));
+    assert_eq!(health("development"), (0, 0));
+}
+
+#[test]
+fn what_became_personal_while_it_was_in_quarantine_is_concealed_when_it_is_released() {
+    let (house, key) = planned("quarantine", "accept", "accept");
+    let event = json!({"event_type": "Signed Up", "user_id": "user-1", "event_properties": {"phone": "+41 44 668 18 00"}});
+    house.send(&json!({"api_key": key, "events": [event]})).unwrap();
+    let mut plan = shop_plan();
+    plan["events"]["Signed Up"] = json!({"properties": {"phone": {"type": "string", "personal": true}}});
+    plan["rules"]["environments"] = json!({"production": {"personal": "mask"}});
+    house.did("plan.save", json!({"plan": plan, "why": "test"}));
+    house.did("quarantine.release", json!({"environment": "production", "all": true}));
+    assert_eq!(house.events()[0]["properties"]["phone"], "***");
+}
+
+#[test]
 fn what_is_in_quarantine_survives_a_restart_and_is_released_once_or_deleted() {
     let (house, key) = planned("quarantine", "accept", "quarantine");
     let event = |id: &str, properties: Json| {
