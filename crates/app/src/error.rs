@@ -188,6 +188,7 @@ impl From<LedgerError> for AppError {
             }
             LedgerError::Refused(invalid) => invalid.into(),
             LedgerError::Unknown { .. } => Self::new(Refusal::NotFound, "not_found", message, hint),
+            LedgerError::NoRoom { .. } => Self::new(Refusal::Unavailable, "no_room", message, hint),
             // What the database says is for the operator.
             LedgerError::Storage { .. } | LedgerError::Corrupt { .. } => {
                 Self::internal("use the ledger", message)

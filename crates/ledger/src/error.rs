@@ -39,6 +39,11 @@ pub enum LedgerError {
         /// The database's or the file system's reason, without any stored value.
         reason: String,
     },
+    /// The disk has no room for what was to be written. Nothing was stored.
+    NoRoom {
+        /// What the ledger was about to do, such as `write a change`.
+        doing: &'static str,
+    },
     /// What is stored is not what was written.
     Corrupt {
         /// The first change that is wrong, where it is a change.
@@ -62,6 +67,7 @@ impl LedgerError {
                 format!("there is no {what} `{}`", key.chars().take(100).collect::<String>())
             }
             Self::Storage { doing, reason } => format!("the ledger could not {doing}: {reason}"),
+            Self::NoRoom { doing } => format!("the ledger could not {doing}: its disk is full"),
             Self::Corrupt { revision: Some(revision), what } => {
                 format!("change `{revision}` of the ledger is damaged: {what}")
             }
@@ -87,6 +93,9 @@ impl LedgerError {
             Self::Storage { .. } => {
                 "nothing was stored; look at the disk's free space and at the file's permissions".to_owned()
             }
+            Self::NoRoom { .. } => {
+                "free space on the server's disk, then try again; nothing was stored".to_owned()
+            }
             Self::Corrupt { .. } => {
                 "run `bellwether doctor` to see all that is wrong, and restore the file from a backup"
                     .to_owned()
@@ -97,6 +106,9 @@ impl LedgerError {
     /// The error for a failure of SQLite, reduced to its result code.
     pub(crate) fn storage(doing: &'static str) -> impl Fn(rusqlite::Error) -> Self {
         move |error| {
+            if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull) {
+                return Self::NoRoom { doing };
+            }
             let reason = match &error {
                 rusqlite::Error::SqliteFailure(code, _)
                 | rusqlite::Error::SqlInputError { error: code, .. } => {

@@ -356,6 +356,19 @@ mod tests {
     }
 
     #[test]
+    fn a_full_disk_is_said_and_stores_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let quarantine = Quarantine::open(&dir.path().join("q.sqlite")).unwrap();
+        let pages: i64 =
+            quarantine.conn.lock().pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+        quarantine.conn.lock().pragma_update(None, "max_page_count", pages + 1).unwrap();
+        let large = vec![held("production", "a", None, &"x".repeat(100_000))];
+        let error = quarantine.hold(&large).unwrap_err();
+        assert!(matches!(error, LedgerError::NoRoom { .. }), "{error}");
+        assert_eq!(quarantine.size().unwrap(), (0, 0));
+    }
+
+    #[test]
     fn another_file_is_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         let other = dir.path().join("other.sqlite");
