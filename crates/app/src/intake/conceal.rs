@@ -138,7 +138,15 @@ impl Pepper {
         for (operation, values) in changes {
             let Json::Object(values) = values else { continue };
             match operation.as_str() {
-                "$unset" | "$clearAll" => {}
+                // Here only names count: a value beside one says nothing that is kept.
+                "$unset" | "$clearAll" if how == Concealment::Keep => {}
+                "$unset" | "$clearAll" => {
+                    for name in names.clone() {
+                        if let Some(value) = values.get_mut(name) {
+                            *value = "-".into();
+                        }
+                    }
+                }
                 "$add" => self.properties(values, names.clone(), Concealment::Drop),
                 _ => self.properties(values, names.clone(), how),
             }
@@ -213,14 +221,14 @@ mod tests {
     #[test]
     fn operations_are_concealed_where_they_name_it() {
         let mut changes = json!({"$set": {"email": "a@b.ch", "plan": "pro"}, "$add": {"email": 1, "n": 1},
-            "$unset": {"email": "-"}, "$append": {"email": "c@d.ch"}})
+            "$unset": {"email": "a@b.ch", "n": 1}, "$append": {"email": "c@d.ch"}})
         .as_object()
         .unwrap()
         .clone();
         Pepper::new(b"a").unwrap().changes(&mut changes, ["email"].into_iter(), Concealment::Mask);
         assert_eq!(
             Json::from(changes),
-            json!({"$set": {"email": "***", "plan": "pro"}, "$add": {"n": 1}, "$unset": {"email": "-"},
+            json!({"$set": {"email": "***", "plan": "pro"}, "$add": {"n": 1}, "$unset": {"email": "-", "n": 1},
                 "$append": {"email": "***"}})
         );
     }

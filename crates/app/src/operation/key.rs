@@ -77,7 +77,7 @@ impl Operation for List {
             created: k.created,
             revoked: k.revoked,
         };
-        Ok(Keys { keys: keys.into_iter().map(view).collect() })
+        Ok(Keys { keys: keys.into_iter().rev().map(view).collect() })
     }
 }
 

@@ -176,7 +176,7 @@ fn suspect(place: Place, found: Found, earlier: bool) -> Suspect {
         (Of::Event, Some(event)) => (
             format!("`{property}` of `{event}`"),
             format!(
-                "plan `{name}` of `{event}` as personal, then it is masked from now on; or do not send it"
+                "plan `{name}` of `{event}` as personal, then it is concealed from now on; or do not send it"
             ),
         ),
         (Of::Id, _) => (
@@ -191,13 +191,13 @@ fn suspect(place: Place, found: Found, earlier: bool) -> Suspect {
         (Of::User | Of::Event, _) => (
             format!("the user's `{property}`"),
             format!(
-                "add `{name}` to what the plan calls personal, then it is masked from now on; or do not send it"
+                "add `{name}` to what the plan calls personal, then it is concealed from now on; or do not send it"
             ),
         ),
         (Of::Group, _) => (
             format!("the group's `{property}`"),
             format!(
-                "add `{name}` to what the plan calls personal, then it is masked from now on; or do not send it"
+                "add `{name}` to what the plan calls personal, then it is concealed from now on; or do not send it"
             ),
         ),
     };

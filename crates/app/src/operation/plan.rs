@@ -122,6 +122,7 @@ impl Operation for Check {
     fn run(app: &App, _: &Ctx, input: CheckInput) -> Result<Checked, AppError> {
         input.plan.check()?;
         let state = app.ledger.state();
+        app.rules_are_of_environments(&state, &input.plan)?;
         let was = state.tracking_plan();
         let differences = differences(&was, &input.plan);
         let mut warnings = input.plan.lint();
@@ -132,6 +133,14 @@ impl Operation for Check {
             warnings,
             revision: state.plan.as_ref().map(|plan| plan.revision).unwrap_or_default(),
         })
+    }
+}
+
+impl App {
+    /// Whether there is each environment that a plan has rules for.
+    fn rules_are_of_environments(&self, state: &State, plan: &TrackingPlan) -> Result<(), AppError> {
+        let unknown = plan.rules.environments.keys().find(|key| !state.environments.contains_key(*key));
+        unknown.map_or(Ok(()), |key| Err(self.unknown("environment", key)))
     }
 }
 

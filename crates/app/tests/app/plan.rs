@@ -86,6 +86,23 @@ fn a_proposal_becomes_the_plan_when_somebody_else_approves_it() {
 }
 
 #[test]
+fn rules_for_an_environment_that_there_is_not_are_refused() {
+    let house = House::new();
+    let plan = json!({"rules": {"environments": {"prodution": {"personal": "drop"}}}});
+    for (operation, more) in [
+        ("plan.check", json!({})),
+        ("plan.save", json!({"why": "test"})),
+        ("plan.propose", json!({"proposal": "p", "title": "t", "base": 0})),
+    ] {
+        let mut asked = more;
+        asked["plan"] = plan.clone();
+        let said = house.refused(operation, asked);
+        assert!(said.contains("there is no environment `prodution`"), "{operation}: {said}");
+        assert!(said.contains("did you mean `production`?"), "{operation}: {said}");
+    }
+}
+
+#[test]
 fn what_is_mistyped_in_a_plan_is_named() {
     let house = House::new();
     let said = [

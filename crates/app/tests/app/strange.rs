@@ -68,6 +68,12 @@ fn what_is_strange_has_the_same_end_at_every_door() {
     check("nesting of 500", &format!("{}1{}", r#"{"a":"#.repeat(500), "}".repeat(500)), whole, None);
     check("one name twice: the later counts", r#"{"x": 1, "x": 2}"#, all, Some(&json!({"x": 2})));
     check("null is missing", r#"{"x": null, "y": 1}"#, all, Some(&json!({"y": 1})));
+    check(
+        "a whole number beyond 64 bits is the nearest double",
+        r#"{"x": 18446744073709551616, "y": 18446744073709551615, "z": -9223372036854775808}"#,
+        all,
+        Some(&json!({"x": 18_446_744_073_709_551_616_f64, "y": u64::MAX, "z": i64::MIN})),
+    );
     check("no object", "7", one, None);
     let many: Vec<String> = (0..10_000).map(|i| format!(r#""p{i}": {i}"#)).collect();
     check(

@@ -40,6 +40,10 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let file = matches.get_one::<String>("file").map_or("-", String::as_str);
     let text = read(file)?;
     match events(file, &text)? {
+        Some(events) if events.is_empty() => Err(Failure::new(
+            format!("`{file}` holds no event"),
+            "write one in a line; was what wrote it run?",
+        )),
         Some(events) => used(matches, file, &events),
         None => proposed(matches, file, &text),
     }
@@ -97,9 +101,7 @@ fn events(file: &str, text: &str) -> Result<Option<Vec<Used>>, Failure> {
 /// Holds events against the plan.
 fn used(matches: &ArgMatches, file: &str, events: &[Used]) -> Result<(), Failure> {
     let (mut faults, mut revision) = (Vec::new(), Value::from(0));
-    // A file without events asks, too: CI is told that the server is not there.
-    let pieces = events.chunks(AT_ONCE).chain(events.is_empty().then_some(events));
-    for (piece, some) in pieces.enumerate() {
+    for (piece, some) in events.chunks(AT_ONCE).enumerate() {
         let list: Vec<&Value> = some.iter().map(|used| &used.event).collect();
         let mut answer = asked(matches, "plan.judge", json!({"events": list}))?;
         for fault in answer["faults"].as_array_mut().into_iter().flatten() {

@@ -98,7 +98,7 @@ fn read(
         _ => return Err(unread().into()),
     };
     if list.len() > MOST {
-        return Err(too_large(door).into());
+        return Err(too_large(door, &format!("the form has `{}` of them", list.len())).into());
     }
     // What a group is called makes its id, however short that is.
     let shortest = if door == Door::AmplitudeGroupIdentify { 1 } else { SHORTEST_ID };

@@ -13,7 +13,7 @@ use serde_json::{Map, json};
 
 use self::wire::{Request, SentEvent};
 use super::door::{Door, Read, Refused, Reply, Sent};
-use super::envelope::{self, Envelope};
+use super::envelope::{self, Envelope, MOST_VALUES};
 use super::inspection::Inspection;
 use super::json::read as parse;
 use super::raw::{Field, Problem, RawEvent, Rules, admit};
@@ -35,9 +35,11 @@ fn answer(status: u16, error: &str, more: &[(&str, Json)]) -> Reply {
     Reply::json(status, body.into())
 }
 
-/// More than a door takes at once.
-fn too_large(door: Door) -> Reply {
-    let hint = format!("send at most {} bytes and {MOST_EVENTS} events at once", door.most_bytes());
+/// More than a door takes at once, and of what.
+fn too_large(door: Door, what: &str) -> Reply {
+    let most = door.most_bytes();
+    let hint =
+        format!("{what}; send at most {most} bytes, {MOST_EVENTS} events and {MOST_VALUES} values at once");
     answer(413, "Payload too large", &[("hint", hint.into())])
 }
 
@@ -61,7 +63,12 @@ pub(super) fn refusal(door: Door, error: &AppError) -> Reply {
             };
             answer(
                 429,
-                "Too many requests for some devices and users",
+                // The words of Amplitude where a list names somebody, and else what it is.
+                if error.details.is_some() {
+                    "Too many requests for some devices and users"
+                } else {
+                    &error.message
+                },
                 &[
                     ("eps_threshold", listed("eps_threshold", 1000.into())),
                     ("throttled_devices", listed("throttled_devices", json!({}))),
@@ -78,7 +85,7 @@ pub(super) fn refusal(door: Door, error: &AppError) -> Reply {
             // With the colon: the Python SDK looks for it, and without it resends for ever.
             answer(400, &format!("Invalid API key: {}", error.message), &[("hint", hint())])
         }
-        Refusal::TooLarge => too_large(door),
+        Refusal::TooLarge => too_large(door, &error.message),
         Refusal::BadInput => not_json(&format!("{}; {}", error.message, error.hint)),
         Refusal::Method => answer(405, "Invalid request path", &[("hint", error.hint.clone().into())]),
         // Our fault: nothing was stored, so a retry is safe, and 503 is the code that says it.
@@ -131,7 +138,7 @@ pub(super) fn read(
         _ => return Err(missing("events", "send a list of at least one event").into()),
     };
     if events.len() > MOST_EVENTS {
-        return Err(too_large(door).into());
+        return Err(too_large(door, &format!("the body has `{}` events", events.len())).into());
     }
     let count = events.len();
     let rules = Rules { shortest, numbers_name: false, called, peer: sent.peer, now, plan };
