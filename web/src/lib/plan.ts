@@ -48,7 +48,8 @@ export const USUAL: Handling = {
 /** A plan in which nothing is planned. */
 export const NOTHING: TrackingPlan = { rules: { naming: {} }, events: {} };
 
-const same = (a: unknown, b: unknown) => pretty(a) === pretty(b);
+/** Whether two parts of plans say the same, in whatever order. */
+export const same = (a: unknown, b: unknown) => pretty(a) === pretty(b);
 
 /** Whether no plan is asked about a name: an SDK gives it to what it collects by itself. */
 export function reserved(name: string): boolean {

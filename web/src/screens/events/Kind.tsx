@@ -62,11 +62,9 @@ export function KindPage({ event }: { event: string }) {
         <div style={{ marginBottom: 16 }}>
           <Note tone="warn">
             <p>
-              {plural(
-                wrong.reduce((sum, v) => sum + v.count, 0),
-                "time",
-              )}{" "}
-              since the server started it did not follow the plan.{" "}
+              {wrong.length === 1 ? "" : `In ${wrong.length} ways, up to `}
+              {plural(Math.max(...wrong.map((v) => v.count)), "time")}
+              {wrong.length === 1 ? "" : " each,"} since the server started it did not follow the plan.{" "}
               <Link to="/plan" search={(old) => ({ env: old.env, tab: "violations", of: event })}>
                 See how
               </Link>

@@ -7,7 +7,7 @@ import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 
 import { edit } from "../../api/edits";
-import { recent } from "../../api/queries";
+import { plan, recent } from "../../api/queries";
 import type { RecentEvent } from "../../api/types";
 import { pretty } from "../../lib/diff";
 import { plural } from "../../lib/numbers";
@@ -32,6 +32,8 @@ export function Latest() {
   const { q = "", of, marked } = useSearch({ from: "/inside/events" });
   const navigate = useNavigate({ from: "/events" });
   const [paused, pause] = useState<number | null>(null);
+  const handling = useQuery(plan).data?.plan.rules.environments?.[here.key];
+  const hashed = q !== "" && (handling?.user_ids === "hash" || handling?.device_ids === "hash");
   const query = useQuery({ ...recent(here.key, MOST), refetchInterval: paused === null ? 2_000 : false });
   const set = (part: { q?: string; of?: string; marked?: string }) =>
     void navigate({ search: (old) => ({ ...old, ...part }), replace: true });
@@ -97,7 +99,7 @@ export function Latest() {
             {shown.length === 0 ? (
               <Empty
                 title="None of the newest events matches"
-                why="More may come: this goes on looking unless it is paused."
+                why={`More may come: this goes on looking unless it is paused.${hashed ? " Ids are stored as hashes here: an id as your code writes it is not found, its hash is." : ""}`}
               >
                 <Link to="/events" search={(old) => ({ env: old.env, tab: "latest" })}>
                   Show all {all.length}

@@ -8,6 +8,7 @@ import { useState } from "react";
 import { edit } from "../../api/edits";
 import { plan as planQuery } from "../../api/queries";
 import type { PlanView } from "../../api/types";
+import { rebased } from "../../lib/plan";
 import { useChange } from "../../parts/Change";
 import { KeyInput, keyed } from "../../parts/KeyInput";
 import { Section } from "../../parts/Page";
@@ -18,7 +19,10 @@ import { Breaking, Differences } from "./Differences";
 import { inWhat, useChecked, type PlanDraft } from "./draft";
 
 export function Review({ draft, view }: { draft: PlanDraft; view: PlanView }) {
-  const { checked, refused, settled } = useChecked(draft.changed ? draft.plan : null);
+  // Of an older plan: what it would be brought up to date, so that what others changed since is not shown as taken back.
+  const plan =
+    draft.from.revision === view.revision ? draft.plan : rebased(draft.from.plan, draft.plan, view.plan).plan;
+  const { checked, refused, settled } = useChecked(draft.changed ? plan : null);
   if (!draft.changed)
     return (
       <Empty
@@ -39,7 +43,7 @@ export function Review({ draft, view }: { draft: PlanDraft; view: PlanView }) {
               : `Against revision ${checked.revision}, the plan that there is.`
           }
         >
-          <Differences label="What the draft changes" differences={checked.differences} then={draft.plan.events} />
+          <Differences label="What the draft changes" differences={checked.differences} then={plan.events} />
           <Breaking on={checked.breaking} />
           <Warnings list={checked.warnings} />
         </Section>

@@ -18,6 +18,7 @@ import {
   markOf,
   ofEvent,
   reserved,
+  same,
   seenText,
   shareText,
   withEvent,
@@ -325,7 +326,7 @@ function columnsOf(draft: PlanDraft, event: string, warnings: PlanView["warnings
       cell: (r) => {
         const lint = lintOf(warnings, event, r.name);
         const old = was?.properties?.[r.name];
-        const changed = old !== undefined && JSON.stringify(old) !== JSON.stringify(r.planned);
+        const changed = old !== undefined && !same(old, r.planned);
         return (
           <>
             <Link to="/plan" search={(s) => ({ ...s, property: r.name })} replace className="key mono">
