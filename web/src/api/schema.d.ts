@@ -3500,7 +3500,7 @@ export interface components {
             judged: number;
             /**
              * Format: uint64
-             * @description Events that are in quarantine, in all environments.
+             * @description Events of the environment that are in quarantine.
              */
             quarantined: number;
             /** @description When the newest came; none since the start. */
@@ -3516,7 +3516,8 @@ export interface components {
             stored: number;
             /**
              * Format: uint64
-             * @description Events that came since and did not follow the tracking plan.
+             * @description Events that came since and did not follow the tracking plan, also those that were not stored. A request that is sent
+             *     again and brings nothing new is not counted again.
              */
             unfollowed: number;
             /**
@@ -4729,7 +4730,7 @@ export interface components {
             if_revision?: components["schemas"]["Revision"] | null;
             /**
              * @description Exposures count from here: milliseconds since 1970, or a text such as `2026-11-22T18:33:00Z`; now unless
-             *     given. A past time is for data that was imported.
+             *     given. A past time is for data that was imported; it is refused where events since then are removed by now.
              */
             since?: (number | string) | null;
             /** @description The reason; needed in production. */
@@ -6916,7 +6917,7 @@ export interface operations {
                     if_revision?: components["schemas"]["Revision"] | null;
                     /**
                      * @description Exposures count from here: milliseconds since 1970, or a text such as `2026-11-22T18:33:00Z`; now unless
-                     *     given. A past time is for data that was imported.
+                     *     given. A past time is for data that was imported; it is refused where events since then are removed by now.
                      */
                     since?: (number | string) | null;
                     /** @description The reason; needed in production. */

@@ -9,16 +9,8 @@ use twox_hash::XxHash64;
 use crate::fingerprint::Fingerprint;
 
 /// What the specification multiplies with, one for each word of a block.
-const SALT: [u32; 8] = [
-    0x47b6_137b,
-    0x4497_4d91,
-    0x8824_ad5b,
-    0xa2b7_289d,
-    0x7054_95c7,
-    0x2df1_424b,
-    0x9efc_4947,
-    0x5c6b_fb31,
-];
+const SALT: [u32; 8] =
+    [0x47b6_137b, 0x4497_4d91, 0x8824_ad5b, 0xa2b7_289d, 0x7054_95c7, 0x2df1_424b, 0x9efc_4947, 0x5c6b_fb31];
 
 /// 32 bytes that one line of the processor's cache holds.
 #[derive(Debug, Clone, Copy)]
