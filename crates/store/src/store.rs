@@ -28,7 +28,7 @@ use crate::wal::Log;
 /// The deepest nesting of a property that is taken. JSON text reads back to 128.
 const DEEPEST: usize = 100;
 /// About how many bytes an event is packed into.
-const PACKED: usize = 320;
+const PACKED: usize = 448;
 /// How many times `seal_bytes` may be in memory, when sealing fails or lags, before events are refused.
 const RESIDENT: usize = 3;
 

@@ -40,18 +40,23 @@ impl Pepper {
         hex(mac.finalize().into_bytes().get(..16).unwrap_or_default())
     }
 
+    /// A text as its hash.
+    fn hashed(&self, text: &str) -> String {
+        [HASHED, &self.digits(text)].concat()
+    }
+
     /// A value as its hash. A number and the text that it is written as are one value.
     fn hash(&self, value: &Json) -> Json {
-        let digits = match value {
-            Json::String(text) => self.digits(text),
-            other => self.digits(&other.to_string()),
-        };
-        format!("{HASHED}{digits}").into()
+        match value {
+            Json::String(text) => self.hashed(text),
+            other => self.hashed(&other.to_string()),
+        }
+        .into()
     }
 
     /// An id as its hash, the same for a user and a device. One that is a hash already stays as it is.
     pub(crate) fn id(&self, id: &str) -> String {
-        if is_hash(id) { id.to_owned() } else { format!("{HASHED}{}", self.digits(id)) }
+        if is_hash(id) { id.to_owned() } else { self.hashed(id) }
     }
 
     /// An `insert_id` as its hash, in the form of a UUID, which parts hold in 16 bytes. It can be made of an id; our own

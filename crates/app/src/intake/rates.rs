@@ -182,7 +182,8 @@ impl Meter {
     /// Which events come of whom.
     fn coming<'e>(&self, events: &'e [Event], of: fn(&Who) -> Option<&str>) -> Coming<'e> {
         let ids = events.iter().enumerate().filter_map(|(index, event)| Some((index, of(&event.who)?)));
-        let mut coming: Coming<'e> = ids.map(|(index, id)| (self.keyed.of(id), index, id)).collect();
+        let mut coming = Coming::with_capacity(events.len());
+        coming.extend(ids.map(|(index, id)| (self.keyed.of(id), index, id)));
         coming.sort_unstable();
         coming
     }

@@ -86,6 +86,7 @@ impl<'b> Gathered<'b> {
             session: Vec::with_capacity(rows),
             revision: Vec::with_capacity(rows),
             seq: Vec::with_capacity(rows),
+            properties: [(); 2].map(|()| Properties { of: rows, ..Properties::default() }),
             ..Self::default()
         }
     }
@@ -209,6 +210,8 @@ impl<'b> Gathered<'b> {
 /// The properties of one kind.
 #[derive(Debug, Default)]
 struct Properties<'b> {
+    /// How many rows there are in all.
+    of: usize,
     all: Vec<Property<'b>>,
     places: FxHashMap<&'b str, usize>,
 }
@@ -225,7 +228,7 @@ impl<'b> Properties<'b> {
                 }),
             };
             if let Some(property) = self.all.get_mut(place) {
-                property.push(row, value);
+                property.push(row, value, self.of);
             }
         }
     }
@@ -257,8 +260,15 @@ pub(super) enum Value {
 }
 
 impl Property<'_> {
-    fn push(&mut self, row: u32, cell: Cell<'_>) {
+    /// Of so many rows.
+    fn push(&mut self, row: u32, cell: Cell<'_>, of: usize) {
         self.seen.see(&cell);
+        // What many rows have all of them may have: it moves no more. What few have takes the room of few.
+        if self.rows.len() == self.rows.capacity() && self.rows.len() >= of / 8 {
+            let more = of.saturating_sub(self.rows.len());
+            self.rows.reserve_exact(more);
+            self.values.reserve_exact(more);
+        }
         self.rows.push(row);
         self.values.push(match cell {
             Cell::Null => Value::Null,
@@ -279,6 +289,17 @@ impl Property<'_> {
 
     /// Puts the values into the order of the part, in which each row has a place.
     fn sort(&mut self, places: &[u32]) {
+        // One of each row: its value goes where the row goes.
+        if self.values.len() == places.len() {
+            let mut sorted = vec![Value::Null; places.len()];
+            for (&value, &place) in self.values.iter().zip(places) {
+                if let Some(slot) = sorted.get_mut(place as usize) {
+                    *slot = value;
+                }
+            }
+            self.values = sorted;
+            return;
+        }
         let mut at = vec![NONE; places.len()];
         for (value, row) in (0..).zip(&self.rows) {
             let place = places.get(*row as usize).and_then(|&place| at.get_mut(place as usize));

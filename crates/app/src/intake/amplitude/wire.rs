@@ -22,6 +22,9 @@ pub(super) struct Request {
     pub(super) options: Option<Json>,
 }
 
+/// Facts that an SDK sends of a device and its place, in most events.
+const FEW: usize = 8;
+
 /// An event as it came.
 #[derive(Debug, Default)]
 pub(super) struct SentEvent {
@@ -68,6 +71,9 @@ impl SentEvent {
             fact => {
                 let place = FACTS.iter().position(|known| *known == fact)?;
                 let at = facts.iter().position(|(there, _)| *there == place).unwrap_or_else(|| {
+                    if facts.is_empty() {
+                        facts.reserve(FEW);
+                    }
                     facts.push((place, Json::Null));
                     facts.len() - 1
                 });
