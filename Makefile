@@ -52,6 +52,7 @@ suites: prepare web/dist/index.html
 	@.ci/suite web-e2e npm run --prefix web --silent e2e
 	@.ci/suite sdk-node $(node_test) $(proofs)
 	@.ci/suite sdk-python conformance/.venv/bin/python -W ignore -m unittest discover -v -s conformance -p '*_test.py'
+	@.ci/suite sdk-mixpanel env MIXPANEL=5 PYTHONPATH=conformance/.venv/mixpanel conformance/.venv/bin/python -W ignore -m unittest discover -v -s conformance -p peers_test.py -k Mixpanel
 
 web/node_modules/.package-lock.json: web/package-lock.json
 	npm ci --prefix web --no-audit --no-fund --loglevel=error

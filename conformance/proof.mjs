@@ -23,6 +23,7 @@ const about = {
   'web-e2e': 'The pages in a real headless Chromium: log in, toggle, see the experiment.',
   'sdk-node': 'The official Node and web SDKs against the real binary.',
   'sdk-python': 'The official Python SDKs against the real binary.',
+  'sdk-mixpanel': 'The newest Python SDK of Mixpanel, which cannot be installed beside flagd.',
 };
 
 const npm = Object.entries(JSON.parse(read('conformance/package.json')).devDependencies)
