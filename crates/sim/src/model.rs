@@ -316,13 +316,15 @@ impl Model {
             there.entry((name, event.received.0)).or_default().push(event);
         }
         if again {
+            // What is not there was never written, or is theirs who may have been forgotten.
+            let doubted = self.perhaps.is_some();
             let forgot = self.forgot(&there);
             for (&name, known) in &mut self.known {
                 for moment in std::mem::take(&mut known.perhaps) {
                     if there.contains_key(&(name, moment.received)) {
                         known.stored.push(moment);
                         self.all.push(moment);
-                    } else if Self::passes(&self.past, name, &moment) {
+                    } else if doubted || Self::passes(&self.past, name, &moment) {
                         self.forgotten.insert(name);
                     }
                 }

@@ -70,7 +70,9 @@ fn a_store_keeps_its_promises_in_every_storm() {
 fn what_broke_once_holds() {
     // A log file was removed, its removal not synced, and the next one taken for one of two.
     // A sync of the log failed, the process was killed, and the next one took what it read for synced.
-    for seed in [353, 767] {
+    // The power went in a forgetting, and the model took what was theirs for never written.
+    // Of many parts the first were looked at again and again, and the last never.
+    for seed in [326, 353, 767, 878] {
         storm(seed, Power::Random).unwrap_or_else(|why| panic!("seed {seed}: {why}"));
     }
 }
@@ -87,7 +89,7 @@ fn whichever_operation_the_power_goes_in_nothing_is_lost() {
             let at = place * apart;
             storm(seed, Power::At(at)).map_err(|why| format!("(operation {at} of storm {seed}) {why}"))
         });
-        assert!(told.power_cuts > operations / apart / 2, "{told:?}");
+        assert!(told.power_cuts > operations / apart / 2, "seed {seed}, of {operations}: {told:?}");
     }
 }
 

@@ -34,17 +34,27 @@ fn days(part: &Entry) -> (i64, i64) {
 /// Where they have more than `small` rows, all were received on one day: a question about a day reads the parts of that
 /// day, and of other days no more than `small` rows on either side, and those parts in which something came late. Once a
 /// day has passed, what is left of it becomes one part.
-fn mergeable(parts: &[Entry], small: u64, most: u64) -> Option<Range<usize>> {
+///
+/// Those that are `spoilt` stay as they are.
+fn mergeable(
+    parts: &[Entry],
+    small: u64,
+    most: u64,
+    spoilt: &dyn Fn(&Entry) -> bool,
+) -> Option<Range<usize>> {
     let find = |together: usize, most: u64| {
         let fits = |window: &[Entry]| {
             let rows: u64 = window.iter().map(|p| p.rows).sum();
             let even = window.iter().all(|p| p.rows <= rows / 2);
-            rows <= most && even && (rows <= small || one_day(window).is_some())
+            rows <= most
+                && even
+                && (rows <= small || one_day(window).is_some())
+                && !window.iter().any(spoilt)
         };
         let begin = parts.windows(together).position(fits)?;
         Some(begin..begin + together)
     };
-    find(SMALL_TOGETHER, small.min(most)).or_else(|| find(TOGETHER, most)).or_else(|| passed(parts, most))
+    find(SMALL_TOGETHER, small.min(most)).or_else(|| find(TOGETHER, most)).or_else(|| passed(parts, most, spoilt))
 }
 
 /// The day on which all events of some parts were received, if there is one.
@@ -54,14 +64,15 @@ fn one_day(parts: &[Entry]) -> Option<i64> {
 }
 
 /// The oldest neighbours of a day that has passed, as many as may be one part.
-fn passed(parts: &[Entry], most: u64) -> Option<Range<usize>> {
+fn passed(parts: &[Entry], most: u64, spoilt: &dyn Fn(&Entry) -> bool) -> Option<Range<usize>> {
     let (_, newest) = days(parts.last()?);
     let mut begin = 0;
     while begin < parts.len() {
         let mut rows = 0;
         let together = (begin..parts.len()).take_while(|&end| {
             rows += parts.get(end).map_or(0, |part| part.rows);
-            let day = parts.get(begin..=end).and_then(one_day);
+            let window = parts.get(begin..=end);
+            let day = window.filter(|window| !window.iter().any(spoilt)).and_then(one_day);
             rows <= most && day.is_some_and(|day| day != newest)
         });
         match together.count() {
@@ -109,7 +120,11 @@ impl Store {
                     *under_way = begun;
                     continue;
                 }
-                let Some(range) = mergeable(&manifest.parts, small, most) else { return Ok(0) };
+                let parts = Arc::clone(&lock(&self.shown).parts);
+                let spoilt: Vec<&str> =
+                    parts.iter().filter(|p| p.is_spoilt()).map(|p| p.entry().file.as_str()).collect();
+                let is_spoilt = |entry: &Entry| spoilt.contains(&entry.file.as_str());
+                let Some(range) = mergeable(&manifest.parts, small, most, &is_spoilt) else { return Ok(0) };
                 let parts = lock(&self.shown).parts.get(range).unwrap_or_default().to_vec();
                 if !self.has_room_for(parts.iter().map(|p| p.entry().bytes).sum()) {
                     return Ok(0);
@@ -264,7 +279,7 @@ mod tests {
                 }
                 memory = None;
                 parts.push(part(sealed, (first, day)));
-                while let Some(range) = mergeable(&parts, small, most) {
+                while let Some(range) = mergeable(&parts, small, most, &|_| false) {
                     let merged: Vec<Entry> = parts.drain(range.clone()).collect();
                     let rows = merged.iter().map(|p| p.rows).sum();
                     rewritten += rows;
@@ -302,7 +317,7 @@ mod tests {
         let (mut sizes, mut rewritten) = (Vec::new(), 0);
         for _ in 0..10_000 {
             sizes.extend([10]);
-            while let Some(range) = mergeable(&parts(&sizes), 1_000, 1_000) {
+            while let Some(range) = mergeable(&parts(&sizes), 1_000, 1_000, &|_| false) {
                 let rows = sizes.drain(range.clone()).sum::<u64>();
                 rewritten += rows;
                 sizes.insert(range.start, rows);
@@ -311,7 +326,7 @@ mod tests {
         assert_eq!(sizes.iter().sum::<u64>(), 100_000);
         assert!(sizes.len() < 400, "{} parts", sizes.len());
         assert!(rewritten <= 100_000 * 10, "each row {} times", rewritten as f64 / 100_000.0);
-        assert_eq!(mergeable(&parts(&[100, 10, 10, 10]), 1_000, 1_000), None);
-        assert_eq!(mergeable(&parts(&[500, 10, 10, 10, 10]), 1_000, 1_000), Some(1..5));
+        assert_eq!(mergeable(&parts(&[100, 10, 10, 10]), 1_000, 1_000, &|_| false), None);
+        assert_eq!(mergeable(&parts(&[500, 10, 10, 10, 10]), 1_000, 1_000, &|_| false), Some(1..5));
     }
 }

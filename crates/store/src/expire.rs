@@ -96,12 +96,14 @@ impl Store {
             return Ok(0);
         }
         let parts = Arc::clone(&lock(&self.shown).parts);
+        let looked = |part: &part::Part| lock(&self.looked).get(&part.entry().file).copied();
         let due = |part: &part::Part| {
-            let looked = lock(&self.looked).get(&part.entry().file).copied();
             part.entry().received.0 < latest
-                && looked.is_none_or(|looked| now < looked || now.since(looked) >= AGAIN)
+                && looked(part).is_none_or(|looked| now < looked || now.since(looked) >= AGAIN)
         };
-        let Some(part) = parts.iter().find(|part| due(part)) else { return Ok(0) };
+        // The one that waits the longest, so that each has its turn however rarely this is called.
+        let waiting = parts.iter().filter(|part| due(part));
+        let Some(part) = waiting.min_by_key(|part| looked(part)) else { return Ok(0) };
         let entry = part.entry();
         // Noted first: whatever becomes of it, the next call looks at another.
         let note = |after: Span| {

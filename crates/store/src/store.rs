@@ -73,7 +73,7 @@ impl Default for Settings {
 }
 
 /// What became of an append.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub struct Ticket {
     /// The events are committed once [`Store::commit`] returned this or more, and none of the commits
@@ -81,6 +81,8 @@ pub struct Ticket {
     pub seq: Seq,
     /// How many events are new.
     pub taken: Taken,
+    /// The places in the call of those that are not, rising.
+    pub again: Vec<usize>,
 }
 
 /// How a ticket stands.
@@ -262,10 +264,12 @@ impl Store {
         let mut taken = Taken::default();
         let first = Seq(intake.assigned.0 + 1);
         let mut rows = Vec::with_capacity(incoming.len());
-        for (mut pending, event) in incoming.into_iter().zip(&mut events) {
+        let mut again = Vec::new();
+        for (at, (mut pending, event)) in incoming.into_iter().zip(&mut events).enumerate() {
             let listed = pending.print.map_or(&[][..], |print| named(&listed, print));
             if pending.print.is_some_and(|print| !intake.seen.admit(print, event.received, listed)) {
                 taken.duplicates += 1;
+                again.push(at);
                 continue;
             }
             let seq = Seq(intake.assigned.0 + 1);
@@ -284,7 +288,7 @@ impl Store {
         // The original of a duplicate may be anywhere in what is not committed yet.
         let open = intake.committing || !intake.queue.is_empty();
         let seq = if open { intake.assigned } else { intake.committed };
-        Ok(Ticket { seq, taken })
+        Ok(Ticket { seq, taken, again })
     }
 
     /// Whether [`Store::append`] would take events now, so that nobody parses a request for nothing.

@@ -1,6 +1,6 @@
 //! Store: several parts into one, or one without some of its rows. A piece at a time, in the memory of one batch of each.
 //!
-//! Two passes: the first says which column each property gets, from footers, and from the rows only where
+//! First their bytes are held against their names. Then two passes: the first says which column each property gets, from footers, and from the rows only where
 //! properties had no column of their own; the second merges the rows, which are sorted in each part.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -23,6 +23,7 @@ use super::read::Part;
 use super::shape::{Observed, Shape, Texts};
 use super::tell::Told;
 use super::texts::{Chunk, NONE};
+use super::whole::Whole;
 use super::write::{Layout, bucket, fixed_fields};
 use crate::disk::Disk;
 use crate::error::StoreError;
@@ -32,6 +33,9 @@ use crate::seal::unreadable;
 
 /// Rows of a batch, of each part one.
 const BATCH: usize = if cfg!(test) { 5 } else { 8_192 };
+
+/// About how many bytes of a part a row takes.
+const ROW: usize = 64;
 
 /// A merge under way. Dropped, it leaves nothing behind.
 #[derive(Debug)]
@@ -45,6 +49,7 @@ pub(crate) struct Join {
 
 #[derive(Debug)]
 enum State {
+    Whole(Whole),
     Survey(Survey),
     Rows(Box<Rows>),
     Done,
@@ -59,8 +64,8 @@ impl Join {
         parts: Vec<Arc<Part>>,
         without: Arc<[Seq]>,
     ) -> Self {
-        let survey = Survey::begin(&parts, without.is_empty());
-        let state = State::Survey(survey);
+        // Of what must go the rest stays as it reads: nobody waits for a disk to be forgotten.
+        let state = State::Whole(Whole::begin(&parts, without.is_empty()));
         Self { disk: Arc::clone(disk), dir: dir.to_owned(), parts, without, state }
     }
 
@@ -78,6 +83,12 @@ impl Join {
     /// last before the directory is synced. After an error it must be begun again.
     pub(crate) fn advance(&mut self, rows: usize) -> Result<Option<Entry>, StoreError> {
         match &mut self.state {
+            State::Whole(whole) => {
+                if whole.advance(rows.saturating_mul(ROW)).map_err(unreadable)? {
+                    self.state = State::Survey(Survey::begin(&self.parts, self.without.is_empty()));
+                }
+                Ok(None)
+            }
             State::Survey(survey) => {
                 if survey.advance(&self.parts, &self.without, rows).map_err(unreadable)? {
                     let layouts = Kind::ALL.map(|kind| {

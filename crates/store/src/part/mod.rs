@@ -39,6 +39,7 @@ mod shape;
 mod tell;
 mod texts;
 mod uuid;
+mod whole;
 mod write;
 
 pub(crate) use check::Checked;

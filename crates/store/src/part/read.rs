@@ -39,6 +39,8 @@ pub(crate) struct Part {
     entry: Entry,
     footer: ArrowReaderMetadata,
     heat: Mutex<Heat>,
+    /// Whether its bytes are known not to be those that its name says.
+    spoilt: AtomicBool,
     /// Whether the file goes with the last reader.
     retired: AtomicBool,
 }
@@ -112,7 +114,8 @@ impl Part {
         }
         let retired = AtomicBool::new(false);
         let heat = Mutex::new(Heat::Cold);
-        let part = Self { disk: Arc::clone(disk), path, entry: entry.clone(), footer, heat, retired };
+        let spoilt = AtomicBool::new(false);
+        let part = Self { disk: Arc::clone(disk), path, entry: entry.clone(), footer, heat, spoilt, retired };
         part.warm();
         Ok(part)
     }
@@ -175,6 +178,15 @@ impl Part {
 
     pub(crate) fn disk(&self) -> &Arc<dyn Disk> {
         &self.disk
+    }
+
+    /// Its bytes are not those that its name says: no other is made of it before it is looked at anew, at the next start.
+    pub(super) fn spoil(&self) {
+        self.spoilt.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_spoilt(&self) -> bool {
+        self.spoilt.load(Ordering::Acquire)
     }
 
     /// Where it lies.

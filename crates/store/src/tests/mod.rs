@@ -10,6 +10,7 @@
 mod crash;
 mod damage;
 mod expire;
+mod rot;
 mod forget;
 mod gen_events;
 mod hot;
