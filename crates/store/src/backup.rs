@@ -64,7 +64,8 @@ impl Store {
             }
             backup.bytes += part.entry().bytes;
         }
-        if !manifest.parts.is_empty() || manifest.sealed > Seq(0) {
+        // It says who is being forgotten, too, whose events are in the log still.
+        if !manifest.parts.is_empty() || manifest.sealed > Seq(0) || !manifest.forgotten.is_empty() {
             manifest.write(disk, &unfinished)?;
         }
         drop(lock_dir(disk, &unfinished, false)?);
