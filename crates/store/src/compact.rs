@@ -46,15 +46,14 @@ fn mergeable(
         let fits = |window: &[Entry]| {
             let rows: u64 = window.iter().map(|p| p.rows).sum();
             let even = window.iter().all(|p| p.rows <= rows / 2);
-            rows <= most
-                && even
-                && (rows <= small || one_day(window).is_some())
-                && !window.iter().any(spoilt)
+            rows <= most && even && (rows <= small || one_day(window).is_some()) && !window.iter().any(spoilt)
         };
         let begin = parts.windows(together).position(fits)?;
         Some(begin..begin + together)
     };
-    find(SMALL_TOGETHER, small.min(most)).or_else(|| find(TOGETHER, most)).or_else(|| passed(parts, most, spoilt))
+    find(SMALL_TOGETHER, small.min(most))
+        .or_else(|| find(TOGETHER, most))
+        .or_else(|| passed(parts, most, spoilt))
 }
 
 /// The day on which all events of some parts were received, if there is one.

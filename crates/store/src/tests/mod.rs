@@ -10,7 +10,6 @@
 mod crash;
 mod damage;
 mod expire;
-mod rot;
 mod forget;
 mod gen_events;
 mod hot;
@@ -18,6 +17,7 @@ mod jumps;
 mod limits;
 mod oracle;
 mod packed;
+mod rot;
 mod rows;
 
 use std::collections::BTreeMap;
