@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bellwether_ledger::{Held, Kept, Quarantine as File};
 use bellwether_model::{EnvironmentKey, Event, Json, Millis, Span};
@@ -32,6 +33,8 @@ pub(crate) struct Quarantine {
     /// When is looked next for what is past its time, and whether something went since the file was written anew.
     look: AtomicI64,
     went: AtomicBool,
+    /// Held while a piece is released or deleted: an event is either.
+    deciding: Mutex<()>,
 }
 
 /// Which events of an environment are meant.
@@ -56,7 +59,14 @@ impl Quarantine {
     pub(crate) fn open(path: &Path) -> Result<Self, AppError> {
         let file = File::open(path)?;
         let (count, bytes) = file.size()?;
-        Ok(Self { file, count: count.into(), bytes: bytes.into(), look: i64::MIN.into(), went: false.into() })
+        Ok(Self {
+            file,
+            count: count.into(),
+            bytes: bytes.into(),
+            look: i64::MIN.into(),
+            went: false.into(),
+            deciding: Mutex::default(),
+        })
     }
 
     /// How many events of an environment are kept.
@@ -72,15 +82,19 @@ impl Quarantine {
         usize::try_from(MOST.saturating_sub(self.count.load(Ordering::Relaxed))).unwrap_or(usize::MAX)
     }
 
-    /// Keeps events apart, on disk before this returns: how many of them were not there already.
-    pub(crate) fn hold(&self, held: &[Held]) -> Result<u64, AppError> {
+    /// Keeps events apart, on disk before this returns: of each whether it was not there already.
+    pub(crate) fn hold(&self, held: &[Held]) -> Result<Vec<bool>, AppError> {
         if held.is_empty() {
-            return Ok(0);
+            return Ok(Vec::new());
         }
-        let (count, bytes) = self.file.hold(held)?;
-        self.count.fetch_add(count, Ordering::Relaxed);
+        let (new, bytes) = self.file.hold(held)?;
+        self.count.fetch_add(new.iter().filter(|new| **new).count() as u64, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        Ok(count)
+        Ok(new)
+    }
+
+    fn decide(&self) -> MutexGuard<'_, ()> {
+        self.deciding.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn remove(&self, environment: &EnvironmentKey, ids: &[i64]) -> Result<u64, AppError> {
@@ -101,9 +115,12 @@ impl Quarantine {
         environments: impl Iterator<Item = &'e EnvironmentKey>,
         now: Millis,
     ) -> Result<u64, AppError> {
-        if now.0 < self.look.load(Ordering::Relaxed) {
+        // Later than an hour from now it never is, but for a clock that was set back.
+        let look = self.look.load(Ordering::Relaxed);
+        if now.0 < look && look <= now.plus(LOOK).0 {
             return Ok(0);
         }
+        let _deciding = self.decide();
         let mut gone = 0;
         for environment in environments {
             for sort in self.file.counts(environment)? {
@@ -111,10 +128,8 @@ impl Quarantine {
                 if sort.first >= before {
                     continue;
                 }
-                // In the order in which it came, but for a clock that was set back.
-                let piece = self.file.list(environment, Some(&sort.sort), 0, AT_ONCE)?;
-                let old = piece.iter().filter(|kept| kept.held.at < before).map(|kept| kept.id);
-                gone += self.remove(environment, &old.collect::<Vec<_>>())?;
+                let old = self.file.older(environment, &sort.sort, before, AT_ONCE)?;
+                gone += self.remove(environment, &old)?;
             }
         }
         if gone > 0 {
@@ -197,7 +212,10 @@ impl App {
     ) -> Result<Released, AppError> {
         let mut released = Released::default();
         let mut after = 0;
+        // Its log has what was taken out until the file is written anew.
+        self.quarantine.went.store(true, Ordering::Relaxed);
         loop {
+            let _deciding = self.quarantine.decide();
             let piece = self.quarantine.piece(environment, which, after)?;
             let Some(last) = piece.last() else { return Ok(released) };
             after = last.id;
@@ -272,13 +290,19 @@ impl App {
     ) -> Result<u64, AppError> {
         let (mut gone, mut after) = (0, 0);
         loop {
+            let _deciding = self.quarantine.decide();
             let piece = self.quarantine.piece(environment, which, after)?;
-            let Some(last) = piece.last() else { return Ok(gone) };
-            after = last.id;
             let ids: Vec<i64> = piece.iter().map(|kept| kept.id).collect();
             gone += self.quarantine.remove(environment, &ids)?;
-            if stop() {
-                return Ok(gone);
+            match piece.last() {
+                Some(last) if !stop() => after = last.id,
+                // For good: no page of the file and of its log has it.
+                _ => {
+                    if gone > 0 {
+                        self.quarantine.file.scrub()?;
+                    }
+                    return Ok(gone);
+                }
             }
         }
     }

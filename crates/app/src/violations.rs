@@ -104,6 +104,13 @@ impl Violations {
         }
     }
 
+    /// Forgets the values that were kept as examples: somebody of the environment is forgotten, and one may be theirs.
+    pub(crate) fn forget_examples(&self, environment: &EnvironmentKey) {
+        let mut cases = self.cases.lock().unwrap_or_else(PoisonError::into_inner);
+        let mine = cases.seen.iter_mut().filter(|(case, _)| case.environment == *environment);
+        mine.for_each(|(_, seen)| seen.example = None);
+    }
+
     /// How many events of an environment did not follow the plan.
     pub(crate) fn events(&self, environment: &EnvironmentKey) -> u64 {
         let cases = self.cases.lock().unwrap_or_else(PoisonError::into_inner);

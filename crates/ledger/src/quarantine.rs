@@ -114,15 +114,15 @@ impl Quarantine {
         Ok(Self { conn: Mutex::new(conn) })
     }
 
-    /// Keeps things apart, on disk before this returns; how many of them were new, and how many bytes these have.
+    /// Keeps things apart, on disk before this returns; of each whether it was new, and how many bytes the new ones have.
     ///
     /// # Errors
     /// [`LedgerError::Storage`]; nothing of it is kept then.
-    pub fn hold(&self, held: &[Held]) -> Result<(u64, u64), LedgerError> {
+    pub fn hold(&self, held: &[Held]) -> Result<(Vec<bool>, u64), LedgerError> {
         let doing = LedgerError::storage(WRITING);
         let mut conn = self.conn.lock();
         let tx = schema::write(&mut conn, WRITING)?;
-        let (mut count, mut bytes) = (0, 0);
+        let (mut new, mut bytes) = (Vec::with_capacity(held.len()), 0);
         {
             let mut insert = tx
                 .prepare_cached(
@@ -133,14 +133,14 @@ impl Quarantine {
             for one in held {
                 let print = one.print.as_ref().map(|print| print.as_slice());
                 let row = (one.environment.as_str(), &one.sort, one.at.0, print, &one.why, &one.body);
-                if insert.execute(row).map_err(&doing)? > 0 {
-                    count += 1;
+                new.push(insert.execute(row).map_err(&doing)? > 0);
+                if new.last() == Some(&true) {
                     bytes += one.body.len() as u64;
                 }
             }
         }
         tx.commit().map_err(&doing)?;
-        Ok((count, bytes))
+        Ok((new, bytes))
     }
 
     /// Writes everything that is kept, as of one moment, to a file that must not be there. Nothing waits for it.
@@ -236,6 +236,28 @@ impl Quarantine {
         rows.and_then(Iterator::collect).map_err(&doing)
     }
 
+    /// The numbers of what came before a moment, of one sort of an environment, the first of them.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`].
+    pub fn older(
+        &self,
+        environment: &EnvironmentKey,
+        sort: &str,
+        before: Millis,
+        limit: u32,
+    ) -> Result<Vec<i64>, LedgerError> {
+        let doing = LedgerError::storage(READING);
+        let conn = self.conn.lock();
+        let mut statement = conn
+            .prepare_cached(
+                "select id from held where environment = ?1 and sort = ?2 and at < ?3 order by id limit ?4",
+            )
+            .map_err(&doing)?;
+        let rows = statement.query_map((environment.as_str(), sort, before.0, limit), |row| row.get(0));
+        rows.and_then(Iterator::collect).map_err(&doing)
+    }
+
     /// Writes the file anew, so that no page of it has what was taken out.
     ///
     /// # Errors
@@ -328,7 +350,8 @@ mod tests {
                         seen += 1;
                     }
                 }
-                prop_assert!(new as usize <= seen);
+                let new = new.into_iter().filter(|new| *new).count();
+                prop_assert!(new <= seen);
                 let kept = quarantine.list(&production, None, 0, 100).unwrap();
                 let nth = usize::try_from(gone).unwrap();
                 if let Some(out) = kept.get(nth) {

@@ -184,19 +184,42 @@ fn stand_in(value: &mut Json, hashed: &[(String, String)]) {
     }
 }
 
-/// Takes from the address of an event what is not to be kept.
+/// What addresses are called by those who send them: as what an event tells of itself.
+const ADDRESSES: [&str; 3] = ["$ip", "network.peer.address", "source.address"];
+
+/// Takes from the addresses of an event what is not to be kept: of where it came from, wherever that is said, and of what
+/// its user is said to have.
 pub(super) fn address(event: &mut Event, how: Addresses) {
     if how == Addresses::Keep {
         return;
     }
-    let Some(ip) = event.user_properties.get_mut("ip") else { return };
-    match ip.as_str().and_then(household).filter(|_| how == Addresses::Truncate) {
-        Some(network) => *ip = network.to_string().into(),
+    if !shorten(&mut event.user_properties, "ip", how) {
         // What is no address cannot be made shorter.
-        None => {
-            event.user_properties.remove("ip");
+        event.user_properties.remove("ip");
+    }
+    for name in ADDRESSES {
+        shorten(&mut event.properties, name, how);
+    }
+    let values = event.user_changes.iter_mut().filter(|(operation, _)| *operation != "$unset");
+    for changes in values.filter_map(|(_, values)| values.as_object_mut()) {
+        for name in ["ip", "$ip"] {
+            shorten(changes, name, how);
         }
     }
+}
+
+/// Makes an address shorter, or drops it; `false` where something is there that is none.
+fn shorten(properties: &mut Properties, name: &str, how: Addresses) -> bool {
+    let Some(ip) = properties.get_mut(name) else { return true };
+    let Some(network) = ip.as_str().and_then(household) else { return false };
+    match how {
+        Addresses::Truncate => *ip = network.to_string().into(),
+        Addresses::Keep => {}
+        Addresses::Drop => {
+            properties.remove(name);
+        }
+    }
+    true
 }
 
 #[cfg(test)]

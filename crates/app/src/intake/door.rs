@@ -6,6 +6,7 @@ use bellwether_model::{Event, Json, Millis};
 
 use super::body::{Unreadable, unpack};
 use super::inspection::{Aside, Inspection};
+use super::judge::VERDICT;
 use super::senders::Brought;
 use super::{amplitude, mixpanel, otlp, posthog, segment};
 use crate::access::Sender;
@@ -328,8 +329,8 @@ impl App {
         let kept = self.rates.admit(door, &brought, &events, now).and_then(|()| self.quarantine.hold(&held));
         if events.is_empty() {
             return Outcome::Answered(match kept {
-                Ok(held) => {
-                    count_new(&mut violations, held, 0);
+                Ok(new) => {
+                    count_new(&mut violations, &new, &[]);
                     self.violations.note(violations, now);
                     reply
                 }
@@ -340,9 +341,12 @@ impl App {
             self.paces.mark(&mut events);
         }
         let environment = events.first().map(|event| event.environment.clone());
+        // Where those are that are stored with a mark: each has one of the violations.
+        let marked = if violations.is_empty() { Vec::new() } else { marked(&events) };
         match kept.and_then(|held| Ok((held, self.store(events)?))) {
-            Ok((held, waiting)) => {
-                count_new(&mut violations, held, waiting.taken.stored);
+            Ok((new, waiting)) => {
+                let stored = marked.iter().map(|at| waiting.again.binary_search(at).is_err());
+                count_new(&mut violations, &new, &stored.collect::<Vec<_>>());
                 if let Some(environment) = environment {
                     self.arrivals.note(&environment, waiting.taken, now);
                 }
@@ -398,11 +402,19 @@ pub(super) fn no_key(hint: &str) -> AppError {
     AppError::new(Refusal::Unauthenticated, "unauthenticated", "no key was sent", hint)
 }
 
-/// Leaves out what a request did not follow the plan by that was sent again as a whole: it was counted when it came.
-fn count_new(violations: &mut Vec<Violation>, held: u64, stored: u64) {
+/// Where the events are that are stored with a mark.
+fn marked(events: &[Event]) -> Vec<usize> {
+    let marked = |event: &Event| event.properties.contains_key(VERDICT);
+    events.iter().enumerate().filter(|(_, event)| marked(event)).map(|(at, _)| at).collect()
+}
+
+/// Leaves out events that came again: they were counted when they first came. `held` and `stored` say of each event that
+/// was put into the quarantine, and of each that is stored with a mark, in their order, whether it is new.
+fn count_new(violations: &mut Vec<Violation>, held: &[bool], stored: &[bool]) {
+    let (mut held, mut stored) = (held.iter(), stored.iter());
     violations.retain(|violation| match violation.treatment {
-        Treatment::Accept => stored > 0,
-        Treatment::Quarantine => held > 0,
+        Treatment::Accept => stored.next().is_none_or(|new| *new),
+        Treatment::Quarantine => held.next().is_none_or(|new| *new),
         Treatment::Reject => true,
     });
 }

@@ -45,6 +45,11 @@ pub(super) struct Rejected {
     pub(super) hint: String,
 }
 
+/// Whether a value tells who an event is of.
+fn tells(value: &str, event: &Event) -> bool {
+    [event.who.user(), event.who.device()].into_iter().flatten().any(|id| value.contains(id))
+}
+
 impl Inspection {
     pub(super) fn new(app: &App, door: Door, sent: &Sent<'_>, now: Millis) -> Self {
         let judges = app.judges.load_full();
@@ -62,7 +67,11 @@ impl Inspection {
     /// into the quarantine. Or why it is rejected.
     pub(super) fn pass(&self, event: &mut Event) -> Result<bool, Rejected> {
         // Judged as it came, and stored without what is not to be stored.
-        let found = self.judges.judge(event);
+        let mut found = self.judges.judge(event);
+        for fault in found.iter_mut().flat_map(|found| &mut found.faults) {
+            // An id is not kept where a person cannot be forgotten.
+            fault.example.take_if(|example| tells(example, event));
+        }
         self.agents.mark(event);
         self.judges.conceal(event, &self.pepper);
         let Some(Found { mut treatment, verdict, faults }) = found else { return Ok(true) };

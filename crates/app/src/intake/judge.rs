@@ -300,9 +300,13 @@ impl Judges {
                 pepper.changes(changes, names.clone(), how);
             }
             pepper.properties(&mut event.user_properties, names.clone(), how);
-            if let Some(Json::Object(of_groups)) = event.properties.get_mut("$group_properties") {
-                pepper.properties(of_groups, names, how);
+            for within in ["$group_properties", "$resource"] {
+                if let Some(Json::Object(of)) = event.properties.get_mut(within) {
+                    pepper.properties(of, names.clone(), how);
+                }
             }
+            // No plan is asked what an SDK's maker calls so: it is personal wherever it stands.
+            pepper.properties(&mut event.properties, names.filter(|name| name.starts_with('$')), how);
         }
     }
 
@@ -316,7 +320,8 @@ impl Judges {
             _ => return None,
         };
         names.sort_unstable();
-        nearest(wanted, &names).map(|near| format!("did you mean `{near}`?"))
+        // What is planned by now is what was meant.
+        nearest(wanted, &names).filter(|near| *near != wanted).map(|near| format!("did you mean `{near}`?"))
     }
 
     /// What is wrong, whatever the environment does about it; `None` where nothing is, and nothing was allocated then.

@@ -45,11 +45,13 @@ pub(crate) struct Output {
     unnamed: u64,
     /// When the newest came; none since the start.
     received: Option<Millis>,
-    /// Events that came since and did not follow the tracking plan, also those that were not stored. A request that is sent
-    /// again and brings nothing new is not counted again.
+    /// Events that came since and did not follow the tracking plan, each once, also those that were not stored; what is
+    /// rejected is counted as often as it comes.
     unfollowed: u64,
     /// Events of the environment that are in quarantine.
     quarantined: u64,
+    /// Why no events are taken right now; absent where they are.
+    refusing: Option<String>,
     /// The event types by name, all that is stored.
     events: Vec<Kind>,
     /// The beginning of the last whole day of UTC, which was judged by the days before it.
@@ -100,6 +102,7 @@ impl Operation for Health {
             received: arrived.last,
             unfollowed: app.violations.events(&environment),
             quarantined: app.quarantine.count(&environment)?,
+            refusing: app.store.takes().err().map(|error| AppError::from(error).message),
             events: events.collect(),
             day,
             drifts,

@@ -331,6 +331,7 @@ impl Operation for Forget {
         // call that was cut off is made again as it was.
         let _editing = app.editing();
         forgot.quarantined = app.scrub_held(&environment, &held)?;
+        app.violations.forget_examples(&environment);
         forgot.enrolled = app.forget_units(&environment, &units)?;
         forgot.listed = app.ledger.forget(&ids)?;
         app.ledger.scrub()?;

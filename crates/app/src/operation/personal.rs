@@ -173,6 +173,13 @@ fn suspect(place: Place, found: Found, earlier: bool) -> Suspect {
     let Found { kind, found, of: looked_at, shape, last } = found;
     let name = property.split(['.', '[']).next().unwrap_or_default().to_owned();
     let (whose, hint) = match (of, &event) {
+        // No plan is asked what an SDK's maker calls so.
+        (Of::Event, Some(event)) if name.starts_with('$') => (
+            format!("`{property}` of `{event}`"),
+            format!(
+                "add `{name}` to what the plan's rules call personal, then it is concealed from now on; or do not send it"
+            ),
+        ),
         (Of::Event, Some(event)) => (
             format!("`{property}` of `{event}`"),
             format!(

@@ -102,6 +102,10 @@ pub(crate) struct Checked {
     breaking: bool,
     /// What is probably not meant, such as a name that is not written as the plan says.
     warnings: Vec<Lint>,
+    /// Those of them that the plan that there is has not.
+    new_warnings: Vec<Lint>,
+    /// What comes of it for what is stored already, such as events that are removed.
+    consequences: Vec<Lint>,
     /// The revision of the plan that it was held against.
     revision: Revision,
 }
@@ -125,9 +129,11 @@ impl Operation for Check {
         app.rules_are_of_environments(&state, &input.plan)?;
         let was = state.tracking_plan();
         let differences = differences(&was, &input.plan);
-        let mut warnings = input.plan.lint();
-        warnings.extend(consequences::of(&state, &was, &input.plan));
+        let (known, warnings) = (was.lint(), input.plan.lint());
+        let is_new = |warning: &&Lint| known.iter().all(|known| known.message != warning.message);
         Ok(Checked {
+            new_warnings: warnings.iter().filter(is_new).cloned().collect(),
+            consequences: consequences::of(&state, &was, &input.plan),
             breaking: differences.iter().any(|difference| difference.breaking),
             differences,
             warnings,

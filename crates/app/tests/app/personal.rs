@@ -51,6 +51,20 @@ fn what_is_personal_is_concealed_as_its_environment_says() {
 }
 
 #[test]
+fn an_address_is_made_shorter_wherever_it_is_said_and_what_makers_name_can_be_personal() {
+    let house = House::new();
+    let plan = json!({"rules": {"personal": ["$context", "email"], "environments": {"production": {"personal": "mask"}}}});
+    house.did("plan.save", json!({"plan": plan, "why": "test"}));
+    let key = house.key("client");
+    let event = json!({"event_type": "Seen", "user_id": "user-1", "ip": "203.0.113.77",
+        "user_properties": {"$set": {"ip": "198.51.100.23", "$ip": "no address"}, "$unset": {"ip": "-"}},
+        "event_properties": {"$ip": "2001:db8:1:2:3:4:5:6", "source.address": "192.0.2.200", "$context": {"page": "?email=a@b.ch"},
+            "$resource": {"email": "a@b.ch", "host": "h"}}});
+    house.send(&json!({"api_key": key, "events": [event]})).unwrap();
+    insta::assert_snapshot!(stored(&house)[0]);
+}
+
+#[test]
 fn no_byte_on_disk_tells_what_was_concealed() {
     for personal in ["mask", "hash", "drop"] {
         let (house, key) = careful(personal, "drop");

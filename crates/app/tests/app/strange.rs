@@ -1,7 +1,7 @@
 //! App tests: what is strange, at every door: what becomes of it, and that what cannot be taken is answered and
 //! stores nothing.
 
-use bellwether_app::{Door, Sent};
+use bellwether_app::{Body, Door, Sent};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
@@ -144,6 +144,41 @@ fn what_is_no_request_is_answered_and_stores_nothing() {
         }
     }
     assert!(desk.stored().is_empty());
+}
+
+#[test]
+fn what_otlp_says_of_another_kind_is_kept_and_late_evaluations_are_of_their_day() {
+    let desk = Desk::new();
+    let send = |records: Json| {
+        let body = json!({"resourceLogs": [{"scopeLogs": [{"logRecords": records}]}]}).to_string();
+        let reply = desk.reply(Door::OtlpLogs, "", "application/json", body.as_bytes());
+        assert_eq!((reply.status, reply.body), (200, Body::Json(json!({}))));
+    };
+    let nanos = |day: i64| (1_790_000_000_000_i64 + day * 86_400_000).to_string() + "000000";
+    let values = json!([
+        {"key": "user.id", "value": {"stringValue": "user-1"}},
+        {"key": "large", "value": {"intValue": "18446744073709551616"}},
+        {"key": "word", "value": {"intValue": "abc"}},
+        {"key": "truth", "value": {"boolValue": "true"}},
+        {"key": "five", "value": {"stringValue": 5}},
+        {"key": "new", "value": {"newValue": {"a": 1}}},
+        {"key": "list", "value": {"arrayValue": {"values": [{"intValue": "1"}, {"intValue": "9223372036854775808"}]}}},
+    ]);
+    send(json!([{"timeUnixNano": nanos(0), "eventName": "Logged", "attributes": values}]));
+    assert_eq!(
+        desk.stored()[0]["properties"],
+        json!({"large": 18_446_744_073_709_551_616_f64, "word": "abc", "truth": "true", "five": 5.0, "new": "{\"a\":1}",
+            "list": [1, 9_223_372_036_854_775_808_f64]})
+    );
+    let text = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
+    let seen = |day: i64| {
+        json!({"timeUnixNano": nanos(day), "eventName": "feature_flag.evaluation", "attributes": [
+        text("feature_flag.key", "f"), text("feature_flag.result.variant", "on"), text("feature_flag.context.id", "user-1")]})
+    };
+    send(json!([seen(9)]));
+    send(Json::from((0..9).map(seen).chain([seen(9)]).collect::<Vec<_>>()));
+    let exposures = desk.stored().iter().filter(|event| event["event"] == "$exposure").count();
+    assert_eq!(exposures, 10, "one of each day");
 }
 
 #[test]

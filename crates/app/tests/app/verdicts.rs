@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use serde_json::{Value as Json, json};
 
+use crate::forgotten::files_with;
 use crate::house::{House, MINUTE};
 use crate::plan::shop_plan;
 
@@ -197,6 +198,41 @@ fn health_counts_events_and_not_what_is_wrong_with_them_nor_copies_nor_other_env
     assert_eq!(faults, 3, "two of one event, and one of the other");
     assert_eq!(health("production"), (2, 1));
     assert_eq!(health("development"), (0, 0));
+    // Of a request with copies and new ones, only these count.
+    let other = json!({"event_type": "X", "user_id": "user-1", "insert_id": "c"});
+    let mut held = wrong.clone();
+    held["insert_id"] = json!("d");
+    let mixed = json!([unknown, held, order(good()), wrong, other, unknown]);
+    house.send(&json!({"api_key": key, "events": mixed})).unwrap();
+    assert_eq!(health("production"), (4, 2));
+}
+
+#[test]
+fn a_value_that_tells_who_it_was_is_no_example_and_nobodys_is_kept_when_somebody_is_forgotten() {
+    let (house, key) = planned("accept", "accept", "accept");
+    let send = |user: &str, total: &str| {
+        let mut event = order(json!({"total": total, "currency": "EUR"}));
+        event["user_id"] = json!(user);
+        house.send(&json!({"api_key": key, "events": [event]})).unwrap();
+    };
+    let example = || violations(&house)["violations"][0]["example"].clone();
+    send("zoe@secret.example", "of zoe@secret.example");
+    assert_eq!(example(), Json::Null);
+    send("user-2", "ten");
+    assert_eq!(example(), "\"ten\"");
+    house.did("person.forget", json!({"environment": "production", "user": "user-2", "confirm": "user-2"}));
+    assert_eq!(example(), Json::Null);
+}
+
+#[test]
+fn what_is_deleted_from_the_quarantine_is_in_no_file() {
+    let (house, key) = planned("quarantine", "accept", "accept");
+    let mark = "Qx7Vb3LkPj90HgFd6SaMu-Zw8Ry5Tn1xC";
+    let event = json!({"event_type": "X", "user_id": "user-1", "event_properties": {"mark": mark}});
+    house.send(&json!({"api_key": key, "events": [event]})).unwrap();
+    assert!(!files_with(&house, mark).is_empty());
+    house.did("quarantine.delete", json!({"environment": "production", "all": true}));
+    assert!(files_with(&house, mark).is_empty());
 }
 
 #[test]

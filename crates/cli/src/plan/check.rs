@@ -24,8 +24,8 @@ pub(super) fn command() -> Command {
              It ends with 0 where all is well, and with 1 where something is wrong or the server cannot be asked.",
         )
         .arg(Arg::new("file").value_name("FILE").required(true).help("The file, or `-` for standard input"))
-        .arg(flag("allow-breaking", "Do not fail where events that follow the plan now would not follow it then"))
-        .arg(flag("allow-warnings", "Do not fail where a name is not written as the plan says"))
+        .arg(flag("allow-breaking", "Do not fail where events that follow the plan now would not follow it then, or what is stored is removed or counted otherwise"))
+        .arg(flag("allow-warnings", "Do not fail where a name that is new is not written as the plan says"))
         .arg(
             Arg::new("@json")
                 .long("json")
@@ -157,7 +157,8 @@ fn proposed(matches: &ArgMatches, file: &str, text: &str) -> Result<(), Failure>
     let plan = serde_json::to_value(plan).map_err(|e| Failure::new(format!("`{file}`: {e}"), ""))?;
     let answer = asked(matches, "plan.check", json!({"plan": plan}))?;
     let list = |field: &str| answer[field].as_array().cloned().unwrap_or_default();
-    let (differences, warnings) = (list("differences"), list("warnings"));
+    let (differences, warnings) = (list("differences"), list("new_warnings"));
+    let consequences = list("consequences");
     let breaking = differences.iter().filter(|difference| difference["breaking"] == true).count();
     if matches.get_flag("@json") {
         print_json(&answer);
@@ -165,9 +166,11 @@ fn proposed(matches: &ArgMatches, file: &str, text: &str) -> Result<(), Failure>
         for difference in &differences {
             print_line(&said(difference.as_object().unwrap_or(&Map::new())));
         }
-        for warning in &warnings {
-            let text = |field: &str| warning[field].as_str().unwrap_or_default();
-            print_line(&format!("warning: {}; {}", text("message"), text("hint")));
+        for (word, list) in [("consequence", &consequences), ("warning", &warnings)] {
+            for one in list {
+                let text = |field: &str| one[field].as_str().unwrap_or_default();
+                print_line(&format!("{word}: {}; {}", text("message"), text("hint")));
+            }
         }
         let count = counted(differences.len(), "difference", "differences");
         print_line(&format!("{count} from the plan of revision {}", answer["revision"]));
@@ -181,6 +184,15 @@ fn proposed(matches: &ArgMatches, file: &str, text: &str) -> Result<(), Failure>
             "differences break the plan that there is",
         ));
         ways.push("`--allow-breaking`");
+    }
+    if !consequences.is_empty() && !matches.get_flag("allow-breaking") {
+        wrong.push(counted(
+            consequences.len(),
+            "consequence for what is stored",
+            "consequences for what is stored",
+        ));
+        ways.push("`--allow-breaking`");
+        ways.dedup();
     }
     if !warnings.is_empty() && !matches.get_flag("allow-warnings") {
         wrong.push(counted(warnings.len(), "warning", "warnings"));

@@ -124,6 +124,16 @@ fn ci_learns_what_a_proposed_plan_breaks() {
     assert!(!check(&server, &plan.to_string(), &["--allow-breaking"]).0);
     assert!(!check(&server, &plan.to_string(), &["--allow-warnings"]).0);
     assert!(check(&server, &plan.to_string(), &["--allow-breaking", "--allow-warnings"]).0);
+    let mut shorter: Value =
+        serde_json::from_str(&std::fs::read_to_string(here("shop.json")).unwrap()).unwrap();
+    shorter["rules"]["environments"]["production"]["retention_days"] = json!(30);
+    let (fine, printed, refused) = check(&server, &shorter.to_string(), &["--allow-warnings"]);
+    assert!(
+        !fine && printed.starts_with("consequence: in `production`, events are removed 30 days after"),
+        "{printed}"
+    );
+    assert!(refused.contains("1 consequence for what is stored"), "{refused}");
+    assert!(check(&server, &shorter.to_string(), &["--allow-breaking"]).0);
     plan["events"]["Page Viewed"]["properties"]["title"] = json!({"type": "text"});
     let (fine, _, refused) = check(&server, &plan.to_string(), &["--allow-breaking"]);
     assert!(!fine && refused.contains("is no tracking plan: unknown variant `text`"), "{refused}");

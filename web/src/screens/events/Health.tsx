@@ -11,7 +11,7 @@ import { count, plural, share as points } from "../../lib/numbers";
 import { civil, dateLabel, moment } from "../../lib/time";
 import { DataTable, type Column } from "../../parts/DataTable";
 import { Loaded, Said } from "../../parts/States";
-import { Badge, When } from "../../parts/Words";
+import { Badge, Note, When } from "../../parts/Words";
 import { useEnvironment } from "../../shell/environment";
 
 type Found = Answer<"/api/events/health", "get">;
@@ -45,6 +45,7 @@ function Facts({ found: f }: { found: Found }) {
   ];
   return (
     <section aria-label="Since the start">
+      {f.refusing && <Note tone="bad">No events are taken: {f.refusing}.</Note>}
       <Title order={2} size="h4" mt="xl" mb="xs">
         Since the server started, {moment(f.since)}
       </Title>

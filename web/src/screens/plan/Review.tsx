@@ -45,7 +45,7 @@ export function Review({ draft, view }: { draft: PlanDraft; view: PlanView }) {
         >
           <Differences label="What the draft changes" differences={checked.differences} then={plan.events} />
           <Breaking on={checked.breaking} />
-          <Warnings list={checked.warnings} />
+          <Warnings list={[...checked.consequences, ...checked.new_warnings]} />
         </Section>
       ) : (
         <Bones lines={4} />

@@ -200,20 +200,39 @@ fn key_value(of: &Json) -> Option<KeyValue> {
     Some(KeyValue { key: of.get("key")?.as_str()?.to_owned(), value: of.get("value").and_then(any) })
 }
 
+/// A value. What is not as its kind says is kept as it came, so that nothing is lost without a word.
 fn any(of: &Json) -> Option<AnyValue> {
     let (kind, value) = of.as_object()?.iter().next()?;
-    let value = match (kind.as_str(), value) {
-        ("stringValue", Json::String(text)) => Value::Text(text.clone()),
-        ("boolValue", Json::Bool(bool)) => Value::Bool(*bool),
-        ("intValue", Json::String(text)) => Value::Int(text.parse().ok()?),
-        ("intValue", number) => Value::Int(number.as_i64()?),
+    let read = match (kind.as_str(), value) {
+        ("stringValue", Json::String(text)) => Some(Value::Text(text.clone())),
+        ("boolValue", Json::Bool(bool)) => Some(Value::Bool(*bool)),
+        ("intValue", Json::String(text)) => text.parse().ok().map(Value::Int),
+        ("intValue", number) => number.as_i64().map(Value::Int),
         // `NaN` and the infinities are texts here, and Rust reads them under these names.
-        ("doubleValue", Json::String(text)) => Value::Double(text.parse().ok()?),
-        ("doubleValue", number) => Value::Double(number.as_f64()?),
-        ("arrayValue", list) => Value::Array(ArrayValue { values: each(list, "values", any)? }),
-        ("kvlistValue", list) => Value::List(KeyValueList { values: each(list, "values", key_value)? }),
-        ("bytesValue", Json::String(text)) => Value::Bytes(super::super::form::decode(text)?),
-        _ => return None,
+        ("doubleValue", Json::String(text)) => text.parse().ok().map(Value::Double),
+        ("doubleValue", number) => number.as_f64().map(Value::Double),
+        ("arrayValue", list) => each(list, "values", any).map(|values| Value::Array(ArrayValue { values })),
+        ("kvlistValue", list) => {
+            each(list, "values", key_value).map(|values| Value::List(KeyValueList { values }))
+        }
+        ("bytesValue", Json::String(text)) => super::super::form::decode(text).map(Value::Bytes),
+        _ => None,
     };
+    let value = read.or_else(|| kept(value))?;
     Some(AnyValue { value: Some(value) })
+}
+
+/// A value of no kind, or not of its own: a whole number beyond 64 bits is the nearest double, as in all JSON, and what
+/// is no text and no number is kept as its JSON.
+fn kept(value: &Json) -> Option<Value> {
+    Some(match value {
+        Json::Null => return None,
+        Json::Bool(bool) => Value::Bool(*bool),
+        Json::Number(number) => Value::Double(number.as_f64()?),
+        Json::String(text) => match text.parse::<f64>() {
+            Ok(number) if number.is_finite() => Value::Double(number),
+            _ => Value::Text(text.clone()),
+        },
+        Json::Array(_) | Json::Object(_) => Value::Text(value.to_string()),
+    })
 }

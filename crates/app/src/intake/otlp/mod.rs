@@ -155,7 +155,12 @@ fn event(
             attributes.remove("feature_flag.result.variant");
             if raw.insert_id.is_null() {
                 let (user, device) = (raw.user.as_str(), raw.device.as_str());
-                let id = app.exposure_id(environment, &flag, &variant, user, device, now);
+                // Of the day on which it was seen: an exporter that was cut off brings many days at once.
+                let at = match raw.time {
+                    Time::At(at) => Millis(at),
+                    Time::Missing | Time::Unreadable(_) => now,
+                };
+                let id = app.exposure_id(environment, &flag, &variant, user, device, at);
                 raw.insert_id = id.map_or(Json::Null, Json::from);
             }
             attributes.insert(FLAG_KEY.into(), flag.into());
