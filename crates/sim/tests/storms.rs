@@ -73,7 +73,8 @@ fn what_broke_once_holds() {
     // The power went in a forgetting, and the model took what was theirs for never written.
     // Of many parts the first were looked at again and again, and the last never.
     // A backup before the first part did not say who was being forgotten.
-    for seed in [326, 353, 767, 878, 1_606] {
+    // What a commit had failed for came back after its person was forgotten.
+    for seed in [326, 353, 767, 878, 1_606, 4_852] {
         storm(seed, Power::Random).unwrap_or_else(|why| panic!("seed {seed}: {why}"));
     }
 }
@@ -90,7 +91,7 @@ fn whichever_operation_the_power_goes_in_nothing_is_lost() {
             let at = place * apart;
             storm(seed, Power::At(at)).map_err(|why| format!("(operation {at} of storm {seed}) {why}"))
         });
-        assert!(told.power_cuts > operations / apart / 2, "seed {seed}, of {operations}: {told:?}");
+        assert!(told.power_cuts >= operations / apart / 2, "seed {seed}, of {operations}: {told:?}");
     }
 }
 

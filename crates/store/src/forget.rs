@@ -247,6 +247,8 @@ impl Store {
                 // They came on another device meanwhile.
                 continue;
             }
+            // Events of theirs may be in what a commit failed for: they must not come back with the next start.
+            writer.log.settle()?;
             // On disk, so that no number up to it is ever given to another event.
             let until = intake.committed;
             if let Some(one) = forgotten.last_mut() {

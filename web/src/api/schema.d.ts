@@ -1619,8 +1619,12 @@ export interface components {
         Checked: {
             /** @description Whether events that follow the plan that there is may not follow this one. */
             breaking: boolean;
+            /** @description What comes of it for what is stored already, such as events that are removed. */
+            consequences: components["schemas"]["Lint"][];
             /** @description What would become of the plan that there is. */
             differences: components["schemas"]["Difference"][];
+            /** @description Those of them that the plan that there is has not. */
+            new_warnings: components["schemas"]["Lint"][];
             /** @description The revision of the plan that it was held against. */
             revision: components["schemas"]["Revision"];
             /** @description What is probably not meant, such as a name that is not written as the plan says. */
@@ -3505,6 +3509,8 @@ export interface components {
             quarantined: number;
             /** @description When the newest came; none since the start. */
             received?: components["schemas"]["Millis"] | null;
+            /** @description Why no events are taken right now; absent where they are. */
+            refusing?: string | null;
             /** @description Every event up to and including this one was counted. */
             seq: components["schemas"]["Seq"];
             /** @description Since when `stored`, `duplicates`, `unnamed`, `received` and `unfollowed` are counted: the start of the server. */
@@ -3516,8 +3522,8 @@ export interface components {
             stored: number;
             /**
              * Format: uint64
-             * @description Events that came since and did not follow the tracking plan, also those that were not stored. A request that is sent
-             *     again and brings nothing new is not counted again.
+             * @description Events that came since and did not follow the tracking plan, each once, also those that were not stored; what is
+             *     rejected is counted as often as it comes.
              */
             unfollowed: number;
             /**

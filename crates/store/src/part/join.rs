@@ -1,7 +1,10 @@
 //! Store: several parts into one, or one without some of its rows. A piece at a time, in the memory of one batch of each.
 //!
-//! First their bytes are held against their names. Then two passes: the first says which column each property gets, from footers, and from the rows only where
-//! properties had no column of their own; the second merges the rows, which are sorted in each part.
+//! First their bytes are held against their names. Then two passes: the first says which column each property gets, from
+//! footers, and from the rows only where properties had no column of their own; the second merges the rows, which are
+//! sorted in each part.
+//!
+//! Long because: the passes share the places of columns and rows.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};

@@ -119,6 +119,15 @@ impl Log {
         Ok(())
     }
 
+    /// What a failed write left is read back by no later process from now on, as after another record.
+    pub(crate) fn settle(&mut self) -> Result<(), StoreError> {
+        if self.open.is_none() && !self.closed.is_empty() {
+            self.rotate(Seq(self.last.0 + 1))
+        } else {
+            Ok(())
+        }
+    }
+
     /// The files that are not written any more, oldest first.
     pub(crate) fn closed(&self) -> &[Closed] {
         &self.closed
