@@ -19,11 +19,11 @@ pub enum Cells {
     Missing,
     /// Text only.
     Text(Strings),
-    /// Numbers only.
+    /// Numbers only, each of which a double holds.
     Numbers(Vec<Option<f64>>),
     /// Booleans only.
     Booleans(Vec<Option<bool>>),
-    /// Lists, objects, or values of several types.
+    /// Lists, objects, values of several types, or whole numbers beyond what doubles tell apart, such as ids of 64 bits.
     Mixed(Vec<Option<Json>>),
 }
 
@@ -40,6 +40,9 @@ impl Cells {
     /// let values = [serde_json::json!(1), serde_json::json!(2.5)];
     /// let cells = Cells::typed(values.iter().map(Some));
     /// assert!(matches!(cells, Cells::Numbers(_)));
+    /// let ids = [serde_json::json!(9_007_199_254_740_992_u64), serde_json::json!(9_007_199_254_740_993_u64)];
+    /// let cells = Cells::typed(ids.iter().map(Some));
+    /// assert_ne!(cells.text(0), cells.text(1));
     /// ```
     pub fn typed<'v>(values: impl Iterator<Item = Option<&'v Json>> + Clone) -> Self {
         let cells = || values.clone().map(|v| v.filter(|v| !v.is_null()));
@@ -48,12 +51,23 @@ impl Cells {
             Self::Missing
         } else if all(Json::is_string) {
             Self::Text(Strings::intern(cells().map(|c| c.and_then(Json::as_str))))
-        } else if all(Json::is_number) {
+        } else if all(is_double) {
             Self::Numbers(cells().map(|c| c.and_then(Json::as_f64)).collect())
         } else if all(Json::is_boolean) {
             Self::Booleans(cells().map(|c| c.and_then(Json::as_bool)).collect())
         } else {
             Self::Mixed(cells().map(Option::<&Json>::cloned).collect())
+        }
+    }
+
+    /// The column of these whole numbers.
+    pub fn integers(values: impl Iterator<Item = Option<i64>> + Clone) -> Self {
+        if values.clone().flatten().all(|value| value.unsigned_abs() <= TOLD_APART) {
+            // Exact: a double has as many bits.
+            #[allow(clippy::cast_precision_loss)]
+            Self::Numbers(values.map(|value| value.map(|value| value as f64)).collect())
+        } else {
+            Self::Mixed(values.map(|value| value.map(Json::from)).collect())
         }
     }
 
@@ -84,7 +98,7 @@ impl Cells {
         match self {
             Self::Missing => None,
             Self::Text(s) => s.get(row).map(Into::into),
-            Self::Numbers(n) => n.get(row).copied().flatten().map(|x| x.to_string().into()),
+            Self::Numbers(n) => n.get(row).copied().flatten().map(|x| double(x).into()),
             Self::Booleans(b) => {
                 b.get(row).copied().flatten().map(|x| if x { "true".into() } else { "false".into() })
             }
@@ -102,12 +116,30 @@ impl Cells {
     }
 }
 
+/// Up to here doubles tell whole numbers apart.
+const TOLD_APART: u64 = 1 << 53;
+
+/// Whether a value is a number that a double holds as it is.
+fn is_double(value: &Json) -> bool {
+    value.as_number().is_some_and(|n| {
+        let whole = n.as_i64().map(i64::unsigned_abs).or_else(|| n.as_u64());
+        whole.is_none_or(|whole| whole <= TOLD_APART)
+    })
+}
+
+/// A double as text; zero has no sign.
+fn double(x: f64) -> String {
+    (x + 0.0).to_string()
+}
+
 /// A value as text, as filters and breakdowns compare it: see [`Cells::text`]. Null is missing.
 ///
 /// ```
 /// use bellwether_columns::text;
 /// use serde_json::json;
 /// assert_eq!(text(&json!(5.0)).as_deref(), Some("5"));
+/// assert_eq!(text(&json!(-0.0)).as_deref(), Some("0"));
+/// assert_eq!(text(&json!(u64::MAX)).as_deref(), Some("18446744073709551615"));
 /// assert_eq!(text(&json!(["a", null])).as_deref(), Some(r#"["a",null]"#));
 /// assert_eq!(text(&json!(null)), None);
 /// ```
@@ -115,7 +147,10 @@ pub fn text(value: &Json) -> Option<Cow<'_, str>> {
     match value {
         Json::Null => None,
         Json::String(s) => Some(s.as_str().into()),
-        Json::Number(n) => Some(n.as_f64().map_or_else(|| n.to_string(), |x| x.to_string()).into()),
+        Json::Number(n) => Some(match (n.is_f64(), n.as_f64()) {
+            (true, Some(x)) => double(x).into(),
+            _ => n.to_string().into(),
+        }),
         other => Some(other.to_string().into()),
     }
 }

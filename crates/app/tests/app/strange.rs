@@ -6,6 +6,8 @@ use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 use crate::captures::{gzip, shown};
+use crate::forgotten::settle;
+use crate::house::House;
 use crate::protocols::Desk;
 
 /// An event of each protocol's own form, with these properties.
@@ -179,6 +181,39 @@ fn what_otlp_says_of_another_kind_is_kept_and_late_evaluations_are_of_their_day(
     send(Json::from((0..9).map(seen).chain([seen(9)]).collect::<Vec<_>>()));
     let exposures = desk.stored().iter().filter(|event| event["event"] == "$exposure").count();
     assert_eq!(exposures, 10, "one of each day");
+}
+
+#[test]
+fn whole_numbers_of_64_bits_are_told_apart_by_questions() {
+    let house = House::new();
+    let key = house.key("client");
+    let event =
+        |id: u64| json!({"event_type": "Ordered", "user_id": "user-1", "event_properties": {"order_id": id}});
+    let (one, other) = (9_007_199_254_740_992, 9_007_199_254_740_993);
+    house
+        .send(&json!({"api_key": key, "events": [event(one), event(other), event(other), event(u64::MAX)]}))
+        .unwrap();
+    let ask = |more: Json| {
+        let day = house.now.to_string().chars().take(10).collect::<String>();
+        let mut asked = json!({"environment": "production", "event": "Ordered", "from": day, "to": day});
+        asked.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let answer = house.did("query.segmentation", asked);
+        let series = answer["series"].as_array().unwrap().iter();
+        series
+            .map(|s| (s["group"].as_str().unwrap_or("").to_owned(), s["total"].as_u64().unwrap()))
+            .collect::<Vec<_>>()
+    };
+    for sealed in [false, true] {
+        if sealed {
+            settle(&house);
+        }
+        let mut by = ask(json!({"by": "order_id"}));
+        by.sort();
+        let expected = [(u64::MAX, 1), (one, 1), (other, 2)];
+        assert_eq!(by, expected.map(|(id, count)| (id.to_string(), count)), "sealed: {sealed}");
+        let is = json!({"filters": [{"property": "order_id", "op": "is", "values": [other.to_string()]}]});
+        assert_eq!(ask(is)[0].1, 2, "sealed: {sealed}");
+    }
 }
 
 #[test]

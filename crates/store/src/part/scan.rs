@@ -273,9 +273,7 @@ fn cells(batch: &RecordBatch, asked: &Asked, rows: &[usize]) -> Result<Cells, Wh
         }
         Shape::Integer => {
             let array = array.as_primitive_opt::<Int64Type>().ok_or_else(wrong)?;
-            // As `serde_json` reads an integer as a float: the nearest one.
-            #[allow(clippy::cast_precision_loss)]
-            Cells::Numbers(rows.iter().map(|&row| valid(row).then(|| array.value(row) as f64)).collect())
+            Cells::integers(rows.iter().map(|&row| valid(row).then(|| array.value(row))))
         }
         Shape::Float { .. } => {
             let array = array.as_primitive_opt::<Float64Type>().ok_or_else(wrong)?;
