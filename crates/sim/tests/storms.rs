@@ -74,7 +74,8 @@ fn what_broke_once_holds() {
     // Of many parts the first were looked at again and again, and the last never.
     // A backup before the first part did not say who was being forgotten.
     // What a commit had failed for came back after its person was forgotten.
-    for seed in [326, 353, 767, 878, 1_606, 4_852] {
+    // A merge was given up whose part a manifest named that could not be synced.
+    for seed in [326, 353, 767, 878, 1_606, 3_344, 4_852] {
         storm(seed, Power::Random).unwrap_or_else(|why| panic!("seed {seed}: {why}"));
     }
 }

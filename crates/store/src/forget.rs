@@ -232,7 +232,7 @@ impl Store {
         // First, so that little is in memory while others wait.
         self.seal(&mut manifest, |_| true)?;
         self.seal(&mut manifest, |_| true)?;
-        self.abandon()?;
+        self.abandon(&manifest)?;
         let person = loop {
             let meant = self.meant(environment, id)?;
             let mut forgotten = manifest.forgotten.clone();
@@ -283,9 +283,11 @@ impl Store {
     }
 
     /// Gives a merge up that does not know who is being forgotten, and what it wrote.
-    fn abandon(&self) -> Result<(), StoreError> {
+    fn abandon(&self, manifest: &Manifest) -> Result<(), StoreError> {
         let Some(compaction) = lock(&self.compaction).take() else { return Ok(()) };
         if let Some(entry) = compaction.unnamed() {
+            // The same may have been written before, and the manifest that names it, whose sync failed, be the one on disk.
+            manifest.write(&*self.disk, &self.dir)?;
             let path = self.dir.join("parts").join(&entry.file);
             for path in [ids::path(&path), hot::path(&path), path] {
                 match self.disk.remove(&path) {
@@ -346,8 +348,13 @@ impl Store {
         if lock(&self.fading).iter().any(|part: &std::sync::Weak<Part>| part.strong_count() > 0) {
             return Ok(());
         }
-        self.abandon()?;
-        for path in orphans(&*self.disk, &self.dir, manifest)? {
+        self.abandon(manifest)?;
+        let orphans = orphans(&*self.disk, &self.dir, manifest)?;
+        if !orphans.is_empty() {
+            // As in a merge that is given up.
+            manifest.write(&*self.disk, &self.dir)?;
+        }
+        for path in orphans {
             self.disk.remove(&path).map_err(StoreError::io("remove", &path))?;
         }
         files::sync_dir(&*self.disk, &self.dir.join("parts"))?;
