@@ -178,7 +178,7 @@ pub struct Property {
     /// Whether each event has it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub required: bool,
-    /// Whether it tells who somebody is. No report shows a value of it.
+    /// Whether it tells who somebody is.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub personal: bool,
     /// The only values that it may have, of a text, a number or a list's elements; empty allows all.

@@ -129,7 +129,7 @@ fn ci_learns_what_a_proposed_plan_breaks() {
     shorter["rules"]["environments"]["production"]["retention_days"] = json!(30);
     let (fine, printed, refused) = check(&server, &shorter.to_string(), &["--allow-warnings"]);
     assert!(
-        !fine && printed.starts_with("consequence: in `production`, events are removed 30 days after"),
+        !fine && printed.contains("\nconsequence: in `production`, events are removed 30 days after"),
         "{printed}"
     );
     assert!(refused.contains("1 consequence for what is stored"), "{refused}");
