@@ -3813,7 +3813,7 @@ export interface components {
             items?: components["schemas"]["Kind2"] | null;
             /** @description Who answers for it, where that is not who answers for the event type. */
             owner?: string | null;
-            /** @description Whether it tells who somebody is. No report shows a value of it. */
+            /** @description Whether it tells who somebody is. */
             personal?: boolean;
             /** @description Whether each event has it. */
             required?: boolean;
