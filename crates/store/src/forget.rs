@@ -349,6 +349,8 @@ impl Store {
             return Ok(());
         }
         self.abandon(manifest)?;
+        // They are begun again.
+        lock(&self.heating).take();
         let orphans = orphans(&*self.disk, &self.dir, manifest)?;
         if !orphans.is_empty() {
             // As in a merge that is given up.
