@@ -164,8 +164,9 @@ describe("the tracking plan", { concurrency: 1 }, () => {
     await at.clean("plan-event-arriving");
   });
 
-  test("what is kept apart is released or deleted", async () => {
-    await at.visit("/plan?tab=quarantine");
+  test("what is kept apart waits at home, and is released or deleted", async () => {
+    await at.visit("/");
+    await page.getByRole("link", { name: "3 events in quarantine" }).click();
     await page.getByRole("heading", { name: "3 events of 1 type" }).waitFor();
     const table = page.getByRole("table", { name: "Events in quarantine" });
     await table.getByText("Property total is number, and this is string").first().waitFor();

@@ -266,6 +266,8 @@ impl App {
 
     /// Deletes events for good, and writes the file anew without them; how many there were.
     pub(crate) fn scrub_held(&self, environment: &EnvironmentKey, ids: &[i64]) -> Result<u64, AppError> {
+        // What is being released is in the store before this goes on, where it is looked for next.
+        let _deciding = self.quarantine.decide();
         let gone = self.quarantine.remove(environment, ids)?;
         self.quarantine.file.scrub()?;
         Ok(gone)

@@ -127,9 +127,13 @@ fn is_double(value: &Json) -> bool {
     })
 }
 
-/// A double as text; zero has no sign.
+/// A double as text: a whole one as the whole number that it is, so that a column of fractions tells it as one of whole
+/// numbers does. Zero has no sign.
 fn double(x: f64) -> String {
-    (x + 0.0).to_string()
+    const MOST: f64 = 18_446_744_073_709_551_616.0;
+    // Exact: it is whole, and within 65 bits.
+    #[allow(clippy::cast_possible_truncation)]
+    if x.fract() == 0.0 && x.abs() <= MOST { (x as i128).to_string() } else { x.to_string() }
 }
 
 /// A value as text, as filters and breakdowns compare it: see [`Cells::text`]. Null is missing.
@@ -140,6 +144,7 @@ fn double(x: f64) -> String {
 /// assert_eq!(text(&json!(5.0)).as_deref(), Some("5"));
 /// assert_eq!(text(&json!(-0.0)).as_deref(), Some("0"));
 /// assert_eq!(text(&json!(u64::MAX)).as_deref(), Some("18446744073709551615"));
+/// assert_eq!(text(&json!(-9_223_372_036_854_775_808.0)), text(&json!(i64::MIN)));
 /// assert_eq!(text(&json!(["a", null])).as_deref(), Some(r#"["a",null]"#));
 /// assert_eq!(text(&json!(null)), None);
 /// ```

@@ -3,13 +3,13 @@ import { useQueries, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { JSX, ReactNode } from "react";
 
-import { catalogue, experiments, flags, guard, keys, metrics, segmentation } from "../api/queries";
+import { catalogue, experiments, flags, guard, health, keys, metrics, proposals, segmentation } from "../api/queries";
 import { me } from "../api/session";
 import type { FlagView } from "../api/types";
 import { TimeChart } from "../charts/TimeChart";
 import { count, plural } from "../lib/numbers";
 import { servedText } from "../lib/serve";
-import { capital } from "../lib/spoken";
+import { and, capital } from "../lib/spoken";
 import { addDays, civil, now, ZONE } from "../lib/time";
 import { ChangeLog } from "../parts/ChangeLog";
 import { Page, Section } from "../parts/Page";
@@ -163,10 +163,11 @@ function Attention({ list, environment, experiments: live }: AttentionProps) {
       ),
     });
   });
+  items.unshift(...useOfEvents(environment));
   if (items.length === 0)
     return (
       <p className="dim" style={{ margin: 0 }}>
-        Nothing waits for you: no experiment runs and no rollout is under way.
+        Nothing waits for you: no experiment runs, no rollout is under way, and events come as planned.
       </p>
     );
   return (
@@ -178,6 +179,65 @@ function Attention({ list, environment, experiments: live }: AttentionProps) {
       ))}
     </ul>
   );
+}
+
+/** What of the events needs somebody: that none are taken, that they are unlike before, kept apart, or to be planned. */
+function useOfEvents(environment: string): { key: string; node: ReactNode }[] {
+  const data = useQuery({ ...health(environment), refetchInterval: 60_000 }).data;
+  const open = useQuery(proposals).data?.filter((v) => v.proposal.state.state === "open").length ?? 0;
+  const items: { key: string; node: ReactNode }[] = [];
+  if (data?.refusing)
+    items.push({
+      key: "refusing",
+      node: (
+        <>
+          <Badge tone="bad">no events are taken</Badge> {data.refusing}
+        </>
+      ),
+    });
+  if (data && data.drifts.length > 0)
+    items.push({
+      key: "drift",
+      node: (
+        <>
+          <Link className="key" to="/events" search={(old) => ({ env: old.env, tab: "health" })}>
+            {plural(data.drifts.length, "thing")} unlike the days before
+          </Link>{" "}
+          <Badge tone="warn">drift</Badge> <span className="dim">in {and(typesOf(data.drifts))}</span>
+        </>
+      ),
+    });
+  if (data && data.quarantined > 0)
+    items.push({
+      key: "quarantine",
+      node: (
+        <>
+          <Link className="key" to="/plan" search={(old) => ({ env: old.env, tab: "quarantine" })}>
+            {plural(data.quarantined, "event")} in quarantine
+          </Link>{" "}
+          <span className="dim">until somebody releases or deletes them</span>
+        </>
+      ),
+    });
+  if (open > 0)
+    items.push({
+      key: "proposals",
+      node: (
+        <>
+          <Link className="key" to="/plan" search={(old) => ({ env: old.env, tab: "proposals" })}>
+            {plural(open, "proposal")} for the plan
+          </Link>{" "}
+          <span className="dim">to be looked at</span>
+        </>
+      ),
+    });
+  return items;
+}
+
+/** The event types of drifts, at most three of them by name. */
+function typesOf(drifts: { event: string }[]): string[] {
+  const types = [...new Set(drifts.map((d) => d.event))];
+  return types.length > 3 ? [...types.slice(0, 2), `${types.length - 2} more`] : types;
 }
 
 function FirstSteps({ flags: made, experiments: planned }: { flags: number; experiments: number }) {
