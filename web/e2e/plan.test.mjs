@@ -166,6 +166,8 @@ describe("the tracking plan", { concurrency: 1 }, () => {
 
   test("what is kept apart waits at home, and is released or deleted", async () => {
     await at.visit("/");
+    await page.getByRole("link", { name: "3 events in quarantine" }).waitFor();
+    await at.clean("home-waiting");
     await page.getByRole("link", { name: "3 events in quarantine" }).click();
     await page.getByRole("heading", { name: "3 events of 1 type" }).waitFor();
     const table = page.getByRole("table", { name: "Events in quarantine" });
