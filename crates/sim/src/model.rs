@@ -73,6 +73,14 @@ pub(crate) struct Whom {
     pub(crate) device: Option<String>,
 }
 
+impl Whom {
+    /// Whether an event may be theirs: with another user it is not.
+    fn may_have(&self, event: &Event) -> bool {
+        let users = self.user.as_deref().zip(event.who.user());
+        event.environment == self.environment && users.is_none_or(|(theirs, of)| theirs == of)
+    }
+}
+
 /// What the store must say of an event that is appended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -317,14 +325,16 @@ impl Model {
         }
         if again {
             // What is not there was never written, or is theirs who may have been forgotten.
-            let doubted = self.perhaps.is_some();
+            let whom = self.perhaps.clone();
+            let doubted =
+                |name, moment| whom.as_ref().is_some_and(|whom| whom.may_have(&event(name, moment)));
             let forgot = self.forgot(&there);
             for (&name, known) in &mut self.known {
                 for moment in std::mem::take(&mut known.perhaps) {
                     if there.contains_key(&(name, moment.received)) {
                         known.stored.push(moment);
                         self.all.push(moment);
-                    } else if doubted || Self::passes(&self.past, name, &moment) {
+                    } else if doubted(name, moment) || Self::passes(&self.past, name, &moment) {
                         self.forgotten.insert(name);
                     }
                 }

@@ -95,7 +95,6 @@ pub fn storm(seed: u64, power: Power) -> Result<Told, String> {
     let mut told = storm.told;
     told.acknowledged = storm.shared().model.acknowledged;
     told.between = storm.shared().between;
-    told.operations = storm.disk.operations();
     Ok(told)
 }
 
@@ -173,6 +172,7 @@ impl Storm {
             }
         }
         // In the end the weather is fair, and life goes on.
+        self.told.operations = self.disk.operations();
         self.power = Power::Stays;
         self.disk.set_capacity(None);
         self.disk.set_failing(None);

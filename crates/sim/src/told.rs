@@ -29,7 +29,7 @@ pub struct Told {
     pub expired: u64,
     /// Hot columns that were lost.
     pub cold: u64,
-    /// Operations of the disk.
+    /// Operations of the disk before the weather was fair: in each of them the power may go.
     pub operations: u64,
 }
 
