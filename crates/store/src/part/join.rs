@@ -1,12 +1,8 @@
 //! Store: several parts into one, or one without some of its rows. A piece at a time, in the memory of one batch of each.
 //!
-//! First their bytes are held against their names. Then two passes: the first says which column each property gets, from
-//! footers, and from the rows only where properties had no column of their own; the second merges the rows, which are
-//! sorted in each part.
-//!
-//! Long because: the passes share the places of columns and rows.
+//! First their bytes are held against their names ([`Whole`]). Then a pass says which column each property gets ([`Survey`]), and
+//! another merges the rows, which are sorted in each part.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,16 +10,16 @@ use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, StringArray};
 use arrow_schema::Schema;
 use arrow_select::filter::filter_record_batch;
 use arrow_select::interleave::interleave;
-use bellwether_columns::ScanError;
 use bellwether_model::Seq;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 
 use super::Kind;
 use super::convert::convert;
-use super::decode::{Why, column, instants, numbers, object as parse};
+use super::decode::{Why, column, instants, numbers};
 use super::draft::{Columns, Draft};
 use super::read::Part;
-use super::shape::{Observed, Shape, Texts};
+use super::shape::Texts;
+use super::survey::Survey;
 use super::tell::Told;
 use super::texts::{Chunk, NONE};
 use super::whole::Whole;
@@ -31,11 +27,10 @@ use super::write::{Layout, bucket, fixed_fields};
 use crate::disk::Disk;
 use crate::error::StoreError;
 use crate::manifest::Entry;
-use crate::packed::Cell;
 use crate::seal::unreadable;
 
 /// Rows of a batch, of each part one.
-const BATCH: usize = if cfg!(test) { 5 } else { 8_192 };
+pub(super) const BATCH: usize = if cfg!(test) { 5 } else { 8_192 };
 
 /// About how many bytes of a part a row takes.
 const ROW: usize = 64;
@@ -122,96 +117,6 @@ impl Join {
             }
             State::Done => Ok(None),
         }
-    }
-}
-
-/// The first pass.
-struct Survey {
-    seen: [BTreeMap<String, Observed>; 2],
-    /// Columns of the rest that are still to be read.
-    left: VecDeque<(usize, usize)>,
-    reading: Option<(ParquetRecordBatchReader, usize, usize)>,
-}
-
-impl std::fmt::Debug for Survey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Survey").field("left", &self.left).finish_non_exhaustive()
-    }
-}
-
-impl Survey {
-    /// Footers say enough where every row stays (`whole`). Else the rows do: a column of which none is left must go, name and all.
-    fn begin(parts: &[Arc<Part>], whole: bool) -> Self {
-        let mut survey = Self { seen: Default::default(), left: VecDeque::new(), reading: None };
-        for (at, part) in parts.iter().enumerate() {
-            for (of, kind) in Kind::ALL.into_iter().enumerate() {
-                let Some(seen) = survey.seen.get_mut(of) else { continue };
-                for field in part.schema().fields() {
-                    let Some(name) = kind.property(field.name()).filter(|_| whole) else { continue };
-                    let (rows, within) = part.extent(field.name());
-                    if let Some(column) = Observed::of(field, rows, within) {
-                        let known = seen.entry(name.to_owned()).or_default();
-                        *known = known.and(column);
-                    }
-                }
-                if !whole || part.schema().column_with_name(kind.prefix()).is_some() {
-                    survey.left.push_back((at, of));
-                }
-            }
-        }
-        survey
-    }
-
-    /// Whether it is done.
-    fn advance(&mut self, parts: &[Arc<Part>], without: &[Seq], rows: usize) -> Result<bool, ScanError> {
-        let mut read = 0;
-        while read < rows {
-            let Some((reader, at, of)) = &mut self.reading else {
-                let Some((at, of)) = self.left.pop_front() else { return Ok(true) };
-                let (Some(part), Some(kind)) = (parts.get(at), Kind::ALL.get(of)) else { continue };
-                let mut columns = vec![kind.prefix()];
-                if !without.is_empty() {
-                    columns.push("seq");
-                    let fields = part.schema().fields().iter().map(|field| field.name().as_str());
-                    columns.extend(fields.filter(|name| kind.property(name).is_some()));
-                }
-                let reader = part.batches(Some(&columns), BATCH).map_err(|why| part.unreadable(&why))?;
-                self.reading = Some((reader, at, of));
-                continue;
-            };
-            let (Some(part), Some(kind), Some(seen)) =
-                (parts.get(*at), Kind::ALL.get(*of), self.seen.get_mut(*of))
-            else {
-                continue;
-            };
-            let mut look = |batch: Result<RecordBatch, arrow_schema::ArrowError>| -> Result<(), Why> {
-                let batch = batch?;
-                read += batch.num_rows();
-                let batch = kept(&batch, without)?;
-                if let Some(rest) = batch.column_by_name(kind.prefix()) {
-                    for row in 0..batch.num_rows() {
-                        for (name, value) in parse(rest, row)? {
-                            seen.entry(name).or_default().see(&Cell::from(&value));
-                        }
-                    }
-                }
-                for (field, array) in batch.schema_ref().fields().iter().zip(batch.columns()) {
-                    let Some(name) = kind.property(field.name()) else { continue };
-                    let shape = Shape::of(field).ok_or("a property has a column of an unknown type")?;
-                    for row in 0..batch.num_rows() {
-                        if let Some(value) = shape.value(array, row)? {
-                            seen.entry(name.to_owned()).or_default().see(&Cell::from(&value));
-                        }
-                    }
-                }
-                Ok(())
-            };
-            match reader.next() {
-                Some(batch) => look(batch).map_err(|why| part.unreadable(&why))?,
-                None => self.reading = None,
-            }
-        }
-        Ok(false)
     }
 }
 
@@ -495,7 +400,7 @@ impl Input {
 }
 
 /// The rows of a batch that stay.
-fn kept(batch: &RecordBatch, without: &[Seq]) -> Result<RecordBatch, Why> {
+pub(super) fn kept(batch: &RecordBatch, without: &[Seq]) -> Result<RecordBatch, Why> {
     if without.is_empty() {
         return Ok(batch.clone());
     }

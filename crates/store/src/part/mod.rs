@@ -36,6 +36,7 @@ mod join;
 mod read;
 mod scan;
 mod shape;
+mod survey;
 mod tell;
 mod texts;
 mod uuid;
