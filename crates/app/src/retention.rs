@@ -135,19 +135,14 @@ impl App {
         since: Millis,
         now: Millis,
     ) -> Result<(), AppError> {
-        let past = past(&self.ledger.state(), now);
-        let environment = &experiment.environment;
-        for event in [EXPOSURE, metric.event.as_str()] {
-            if let Some(before) = past.before(environment.as_str(), event).filter(|before| since < *before) {
-                return Err(AppError::conflict(
-                    format!(
-                        "`{since}` is too long ago: what was received of `{event}` in `{environment}` before {before} is removed"
-                    ),
-                    "start it for a later time; where older events were imported and not removed, give the tracking plan more `retention_days` first",
-                ));
-            }
-        }
-        Ok(())
+        let Some((event, before)) = self.gone(experiment, metric, since, now) else { return Ok(()) };
+        Err(AppError::conflict(
+            format!(
+                "`{since}` is too long ago: what was received of `{event}` in `{}` before {before} is removed",
+                experiment.environment
+            ),
+            "start it for a later time; where older events were imported and not removed, give the tracking plan more `retention_days` first",
+        ))
     }
 
     /// Whether what an experiment that is over was judged by is still there.
@@ -168,20 +163,29 @@ impl App {
         if now.since(over) < AFTERWARDS {
             return Ok(());
         }
-        let state = self.ledger.state();
+        let Some((event, before)) = self.gone(experiment, metric, since, now) else { return Ok(()) };
         let (environment, key) = (&experiment.environment, &experiment.key);
-        for event in [EXPOSURE, metric.event.as_str()] {
-            let kept = state.retention(environment, event).filter(|kept| now.minus(kept.span()) > since);
-            if let Some(kept) = kept {
-                return Err(AppError::conflict(
-                    format!(
-                        "experiment `{key}` began at `{since}`, and `{event}` is kept for {kept} in `{environment}`: what it was judged by is removed"
-                    ),
-                    "what was decided and why is in its changes: `change.list`; `flag.default` serves a variant to everybody",
-                ));
-            }
-        }
-        Ok(())
+        Err(AppError::conflict(
+            format!(
+                "experiment `{key}` began at `{since}`, and what was received of `{event}` in `{environment}` before {before} \
+                 is gone: what it was judged by is removed"
+            ),
+            "what was decided and why is in its changes: `change.list`; `flag.default` serves a variant to everybody",
+        ))
+    }
+
+    /// Which events since a moment that an experiment is judged by are past their time, and before when these were received.
+    fn gone<'m>(
+        &self,
+        experiment: &Experiment,
+        metric: &'m Metric,
+        since: Millis,
+        now: Millis,
+    ) -> Option<(&'m str, Millis)> {
+        let past = past(&self.ledger.state(), now);
+        let before = |event| past.before(experiment.environment.as_str(), event);
+        let gone = |event: &'m str| Some((event, before(event).filter(|before| since < *before)?));
+        [EXPOSURE, metric.event.as_str()].into_iter().find_map(gone)
     }
 }
 

@@ -47,14 +47,6 @@ impl State {
         self.plan.as_ref().map(|plan| plan.document()).unwrap_or_default()
     }
 
-    /// How long events of a type are kept in an environment; `None` for ever.
-    #[must_use]
-    pub fn retention(&self, environment: &EnvironmentKey, event: &str) -> Option<Retention> {
-        let plan = &self.plan.as_ref()?.value;
-        let own = plan.events.get(event).and_then(|planned| planned.value.retention_days);
-        own.or_else(|| plan.rules.retention(environment, event))
-    }
-
     /// Makes the changes of a plan.
     pub(crate) fn replan(&mut self, changes: &PlanChanges, change: &Change) {
         let mut plan = self.plan.take().map(|plan| plan.value).unwrap_or_default();

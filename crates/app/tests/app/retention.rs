@@ -21,6 +21,17 @@ fn plan(house: &House, retention: &Json, own: &Json) -> Json {
     house.did("plan.save", json!({"plan": plan, "why": "test"}))
 }
 
+/// An experiment that is judged by who buys, and has not begun.
+fn experiment(house: &House) {
+    house.split_flag("f", 5_000);
+    house.did("metric.save", json!({"metric": "buys", "event": "buy", "measure": {"measure": "conversion"}}));
+    house.did(
+        "experiment.create",
+        json!({"experiment": "e", "flag": "f", "environment": "production",
+        "control": "off", "metric": "buys", "days": 14}),
+    );
+}
+
 fn send(house: &House, key: &str, types: &[&str]) {
     let event = |kind: &&str| {
         json!({"event_type": kind, "user_id": "user-1", "time": 1_700_000_000_000_i64,
@@ -141,13 +152,7 @@ fn what_an_experiment_is_judged_by_stays_until_it_ends() {
     let mut house = House::new();
     plan(&house, &json!({"retention_days": 7}), &json!({"buy": {"retention_days": 7}}));
     let key = house.key("server");
-    house.split_flag("f", 5_000);
-    house.did("metric.save", json!({"metric": "buys", "event": "buy", "measure": {"measure": "conversion"}}));
-    house.did(
-        "experiment.create",
-        json!({"experiment": "e", "flag": "f", "environment": "production",
-        "control": "off", "metric": "buys", "days": 14}),
-    );
+    experiment(&house);
     send(&house, &key, &["before"]);
     house.later(HOUR);
     house.did("experiment.start", json!({"experiment": "e", "why": "test"}));
@@ -182,13 +187,7 @@ fn what_an_experiment_is_judged_by_stays_until_it_ends() {
 fn an_experiment_does_not_start_for_days_that_are_removed() {
     let mut house = House::new();
     plan(&house, &json!({}), &json!({"buy": {"retention_days": 7}}));
-    house.split_flag("f", 5_000);
-    house.did("metric.save", json!({"metric": "buys", "event": "buy", "measure": {"measure": "conversion"}}));
-    house.did(
-        "experiment.create",
-        json!({"experiment": "e", "flag": "f", "environment": "production",
-        "control": "off", "metric": "buys", "days": 14}),
-    );
+    experiment(&house);
     house.later(20 * DAY);
     let start = |ago: i64| json!({"experiment": "e", "since": house.now.0 - ago * DAY, "why": "test"});
     let said = house.refused("experiment.start", start(8));

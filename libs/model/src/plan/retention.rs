@@ -5,9 +5,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::PlanRules;
 use crate::event::{ALIAS, GROUP_IDENTIFY, IDENTIFY};
-use crate::id::{EnvironmentKey, Invalid};
+use crate::id::Invalid;
 use crate::time::Span;
 
 /// For how many days an event is kept after it was received.
@@ -80,20 +79,3 @@ impl JsonSchema for Retention {
 
 /// Event types that tell who people are: no environment's retention is theirs.
 pub const KEPT: [&str; 3] = [IDENTIFY, GROUP_IDENTIFY, ALIAS];
-
-impl PlanRules {
-    /// How long events of a type that says nothing of itself are kept in an environment; `None` for ever.
-    ///
-    /// ```
-    /// use bellwether_model::plan::PlanRules;
-    /// use serde_json::json;
-    /// let rules: PlanRules =
-    ///     serde_json::from_value(json!({"environments": {"production": {"retention_days": 90}}})).unwrap();
-    /// let days = |event| rules.retention(&"production".parse().unwrap(), event).map(u32::from);
-    /// assert_eq!((days("Order Completed"), days("$identify")), (Some(90), None));
-    /// ```
-    #[must_use]
-    pub fn retention(&self, environment: &EnvironmentKey, event: &str) -> Option<Retention> {
-        self.environments.get(environment)?.retention_days.filter(|_| !KEPT.contains(&event))
-    }
-}
