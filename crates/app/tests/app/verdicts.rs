@@ -205,6 +205,12 @@ fn health_counts_events_and_not_what_is_wrong_with_them_nor_copies_nor_other_env
     let mixed = json!([unknown, held, order(good()), wrong, other, unknown]);
     house.send(&json!({"api_key": key, "events": mixed})).unwrap();
     assert_eq!(health("production"), (4, 2));
+    // A mark that a sender made itself is none, and is not counted for one of ours.
+    let mut own = order(good());
+    own["event_properties"]["$verdict"] = json!("invalid");
+    house.send(&json!({"api_key": key, "events": [own, unknown]})).unwrap();
+    assert_eq!(health("production"), (4, 2));
+    assert_eq!(marks(&house).last(), Some(&Json::Null));
 }
 
 #[test]
@@ -216,8 +222,13 @@ fn a_value_that_tells_who_it_was_is_no_example_and_nobodys_is_kept_when_somebody
         house.send(&json!({"api_key": key, "events": [event]})).unwrap();
     };
     let example = || violations(&house)["violations"][0]["example"].clone();
-    send("zoe@secret.example", "of zoe@secret.example");
-    assert_eq!(example(), Json::Null);
+    for id in ["zoe@secret.example", "zoe \"the\" secret"] {
+        send(id, &format!("of {id}"));
+        assert_eq!(example(), Json::Null);
+        // Also where what is kept of the value ends within it.
+        send(id, &format!("{}{id}", "x".repeat(70)));
+        assert_eq!(example(), Json::Null);
+    }
     send("user-2", "ten");
     assert_eq!(example(), "\"ten\"");
     house.did("person.forget", json!({"environment": "production", "user": "user-2", "confirm": "user-2"}));
