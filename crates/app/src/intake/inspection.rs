@@ -45,9 +45,18 @@ pub(super) struct Rejected {
     pub(super) hint: String,
 }
 
-/// Whether a value tells who an event is of.
-fn tells(value: &str, event: &Event) -> bool {
-    [event.who.user(), event.who.device()].into_iter().flatten().any(|id| value.contains(id))
+/// Whether a value tells who an event is of, anywhere within it.
+fn tells(value: &Json, event: &Event) -> bool {
+    let ids = || [event.who.user(), event.who.device()].into_iter().flatten();
+    match value {
+        Json::String(text) => ids().any(|id| text.contains(id)),
+        Json::Array(list) => list.iter().any(|value| tells(value, event)),
+        Json::Object(map) => {
+            map.iter().any(|(name, value)| ids().any(|id| name.contains(id)) || tells(value, event))
+        }
+        Json::Number(number) => ids().any(|id| number.to_string().contains(id)),
+        Json::Null | Json::Bool(_) => false,
+    }
 }
 
 impl Inspection {
@@ -66,11 +75,14 @@ impl Inspection {
     /// Whether an admitted event is stored, and then it is marked where it does not follow the plan; if not, it went
     /// into the quarantine. Or why it is rejected.
     pub(super) fn pass(&self, event: &mut Event) -> Result<bool, Rejected> {
+        // The mark is ours.
+        event.properties.remove(VERDICT);
         // Judged as it came, and stored without what is not to be stored.
         let mut found = self.judges.judge(event);
         for fault in found.iter_mut().flat_map(|found| &mut found.faults) {
             // An id is not kept where a person cannot be forgotten.
-            fault.example.take_if(|example| tells(example, event));
+            let value = fault.property.as_deref().and_then(|name| event.properties.get(name));
+            fault.example.take_if(|_| value.is_none_or(|value| tells(value, event)));
         }
         self.agents.mark(event);
         self.judges.conceal(event, &self.pepper);
