@@ -11,6 +11,7 @@ import {
   markOf,
   neat,
   rebased,
+  same,
   samePlan,
   seenText,
   shareText,
@@ -77,6 +78,8 @@ test("a draft says what became of each event type, whatever the order of what is
   ]);
   expect(changedEvents(from, draft)).toEqual(["b", "c", "d"]);
   expect(samePlan(from, from)).toBe(true);
+  expect(same({ type: "string", personal: true }, { personal: true, type: "string" })).toBe(true);
+  expect(same({ type: "string" }, { type: "number" })).toBe(false);
   expect(samePlan(from, draft)).toBe(false);
   expect(samePlan(plan({}), plan({}, { naming: { events: "title_case" } }))).toBe(false);
 });

@@ -1,9 +1,9 @@
 //! App tests: who may do what.
 
 use bellwether_app::{Grant, Permission, REGISTRY, Setup};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
-use crate::house::{DAY, House, PASSWORD, START};
+use crate::house::{DAY, House, MINUTE, PASSWORD, START};
 
 #[test]
 fn every_operation_asks_for_its_permission() {
@@ -55,6 +55,18 @@ fn sdk_keys_open_one_environment_and_only_a_server_key_the_rules() {
             assert_eq!(sdk.environment.as_str(), "production");
         }
     }
+}
+
+#[test]
+fn keys_are_listed_newest_first() {
+    let mut house = House::new();
+    for scope in ["server", "client", "admin"] {
+        house.key(scope);
+        house.later(MINUTE);
+    }
+    let keys = house.did("key.list", json!({}));
+    let names: Vec<&Json> = keys["keys"].as_array().unwrap().iter().map(|key| &key["name"]).collect();
+    assert_eq!(names, ["admin", "client", "server"]);
 }
 
 #[test]

@@ -223,6 +223,27 @@ fn what_is_in_quarantine_goes_as_what_is_stored() {
 }
 
 #[test]
+fn a_clock_that_was_far_ahead_keeps_nothing_in_quarantine() {
+    let mut house = House::new();
+    let handling = json!({"retention_days": 7, "unplanned_events": "quarantine"});
+    plan(&house, &handling, &json!({"Planned": {}}));
+    let key = house.key("server");
+    let right = house.now;
+    house.later(400 * DAY);
+    (0..3).for_each(|_| send(&house, &key, &["Unknown"]));
+    settle(&house);
+    house.now = right;
+    send(&house, &key, &["Unknown"]);
+    let held = |house: &House| {
+        house.did("event.health", json!({"environment": "production"}))["quarantined"].clone()
+    };
+    assert_eq!(held(&house), 4);
+    house.later(9 * DAY);
+    settle(&house);
+    assert_eq!(held(&house), 3, "those of the year to come are not past their time");
+}
+
+#[test]
 fn a_time_that_is_too_short_is_refused() {
     let house = House::new();
     for days in [json!(0), json!(6), json!(36_501), json!(-1), json!("week"), json!(7.5)] {

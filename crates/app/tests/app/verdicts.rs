@@ -236,6 +236,53 @@ fn a_value_that_tells_who_it_was_is_no_example_and_nobodys_is_kept_when_somebody
 }
 
 #[test]
+fn a_disk_without_room_is_said_to_senders_and_by_health() {
+    let house = House::with(1, |settings| settings.store.reserve = u64::MAX);
+    let key = house.key("client");
+    let refusing = || house.did("event.health", json!({"environment": "production"}))["refusing"].clone();
+    assert_eq!(refusing(), Json::Null, "nobody has looked yet");
+    house.app.step(house.now).unwrap();
+    let why = "the disk is nearly full, so no more events are taken";
+    assert_eq!(refusing(), why);
+    let (status, body) = house.send(&json!({"api_key": key, "events": [order(good())]})).unwrap_err();
+    // No user and no device is blamed.
+    assert_eq!((status, &body["error"], &body["throttled_users"]), (429, &json!(why), &json!({})));
+}
+
+#[test]
+fn what_is_planned_by_now_is_not_meant_for_itself() {
+    let (house, key) = planned("accept", "accept", "accept");
+    let hint = || violations(&house)["violations"][0]["hint"].clone();
+    house
+        .send(&json!({"api_key": key, "events": [{"event_type": "Order Complete", "user_id": "user-1"}]}))
+        .unwrap();
+    assert_eq!(hint(), "did you mean `Order Completed`?");
+    let mut plan = shop_plan();
+    plan["events"]["Order Complete"] = json!({});
+    house.did("plan.save", json!({"plan": plan, "why": "test"}));
+    assert_eq!(hint(), Json::Null);
+}
+
+#[test]
+fn an_event_is_released_or_deleted_and_never_both() {
+    let (house, key) = planned("quarantine", "accept", "accept");
+    for round in 0..8 {
+        let event =
+            |n: usize| json!({"event_type": "X", "user_id": "user-1", "insert_id": format!("{round} {n}")});
+        house.send(&json!({"api_key": key, "events": (0..500).map(event).collect::<Vec<_>>()})).unwrap();
+        let all = json!({"environment": "production", "all": true});
+        let (released, deleted) = std::thread::scope(|scope| {
+            let release =
+                scope.spawn(|| house.did("quarantine.release", all.clone())["stored"].as_u64().unwrap());
+            let delete =
+                scope.spawn(|| house.did("quarantine.delete", all.clone())["deleted"].as_u64().unwrap());
+            (release.join().unwrap(), delete.join().unwrap())
+        });
+        assert_eq!(released + deleted, 500, "{released} and {deleted}");
+    }
+}
+
+#[test]
 fn what_is_deleted_from_the_quarantine_is_in_no_file() {
     let (house, key) = planned("quarantine", "accept", "accept");
     let mark = "Qx7Vb3LkPj90HgFd6SaMu-Zw8Ry5Tn1xC";

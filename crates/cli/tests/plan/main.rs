@@ -91,6 +91,10 @@ fn ci_learns_what_code_sends_and_the_plan_does_not_know() {
     let (fine, printed, _) = check(&server, &many, &[]);
     assert!(!fine);
     assert_eq!(printed, "file, line 2346: `Nothing`: the event type is not in the tracking plan\n");
+    for empty in ["", "\n# nothing yet\n", "[]"] {
+        let (fine, _, refused) = check(&server, empty, &[]);
+        assert!(!fine && refused.contains("`file` holds no event"), "{empty:?}: {refused}");
+    }
     let (fine, _, refused) = check(&server, "{\"event\": 1}", &[]);
     assert!(!fine && refused.contains("line 1: it is no event"), "{refused}");
     server.stop();
