@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use bellwether_model::plan::{EventType, Name, PlanChanges, PlanRules, Retention};
-use bellwether_model::{Change, EnvironmentKey, ProposalKey, ProposalState, Revision, TrackingPlan};
+use bellwether_model::plan::{EventType, Name, PlanChanges, PlanRules};
+use bellwether_model::{Change, ProposalKey, ProposalState, Revision, TrackingPlan};
 use serde::{Deserialize, Serialize};
 
 use crate::state::{State, Versioned};
