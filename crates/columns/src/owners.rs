@@ -84,10 +84,42 @@ impl Owners {
         }
     }
 
+    /// Takes back all that was told of a user.
+    pub fn forget(&mut self, environment: &EnvironmentKey, user: &str) {
+        let Some(devices) = self.0.get_mut(environment) else { return };
+        devices.0.retain(|_, turns| {
+            turns.retain(|turn| &*turn.user != user);
+            // Who had it before and after had it all the time.
+            turns.dedup_by(|next, before| next.user == before.user);
+            !turns.is_empty()
+        });
+    }
+
+    /// Every device that a user was seen on, with its turns, in no promised order.
+    pub fn all(&self) -> impl Iterator<Item = (&EnvironmentKey, &str, &[Turn])> {
+        self.0.iter().flat_map(|(environment, devices)| {
+            devices.0.iter().map(move |(device, turns)| (environment, &**device, turns.as_slice()))
+        })
+    }
+
     /// The devices of an environment; `None` where no user was seen on any.
     #[must_use]
     pub fn of(&self, environment: &EnvironmentKey) -> Option<&Devices> {
         self.0.get(environment)
+    }
+}
+
+impl Turn {
+    /// The event that it begins with.
+    #[must_use]
+    pub fn from(&self) -> Seq {
+        self.from
+    }
+
+    /// Whose the device is.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        &self.user
     }
 }
 

@@ -13,6 +13,7 @@ mod model;
 mod people;
 mod random;
 mod reading;
+mod sent;
 mod storm;
 mod told;
 

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bellwether_model::event::Who;
-use bellwether_model::{EnvironmentKey, Event, Json, Millis, Properties, Span};
+use bellwether_model::{EnvironmentKey, Event, Millis, Properties, Span};
 use bellwether_store::{Outcome, Past, Ticket};
 
 use crate::people::People;
 use crate::random::Random;
+use crate::sent::{PASSES, TELLS, event, is_passing, name_of};
 
 const DAY: i64 = Span::DAY.0 as i64;
 const WEEK: i64 = 7 * DAY;
@@ -58,6 +59,8 @@ pub(crate) struct Model {
     written: BTreeMap<(u64, u64), Event>,
     /// What may be gone, because it was past its time once.
     past: Vec<Past>,
+    /// What is: what it told stays known.
+    gone: Vec<(u64, Moment)>,
     pub(crate) acknowledged: u64,
     names: u64,
     /// The last name that nobody has.
@@ -90,15 +93,11 @@ pub(crate) enum Verdict {
     Either,
 }
 
-/// The event type of what passes: it tells nothing of anybody, so that nothing else changes when it goes.
-pub(crate) const PASSING: &str = "passing";
-/// From this name on, every third event is one that passes.
-const PASSES: u64 = 1 << 20;
-
 impl Model {
-    /// A model some of whose events pass.
-    pub(crate) fn with_passing() -> Self {
-        Self { names: PASSES, base: PASSES, ..Self::default() }
+    /// A model some of whose events pass, and `tell` something or do not.
+    pub(crate) fn with_passing(tell: bool) -> Self {
+        let base = if tell { TELLS } else { PASSES };
+        Self { names: base, base, ..Self::default() }
     }
 
     /// What is past its time may be gone from now on.
@@ -213,15 +212,27 @@ impl Model {
         self.known.values().map(|known| known.stored.len() as u64).sum()
     }
 
-    /// Everything that is stored for certain, in the order in which it was taken.
-    pub(crate) fn stored(&self) -> Vec<Event> {
-        self.lived().into_iter().map(|(.., event)| event).collect()
+    /// Everything that is stored for certain, in the order in which it was taken; and among it what is gone, at the beginning
+    /// of time, where nobody asks for it.
+    pub(crate) fn told(&self) -> Vec<Event> {
+        let at = |(name, moment, event)| match self.gone.contains(&(name, moment)) {
+            true => Event { time: Millis(0), ..event },
+            false => event,
+        };
+        self.lived_all().into_iter().map(at).collect()
     }
 
-    /// The same with names and moments: each event with what was known of its user and groups then.
+    /// What is stored for certain, with names and moments: each event with what was known of its user and groups then.
     fn lived(&self) -> Vec<(u64, Moment, Event)> {
+        let mut lived = self.lived_all();
+        lived.retain(|(name, moment, _)| !self.gone.contains(&(*name, *moment)));
+        lived
+    }
+
+    /// The same, and what is gone among it.
+    fn lived_all(&self) -> Vec<(u64, Moment, Event)> {
         let of = |(&name, known): (&u64, &Known)| known.stored.iter().map(|&m| (name, m)).collect::<Vec<_>>();
-        let mut all: Vec<(u64, Moment)> = self.known.iter().flat_map(of).collect();
+        let mut all: Vec<(u64, Moment)> = self.known.iter().flat_map(of).chain(self.gone.clone()).collect();
         all.sort_by_key(|(_, moment)| moment.place);
         let mut people = People::default();
         let each = all.into_iter().map(|(name, moment)| {
@@ -235,7 +246,7 @@ impl Model {
 
     /// Whose events are forgotten: those of the user, and those of no user on a device that was theirs then.
     fn of(&self, whom: &Whom) -> Vec<(u64, u64)> {
-        let lived = self.lived();
+        let lived = self.lived_all();
         // The users of each device, in their order, each from a place on.
         let mut turns: BTreeMap<&str, Vec<(u64, &str)>> = BTreeMap::new();
         let here = || lived.iter().filter(|(.., event)| event.environment == whom.environment);
@@ -276,6 +287,7 @@ impl Model {
             }
             self.forgotten.insert(*name);
         }
+        self.gone.retain(|(name, moment)| !gone.contains(&(*name, moment.place)));
         gone.len() as u64
     }
 
@@ -369,6 +381,7 @@ impl Model {
             if let Some(known) = self.known.get_mut(&name) {
                 known.stored.retain(|m| *m != moment);
             }
+            self.gone.push((name, moment));
             self.forgotten.insert(name);
         }
         match there.keys().next() {
@@ -384,108 +397,4 @@ impl Model {
 /// An event without what a store writes into it.
 fn bare(event: &Event) -> Event {
     Event { user_properties: Properties::new(), group_properties: Properties::new(), ..event.clone() }
-}
-
-fn name_of(insert_id: &str) -> Option<u64> {
-    u64::from_str_radix(insert_id.rsplit('-').next()?, 16).ok()
-}
-
-fn is_passing(name: u64) -> bool {
-    name > PASSES && name.is_multiple_of(3)
-}
-
-/// The event of this name, sent at this moment. All else of it follows from the name.
-pub(crate) fn event(name: u64, moment: Moment) -> Event {
-    let mut random = Random::new(name);
-    let pick = |random: &mut Random, of: &[&str]| {
-        of.get(random.place(of.len())).copied().unwrap_or_default().to_owned()
-    };
-    let user = pick(&mut random, &["ada", "bo", "cy", "dee"]);
-    let device = pick(&mut random, &["d1", "d2"]);
-    let who = match random.below(3) {
-        0 => Who::User(user),
-        1 => Who::Device(device),
-        _ => Who::Both { user, device },
-    };
-    let mut properties = Properties::new();
-    for _ in 0..random.below(4) {
-        let name = pick(&mut random, &["price", "count", "page", "any", "odd", "paid"]);
-        let value = match (name.as_str(), random.below(4)) {
-            ("price", 0) => Json::from(5),
-            ("price", _) => Json::from(4.99),
-            ("count", _) => Json::from(random.below(9)),
-            ("page", _) => Json::from(format!("/{}", random.below(20))),
-            ("paid", _) => Json::from(random.once_in(2)),
-            ("odd", 0) => Json::from(1.0),
-            ("odd", 1) => Json::from(u64::MAX),
-            (_, 0) => Json::from("text"),
-            (_, 1) => Json::from(vec![Json::from(1), Json::Null]),
-            (_, 2) => Json::from(1.5),
-            _ => Json::from(7),
-        };
-        properties.insert(name, value);
-    }
-    let mut user_properties = Properties::new();
-    if random.once_in(2) {
-        user_properties.insert("plan".into(), pick(&mut random, &["free", "pro"]).into());
-    }
-    // Most come at once; some are late by hours, and some by weeks.
-    let late = match random.below(10) {
-        0 => 14 * DAY,
-        1..3 => DAY / 8,
-        _ => 900,
-    };
-    let (groups, user_changes, group_changes) = told(&mut random);
-    let of = format!("{name:08x}-0000-4000-8000-{name:012x}");
-    let environment = if random.once_in(4) { crate::storm::staging() } else { crate::storm::production() };
-    let mut sort = pick(&mut random, &["visit", "buy"]);
-    let (mut who, mut user_changes, mut group_changes) = (who, user_changes, group_changes);
-    if is_passing(name) {
-        sort = PASSING.to_owned();
-        who = Who::User("ada".to_owned());
-        (user_changes, group_changes) = (Properties::new(), Properties::new());
-    }
-    Event {
-        environment,
-        event: sort,
-        who,
-        time: Millis(moment.received - late + i64::try_from(random.below(700)).unwrap_or(0)),
-        received: Millis(moment.received),
-        insert_id: Some(if random.once_in(3) { format!("n-{name:x}") } else { of }),
-        session: random.once_in(2).then_some(5),
-        properties,
-        user_properties,
-        groups,
-        group_properties: Properties::new(),
-        user_changes,
-        group_changes,
-        revision: None,
-    }
-}
-
-/// The groups of an event, and what it changes of its user and of them.
-fn told(random: &mut Random) -> (Properties, Properties, Properties) {
-    let object = |name: &str, value: Json| Properties::from_iter([(name.to_owned(), value)]);
-    let changes = |random: &mut Random| {
-        let small = Json::from(random.below(5));
-        let (operation, values) = match random.below(7) {
-            0 => ("$set", object("plan", "team".into())),
-            1 => ("$set", object("any", small)),
-            2 => ("$setOnce", object("first", small)),
-            3 => ("$add", object("count", small)),
-            4 => ("$postInsert", object("tags", small)),
-            5 => ("$unset", object("plan", "-".into())),
-            _ => ("$clearAll", object("all", "-".into())),
-        };
-        object(operation, values.into())
-    };
-    let groups = match random.below(4) {
-        0 => object("company", "acme".into()),
-        1 => object("company", vec![Json::from("acme"), Json::from("bolt")].into()),
-        _ => Properties::new(),
-    };
-    let user_changes = if random.once_in(3) { changes(random) } else { Properties::new() };
-    let group_changes =
-        if !groups.is_empty() && random.once_in(2) { changes(random) } else { Properties::new() };
-    (groups, user_changes, group_changes)
 }

@@ -6,7 +6,7 @@ mod columns;
 mod expire;
 mod forget;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bellwether_columns::{Ids, Known, PropertyName, Rows, Scan, Want};
@@ -17,9 +17,10 @@ use bellwether_store::{Past, Settings, Snapshot, Store, StoreError};
 use jiff::civil::date;
 
 use crate::disk::{NO_POWER, SimDisk};
-use crate::model::{Model, Moment, Verdict, event};
+use crate::model::{Model, Moment, Verdict};
 use crate::random::Random;
 use crate::reading::{everything, keys};
+use crate::sent::event;
 use crate::told::Told;
 
 const DAY: i64 = Span::DAY.0 as i64;
@@ -60,22 +61,26 @@ pub fn storm(seed: u64, power: Power) -> Result<Told, String> {
         dedupe_bytes: if random.once_in(4) { 0 } else { 1 << 20 },
         seal_age: Span::DAY.times(9_999),
         reserve: 4_096,
+        // Of seeds that broke nothing before there were checkpoints.
+        checkpoint_bytes: if matches!(seed % 7, 2 | 6) { 5_000 } else { u64::MAX },
         ..Settings::default()
     };
     if let Power::At(operation) = power {
         disk.cut_after(Some(operation), true);
     }
     let expires = seed % 4 == 2;
+    let tells = matches!(seed % 20, 10 | 14);
     let mut storm = Storm {
         // Seeds that broke something before there was forgetting are odd, and stay what they were.
-        forgets: seed.is_multiple_of(2).then(|| Random::new(!seed)),
+        forgets: (seed.is_multiple_of(2) && !(tells && power != Power::Random)).then(|| Random::new(!seed)),
+        tells,
         // For the same reason only some of these.
         expires: expires.then(|| Random::new(!seed.rotate_left(7))),
         past: Past::default(),
         loses: Random::new(seed.rotate_left(7)),
         acts: random.apart(),
         shared: Arc::new(Mutex::new(Shared {
-            model: if expires { Model::with_passing() } else { Model::default() },
+            model: if expires { Model::with_passing(tells) } else { Model::default() },
             truly: 1_000 * DAY,
             ahead: 0,
             store: None,
@@ -114,6 +119,8 @@ struct Storm {
     acts: Random,
     forgets: Option<Random>,
     expires: Option<Random>,
+    /// Whether what passes tells something of somebody.
+    tells: bool,
     /// What was past its time when that was last asked.
     past: Past,
     loses: Random,
@@ -208,6 +215,8 @@ impl Storm {
         for dir in [Self::dir().to_owned(), Self::dir().join("wal"), Self::dir().join("parts")] {
             files.extend(disk.list(&dir).map_err(|e| e.to_string())?);
         }
+        let is_checkpoint = |file: &PathBuf| file.extension().is_some_and(|e| e == "jsonl");
+        self.told.checkpoints += files.iter().filter(|file| is_checkpoint(file)).count() as u64;
         let Some(file) = files.get(self.acts.place(files.len())) else { return Ok(()) };
         if !self.disk.flip(file) {
             return Ok(());
@@ -368,7 +377,7 @@ impl Storm {
             let found = everything(&snapshot)?;
             self.shared().model.check(found, false)?;
         }
-        let oracle = Rows::new(self.shared().model.stored(), snapshot.seq());
+        let oracle = Rows::new(self.shared().model.told(), snapshot.seq());
         let truly = self.shared().truly;
         let from = truly - i64::try_from(self.acts.below(30)).unwrap_or(0) * DAY;
         let want = Want {

@@ -29,6 +29,8 @@ pub struct Told {
     pub expired: u64,
     /// Hot columns that were lost.
     pub cold: u64,
+    /// Storms that ended with a checkpoint of people.
+    pub checkpoints: u64,
     /// Operations of the disk before the weather was fair: in each of them the power may go.
     pub operations: u64,
 }
@@ -49,6 +51,7 @@ impl Told {
         self.forgotten += other.forgotten;
         self.expired += other.expired;
         self.cold += other.cold;
+        self.checkpoints += other.checkpoints;
         self.operations += other.operations;
     }
 }

@@ -63,6 +63,7 @@ fn a_store_keeps_its_promises_in_every_storm() {
     assert!(told.backups > storms / 20 && told.reread > storms / 4 && told.refused > storms / 10);
     assert!(told.damaged > storms / 2 && told.forgotten > storms / 2);
     assert!(told.cold > storms / 4 && told.expired > storms / 2);
+    assert!(told.checkpoints > storms / 4 && told.checkpoints < storms);
 }
 
 /// Seeds beyond the first few that once broke something.

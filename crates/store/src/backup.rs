@@ -64,6 +64,10 @@ impl Store {
             }
             backup.bytes += part.entry().bytes;
         }
+        if let Some(known) = &manifest.people {
+            self.link(&self.dir.join("parts").join(&known.file), &parts_dir)?;
+            backup.bytes += known.bytes;
+        }
         // It says who is being forgotten, too, whose events are in the log still.
         if !manifest.parts.is_empty() || manifest.sealed > Seq(0) || !manifest.forgotten.is_empty() {
             manifest.write(disk, &unfinished)?;

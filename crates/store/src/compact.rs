@@ -146,12 +146,6 @@ impl Store {
         Ok(0)
     }
 
-    /// Whether so many bytes can be written, and the reserve stays.
-    pub(crate) fn has_room_for(&self, bytes: u64) -> bool {
-        let room = self.disk.room(&self.dir);
-        room.is_none_or(|room| room >= bytes.saturating_add(self.settings.reserve))
-    }
-
     /// Goes on for about so many rows; whether all is written.
     fn advance(&self, compaction: &mut Compaction, rows: usize) -> Result<bool, StoreError> {
         match &mut compaction.written {

@@ -46,8 +46,8 @@ impl Report {
 }
 
 impl Store {
-    /// Checks a store that is not open: that the manifest's parts are there and are the bytes that were written,
-    /// and that the log reads. It reads every byte, and decodes what is in the log.
+    /// Checks a store that is not open: that the manifest's parts and what is known of people are there and are the bytes
+    /// that were written, and that the log reads. It reads every byte, and decodes what is in the log.
     ///
     /// # Errors
     /// [`StoreError::InUse`], and [`StoreError::Storage`] if `dir` is no store. What is wrong inside is
@@ -92,6 +92,11 @@ impl Store {
                 Err(why) => report.findings.push(format!("the part `{}`: {why}", entry.file)),
             }
         }
+        if let Some(known) = &manifest.people
+            && let Err(why) = known.read(&*disk, &parts_dir)
+        {
+            report.findings.push(format!("what is known of people: {why}"));
+        }
         let mut logged = Vec::new();
         let replayed = wal::replay(&*disk, &dir.join("wal"), manifest.sealed, &mut |_, event| {
             report.log_events += 1;
@@ -100,6 +105,8 @@ impl Store {
         match replayed {
             Ok(replayed) => {
                 report.logs = replayed.files.len();
+                let ahead = manifest.people.as_ref().and_then(|known| known.ahead_of(replayed.last));
+                report.findings.extend(ahead);
                 report.notes.extend(replayed.torn.map(|torn| {
                     let file = torn.file.display();
                     format!("`{file}` ends with `{}` bytes of a write that never returned", torn.bytes)

@@ -82,8 +82,7 @@ impl Store {
     /// are past, by the next [`Store::step`]s where some are. Returns how many are going. Nothing begins while somebody is being
     /// forgotten or parts are being merged. What is in memory stays until it is in a part.
     ///
-    /// Which properties people have, and whose their devices are, is read from events when a store is opened: what only
-    /// these events told is known until then.
+    /// Which properties people have, and whose their devices are, stays known by what these events told.
     ///
     /// # Errors
     /// When a part cannot be read or the manifest not be written; it is tried again after ten minutes, and the next call looks at
@@ -114,6 +113,10 @@ impl Store {
         note(RETRY);
         let going = part.past(past).map_err(unreadable)?;
         let count = going.len() as u64;
+        if count > 0 && manifest.people.as_ref().is_none_or(|known| known.seq < entry.last) {
+            // Of the last bytes of the disk, too: what goes makes room.
+            self.checkpoint(&mut manifest, 0)?;
+        }
         if count == 0 {
             note(AGAIN);
         } else if count == entry.rows {

@@ -1,6 +1,7 @@
 //! Store: which event this is, in 128 bits.
 
 use bellwether_model::{EnvironmentKey, Event};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 /// The identity of an event that its sender named: environment, device (or user, where there is no
@@ -71,7 +72,26 @@ impl Fingerprint {
         Self([whole as u64, (whole >> 64) as u64])
     }
 
+    fn whole(self) -> u128 {
+        u128::from(self.0[0]) | (u128::from(self.0[1]) << 64)
+    }
+
     pub(crate) fn to_bytes(self) -> [u8; 16] {
-        (u128::from(self.0[0]) | (u128::from(self.0[1]) << 64)).to_le_bytes()
+        self.whole().to_le_bytes()
+    }
+}
+
+/// As 32 digits.
+impl Serialize for Fingerprint {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:032x}", self.whole()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Fingerprint {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let whole = u128::from_str_radix(&text, 16).map_err(serde::de::Error::custom)?;
+        Ok(Self::from_bytes(whole.to_le_bytes()))
     }
 }

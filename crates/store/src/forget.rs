@@ -14,11 +14,12 @@ use serde::{Deserialize, Serialize};
 use crate::compact::Compaction;
 use crate::error::StoreError;
 use crate::files;
+use crate::fingerprint::Fingerprint;
 use crate::ids;
 use crate::manifest::{Entry, Manifest};
 use crate::packed::Packed;
 use crate::part::{self, Part, Texts, Why, column, hot, numbers};
-use crate::people::{People, Telling};
+use crate::people::{Telling, told};
 use crate::recovery::orphans;
 use crate::seal::unreadable;
 use crate::store::{Store, lock};
@@ -47,15 +48,18 @@ pub struct Person {
 /// Somebody who is being forgotten: their events up to one. What comes later is of somebody new.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Forgotten {
-    environment: EnvironmentKey,
+    pub(crate) environment: EnvironmentKey,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    user: Option<String>,
+    pub(crate) user: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     devices: Vec<Stay>,
     /// The last event that is forgotten.
     pub(crate) until: Seq,
     /// No part up to this event has a row of them.
     looked: Seq,
+    /// Whether the checkpoint of people may know of them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) known: bool,
 }
 
 /// A device is somebody's from an event on and before another: those without a user are theirs.
@@ -82,6 +86,14 @@ impl Forgotten {
     /// Whether a part may have rows of them.
     pub(crate) fn may_be_in(&self, part: &Entry) -> bool {
         part.first <= self.until && part.last > self.looked
+    }
+
+    /// What properties are known by of them: those of the user, and of devices before there was one.
+    pub(crate) fn prints(&self) -> impl Iterator<Item = Fingerprint> {
+        let of = |kind, id: &str| Fingerprint::of_id(&self.environment, kind, id);
+        let visitors = self.devices.iter().filter(|stay| stay.from == Seq(0));
+        let visitors = visitors.map(move |stay| of(b'd', &stay.device));
+        self.user.iter().map(move |user| of(b'u', user)).chain(visitors)
     }
 
     fn person(&self) -> Person {
@@ -213,6 +225,7 @@ impl Store {
             devices: devices.into_iter().map(stay).collect(),
             until: Seq(u64::MAX),
             looked: Seq(0),
+            known: false,
         })
     }
 
@@ -238,13 +251,17 @@ impl Store {
             let mut forgotten = manifest.forgotten.clone();
             forgotten.push(meant.clone());
             let parts = Arc::clone(&lock(&self.shown).parts);
-            let mut people = People::of_parts(&parts, &forgotten).map_err(unreadable)?;
+            // What others told of their groups, of which nothing stays known that they told.
+            let groups = lock(&self.intake).people.groups_of(&meant);
+            let mut retold = Vec::new();
+            let wanted = |_, of_group| of_group && !groups.is_empty();
+            told(&parts, &forgotten, &wanted, &mut |seq, telling| retold.push((seq, telling.clone())))?;
 
             let mut writer = lock(&self.writer);
             let mut intake = lock(&self.intake);
             self.drain(&mut writer, &mut intake)?;
-            if self.meant(environment, id)? != meant {
-                // They came on another device meanwhile.
+            if self.meant(environment, id)? != meant || intake.people.groups_of(&meant) != groups {
+                // They came on another device meanwhile, or told of another group.
                 continue;
             }
             // Events of theirs may be in what a commit failed for: they must not come back with the next start.
@@ -253,19 +270,21 @@ impl Store {
             let until = intake.committed;
             if let Some(one) = forgotten.last_mut() {
                 one.until = until;
+                one.known = manifest.people.is_some();
             }
-            for row in writer.active.view().rows() {
+            for row in writer.active.view().rows().filter(|_| !groups.is_empty()) {
                 let unread = |why| StoreError::corrupt(&self.dir, 0, why);
                 if !hides(&forgotten, row).map_err(unread)?
                     && let Some(telling) = Telling::of(&row.event().map_err(unread)?)
                 {
-                    people.restore(row.seq, &telling);
+                    retold.push((row.seq, telling));
                 }
             }
             let next = manifest.forgetting(forgotten);
             next.write(&*self.disk, &self.dir)?;
             *manifest = next;
-            intake.people.replace(people);
+            let groups = intake.people.forget(&meant);
+            retold.iter().for_each(|(seq, telling)| intake.people.regroup(*seq, telling, &groups));
             lock(&self.shown).forgotten = Arc::new(manifest.forgotten.clone());
             break meant.person();
         };
@@ -335,6 +354,9 @@ impl Store {
     pub(crate) fn end_forgetting(&self, manifest: &mut Manifest) -> Result<(), StoreError> {
         if manifest.forgotten.is_empty() {
             return Ok(());
+        }
+        if manifest.forgotten.iter().any(|one| one.known) {
+            self.checkpoint(manifest, 0)?;
         }
         let left = |part: &Entry| manifest.forgotten.iter().any(|one| one.may_be_in(part));
         if manifest.parts.iter().any(left) || manifest.forgotten.iter().any(|one| one.until > manifest.sealed)

@@ -83,6 +83,7 @@ mod part;
 mod people;
 mod receipt;
 mod recovery;
+mod room;
 mod seal;
 mod seen;
 mod snapshot;

@@ -9,11 +9,14 @@ use crate::disk::Disk;
 use crate::error::StoreError;
 use crate::files;
 use crate::forget::Forgotten;
+use crate::people::checkpoint::Checkpoint;
 use crate::receipt::Receipts;
 
 /// The second version names parts of the second version; see `part`. The third says who is being forgotten, and is
-/// written while somebody is: an earlier Bellwether would bring them back.
-const VERSION: u64 = 3;
+/// written while somebody is: an earlier Bellwether would bring them back. The fourth names a checkpoint of people, which
+/// an earlier one would not heed.
+const VERSION: u64 = 4;
+const FORGETTING: u64 = 3;
 /// What is written otherwise.
 const USUAL: u64 = 2;
 
@@ -30,6 +33,9 @@ pub(crate) struct Manifest {
     /// Who is being forgotten: parts may have rows of them still.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) forgotten: Vec<Forgotten>,
+    /// What is known of people by some of the events, gone ones among them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) people: Option<Checkpoint>,
 }
 
 /// A part, as the manifest knows it.
@@ -49,7 +55,14 @@ pub(crate) struct Entry {
 
 impl Default for Manifest {
     fn default() -> Self {
-        Self { version: USUAL, sealed: Seq(0), parts: Vec::new(), receipts: None, forgotten: Vec::new() }
+        Self {
+            version: USUAL,
+            sealed: Seq(0),
+            parts: Vec::new(),
+            receipts: None,
+            forgotten: Vec::new(),
+            people: None,
+        }
     }
 }
 
@@ -127,7 +140,11 @@ impl Manifest {
     /// Puts it in the place of the old one, in one step.
     pub(crate) fn write(&self, disk: &dyn Disk, dir: &Path) -> Result<(), StoreError> {
         let path = path(dir);
-        let version = if self.forgotten.is_empty() { USUAL } else { VERSION };
+        let version = match (&self.people, self.forgotten.as_slice()) {
+            (Some(_), _) => VERSION,
+            (None, []) => USUAL,
+            (None, _) => FORGETTING,
+        };
         let mut text = serde_json::to_vec_pretty(&Self { version, ..self.clone() })
             .map_err(|e| StoreError::corrupt(&path, 0, format!("it cannot be written: {e}")))?;
         // Closed again after the checksum of all before it.

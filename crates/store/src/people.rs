@@ -1,20 +1,24 @@
 //! Store: what is known of people and groups, so that each event keeps what was known when it came, and whose
 //! a device is.
 //!
-//! It follows from the committed events in their order and from nothing else: it is made anew from parts and
-//! log when a store is opened. What waits for a commit is known too, and forgotten again if the commit fails.
+//! It follows from the committed events in their order and from nothing else. A checkpoint has what followed up to one
+//! of them, those included that are past their time and gone; the rest is read from parts and log when a store is opened.
+//! What waits for a commit is known too, and forgotten again if the commit fails.
+
+pub(crate) mod checkpoint;
+mod opening;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use bellwether_columns::{Owners, ScanError, Told};
+use bellwether_columns::{Owners, Told, person};
 use bellwether_model::event::Who;
 use bellwether_model::{EnvironmentKey, Event, Json, Properties, Seq, profile};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::fingerprint::Fingerprint;
-use crate::forget::{self, Forgotten};
-use crate::part::Part;
+use crate::forget::Forgotten;
+pub(crate) use opening::{Opening, told};
 
 /// What is known of people and groups.
 #[derive(Debug, Default)]
@@ -24,10 +28,17 @@ pub(crate) struct People {
     /// and is found here without a look at the texts. What is not here is asked of `owners`.
     lately: FxHashMap<u64, u64>,
     keyed: ahash::RandomState,
-    profiles: FxHashMap<Fingerprint, Arc<Properties>>,
+    profiles: Profiles,
+    /// Who changed something of a group.
+    tellers: Tellers,
     /// How to undo what waits for a commit, the newest last.
     undo: VecDeque<(Seq, Undo)>,
 }
+
+/// The properties of users, devices and groups.
+type Profiles = FxHashMap<Fingerprint, Arc<Properties>>;
+/// For each group, the users and devices whose events changed it.
+type Tellers = FxHashMap<Fingerprint, FxHashSet<Fingerprint>>;
 
 /// Whose devices are, as those who read events ask it.
 #[derive(Debug, Clone, Default)]
@@ -49,8 +60,18 @@ enum Undo {
     Profile(Fingerprint, Option<Arc<Properties>>),
 }
 
+impl Undo {
+    fn apply(&self, owners: &mut Owners, profiles: &mut Profiles) {
+        match self {
+            Self::Owner(environment, device) => owners.unsaw(environment, device),
+            Self::Profile(key, Some(was)) => drop(profiles.insert(*key, Arc::clone(was))),
+            Self::Profile(key, None) => drop(profiles.remove(key)),
+        }
+    }
+}
+
 /// What an event tells of people, without the rest of it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Telling {
     pub(crate) environment: EnvironmentKey,
     pub(crate) who: Who,
@@ -75,33 +96,6 @@ impl Telling {
 }
 
 impl People {
-    /// What the events in these parts told, but for those that are being forgotten.
-    pub(crate) fn of_parts(parts: &[Arc<Part>], forgotten: &[Forgotten]) -> Result<Self, ScanError> {
-        let mut people = Self::default();
-        // In the order of their events, which is that of the parts: no two of them overlap.
-        let mut ordered: Vec<&Arc<Part>> = parts.iter().collect();
-        ordered.sort_by_key(|part| part.entry().first);
-        for part in ordered {
-            let mut tellings = part.tellings()?;
-            tellings.sort_unstable_by_key(|(seq, _)| *seq);
-            for (seq, telling) in &tellings {
-                let Telling { environment, who, .. } = telling;
-                if !forget::holds(forgotten, environment.as_str(), who.user(), who.device(), *seq) {
-                    people.restore(*seq, telling);
-                }
-            }
-        }
-        Ok(people)
-    }
-
-    /// Knows what `other` does, and nothing else; whoever asks whose devices are is answered by it from now on.
-    pub(crate) fn replace(&mut self, other: Self) {
-        *self.owners.write() = std::mem::take(&mut *other.owners.write());
-        self.lately.clear();
-        self.profiles = other.profiles;
-        self.undo.clear();
-    }
-
     /// What is known of a user (`u`) or a device (`d`).
     pub(crate) fn known(&self, environment: &EnvironmentKey, kind: u8, id: &str) -> Properties {
         let known = self.profiles.get(&Fingerprint::of_id(environment, kind, id));
@@ -152,6 +146,54 @@ impl People {
         self.undo.clear();
     }
 
+    /// The groups of which somebody changed something.
+    pub(crate) fn groups_of(&self, whom: &Forgotten) -> FxHashSet<Fingerprint> {
+        let theirs: Vec<Fingerprint> = whom.prints().collect();
+        let told = self.tellers.iter().filter(|(_, by)| theirs.iter().any(|of| by.contains(of)));
+        told.map(|(group, _)| *group).collect()
+    }
+
+    /// Forgets somebody, and all that is known of the groups of which they changed something: what others told of these
+    /// is told again, by [`People::regroup`]. Nothing waits for a commit.
+    pub(crate) fn forget(&mut self, whom: &Forgotten) -> FxHashSet<Fingerprint> {
+        let groups = self.groups_of(whom);
+        if let Some(user) = &whom.user {
+            self.owners.write().forget(&whom.environment, user);
+        }
+        self.lately.clear();
+        for of in whom.prints().chain(groups.iter().copied()) {
+            self.profiles.remove(&of);
+            self.tellers.remove(&of);
+        }
+        groups
+    }
+
+    /// What an event that was committed before told of these groups.
+    pub(crate) fn regroup(&mut self, seq: Seq, telling: &Telling, groups: &FxHashSet<Fingerprint>) {
+        let Telling { environment, who, groups: of, group_changes, .. } = telling;
+        if group_changes.is_empty() {
+            return;
+        }
+        let teller = match who {
+            Who::User(user) | Who::Both { user, .. } => Fingerprint::of_id(environment, b'u', user),
+            Who::Device(device) => {
+                let owners = self.owners.read();
+                let turns = owners.of(environment).and_then(|devices| devices.turns(device));
+                match turns.and_then(|turns| person(turns, seq, seq)) {
+                    Some(user) => Fingerprint::of_id(environment, b'u', user),
+                    None => Fingerprint::of_id(environment, b'd', device),
+                }
+            }
+        };
+        for (kind, name) in each_group(of) {
+            let group = Fingerprint::of_group(environment, kind, name);
+            if groups.contains(&group) {
+                self.change_group(seq, group, group_changes, teller);
+            }
+        }
+        self.undo.clear();
+    }
+
     /// All up to this event is committed.
     pub(crate) fn commit(&mut self, seq: Seq) {
         while self.undo.front().is_some_and(|(at, _)| *at <= seq) {
@@ -162,14 +204,10 @@ impl People {
     /// What waits could not be stored.
     pub(crate) fn withdraw(&mut self) {
         while let Some((_, undo)) = self.undo.pop_back() {
-            match undo {
-                Undo::Owner(environment, device) => {
-                    self.lately.remove(&self.keyed.hash_one((environment.as_str(), &*device)));
-                    self.owners.write().unsaw(&environment, &device);
-                }
-                Undo::Profile(key, Some(was)) => drop(self.profiles.insert(key, was)),
-                Undo::Profile(key, None) => drop(self.profiles.remove(&key)),
+            if let Undo::Owner(environment, device) = &undo {
+                self.lately.remove(&self.keyed.hash_one((environment.as_str(), &**device)));
             }
+            undo.apply(&mut self.owners.write(), &mut self.profiles);
         }
     }
 
@@ -225,19 +263,30 @@ impl People {
             self.change(seq, self.person(environment, who), user_changes);
         }
         if !group_changes.is_empty() {
+            let teller = self.person(environment, who);
             for (kind, name) in each_group(groups) {
-                self.change(seq, Fingerprint::of_group(environment, kind, name), group_changes);
+                self.change_group(seq, Fingerprint::of_group(environment, kind, name), group_changes, teller);
             }
         }
     }
 
-    fn change(&mut self, seq: Seq, key: Fingerprint, changes: &Properties) {
+    fn change_group(&mut self, seq: Seq, group: Fingerprint, changes: &Properties, teller: Fingerprint) {
+        if self.change(seq, group, changes) {
+            // Stays where the commit fails: then it is one more who is looked for.
+            self.tellers.entry(group).or_default().insert(teller);
+        }
+    }
+
+    /// Whether it was not so already.
+    fn change(&mut self, seq: Seq, key: Fingerprint, changes: &Properties) -> bool {
         let was = self.profiles.get(&key);
         let mut known = was.map(|known| (**known).clone()).unwrap_or_default();
         profile::apply(&mut known, changes);
-        if was.is_none_or(|was| **was != known) {
+        let new = was.is_none_or(|was| **was != known);
+        if new {
             self.learn(seq, key, known);
         }
+        new
     }
 
     fn learn(&mut self, seq: Seq, key: Fingerprint, known: Properties) {

@@ -11,13 +11,13 @@ use crate::disk::{Disk, Held, RealDisk};
 use crate::error::StoreError;
 use crate::files;
 use crate::fingerprint::Fingerprint;
-use crate::forget;
 use crate::ids::{self, Ids, Named};
 use crate::manifest::Manifest;
 use crate::memory::{Memtable, View};
 use crate::packed::Gathering;
 use crate::part::Part;
-use crate::people::{People, Telling};
+use crate::people::checkpoint;
+use crate::people::{Opening, Telling};
 use crate::seal::unreadable;
 use crate::seen::Seen;
 use crate::snapshot::Snapshot;
@@ -50,18 +50,19 @@ pub(crate) fn lock_dir(disk: &dyn Disk, dir: &Path, shared: bool) -> Result<Box<
     })
 }
 
-/// Files in `parts/` that are named as a part is, finished or not, but that the manifest does not name.
+/// Files in `parts/` that are named as a part or a checkpoint is, finished or not, but that the manifest does not name.
 pub(crate) fn orphans(disk: &dyn Disk, dir: &Path, manifest: &Manifest) -> Result<Vec<PathBuf>, StoreError> {
     // What lies beside a part belongs to it.
     let named = |path: &Path| {
-        let stem = path.file_stem();
-        manifest.parts.iter().any(|e| Path::new(&e.file).file_stem() == stem)
+        let files = manifest.parts.iter().map(|entry| &entry.file);
+        let stem = |path| Path::file_stem(path);
+        files.chain(manifest.people.iter().map(|known| &known.file)).any(|f| stem(f.as_ref()) == stem(path))
     };
     let listing = files::list(disk, &dir.join("parts"))?;
     let ours = |path: &PathBuf| {
         let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
         let digits = name.bytes().take_while(|b| b.is_ascii_digit() || *b == b'-').count();
-        digits >= 33 && !named(path)
+        (digits >= 33 || name.starts_with(checkpoint::NAME)) && !named(path)
     };
     Ok(listing.finished.into_iter().filter(ours).chain(listing.unfinished).collect())
 }
@@ -102,23 +103,23 @@ impl Store {
             parts.push(Arc::new(Part::open(&disk, &parts_dir, entry).map_err(unreadable)?));
         }
 
-        let forgotten = &manifest.forgotten;
-        let mut people = People::of_parts(&parts, forgotten).map_err(unreadable)?;
+        let mut people = Opening::begin(&*disk, &parts_dir, &manifest, &parts)?;
 
         let mut active = Memtable::default();
         let mut gathering = Gathering::default();
         let replayed = wal::replay(&*disk, &logs, manifest.sealed, &mut |seq, event| {
             seen.commit(seq, Fingerprint::of(&event), event.received);
-            let (here, who) = (event.environment.as_str(), &event.who);
-            if !forget::holds(forgotten, here, who.user(), who.device(), seq)
-                && let Some(telling) = Telling::of(&event)
-            {
-                people.restore(seq, &telling);
+            if let Some(telling) = Telling::of(&event) {
+                people.take(seq, &telling);
             }
             // Packed anew, as this version packs them.
             gathering.add(seq, &event).into_iter().for_each(|chunk| active.push(chunk));
         })?;
         gathering.take().into_iter().for_each(|chunk| active.push(chunk));
+        let people = people.end();
+        if let Some(why) = manifest.people.as_ref().and_then(|known| known.ahead_of(replayed.last)) {
+            return Err(StoreError::corrupt(&logs, 0, why));
+        }
         let orphans = orphans(&*disk, dir, &manifest)?;
         if replayed.files.is_empty() && !orphans.is_empty() {
             return Err(StoreError::corrupt(

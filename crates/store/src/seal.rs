@@ -54,6 +54,7 @@ impl Store {
         })?;
         let merged = self.compact(&mut manifest)?;
         self.heat()?;
+        self.checkpoint_if_due(&mut manifest)?;
         self.end_forgetting(&mut manifest)?;
         Ok(Step { merged, ..step })
     }

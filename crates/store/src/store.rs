@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bellwether_model::event::Taken;
@@ -29,8 +29,6 @@ use crate::wal::Log;
 const DEEPEST: usize = 100;
 /// About how many bytes an event is packed into.
 const PACKED: usize = 448;
-/// How many times `seal_bytes` may be in memory, when sealing fails or lags, before events are refused.
-const RESIDENT: usize = 3;
 
 /// When to do what, and how much to hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +50,8 @@ pub struct Settings {
     pub merge_rows: u64,
     /// About how many rows a step merges; up to eight times as many where much is to be merged.
     pub step_rows: usize,
+    /// Bytes of new parts after which what is known of people is written down again: a start reads no more.
+    pub checkpoint_bytes: u64,
     /// Bytes of the disk that are kept free for sealing and for others: below them new events are refused.
     pub reserve: u64,
 }
@@ -67,6 +67,7 @@ impl Default for Settings {
             dedupe_bytes: 256 << 20,
             merge_rows: 16_000_000,
             step_rows: 262_144,
+            checkpoint_bytes: 64 << 20,
             reserve: 128 << 20,
         }
     }
@@ -289,52 +290,6 @@ impl Store {
         let open = intake.committing || !intake.queue.is_empty();
         let seq = if open { intake.assigned } else { intake.committed };
         Ok(Ticket { seq, taken, again })
-    }
-
-    /// Whether [`Store::append`] would take events now, so that nobody parses a request for nothing.
-    ///
-    /// # Errors
-    /// [`StoreError::Full`] and [`StoreError::NoRoom`], as an append of the smallest event would answer.
-    pub fn takes(&self) -> Result<(), StoreError> {
-        self.has_room(&lock(&self.intake), 1)
-    }
-
-    /// Whether so much is in memory that [`Store::step`] would write a part.
-    #[must_use]
-    pub fn is_due(&self) -> bool {
-        let shown = lock(&self.shown);
-        shown.active.len() >= self.settings.seal_rows || shown.active.bytes() >= self.settings.seal_bytes
-    }
-
-    /// How much more is in memory than while sealing keeps up: 0 is no more, and at 1 events are refused. Who slows down
-    /// between the two is not refused.
-    #[must_use]
-    pub fn pressure(&self) -> f64 {
-        let resident = lock(&self.intake).resident;
-        // What is being written into a part, and as much that came meanwhile.
-        let usual = self.settings.seal_bytes.saturating_mul(2);
-        let most = self.settings.seal_bytes.saturating_mul(RESIDENT);
-        // Of bytes a few more or less do not matter.
-        #[allow(clippy::cast_precision_loss)]
-        let share = resident.saturating_sub(usual) as f64 / most.saturating_sub(usual).max(1) as f64;
-        share.min(1.0)
-    }
-
-    /// Whether a call of so many bytes may wait for the disk.
-    fn has_room(&self, intake: &Intake, bytes: usize) -> Result<(), StoreError> {
-        if self.tight.load(Ordering::Acquire) {
-            return Err(StoreError::NoRoom { dir: self.dir.clone(), reserve: self.settings.reserve });
-        }
-        // One call larger than the bound is taken when nothing else waits, or it never would be.
-        let waiting = intake.bytes + bytes;
-        if !intake.queue.is_empty() && waiting > self.settings.queue_bytes {
-            return Err(StoreError::Full { waiting, bound: self.settings.queue_bytes });
-        }
-        let resident = self.settings.seal_bytes.saturating_mul(RESIDENT);
-        if intake.resident > resident {
-            return Err(StoreError::Full { waiting: intake.resident + bytes, bound: resident });
-        }
-        Ok(())
     }
 
     /// What the lists beside parts hold of these events, sorted, and the intake as long as that is true.

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use bellwether_model::event::Who;
 use bellwether_model::{Event, Millis, Properties, Revision};
-use bellwether_store::{Settings, Store};
+use bellwether_store::{Id, Settings, Store};
 use serde_json::json;
 
-/// What this program writes: parts of version 2, with what events tell of people and groups.
-const NEWEST: &str = "v2-people";
+/// What this program writes: parts of version 2, and a checkpoint of what is known of people.
+const NEWEST: &str = "v4-checkpoint";
 
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus")
@@ -77,14 +77,28 @@ fn events() -> Vec<Event> {
         .collect()
 }
 
+/// What is known of people.
+fn known(store: &Store) -> String {
+    let here = "production".parse().unwrap();
+    let known = ["u1", "u2"].map(|user| {
+        let person = store.person(&here, Id::User(user)).unwrap();
+        json!({"user": user, "devices": person.devices, "properties": store.properties_of(&here, &person)})
+    });
+    serde_json::to_string_pretty(&known).unwrap() + "\n"
+}
+
 fn write(dir: &Path) {
-    let (store, _) = Store::open(dir, Settings::default()).unwrap();
+    let (store, _) = Store::open(dir, Settings { checkpoint_bytes: 1, ..Settings::default() }).unwrap();
     let mut parts = events();
     let mut log = parts.split_off(4);
     let last = log.split_off(2);
     let _ = store.append(parts).unwrap();
     store.commit().unwrap();
     store.flush().unwrap();
+    // It knows of some of what is in the log, too.
+    let _ = store.append(vec![log.remove(0)]).unwrap();
+    store.commit().unwrap();
+    store.step(Millis(1_771_622_900_000)).unwrap();
     for group in [log, last] {
         let _ = store.append(group).unwrap();
         store.commit().unwrap();
@@ -98,6 +112,7 @@ fn write(dir: &Path) {
     }
     // In their order, in which they were received.
     stored.sort_by_key(|event| event.received);
+    fs::write(dir.join("known.json"), known(&store)).unwrap();
     drop(store);
     fs::remove_file(dir.join("LOCK")).unwrap();
     fs::write(dir.join("events.json"), serde_json::to_string_pretty(&stored).unwrap() + "\n").unwrap();
@@ -131,6 +146,9 @@ fn what_older_versions_wrote_always_opens() {
                 assert!(found.iter().eq(expected), "{version:?}: {found:#?}");
             }
         };
+        if let Ok(was) = fs::read_to_string(version.join("known.json")) {
+            assert_eq!(known(&store), was, "{version:?}");
+        }
         // As it was found, once everything was written by this version, and once old and new parts became one.
         check();
         store.flush().unwrap();

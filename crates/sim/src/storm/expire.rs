@@ -6,8 +6,8 @@ use bellwether_model::Millis;
 use bellwether_store::{Past, Store};
 
 use super::{DAY, Storm, production, staging};
-use crate::model::PASSING;
 use crate::reading::everything;
+use crate::sent::PASSING;
 
 impl Storm {
     /// Some are past their time: they may be gone from now on, and nothing else is.

@@ -26,6 +26,10 @@ impl Storm {
             (Some(user), _) => Id::User(user),
             (None, device) => Id::Device(device.as_deref().unwrap_or_default()),
         };
+        if self.tells {
+            // Whether somebody was forgotten of whom everything may have passed could not be seen after a power cut.
+            self.disk.cut_after(None, false);
+        }
         // Appends wait meanwhile, and in here nobody can.
         self.disk.set_between(None);
         let mut told = store.forget(&whom.environment, id);

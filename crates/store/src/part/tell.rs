@@ -72,8 +72,17 @@ impl Told {
 }
 
 impl Part {
-    /// What its events tell of people and groups, in no promised order.
-    pub(crate) fn tellings(&self) -> Result<Vec<(Seq, Telling)>, ScanError> {
+    /// Whether one of its events may change a group.
+    pub(crate) fn tells_of_groups(&self) -> bool {
+        self.schema().column_with_name("group_changes").is_some()
+    }
+
+    /// What its events tell of people and groups that are `wanted`, by their place and by whether they change a group; in no
+    /// promised order.
+    pub(crate) fn tellings(
+        &self,
+        wanted: &dyn Fn(Seq, bool) -> bool,
+    ) -> Result<Vec<(Seq, Telling)>, ScanError> {
         let read = || -> Result<Vec<(Seq, Telling)>, Why> {
             let mut found = Vec::new();
             let columns = ["environment", "user", "device", "seq", "groups", "user_changes", "group_changes"];
@@ -87,8 +96,11 @@ impl Part {
                     environments.values().iter().map(|key| key?.parse().ok()).collect();
                 let key = |row| environments.code(row).and_then(|code| keys.get(code)).cloned().flatten();
                 for row in 0..batch.num_rows() {
-                    let user_changes = told(&batch, "user_changes", row)?;
                     let group_changes = told(&batch, "group_changes", row)?;
+                    if !wanted(Seq(seq.value(row)), !group_changes.is_empty()) {
+                        continue;
+                    }
+                    let user_changes = told(&batch, "user_changes", row)?;
                     let (user, device) = (users.get(row), devices.get(row));
                     let both = user.is_some() && device.is_some();
                     if !both && user_changes.is_empty() && group_changes.is_empty() {

@@ -17,6 +17,7 @@ mod jumps;
 mod limits;
 mod oracle;
 mod packed;
+mod people;
 mod rot;
 mod rows;
 
