@@ -34,6 +34,8 @@ impl Storm {
         self.disk.set_between(None);
         let mut told = store.forget(&whom.environment, id);
         if told.is_err() && !self.disk.is_off() && !matches!(told, Err(StoreError::Shared { .. })) {
+            // What waited may have been withdrawn.
+            self.shared().model.settle(&|ticket| store.outcome(ticket))?;
             // Asking again is right, whatever failed.
             self.disk.set_capacity(None);
             self.disk.set_failing(None);
