@@ -4,11 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bellwether_model::{Millis, Span};
-use sha2::{Digest, Sha256};
 
 use crate::disk::{Disk, RealDisk};
 use crate::error::StoreError;
-use crate::files::{self, Cursor};
+use crate::files::{self, Cursor, Summed};
 use crate::fingerprint::Fingerprint;
 use crate::ids::{self, Ids, Named};
 use crate::manifest::{Entry, Manifest};
@@ -156,11 +155,11 @@ fn twice(parts: &[Part], logged: &[(Fingerprint, Millis)]) -> Result<usize, Stri
 
 fn check(disk: &Arc<dyn Disk>, dir: &Path, entry: &Entry, deep: bool) -> Result<Part, String> {
     let text = |error: &dyn std::fmt::Display| error.to_string();
-    let mut hash = Sha256::new();
     let path = dir.join(&entry.file);
     let file = disk.open(&path).map_err(|e| text(&e))?;
-    std::io::copy(&mut Cursor::new(file, 0), &mut Hashed(&mut hash)).map_err(|e| text(&e))?;
-    if !entry.file.contains(&part::digest(hash)) {
+    let mut sum = Summed::new(Cursor::new(file, 0));
+    std::io::copy(&mut sum, &mut std::io::sink()).map_err(|e| text(&e))?;
+    if !entry.file.contains(&part::digest(sum.hash)) {
         return Err("its bytes are not those that its name says".to_owned());
     }
     let part = Part::open(disk, dir, entry).map_err(|e| text(&e))?;
@@ -195,18 +194,4 @@ fn add_up(list: &Ids) -> Result<Checked, String> {
         sum.add(named);
     }
     Ok(sum)
-}
-
-/// Feeds a hash.
-struct Hashed<'h>(&'h mut Sha256);
-
-impl std::io::Write for Hashed<'_> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }

@@ -1,8 +1,10 @@
 //! Store: writing files so that a crash leaves either the old one or the new one, whole.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
 
 use crate::disk::{Disk, Reading, Writing};
 use crate::error::StoreError;
@@ -66,6 +68,44 @@ pub(crate) fn sync_parent(disk: &dyn Disk, path: &Path) -> Result<(), StoreError
 /// Makes what was created, renamed or removed in `dir` survive a power cut.
 pub(crate) fn sync_dir(disk: &dyn Disk, dir: &Path) -> Result<(), StoreError> {
     disk.sync_dir(dir).map_err(StoreError::io("sync", dir))
+}
+
+/// What is read or written, hashed and counted on its way.
+pub(crate) struct Summed<T> {
+    pub(crate) inner: T,
+    pub(crate) hash: Sha256,
+    pub(crate) bytes: u64,
+}
+
+impl<T> Summed<T> {
+    pub(crate) fn new(inner: T) -> Self {
+        Self { inner, hash: Sha256::new(), bytes: 0 }
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        self.hash.update(bytes);
+        self.bytes += bytes.len() as u64;
+    }
+}
+
+impl<T: Write> Write for Summed<T> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.inner.write(bytes)?;
+        self.add(bytes.get(..written).unwrap_or(bytes));
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+impl<T: Read> Read for Summed<T> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(into)?;
+        self.add(into.get(..read).unwrap_or_default());
+        Ok(read)
+    }
 }
 
 /// The files of a directory by name, those that were never finished set apart.

@@ -1,6 +1,6 @@
 //! Store: a part that is being written, batch by batch, with its hot columns, until it is whole and gets its name.
 
-use std::io::{BufWriter, Write};
+use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -25,8 +25,10 @@ use super::texts::Chunk;
 use super::{BUCKETS, ROW_GROUP, hot};
 use crate::disk::{Disk, Writing};
 use crate::error::StoreError;
-use crate::files::UNFINISHED;
+use crate::files::{Summed, UNFINISHED};
 use crate::manifest::Entry;
+
+type Sink = Summed<BufWriter<Box<dyn Writing>>>;
 
 /// Rows for a part, column by column.
 pub(super) trait Columns {
@@ -87,7 +89,7 @@ impl Draft {
         // Its name follows from its content: until it is whole it has another.
         let unfinished = dir.join(format!("{:016}-{:016}.{UNFINISHED}", first.0, last.0));
         let file = disk.create(&unfinished).map_err(StoreError::io("create", &unfinished))?;
-        let sink = Sink { inner: BufWriter::with_capacity(1 << 18, file), hash: Sha256::new(), bytes: 0 };
+        let sink = Summed::new(BufWriter::with_capacity(1 << 18, file));
         let mut draft = Self {
             disk: Arc::clone(disk),
             dir: dir.to_owned(),
@@ -245,26 +247,6 @@ impl Draft {
 /// The beginning of a SHA-256 as it stands in a part's name: 16 hexadecimal digits.
 pub(crate) fn digest(hash: Sha256) -> String {
     hash.finalize().iter().take(8).fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
-}
-
-/// Hashes and counts what passes through.
-struct Sink {
-    inner: BufWriter<Box<dyn Writing>>,
-    hash: Sha256,
-    bytes: u64,
-}
-
-impl Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let written = self.inner.write(bytes)?;
-        self.hash.update(bytes.get(..written).unwrap_or(bytes));
-        self.bytes += written as u64;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.inner.flush()
-    }
 }
 
 fn properties() -> WriterProperties {

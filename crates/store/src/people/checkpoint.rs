@@ -5,19 +5,18 @@
 //! of its bytes, as that of a part does. The manifest says which it is.
 
 use std::borrow::Cow;
-use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 
 use bellwether_columns::Owners;
 use bellwether_model::{EnvironmentKey, Properties, Seq};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::{People, Profiles, Tellers};
 use crate::disk::Disk;
 use crate::error::StoreError;
-use crate::files::{self, Cursor};
+use crate::files::{self, Cursor, Summed};
 use crate::fingerprint::Fingerprint;
 use crate::manifest::Manifest;
 use crate::part::digest;
@@ -28,7 +27,7 @@ pub(crate) const NAME: &str = "people-";
 const VERSION: u64 = 1;
 /// How many times as large the parts must be that it does not know of before it is written again: so it costs a fraction
 /// of what is written anyway, however many people there are.
-const TIMES: u64 = 4;
+const TIMES: u64 = 8;
 const BUFFER: usize = 1 << 18;
 
 /// The checkpoint, as the manifest knows it.
@@ -100,7 +99,6 @@ impl People {
 }
 
 impl Settled {
-    /// Writes it; each time the same bytes.
     fn write_to(&self, into: &mut dyn Write) -> io::Result<()> {
         let mut into = BufWriter::with_capacity(BUFFER, into);
         serde_json::to_writer(&mut into, &Head { version: VERSION, seq: self.seq })?;
@@ -121,43 +119,24 @@ impl Settled {
         into.flush()
     }
 
-    /// What its file will be. Its bytes are made once for the name and once more to be written, so that they never lie
-    /// in memory together.
-    fn entry(&self) -> io::Result<Checkpoint> {
-        let mut sum = Sum::default();
-        self.write_to(&mut sum)?;
-        let file = format!("{NAME}{:016}-{}.jsonl", self.seq.0, digest(sum.hash));
-        Ok(Checkpoint { file, bytes: sum.bytes, seq: self.seq })
-    }
-}
-
-/// Hashes and counts.
-#[derive(Default)]
-struct Sum {
-    hash: Sha256,
-    bytes: u64,
-}
-
-impl Write for Sum {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.hash.update(bytes);
-        self.bytes += bytes.len() as u64;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// What is read, hashed on the way.
-struct Summed<R>(R, Sum);
-
-impl<R: Read> Read for Summed<R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let read = self.0.read(into)?;
-        self.1.write_all(into.get(..read).unwrap_or_default())?;
-        Ok(read)
+    /// Writes its file; the name lasts once the directory is synced.
+    fn write(&self, disk: &dyn Disk, dir: &Path) -> Result<Checkpoint, StoreError> {
+        // Its name follows from its content: until it is whole it has another.
+        let unfinished = dir.join(format!("{NAME}{:016}.{}", self.seq.0, files::UNFINISHED));
+        let named = (|| {
+            let file = disk.create(&unfinished).map_err(StoreError::io("create", &unfinished))?;
+            let mut file = Summed::new(file);
+            self.write_to(&mut file).map_err(StoreError::io("write", &unfinished))?;
+            file.inner.sync().map_err(StoreError::io("sync", &unfinished))?;
+            let name = format!("{NAME}{:016}-{}.jsonl", self.seq.0, digest(file.hash));
+            let path = dir.join(&name);
+            disk.rename(&unfinished, &path).map_err(StoreError::io("create", &path))?;
+            Ok(Checkpoint { file: name, bytes: file.bytes, seq: self.seq })
+        })();
+        if named.is_err() {
+            let _ = disk.remove(&unfinished);
+        }
+        named
     }
 }
 
@@ -175,7 +154,7 @@ impl Checkpoint {
     pub(crate) fn read(&self, disk: &dyn Disk, parts: &Path) -> Result<People, StoreError> {
         let path = parts.join(&self.file);
         let file = disk.open(&path).map_err(StoreError::io("open", &path))?;
-        let mut reader = BufReader::with_capacity(BUFFER, Summed(Cursor::new(file, 0), Sum::default()));
+        let mut reader = BufReader::with_capacity(BUFFER, Summed::new(Cursor::new(file, 0)));
         let mut people = People::default();
         let (mut text, mut at) = (Vec::new(), 0);
         loop {
@@ -202,7 +181,7 @@ impl Checkpoint {
             }
             at += read as u64;
         }
-        if !self.file.contains(&digest(reader.into_inner().1.hash)) {
+        if !self.file.contains(&digest(reader.into_inner().hash)) {
             return Err(StoreError::corrupt(&path, 0, "its bytes are not those that its name says"));
         }
         Ok(people)
@@ -216,19 +195,17 @@ impl Store {
     /// # Errors
     /// [`StoreError::NoRoom`], or when a file could not be written; then the earlier one holds.
     pub(crate) fn checkpoint(&self, manifest: &mut Manifest, reserve: u64) -> Result<(), StoreError> {
+        let about = manifest.people.as_ref().map_or(0, |known| known.bytes);
+        if self.disk.room(&self.dir).is_some_and(|room| room < about.saturating_add(reserve)) {
+            return Err(StoreError::NoRoom { dir: self.dir.clone(), reserve });
+        }
         let settled = {
             let intake = lock(&self.intake);
             intake.people.settled(intake.committed)
         };
         let dir = self.dir.join("parts");
-        let entry = settled.entry().map_err(StoreError::io("make a checkpoint in", &dir))?;
-        if self.disk.room(&self.dir).is_some_and(|room| room < entry.bytes.saturating_add(reserve)) {
-            return Err(StoreError::NoRoom { dir: self.dir.clone(), reserve });
-        }
-        let path = dir.join(&entry.file);
-        files::create(&*self.disk, &path, |file| {
-            settled.write_to(file).map_err(StoreError::io("write", &path))
-        })?;
+        let entry = settled.write(&*self.disk, &dir)?;
+        files::sync_dir(&*self.disk, &dir)?;
         let mut next = manifest.clone();
         next.people = Some(entry);
         // Memory is without them.
