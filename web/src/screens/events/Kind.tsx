@@ -145,7 +145,9 @@ function Contents({ found, planned, event }: { found: Properties; planned?: Even
       sort: (p) => p.property,
       cell: (p) => (
         <>
-          <span className="mono strong">{p.property}</span>
+          <span className="mono strong" title={p.property}>
+            {p.property}
+          </span>
           {all[p.property]?.description && <div className="under">{all[p.property]?.description}</div>}
           {/* No report shows a value of what is personal. */}
           <div className="under">
@@ -218,6 +220,6 @@ function InPlan({ property, planned, event }: { property: string; planned?: Even
         {one.personal && <Badge tone="warn">personal</Badge>}
       </div>
     );
-  if (!planned || property.includes(".") || reserved(property)) return <span className="dim">not judged</span>;
+  if (!planned || property.includes(".") || reserved(property)) return <span className="dim nowrap">not judged</span>;
   return <Badge tone="warn">not planned</Badge>;
 }

@@ -252,7 +252,7 @@ function What({ held }: { held: HeldEvent }) {
   const event = held.event as RecentEvent;
   return (
     <>
-      <span className="strong">{event.event}</span> <span className="mono dim beside">{whose(event.who)}</span>
+      <span className="strong">{event.event}</span> <span className="mono dim beside id">{whose(event.who)}</span>
       {held.why.map((why) => (
         <div key={why} className="under">
           <Said>{capital(why)}</Said>
