@@ -98,7 +98,7 @@ describe("without its server", { concurrency: 1 }, () => {
 
   test("the draft of the plan outlives it", async () => {
     await at.visit("/plan?tab=rules");
-    await page.getByText("Changes need a review").click();
+    await page.getByLabel("Changes need a review").check();
     const draft = page.getByRole("region", { name: "Your draft" });
     await draft.waitFor();
     await at.server.kill();
@@ -112,9 +112,18 @@ describe("without its server", { concurrency: 1 }, () => {
     await draft.getByRole("button", { name: "Discard" }).click();
   });
 
+  test("a door that does not reach it is no answer of it, also when the page is opened", async () => {
+    const relay = (route) => route.fulfill({ status: 502, contentType: "text/html", body: "<h1>Bad gateway</h1>" });
+    await page.route("**/api/**", relay);
+    await at.visit("/events");
+    await page.getByRole("heading", { level: 1, name: "The server cannot be reached" }).waitFor();
+    await page.unroute("**/api/**", relay);
+    await page.getByRole("table", { name: "Event types" }).getByText("visit").waitFor();
+  });
+
   test("nothing broke on the way", () =>
     assert.deepEqual(
-      at.complaints.filter((c) => !/ERR_(CONNECTION|EMPTY)|Failed to fetch/.test(c)),
+      at.complaints.filter((c) => !/ERR_(CONNECTION|EMPTY)|Failed to fetch|status of 502|cannot be reached/.test(c)),
       [],
     ));
 });
