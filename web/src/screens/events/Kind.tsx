@@ -41,7 +41,7 @@ export function KindPage({ event }: { event: string }) {
       state={
         known.data
           ? kind
-            ? `${planned?.description ? `${planned.description} ` : ""}${plural(kind.count, "event")} in ${here.name} since ${moment(kind.first)}, the last ${ago(kind.last)}.${planned?.owner ? ` ${planned.owner} answers for it.` : ""}`
+            ? `${planned?.description ? `${planned.description} ` : ""}${plural(kind.count, "event")}${kind.bots > 0 ? `, ${count(kind.bots)} of programs,` : ""} in ${here.name} since ${moment(kind.first)}, the last ${ago(kind.last)}.${planned?.owner ? ` ${planned.owner} answers for it.` : ""}`
             : `None in ${here.name} yet.`
           : undefined
       }
@@ -84,7 +84,7 @@ export function KindPage({ event }: { event: string }) {
                 {(a) => <Volume answer={a} event={event} />}
               </Loaded>
               <Loaded query={seen} lines={4}>
-                {(found) => <Contents found={found} planned={planned} event={event} />}
+                {(found) => <Contents found={found} planned={planned} event={event} programs={kind.bots > 0} />}
               </Loaded>
             </>
           )
@@ -100,7 +100,7 @@ function Volume({ answer: a, event }: { answer: Segmentation; event: string }) {
   const lines = useMemo(() => [{ name: event, values }], [event, values]);
   const total = values.reduce((sum, v) => sum + v, 0);
   return (
-    <section style={{ marginBottom: 32 }}>
+    <section style={{ marginBottom: 32 }} aria-label="By day">
       <ChartFrame
         title={`By day, the last ${DAYS} days`}
         file={`${event.replaceAll(/\W+/g, "-")}-${a.asked.from}-${a.asked.to}`}
@@ -120,7 +120,17 @@ function Volume({ answer: a, event }: { answer: Segmentation; event: string }) {
         />
         <p className="dim" style={{ margin: "4px 0 0", fontSize: 13 }}>
           {plural(total, "event")}. Days in {a.asked.zone}.
-          {a.partial && ` ${dateLabel(a.partial)} is not over yet: dashed.`}
+          {a.partial && ` ${dateLabel(a.partial)} is not over yet: dashed.`}{" "}
+          {a.bots === 0 ? (
+            "Programs such as crawlers are left out; on these days they did none."
+          ) : (
+            <>
+              {plural(a.bots, "event")} of programs such as crawlers {a.bots === 1 ? "is" : "are"} left out.{" "}
+              <Link to="/explore" search={(old) => ({ env: old.env, event, bots: "in" })}>
+                Count them
+              </Link>
+            </>
+          )}
         </p>
       </ChartFrame>
     </section>
@@ -129,7 +139,9 @@ function Volume({ answer: a, event }: { answer: Segmentation; event: string }) {
 
 type Row = SeenProperty & { missing?: true };
 
-function Contents({ found, planned, event }: { found: Properties; planned?: EventType; event: string }) {
+type ContentsProps = { found: Properties; planned?: EventType; event: string; programs: boolean };
+
+function Contents({ found, planned, event, programs }: ContentsProps) {
   const all = planned?.properties ?? {};
   const rows: Row[] = [
     ...found.properties.filter((p) => p.property !== "$verdict"),
@@ -191,7 +203,7 @@ function Contents({ found, planned, event }: { found: Properties; planned?: Even
   return (
     <Section
       title="What is in it"
-      about={`Of the newest ${plural(found.looked_at, "event")}${found.cut > 0 ? `; ${plural(found.cut, "more property", "more properties")} are not listed` : ""}. Properties of users begin with “user.”.`}
+      about={`Of the newest ${plural(found.looked_at, "event")}${programs ? ", those of programs among them" : ""}${found.cut > 0 ? `; ${plural(found.cut, "more property", "more properties")} are not listed` : ""}. Properties of users begin with “user.”.`}
     >
       {rows.length === 0 ? (
         <p className="dim">They have no properties.</p>
