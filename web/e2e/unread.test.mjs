@@ -28,7 +28,7 @@ const ANSWERS = {
   403: { code: "forbidden", message: "a viewer may not do this", hint: "ask an admin", request_id: "r-4" },
 };
 /** What must not be said before it is known. */
-const CLAIMS = /Nothing waits for you|follows the plan|is not planned|not judged|No event type is planned|Plan it/;
+const CLAIMS = /Nothing waits for you|follows the plan|not judged|No event type is planned|Plan it/;
 
 let at, page;
 
@@ -82,6 +82,8 @@ describe("what of the events cannot be read", { concurrency: 1 }, () => {
     const wrong = [];
     for (const [path, doors] of SCREENS)
       for (const door of doors) {
+        // What is proposed is shown without the plan; only what takes it back into a draft waits.
+        if (path === "/plan/proposals/refunds" && door === "plan") continue;
         let go = () => {};
         const held = new Promise((done) => (go = done));
         const slow = async (route) => {
@@ -103,6 +105,18 @@ describe("what of the events cannot be read", { concurrency: 1 }, () => {
         await page.unroute(`**/api/${door}`, slow);
       }
     assert.deepEqual(wrong, []);
+  });
+
+  test("where there is nothing yet, that is said and no more", async () => {
+    await at.visit("/events?tab=personal&env=development");
+    const planned = page.getByRole("region", { name: "What the plan calls personal" });
+    await planned.getByText(/^In Development: /).waitFor();
+    await page.getByText("There are no events to look at.").waitFor();
+    await at.clean("events-personal-empty");
+    await at.visit("/plan?tab=violations&env=development");
+    await page.getByRole("heading", { name: "Every event in Development follows the plan" }).waitFor();
+    await at.program.ask("PUT", "/api/plan", { why: "none", plan: { events: {} } });
+    await page.getByRole("heading", { name: "No event in Development is judged" }).waitFor();
   });
 
   test("nothing broke on the way", () =>

@@ -135,3 +135,18 @@ export function Loaded<T>({ query, lines, children }: LoadedProps<T>) {
     <Bones lines={lines} />
   );
 }
+
+/** That something beside the subject of a view could not be read: the first of these that failed, to be tried again. */
+export function Unread({ of }: { of: UseQueryResult<unknown>[] }) {
+  const failed = of.filter((query) => query.isError && query.data === undefined && !ApiError.away(query.error));
+  const [first] = failed;
+  return !first ? null : (
+    <div style={{ marginBottom: 16 }}>
+      <Failed
+        error={first.error}
+        retry={() => failed.forEach((query) => void query.refetch())}
+        since={first.errorUpdatedAt}
+      />
+    </div>
+  );
+}

@@ -5,7 +5,7 @@ import { Link } from "@tanstack/react-router";
 import { useMemo, useRef } from "react";
 
 import { catalogue, plan as planQuery, properties, violations } from "../../api/queries";
-import type { EventType, Properties, SeenProperty, Segmentation } from "../../api/types";
+import type { EventType, Properties, SeenProperty, Segmentation, TrackingPlan } from "../../api/types";
 import { ChartFrame } from "../../charts/ChartFrame";
 import { DAYS, daily } from "../../charts/Spark";
 import { TimeChart, type Picture } from "../../charts/TimeChart";
@@ -14,7 +14,7 @@ import { kindText, reserved, seenText, shareText } from "../../lib/plan";
 import { ago, dateLabel, moment } from "../../lib/time";
 import { DataTable, type Column } from "../../parts/DataTable";
 import { Page, Section } from "../../parts/Page";
-import { Empty, Loaded } from "../../parts/States";
+import { Bones, Empty, Loaded, Unread } from "../../parts/States";
 import { Badge, Note } from "../../parts/Words";
 import { useEnvironment } from "../../shell/environment";
 import { Standing } from "./Catalogue";
@@ -23,10 +23,12 @@ import { SendOne } from "./SendOne";
 export function KindPage({ event }: { event: string }) {
   const { here } = useEnvironment();
   const known = useQuery(catalogue(here.key));
-  const plan = useQuery(planQuery).data?.plan;
+  const rules = useQuery(planQuery);
+  const plan = rules.data?.plan;
   const volume = useQuery({ ...daily(here.key, event), refetchInterval: 60_000 });
   const seen = useQuery(properties(here.key, event));
-  const wrong = (useQuery(violations(here.key)).data?.violations ?? []).filter((v) => v.event === event);
+  const astray = useQuery(violations(here.key));
+  const wrong = (astray.data?.violations ?? []).filter((v) => v.event === event);
   const kind = known.data?.events.find((e) => e.event === event);
   const planned = plan?.events[event];
   return (
@@ -50,7 +52,7 @@ export function KindPage({ event }: { event: string }) {
           <Button variant="default" renderRoot={(props) => <Link to="/explore" search={{ event }} {...props} />}>
             Explore
           </Button>
-          {!reserved(event) && (
+          {!reserved(event) && plan && (
             <Button variant="default" renderRoot={(props) => <Link to="/plan" search={{ event }} {...props} />}>
               {planned ? "Open in the plan" : "Plan it"}
             </Button>
@@ -58,6 +60,8 @@ export function KindPage({ event }: { event: string }) {
         </>
       }
     >
+      <Unread of={[rules, astray]} />
+      {known.data && (rules.isPending || astray.isPending) && <Bones lines={1} />}
       {wrong.length > 0 && (
         <div style={{ marginBottom: 16 }}>
           <Note tone="warn">
@@ -84,7 +88,7 @@ export function KindPage({ event }: { event: string }) {
                 {(a) => <Volume answer={a} event={event} />}
               </Loaded>
               <Loaded query={seen} lines={4}>
-                {(found) => <Contents found={found} planned={planned} event={event} programs={kind.bots > 0} />}
+                {(found) => <Contents found={found} plan={plan} event={event} programs={kind.bots > 0} />}
               </Loaded>
             </>
           )
@@ -139,9 +143,10 @@ function Volume({ answer: a, event }: { answer: Segmentation; event: string }) {
 
 type Row = SeenProperty & { missing?: true };
 
-type ContentsProps = { found: Properties; planned?: EventType; event: string; programs: boolean };
+type ContentsProps = { found: Properties; plan?: TrackingPlan; event: string; programs: boolean };
 
-function Contents({ found, planned, event, programs }: ContentsProps) {
+function Contents({ found, plan, event, programs }: ContentsProps) {
+  const planned = plan?.events[event];
   const all = planned?.properties ?? {};
   const rows: Row[] = [
     ...found.properties.filter((p) => p.property !== "$verdict"),
@@ -169,9 +174,7 @@ function Contents({ found, planned, event, programs }: ContentsProps) {
                 ? "values are not shown"
                 : seenText(p)}
           </div>
-          <div className="cramped">
-            <InPlan property={p.property} planned={planned} event={event} />
-          </div>
+          <div className="cramped">{plan && <InPlan property={p.property} planned={planned} event={event} />}</div>
         </>
       ),
     },
@@ -180,7 +183,7 @@ function Contents({ found, planned, event, programs }: ContentsProps) {
       head: "Plan",
       roomy: true,
       sort: (p) => (all[p.property] ? 0 : 1),
-      cell: (p) => <InPlan property={p.property} planned={planned} event={event} />,
+      cell: (p) => plan && <InPlan property={p.property} planned={planned} event={event} />,
     },
     {
       key: "distinct",
