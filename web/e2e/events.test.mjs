@@ -233,6 +233,22 @@ describe("events", { concurrency: 1 }, () => {
     await page.getByText("2 values of group.company").waitFor();
   });
 
+  test("an event type says how much of it programs did, which its chart leaves out", async () => {
+    const said = page.getByRole("region", { name: "By day" });
+    await at.visit("/events?event=cart_opened");
+    await said.getByText("Programs such as crawlers are left out; on these days they did none.").waitFor();
+    const user_agent = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)";
+    await tell({ ...event("page_read", {}), user_agent }, { ...event("page_read", {}), user_agent });
+    await tell(event("page_read", {}), event("page_read", {}), event("page_read", {}));
+    await at.visit("/events?event=page_read");
+    await page.getByText(/^5 events, 2 of programs, in Production since/).waitFor();
+    await said.getByText(/^3 events\. .*2 events of programs such as crawlers are left out\./).waitFor();
+    await at.clean("event-type-programs");
+    await said.getByRole("link", { name: "Count them" }).click();
+    await page.waitForURL(/\/explore\?.*bots=in/);
+    await page.getByText(/^5 events in/).waitFor();
+  });
+
   test("nothing broke on the way", () => {
     assert.deepEqual(at.complaints, []);
   });

@@ -30,26 +30,20 @@ export const ANA = { name: "Ana Ortiz", email: "ana@example.com", password: "cor
 /** Starts `bellwether serve` on a data folder of its own; `stop` ends it and removes the folder. */
 export async function serve() {
   const data = mkdtempSync(join(tmpdir(), "bellwether-web-"));
-  const args = [
-    "serve",
-    "--listen",
-    `127.0.0.1:${process.env.BELLWETHER_PORT ?? 0}`,
-    "--data",
-    data,
-    "--json",
-    "--clock",
-    "manual",
-    "--clock-start",
-    String(START),
-  ];
-  const child = spawn(BINARY, args, { stdio: ["ignore", "pipe", "pipe"] });
-  let said = "";
-  child.stderr.on("data", (chunk) => (said += chunk));
-  const ended = new Promise((done) => child.once("exit", done));
-  const ready = await Promise.race([
-    new Promise((found) => createInterface({ input: child.stdout }).once("line", (line) => found(JSON.parse(line)))),
-    ended.then((code) => Promise.reject(new Error(`bellwether ended with ${code} before it was ready:\n${said}`))),
-  ]);
+  let child, ended;
+  const start = async (listen) => {
+    const clock = ["--clock", "manual", "--clock-start", String(START)];
+    const args = ["serve", "--listen", listen, "--data", data, "--json", ...clock];
+    child = spawn(BINARY, args, { stdio: ["ignore", "pipe", "pipe"] });
+    let said = "";
+    child.stderr.on("data", (chunk) => (said += chunk));
+    ended = new Promise((done) => child.once("exit", done));
+    return Promise.race([
+      new Promise((found) => createInterface({ input: child.stdout }).once("line", (line) => found(JSON.parse(line)))),
+      ended.then((code) => Promise.reject(new Error(`bellwether ended with ${code} before it was ready:\n${said}`))),
+    ]);
+  };
+  const ready = await start(`127.0.0.1:${process.env.BELLWETHER_PORT ?? 0}`);
   // For work on the page alone: BELLWETHER_PORT=18080 and BELLWETHER_PAGE=http://127.0.0.1:4173 with
   // BELLWETHER=http://127.0.0.1:18080 npx vite preview, so that the binary need not be built anew.
   const page = process.env.BELLWETHER_PAGE;
@@ -59,6 +53,13 @@ export async function serve() {
     demote: () => execFileSync("python3", ["-c", DEMOTE, join(data, "ledger.sqlite")]),
     setup: page ? ready.setup.replace(ready.address, page) : ready.setup,
     page: page ?? ready.address,
+    /** Ends it as a power cut does. */
+    kill: async () => {
+      child.kill("SIGKILL");
+      await ended;
+    },
+    /** Starts it again, on the same folder and at the same address. */
+    again: () => start(new URL(ready.address).host),
     stop: async () => {
       child.kill("SIGTERM");
       await ended;

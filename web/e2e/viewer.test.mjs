@@ -5,6 +5,7 @@ import { after, before, describe, test } from "node:test";
 
 import { DAY, house, START } from "./harness.mjs";
 import { flags } from "./population.mjs";
+import { send } from "./shop.mjs";
 
 const WHY = "You are a viewer: ask an editor to do this";
 const [button, toggle] = [(name) => ["button", name], (name) => ["switch", name]];
@@ -54,6 +55,16 @@ const SCREENS = [
   ["/layers", "home", [button("New layer")]],
   ["/layers/home", "search-ranking", [button("Give a flag a part")]],
   ["/holdouts/all", "Definition", [button("Review and save"), button("Archive holdout")]],
+  ["/events", "visit", []],
+  ["/events?tab=latest", "visit", []],
+  ["/events?event=visit", "What is in it", []],
+  ["/events?tab=health", "Unlike the days before", []],
+  ["/events?tab=personal", "What looks personal", []],
+  ["/plan", "Arriving in Production, and not planned", [button("New event type"), button("Add visit to the plan")]],
+  ["/plan?tab=rules", "Who changes it", []],
+  ["/plan/proposals/refunds", "Decide", [button("Approve"), button("Close"), button("Edit it")]],
+  ["/plan?tab=violations", "visit", []],
+  ["/plan?tab=quarantine", "The events", [button("Release all of later"), button("Delete all of later")]],
   ["/settings?tab=environments", "Development", [button("Review and save"), button("Save")]],
 ];
 
@@ -97,6 +108,14 @@ describe("a viewer", { concurrency: 1 }, () => {
     await program.ask("PUT", "/api/flags/search-ranking/layer", { layer: "home", why });
     await program.ask("POST", "/api/layers/home/shares", { flag: "search-ranking", share: 4000, why });
     await program.ask("PUT", "/api/holdouts/all", { share: 500, covers: { covers: "everything" }, why });
+    const come = (event_type) => ({ user_id: "ana-1", event_type, time: START - 60_000, insert_id: event_type });
+    const plan = { events: { Refund: {} } };
+    await program.ask("PUT", "/api/plan", { plan, why });
+    await send(at.server.address, at.secret, [come("visit")]);
+    plan.rules = { environments: { production: { unplanned_events: "quarantine" } } };
+    await program.ask("PUT", "/api/plan", { plan, why });
+    await send(at.server.address, at.secret, [come("later")]);
+    await program.ask("PUT", "/api/plan/proposals/refunds", { title: "Refunds", plan: { events: {} }, why });
     at.server.demote();
   });
   after(() => at?.close());

@@ -24,6 +24,7 @@ import { createRoot } from "react-dom/client";
 
 import { cache } from "./api/cache";
 import { ApiError } from "./api/client";
+import { onBack } from "./api/connection";
 import { me } from "./api/session";
 import { ChangeProvider } from "./parts/Change";
 import { loadScreens, router } from "./router";
@@ -36,6 +37,11 @@ cache.getQueryCache().subscribe(({ type, query }) => {
     cache.setQueryData(me.queryKey, null);
     void router.invalidate();
   }
+});
+
+onBack(() => {
+  void cache.invalidateQueries();
+  void router.invalidate();
 });
 
 const later = router.subscribe("onRendered", () => {

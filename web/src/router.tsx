@@ -12,6 +12,7 @@ import {
 
 import { cache } from "./api/cache";
 import { ApiError } from "./api/client";
+import { reached } from "./api/connection";
 import type { About } from "./api/queries";
 import { me } from "./api/session";
 import { questionOf } from "./lib/question";
@@ -23,9 +24,11 @@ import { Shell } from "./shell/Shell";
 function screen<M extends Record<string, unknown>, K extends keyof M>(load: () => Promise<M>, name: K) {
   return lazyRouteComponent(
     () =>
-      load().catch((): never => {
-        throw ApiError.unloaded();
-      }),
+      reached()
+        .then(load)
+        .catch((): never => {
+          throw ApiError.unloaded();
+        }),
     name,
   );
 }

@@ -2,6 +2,7 @@
 //! with the words of the server, and writes carry the CSRF token of the session.
 import createClient from "openapi-fetch";
 
+import { heard, relayed, silent } from "./connection";
 import type { paths } from "./schema";
 
 /** What the server said no with, in its own words. */
@@ -19,20 +20,28 @@ export class ApiError extends Error {
 
   static from(status: number, body: unknown): ApiError {
     const b = (typeof body === "object" && body !== null ? body : {}) as Record<string, unknown>;
+    const away = status === 0 || relayed(status, body);
+    if (away) silent();
+    else heard();
     const word = (key: string, other: string) => (typeof b[key] === "string" ? (b[key] as string) : other);
     return new ApiError(
-      status,
-      word("code", status === 0 ? "unreachable" : `http_${status}`),
-      word("message", status === 0 ? "the server does not answer" : `the server answered ${status} without a reason`),
+      away ? 0 : status,
+      word("code", away ? "unreachable" : `http_${status}`),
+      word("message", away ? "the server cannot be reached" : `the server answered ${status} without a reason`),
       word(
         "hint",
-        status === 0
-          ? "check that bellwether runs, then try again"
+        away
+          ? "check that bellwether runs; this page tries again by itself, and keeps what you wrote"
           : "try again; if it stays, look for it in the server's log",
       ),
       word("request_id", ""),
       typeof b["details"] === "object" && b["details"] !== null ? (b["details"] as Record<string, unknown>) : {},
     );
+  }
+
+  /** Whether this says that the server is away. */
+  static away(error: unknown): boolean {
+    return error instanceof ApiError && error.code === "unreachable";
   }
 
   /** A part of the page that is a file of its own did not come. */
@@ -68,6 +77,7 @@ export async function ask<T>(answer: Promise<{ data?: T; error?: unknown; respon
   }
   const { data, error, response } = settled;
   if (!response.ok) throw ApiError.from(response.status, error);
+  heard();
   return data as T;
 }
 
@@ -99,5 +109,6 @@ export async function call<T>(method: string, path: string, body?: unknown): Pro
     parsed = null;
   }
   if (!response.ok) throw ApiError.from(response.status, parsed);
+  heard();
   return parsed as T;
 }

@@ -88,10 +88,18 @@ function option({ unit, dates, lines, marks, partial }: Drawn, look: Look): Opti
     animation: false,
     aria: { enabled: false },
     textStyle: { fontFamily: "Roboto, system-ui, sans-serif", color: ink },
+    // The unit stands at the edge of the drawing: beside the axis it would be cut where the numbers are short.
+    title: {
+      text: unit,
+      left: 2,
+      top: 6,
+      padding: 0,
+      textStyle: { color: dim, fontSize: 12, fontWeight: "normal" },
+    },
     grid: {
       left: 4,
       right,
-      top: marks.length ? 40 : 20,
+      top: marks.length ? 42 : 32,
       bottom: 4,
       containLabel: true,
     },
@@ -123,10 +131,6 @@ function option({ unit, dates, lines, marks, partial }: Drawn, look: Look): Opti
     yAxis: {
       type: "value",
       min: 0,
-      name: unit,
-      nameLocation: "end",
-      nameTextStyle: { color: dim, align: "left", padding: [0, 0, 0, -24] },
-      nameGap: 10,
       minInterval: 1,
       splitNumber: 4,
       axisLabel: { color: dim, fontSize: 12, formatter: (v: number) => short(v) },

@@ -18,6 +18,11 @@ export function now(): number {
   return Date.now() + ahead;
 }
 
+/** A time of this browser's clock, by the server's. */
+export function byServer(at: number): number {
+  return at + ahead;
+}
+
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: ZONE });
 const weekday = new Intl.DateTimeFormat("en-GB", { weekday: "short", timeZone: ZONE });
 const dayMonth = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: ZONE });

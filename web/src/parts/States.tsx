@@ -7,7 +7,7 @@ import { useEffect, useState, type ReactNode } from "react";
 
 import { ApiError } from "../api/client";
 import { capital, hinted } from "../lib/spoken";
-import { moment } from "../lib/time";
+import { byServer, moment } from "../lib/time";
 import { Note } from "./Words";
 
 /** Grey lines where text will be, after 200 ms, so that a fast answer shows no flicker; at once where it is `late`. */
@@ -35,7 +35,7 @@ export function Empty({ title, why, children }: { title: string; why: ReactNode;
   );
 }
 
-/** An error in the server's words, with the request's id and a way on. */
+/** An error in the server's words, with the request's id and a way on; `since` a time of the browser. */
 export function Failed({ error, retry, since }: { error: unknown; retry?: () => void; since?: number }) {
   const known = error instanceof ApiError ? error : null;
   const refused = known?.status === 403;
@@ -57,7 +57,7 @@ export function Failed({ error, retry, since }: { error: unknown; retry?: () => 
               </>
             )}
             {known?.requestId && since && !refused ? " · " : ""}
-            {since && !refused ? `since ${moment(since)}` : ""}
+            {since && !refused ? `since ${moment(byServer(since))}` : ""}
           </p>
         )}
       </div>
@@ -121,7 +121,10 @@ export function Loaded<T>({ query, lines, children }: LoadedProps<T>) {
   if (query.data !== undefined) {
     return (
       <>
-        {query.isError && <Failed error={query.error} retry={retry} since={query.errorUpdatedAt} />}
+        {/* That the server is away is said once, above all that it was to bring. */}
+        {query.isError && !ApiError.away(query.error) && (
+          <Failed error={query.error} retry={retry} since={query.errorUpdatedAt} />
+        )}
         {children(query.data)}
       </>
     );
@@ -130,5 +133,20 @@ export function Loaded<T>({ query, lines, children }: LoadedProps<T>) {
     <Failed error={query.error} retry={retry} since={query.errorUpdatedAt} />
   ) : (
     <Bones lines={lines} />
+  );
+}
+
+/** That something beside the subject of a view could not be read: the first of these that failed, to be tried again. */
+export function Unread({ of }: { of: UseQueryResult<unknown>[] }) {
+  const failed = of.filter((query) => query.isError && query.data === undefined && !ApiError.away(query.error));
+  const [first] = failed;
+  return !first ? null : (
+    <div style={{ marginBottom: 16 }}>
+      <Failed
+        error={first.error}
+        retry={() => failed.forEach((query) => void query.refetch())}
+        since={first.errorUpdatedAt}
+      />
+    </div>
   );
 }

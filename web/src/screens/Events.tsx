@@ -47,7 +47,7 @@ function All({ open }: { open: string }) {
     >
       <Loaded query={query}>
         {({ events }) =>
-          events.length === 0 && open !== "health" ? (
+          events.length === 0 && open !== "health" && open !== "personal" ? (
             <Empty
               title={`No events in ${here.name} yet`}
               why="The official Amplitude SDKs send here with a server URL of this address; so does anything that can post JSON. What is taken shows within a second."

@@ -1,11 +1,11 @@
 //! Web: what needs a person, and what happened. On a new installation: the four steps of the loop.
-import { useQueries, useQuery } from "@tanstack/react-query";
+import { useQueries, useQuery, type UseQueryResult } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { JSX, ReactNode } from "react";
 
 import { catalogue, experiments, flags, guard, health, keys, metrics, proposals, segmentation } from "../api/queries";
 import { me } from "../api/session";
-import type { FlagView } from "../api/types";
+import type { ExperimentView, FlagView } from "../api/types";
 import { TimeChart } from "../charts/TimeChart";
 import { count, plural } from "../lib/numbers";
 import { servedText } from "../lib/serve";
@@ -13,7 +13,7 @@ import { and, capital } from "../lib/spoken";
 import { addDays, civil, now, ZONE } from "../lib/time";
 import { ChangeLog } from "../parts/ChangeLog";
 import { Page, Section } from "../parts/Page";
-import { Loaded } from "../parts/States";
+import { Bones, Loaded, Unread } from "../parts/States";
 import { Badge } from "../parts/Words";
 import { useEnvironment } from "../shell/environment";
 import { useMay } from "../shell/may";
@@ -64,34 +64,40 @@ export function HomeScreen(): JSX.Element {
         <>
           <Section title="Now">
             <Loaded query={all} lines={3}>
-              {(list) => <Attention list={list} environment={here.key} experiments={live} />}
+              {(list) => <Attention list={list} environment={here.key} running={running} live={live} />}
             </Loaded>
           </Section>
           <section className="section">
-            {activity.data && (
-              <>
-                <h2 style={{ margin: 0, fontSize: 15, fontWeight: 500 }}>
-                  <Link
-                    to="/explore"
-                    search={{ measure: "uniques" }}
-                    style={{ textDecoration: "underline", textUnderlineOffset: 2 }}
-                  >
-                    Active people
-                  </Link>{" "}
-                  <span className="dim" style={{ fontWeight: 400 }}>
-                    {count(activity.data.series[0]?.total ?? 0)} in 30 days
-                  </span>
-                </h2>
-                <TimeChart
-                  label="Active people by day"
-                  unit="people"
-                  dates={activity.data.dates}
-                  height={220}
-                  partial={activity.data.partial}
-                  lines={[{ name: "people", values: activity.data.series[0]?.values ?? [] }]}
-                />
-              </>
-            )}
+            <Loaded query={known} lines={8}>
+              {() => (
+                <Loaded query={activity} lines={8}>
+                  {(a) => (
+                    <>
+                      <h2 style={{ margin: 0, fontSize: 15, fontWeight: 500 }}>
+                        <Link
+                          to="/explore"
+                          search={{ measure: "uniques" }}
+                          style={{ textDecoration: "underline", textUnderlineOffset: 2 }}
+                        >
+                          Active people
+                        </Link>{" "}
+                        <span className="dim" style={{ fontWeight: 400 }}>
+                          {count(a.series[0]?.total ?? 0)} in 30 days
+                        </span>
+                      </h2>
+                      <TimeChart
+                        label="Active people by day"
+                        unit="people"
+                        dates={a.dates}
+                        height={220}
+                        partial={a.partial}
+                        lines={[{ name: "people", values: a.series[0]?.values ?? [] }]}
+                      />
+                    </>
+                  )}
+                </Loaded>
+              )}
+            </Loaded>
           </section>
         </>
       )}
@@ -105,13 +111,12 @@ export function HomeScreen(): JSX.Element {
 type AttentionProps = {
   list: FlagView[];
   environment: string;
-  experiments: NonNullable<ReturnType<typeof useRunning>>;
+  running: UseQueryResult<ExperimentView[]>;
+  /** Those of them that run. */
+  live: ExperimentView[];
 };
-function useRunning() {
-  return useQuery(experiments).data;
-}
 
-function Attention({ list, environment, experiments: live }: AttentionProps) {
+function Attention({ list, environment, running, live }: AttentionProps) {
   const rolling = list.filter((v) => v.flag.settings[environment]?.default.serve === "rollout");
   const around = useAround();
   const guards = useQueries({
@@ -163,28 +168,46 @@ function Attention({ list, environment, experiments: live }: AttentionProps) {
       ),
     });
   });
-  items.unshift(...useOfEvents(environment));
+  const ofEvents = useOfEvents(environment);
+  items.unshift(...ofEvents.items);
+  const asked = [running, ...ofEvents.asked];
+  const unread = (
+    <>
+      <Unread of={asked} />
+      {asked.some((query) => query.isPending) && <Bones lines={1} />}
+    </>
+  );
   if (items.length === 0)
-    return (
+    return asked.some((query) => query.data === undefined) ? (
+      unread
+    ) : (
       <p className="dim" style={{ margin: 0 }}>
         Nothing waits for you: no experiment runs, no rollout is under way, and events come as planned.
       </p>
     );
   return (
-    <ul className="panel plain attention">
-      {items.map((item) => (
-        <li className="line row" key={item.key}>
-          {item.node}
-        </li>
-      ))}
-    </ul>
+    <>
+      {unread}
+      <ul className="panel plain attention">
+        {items.map((item) => (
+          <li className="line row" key={item.key}>
+            {item.node}
+          </li>
+        ))}
+      </ul>
+    </>
   );
 }
 
 /** What of the events needs somebody: that none are taken, that they are unlike before, kept apart, or to be planned. */
-function useOfEvents(environment: string): { key: string; node: ReactNode }[] {
-  const data = useQuery({ ...health(environment), refetchInterval: 60_000 }).data;
-  const open = useQuery(proposals).data?.filter((v) => v.proposal.state.state === "open").length ?? 0;
+function useOfEvents(environment: string): {
+  items: { key: string; node: ReactNode }[];
+  asked: UseQueryResult<unknown>[];
+} {
+  const wellbeing = useQuery({ ...health(environment), refetchInterval: 60_000 });
+  const proposed = useQuery(proposals);
+  const { data } = wellbeing;
+  const open = proposed.data?.filter((v) => v.proposal.state.state === "open").length ?? 0;
   const items: { key: string; node: ReactNode }[] = [];
   if (data?.refusing)
     items.push({
@@ -231,7 +254,7 @@ function useOfEvents(environment: string): { key: string; node: ReactNode }[] {
         </>
       ),
     });
-  return items;
+  return { items, asked: [wellbeing, proposed] };
 }
 
 /** The event types of drifts, at most three of them by name. */

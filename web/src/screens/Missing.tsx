@@ -67,9 +67,10 @@ export function NoSuch({
 }
 
 export function Broken({ error, reset }: ErrorComponentProps): JSX.Element {
+  const away = ApiError.away(error);
   const unloaded = error instanceof ApiError && error.code === "unloaded";
   return (
-    <Page title={unloaded ? "Not loaded" : "This page broke"}>
+    <Page title={away ? "The server cannot be reached" : unloaded ? "Not loaded" : "This page broke"}>
       <Failed error={error} />
       {/* A browser may remember that a file did not come, until the page is loaded anew. */}
       <Button mt="md" variant="default" onClick={unloaded ? () => window.location.reload() : reset}>

@@ -15,7 +15,7 @@ import { ago } from "../lib/time";
 import { useChange } from "../parts/Change";
 import { ChangeLog } from "../parts/ChangeLog";
 import { Page, Section } from "../parts/Page";
-import { absent, Loaded, Said, Warnings } from "../parts/States";
+import { absent, Loaded, Said, Unread, Warnings } from "../parts/States";
 import { Note, When } from "../parts/Words";
 import { useEnvironment } from "../shell/environment";
 import { useMay } from "../shell/may";
@@ -110,7 +110,8 @@ function Decide({ view }: { view: ProposalView }) {
   const { all } = useEnvironment();
   const navigate = useNavigate();
   const may = useMay("editor");
-  const now = useQuery(planQuery).data;
+  const plan = useQuery(planQuery);
+  const now = plan.data;
   const draft = usePlanDraft(now ?? EMPTY);
   // The approval is rehearsed, so that a refusal is read before it is asked for.
   const barred = useQuery({
@@ -131,6 +132,7 @@ function Decide({ view }: { view: ProposalView }) {
   const able = { disabled: !may.allowed, title: may.allowed ? undefined : may.reason };
   return (
     <Section title="Decide">
+      <Unread of={[plan]} />
       {barred && (
         <div style={{ marginBottom: 12 }}>
           <Note tone="warn">

@@ -1,12 +1,14 @@
 //! Web: the shell around every page of somebody who has logged in.
 import { Drawer } from "@mantine/core";
 import { useDisclosure, useLocalStorage } from "@mantine/hooks";
-import { IconEye } from "@tabler/icons-react";
+import { IconEye, IconPlugConnectedX } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Outlet } from "@tanstack/react-router";
 import type { JSX } from "react";
 
+import { useAway } from "../api/connection";
 import { me } from "../api/session";
+import { moment } from "../lib/time";
 import { KeysHelp } from "./Keys";
 import { Palette } from "./Palette";
 import { Rail } from "./Rail";
@@ -31,6 +33,7 @@ export function Shell(): JSX.Element {
         </aside>
         <div className="main">
           <TopBar openRail={drawer.open} />
+          <Away />
           <Viewing />
           <main id="content" tabIndex={-1} style={{ outline: "none" }}>
             <Outlet />
@@ -55,6 +58,20 @@ export function Shell(): JSX.Element {
       <Palette />
       <Unsaved />
     </KeysHelp>
+  );
+}
+
+/** Says on every page that the server is away, for as long as it is. */
+function Away() {
+  const since = useAway();
+  return since === null ? null : (
+    <section className="away" aria-label="Connection">
+      <IconPlugConnectedX size={15} aria-hidden />
+      <p role="alert">
+        <b>The server cannot be reached</b> since {moment(since)}. The page tries again by itself. It shows what it knew
+        then, and keeps what you write.
+      </p>
+    </section>
   );
 }
 

@@ -10,7 +10,7 @@ import { count } from "../../lib/numbers";
 import { reserved } from "../../lib/plan";
 import { DataTable, type Column } from "../../parts/DataTable";
 import { SearchInput } from "../../parts/SearchInput";
-import { Empty } from "../../parts/States";
+import { Bones, Empty, Unread } from "../../parts/States";
 import { Badge, When } from "../../parts/Words";
 import { useEnvironment } from "../../shell/environment";
 
@@ -48,7 +48,8 @@ export function Catalogue({ events }: { events: Seen[] }) {
   const { q = "", of } = useSearch({ from: "/inside/events" });
   const navigate = useNavigate({ from: "/events" });
   const { here } = useEnvironment();
-  const plan = useQuery(planQuery).data?.plan;
+  const rules = useQuery(planQuery);
+  const plan = rules.data?.plan;
   const standing = STANDINGS.find((s) => s.value === of)?.value;
   const words = q.toLowerCase().split(/\s+/).filter(Boolean);
   const shown = events.filter((e) => {
@@ -109,6 +110,8 @@ export function Catalogue({ events }: { events: Seen[] }) {
           onChange={(v) => void navigate({ search: (old) => ({ ...old, of: v ?? undefined }), replace: true })}
         />
       </div>
+      <Unread of={[rules]} />
+      {rules.isPending && <Bones lines={1} />}
       {shown.length === 0 ? (
         <Empty title="No event type matches" why="The search looks at names and at what the plan says they mean.">
           <Link to="/events" search={(old) => ({ env: old.env })}>

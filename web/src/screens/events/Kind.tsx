@@ -5,7 +5,7 @@ import { Link } from "@tanstack/react-router";
 import { useMemo, useRef } from "react";
 
 import { catalogue, plan as planQuery, properties, violations } from "../../api/queries";
-import type { EventType, Properties, SeenProperty, Segmentation } from "../../api/types";
+import type { EventType, Properties, SeenProperty, Segmentation, TrackingPlan } from "../../api/types";
 import { ChartFrame } from "../../charts/ChartFrame";
 import { DAYS, daily } from "../../charts/Spark";
 import { TimeChart, type Picture } from "../../charts/TimeChart";
@@ -14,7 +14,7 @@ import { kindText, reserved, seenText, shareText } from "../../lib/plan";
 import { ago, dateLabel, moment } from "../../lib/time";
 import { DataTable, type Column } from "../../parts/DataTable";
 import { Page, Section } from "../../parts/Page";
-import { Empty, Loaded } from "../../parts/States";
+import { Bones, Empty, Loaded, Unread } from "../../parts/States";
 import { Badge, Note } from "../../parts/Words";
 import { useEnvironment } from "../../shell/environment";
 import { Standing } from "./Catalogue";
@@ -23,10 +23,12 @@ import { SendOne } from "./SendOne";
 export function KindPage({ event }: { event: string }) {
   const { here } = useEnvironment();
   const known = useQuery(catalogue(here.key));
-  const plan = useQuery(planQuery).data?.plan;
+  const rules = useQuery(planQuery);
+  const plan = rules.data?.plan;
   const volume = useQuery({ ...daily(here.key, event), refetchInterval: 60_000 });
   const seen = useQuery(properties(here.key, event));
-  const wrong = (useQuery(violations(here.key)).data?.violations ?? []).filter((v) => v.event === event);
+  const astray = useQuery(violations(here.key));
+  const wrong = (astray.data?.violations ?? []).filter((v) => v.event === event);
   const kind = known.data?.events.find((e) => e.event === event);
   const planned = plan?.events[event];
   return (
@@ -41,7 +43,7 @@ export function KindPage({ event }: { event: string }) {
       state={
         known.data
           ? kind
-            ? `${planned?.description ? `${planned.description} ` : ""}${plural(kind.count, "event")} in ${here.name} since ${moment(kind.first)}, the last ${ago(kind.last)}.${planned?.owner ? ` ${planned.owner} answers for it.` : ""}`
+            ? `${planned?.description ? `${planned.description} ` : ""}${plural(kind.count, "event")}${kind.bots > 0 ? `, ${count(kind.bots)} of programs,` : ""} in ${here.name} since ${moment(kind.first)}, the last ${ago(kind.last)}.${planned?.owner ? ` ${planned.owner} answers for it.` : ""}`
             : `None in ${here.name} yet.`
           : undefined
       }
@@ -50,7 +52,7 @@ export function KindPage({ event }: { event: string }) {
           <Button variant="default" renderRoot={(props) => <Link to="/explore" search={{ event }} {...props} />}>
             Explore
           </Button>
-          {!reserved(event) && (
+          {!reserved(event) && plan && (
             <Button variant="default" renderRoot={(props) => <Link to="/plan" search={{ event }} {...props} />}>
               {planned ? "Open in the plan" : "Plan it"}
             </Button>
@@ -58,6 +60,8 @@ export function KindPage({ event }: { event: string }) {
         </>
       }
     >
+      <Unread of={[rules, astray]} />
+      {known.data && (rules.isPending || astray.isPending) && <Bones lines={1} />}
       {wrong.length > 0 && (
         <div style={{ marginBottom: 16 }}>
           <Note tone="warn">
@@ -84,7 +88,7 @@ export function KindPage({ event }: { event: string }) {
                 {(a) => <Volume answer={a} event={event} />}
               </Loaded>
               <Loaded query={seen} lines={4}>
-                {(found) => <Contents found={found} planned={planned} event={event} />}
+                {(found) => <Contents found={found} plan={plan} event={event} programs={kind.bots > 0} />}
               </Loaded>
             </>
           )
@@ -100,7 +104,7 @@ function Volume({ answer: a, event }: { answer: Segmentation; event: string }) {
   const lines = useMemo(() => [{ name: event, values }], [event, values]);
   const total = values.reduce((sum, v) => sum + v, 0);
   return (
-    <section style={{ marginBottom: 32 }}>
+    <section style={{ marginBottom: 32 }} aria-label="By day">
       <ChartFrame
         title={`By day, the last ${DAYS} days`}
         file={`${event.replaceAll(/\W+/g, "-")}-${a.asked.from}-${a.asked.to}`}
@@ -120,7 +124,17 @@ function Volume({ answer: a, event }: { answer: Segmentation; event: string }) {
         />
         <p className="dim" style={{ margin: "4px 0 0", fontSize: 13 }}>
           {plural(total, "event")}. Days in {a.asked.zone}.
-          {a.partial && ` ${dateLabel(a.partial)} is not over yet: dashed.`}
+          {a.partial && ` ${dateLabel(a.partial)} is not over yet: dashed.`}{" "}
+          {a.bots === 0 ? (
+            "Programs such as crawlers are left out; on these days they did none."
+          ) : (
+            <>
+              {plural(a.bots, "event")} of programs such as crawlers {a.bots === 1 ? "is" : "are"} left out.{" "}
+              <Link to="/explore" search={(old) => ({ env: old.env, event, bots: "in" })}>
+                Count them
+              </Link>
+            </>
+          )}
         </p>
       </ChartFrame>
     </section>
@@ -129,7 +143,10 @@ function Volume({ answer: a, event }: { answer: Segmentation; event: string }) {
 
 type Row = SeenProperty & { missing?: true };
 
-function Contents({ found, planned, event }: { found: Properties; planned?: EventType; event: string }) {
+type ContentsProps = { found: Properties; plan?: TrackingPlan; event: string; programs: boolean };
+
+function Contents({ found, plan, event, programs }: ContentsProps) {
+  const planned = plan?.events[event];
   const all = planned?.properties ?? {};
   const rows: Row[] = [
     ...found.properties.filter((p) => p.property !== "$verdict"),
@@ -145,7 +162,9 @@ function Contents({ found, planned, event }: { found: Properties; planned?: Even
       sort: (p) => p.property,
       cell: (p) => (
         <>
-          <span className="mono strong">{p.property}</span>
+          <span className="mono strong" title={p.property}>
+            {p.property}
+          </span>
           {all[p.property]?.description && <div className="under">{all[p.property]?.description}</div>}
           {/* No report shows a value of what is personal. */}
           <div className="under">
@@ -155,9 +174,7 @@ function Contents({ found, planned, event }: { found: Properties; planned?: Even
                 ? "values are not shown"
                 : seenText(p)}
           </div>
-          <div className="cramped">
-            <InPlan property={p.property} planned={planned} event={event} />
-          </div>
+          <div className="cramped">{plan && <InPlan property={p.property} planned={planned} event={event} />}</div>
         </>
       ),
     },
@@ -166,7 +183,7 @@ function Contents({ found, planned, event }: { found: Properties; planned?: Even
       head: "Plan",
       roomy: true,
       sort: (p) => (all[p.property] ? 0 : 1),
-      cell: (p) => <InPlan property={p.property} planned={planned} event={event} />,
+      cell: (p) => plan && <InPlan property={p.property} planned={planned} event={event} />,
     },
     {
       key: "distinct",
@@ -189,7 +206,7 @@ function Contents({ found, planned, event }: { found: Properties; planned?: Even
   return (
     <Section
       title="What is in it"
-      about={`Of the newest ${plural(found.looked_at, "event")}${found.cut > 0 ? `; ${plural(found.cut, "more property", "more properties")} are not listed` : ""}. Properties of users begin with “user.”.`}
+      about={`Of the newest ${plural(found.looked_at, "event")}${programs ? ", those of programs among them" : ""}${found.cut > 0 ? `; ${plural(found.cut, "more property", "more properties")} are not listed` : ""}. Properties of users begin with “user.”.`}
     >
       {rows.length === 0 ? (
         <p className="dim">They have no properties.</p>
@@ -218,6 +235,6 @@ function InPlan({ property, planned, event }: { property: string; planned?: Even
         {one.personal && <Badge tone="warn">personal</Badge>}
       </div>
     );
-  if (!planned || property.includes(".") || reserved(property)) return <span className="dim">not judged</span>;
+  if (!planned || property.includes(".") || reserved(property)) return <span className="dim nowrap">not judged</span>;
   return <Badge tone="warn">not planned</Badge>;
 }

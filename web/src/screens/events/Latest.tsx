@@ -140,12 +140,14 @@ const COLUMNS: Column<Row>[] = [
         <div className="named">
           <span className="strong">{e.event}</span>{" "}
           {verdict && <Badge tone={verdict === "invalid" ? "bad" : "warn"}>{VERDICTS[verdict] ?? verdict}</Badge>}
-          <div className="mono under cramped">{whose(e.who)}</div>
+          <div className="under cramped">
+            <span className="mono id">{whose(e.who)}</span>
+          </div>
         </div>
       );
     },
   },
-  { key: "who", head: "Who", roomy: true, cell: (e) => <span className="mono nowrap">{whose(e.who)}</span> },
+  { key: "who", head: "Who", roomy: true, cell: (e) => <span className="mono id">{whose(e.who)}</span> },
   { key: "properties", head: "Properties", wide: true, cell: (e) => <Content event={e} /> },
 ];
 

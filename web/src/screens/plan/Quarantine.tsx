@@ -5,6 +5,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 
+import { ApiError } from "../../api/client";
 import { edit } from "../../api/edits";
 import { quarantine } from "../../api/queries";
 import type { HeldEvent, RecentEvent } from "../../api/types";
@@ -127,7 +128,9 @@ export function QuarantineTab() {
     );
   return (
     <>
-      {query.isError && <Failed error={query.error} retry={() => void query.refetch()} since={query.errorUpdatedAt} />}
+      {query.isError && !ApiError.away(query.error) && (
+        <Failed error={query.error} retry={() => void query.refetch()} since={query.errorUpdatedAt} />
+      )}
       <Section
         title={`${plural(total, "event")} of ${plural(types.length, "type")}`}
         about="No query sees them. Where the plan was wrong, change it, then release them; where the events are, delete them."
@@ -252,7 +255,7 @@ function What({ held }: { held: HeldEvent }) {
   const event = held.event as RecentEvent;
   return (
     <>
-      <span className="strong">{event.event}</span> <span className="mono dim beside">{whose(event.who)}</span>
+      <span className="strong">{event.event}</span> <span className="mono dim beside id">{whose(event.who)}</span>
       {held.why.map((why) => (
         <div key={why} className="under">
           <Said>{capital(why)}</Said>

@@ -1,13 +1,15 @@
 //! Web: the rules of the plan: how names are written, who changes it, and what happens to events that do not follow it,
 //! by environment. Whatever is changed here goes into the draft.
 import { Select, Switch, TagsInput, TextInput } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
 
+import { environments } from "../../api/queries";
 import type { Convention, Handling, PlanRules } from "../../api/types";
 import { TREATMENTS, USUAL } from "../../lib/plan";
 import { Days } from "./Days";
 import { Section } from "../../parts/Page";
+import { Loaded } from "../../parts/States";
 import { Badge } from "../../parts/Words";
-import { useEnvironment } from "../../shell/environment";
 import { useMay } from "../../shell/may";
 import type { PlanDraft } from "./draft";
 
@@ -55,7 +57,7 @@ const COLUMNS: { key: Word; head: string; data: { value: string; label: string }
 
 export function Rules({ draft }: { draft: PlanDraft }) {
   const may = useMay("editor");
-  const { all } = useEnvironment();
+  const known = useQuery(environments);
   const { rules } = draft.plan;
   const set = (part: Partial<PlanRules>) => {
     const { environments, personal, review, naming } = { ...rules, ...part };
@@ -117,35 +119,39 @@ export function Rules({ draft }: { draft: PlanDraft }) {
           </>
         }
       >
-        <div className="handling-rows">
-          {all.map((e) => {
-            const handling = { ...USUAL, ...rules.environments?.[e.key] };
-            return (
-              <fieldset key={e.key} className="handling">
-                <legend>
-                  {e.name} {e.production && <Badge tone="production">production</Badge>}
-                </legend>
-                {COLUMNS.map(({ key, head, data }) => (
-                  <Select
-                    key={key}
-                    label={head}
-                    aria-label={`${head} in ${e.name}`}
-                    data={data}
-                    value={handling[key]}
-                    allowDeselect={false}
-                    onChange={(v) => v && handle(e.key, { [key]: v } as Partial<Handling>)}
-                  />
-                ))}
-                <Days
-                  label="Events are kept"
-                  name={`Days that events are kept in ${e.name}`}
-                  value={handling.retention_days ?? null}
-                  onChange={(retention_days) => handle(e.key, { retention_days })}
-                />
-              </fieldset>
-            );
-          })}
-        </div>
+        <Loaded query={known} lines={6}>
+          {(all) => (
+            <div className="handling-rows">
+              {all.map((e) => {
+                const handling = { ...USUAL, ...rules.environments?.[e.key] };
+                return (
+                  <fieldset key={e.key} className="handling">
+                    <legend>
+                      {e.name} {e.production && <Badge tone="production">production</Badge>}
+                    </legend>
+                    {COLUMNS.map(({ key, head, data }) => (
+                      <Select
+                        key={key}
+                        label={head}
+                        aria-label={`${head} in ${e.name}`}
+                        data={data}
+                        value={handling[key]}
+                        allowDeselect={false}
+                        onChange={(v) => v && handle(e.key, { [key]: v } as Partial<Handling>)}
+                      />
+                    ))}
+                    <Days
+                      label="Events are kept"
+                      name={`Days that events are kept in ${e.name}`}
+                      value={handling.retention_days ?? null}
+                      onChange={(retention_days) => handle(e.key, { retention_days })}
+                    />
+                  </fieldset>
+                );
+              })}
+            </div>
+          )}
+        </Loaded>
       </Section>
       <Section
         title="Personal properties of users and groups"

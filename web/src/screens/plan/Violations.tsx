@@ -28,19 +28,26 @@ export function ViolationsTab() {
   const { q = "", kind, of } = useSearch({ from: "/inside/plan" });
   const navigate = useNavigate({ from: "/plan" });
   const [live, setLive] = useState(true);
-  const plan = useQuery(planQuery).data?.plan;
+  const rules = useQuery(planQuery);
+  const plan = rules.data?.plan;
   const query = useQuery({ ...violations(here.key), refetchInterval: live ? 2_000 : false });
   const set = (part: { q?: string; kind?: string; of?: string }) =>
     void navigate({ search: (old) => ({ ...old, ...part }), replace: true });
   return (
     <Loaded query={query}>
       {({ since, violations: all, forgotten }) => {
+        // Whether nothing is wrong or nothing is judged, the plan says.
+        if (!plan) return <Loaded query={rules}>{() => null}</Loaded>;
         if (all.length === 0)
           return (
             <Empty
-              title={`Every event in ${here.name} follows the plan`}
+              title={
+                Object.keys(plan.events).length > 0
+                  ? `Every event in ${here.name} follows the plan`
+                  : `No event in ${here.name} is judged`
+              }
               why={
-                plan && Object.keys(plan.events).length > 0
+                Object.keys(plan.events).length > 0
                   ? `None has come that does not since the server started, ${moment(since)}. Events that do not are listed here as they come.`
                   : "No event type is planned, so no event is judged. Plan the first, and what does not follow it is listed here as it comes."
               }

@@ -5,6 +5,7 @@ import { IconUpload } from "@tabler/icons-react";
 import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 
+import { ApiError } from "../../api/client";
 import { edit } from "../../api/edits";
 import { changed, members } from "../../api/queries";
 import type { SegmentView } from "../../api/types";
@@ -171,7 +172,9 @@ function Listed({ view, which }: { view: SegmentView; which: Which }) {
           <li key={id}>{id}</li>
         ))}
       </ul>
-      {query.isError && <Failed error={query.error} retry={() => void query.refetch()} since={query.errorUpdatedAt} />}
+      {query.isError && !ApiError.away(query.error) && (
+        <Failed error={query.error} retry={() => void query.refetch()} since={query.errorUpdatedAt} />
+      )}
       {more && (
         <Group gap="xs" align="center" mb="md">
           <p className="dim" role="status">

@@ -1,0 +1,139 @@
+//! Web tests: events of strange shapes on every screen that shows them, narrow and wide: names as long as they may be, three
+//! hundred properties, pictures and scripts that run from right to left. Nothing is cut, and nothing pushes the rest away.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+
+import { house, portray, START } from "./harness.mjs";
+import { send } from "./shop.mjs";
+
+const LONG = "Checkout_".repeat(100).slice(0, 900);
+const [ARABIC, CART] = ["تمت عملية الشراء", "🛒 cart 🎉"];
+const SCREENS = [
+  ["/", "Last changes"],
+  ["/events", ARABIC],
+  ["/events?tab=latest", ARABIC],
+  ["/events?tab=health", "Programs"],
+  ["/events?tab=personal", "What looks personal"],
+  [`/events?event=${LONG}`, "What is in it"],
+  ["/events?event=many_properties", "property_number_0_of_three_hundred"],
+  [`/events?event=${encodeURIComponent(ARABIC)}`, "المجموع"],
+  ["/plan", "Order Completed"],
+  ["/plan?tab=rules", "Who changes it"],
+  ["/plan?event=Order+Completed", "Add a property"],
+  ["/plan/proposals/refunds", "Approve"],
+  ["/plan?tab=violations", ARABIC],
+  ["/plan?tab=quarantine", "The events"],
+];
+
+let at, page;
+let serial = 0;
+const event = (event_type, event_properties = {}, more = {}) => ({
+  user_id: "odd-1",
+  event_type,
+  event_properties,
+  time: START - 60_000,
+  insert_id: `odd-${serial++}`,
+  ...more,
+});
+
+/** What of the page is wider than the place it has: the page itself, a table that hides a column, what a field holds. */
+const cut = () => {
+  const found = [];
+  const { scrollWidth, clientWidth } = document.documentElement;
+  if (scrollWidth > clientWidth) found.push(`the page is ${scrollWidth} px wide and not ${clientWidth}`);
+  for (const box of document.querySelectorAll(".table-wrap"))
+    if (box.scrollWidth > box.clientWidth + 1)
+      found.push(`${box.firstElementChild.getAttribute("aria-label")}: ${box.scrollWidth} of ${box.clientWidth} px`);
+  for (const field of document.querySelectorAll("main input"))
+    if (field.scrollWidth > field.clientWidth) found.push(`a field: ${field.value || field.placeholder}`);
+  for (const row of document.querySelectorAll(".table tbody tr"))
+    for (const name of row.querySelectorAll(".key, .strong, td > .mono, .cramped"))
+      if (name.getBoundingClientRect().height > 80)
+        found.push(`a name of many lines: ${name.textContent.slice(0, 20)}`);
+  return found;
+};
+
+describe("events of strange shapes", { concurrency: 1 }, () => {
+  before(async () => {
+    at = await house();
+    page = at.page;
+    const tell = (...events) => send(at.server.address, at.secret, events);
+    const plan = {
+      rules: { environments: { production: { personal: "hash" } } },
+      events: {
+        [LONG.slice(0, 200)]: {},
+        "Order Completed": { properties: { total: { type: "number" }, email: { type: "string", personal: true } } },
+      },
+    };
+    await at.program.ask("PUT", "/api/plan", { why: "as it is", plan });
+    const many = Object.fromEntries(
+      Array.from({ length: 300 }, (_, i) => [`property_number_${i}_of_three_hundred`, i]),
+    );
+    await tell(event(LONG, { ["p_".repeat(300)]: "v".repeat(900) }), event("many_properties", many));
+    await tell(event("big", Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`b${i}`, "x".repeat(1_000)]))));
+    await tell(
+      event(CART, { "👩‍👩‍👧": "🏳️‍🌈".repeat(50) }),
+      event(ARABIC, { المجموع: "١٢٣ ريال", phone: "+41446681800" }),
+      event("cart_opened", { items: 2 }, { user_id: "u".repeat(500) }),
+      event("Order Completed", { total: "nine", email: "a@example.com" }),
+    );
+    plan.rules.environments.production.unplanned_events = "quarantine";
+    await at.program.ask("PUT", "/api/plan", { why: "what is not planned waits", plan });
+    await tell(event(LONG, {}), event("later", { note: "n".repeat(5_000) }, { user_id: "u".repeat(400) }));
+    plan.events["Refund_".repeat(14)] = { properties: { ["name_".repeat(18)]: { type: "string" } } };
+    await at.program.ask("PUT", "/api/plan/proposals/refunds", { title: "Refunds", plan, why: "w".repeat(300) });
+  });
+  after(() => at?.close());
+
+  test("are shown whole, narrow and wide", async () => {
+    const found = [];
+    for (const [i, [path, ready]] of SCREENS.entries()) {
+      for (const width of [1280, 390]) {
+        await page.setViewportSize({ width, height: 860 });
+        await at.visit(path);
+        await page.getByRole("main").getByText(ready, { exact: true }).first().waitFor();
+        await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+        found.push(...(await page.evaluate(cut)).map((c) => `${path.slice(0, 40)} at ${width}: ${c}`));
+      }
+      await page.setViewportSize({ width: 1280, height: 860 });
+      found.push(...(await portray(page, `odd-${i}`)).map((c) => `${path.slice(0, 40)}: ${c}`));
+    }
+    assert.deepEqual(found, []);
+  });
+
+  test("the unit of a chart stands inside of it, however short its numbers are", async () => {
+    for (const [path, label] of [
+      ["/", /^Active people by day/],
+      ["/events?event=cart_opened", /^cart_opened by day/],
+    ])
+      for (const width of [1280, 390]) {
+        await page.setViewportSize({ width, height: 860 });
+        await at.visit(path);
+        const canvas = page.getByRole("application", { name: label }).locator("canvas");
+        await canvas.waitFor();
+        /** How many of the dots of a part of its upper left corner are drawn on. */
+        const drawn = (...part) =>
+          canvas.evaluate((c, p) => {
+            const dots = c.getContext("2d").getImageData(...p).data;
+            return dots.filter((v, i) => i % 4 === 3 && v > 0).length;
+          }, part);
+        await page.waitForFunction(
+          (c) =>
+            c
+              .getContext("2d")
+              .getImageData(0, 0, 60, 20)
+              .data.some((v) => v > 0),
+          await canvas.elementHandle(),
+        );
+        assert.equal(
+          (await drawn(0, 0, 1, 20)) + (await drawn(0, 0, 60, 1)),
+          0,
+          `${path} at ${width}: the edge cuts it`,
+        );
+        assert.ok((await drawn(1, 1, 40, 16)) > 100, `${path} at ${width}: the unit is there`);
+      }
+    await page.setViewportSize({ width: 1280, height: 860 });
+  });
+
+  test("nothing broke on the way", () => assert.deepEqual(at.complaints, []));
+});
