@@ -3,11 +3,12 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bellwether_ledger::{Held, Kept, Quarantine as File};
+use bellwether_ledger::{Held, Kept, LedgerError, Placed, Quarantine as File};
 use bellwether_model::{EnvironmentKey, Event, Json, Millis, Span};
 use bellwether_store::Past;
+use rustc_hash::FxHashSet;
 use sha2::{Digest, Sha256};
 
 use crate::App;
@@ -35,6 +36,46 @@ pub(crate) struct Quarantine {
     went: AtomicBool,
     /// Held while a piece is released or deleted: an event is either.
     deciding: Mutex<()>,
+    /// Held while something is put there or taken back. After `deciding`, never before.
+    open: Arc<Mutex<Open>>,
+}
+
+/// Events that are there and may be taken back, by their numbers: nobody was told yet that they are kept.
+#[derive(Debug, Default)]
+struct Open {
+    /// Their request is not answered.
+    asked: FxHashSet<i64>,
+    /// Their request was refused, and the disk did not let them be taken out.
+    left: FxHashSet<i64>,
+}
+
+/// What a request put into the quarantine.
+#[derive(Debug, Default)]
+pub(crate) struct Holding {
+    /// Of each event whether it was not there already.
+    pub(crate) new: Vec<bool>,
+    /// The new ones, as long as they may be taken back.
+    pub(crate) fresh: Option<Fresh>,
+}
+
+/// Events that one request put there, until it is answered. Once this is dropped they stay.
+#[derive(Debug)]
+pub(crate) struct Fresh {
+    ids: Vec<i64>,
+    open: Arc<Mutex<Open>>,
+}
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        let mut open = locked(&self.open);
+        for id in &self.ids {
+            open.asked.remove(id);
+        }
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Which events of an environment are meant.
@@ -66,6 +107,7 @@ impl Quarantine {
             look: i64::MIN.into(),
             went: false.into(),
             deciding: Mutex::default(),
+            open: Arc::default(),
         })
     }
 
@@ -82,29 +124,81 @@ impl Quarantine {
         usize::try_from(MOST.saturating_sub(self.count.load(Ordering::Relaxed))).unwrap_or(usize::MAX)
     }
 
-    /// Keeps events apart, on disk before this returns: of each whether it was not there already.
-    pub(crate) fn hold(&self, held: &[Held]) -> Result<Vec<bool>, AppError> {
+    /// Keeps events apart, on disk before this returns.
+    pub(crate) fn hold(&self, held: &[Held]) -> Result<Holding, AppError> {
         if held.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Holding::default());
         }
-        let (new, bytes) = self.file.hold(held)?;
-        self.count.fetch_add(new.iter().filter(|new| **new).count() as u64, Ordering::Relaxed);
+        let mut open = locked(&self.open);
+        let (placed, bytes) = self.file.hold(held)?;
+        let mut holding = Holding { new: Vec::with_capacity(placed.len()), fresh: None };
+        let mut ids = Vec::new();
+        for placed in placed {
+            holding.new.push(matches!(placed, Placed::New(_)));
+            match placed {
+                Placed::New(id) => {
+                    open.asked.insert(id);
+                    ids.push(id);
+                }
+                // Whoever sent this copy is told that it is kept, whatever becomes of the first. A copy within one
+                // request is that request's own.
+                Placed::There(id) => {
+                    if ids.binary_search(&id).is_err() {
+                        open.asked.remove(&id);
+                        open.left.remove(&id);
+                    }
+                }
+            }
+        }
+        self.count.fetch_add(ids.len() as u64, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        Ok(new)
+        holding.fresh = (!ids.is_empty()).then(|| Fresh { ids, open: Arc::clone(&self.open) });
+        Ok(holding)
+    }
+
+    /// Takes back what a request put there that is refused after all: it is sent again as a whole.
+    pub(crate) fn take_back(&self, fresh: &Fresh) {
+        let mut open = locked(&self.open);
+        let ids: Vec<i64> = fresh.ids.iter().filter(|id| open.asked.remove(id)).copied().collect();
+        if let Err(error) = self.withdraw(&ids) {
+            tracing::error!(cause = %error, "what a refused request put into quarantine stays for now");
+            open.left.extend(ids);
+        }
+    }
+
+    /// Takes back what a disk did not let be taken back before.
+    pub(crate) fn take_back_left(&self) -> Result<(), AppError> {
+        let mut open = locked(&self.open);
+        let ids: Vec<i64> = open.left.iter().copied().collect();
+        self.withdraw(&ids)?;
+        open.left.clear();
+        Ok(())
+    }
+
+    fn withdraw(&self, ids: &[i64]) -> Result<(), LedgerError> {
+        if !ids.is_empty() {
+            let (count, bytes) = self.file.withdraw(ids)?;
+            self.less(count, bytes);
+        }
+        Ok(())
     }
 
     fn decide(&self) -> MutexGuard<'_, ()> {
-        self.deciding.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.deciding)
     }
 
     fn remove(&self, environment: &EnvironmentKey, ids: &[i64]) -> Result<u64, AppError> {
         let (count, bytes) = self.file.remove(environment, ids)?;
+        self.less(count, bytes);
+        Ok(count)
+    }
+
+    fn less(&self, count: u64, bytes: u64) {
         let less = |of: &AtomicU64, by: u64| {
             let _ = of.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |is| Some(is.saturating_sub(by)));
         };
         less(&self.count, count);
         less(&self.bytes, bytes);
-        Ok(count)
     }
 
     /// Lets go of what came before it is past its time, of each type a bounded piece; how many. Looks once an hour while there
@@ -216,9 +310,13 @@ impl App {
         self.quarantine.went.store(true, Ordering::Relaxed);
         loop {
             let _deciding = self.quarantine.decide();
-            let piece = self.quarantine.piece(environment, which, after)?;
+            // What may still be taken back is not released: its sender would send it again.
+            let open = locked(&self.quarantine.open);
+            let mut piece = self.quarantine.piece(environment, which, after)?;
             let Some(last) = piece.last() else { return Ok(released) };
             after = last.id;
+            piece.retain(|kept| !open.asked.contains(&kept.id) && !open.left.contains(&kept.id));
+            drop(open);
             let judges = self.judges.load_full();
             let mut events = Vec::with_capacity(piece.len());
             for kept in &piece {

@@ -37,6 +37,15 @@ pub struct Kept {
     pub held: Held,
 }
 
+/// Where something was put that is to be kept apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placed {
+    /// It is new, and has this number.
+    New(i64),
+    /// It is there already, under this number.
+    There(i64),
+}
+
 /// How much of a sort is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Count {
@@ -114,16 +123,17 @@ impl Quarantine {
         Ok(Self { conn: Mutex::new(conn) })
     }
 
-    /// Keeps things apart, on disk before this returns; of each whether it was new, and how many bytes the new ones have.
+    /// Keeps things apart, on disk before this returns; where each is, and how many bytes the new ones have.
     ///
     /// # Errors
     /// [`LedgerError::Storage`]; nothing of it is kept then.
-    pub fn hold(&self, held: &[Held]) -> Result<(Vec<bool>, u64), LedgerError> {
+    pub fn hold(&self, held: &[Held]) -> Result<(Vec<Placed>, u64), LedgerError> {
         let doing = LedgerError::storage(WRITING);
         let mut conn = self.conn.lock();
         let tx = schema::write(&mut conn, WRITING)?;
-        let (mut new, mut bytes) = (Vec::with_capacity(held.len()), 0);
+        let (mut placed, mut bytes) = (Vec::with_capacity(held.len()), 0);
         {
+            let mut there = tx.prepare_cached("select id from held where print = ?1").map_err(&doing)?;
             let mut insert = tx
                 .prepare_cached(
                     "insert or ignore into held (environment, sort, at, print, why, body)
@@ -133,14 +143,16 @@ impl Quarantine {
             for one in held {
                 let print = one.print.as_ref().map(|print| print.as_slice());
                 let row = (one.environment.as_str(), &one.sort, one.at.0, print, &one.why, &one.body);
-                new.push(insert.execute(row).map_err(&doing)? > 0);
-                if new.last() == Some(&true) {
+                placed.push(if insert.execute(row).map_err(&doing)? > 0 {
                     bytes += one.body.len() as u64;
-                }
+                    Placed::New(tx.last_insert_rowid())
+                } else {
+                    Placed::There(there.query_row([print], |row| row.get(0)).map_err(&doing)?)
+                });
             }
         }
         tx.commit().map_err(&doing)?;
-        Ok((new, bytes))
+        Ok((placed, bytes))
     }
 
     /// Writes everything that is kept, as of one moment, to a file that must not be there. Nothing waits for it.
@@ -271,6 +283,18 @@ impl Quarantine {
     /// # Errors
     /// [`LedgerError::Storage`]; nothing is taken out then.
     pub fn remove(&self, environment: &EnvironmentKey, ids: &[i64]) -> Result<(u64, u64), LedgerError> {
+        self.take_out(Some(environment), ids)
+    }
+
+    /// Takes out what was just put there, of whichever environment; how many were there, and how many bytes they had.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`]; nothing is taken out then.
+    pub fn withdraw(&self, ids: &[i64]) -> Result<(u64, u64), LedgerError> {
+        self.take_out(None, ids)
+    }
+
+    fn take_out(&self, of: Option<&EnvironmentKey>, ids: &[i64]) -> Result<(u64, u64), LedgerError> {
         let doing = LedgerError::storage(WRITING);
         let mut conn = self.conn.lock();
         let tx = schema::write(&mut conn, WRITING)?;
@@ -278,13 +302,13 @@ impl Quarantine {
         {
             let mut delete = tx
                 .prepare_cached(
-                    "delete from held where environment = ?1 and id = ?2
+                    "delete from held where id = ?2 and (?1 is null or environment = ?1)
                      returning length(cast(body as blob))",
                 )
                 .map_err(&doing)?;
             for id in ids {
                 let gone = delete
-                    .query_map((environment.as_str(), id), |row| number(row, 0))
+                    .query_map((of.map(EnvironmentKey::as_str), id), |row| number(row, 0))
                     .and_then(Iterator::collect::<Result<Vec<u64>, _>>)
                     .map_err(&doing)?;
                 count += gone.len() as u64;
@@ -350,7 +374,7 @@ mod tests {
                         seen += 1;
                     }
                 }
-                let new = new.into_iter().filter(|new| *new).count();
+                let new = new.into_iter().filter(|placed| matches!(placed, Placed::New(_))).count();
                 prop_assert!(new <= seen);
                 let kept = quarantine.list(&production, None, 0, 100).unwrap();
                 let nth = usize::try_from(gone).unwrap();

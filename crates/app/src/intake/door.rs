@@ -3,6 +3,7 @@
 
 use bellwether_model::plan::Treatment;
 use bellwether_model::{Event, Json, Millis};
+use bellwether_store::Ticket;
 
 use super::body::{Unreadable, unpack};
 use super::inspection::{Aside, Inspection};
@@ -324,13 +325,12 @@ impl App {
             }
         };
         let Aside { held, mut violations } = plan.taken();
-        // What goes into the quarantine is there before the request is answered; if it is sent again because the
-        // rest was not taken, it is there once.
+        // What goes into the quarantine is there before the request is answered, and goes again if the rest is not taken.
         let kept = self.rates.admit(door, &brought, &events, now).and_then(|()| self.quarantine.hold(&held));
         if events.is_empty() {
             return Outcome::Answered(match kept {
-                Ok(new) => {
-                    count_new(&mut violations, &new, &[]);
+                Ok(held) => {
+                    count_new(&mut violations, &held.new, &[]);
                     self.violations.note(violations, now);
                     reply
                 }
@@ -343,21 +343,30 @@ impl App {
         let environment = events.first().map(|event| event.environment.clone());
         // Where those are that are stored with a mark: each has one of the violations.
         let marked = if violations.is_empty() { Vec::new() } else { marked(&events) };
-        match kept.and_then(|held| Ok((held, self.store(events)?))) {
-            Ok((new, waiting)) => {
-                let stored = marked.iter().map(|at| waiting.again.binary_search(at).is_err());
-                count_new(&mut violations, &new, &stored.collect::<Vec<_>>());
+        let held = match kept {
+            Ok(held) => held,
+            Err(error) => return Outcome::Answered(voice.refuse(&error)),
+        };
+        match self.store(events) {
+            Ok(ticket) => {
+                let stored = marked.iter().map(|at| ticket.again.binary_search(at).is_err());
+                count_new(&mut violations, &held.new, &stored.collect::<Vec<_>>());
                 if let Some(environment) = environment {
-                    self.arrivals.note(&environment, waiting.taken, now);
+                    self.arrivals.note(&environment, ticket.taken, now);
                 }
                 self.violations.note(violations, now);
-                Outcome::Waiting { waiting, reply }
+                Outcome::Waiting { waiting: Waiting { ticket, held: held.fresh }, reply }
             }
-            Err(error) => Outcome::Answered(voice.refuse(&error)),
+            Err(error) => {
+                if let Some(fresh) = &held.fresh {
+                    self.quarantine.take_back(fresh);
+                }
+                Outcome::Answered(voice.refuse(&error))
+            }
         }
     }
 
-    fn store(&self, events: Vec<Event>) -> Result<Waiting, AppError> {
+    fn store(&self, events: Vec<Event>) -> Result<Ticket, AppError> {
         self.store.append(events).map_err(|e| {
             let error = AppError::from(e);
             if error.refusal != Refusal::Busy {

@@ -401,8 +401,8 @@ fn whatever_is_sent_is_answered_and_what_is_refused_stores_nothing() {
             match batch(&house, &bytes) {
                 Outcome::Waiting { waiting, reply: Reply { body: Body::Json(reply), .. } } => {
                     let count = reply["events_ingested"].as_u64().unwrap();
-                    prop_assert!(waiting.taken.stored + waiting.taken.duplicates == count);
-                    **stored.borrow_mut() = seen + waiting.taken.stored;
+                    prop_assert!(waiting.taken().stored + waiting.taken().duplicates == count);
+                    **stored.borrow_mut() = seen + waiting.taken().stored;
                     house.app.commit().unwrap();
                 }
                 Outcome::Answered(Reply { status, body: Body::Json(body), .. }) => {

@@ -369,7 +369,7 @@ proptest! {
                 let bearer = format!("Bearer {}", desk.secret);
                 let sent = Sent { authorization: Some(&bearer), content_type: "application/json", body: &body, ..Sent::default() };
                 let (stored, reply) = match desk.house.app.take(door, &sent, desk.house.now) {
-                    bellwether_app::Outcome::Waiting { waiting, reply } => (waiting.taken.stored + waiting.taken.duplicates, reply),
+                    bellwether_app::Outcome::Waiting { waiting, reply } => (waiting.taken().stored + waiting.taken().duplicates, reply),
                     bellwether_app::Outcome::Answered(reply) => (0, reply),
                 };
                 desk.house.app.commit().unwrap();
