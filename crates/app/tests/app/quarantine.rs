@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use bellwether_app::{Door, Outcome, Reply, Sent, Settled};
 use serde_json::{Value as Json, json};
 
-use crate::house::House;
+use crate::forgotten::files_with;
+use crate::house::{DAY, House};
 use crate::plan::shop_plan;
 
 /// A plan whose production treats events that are not planned so.
@@ -134,4 +135,156 @@ fn what_cannot_be_taken_back_at_once_is_later_unless_it_was_acknowledged() {
     house.app.step(house.now).unwrap();
     assert_eq!(held(&house), ["X"]);
     std::fs::rename(away, log).unwrap();
+}
+
+/// One event with a name, which no plan has.
+fn named() -> Json {
+    json!([{"event_type": "X", "user_id": "user-1", "insert_id": "x"}])
+}
+
+fn release(house: &House) -> Json {
+    house.did("quarantine.release", json!({"environment": "production", "all": true}))
+}
+
+fn again(house: &House) -> Json {
+    house.did("event.health", json!({"environment": "production"}))["duplicates"].clone()
+}
+
+#[test]
+fn what_was_released_is_known_for_seven_days_from_then() {
+    let (mut house, key) = quarantining(|_| {});
+    let send = |house: &House| house.send(&json!({"api_key": key, "events": named()})).unwrap();
+    send(&house);
+    house.later(5 * DAY);
+    assert_eq!(release(&house), json!({"stored": 1, "duplicates": 0}));
+    house.later(6 * DAY);
+    send(&house);
+    assert_eq!((held(&house), again(&house)), (vec![], json!(1)));
+    let mut house = house.restart();
+    send(&house);
+    assert_eq!(held(&house), [""; 0]);
+    house.later(DAY + 1);
+    send(&house);
+    assert_eq!(held(&house), ["X"], "after that it is another");
+    assert_eq!(house.events().len(), 1);
+}
+
+#[test]
+fn what_was_deleted_does_not_come_back_for_seven_days_but_may_follow_the_plan() {
+    let (mut house, key) = quarantining(|_| {});
+    let send = |house: &House| house.send(&json!({"api_key": key, "events": named()})).unwrap();
+    send(&house);
+    house.did("quarantine.delete", json!({"environment": "production", "all": true}));
+    house.later(6 * DAY);
+    send(&house);
+    assert_eq!((held(&house), again(&house)), (vec![], json!(1)));
+    house.did("plan.save", json!({"plan": plan("accept"), "why": "test"}));
+    send(&house);
+    assert_eq!(house.events().len(), 1);
+    house.did("plan.save", json!({"plan": plan("quarantine"), "why": "test"}));
+    house.later(8 * DAY);
+    send(&house);
+    assert_eq!(held(&house), ["X"]);
+}
+
+#[test]
+fn what_is_stored_is_not_held_when_the_plan_changes_before_it_comes_again() {
+    let (mut house, key) = quarantining(|_| {});
+    let send = |house: &House, events: &Json| {
+        house.send(&json!({"api_key": key, "events": events})).unwrap();
+    };
+    house.did("plan.save", json!({"plan": plan("accept"), "why": "test"}));
+    send(&house, &named());
+    house.did("plan.save", json!({"plan": plan("quarantine"), "why": "test"}));
+    house.later(DAY);
+    // Beside one that is new, and one that has no name.
+    let mut more = mixed();
+    more.as_array_mut().unwrap().extend(named().as_array().unwrap().clone());
+    send(&house, &more);
+    assert_eq!((held(&house), again(&house), unfollowed(&house)), (vec!["Y".into()], json!(2), json!(2)));
+    assert_eq!(release(&house), json!({"stored": 1, "duplicates": 0}));
+    assert_eq!(house.events().len(), 3);
+    // What waits for its commit may be lost still: it is kept.
+    house.did("plan.save", json!({"plan": plan("accept"), "why": "test"}));
+    let other = json!([{"event_type": "Z", "user_id": "user-1", "insert_id": "z"}]);
+    let Outcome::Waiting { .. } = take(&house, &key, &other) else { panic!("it is taken") };
+    house.did("plan.save", json!({"plan": plan("quarantine"), "why": "test"}));
+    assert_eq!(answered(take(&house, &key, &other)).status, 200);
+    assert_eq!(held(&house), ["Z"]);
+    house.app.commit().unwrap();
+    assert_eq!(release(&house), json!({"stored": 0, "duplicates": 1}));
+}
+
+#[test]
+fn what_is_held_is_not_stored_when_the_plan_changes_before_it_comes_again() {
+    let (house, key) = quarantining(|_| {});
+    house.send(&json!({"api_key": key, "events": mixed()})).unwrap();
+    house.did("plan.save", json!({"plan": plan("accept"), "why": "test"}));
+    let mut house = house.restart();
+    house.later(DAY);
+    // Marked and not, in any order: only what is new is counted as not following the plan.
+    let more = json!([{"event_type": "X", "user_id": "user-1", "insert_id": "x"}, mixed()[0].clone(),
+        {"event_type": "X", "user_id": "user-2", "insert_id": "x"}, {"event_type": "Z", "user_id": "user-1"}]);
+    house.send(&json!({"api_key": key, "events": more})).unwrap();
+    assert_eq!((house.events().len(), again(&house), unfollowed(&house)), (3, json!(2), json!(2)));
+    // However long it is kept.
+    house.later(30 * DAY);
+    house.send(&json!({"api_key": key, "events": named()})).unwrap();
+    assert_eq!((house.events().len(), again(&house)), (3, json!(3)));
+    assert_eq!(release(&house), json!({"stored": 2, "duplicates": 0}));
+    house.send(&json!({"api_key": key, "events": named()})).unwrap();
+    assert_eq!((house.events().len(), again(&house)), (5, json!(4)));
+}
+
+#[test]
+fn a_copy_that_is_stored_no_more_because_it_is_held_keeps_it_there() {
+    let (house, key) = quarantining(|_| {});
+    let (away, log) = without_log(&house);
+    let Outcome::Waiting { waiting, .. } = take(&house, &key, &mixed()) else { panic!("it is taken") };
+    house.did("plan.save", json!({"plan": plan("accept"), "why": "test"}));
+    let copy = take(&house, &key, &named());
+    house.app.commit().unwrap_err();
+    assert_eq!(house.app.settled(&waiting), Settled::Lost);
+    assert_eq!(answered(copy).status, 200);
+    assert_eq!(held(&house), ["X"]);
+    std::fs::rename(away, log).unwrap();
+}
+
+#[test]
+fn nothing_of_who_is_forgotten_is_known_of_what_was_decided() {
+    let (house, key) = quarantining(|_| {});
+    let of = |who: Json| {
+        let mut events = named();
+        events[0].as_object_mut().unwrap().extend(who.as_object().unwrap().clone());
+        events[0].clone()
+    };
+    let people = [json!({"user_id": "gone-1", "device_id": "phone-1"}), json!({"user_id": "other-1"})];
+    let on_device = json!({"device_id": "phone-1", "user_id": null, "insert_id": "d"});
+    let events: Vec<Json> = [people[0].clone(), on_device, people[1].clone()].map(of).into();
+    let send = || house.send(&json!({"api_key": key, "events": events})).unwrap();
+    // Whose the device is, is known by what is stored.
+    let seen = json!([{"event_type": "Page Viewed", "user_id": "gone-1", "device_id": "phone-1",
+        "event_properties": {"path": "/"}}]);
+    house.send(&json!({"api_key": key, "events": seen})).unwrap();
+    send();
+    house.did("quarantine.delete", json!({"environment": "production", "all": true}));
+    send();
+    assert_eq!(held(&house), [""; 0]);
+    let hands = rusqlite::Connection::open(house.dir.path().join("quarantine.sqlite")).unwrap();
+    let decided = || -> Vec<Vec<u8>> {
+        let mut rows = hands.prepare("select print from decided order by print").unwrap();
+        rows.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    let before = decided();
+    assert_eq!(before.len(), 3);
+    house.did("person.forget", json!({"environment": "production", "user": "gone-1", "confirm": "gone-1"}));
+    let left = decided();
+    assert_eq!(left.len(), 1, "that of somebody else");
+    for print in before.iter().filter(|print| !left.contains(print)) {
+        let file = std::fs::read(house.dir.path().join("quarantine.sqlite")).unwrap();
+        assert!(!file.windows(print.len()).any(|window| window == print.as_slice()));
+    }
+    assert!(files_with(&house, "gone-1").iter().all(|file| !file.contains("quarantine")));
+    send();
+    assert_eq!(held(&house), ["X", "X"], "what comes again is of somebody new");
 }
