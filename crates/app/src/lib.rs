@@ -158,6 +158,7 @@ impl App {
         std::os::unix::fs::DirBuilderExt::mode(&mut make, 0o700);
         make.recursive(true).create(&data).map_err(unusable)?;
         let ledger = Ledger::open(&data.join("ledger.sqlite"))?;
+        let known = store.dedupe;
         let (store, recovery) = Store::open(&data.join("events"), store)?;
         let app = Self {
             served: ArcSwap::from_pointee(serving::Published::default()),
@@ -169,7 +170,7 @@ impl App {
             rates: intake::rates::Meter::new(rates),
             judges: ArcSwap::default(),
             violations: violations::Violations::new(now),
-            quarantine: quarantine::Quarantine::open(&data.join("quarantine.sqlite"))?,
+            quarantine: quarantine::Quarantine::open(&data.join("quarantine.sqlite"), known)?,
             scanner: personal::Scanner::default(),
             drifts: drift::Drifts::default(),
             arrivals: arrivals::Arrivals::new(now),

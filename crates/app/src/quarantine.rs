@@ -1,11 +1,12 @@
 //! App: events that do not follow the tracking plan and are kept apart. What was acknowledged is kept until
 //! somebody decides; when there is no more room, senders are told.
 
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use bellwether_ledger::{Held, Kept, LedgerError, Placed, Quarantine as File};
+use bellwether_ledger::{Decided, Gone, Held, Kept, LedgerError, Placed, Quarantine as File};
 use bellwether_model::{EnvironmentKey, Event, Json, Millis, Span};
 use bellwether_store::Past;
 use rustc_hash::FxHashSet;
@@ -38,6 +39,11 @@ pub(crate) struct Quarantine {
     deciding: Mutex<()>,
     /// Held while something is put there or taken back. After `deciding`, never before.
     open: Arc<Mutex<Open>>,
+    /// The named ones of what is there, each with its number. After `open`, never before. Senders choose the names: the
+    /// hasher is one that they cannot foresee.
+    named: RwLock<HashMap<[u8; 16], i64>>,
+    /// So long is known what was decided, as the store knows what it took.
+    known: Span,
 }
 
 /// Events that are there and may be taken back, by their numbers: nobody was told yet that they are kept.
@@ -54,6 +60,8 @@ struct Open {
 pub(crate) struct Holding {
     /// Of each event whether it was not there already.
     pub(crate) new: Vec<bool>,
+    /// How many of each environment were.
+    pub(crate) again: BTreeMap<EnvironmentKey, u64>,
     /// The new ones, as long as they may be taken back.
     pub(crate) fresh: Option<Fresh>,
 }
@@ -97,9 +105,10 @@ pub(crate) struct Released {
 }
 
 impl Quarantine {
-    pub(crate) fn open(path: &Path) -> Result<Self, AppError> {
+    pub(crate) fn open(path: &Path, known: Span) -> Result<Self, AppError> {
         let file = File::open(path)?;
         let (count, bytes) = file.size()?;
+        let named = file.prints()?.into_iter().collect();
         Ok(Self {
             file,
             count: count.into(),
@@ -108,6 +117,8 @@ impl Quarantine {
             went: false.into(),
             deciding: Mutex::default(),
             open: Arc::default(),
+            named: RwLock::new(named),
+            known,
         })
     }
 
@@ -130,16 +141,19 @@ impl Quarantine {
             return Ok(Holding::default());
         }
         let mut open = locked(&self.open);
-        let (placed, bytes) = self.file.hold(held)?;
-        let mut holding = Holding { new: Vec::with_capacity(placed.len()), fresh: None };
+        let (placed, bytes) = self.file.hold(held, self.known)?;
+        let mut holding = Holding::default();
         let mut ids = Vec::new();
-        for placed in placed {
+        let mut named = self.named.write().unwrap_or_else(PoisonError::into_inner);
+        for (placed, held) in placed.into_iter().zip(held) {
             holding.new.push(matches!(placed, Placed::New(_)));
             match placed {
                 Placed::New(id) => {
                     open.asked.insert(id);
                     ids.push(id);
+                    named.extend(held.print.map(|print| (print, id)));
                 }
+                Placed::Decided => {}
                 // Whoever sent this copy is told that it is kept, whatever becomes of the first. A copy within one
                 // request is that request's own.
                 Placed::There(id) => {
@@ -177,8 +191,7 @@ impl Quarantine {
 
     fn withdraw(&self, ids: &[i64]) -> Result<(), LedgerError> {
         if !ids.is_empty() {
-            let (count, bytes) = self.file.withdraw(ids)?;
-            self.less(count, bytes);
+            self.went(&self.file.withdraw(ids)?);
         }
         Ok(())
     }
@@ -188,17 +201,69 @@ impl Quarantine {
     }
 
     fn remove(&self, environment: &EnvironmentKey, ids: &[i64]) -> Result<u64, AppError> {
-        let (count, bytes) = self.file.remove(environment, ids)?;
-        self.less(count, bytes);
-        Ok(count)
+        let gone = self.file.remove(environment, ids)?;
+        self.went(&gone);
+        Ok(gone.count)
     }
 
-    fn less(&self, count: u64, bytes: u64) {
+    /// The same of what was released or deleted, whose copies are known from now on.
+    fn decided(&self, environment: &EnvironmentKey, piece: &[Kept], now: Millis) -> Result<u64, AppError> {
+        let ids: Vec<i64> = piece.iter().map(|kept| kept.id).collect();
+        let mut decided = Vec::new();
+        for kept in piece {
+            if let Some(print) = kept.held.print {
+                let who = event(kept)?.who;
+                let whose = [who.user(), who.device()].map(|id| id.map(|id| id_print(environment, id)));
+                decided.push(Decided { print, whose, at: now });
+            }
+        }
+        let gone = self.file.decide(environment, &ids, &decided)?;
+        self.went(&gone);
+        Ok(gone.count)
+    }
+
+    /// What is taken out is there no more.
+    fn went(&self, gone: &Gone) {
         let less = |of: &AtomicU64, by: u64| {
             let _ = of.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |is| Some(is.saturating_sub(by)));
         };
-        less(&self.count, count);
-        less(&self.bytes, bytes);
+        less(&self.count, gone.count);
+        less(&self.bytes, gone.bytes);
+        let mut named = self.named.write().unwrap_or_else(PoisonError::into_inner);
+        for print in &gone.prints {
+            named.remove(print);
+        }
+    }
+
+    /// The places of events that are there already, rising: they are not to be stored beside it. Whoever sent them is told
+    /// that they are kept, so that they stay, whatever becomes of the request that brought them first.
+    pub(crate) fn has(&self, events: &[Event]) -> Vec<usize> {
+        let found = |event: &Event| {
+            let print = print(event)?;
+            let named = self.named.read().unwrap_or_else(PoisonError::into_inner);
+            named.contains_key(&print).then_some(print)
+        };
+        // Nearly always nothing is there, and then no name is hashed.
+        if self.named.read().unwrap_or_else(PoisonError::into_inner).is_empty() {
+            return Vec::new();
+        }
+        let hits = events.iter().enumerate().filter_map(|(at, event)| Some((at, found(event)?)));
+        let hits: Vec<(usize, [u8; 16])> = hits.collect();
+        if hits.is_empty() {
+            return Vec::new();
+        }
+        let mut open = locked(&self.open);
+        let named = self.named.read().unwrap_or_else(PoisonError::into_inner);
+        let mut places = Vec::new();
+        for (at, print) in hits {
+            // It may have been taken back since.
+            if let Some(id) = named.get(&print) {
+                open.asked.remove(id);
+                open.left.remove(id);
+                places.push(at);
+            }
+        }
+        places
     }
 
     /// Lets go of what came before it is past its time, of each type a bounded piece; how many. Looks once an hour while there
@@ -215,6 +280,7 @@ impl Quarantine {
             return Ok(0);
         }
         let _deciding = self.decide();
+        self.file.forget_decided_until(now.minus(self.known))?;
         let mut gone = 0;
         for environment in environments {
             for sort in self.file.counts(environment)? {
@@ -262,27 +328,34 @@ impl Quarantine {
     }
 }
 
-/// An event as it is kept apart. The same `insert_id` of the same device, or user, is the same event, as in the store.
+/// What names an event: the same `insert_id` of the same device, or user, is the same event, as in the store.
+fn print(event: &Event) -> Option<[u8; 16]> {
+    let who = event.who.device().or(event.who.user()).unwrap_or_default();
+    event.insert_id.as_deref().map(|id| hashed([event.environment.as_str(), who, id]))
+}
+
+/// What stands for an id where it is only looked for.
+fn id_print(environment: &EnvironmentKey, id: &str) -> [u8; 16] {
+    hashed([environment.as_str(), id, ""])
+}
+
+fn hashed(parts: [&str; 3]) -> [u8; 16] {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part.len().to_le_bytes());
+        hash.update(part);
+    }
+    let digest: [u8; 32] = hash.finalize().into();
+    std::array::from_fn(|at| digest[at])
+}
+
+/// An event as it is kept apart.
 pub(crate) fn held(event: &Event, why: Vec<String>, now: Millis) -> Held {
-    let print = event.insert_id.as_ref().map(|id| {
-        let mut hash = Sha256::new();
-        let who = event.who.device().or(event.who.user()).unwrap_or_default();
-        for part in [event.environment.as_str(), who, id] {
-            hash.update(part.len().to_le_bytes());
-            hash.update(part);
-        }
-        let digest: [u8; 32] = hash.finalize().into();
-        let mut print = [0; 16];
-        for (to, from) in print.iter_mut().zip(digest) {
-            *to = from;
-        }
-        print
-    });
     Held {
         environment: event.environment.clone(),
         sort: event.event.clone(),
         at: now,
-        print,
+        print: print(event),
         why: Json::from(why).to_string(),
         // An event is written as JSON everywhere: it has no keys that are not text.
         body: serde_json::to_string(event).unwrap_or_default(),
@@ -337,8 +410,7 @@ impl App {
             }
             released.stored += ticket.taken.stored;
             released.duplicates += ticket.taken.duplicates;
-            let ids: Vec<i64> = piece.iter().map(|kept| kept.id).collect();
-            self.quarantine.remove(environment, &ids)?;
+            self.quarantine.decided(environment, &piece, now)?;
             if stop() {
                 return Ok(released);
             }
@@ -362,11 +434,19 @@ impl App {
         }
     }
 
-    /// Deletes events for good, and writes the file anew without them; how many there were.
-    pub(crate) fn scrub_held(&self, environment: &EnvironmentKey, ids: &[i64]) -> Result<u64, AppError> {
+    /// Deletes events of somebody for good, and what was decided of earlier ones with these ids, and writes the file anew
+    /// without either; how many events there were.
+    pub(crate) fn scrub_held(
+        &self,
+        environment: &EnvironmentKey,
+        held: &[i64],
+        ids: &[String],
+    ) -> Result<u64, AppError> {
         // What is being released is in the store before this goes on, where it is looked for next.
         let _deciding = self.quarantine.decide();
-        let gone = self.quarantine.remove(environment, ids)?;
+        let gone = self.quarantine.remove(environment, held)?;
+        let ids: Vec<_> = ids.iter().map(|id| id_print(environment, id)).collect();
+        self.quarantine.file.forget_decided_of(&ids)?;
         self.quarantine.file.scrub()?;
         Ok(gone)
     }
@@ -387,13 +467,13 @@ impl App {
         environment: &EnvironmentKey,
         which: &Which<'_>,
         stop: &dyn Fn() -> bool,
+        now: Millis,
     ) -> Result<u64, AppError> {
         let (mut gone, mut after) = (0, 0);
         loop {
             let _deciding = self.quarantine.decide();
             let piece = self.quarantine.piece(environment, which, after)?;
-            let ids: Vec<i64> = piece.iter().map(|kept| kept.id).collect();
-            gone += self.quarantine.remove(environment, &ids)?;
+            gone += self.quarantine.decided(environment, &piece, now)?;
             match piece.last() {
                 Some(last) if !stop() => after = last.id,
                 // For good: no page of the file and of its log has it.

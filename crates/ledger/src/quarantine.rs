@@ -4,12 +4,16 @@
 use std::path::Path;
 use std::time::Duration;
 
-use bellwether_model::{EnvironmentKey, Millis};
+use bellwether_model::{EnvironmentKey, Millis, Span};
 use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags, Row};
 
 use crate::error::LedgerError;
 use crate::schema;
+
+mod decided;
+
+pub use decided::Decided;
 
 /// Something to be kept apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +48,19 @@ pub enum Placed {
     New(i64),
     /// It is there already, under this number.
     There(i64),
+    /// It is not there: of the same was decided not long ago.
+    Decided,
+}
+
+/// What was taken out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Gone {
+    /// How many there were.
+    pub count: u64,
+    /// How many bytes they had.
+    pub bytes: u64,
+    /// The prints of those that have one.
+    pub prints: Vec<[u8; 16]>,
 }
 
 /// How much of a sort is kept.
@@ -81,6 +98,9 @@ const TABLES: &str = "
     create index held_by_sort on held (environment, sort, id);
 ";
 
+/// What is done to the tables of each version to make them those of the next.
+const VERSIONS: [&str; 2] = [TABLES, decided::TABLE];
+
 const READING: &str = "read the quarantine";
 const WRITING: &str = "write into the quarantine";
 
@@ -104,36 +124,39 @@ impl Quarantine {
             "pragma synchronous = full; pragma secure_delete = on; pragma trusted_schema = off;",
         )
         .map_err(&doing)?;
-        match (application, version) {
-            (0, 0) => {
-                let tx = schema::write(&mut conn, "open the quarantine")?;
-                tx.execute_batch(TABLES).map_err(&doing)?;
-                tx.execute_batch(&format!("pragma application_id = {APPLICATION}; pragma user_version = 1"))
-                    .map_err(&doing)?;
-                tx.commit().map_err(&doing)?;
+        let newest = i64::try_from(VERSIONS.len()).unwrap_or(i64::MAX);
+        let ours = application == i64::from(APPLICATION) && (1..=newest).contains(&version);
+        if !ours && (application, version) != (0, 0) {
+            return Err(LedgerError::Storage {
+                doing: "open the quarantine",
+                reason: "it is another program's file, or a newer Bellwether's".to_owned(),
+            });
+        }
+        if version < newest {
+            let tx = schema::write(&mut conn, "open the quarantine")?;
+            for tables in VERSIONS.iter().skip(usize::try_from(version).unwrap_or_default()) {
+                tx.execute_batch(tables).map_err(&doing)?;
             }
-            (ours, 1) if ours == i64::from(APPLICATION) => {}
-            _ => {
-                return Err(LedgerError::Storage {
-                    doing: "open the quarantine",
-                    reason: "it is another program's file, or a newer Bellwether's".to_owned(),
-                });
-            }
+            let marks = format!("pragma application_id = {APPLICATION}; pragma user_version = {newest}");
+            tx.execute_batch(&marks).map_err(&doing)?;
+            tx.commit().map_err(&doing)?;
         }
         Ok(Self { conn: Mutex::new(conn) })
     }
 
-    /// Keeps things apart, on disk before this returns; where each is, and how many bytes the new ones have.
+    /// Keeps things apart, on disk before this returns; where each is, and how many bytes the new ones have. Of what was
+    /// decided less than `known` before it came, nothing is kept.
     ///
     /// # Errors
     /// [`LedgerError::Storage`]; nothing of it is kept then.
-    pub fn hold(&self, held: &[Held]) -> Result<(Vec<Placed>, u64), LedgerError> {
+    pub fn hold(&self, held: &[Held], known: Span) -> Result<(Vec<Placed>, u64), LedgerError> {
         let doing = LedgerError::storage(WRITING);
         let mut conn = self.conn.lock();
         let tx = schema::write(&mut conn, WRITING)?;
         let (mut placed, mut bytes) = (Vec::with_capacity(held.len()), 0);
         {
             let mut there = tx.prepare_cached("select id from held where print = ?1").map_err(&doing)?;
+            let mut decided = tx.prepare_cached(decided::IS).map_err(&doing)?;
             let mut insert = tx
                 .prepare_cached(
                     "insert or ignore into held (environment, sort, at, print, why, body)
@@ -142,6 +165,10 @@ impl Quarantine {
                 .map_err(&doing)?;
             for one in held {
                 let print = one.print.as_ref().map(|print| print.as_slice());
+                if print.is_some() && decided.exists((print, one.at.minus(known).0)).map_err(&doing)? {
+                    placed.push(Placed::Decided);
+                    continue;
+                }
                 let row = (one.environment.as_str(), &one.sort, one.at.0, print, &one.why, &one.body);
                 placed.push(if insert.execute(row).map_err(&doing)? > 0 {
                     bytes += one.body.len() as u64;
@@ -278,45 +305,64 @@ impl Quarantine {
         schema::scrub(&self.conn.lock())
     }
 
-    /// Takes things of an environment out, by their numbers; how many were there, and how many bytes they had.
+    /// The prints of everything that is kept, and its numbers.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`].
+    pub fn prints(&self) -> Result<Vec<([u8; 16], i64)>, LedgerError> {
+        let doing = LedgerError::storage(READING);
+        let conn = self.conn.lock();
+        let mut statement =
+            conn.prepare("select print, id from held where print is not null").map_err(&doing)?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+        rows.and_then(Iterator::collect).map_err(&doing)
+    }
+
+    /// Takes things of an environment out, by their numbers.
     ///
     /// # Errors
     /// [`LedgerError::Storage`]; nothing is taken out then.
-    pub fn remove(&self, environment: &EnvironmentKey, ids: &[i64]) -> Result<(u64, u64), LedgerError> {
-        self.take_out(Some(environment), ids)
+    pub fn remove(&self, environment: &EnvironmentKey, ids: &[i64]) -> Result<Gone, LedgerError> {
+        self.take_out(Some(environment), ids, &[])
     }
 
-    /// Takes out what was just put there, of whichever environment; how many were there, and how many bytes they had.
+    /// Takes out what was just put there, of whichever environment.
     ///
     /// # Errors
     /// [`LedgerError::Storage`]; nothing is taken out then.
-    pub fn withdraw(&self, ids: &[i64]) -> Result<(u64, u64), LedgerError> {
-        self.take_out(None, ids)
+    pub fn withdraw(&self, ids: &[i64]) -> Result<Gone, LedgerError> {
+        self.take_out(None, ids, &[])
     }
 
-    fn take_out(&self, of: Option<&EnvironmentKey>, ids: &[i64]) -> Result<(u64, u64), LedgerError> {
+    fn take_out(
+        &self,
+        of: Option<&EnvironmentKey>,
+        ids: &[i64],
+        decided: &[Decided],
+    ) -> Result<Gone, LedgerError> {
         let doing = LedgerError::storage(WRITING);
         let mut conn = self.conn.lock();
         let tx = schema::write(&mut conn, WRITING)?;
-        let (mut count, mut bytes) = (0, 0);
+        let mut gone = Gone::default();
         {
             let mut delete = tx
                 .prepare_cached(
                     "delete from held where id = ?2 and (?1 is null or environment = ?1)
-                     returning length(cast(body as blob))",
+                     returning length(cast(body as blob)), print",
                 )
                 .map_err(&doing)?;
             for id in ids {
-                let gone = delete
-                    .query_map((of.map(EnvironmentKey::as_str), id), |row| number(row, 0))
-                    .and_then(Iterator::collect::<Result<Vec<u64>, _>>)
-                    .map_err(&doing)?;
-                count += gone.len() as u64;
-                bytes += gone.iter().sum::<u64>();
+                let mut rows = delete.query((of.map(EnvironmentKey::as_str), id)).map_err(&doing)?;
+                while let Some(row) = rows.next().map_err(&doing)? {
+                    gone.count += 1;
+                    gone.bytes += number(row, 0).map_err(&doing)?;
+                    gone.prints.extend(row.get::<_, Option<[u8; 16]>>(1).map_err(&doing)?);
+                }
             }
         }
+        decided::write(&tx, decided).map_err(&doing)?;
         tx.commit().map_err(&doing)?;
-        Ok((count, bytes))
+        Ok(gone)
     }
 }
 
@@ -367,7 +413,7 @@ mod tests {
             let (mut list, mut seen): (Vec<Held>, usize) = (Vec::new(), 0);
             let production: EnvironmentKey = "production".parse().unwrap();
             for (batch, gone) in steps {
-                let (new, _) = quarantine.hold(&batch).unwrap();
+                let (new, _) = quarantine.hold(&batch, Span::DAY).unwrap();
                 for one in batch {
                     if one.print.is_none() || list.iter().all(|kept| kept.print != one.print) {
                         list.push(one);
@@ -379,7 +425,7 @@ mod tests {
                 let kept = quarantine.list(&production, None, 0, 100).unwrap();
                 let nth = usize::try_from(gone).unwrap();
                 if let Some(out) = kept.get(nth) {
-                    prop_assert_eq!(quarantine.remove(&production, &[out.id, -1]).unwrap().0, 1);
+                    prop_assert_eq!(quarantine.remove(&production, &[out.id, -1]).unwrap().count, 1);
                     let at = list.iter().enumerate().filter(|(_, h)| h.environment == production).nth(nth);
                     let at = at.unwrap().0;
                     list.remove(at);
@@ -410,7 +456,7 @@ mod tests {
             quarantine.conn.lock().pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
         quarantine.conn.lock().pragma_update(None, "max_page_count", pages + 1).unwrap();
         let large = vec![held("production", "a", None, &"x".repeat(100_000))];
-        let error = quarantine.hold(&large).unwrap_err();
+        let error = quarantine.hold(&large, Span::DAY).unwrap_err();
         assert!(matches!(error, LedgerError::NoRoom { .. }), "{error}");
         assert_eq!(quarantine.size().unwrap(), (0, 0));
     }
@@ -432,7 +478,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("q.sqlite");
         let quarantine = Quarantine::open(&path).unwrap();
-        quarantine.hold(&[held("production", "a", None, "ada@example.com")]).unwrap();
+        quarantine.hold(&[held("production", "a", None, "ada@example.com")], Span::DAY).unwrap();
         let id = quarantine.list(&"production".parse().unwrap(), None, 0, 1).unwrap()[0].id;
         quarantine.remove(&"production".parse().unwrap(), &[id]).unwrap();
         drop(quarantine);

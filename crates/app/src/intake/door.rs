@@ -1,6 +1,8 @@
 //! App intake: the doors that events come in by. Each protocol reads its own requests and answers in its own
 //! words; between them all is one way: raw events, admitted, within the rates, into the store.
 
+use bellwether_ledger::Held;
+use bellwether_model::event::Taken;
 use bellwether_model::plan::Treatment;
 use bellwether_model::{Event, Json, Millis};
 use bellwether_store::Ticket;
@@ -12,6 +14,7 @@ use super::senders::Brought;
 use super::{amplitude, mixpanel, otlp, posthog, segment};
 use crate::access::Sender;
 use crate::error::{AppError, Refusal};
+use crate::quarantine::Holding;
 use crate::violations::Violation;
 use crate::{App, Waiting};
 
@@ -300,7 +303,7 @@ impl App {
         if let Err(full) = self.store.takes() {
             return Outcome::Answered(voice.refuse(&full.into()));
         }
-        let plan = Inspection::new(self, door, sent, now);
+        let plan = Inspection::new(self, door, sent);
         let read = match door {
             Door::AmplitudeHttp | Door::AmplitudeBatch => amplitude::read(self, door, sent, now, &plan),
             Door::AmplitudeIdentify => amplitude::forms::identify(self, sent, now, &plan),
@@ -326,36 +329,23 @@ impl App {
         };
         let Aside { held, mut violations } = plan.taken();
         // What goes into the quarantine is there before the request is answered, and goes again if the rest is not taken.
-        let kept = self.rates.admit(door, &brought, &events, now).and_then(|()| self.quarantine.hold(&held));
-        if events.is_empty() {
-            return Outcome::Answered(match kept {
-                Ok(held) => {
-                    count_new(&mut violations, &held.new, &[]);
-                    self.violations.note(violations, now);
-                    reply
-                }
-                Err(error) => voice.refuse(&error),
-            });
-        }
-        if kept.is_ok() {
-            self.paces.mark(&mut events);
-        }
-        let environment = events.first().map(|event| event.environment.clone());
-        // Where those are that are stored with a mark: each has one of the violations.
-        let marked = if violations.is_empty() { Vec::new() } else { marked(&events) };
-        let held = match kept {
+        let admitted = self.rates.admit(door, &brought, &events, now);
+        let held = match admitted.and_then(|()| self.hold(held, now)) {
             Ok(held) => held,
             Err(error) => return Outcome::Answered(voice.refuse(&error)),
         };
-        match self.store(events) {
+        let taken = self.keep(&mut events, &held, &mut violations, now);
+        match taken {
             Ok(ticket) => {
-                let stored = marked.iter().map(|at| ticket.again.binary_search(at).is_err());
-                count_new(&mut violations, &held.new, &stored.collect::<Vec<_>>());
-                if let Some(environment) = environment {
-                    self.arrivals.note(&environment, ticket.taken, now);
-                }
+                held.again.iter().for_each(|(environment, again)| {
+                    let taken = Taken { duplicates: *again, ..Taken::default() };
+                    self.arrivals.note(environment, taken, now);
+                });
                 self.violations.note(violations, now);
-                Outcome::Waiting { waiting: Waiting { ticket, held: held.fresh }, reply }
+                match ticket {
+                    Some(ticket) => Outcome::Waiting { waiting: Waiting { ticket, held: held.fresh }, reply },
+                    None => Outcome::Answered(reply),
+                }
             }
             Err(error) => {
                 if let Some(fresh) = &held.fresh {
@@ -364,6 +354,62 @@ impl App {
                 Outcome::Answered(voice.refuse(&error))
             }
         }
+    }
+
+    /// Puts events into the quarantine that are neither stored nor there already.
+    fn hold(&self, held: Vec<(Event, Vec<String>)>, now: Millis) -> Result<Holding, AppError> {
+        if held.is_empty() {
+            return Ok(Holding::default());
+        }
+        let stored = self.store.knows(&held.iter().map(|(event, _)| event).collect::<Vec<_>>())?;
+        let environments: Vec<_> = held.iter().map(|(event, _)| event.environment.clone()).collect();
+        let unknown = held.into_iter().zip(&stored).filter(|(_, stored)| !**stored);
+        let unknown: Vec<Held> =
+            unknown.map(|((event, why), _)| crate::quarantine::held(&event, why, now)).collect();
+        let mut holding = self.quarantine.hold(&unknown)?;
+        let mut of_unknown = std::mem::take(&mut holding.new).into_iter();
+        for (environment, stored) in environments.into_iter().zip(stored) {
+            let new = !stored && of_unknown.next().unwrap_or_default();
+            if !new {
+                *holding.again.entry(environment).or_default() += 1;
+            }
+            holding.new.push(new);
+        }
+        Ok(holding)
+    }
+
+    /// Stores the rest, but for what is in the quarantine from before, and leaves out violations that were counted when their
+    /// event first came; what to wait for, if anything.
+    fn keep(
+        &self,
+        events: &mut Vec<Event>,
+        held: &Holding,
+        violations: &mut Vec<Violation>,
+        now: Millis,
+    ) -> Result<Option<Ticket>, AppError> {
+        let Some(environment) = events.first().map(|event| event.environment.clone()) else {
+            count_new(violations, &held.new, &[]);
+            return Ok(None);
+        };
+        self.paces.mark(events);
+        // Where those are that are stored with a mark: each has one of the violations.
+        let marked = if violations.is_empty() { Vec::new() } else { marked(events) };
+        let apart = self.quarantine.has(events);
+        let mut places = Vec::new();
+        if !apart.is_empty() {
+            places = (0..events.len()).filter(|at| apart.binary_search(at).is_err()).collect();
+            let mut at = 0..events.len();
+            events.retain(|_| at.next().is_some_and(|at| places.binary_search(&at).is_ok()));
+        }
+        let ticket = self.store(std::mem::take(events))?;
+        let stored = marked.iter().map(|at| {
+            let place = if apart.is_empty() { Ok(*at) } else { places.binary_search(at) };
+            place.is_ok_and(|place| ticket.again.binary_search(&place).is_err())
+        });
+        count_new(violations, &held.new, &stored.collect::<Vec<_>>());
+        let duplicates = ticket.taken.duplicates + apart.len() as u64;
+        self.arrivals.note(&environment, Taken { duplicates, ..ticket.taken }, now);
+        Ok(Some(ticket))
     }
 
     fn store(&self, events: Vec<Event>) -> Result<Ticket, AppError> {

@@ -191,6 +191,6 @@ impl Operation for Delete {
         if ctx.dry_run {
             return Ok(Deleted { deleted: app.meant(&input.environment, &which)? });
         }
-        Ok(Deleted { deleted: app.discard(&input.environment, &which, &|| ctx.stop())? })
+        Ok(Deleted { deleted: app.discard(&input.environment, &which, &|| ctx.stop(), ctx.now)? })
     }
 }

@@ -242,12 +242,13 @@ fn a_copy_that_is_stored_no_more_because_it_is_held_keeps_it_there() {
     let (away, log) = without_log(&house);
     let Outcome::Waiting { waiting, .. } = take(&house, &key, &mixed()) else { panic!("it is taken") };
     house.did("plan.save", json!({"plan": plan("accept"), "why": "test"}));
-    let copy = take(&house, &key, &named());
     house.app.commit().unwrap_err();
-    assert_eq!(house.app.settled(&waiting), Settled::Lost);
-    assert_eq!(answered(copy).status, 200);
-    assert_eq!(held(&house), ["X"]);
     std::fs::rename(away, log).unwrap();
+    let Outcome::Waiting { waiting: copy, .. } = take(&house, &key, &named()) else { panic!("it is taken") };
+    assert_eq!(house.app.settled(&copy), Settled::Committed);
+    assert_eq!(house.app.settled(&waiting), Settled::Lost);
+    assert_eq!(held(&house), ["X"]);
+    assert_eq!(house.events(), [Json::Null; 0]);
 }
 
 #[test]
