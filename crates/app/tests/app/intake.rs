@@ -183,6 +183,33 @@ fn a_request_as_a_whole_is_answered_in_the_protocols_words() {
 }
 
 #[test]
+fn why_each_bad_event_is_bad_is_said_and_of_many_how_many_more() {
+    let house = House::new();
+    let secret = house.key("client");
+    let refused = |events: Json| {
+        let (status, said) = house.send(&json!({"api_key": secret, "events": events})).unwrap_err();
+        assert_eq!(status, 400);
+        said
+    };
+    let events = json!([{"event_type": "a", "user_id": "user-1"}, {"event_type": "a", "user_id": "user-1", "time": "now"},
+        {"user_id": "user-1"}, {"event_type": "a", "user_id": "none", "session_id": "x"}, 7]);
+    let said = refused(events);
+    assert_eq!(said["error"], "Invalid event JSON");
+    assert_eq!(
+        said["events_with_invalid_fields"],
+        json!({"time": [1], "session_id": [3], "user_id": [3], "event": [4]})
+    );
+    assert_eq!(said["events_with_missing_fields"], json!({"event_type": [2]}));
+    insta::assert_snapshot!(said["hint"].as_str().unwrap(), @"");
+    let many = vec![json!({"event_type": "a", "user_id": "user-1", "time": "now"}); 2_000];
+    let said = refused(json!(many));
+    assert_eq!(said["events_with_invalid_fields"]["time"].as_array().unwrap().len(), 2_000);
+    let hint = said["hint"].as_str().unwrap();
+    assert!(hint.contains("`time` of event 19: ") && hint.ends_with("; 1980 more events are bad"), "{hint}");
+    assert!(hint.len() < 4_000, "{}", hint.len());
+}
+
+#[test]
 fn the_shortest_id_is_the_senders_to_say() {
     let house = House::new();
     let secret = house.key("client");
