@@ -289,3 +289,35 @@ fn nothing_of_who_is_forgotten_is_known_of_what_was_decided() {
     send();
     assert_eq!(held(&house), ["X", "X"], "what comes again is of somebody new");
 }
+
+#[test]
+fn a_page_of_large_events_ends_early_and_every_event_is_on_one() {
+    let (house, key) = quarantining(|_| {});
+    let event = |n: usize| {
+        let list = vec!["x".repeat(1_000); 600];
+        json!({"event_type": "X", "user_id": "user-1", "insert_id": n.to_string(), "event_properties": {"list": list}})
+    };
+    // Larger than a body may be: one by one.
+    for n in 0..30 {
+        house.send(&json!({"api_key": key, "events": [event(n)]})).unwrap();
+    }
+    let (mut pages, mut seen, mut after) = (0, Vec::new(), Json::Null);
+    loop {
+        let input = json!({"environment": "production", "limit": 500, "after": after});
+        let page = house.did("quarantine.list", input);
+        assert!(page["events"].to_string().len() < 9 << 20);
+        pages += 1;
+        seen.extend(page["events"].as_array().unwrap().iter().map(|held| held["event"]["insert_id"].clone()));
+        after = page["next"].clone();
+        if after.is_null() {
+            break;
+        }
+    }
+    assert_eq!(seen, (0..30).map(|n| json!(n.to_string())).collect::<Vec<_>>());
+    assert_eq!(pages, 3);
+    let ids: Vec<i64> = (1..=30).rev().collect();
+    let these = json!({"environment": "production", "ids": ids});
+    assert_eq!(house.rehearse("quarantine.release", these.clone()).unwrap()["stored"], 30);
+    assert_eq!(house.did("quarantine.release", these)["stored"], 30, "however they are named");
+    assert_eq!(held(&house), [""; 0]);
+}
