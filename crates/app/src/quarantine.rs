@@ -10,18 +10,23 @@ use bellwether_ledger::{Decided, Gone, Held, Kept, LedgerError, Placed, Quaranti
 use bellwether_model::{EnvironmentKey, Event, Json, Millis, Span};
 use bellwether_store::Past;
 use rustc_hash::FxHashSet;
-use sha2::{Digest, Sha256};
 
 use crate::App;
 use crate::error::AppError;
 use crate::intake::judge::VERDICT;
+
+mod print;
+
+use print::{id_print, print};
 
 /// The most events that are kept apart.
 const MOST: u64 = 100_000;
 /// The most bytes of them.
 const MOST_BYTES: u64 = 256 << 20;
 /// Events that are released or deleted with one sync.
-const AT_ONCE: u32 = 1_000;
+const AT_ONCE: usize = 1_000;
+/// The most bytes of events that are read at once, where it is more than one: read, they take about ten times as much.
+pub(crate) const BYTES_AT_ONCE: usize = 8 << 20;
 
 /// So often is looked for what is past its time.
 const LOOK: Span = Span(60 * Span::MINUTE.0);
@@ -314,39 +319,25 @@ impl Quarantine {
     ) -> Result<Vec<Kept>, AppError> {
         let sort = match which {
             Which::Type(sort) => Some(*sort),
-            Which::These(_) | Which::All => None,
-        };
-        if let Which::These(ids) = which {
-            let mut found = Vec::new();
-            for id in ids.iter().filter(|id| **id > after) {
-                let one = self.file.list(environment, None, id.saturating_sub(1), 1)?;
-                found.extend(one.into_iter().filter(|kept| kept.id == *id));
+            Which::All => None,
+            Which::These(ids) => {
+                let mut ids: Vec<i64> = ids.iter().copied().filter(|id| *id > after).collect();
+                ids.sort_unstable();
+                ids.dedup();
+                let (mut found, mut bytes) = (Vec::new(), 0);
+                for id in ids {
+                    let Some(kept) = self.file.get(environment, id)? else { continue };
+                    bytes += kept.held.body.len();
+                    if bytes > BYTES_AT_ONCE && !found.is_empty() {
+                        break;
+                    }
+                    found.push(kept);
+                }
+                return Ok(found);
             }
-            return Ok(found);
-        }
-        Ok(self.file.list(environment, sort, after, AT_ONCE)?)
+        };
+        Ok(self.file.page(environment, sort, after, AT_ONCE, BYTES_AT_ONCE)?.0)
     }
-}
-
-/// What names an event: the same `insert_id` of the same device, or user, is the same event, as in the store.
-fn print(event: &Event) -> Option<[u8; 16]> {
-    let who = event.who.device().or(event.who.user()).unwrap_or_default();
-    event.insert_id.as_deref().map(|id| hashed([event.environment.as_str(), who, id]))
-}
-
-/// What stands for an id where it is only looked for.
-fn id_print(environment: &EnvironmentKey, id: &str) -> [u8; 16] {
-    hashed([environment.as_str(), id, ""])
-}
-
-fn hashed(parts: [&str; 3]) -> [u8; 16] {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update(part.len().to_le_bytes());
-        hash.update(part);
-    }
-    let digest: [u8; 32] = hash.finalize().into();
-    std::array::from_fn(|at| digest[at])
 }
 
 /// An event as it is kept apart.
@@ -454,7 +445,12 @@ impl App {
     /// How many events are meant.
     pub(crate) fn meant(&self, environment: &EnvironmentKey, which: &Which<'_>) -> Result<u64, AppError> {
         if let Which::These(_) = which {
-            return Ok(self.quarantine.piece(environment, which, 0)?.len() as u64);
+            let (mut found, mut after) = (0, 0);
+            loop {
+                let piece = self.quarantine.piece(environment, which, after)?;
+                let Some(last) = piece.last() else { return Ok(found) };
+                (found, after) = (found + piece.len() as u64, last.id);
+            }
         }
         let counts = self.quarantine.file.counts(environment)?.into_iter();
         let asked = |sort: &str| !matches!(which, Which::Type(asked) if *asked != sort);

@@ -12,6 +12,7 @@ use crate::error::LedgerError;
 use crate::schema;
 
 mod decided;
+mod reading;
 
 pub use decided::Decided;
 
@@ -221,101 +222,12 @@ impl Quarantine {
             .map_err(LedgerError::storage(READING))
     }
 
-    /// How many of each sort are kept of an environment, in the order of the sorts.
-    ///
-    /// # Errors
-    /// [`LedgerError::Storage`].
-    pub fn counts(&self, environment: &EnvironmentKey) -> Result<Vec<Count>, LedgerError> {
-        let doing = LedgerError::storage(READING);
-        let conn = self.conn.lock();
-        let mut statement = conn
-            .prepare_cached(
-                "select sort, count(*), min(at), max(at) from held where environment = ?1
-                 group by sort order by sort",
-            )
-            .map_err(&doing)?;
-        let rows = statement.query_map([environment.as_str()], |row| {
-            let (first, last) = (Millis(row.get(2)?), Millis(row.get(3)?));
-            Ok(Count { sort: row.get(0)?, count: number(row, 1)?, first, last })
-        });
-        rows.and_then(Iterator::collect).map_err(&doing)
-    }
-
-    /// What is kept of an environment, of one sort or of all, in the order in which it came, after a number.
-    ///
-    /// # Errors
-    /// [`LedgerError::Storage`].
-    pub fn list(
-        &self,
-        environment: &EnvironmentKey,
-        sort: Option<&str>,
-        after: i64,
-        limit: u32,
-    ) -> Result<Vec<Kept>, LedgerError> {
-        let doing = LedgerError::storage(READING);
-        let conn = self.conn.lock();
-        let mut statement = conn
-            .prepare_cached(
-                "select id, sort, at, print, why, body from held
-                 where environment = ?1 and (?2 is null or sort = ?2) and id > ?3 order by id limit ?4",
-            )
-            .map_err(&doing)?;
-        let rows = statement.query_map((environment.as_str(), sort, after, limit), |row| {
-            let print: Option<Vec<u8>> = row.get(3)?;
-            let held = Held {
-                environment: environment.clone(),
-                sort: row.get(1)?,
-                at: Millis(row.get(2)?),
-                print: print.and_then(|print| print.try_into().ok()),
-                why: row.get(4)?,
-                body: row.get(5)?,
-            };
-            Ok(Kept { id: row.get(0)?, held })
-        });
-        rows.and_then(Iterator::collect).map_err(&doing)
-    }
-
-    /// The numbers of what came before a moment, of one sort of an environment, the first of them.
-    ///
-    /// # Errors
-    /// [`LedgerError::Storage`].
-    pub fn older(
-        &self,
-        environment: &EnvironmentKey,
-        sort: &str,
-        before: Millis,
-        limit: u32,
-    ) -> Result<Vec<i64>, LedgerError> {
-        let doing = LedgerError::storage(READING);
-        let conn = self.conn.lock();
-        let mut statement = conn
-            .prepare_cached(
-                "select id from held where environment = ?1 and sort = ?2 and at < ?3 order by id limit ?4",
-            )
-            .map_err(&doing)?;
-        let rows = statement.query_map((environment.as_str(), sort, before.0, limit), |row| row.get(0));
-        rows.and_then(Iterator::collect).map_err(&doing)
-    }
-
     /// Writes the file anew, so that no page of it has what was taken out.
     ///
     /// # Errors
     /// [`LedgerError::Storage`]; asking again is right then.
     pub fn scrub(&self) -> Result<(), LedgerError> {
         schema::scrub(&self.conn.lock())
-    }
-
-    /// The prints of everything that is kept, and its numbers.
-    ///
-    /// # Errors
-    /// [`LedgerError::Storage`].
-    pub fn prints(&self) -> Result<Vec<([u8; 16], i64)>, LedgerError> {
-        let doing = LedgerError::storage(READING);
-        let conn = self.conn.lock();
-        let mut statement =
-            conn.prepare("select print, id from held where print is not null").map_err(&doing)?;
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
-        rows.and_then(Iterator::collect).map_err(&doing)
     }
 
     /// Takes things of an environment out, by their numbers.
@@ -422,7 +334,7 @@ mod tests {
                 }
                 let new = new.into_iter().filter(|placed| matches!(placed, Placed::New(_))).count();
                 prop_assert!(new <= seen);
-                let kept = quarantine.list(&production, None, 0, 100).unwrap();
+                let kept = quarantine.page(&production, None, 0, 100, usize::MAX).unwrap().0;
                 let nth = usize::try_from(gone).unwrap();
                 if let Some(out) = kept.get(nth) {
                     prop_assert_eq!(quarantine.remove(&production, &[out.id, -1]).unwrap().count, 1);
@@ -437,7 +349,7 @@ mod tests {
                     mine.filter(|h| sort.is_none_or(|sort| h.sort == sort)).cloned().collect()
                 };
                 for sort in [None, Some("a")] {
-                    let kept = quarantine.list(&production, sort, 0, 100).unwrap();
+                    let kept = quarantine.page(&production, sort, 0, 100, usize::MAX).unwrap().0;
                     prop_assert_eq!(kept.into_iter().map(|kept| kept.held).collect::<Vec<_>>(), of(sort));
                 }
                 let bytes: usize = list.iter().map(|h| h.body.len()).sum();
@@ -446,6 +358,32 @@ mod tests {
                 prop_assert_eq!(counted as usize, of(None).len());
             }
         }
+    }
+
+    #[test]
+    fn a_page_ends_where_it_is_too_long_or_too_large_and_never_before_its_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let quarantine = Quarantine::open(&dir.path().join("q.sqlite")).unwrap();
+        let production = "production".parse().unwrap();
+        let bodies = ["12", "1234567", "1", "é", "123"];
+        quarantine.hold(&bodies.map(|body| held("production", "a", None, body)), Span::DAY).unwrap();
+        let check = |after: i64, limit, bytes, expected: &[i64], more: bool| {
+            let (page, left) = quarantine.page(&production, None, after, limit, bytes).unwrap();
+            let ids: Vec<i64> = page.iter().map(|kept| kept.id).collect();
+            assert_eq!((ids.as_slice(), left), (expected, more), "after {after}, {limit} of {bytes} bytes");
+        };
+        check(0, 9, 99, &[1, 2, 3, 4, 5], false);
+        check(0, 5, 99, &[1, 2, 3, 4, 5], false);
+        check(0, 4, 99, &[1, 2, 3, 4], true);
+        check(0, 9, 9, &[1, 2], true);
+        check(0, 9, 8, &[1], true);
+        check(1, 9, 3, &[2], true);
+        check(2, 9, 3, &[3, 4], true);
+        check(4, 9, 3, &[5], false);
+        check(5, 9, 3, &[], false);
+        assert_eq!(quarantine.get(&production, 3).unwrap().unwrap().held.body, "1");
+        assert_eq!(quarantine.get(&production, 6).unwrap(), None);
+        assert_eq!(quarantine.get(&"staging".parse().unwrap(), 3).unwrap(), None);
     }
 
     #[test]
@@ -479,7 +417,7 @@ mod tests {
         let path = dir.path().join("q.sqlite");
         let quarantine = Quarantine::open(&path).unwrap();
         quarantine.hold(&[held("production", "a", None, "ada@example.com")], Span::DAY).unwrap();
-        let id = quarantine.list(&"production".parse().unwrap(), None, 0, 1).unwrap()[0].id;
+        let id = quarantine.page(&"production".parse().unwrap(), None, 0, 1, 0).unwrap().0[0].id;
         quarantine.remove(&"production".parse().unwrap(), &[id]).unwrap();
         drop(quarantine);
         let bytes = std::fs::read(&path).unwrap();

@@ -160,7 +160,7 @@ fn thawed_quarantine(version: u32) -> (tempfile::TempDir, Quarantine) {
     std::fs::copy(frozen_quarantine(version), &path).unwrap();
     assert_eq!(Quarantine::doctor(&path).unwrap(), (3, vec![]));
     let quarantine = Quarantine::open(&path).unwrap();
-    let list = |environment: &str| quarantine.list(&environment.parse().unwrap(), None, 0, 9).unwrap();
+    let list = |environment: &str| quarantine.page(&environment.parse().unwrap(), None, 0, 9, 99).unwrap().0;
     let kept: Vec<_> = list("production").into_iter().chain(list("staging")).collect();
     assert_eq!(kept.iter().map(|kept| kept.held.clone()).collect::<Vec<_>>(), kept_apart());
     let (placed, _) = quarantine.hold(&kept_apart(), Span::DAY).unwrap();
