@@ -114,6 +114,17 @@ impl Door {
         }
     }
 
+    /// A body has more.
+    #[must_use]
+    pub fn too_large(self) -> AppError {
+        AppError::new(
+            Refusal::TooLarge,
+            "too_large",
+            "the body is larger than what is taken here",
+            format!("send at most {} bytes at once", self.most_bytes()),
+        )
+    }
+
     /// The most bytes of any of them.
     pub const MOST_BYTES: usize = 20 << 20;
 }
@@ -432,12 +443,7 @@ impl<'r> Sent<'r> {
     /// The body as it was before its encoding.
     pub(super) fn unpacked(&self, door: Door) -> Result<std::borrow::Cow<'r, [u8]>, AppError> {
         unpack(self.body, self.encoding, door.most_bytes()).map_err(|e| match e {
-            Unreadable::TooLarge => AppError::new(
-                Refusal::TooLarge,
-                "too_large",
-                "the body is larger than what is taken here",
-                format!("send at most {} bytes at once", door.most_bytes()),
-            ),
+            Unreadable::TooLarge => door.too_large(),
             Unreadable::Encoding(name) => AppError::bad_input(
                 format!("the body is not `{name}`"),
                 "send it plain, or packed as its Content-Encoding says: gzip, deflate or zstd",

@@ -113,7 +113,9 @@ fn what_is_missing_is_named_and_every_bad_event_is_listed() {
         "code": 400, "error": "Invalid field values on some events",
         "events_with_invalid_fields": {"time": [3]},
         "events_with_missing_fields": {"event_type": [1, 4], "user_id": [2, 5], "device_id": [2, 5]},
-        "hint": "`event_type` of event 1: say what happened, such as `purchase`",
+        "hint": format!("`event_type` of event 1: say what happened, such as `purchase`; `user_id` of event 2: {NO_ID}; \
+            `time` of event 3: send whole milliseconds since 1970; `event_type` of event 4: say what happened, such as \
+            `purchase`; `user_id` of event 5: {NO_ID}"),
     });
     assert_eq!(reply, (400, expected));
     let reply = house.send(&json!({"api_key": secret, "events": [{"event_type": "a", "user_id": "me"}]}));
@@ -200,7 +202,7 @@ fn why_each_bad_event_is_bad_is_said_and_of_many_how_many_more() {
         json!({"time": [1], "session_id": [3], "user_id": [3], "event": [4]})
     );
     assert_eq!(said["events_with_missing_fields"], json!({"event_type": [2]}));
-    insta::assert_snapshot!(said["hint"].as_str().unwrap(), @"");
+    insta::assert_snapshot!(said["hint"].as_str().unwrap(), @"`time` of event 1: send whole milliseconds since 1970; `event_type` of event 2: say what happened, such as `purchase`; `user_id` of event 3: this is a placeholder, not an id; leave it out; `session_id` of event 3: send the session's start in milliseconds, or -1; `event` of event 4: send an object");
     let many = vec![json!({"event_type": "a", "user_id": "user-1", "time": "now"}); 2_000];
     let said = refused(json!(many));
     assert_eq!(said["events_with_invalid_fields"]["time"].as_array().unwrap().len(), 2_000);
