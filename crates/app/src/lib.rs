@@ -35,6 +35,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use bellwether_ledger::{Ledger, Proposed};
+use bellwether_model::event::Taken;
 use bellwether_model::{Actor, Edit, Environment, Millis, Seq, Span};
 use bellwether_store::{Settings as StoreSettings, Store, Ticket};
 use sha2::{Digest, Sha256};
@@ -157,6 +158,7 @@ impl App {
         std::os::unix::fs::DirBuilderExt::mode(&mut make, 0o700);
         make.recursive(true).create(&data).map_err(unusable)?;
         let ledger = Ledger::open(&data.join("ledger.sqlite"))?;
+        let known = store.dedupe;
         let (store, recovery) = Store::open(&data.join("events"), store)?;
         let app = Self {
             served: ArcSwap::from_pointee(serving::Published::default()),
@@ -168,7 +170,7 @@ impl App {
             rates: intake::rates::Meter::new(rates),
             judges: ArcSwap::default(),
             violations: violations::Violations::new(now),
-            quarantine: quarantine::Quarantine::open(&data.join("quarantine.sqlite"))?,
+            quarantine: quarantine::Quarantine::open(&data.join("quarantine.sqlite"), known)?,
             scanner: personal::Scanner::default(),
             drifts: drift::Drifts::default(),
             arrivals: arrivals::Arrivals::new(now),
@@ -259,9 +261,13 @@ impl App {
         self.store.pressure()
     }
 
-    /// How what a door waits for stands.
+    /// How what a door waits for stands. Where it is lost, nothing of the request is in the quarantine either.
     pub fn settled(&self, waiting: &Waiting) -> Settled {
-        self.store.outcome(waiting)
+        let settled = self.store.outcome(&waiting.ticket);
+        if let (Settled::Lost, Some(held)) = (settled, &waiting.held) {
+            self.quarantine.take_back(held);
+        }
+        settled
     }
 
     /// A bounded round of maintenance: lets the guards look, at most once a minute, serves what was changed
@@ -277,7 +283,7 @@ impl App {
         let shown = self.publish_late(now);
         let due = self.take_due(now, &mut stepped);
         let remembered = self.remember(now);
-        let expired = self.expire(now);
+        let expired = self.quarantine.take_back_left().and(self.expire(now));
         stepped.sealed = self.store.step(now)?.sealed;
         shown.and(due).and(remembered).and(expired).map(|()| stepped)
     }
@@ -370,7 +376,19 @@ pub struct Checkup {
 }
 
 /// What a door waits for after it has handed in events.
-pub type Waiting = Ticket;
+#[derive(Debug)]
+pub struct Waiting {
+    ticket: Ticket,
+    /// What the same request put into the quarantine.
+    held: Option<quarantine::Fresh>,
+}
+
+impl Waiting {
+    /// What of its events is new to the store.
+    pub fn taken(&self) -> Taken {
+        self.ticket.taken
+    }
+}
 
 /// The file of what personal values are hashed with.
 pub(crate) const PEPPER: &str = "personal.key";

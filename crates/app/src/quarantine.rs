@@ -1,25 +1,32 @@
 //! App: events that do not follow the tracking plan and are kept apart. What was acknowledged is kept until
 //! somebody decides; when there is no more room, senders are told.
 
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use bellwether_ledger::{Held, Kept, Quarantine as File};
+use bellwether_ledger::{Decided, Gone, Held, Kept, LedgerError, Placed, Quarantine as File};
 use bellwether_model::{EnvironmentKey, Event, Json, Millis, Span};
 use bellwether_store::Past;
-use sha2::{Digest, Sha256};
+use rustc_hash::FxHashSet;
 
 use crate::App;
 use crate::error::AppError;
 use crate::intake::judge::VERDICT;
+
+mod print;
+
+use print::{id_print, print};
 
 /// The most events that are kept apart.
 const MOST: u64 = 100_000;
 /// The most bytes of them.
 const MOST_BYTES: u64 = 256 << 20;
 /// Events that are released or deleted with one sync.
-const AT_ONCE: u32 = 1_000;
+const AT_ONCE: usize = 1_000;
+/// The most bytes of events that are read at once, where it is more than one: read, they take about ten times as much.
+pub(crate) const BYTES_AT_ONCE: usize = 8 << 20;
 
 /// So often is looked for what is past its time.
 const LOOK: Span = Span(60 * Span::MINUTE.0);
@@ -35,6 +42,53 @@ pub(crate) struct Quarantine {
     went: AtomicBool,
     /// Held while a piece is released or deleted: an event is either.
     deciding: Mutex<()>,
+    /// Held while something is put there or taken back. After `deciding`, never before.
+    open: Arc<Mutex<Open>>,
+    /// The named ones of what is there, each with its number. After `open`, never before. Senders choose the names: the
+    /// hasher is one that they cannot foresee.
+    named: RwLock<HashMap<[u8; 16], i64>>,
+    /// So long is known what was decided, as the store knows what it took.
+    known: Span,
+}
+
+/// Events that are there and may be taken back, by their numbers: nobody was told yet that they are kept.
+#[derive(Debug, Default)]
+struct Open {
+    /// Their request is not answered.
+    asked: FxHashSet<i64>,
+    /// Their request was refused, and the disk did not let them be taken out.
+    left: FxHashSet<i64>,
+}
+
+/// What a request put into the quarantine.
+#[derive(Debug, Default)]
+pub(crate) struct Holding {
+    /// Of each event whether it was not there already.
+    pub(crate) new: Vec<bool>,
+    /// How many of each environment were.
+    pub(crate) again: BTreeMap<EnvironmentKey, u64>,
+    /// The new ones, as long as they may be taken back.
+    pub(crate) fresh: Option<Fresh>,
+}
+
+/// Events that one request put there, until it is answered. Once this is dropped they stay.
+#[derive(Debug)]
+pub(crate) struct Fresh {
+    ids: Vec<i64>,
+    open: Arc<Mutex<Open>>,
+}
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        let mut open = locked(&self.open);
+        for id in &self.ids {
+            open.asked.remove(id);
+        }
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Which events of an environment are meant.
@@ -56,9 +110,10 @@ pub(crate) struct Released {
 }
 
 impl Quarantine {
-    pub(crate) fn open(path: &Path) -> Result<Self, AppError> {
+    pub(crate) fn open(path: &Path, known: Span) -> Result<Self, AppError> {
         let file = File::open(path)?;
         let (count, bytes) = file.size()?;
+        let named = file.prints()?.into_iter().collect();
         Ok(Self {
             file,
             count: count.into(),
@@ -66,6 +121,9 @@ impl Quarantine {
             look: i64::MIN.into(),
             went: false.into(),
             deciding: Mutex::default(),
+            open: Arc::default(),
+            named: RwLock::new(named),
+            known,
         })
     }
 
@@ -82,29 +140,135 @@ impl Quarantine {
         usize::try_from(MOST.saturating_sub(self.count.load(Ordering::Relaxed))).unwrap_or(usize::MAX)
     }
 
-    /// Keeps events apart, on disk before this returns: of each whether it was not there already.
-    pub(crate) fn hold(&self, held: &[Held]) -> Result<Vec<bool>, AppError> {
+    /// Keeps events apart, on disk before this returns.
+    pub(crate) fn hold(&self, held: &[Held]) -> Result<Holding, AppError> {
         if held.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Holding::default());
         }
-        let (new, bytes) = self.file.hold(held)?;
-        self.count.fetch_add(new.iter().filter(|new| **new).count() as u64, Ordering::Relaxed);
+        let mut open = locked(&self.open);
+        let (placed, bytes) = self.file.hold(held, self.known)?;
+        let mut holding = Holding::default();
+        let mut ids = Vec::new();
+        let mut named = self.named.write().unwrap_or_else(PoisonError::into_inner);
+        for (placed, held) in placed.into_iter().zip(held) {
+            holding.new.push(matches!(placed, Placed::New(_)));
+            match placed {
+                Placed::New(id) => {
+                    open.asked.insert(id);
+                    ids.push(id);
+                    named.extend(held.print.map(|print| (print, id)));
+                }
+                Placed::Decided => {}
+                // Whoever sent this copy is told that it is kept, whatever becomes of the first. A copy within one
+                // request is that request's own.
+                Placed::There(id) => {
+                    if ids.binary_search(&id).is_err() {
+                        open.asked.remove(&id);
+                        open.left.remove(&id);
+                    }
+                }
+            }
+        }
+        self.count.fetch_add(ids.len() as u64, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        Ok(new)
+        holding.fresh = (!ids.is_empty()).then(|| Fresh { ids, open: Arc::clone(&self.open) });
+        Ok(holding)
+    }
+
+    /// Takes back what a request put there that is refused after all: it is sent again as a whole.
+    pub(crate) fn take_back(&self, fresh: &Fresh) {
+        let mut open = locked(&self.open);
+        let ids: Vec<i64> = fresh.ids.iter().filter(|id| open.asked.remove(id)).copied().collect();
+        if let Err(error) = self.withdraw(&ids) {
+            tracing::error!(cause = %error, "what a refused request put into quarantine stays for now");
+            open.left.extend(ids);
+        }
+    }
+
+    /// Takes back what a disk did not let be taken back before.
+    pub(crate) fn take_back_left(&self) -> Result<(), AppError> {
+        let mut open = locked(&self.open);
+        let ids: Vec<i64> = open.left.iter().copied().collect();
+        self.withdraw(&ids)?;
+        open.left.clear();
+        Ok(())
+    }
+
+    fn withdraw(&self, ids: &[i64]) -> Result<(), LedgerError> {
+        if !ids.is_empty() {
+            self.went(&self.file.withdraw(ids)?);
+        }
+        Ok(())
     }
 
     fn decide(&self) -> MutexGuard<'_, ()> {
-        self.deciding.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.deciding)
     }
 
     fn remove(&self, environment: &EnvironmentKey, ids: &[i64]) -> Result<u64, AppError> {
-        let (count, bytes) = self.file.remove(environment, ids)?;
+        let gone = self.file.remove(environment, ids)?;
+        self.went(&gone);
+        Ok(gone.count)
+    }
+
+    /// The same of what was released or deleted, whose copies are known from now on.
+    fn decided(&self, environment: &EnvironmentKey, piece: &[Kept], now: Millis) -> Result<u64, AppError> {
+        let ids: Vec<i64> = piece.iter().map(|kept| kept.id).collect();
+        let mut decided = Vec::new();
+        for kept in piece {
+            if let Some(print) = kept.held.print {
+                let who = event(kept)?.who;
+                let whose = [who.user(), who.device()].map(|id| id.map(|id| id_print(environment, id)));
+                decided.push(Decided { print, whose, at: now });
+            }
+        }
+        let gone = self.file.decide(environment, &ids, &decided)?;
+        self.went(&gone);
+        Ok(gone.count)
+    }
+
+    /// What is taken out is there no more.
+    fn went(&self, gone: &Gone) {
         let less = |of: &AtomicU64, by: u64| {
             let _ = of.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |is| Some(is.saturating_sub(by)));
         };
-        less(&self.count, count);
-        less(&self.bytes, bytes);
-        Ok(count)
+        less(&self.count, gone.count);
+        less(&self.bytes, gone.bytes);
+        let mut named = self.named.write().unwrap_or_else(PoisonError::into_inner);
+        for print in &gone.prints {
+            named.remove(print);
+        }
+    }
+
+    /// The places of events that are there already, rising: they are not to be stored beside it. Whoever sent them is told
+    /// that they are kept, so that they stay, whatever becomes of the request that brought them first.
+    pub(crate) fn has(&self, events: &[Event]) -> Vec<usize> {
+        let found = |event: &Event| {
+            let print = print(event)?;
+            let named = self.named.read().unwrap_or_else(PoisonError::into_inner);
+            named.contains_key(&print).then_some(print)
+        };
+        // Nearly always nothing is there, and then no name is hashed.
+        if self.named.read().unwrap_or_else(PoisonError::into_inner).is_empty() {
+            return Vec::new();
+        }
+        let hits = events.iter().enumerate().filter_map(|(at, event)| Some((at, found(event)?)));
+        let hits: Vec<(usize, [u8; 16])> = hits.collect();
+        if hits.is_empty() {
+            return Vec::new();
+        }
+        let mut open = locked(&self.open);
+        let named = self.named.read().unwrap_or_else(PoisonError::into_inner);
+        let mut places = Vec::new();
+        for (at, print) in hits {
+            // It may have been taken back since.
+            if let Some(id) = named.get(&print) {
+                open.asked.remove(id);
+                open.left.remove(id);
+                places.push(at);
+            }
+        }
+        places
     }
 
     /// Lets go of what came before it is past its time, of each type a bounded piece; how many. Looks once an hour while there
@@ -121,6 +285,7 @@ impl Quarantine {
             return Ok(0);
         }
         let _deciding = self.decide();
+        self.file.forget_decided_until(now.minus(self.known))?;
         let mut gone = 0;
         for environment in environments {
             for sort in self.file.counts(environment)? {
@@ -154,41 +319,34 @@ impl Quarantine {
     ) -> Result<Vec<Kept>, AppError> {
         let sort = match which {
             Which::Type(sort) => Some(*sort),
-            Which::These(_) | Which::All => None,
-        };
-        if let Which::These(ids) = which {
-            let mut found = Vec::new();
-            for id in ids.iter().filter(|id| **id > after) {
-                let one = self.file.list(environment, None, id.saturating_sub(1), 1)?;
-                found.extend(one.into_iter().filter(|kept| kept.id == *id));
+            Which::All => None,
+            Which::These(ids) => {
+                let mut ids: Vec<i64> = ids.iter().copied().filter(|id| *id > after).collect();
+                ids.sort_unstable();
+                ids.dedup();
+                let (mut found, mut bytes) = (Vec::new(), 0);
+                for id in ids {
+                    let Some(kept) = self.file.get(environment, id)? else { continue };
+                    bytes += kept.held.body.len();
+                    if bytes > BYTES_AT_ONCE && !found.is_empty() {
+                        break;
+                    }
+                    found.push(kept);
+                }
+                return Ok(found);
             }
-            return Ok(found);
-        }
-        Ok(self.file.list(environment, sort, after, AT_ONCE)?)
+        };
+        Ok(self.file.page(environment, sort, after, AT_ONCE, BYTES_AT_ONCE)?.0)
     }
 }
 
-/// An event as it is kept apart. The same `insert_id` of the same device, or user, is the same event, as in the store.
+/// An event as it is kept apart.
 pub(crate) fn held(event: &Event, why: Vec<String>, now: Millis) -> Held {
-    let print = event.insert_id.as_ref().map(|id| {
-        let mut hash = Sha256::new();
-        let who = event.who.device().or(event.who.user()).unwrap_or_default();
-        for part in [event.environment.as_str(), who, id] {
-            hash.update(part.len().to_le_bytes());
-            hash.update(part);
-        }
-        let digest: [u8; 32] = hash.finalize().into();
-        let mut print = [0; 16];
-        for (to, from) in print.iter_mut().zip(digest) {
-            *to = from;
-        }
-        print
-    });
     Held {
         environment: event.environment.clone(),
         sort: event.event.clone(),
         at: now,
-        print,
+        print: print(event),
         why: Json::from(why).to_string(),
         // An event is written as JSON everywhere: it has no keys that are not text.
         body: serde_json::to_string(event).unwrap_or_default(),
@@ -216,9 +374,13 @@ impl App {
         self.quarantine.went.store(true, Ordering::Relaxed);
         loop {
             let _deciding = self.quarantine.decide();
-            let piece = self.quarantine.piece(environment, which, after)?;
+            // What may still be taken back is not released: its sender would send it again.
+            let open = locked(&self.quarantine.open);
+            let mut piece = self.quarantine.piece(environment, which, after)?;
             let Some(last) = piece.last() else { return Ok(released) };
             after = last.id;
+            piece.retain(|kept| !open.asked.contains(&kept.id) && !open.left.contains(&kept.id));
+            drop(open);
             let judges = self.judges.load_full();
             let mut events = Vec::with_capacity(piece.len());
             for kept in &piece {
@@ -239,8 +401,7 @@ impl App {
             }
             released.stored += ticket.taken.stored;
             released.duplicates += ticket.taken.duplicates;
-            let ids: Vec<i64> = piece.iter().map(|kept| kept.id).collect();
-            self.quarantine.remove(environment, &ids)?;
+            self.quarantine.decided(environment, &piece, now)?;
             if stop() {
                 return Ok(released);
             }
@@ -264,11 +425,19 @@ impl App {
         }
     }
 
-    /// Deletes events for good, and writes the file anew without them; how many there were.
-    pub(crate) fn scrub_held(&self, environment: &EnvironmentKey, ids: &[i64]) -> Result<u64, AppError> {
+    /// Deletes events of somebody for good, and what was decided of earlier ones with these ids, and writes the file anew
+    /// without either; how many events there were.
+    pub(crate) fn scrub_held(
+        &self,
+        environment: &EnvironmentKey,
+        held: &[i64],
+        ids: &[String],
+    ) -> Result<u64, AppError> {
         // What is being released is in the store before this goes on, where it is looked for next.
         let _deciding = self.quarantine.decide();
-        let gone = self.quarantine.remove(environment, ids)?;
+        let gone = self.quarantine.remove(environment, held)?;
+        let ids: Vec<_> = ids.iter().map(|id| id_print(environment, id)).collect();
+        self.quarantine.file.forget_decided_of(&ids)?;
         self.quarantine.file.scrub()?;
         Ok(gone)
     }
@@ -276,7 +445,12 @@ impl App {
     /// How many events are meant.
     pub(crate) fn meant(&self, environment: &EnvironmentKey, which: &Which<'_>) -> Result<u64, AppError> {
         if let Which::These(_) = which {
-            return Ok(self.quarantine.piece(environment, which, 0)?.len() as u64);
+            let (mut found, mut after) = (0, 0);
+            loop {
+                let piece = self.quarantine.piece(environment, which, after)?;
+                let Some(last) = piece.last() else { return Ok(found) };
+                (found, after) = (found + piece.len() as u64, last.id);
+            }
         }
         let counts = self.quarantine.file.counts(environment)?.into_iter();
         let asked = |sort: &str| !matches!(which, Which::Type(asked) if *asked != sort);
@@ -289,13 +463,13 @@ impl App {
         environment: &EnvironmentKey,
         which: &Which<'_>,
         stop: &dyn Fn() -> bool,
+        now: Millis,
     ) -> Result<u64, AppError> {
         let (mut gone, mut after) = (0, 0);
         loop {
             let _deciding = self.quarantine.decide();
             let piece = self.quarantine.piece(environment, which, after)?;
-            let ids: Vec<i64> = piece.iter().map(|kept| kept.id).collect();
-            gone += self.quarantine.remove(environment, &ids)?;
+            gone += self.quarantine.decided(environment, &piece, now)?;
             match piece.last() {
                 Some(last) if !stop() => after = last.id,
                 // For good: no page of the file and of its log has it.

@@ -14,13 +14,19 @@ const CELL: usize = 60;
 /// What a wide cell may be cut to where there is none.
 const NARROW: usize = 24;
 
+/// As much of an id is said beside what its event is.
+const WHO: usize = 20;
+
 /// Columns that come first, in this order.
-const FIRST: [&str; 15] = [
+const FIRST: [&str; 18] = [
     "at",
     "time",
     "key",
     "id",
     "event",
+    "message",
+    "count",
+    "source",
     "name",
     "by",
     "sentence",
@@ -35,11 +41,12 @@ const FIRST: [&str; 15] = [
 /// Columns that come last, and go first where there is no room.
 const LAST: [&str; 5] = ["ends", "changed", "changed_by", "revision", "created"];
 /// What is said better by another column, or is too long for one. `--json` has it.
-const HIDDEN: [&str; 13] = [
+const HIDDEN: [&str; 15] = [
     "alpha",
     "description",
     "edit",
     "effect",
+    "got",
     "horizon",
     "hypothesis",
     "insert_id",
@@ -49,33 +56,42 @@ const HIDDEN: [&str; 13] = [
     "subject",
     "unit",
     "user_properties",
+    "wanted",
 ];
 
 /// The list of an answer as an aligned table, at most `width` characters wide; `None` if there is no
-/// list of objects in the answer, or several.
+/// list of objects in the answer, or several. A page that is nothing but lists has a table for each, under its name.
 pub(crate) fn table(entry: &Entry, answer: &Value, width: usize) -> Option<String> {
     let schema = Schema::of(entry);
     let answer = answer.as_object()?;
     let is_list = |name: &str, value: &Value| {
-        let item = schema.property(&schema.root, name).and_then(|list| schema.resolve(list).get("items"));
+        let item = schema.item(name);
         let objects = |item: &Value| *item == true || schema.resolve(item).get("properties").is_some();
         // What is amiss with one thing is said with it.
         name != "warnings" && value.is_array() && item.is_some_and(objects)
     };
-    let mut lists = answer.iter().filter(|(name, value)| is_list(name, value));
-    let ((name, list), None) = (lists.next()?, lists.next()) else { return None };
-    let rows = list.as_array()?;
-    if rows.is_empty() {
-        return Some(format!("no {name} yet"));
+    let paged = schema.property(&schema.root, "next").is_some();
+    let (mut lists, others): (Vec<_>, Vec<_>) = answer.iter().partition(|(name, value)| is_list(name, value));
+    let mut text = match lists.as_slice() {
+        [(name, list)] => schema.rows(name, list, width)?,
+        [_, _, ..] if paged && others.iter().all(|(name, _)| *name == "next") => {
+            // The page itself is what stands last on the screen: it has what things are named by.
+            let named =
+                |name: &str| schema.item(name).is_some_and(|item| schema.property(item, "id").is_some());
+            lists.sort_by_key(|(name, _)| named(name));
+            let tables = lists.iter().map(|(name, list)| {
+                let rows = schema.rows(name, list, width)?;
+                let empty = list.as_array().is_some_and(Vec::is_empty);
+                Some(if empty { rows } else { format!("{name}:\n{rows}") })
+            });
+            tables.collect::<Option<Vec<String>>>()?.join("\n\n")
+        }
+        _ => return None,
+    };
+    // Of nothing nothing else is said.
+    if lists.iter().all(|(_, list)| list.as_array().is_some_and(Vec::is_empty)) {
+        return Some(text);
     }
-    let item = schema.resolve(schema.property(&schema.root, name)?).get("items")?;
-    let mut table = Table::default();
-    for row in rows {
-        let mut cells = Vec::new();
-        schema.flatten(row, Some(item), &mut cells);
-        table.row(cells);
-    }
-    let mut text = table.text(width);
     let facts: Vec<String> = answer
         .iter()
         .filter_map(|(fact, value)| {
@@ -177,6 +193,27 @@ impl Schema {
         named(schema) || schema["anyOf"].as_array().is_some_and(|of| of.iter().any(named))
     }
 
+    /// What a list of the answer is of.
+    fn item<'s>(&'s self, name: &str) -> Option<&'s Value> {
+        self.resolve(self.property(&self.root, name)?).get("items")
+    }
+
+    /// A list of the answer as a table.
+    fn rows(&self, name: &str, list: &Value, width: usize) -> Option<String> {
+        let rows = list.as_array()?;
+        if rows.is_empty() {
+            return Some(format!("no {name} yet"));
+        }
+        let item = self.item(name)?;
+        let mut table = Table::default();
+        for row in rows {
+            let mut cells = Vec::new();
+            self.flatten(row, Some(item), &mut cells);
+            table.row(cells);
+        }
+        Some(table.text(width))
+    }
+
     /// The cells of an object: its own first, then those of the objects in it.
     fn flatten(&self, row: &Value, schema: Option<&Value>, cells: &mut Vec<(String, Cell)>) {
         let Some(row) = row.as_object() else { return };
@@ -194,6 +231,11 @@ impl Schema {
                 // Who it is in the log says a random id; the name is said beside it.
                 Value::Object(object) if object.contains_key("actor") => continue,
                 Value::Object(object) => match collapsed(name, object) {
+                    // An event that is one thing of several is its type and whose it is.
+                    Some(text) if object.contains_key("who") => {
+                        cells.push(("who".to_owned(), Cell::text(whose(&object["who"]))));
+                        Cell::text(text)
+                    }
                     Some(text) => Cell::text(match object.get("because").and_then(Value::as_str) {
                         Some(because) => format!("{text}: {because}"),
                         None => text,
@@ -210,6 +252,8 @@ impl Schema {
                         time: true,
                     }
                 }
+                // A number that is a name is written to a command as it is here.
+                Value::Number(id) if name == "id" => Cell { text: id.to_string(), right: true, time: false },
                 Value::Number(points) if property(name).is_some_and(is_share) => {
                     Cell { text: points.as_i64().map(percent).unwrap_or_default(), right: true, time: false }
                 }
@@ -249,6 +293,13 @@ fn collapsed(name: &str, object: &Map<String, Value>) -> Option<String> {
     somebody.or_else(|| object.get(name))?.as_str().map(str::to_owned)
 }
 
+/// Who an event is of: the user, or else the device, as much of it as tells people apart.
+fn whose(who: &Value) -> String {
+    let ids = who.get("both").unwrap_or(who);
+    let id = ids["user"].as_str().or_else(|| ids["device"].as_str());
+    cut(id.unwrap_or_default(), WHO)
+}
+
 #[derive(Debug, Default, Clone)]
 struct Cell {
     text: String,
@@ -268,7 +319,9 @@ impl Cell {
             Value::String(text) => Self::text(text),
             Value::Array(items) => {
                 let items: Vec<String> = items.iter().map(|item| Self::of(item).text).collect();
-                Self::text(items.join(" "))
+                // Words stand beside each other, sentences do not.
+                let sentences = items.iter().any(|item| item.contains(' '));
+                Self::text(items.join(if sentences { "; " } else { " " }))
             }
             Value::Number(number) => {
                 let text = number.as_u64().map_or_else(|| number.to_string(), thousands);

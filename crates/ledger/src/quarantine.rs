@@ -4,12 +4,17 @@
 use std::path::Path;
 use std::time::Duration;
 
-use bellwether_model::{EnvironmentKey, Millis};
+use bellwether_model::{EnvironmentKey, Millis, Span};
 use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags, Row};
 
 use crate::error::LedgerError;
 use crate::schema;
+
+mod decided;
+mod reading;
+
+pub use decided::Decided;
 
 /// Something to be kept apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +40,28 @@ pub struct Kept {
     pub id: i64,
     /// What it is.
     pub held: Held,
+}
+
+/// Where something was put that is to be kept apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placed {
+    /// It is new, and has this number.
+    New(i64),
+    /// It is there already, under this number.
+    There(i64),
+    /// It is not there: of the same was decided not long ago.
+    Decided,
+}
+
+/// What was taken out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Gone {
+    /// How many there were.
+    pub count: u64,
+    /// How many bytes they had.
+    pub bytes: u64,
+    /// The prints of those that have one.
+    pub prints: Vec<[u8; 16]>,
 }
 
 /// How much of a sort is kept.
@@ -72,6 +99,9 @@ const TABLES: &str = "
     create index held_by_sort on held (environment, sort, id);
 ";
 
+/// What is done to the tables of each version to make them those of the next.
+const VERSIONS: [&str; 2] = [TABLES, decided::TABLE];
+
 const READING: &str = "read the quarantine";
 const WRITING: &str = "write into the quarantine";
 
@@ -95,35 +125,39 @@ impl Quarantine {
             "pragma synchronous = full; pragma secure_delete = on; pragma trusted_schema = off;",
         )
         .map_err(&doing)?;
-        match (application, version) {
-            (0, 0) => {
-                let tx = schema::write(&mut conn, "open the quarantine")?;
-                tx.execute_batch(TABLES).map_err(&doing)?;
-                tx.execute_batch(&format!("pragma application_id = {APPLICATION}; pragma user_version = 1"))
-                    .map_err(&doing)?;
-                tx.commit().map_err(&doing)?;
+        let newest = i64::try_from(VERSIONS.len()).unwrap_or(i64::MAX);
+        let ours = application == i64::from(APPLICATION) && (1..=newest).contains(&version);
+        if !ours && (application, version) != (0, 0) {
+            return Err(LedgerError::Storage {
+                doing: "open the quarantine",
+                reason: "it is another program's file, or a newer Bellwether's".to_owned(),
+            });
+        }
+        if version < newest {
+            let tx = schema::write(&mut conn, "open the quarantine")?;
+            for tables in VERSIONS.iter().skip(usize::try_from(version).unwrap_or_default()) {
+                tx.execute_batch(tables).map_err(&doing)?;
             }
-            (ours, 1) if ours == i64::from(APPLICATION) => {}
-            _ => {
-                return Err(LedgerError::Storage {
-                    doing: "open the quarantine",
-                    reason: "it is another program's file, or a newer Bellwether's".to_owned(),
-                });
-            }
+            let marks = format!("pragma application_id = {APPLICATION}; pragma user_version = {newest}");
+            tx.execute_batch(&marks).map_err(&doing)?;
+            tx.commit().map_err(&doing)?;
         }
         Ok(Self { conn: Mutex::new(conn) })
     }
 
-    /// Keeps things apart, on disk before this returns; of each whether it was new, and how many bytes the new ones have.
+    /// Keeps things apart, on disk before this returns; where each is, and how many bytes the new ones have. Of what was
+    /// decided less than `known` before it came, nothing is kept.
     ///
     /// # Errors
     /// [`LedgerError::Storage`]; nothing of it is kept then.
-    pub fn hold(&self, held: &[Held]) -> Result<(Vec<bool>, u64), LedgerError> {
+    pub fn hold(&self, held: &[Held], known: Span) -> Result<(Vec<Placed>, u64), LedgerError> {
         let doing = LedgerError::storage(WRITING);
         let mut conn = self.conn.lock();
         let tx = schema::write(&mut conn, WRITING)?;
-        let (mut new, mut bytes) = (Vec::with_capacity(held.len()), 0);
+        let (mut placed, mut bytes) = (Vec::with_capacity(held.len()), 0);
         {
+            let mut there = tx.prepare_cached("select id from held where print = ?1").map_err(&doing)?;
+            let mut decided = tx.prepare_cached(decided::IS).map_err(&doing)?;
             let mut insert = tx
                 .prepare_cached(
                     "insert or ignore into held (environment, sort, at, print, why, body)
@@ -132,15 +166,21 @@ impl Quarantine {
                 .map_err(&doing)?;
             for one in held {
                 let print = one.print.as_ref().map(|print| print.as_slice());
-                let row = (one.environment.as_str(), &one.sort, one.at.0, print, &one.why, &one.body);
-                new.push(insert.execute(row).map_err(&doing)? > 0);
-                if new.last() == Some(&true) {
-                    bytes += one.body.len() as u64;
+                if print.is_some() && decided.exists((print, one.at.minus(known).0)).map_err(&doing)? {
+                    placed.push(Placed::Decided);
+                    continue;
                 }
+                let row = (one.environment.as_str(), &one.sort, one.at.0, print, &one.why, &one.body);
+                placed.push(if insert.execute(row).map_err(&doing)? > 0 {
+                    bytes += one.body.len() as u64;
+                    Placed::New(tx.last_insert_rowid())
+                } else {
+                    Placed::There(there.query_row([print], |row| row.get(0)).map_err(&doing)?)
+                });
             }
         }
         tx.commit().map_err(&doing)?;
-        Ok((new, bytes))
+        Ok((placed, bytes))
     }
 
     /// Writes everything that is kept, as of one moment, to a file that must not be there. Nothing waits for it.
@@ -182,82 +222,6 @@ impl Quarantine {
             .map_err(LedgerError::storage(READING))
     }
 
-    /// How many of each sort are kept of an environment, in the order of the sorts.
-    ///
-    /// # Errors
-    /// [`LedgerError::Storage`].
-    pub fn counts(&self, environment: &EnvironmentKey) -> Result<Vec<Count>, LedgerError> {
-        let doing = LedgerError::storage(READING);
-        let conn = self.conn.lock();
-        let mut statement = conn
-            .prepare_cached(
-                "select sort, count(*), min(at), max(at) from held where environment = ?1
-                 group by sort order by sort",
-            )
-            .map_err(&doing)?;
-        let rows = statement.query_map([environment.as_str()], |row| {
-            let (first, last) = (Millis(row.get(2)?), Millis(row.get(3)?));
-            Ok(Count { sort: row.get(0)?, count: number(row, 1)?, first, last })
-        });
-        rows.and_then(Iterator::collect).map_err(&doing)
-    }
-
-    /// What is kept of an environment, of one sort or of all, in the order in which it came, after a number.
-    ///
-    /// # Errors
-    /// [`LedgerError::Storage`].
-    pub fn list(
-        &self,
-        environment: &EnvironmentKey,
-        sort: Option<&str>,
-        after: i64,
-        limit: u32,
-    ) -> Result<Vec<Kept>, LedgerError> {
-        let doing = LedgerError::storage(READING);
-        let conn = self.conn.lock();
-        let mut statement = conn
-            .prepare_cached(
-                "select id, sort, at, print, why, body from held
-                 where environment = ?1 and (?2 is null or sort = ?2) and id > ?3 order by id limit ?4",
-            )
-            .map_err(&doing)?;
-        let rows = statement.query_map((environment.as_str(), sort, after, limit), |row| {
-            let print: Option<Vec<u8>> = row.get(3)?;
-            let held = Held {
-                environment: environment.clone(),
-                sort: row.get(1)?,
-                at: Millis(row.get(2)?),
-                print: print.and_then(|print| print.try_into().ok()),
-                why: row.get(4)?,
-                body: row.get(5)?,
-            };
-            Ok(Kept { id: row.get(0)?, held })
-        });
-        rows.and_then(Iterator::collect).map_err(&doing)
-    }
-
-    /// The numbers of what came before a moment, of one sort of an environment, the first of them.
-    ///
-    /// # Errors
-    /// [`LedgerError::Storage`].
-    pub fn older(
-        &self,
-        environment: &EnvironmentKey,
-        sort: &str,
-        before: Millis,
-        limit: u32,
-    ) -> Result<Vec<i64>, LedgerError> {
-        let doing = LedgerError::storage(READING);
-        let conn = self.conn.lock();
-        let mut statement = conn
-            .prepare_cached(
-                "select id from held where environment = ?1 and sort = ?2 and at < ?3 order by id limit ?4",
-            )
-            .map_err(&doing)?;
-        let rows = statement.query_map((environment.as_str(), sort, before.0, limit), |row| row.get(0));
-        rows.and_then(Iterator::collect).map_err(&doing)
-    }
-
     /// Writes the file anew, so that no page of it has what was taken out.
     ///
     /// # Errors
@@ -266,33 +230,51 @@ impl Quarantine {
         schema::scrub(&self.conn.lock())
     }
 
-    /// Takes things of an environment out, by their numbers; how many were there, and how many bytes they had.
+    /// Takes things of an environment out, by their numbers.
     ///
     /// # Errors
     /// [`LedgerError::Storage`]; nothing is taken out then.
-    pub fn remove(&self, environment: &EnvironmentKey, ids: &[i64]) -> Result<(u64, u64), LedgerError> {
+    pub fn remove(&self, environment: &EnvironmentKey, ids: &[i64]) -> Result<Gone, LedgerError> {
+        self.take_out(Some(environment), ids, &[])
+    }
+
+    /// Takes out what was just put there, of whichever environment.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`]; nothing is taken out then.
+    pub fn withdraw(&self, ids: &[i64]) -> Result<Gone, LedgerError> {
+        self.take_out(None, ids, &[])
+    }
+
+    fn take_out(
+        &self,
+        of: Option<&EnvironmentKey>,
+        ids: &[i64],
+        decided: &[Decided],
+    ) -> Result<Gone, LedgerError> {
         let doing = LedgerError::storage(WRITING);
         let mut conn = self.conn.lock();
         let tx = schema::write(&mut conn, WRITING)?;
-        let (mut count, mut bytes) = (0, 0);
+        let mut gone = Gone::default();
         {
             let mut delete = tx
                 .prepare_cached(
-                    "delete from held where environment = ?1 and id = ?2
-                     returning length(cast(body as blob))",
+                    "delete from held where id = ?2 and (?1 is null or environment = ?1)
+                     returning length(cast(body as blob)), print",
                 )
                 .map_err(&doing)?;
             for id in ids {
-                let gone = delete
-                    .query_map((environment.as_str(), id), |row| number(row, 0))
-                    .and_then(Iterator::collect::<Result<Vec<u64>, _>>)
-                    .map_err(&doing)?;
-                count += gone.len() as u64;
-                bytes += gone.iter().sum::<u64>();
+                let mut rows = delete.query((of.map(EnvironmentKey::as_str), id)).map_err(&doing)?;
+                while let Some(row) = rows.next().map_err(&doing)? {
+                    gone.count += 1;
+                    gone.bytes += number(row, 0).map_err(&doing)?;
+                    gone.prints.extend(row.get::<_, Option<[u8; 16]>>(1).map_err(&doing)?);
+                }
             }
         }
+        decided::write(&tx, decided).map_err(&doing)?;
         tx.commit().map_err(&doing)?;
-        Ok((count, bytes))
+        Ok(gone)
     }
 }
 
@@ -343,19 +325,19 @@ mod tests {
             let (mut list, mut seen): (Vec<Held>, usize) = (Vec::new(), 0);
             let production: EnvironmentKey = "production".parse().unwrap();
             for (batch, gone) in steps {
-                let (new, _) = quarantine.hold(&batch).unwrap();
+                let (new, _) = quarantine.hold(&batch, Span::DAY).unwrap();
                 for one in batch {
                     if one.print.is_none() || list.iter().all(|kept| kept.print != one.print) {
                         list.push(one);
                         seen += 1;
                     }
                 }
-                let new = new.into_iter().filter(|new| *new).count();
+                let new = new.into_iter().filter(|placed| matches!(placed, Placed::New(_))).count();
                 prop_assert!(new <= seen);
-                let kept = quarantine.list(&production, None, 0, 100).unwrap();
+                let kept = quarantine.page(&production, None, 0, 100, usize::MAX).unwrap().0;
                 let nth = usize::try_from(gone).unwrap();
                 if let Some(out) = kept.get(nth) {
-                    prop_assert_eq!(quarantine.remove(&production, &[out.id, -1]).unwrap().0, 1);
+                    prop_assert_eq!(quarantine.remove(&production, &[out.id, -1]).unwrap().count, 1);
                     let at = list.iter().enumerate().filter(|(_, h)| h.environment == production).nth(nth);
                     let at = at.unwrap().0;
                     list.remove(at);
@@ -367,7 +349,7 @@ mod tests {
                     mine.filter(|h| sort.is_none_or(|sort| h.sort == sort)).cloned().collect()
                 };
                 for sort in [None, Some("a")] {
-                    let kept = quarantine.list(&production, sort, 0, 100).unwrap();
+                    let kept = quarantine.page(&production, sort, 0, 100, usize::MAX).unwrap().0;
                     prop_assert_eq!(kept.into_iter().map(|kept| kept.held).collect::<Vec<_>>(), of(sort));
                 }
                 let bytes: usize = list.iter().map(|h| h.body.len()).sum();
@@ -379,6 +361,32 @@ mod tests {
     }
 
     #[test]
+    fn a_page_ends_where_it_is_too_long_or_too_large_and_never_before_its_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let quarantine = Quarantine::open(&dir.path().join("q.sqlite")).unwrap();
+        let production = "production".parse().unwrap();
+        let bodies = ["12", "1234567", "1", "é", "123"];
+        quarantine.hold(&bodies.map(|body| held("production", "a", None, body)), Span::DAY).unwrap();
+        let check = |after: i64, limit, bytes, expected: &[i64], more: bool| {
+            let (page, left) = quarantine.page(&production, None, after, limit, bytes).unwrap();
+            let ids: Vec<i64> = page.iter().map(|kept| kept.id).collect();
+            assert_eq!((ids.as_slice(), left), (expected, more), "after {after}, {limit} of {bytes} bytes");
+        };
+        check(0, 9, 99, &[1, 2, 3, 4, 5], false);
+        check(0, 5, 99, &[1, 2, 3, 4, 5], false);
+        check(0, 4, 99, &[1, 2, 3, 4], true);
+        check(0, 9, 9, &[1, 2], true);
+        check(0, 9, 8, &[1], true);
+        check(1, 9, 3, &[2], true);
+        check(2, 9, 3, &[3, 4], true);
+        check(4, 9, 3, &[5], false);
+        check(5, 9, 3, &[], false);
+        assert_eq!(quarantine.get(&production, 3).unwrap().unwrap().held.body, "1");
+        assert_eq!(quarantine.get(&production, 6).unwrap(), None);
+        assert_eq!(quarantine.get(&"staging".parse().unwrap(), 3).unwrap(), None);
+    }
+
+    #[test]
     fn a_full_disk_is_said_and_stores_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let quarantine = Quarantine::open(&dir.path().join("q.sqlite")).unwrap();
@@ -386,7 +394,7 @@ mod tests {
             quarantine.conn.lock().pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
         quarantine.conn.lock().pragma_update(None, "max_page_count", pages + 1).unwrap();
         let large = vec![held("production", "a", None, &"x".repeat(100_000))];
-        let error = quarantine.hold(&large).unwrap_err();
+        let error = quarantine.hold(&large, Span::DAY).unwrap_err();
         assert!(matches!(error, LedgerError::NoRoom { .. }), "{error}");
         assert_eq!(quarantine.size().unwrap(), (0, 0));
     }
@@ -408,8 +416,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("q.sqlite");
         let quarantine = Quarantine::open(&path).unwrap();
-        quarantine.hold(&[held("production", "a", None, "ada@example.com")]).unwrap();
-        let id = quarantine.list(&"production".parse().unwrap(), None, 0, 1).unwrap()[0].id;
+        quarantine.hold(&[held("production", "a", None, "ada@example.com")], Span::DAY).unwrap();
+        let id = quarantine.page(&"production".parse().unwrap(), None, 0, 1, 0).unwrap().0[0].id;
         quarantine.remove(&"production".parse().unwrap(), &[id]).unwrap();
         drop(quarantine);
         let bytes = std::fs::read(&path).unwrap();

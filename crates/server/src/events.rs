@@ -120,8 +120,9 @@ async fn take(
     let voice = Voice::of(door, &query, text(&headers, header::CONTENT_TYPE).unwrap_or_default());
     let body = match body {
         Ok(Events(body)) => body,
+        Err(Unread::TooLarge) => return answer(voice.refuse(&door.too_large())),
         // The connection broke: whoever reads this has sent half a body.
-        Err(unread @ (Unread::TooLarge | Unread::Broken)) => return answer(voice.refuse(&unread.into())),
+        Err(unread @ Unread::Broken) => return answer(voice.refuse(&unread.into())),
         Err(unread @ (Unread::Slow | Unread::Full)) => {
             // Nothing was stored, and the same may be sent again: SDKs read that in a 503.
             let error = AppError { refusal: Refusal::Unavailable, ..unread.into() };

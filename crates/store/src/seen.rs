@@ -11,6 +11,8 @@ use crate::fingerprint::Fingerprint;
 use crate::ids::{Ids, Named, Tally};
 use crate::receipt::{Receipts, Run};
 
+mod knows;
+
 pub(crate) const DAY: i64 = 86_400_000;
 
 /// Lists beside parts, the oldest first. They are shared with whoever looks something up.

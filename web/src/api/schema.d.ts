@@ -3224,7 +3224,7 @@ export interface components {
             event?: string | null;
             /**
              * Format: uint32
-             * @description At most so many, 50 unless given, 500 at most.
+             * @description At most so many, 50 unless given, 500 at most; fewer where they are larger than 8 MB together.
              */
             limit?: number | null;
         };
@@ -11275,7 +11275,7 @@ export interface operations {
                 environment: string;
                 /** @description Only of this event type. */
                 event?: string | null;
-                /** @description At most so many, 50 unless given, 500 at most. */
+                /** @description At most so many, 50 unless given, 500 at most; fewer where they are larger than 8 MB together. */
                 limit?: number | null;
             };
             header?: never;

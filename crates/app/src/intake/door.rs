@@ -1,8 +1,11 @@
 //! App intake: the doors that events come in by. Each protocol reads its own requests and answers in its own
 //! words; between them all is one way: raw events, admitted, within the rates, into the store.
 
+use bellwether_ledger::Held;
+use bellwether_model::event::Taken;
 use bellwether_model::plan::Treatment;
 use bellwether_model::{Event, Json, Millis};
+use bellwether_store::Ticket;
 
 use super::body::{Unreadable, unpack};
 use super::inspection::{Aside, Inspection};
@@ -11,6 +14,7 @@ use super::senders::Brought;
 use super::{amplitude, mixpanel, otlp, posthog, segment};
 use crate::access::Sender;
 use crate::error::{AppError, Refusal};
+use crate::quarantine::Holding;
 use crate::violations::Violation;
 use crate::{App, Waiting};
 
@@ -108,6 +112,17 @@ impl Door {
             Self::Segment(_) | Self::MixpanelTrack | Self::MixpanelEngage | Self::MixpanelGroups => 10 << 20,
             Self::MixpanelImport => 10 << 20,
         }
+    }
+
+    /// A body has more.
+    #[must_use]
+    pub fn too_large(self) -> AppError {
+        AppError::new(
+            Refusal::TooLarge,
+            "too_large",
+            "the body is larger than what is taken here",
+            format!("send at most {} bytes at once", self.most_bytes()),
+        )
     }
 
     /// The most bytes of any of them.
@@ -299,7 +314,7 @@ impl App {
         if let Err(full) = self.store.takes() {
             return Outcome::Answered(voice.refuse(&full.into()));
         }
-        let plan = Inspection::new(self, door, sent, now);
+        let plan = Inspection::new(self, door, sent);
         let read = match door {
             Door::AmplitudeHttp | Door::AmplitudeBatch => amplitude::read(self, door, sent, now, &plan),
             Door::AmplitudeIdentify => amplitude::forms::identify(self, sent, now, &plan),
@@ -324,40 +339,91 @@ impl App {
             }
         };
         let Aside { held, mut violations } = plan.taken();
-        // What goes into the quarantine is there before the request is answered; if it is sent again because the
-        // rest was not taken, it is there once.
-        let kept = self.rates.admit(door, &brought, &events, now).and_then(|()| self.quarantine.hold(&held));
-        if events.is_empty() {
-            return Outcome::Answered(match kept {
-                Ok(new) => {
-                    count_new(&mut violations, &new, &[]);
-                    self.violations.note(violations, now);
-                    reply
-                }
-                Err(error) => voice.refuse(&error),
-            });
-        }
-        if kept.is_ok() {
-            self.paces.mark(&mut events);
-        }
-        let environment = events.first().map(|event| event.environment.clone());
-        // Where those are that are stored with a mark: each has one of the violations.
-        let marked = if violations.is_empty() { Vec::new() } else { marked(&events) };
-        match kept.and_then(|held| Ok((held, self.store(events)?))) {
-            Ok((new, waiting)) => {
-                let stored = marked.iter().map(|at| waiting.again.binary_search(at).is_err());
-                count_new(&mut violations, &new, &stored.collect::<Vec<_>>());
-                if let Some(environment) = environment {
-                    self.arrivals.note(&environment, waiting.taken, now);
-                }
+        // What goes into the quarantine is there before the request is answered, and goes again if the rest is not taken.
+        let admitted = self.rates.admit(door, &brought, &events, now);
+        let held = match admitted.and_then(|()| self.hold(held, now)) {
+            Ok(held) => held,
+            Err(error) => return Outcome::Answered(voice.refuse(&error)),
+        };
+        let taken = self.keep(&mut events, &held, &mut violations, now);
+        match taken {
+            Ok(ticket) => {
+                held.again.iter().for_each(|(environment, again)| {
+                    let taken = Taken { duplicates: *again, ..Taken::default() };
+                    self.arrivals.note(environment, taken, now);
+                });
                 self.violations.note(violations, now);
-                Outcome::Waiting { waiting, reply }
+                match ticket {
+                    Some(ticket) => Outcome::Waiting { waiting: Waiting { ticket, held: held.fresh }, reply },
+                    None => Outcome::Answered(reply),
+                }
             }
-            Err(error) => Outcome::Answered(voice.refuse(&error)),
+            Err(error) => {
+                if let Some(fresh) = &held.fresh {
+                    self.quarantine.take_back(fresh);
+                }
+                Outcome::Answered(voice.refuse(&error))
+            }
         }
     }
 
-    fn store(&self, events: Vec<Event>) -> Result<Waiting, AppError> {
+    /// Puts events into the quarantine that are neither stored nor there already.
+    fn hold(&self, held: Vec<(Event, Vec<String>)>, now: Millis) -> Result<Holding, AppError> {
+        if held.is_empty() {
+            return Ok(Holding::default());
+        }
+        let stored = self.store.knows(&held.iter().map(|(event, _)| event).collect::<Vec<_>>())?;
+        let environments: Vec<_> = held.iter().map(|(event, _)| event.environment.clone()).collect();
+        let unknown = held.into_iter().zip(&stored).filter(|(_, stored)| !**stored);
+        let unknown: Vec<Held> =
+            unknown.map(|((event, why), _)| crate::quarantine::held(&event, why, now)).collect();
+        let mut holding = self.quarantine.hold(&unknown)?;
+        let mut of_unknown = std::mem::take(&mut holding.new).into_iter();
+        for (environment, stored) in environments.into_iter().zip(stored) {
+            let new = !stored && of_unknown.next().unwrap_or_default();
+            if !new {
+                *holding.again.entry(environment).or_default() += 1;
+            }
+            holding.new.push(new);
+        }
+        Ok(holding)
+    }
+
+    /// Stores the rest, but for what is in the quarantine from before, and leaves out violations that were counted when their
+    /// event first came; what to wait for, if anything.
+    fn keep(
+        &self,
+        events: &mut Vec<Event>,
+        held: &Holding,
+        violations: &mut Vec<Violation>,
+        now: Millis,
+    ) -> Result<Option<Ticket>, AppError> {
+        let Some(environment) = events.first().map(|event| event.environment.clone()) else {
+            count_new(violations, &held.new, &[]);
+            return Ok(None);
+        };
+        self.paces.mark(events);
+        // Where those are that are stored with a mark: each has one of the violations.
+        let marked = if violations.is_empty() { Vec::new() } else { marked(events) };
+        let apart = self.quarantine.has(events);
+        let mut places = Vec::new();
+        if !apart.is_empty() {
+            places = (0..events.len()).filter(|at| apart.binary_search(at).is_err()).collect();
+            let mut at = 0..events.len();
+            events.retain(|_| at.next().is_some_and(|at| places.binary_search(&at).is_ok()));
+        }
+        let ticket = self.store(std::mem::take(events))?;
+        let stored = marked.iter().map(|at| {
+            let place = if apart.is_empty() { Ok(*at) } else { places.binary_search(at) };
+            place.is_ok_and(|place| ticket.again.binary_search(&place).is_err())
+        });
+        count_new(violations, &held.new, &stored.collect::<Vec<_>>());
+        let duplicates = ticket.taken.duplicates + apart.len() as u64;
+        self.arrivals.note(&environment, Taken { duplicates, ..ticket.taken }, now);
+        Ok(Some(ticket))
+    }
+
+    fn store(&self, events: Vec<Event>) -> Result<Ticket, AppError> {
         self.store.append(events).map_err(|e| {
             let error = AppError::from(e);
             if error.refusal != Refusal::Busy {
@@ -377,12 +443,7 @@ impl<'r> Sent<'r> {
     /// The body as it was before its encoding.
     pub(super) fn unpacked(&self, door: Door) -> Result<std::borrow::Cow<'r, [u8]>, AppError> {
         unpack(self.body, self.encoding, door.most_bytes()).map_err(|e| match e {
-            Unreadable::TooLarge => AppError::new(
-                Refusal::TooLarge,
-                "too_large",
-                "the body is larger than what is taken here",
-                format!("send at most {} bytes at once", door.most_bytes()),
-            ),
+            Unreadable::TooLarge => door.too_large(),
             Unreadable::Encoding(name) => AppError::bad_input(
                 format!("the body is not `{name}`"),
                 "send it plain, or packed as its Content-Encoding says: gzip, deflate or zstd",

@@ -1,7 +1,8 @@
-//! App intake: what is not JSON by itself. Forms, query strings, base64, and times as people write them.
+//! App intake: what is not JSON by itself. Forms, query strings, base64, and times as people and clocks write them.
 
 use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use bellwether_model::Millis;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
@@ -72,6 +73,16 @@ pub(super) fn instant(text: &str) -> Option<i64> {
     }
     let civil: DateTime = text.parse().ok()?;
     Some(civil.to_zoned(TimeZone::UTC).ok()?.timestamp().as_millisecond())
+}
+
+/// A clock is believed that is at most so wrong: ten years.
+const MOST_SKEW: i64 = 3_652 * 86_400_000;
+
+/// When an event happened, without the error of the clock of who sent it. When it was sent is believed where the clock may be
+/// as wrong as that, or where the event's time is by the same clock, as where a machine begins in 1970.
+pub(super) fn corrected(at: i64, sent: i64, now: Millis) -> i64 {
+    let near = |other: i64| sent.checked_sub(other).is_some_and(|by| (-MOST_SKEW..=MOST_SKEW).contains(&by));
+    if near(now.0) || near(at) { now.0.saturating_sub(sent.saturating_sub(at)) } else { at }
 }
 
 #[cfg(test)]

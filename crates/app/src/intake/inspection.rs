@@ -4,9 +4,8 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use bellwether_ledger::Held;
 use bellwether_model::plan::Treatment;
-use bellwether_model::{Event, Json, Millis};
+use bellwether_model::{Event, Json};
 
 use super::bots::Agents;
 use super::conceal::Pepper;
@@ -21,7 +20,6 @@ pub(super) struct Inspection {
     pepper: Pepper,
     agents: Agents,
     door: Door,
-    now: Millis,
     /// How many more events the quarantine takes.
     room: usize,
     aside: RefCell<Aside>,
@@ -30,8 +28,8 @@ pub(super) struct Inspection {
 /// What is not simply stored of a request.
 #[derive(Debug, Default)]
 pub(crate) struct Aside {
-    /// Events for the quarantine.
-    pub(super) held: Vec<Held>,
+    /// Events for the quarantine, and why.
+    pub(super) held: Vec<(Event, Vec<String>)>,
     /// What did not follow the plan.
     pub(super) violations: Vec<Violation>,
 }
@@ -60,11 +58,11 @@ fn tells(value: &Json, event: &Event) -> bool {
 }
 
 impl Inspection {
-    pub(super) fn new(app: &App, door: Door, sent: &Sent<'_>, now: Millis) -> Self {
+    pub(super) fn new(app: &App, door: Door, sent: &Sent<'_>) -> Self {
         let judges = app.judges.load_full();
         let pepper = app.pepper.clone();
         let agents = Agents::of(sent.agent);
-        Self { judges, pepper, agents, door, now, room: app.quarantine.room(), aside: RefCell::default() }
+        Self { judges, pepper, agents, door, room: app.quarantine.room(), aside: RefCell::default() }
     }
 
     /// How many events of this request go into the quarantine.
@@ -114,7 +112,7 @@ impl Inspection {
             Treatment::Quarantine => {
                 let why = faults.iter().map(Fault::sentence).collect();
                 aside.violations.push(violation(faults));
-                aside.held.push(crate::quarantine::held(event, why, self.now));
+                aside.held.push((event.clone(), why));
                 Ok(false)
             }
             Treatment::Reject => {

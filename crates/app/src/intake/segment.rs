@@ -142,7 +142,7 @@ fn time(original: Option<&Json>, sent_at: Option<&Json>, now: Millis) -> Time {
         (Ok(None), _) => Time::Missing,
         // When it was sent is not what is asked for: without it nothing is corrected.
         (Ok(Some(at)), Ok(None) | Err(_)) => Time::At(at),
-        (Ok(Some(at)), Ok(Some(sent))) => Time::At(now.0.saturating_sub(sent.saturating_sub(at))),
+        (Ok(Some(at)), Ok(Some(sent))) => Time::At(form::corrected(at, sent, now)),
     }
 }
 

@@ -330,7 +330,7 @@ impl Operation for Forget {
         // Everything else first: it goes by ids, and who else belongs to the person is known by the events. So a
         // call that was cut off is made again as it was.
         let _editing = app.editing();
-        forgot.quarantined = app.scrub_held(&environment, &held)?;
+        forgot.quarantined = app.scrub_held(&environment, &held, &ids)?;
         app.violations.forget_examples(&environment);
         forgot.enrolled = app.forget_units(&environment, &units)?;
         forgot.listed = app.ledger.forget(&ids)?;

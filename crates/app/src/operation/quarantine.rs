@@ -8,7 +8,7 @@ use super::{Class, Ctx, Effect, Method, Operation};
 use crate::App;
 use crate::access::Permission;
 use crate::error::AppError;
-use crate::quarantine::{Which, event};
+use crate::quarantine::{BYTES_AT_ONCE, Which, event};
 
 /// The most events that are named by their numbers at once.
 const MOST_IDS: usize = 1_000;
@@ -22,7 +22,7 @@ pub(crate) struct ListInput {
     event: Option<String>,
     /// Only events after this number: the `next` of the page before.
     after: Option<i64>,
-    /// At most so many, 50 unless given, 500 at most.
+    /// At most so many, 50 unless given, 500 at most; fewer where they are larger than 8 MB together.
     limit: Option<u32>,
 }
 
@@ -80,16 +80,14 @@ impl Operation for List {
     fn run(app: &App, _: &Ctx, input: ListInput) -> Result<Listed, AppError> {
         app.served(&input.environment)?;
         let file = &app.quarantine.file;
-        let limit = input.limit.unwrap_or(50).clamp(1, 500);
-        let most = usize::try_from(limit).unwrap_or(usize::MAX);
-        let mut kept = file.list(
+        let limit = usize::try_from(input.limit.unwrap_or(50).clamp(1, 500)).unwrap_or(usize::MAX);
+        let (kept, more) = file.page(
             &input.environment,
             input.event.as_deref(),
             input.after.unwrap_or_default(),
-            limit + 1,
+            limit,
+            BYTES_AT_ONCE,
         )?;
-        let more = kept.len() > most;
-        kept.truncate(most);
         let next = kept.last().filter(|_| more).map(|kept| kept.id);
         let view = |kept: &bellwether_ledger::Kept| -> Result<HeldView, AppError> {
             let why = serde_json::from_str(&kept.held.why);
@@ -191,6 +189,6 @@ impl Operation for Delete {
         if ctx.dry_run {
             return Ok(Deleted { deleted: app.meant(&input.environment, &which)? });
         }
-        Ok(Deleted { deleted: app.discard(&input.environment, &which, &|| ctx.stop())? })
+        Ok(Deleted { deleted: app.discard(&input.environment, &which, &|| ctx.stop(), ctx.now)? })
     }
 }

@@ -113,7 +113,9 @@ fn what_is_missing_is_named_and_every_bad_event_is_listed() {
         "code": 400, "error": "Invalid field values on some events",
         "events_with_invalid_fields": {"time": [3]},
         "events_with_missing_fields": {"event_type": [1, 4], "user_id": [2, 5], "device_id": [2, 5]},
-        "hint": "`event_type` of event 1: say what happened, such as `purchase`",
+        "hint": format!("`event_type` of event 1: say what happened, such as `purchase`; `user_id` of event 2: {NO_ID}; \
+            `time` of event 3: send whole milliseconds since 1970; `event_type` of event 4: say what happened, such as \
+            `purchase`; `user_id` of event 5: {NO_ID}"),
     });
     assert_eq!(reply, (400, expected));
     let reply = house.send(&json!({"api_key": secret, "events": [{"event_type": "a", "user_id": "me"}]}));
@@ -180,6 +182,33 @@ fn a_request_as_a_whole_is_answered_in_the_protocols_words() {
     check(many.as_bytes(), None, 413, too_large());
     let fat = format!("{{\"api_key\": \"{secret}\", \"x\": \"{}\"}}", "x".repeat(1 << 20));
     check(fat.as_bytes(), None, 413, too_large());
+}
+
+#[test]
+fn why_each_bad_event_is_bad_is_said_and_of_many_how_many_more() {
+    let house = House::new();
+    let secret = house.key("client");
+    let refused = |events: Json| {
+        let (status, said) = house.send(&json!({"api_key": secret, "events": events})).unwrap_err();
+        assert_eq!(status, 400);
+        said
+    };
+    let events = json!([{"event_type": "a", "user_id": "user-1"}, {"event_type": "a", "user_id": "user-1", "time": "now"},
+        {"user_id": "user-1"}, {"event_type": "a", "user_id": "none", "session_id": "x"}, 7]);
+    let said = refused(events);
+    assert_eq!(said["error"], "Invalid event JSON");
+    assert_eq!(
+        said["events_with_invalid_fields"],
+        json!({"time": [1], "session_id": [3], "user_id": [3], "event": [4]})
+    );
+    assert_eq!(said["events_with_missing_fields"], json!({"event_type": [2]}));
+    insta::assert_snapshot!(said["hint"].as_str().unwrap(), @"`time` of event 1: send whole milliseconds since 1970; `event_type` of event 2: say what happened, such as `purchase`; `user_id` of event 3: this is a placeholder, not an id; leave it out; `session_id` of event 3: send the session's start in milliseconds, or -1; `event` of event 4: send an object");
+    let many = vec![json!({"event_type": "a", "user_id": "user-1", "time": "now"}); 2_000];
+    let said = refused(json!(many));
+    assert_eq!(said["events_with_invalid_fields"]["time"].as_array().unwrap().len(), 2_000);
+    let hint = said["hint"].as_str().unwrap();
+    assert!(hint.contains("`time` of event 19: ") && hint.ends_with("; 1980 more events are bad"), "{hint}");
+    assert!(hint.len() < 4_000, "{}", hint.len());
 }
 
 #[test]
@@ -401,8 +430,8 @@ fn whatever_is_sent_is_answered_and_what_is_refused_stores_nothing() {
             match batch(&house, &bytes) {
                 Outcome::Waiting { waiting, reply: Reply { body: Body::Json(reply), .. } } => {
                     let count = reply["events_ingested"].as_u64().unwrap();
-                    prop_assert!(waiting.taken.stored + waiting.taken.duplicates == count);
-                    **stored.borrow_mut() = seen + waiting.taken.stored;
+                    prop_assert!(waiting.taken().stored + waiting.taken().duplicates == count);
+                    **stored.borrow_mut() = seen + waiting.taken().stored;
                     house.app.commit().unwrap();
                 }
                 Outcome::Answered(Reply { status, body: Body::Json(body), .. }) => {

@@ -30,6 +30,7 @@ mod plan;
 mod population;
 mod previews;
 mod protocols;
+mod quarantine;
 mod ramps;
 mod rates;
 mod restart;

@@ -1,7 +1,7 @@
 //! App tests: what is strange, at every door: what becomes of it, and that what cannot be taken is answered and
 //! stores nothing.
 
-use bellwether_app::{Body, Door, Sent};
+use bellwether_app::{Body, Call, Door, Sent};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
@@ -289,6 +289,52 @@ fn any_time_of_the_calendar_is_kept_as_it_is() {
     }
 }
 
+/// When it was sent is a hint: what cannot be a clock moves no event. The clock of a machine that lost its battery can.
+#[test]
+fn a_time_of_sending_that_is_no_clocks_moves_no_event() {
+    let desk = Desk::new();
+    let now = desk.house.now.0;
+    let (at, dead) = (now - 3_600_000, 86_400_000);
+    let cases = [
+        // As it should be, and a clock that is a year and a half ahead.
+        (at, json!(now - 1_000), at + 1_000),
+        (at + 50_000_000_000, json!(now + 50_000_000_000), at),
+        // History that is imported.
+        (1_000_000_000_000, json!(now), 1_000_000_000_000),
+        // Of a machine whose clock began in 1970.
+        (dead, json!(dead + 5_000), now - 5_000),
+        // No times in milliseconds.
+        (at, json!(5), at),
+        (at, json!(now / 1_000), at),
+        (at, json!(now * 1_000), at),
+        (at, json!(i64::MAX), at),
+        (at, json!(i64::MIN), at),
+        (at, json!("1970-01-01T00:00:05Z"), at),
+        (at, json!("2999-01-01T00:00:00Z"), at),
+    ];
+    for (at, sent, expected) in cases {
+        let track = json!({"type": "track", "event": "a", "userId": "u", "timestamp": at});
+        let mut own = track.clone();
+        own["sentAt"] = sent.clone();
+        desk.json(Door::Segment(None), "", &json!({"batch": [track], "sentAt": sent}));
+        desk.json(Door::Segment(Some(Call::Track)), "", &own);
+        let capture = json!({"event": "a", "distinct_id": "u", "timestamp": at});
+        desk.json(Door::PostHog, "", &json!({"api_key": "KEY", "batch": [capture], "sent_at": sent}));
+        let times: Vec<Json> = desk.stored().iter().rev().take(3).map(|e| e["time"].clone()).collect();
+        assert_eq!(times, [expected; 3], "{at} sent {sent}");
+    }
+    let body = json!({"batch": [{"event": "a", "uuid": "1", "distinct_id": "u", "timestamp": "2026-09-21T14:00:00Z"}]});
+    let (bearer, body) = (format!("Bearer {}", desk.secret), body.to_string());
+    let sent = Sent {
+        authorization: Some(&bearer),
+        sent_at: Some("1970-01-01T00:00:05Z"),
+        body: body.as_bytes(),
+        ..Sent::default()
+    };
+    assert_eq!(desk.house.bring(Door::PostHogV1, &sent).status, 200);
+    assert_eq!(desk.stored().last().unwrap()["time"], 1_789_999_200_000_i64);
+}
+
 /// A body that each door takes.
 fn good(door: Door, secret: &str) -> Vec<u8> {
     let body = match door {
@@ -369,7 +415,7 @@ proptest! {
                 let bearer = format!("Bearer {}", desk.secret);
                 let sent = Sent { authorization: Some(&bearer), content_type: "application/json", body: &body, ..Sent::default() };
                 let (stored, reply) = match desk.house.app.take(door, &sent, desk.house.now) {
-                    bellwether_app::Outcome::Waiting { waiting, reply } => (waiting.taken.stored + waiting.taken.duplicates, reply),
+                    bellwether_app::Outcome::Waiting { waiting, reply } => (waiting.taken().stored + waiting.taken().duplicates, reply),
                     bellwether_app::Outcome::Answered(reply) => (0, reply),
                 };
                 desk.house.app.commit().unwrap();

@@ -76,6 +76,68 @@ fn an_event_is_shown_with_its_time_its_unit_and_its_properties() {
 }
 
 #[test]
+fn what_is_kept_apart_is_a_line_for_each_event_with_whom_and_why() {
+    let held = |id: i64, who: Value, why: Value| {
+        json!({"id": id, "at": 1_795_372_405_991_i64, "why": why, "event": {"event": "Order Completed", "who": who,
+            "environment": "production", "time": 1_795_369_147_909_i64, "received": 1_795_372_405_991_i64,
+            "insert_id": "a", "properties": {"total": "9.5", "lines": [{"sku": 1}]}, "user_properties": {"library": "x"}}})
+    };
+    let required = "property `total` is required";
+    let wrong = "property `total` is `number`, and this is `string`";
+    let long = "8f14e45f-ceea-467f-a8d2-1f0c1b2d3e4f";
+    let kinds =
+        json!([{"event": "Order Completed", "count": 1_203, "first": 0, "last": 1_795_372_405_991_i64}]);
+    let list = json!({"types": kinds, "next": 1_203, "events": [
+        held(9, json!({"user": "u-1"}), json!([required])),
+        held(1_203, json!({"both": {"device": "d-1", "user": long}}), json!([required, wrong])),
+        held(1_204, json!({"device": long}), json!([wrong])),
+    ]});
+    insta::assert_snapshot!(shown("quarantine.list", list.clone(), 200), @"
+    types:
+    event            count  first (UTC)       last (UTC)
+    Order Completed  1,203  1970-01-01 00:00  2026-11-22 18:33
+
+    events:
+    at (UTC)            id  event            who                   why
+    2026-11-22 18:33     9  Order Completed  u-1                   property `total` is required
+    2026-11-22 18:33  1203  Order Completed  8f14e45f-ceea-467f-…  property `total` is required; property `total` is `number`,…
+    2026-11-22 18:33  1204  Order Completed  8f14e45f-ceea-467f-…  property `total` is `number`, and this is `string`
+
+    next 1203
+    ");
+    for width in [60, 80, 100] {
+        let text = shown("quarantine.list", list.clone(), width);
+        assert!(text.lines().all(|line| line.chars().count() <= width), "{width}:\n{text}");
+    }
+    let none = json!({"types": [], "events": [], "next": null});
+    assert_eq!(shown("quarantine.list", none, 100), "no types yet\n\nno events yet");
+}
+
+#[test]
+fn a_violation_says_which_sdk_sent_it() {
+    let violation = |property: Value, message: &str, example: Value, source: &str| {
+        json!({"event": "Order Completed", "property": property, "reason": "wrong_type", "wanted": "number", "got": "string",
+            "message": message, "hint": null, "count": 12, "accepted": 0, "quarantined": 12, "rejected": 0,
+            "first": 1_795_372_405_991_i64, "last": 1_795_372_405_991_i64, "example": example, "source": source})
+    };
+    let list = json!({"since": 1_795_372_405_991_i64, "forgotten": 0, "violations": [
+        violation(json!("total"), "property `total` is `number`, and this is `string`", json!("\"9.5\""), "amplitude-node-ts/1.5.73"),
+        violation(json!(null), "the event type is not in the tracking plan", json!(null), "segment"),
+    ]});
+    insta::assert_snapshot!(shown("plan.violations", list.clone(), 140), @r#"
+    event            message                    count  source                    accepted  example  first (UTC)       last (UTC)        property
+    Order Completed  property `total` is `num…     12  amplitude-node-ts/1.5.73         0  "9.5"    2026-11-22 18:33  2026-11-22 18:33  total
+    Order Completed  the event type is not in…     12  segment                          0           2026-11-22 18:33  2026-11-22 18:33
+
+    forgotten 0, since 2026-11-22 18:33 UTC
+    "#);
+    for width in [80, 100] {
+        let text = shown("plan.violations", list.clone(), width);
+        assert!(text.contains("amplitude-node-ts"), "{width}:\n{text}");
+    }
+}
+
+#[test]
 fn nothing_yet_is_said_and_one_thing_is_no_table() {
     assert_eq!(shown("flag.list", json!({"flags": [], "revision": 2}), 100), "no flags yet");
     let flag = bellwether_app::find("flag.get").unwrap();

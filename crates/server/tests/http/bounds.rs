@@ -101,6 +101,29 @@ fn a_client_that_sends_too_much_learns_it() {
 }
 
 #[test]
+fn a_body_far_beyond_any_bound_is_told_the_bound_of_its_door() {
+    let server = Server::start();
+    let body = vec![b' '; 24 << 20];
+    let bytes = |mb: usize| format!("send at most {} bytes", mb << 20);
+    for (path, most) in [
+        ("/2/httpapi", bytes(1)),
+        ("/batch", bytes(20)),
+        ("/batch/", bytes(20)),
+        ("/i/v1/analytics/events", bytes(20)),
+        ("/v1/batch", bytes(10)),
+        ("/import", bytes(10)),
+        ("/track?verbose=1", bytes(10)),
+        ("/v1/logs", bytes(4)),
+    ] {
+        let reply = server.ask("POST", path, &[("content-type", "application/json")], &body);
+        let said = String::from_utf8(reply.body).unwrap();
+        assert_eq!(reply.status, if path == "/v1/batch" { 400 } else { 413 }, "{path}: {said}");
+        assert!(said.contains(&most), "{path}: {said}");
+        assert!(!said.contains("1 MB"), "{path}: {said}");
+    }
+}
+
+#[test]
 fn bodies_that_are_held_at_once_are_bounded_and_events_take_only_their_own_room() {
     let events = Room::of(1_000_000);
     let server = Server::within(Limits { events: events.clone(), ..Limits::default() });

@@ -14,6 +14,7 @@ mod forget;
 mod gen_events;
 mod hot;
 mod jumps;
+mod knows;
 mod limits;
 mod oracle;
 mod packed;

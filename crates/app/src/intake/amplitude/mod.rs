@@ -23,6 +23,9 @@ use crate::error::{AppError, Refusal};
 /// The most events of one request.
 const MOST_EVENTS: usize = 2_000;
 
+/// The bad events of a request whose reasons are said.
+const MOST_REASONS: usize = 20;
+
 /// The shortest id of a user or device, unless the sender says otherwise.
 const SHORTEST_ID: usize = 5;
 
@@ -196,6 +199,33 @@ fn shortest(options: Option<&Json>) -> Result<usize, Reply> {
     asked.as_u64().and_then(|n| usize::try_from(n).ok()).ok_or_else(refused)
 }
 
+/// Why events are bad: of the first of them each reason, and how many others there are. Amplitude's lists say which and where.
+fn reasons(problems: &[Problem]) -> String {
+    let mut said = String::new();
+    let (mut bad, mut last) = (0, None);
+    for problem in problems {
+        let (index, hint) = (problem.index, problem.hint.as_str());
+        // Of an event that lacks both ids the reason is one.
+        if last == Some((index, hint)) {
+            continue;
+        }
+        bad += usize::from(last.is_none_or(|(before, _)| before != index));
+        last = Some((index, hint));
+        if bad > MOST_REASONS {
+            continue;
+        }
+        if !said.is_empty() {
+            said.push_str("; ");
+        }
+        said.push_str(&problem.sentence());
+    }
+    match bad.saturating_sub(MOST_REASONS) {
+        0 => said,
+        1 => format!("{said}; 1 more event is bad"),
+        more => format!("{said}; {more} more events are bad"),
+    }
+}
+
 fn refused(problems: &[Problem]) -> Reply {
     let lists = |missing: bool| {
         let mut lists: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
@@ -220,6 +250,6 @@ fn refused(problems: &[Problem]) -> Reply {
     if !absent.is_empty() {
         more.push(("events_with_missing_fields", json!(absent)));
     }
-    more.push(("hint", problems.first().map(Problem::sentence).into()));
+    more.push(("hint", reasons(problems).into()));
     answer(400, error, &more)
 }

@@ -202,7 +202,7 @@ fn time(event: &Map<String, Json>, sent_at: Option<&Json>, now: Millis) -> Time 
         (Err(hint), _) => Time::Unreadable(hint),
         (Ok(None), _) => Time::Missing,
         (Ok(Some(at)), Ok(None) | Err(_)) => Time::At(at),
-        (Ok(Some(at)), Ok(Some(sent))) => Time::At(now.0.saturating_sub(sent.saturating_sub(at))),
+        (Ok(Some(at)), Ok(Some(sent))) => Time::At(form::corrected(at, sent, now)),
     }
 }
 

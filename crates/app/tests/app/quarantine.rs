@@ -1,0 +1,323 @@
+//! App tests: what is kept apart is kept once, whatever becomes of the rest of its request.
+
+use std::path::PathBuf;
+
+use bellwether_app::{Door, Outcome, Reply, Sent, Settled};
+use serde_json::{Value as Json, json};
+
+use crate::forgotten::files_with;
+use crate::house::{DAY, House};
+use crate::plan::shop_plan;
+
+/// A plan whose production treats events that are not planned so.
+fn plan(unplanned: &str) -> Json {
+    let mut plan = shop_plan();
+    plan["rules"]["environments"] = json!({"production": {"unplanned_events": unplanned}});
+    plan
+}
+
+fn quarantining(adjust: impl FnOnce(&mut bellwether_app::Settings)) -> (House, String) {
+    let house = House::with(1, adjust);
+    house.did("plan.save", json!({"plan": plan("quarantine"), "why": "test"}));
+    let key = house.key("client");
+    (house, key)
+}
+
+/// An event that is planned, and two that are not: with a name by which a copy is known, and without.
+fn mixed() -> Json {
+    json!([
+        {"event_type": "Page Viewed", "user_id": "user-1", "event_properties": {"path": "/"}, "insert_id": "p"},
+        {"event_type": "X", "user_id": "user-1", "insert_id": "x"},
+        {"event_type": "Y", "user_id": "user-1"},
+    ])
+}
+
+/// Hands in events and commits nothing.
+fn take(house: &House, key: &str, events: &Json) -> Outcome {
+    let body = json!({"api_key": key, "events": events}).to_string();
+    house.app.take(Door::AmplitudeHttp, &Sent { body: body.as_bytes(), ..Sent::default() }, house.now)
+}
+
+fn answered(outcome: Outcome) -> Reply {
+    match outcome {
+        Outcome::Answered(reply) => reply,
+        Outcome::Waiting { .. } => panic!("it waits"),
+    }
+}
+
+/// The types of what is kept apart.
+fn held(house: &House) -> Vec<String> {
+    let list = house.did("quarantine.list", json!({"environment": "production"}));
+    let events = list["events"].as_array().unwrap().iter();
+    events.map(|held| held["event"]["event"].as_str().unwrap().to_owned()).collect()
+}
+
+fn unfollowed(house: &House) -> Json {
+    house.did("event.health", json!({"environment": "production"}))["unfollowed"].clone()
+}
+
+/// Moves the write-ahead log away, so that no file of it can be made, and says how to bring it back.
+fn without_log(house: &House) -> (PathBuf, PathBuf) {
+    let log = house.dir.path().join("events/wal");
+    let away = house.dir.path().join("events/away");
+    std::fs::rename(&log, &away).unwrap();
+    (away, log)
+}
+
+#[test]
+fn what_a_request_held_goes_when_the_rest_of_it_is_not_taken() {
+    let (house, key) = quarantining(|settings| settings.store.queue_bytes = 160);
+    // One waits, and there is no room for another.
+    let first =
+        json!([{"event_type": "Page Viewed", "user_id": "user-2", "event_properties": {"path": "/"}}]);
+    let Outcome::Waiting { .. } = take(&house, &key, &first) else { panic!("it is taken") };
+    let refused = answered(take(&house, &key, &mixed()));
+    assert_eq!(refused.status, 429);
+    assert_eq!(held(&house), [""; 0], "nothing of the request is there");
+    assert_eq!(unfollowed(&house), 0);
+    house.app.commit().unwrap();
+    house.send(&json!({"api_key": key, "events": mixed()})).unwrap();
+    assert_eq!(held(&house), ["X", "Y"]);
+    assert_eq!((house.events().len(), unfollowed(&house)), (2, json!(2)));
+}
+
+#[test]
+fn what_a_request_held_goes_when_the_disk_refuses_the_rest_of_it() {
+    let (house, key) = quarantining(|_| {});
+    let (away, log) = without_log(&house);
+    let Outcome::Waiting { waiting, .. } = take(&house, &key, &mixed()) else { panic!("it is taken") };
+    assert_eq!(held(&house), ["X", "Y"], "on disk before the request is answered");
+    house.app.commit().unwrap_err();
+    assert_eq!(house.app.settled(&waiting), Settled::Lost);
+    assert_eq!(held(&house), [""; 0]);
+    std::fs::rename(away, log).unwrap();
+    house.send(&json!({"api_key": key, "events": mixed()})).unwrap();
+    assert_eq!(held(&house), ["X", "Y"]);
+    assert_eq!(house.events().len(), 1);
+}
+
+#[test]
+fn what_another_request_was_acknowledged_for_stays() {
+    let (house, key) = quarantining(|_| {});
+    let (away, log) = without_log(&house);
+    let Outcome::Waiting { waiting, .. } = take(&house, &key, &mixed()) else { panic!("it is taken") };
+    let copy = json!([{"event_type": "X", "user_id": "user-1", "insert_id": "x"}]);
+    assert_eq!(answered(take(&house, &key, &copy)).status, 200);
+    house.app.commit().unwrap_err();
+    assert_eq!(house.app.settled(&waiting), Settled::Lost);
+    assert_eq!(held(&house), ["X"], "whoever sent the copy was told that it is kept");
+    std::fs::rename(away, log).unwrap();
+}
+
+#[test]
+fn what_cannot_be_taken_back_at_once_is_later_unless_it_was_acknowledged() {
+    let (house, key) = quarantining(|_| {});
+    let (away, log) = without_log(&house);
+    let Outcome::Waiting { waiting, .. } = take(&house, &key, &mixed()) else { panic!("it is taken") };
+    let other = json!([{"event_type": "Z", "user_id": "user-1", "insert_id": "z"}, mixed()[0].clone()]);
+    let Outcome::Waiting { waiting: second, .. } = take(&house, &key, &other) else { panic!("it is taken") };
+    house.app.commit().unwrap_err();
+    // As a disk without room does.
+    let hands = rusqlite::Connection::open(house.dir.path().join("quarantine.sqlite")).unwrap();
+    let refuse = "create trigger full before delete on held begin select raise(abort, 'no room'); end";
+    hands.execute_batch(refuse).unwrap();
+    for waiting in [&waiting, &second] {
+        assert_eq!(house.app.settled(waiting), Settled::Lost);
+    }
+    drop((waiting, second));
+    assert_eq!(held(&house), ["X", "Y", "Z"]);
+    let all = json!({"environment": "production", "all": true});
+    let released = house.did("quarantine.release", all);
+    assert_eq!(released["stored"], 0, "its senders send it again");
+    let copy = json!([{"event_type": "X", "user_id": "user-1", "insert_id": "x"}]);
+    assert_eq!(answered(take(&house, &key, &copy)).status, 200);
+    hands.execute_batch("drop trigger full").unwrap();
+    house.app.step(house.now).unwrap();
+    assert_eq!(held(&house), ["X"]);
+    std::fs::rename(away, log).unwrap();
+}
+
+/// One event with a name, which no plan has.
+fn named() -> Json {
+    json!([{"event_type": "X", "user_id": "user-1", "insert_id": "x"}])
+}
+
+fn release(house: &House) -> Json {
+    house.did("quarantine.release", json!({"environment": "production", "all": true}))
+}
+
+fn again(house: &House) -> Json {
+    house.did("event.health", json!({"environment": "production"}))["duplicates"].clone()
+}
+
+#[test]
+fn what_was_released_is_known_for_seven_days_from_then() {
+    let (mut house, key) = quarantining(|_| {});
+    let send = |house: &House| house.send(&json!({"api_key": key, "events": named()})).unwrap();
+    send(&house);
+    house.later(5 * DAY);
+    assert_eq!(release(&house), json!({"stored": 1, "duplicates": 0}));
+    house.later(6 * DAY);
+    send(&house);
+    assert_eq!((held(&house), again(&house)), (vec![], json!(1)));
+    let mut house = house.restart();
+    send(&house);
+    assert_eq!(held(&house), [""; 0]);
+    house.later(DAY + 1);
+    send(&house);
+    assert_eq!(held(&house), ["X"], "after that it is another");
+    assert_eq!(house.events().len(), 1);
+}
+
+#[test]
+fn what_was_deleted_does_not_come_back_for_seven_days_but_may_follow_the_plan() {
+    let (mut house, key) = quarantining(|_| {});
+    let send = |house: &House| house.send(&json!({"api_key": key, "events": named()})).unwrap();
+    send(&house);
+    house.did("quarantine.delete", json!({"environment": "production", "all": true}));
+    house.later(6 * DAY);
+    send(&house);
+    assert_eq!((held(&house), again(&house)), (vec![], json!(1)));
+    house.did("plan.save", json!({"plan": plan("accept"), "why": "test"}));
+    send(&house);
+    assert_eq!(house.events().len(), 1);
+    house.did("plan.save", json!({"plan": plan("quarantine"), "why": "test"}));
+    house.later(8 * DAY);
+    send(&house);
+    assert_eq!(held(&house), ["X"]);
+}
+
+#[test]
+fn what_is_stored_is_not_held_when_the_plan_changes_before_it_comes_again() {
+    let (mut house, key) = quarantining(|_| {});
+    let send = |house: &House, events: &Json| {
+        house.send(&json!({"api_key": key, "events": events})).unwrap();
+    };
+    house.did("plan.save", json!({"plan": plan("accept"), "why": "test"}));
+    send(&house, &named());
+    house.did("plan.save", json!({"plan": plan("quarantine"), "why": "test"}));
+    house.later(DAY);
+    // Beside one that is new, and one that has no name.
+    let mut more = mixed();
+    more.as_array_mut().unwrap().extend(named().as_array().unwrap().clone());
+    send(&house, &more);
+    assert_eq!((held(&house), again(&house), unfollowed(&house)), (vec!["Y".into()], json!(2), json!(2)));
+    assert_eq!(release(&house), json!({"stored": 1, "duplicates": 0}));
+    assert_eq!(house.events().len(), 3);
+    // What waits for its commit may be lost still: it is kept.
+    house.did("plan.save", json!({"plan": plan("accept"), "why": "test"}));
+    let other = json!([{"event_type": "Z", "user_id": "user-1", "insert_id": "z"}]);
+    let Outcome::Waiting { .. } = take(&house, &key, &other) else { panic!("it is taken") };
+    house.did("plan.save", json!({"plan": plan("quarantine"), "why": "test"}));
+    assert_eq!(answered(take(&house, &key, &other)).status, 200);
+    assert_eq!(held(&house), ["Z"]);
+    house.app.commit().unwrap();
+    assert_eq!(release(&house), json!({"stored": 0, "duplicates": 1}));
+}
+
+#[test]
+fn what_is_held_is_not_stored_when_the_plan_changes_before_it_comes_again() {
+    let (house, key) = quarantining(|_| {});
+    house.send(&json!({"api_key": key, "events": mixed()})).unwrap();
+    house.did("plan.save", json!({"plan": plan("accept"), "why": "test"}));
+    let mut house = house.restart();
+    house.later(DAY);
+    // Marked and not, in any order: only what is new is counted as not following the plan.
+    let more = json!([{"event_type": "X", "user_id": "user-1", "insert_id": "x"}, mixed()[0].clone(),
+        {"event_type": "X", "user_id": "user-2", "insert_id": "x"}, {"event_type": "Z", "user_id": "user-1"}]);
+    house.send(&json!({"api_key": key, "events": more})).unwrap();
+    assert_eq!((house.events().len(), again(&house), unfollowed(&house)), (3, json!(2), json!(2)));
+    // However long it is kept.
+    house.later(30 * DAY);
+    house.send(&json!({"api_key": key, "events": named()})).unwrap();
+    assert_eq!((house.events().len(), again(&house)), (3, json!(3)));
+    assert_eq!(release(&house), json!({"stored": 2, "duplicates": 0}));
+    house.send(&json!({"api_key": key, "events": named()})).unwrap();
+    assert_eq!((house.events().len(), again(&house)), (5, json!(4)));
+}
+
+#[test]
+fn a_copy_that_is_stored_no_more_because_it_is_held_keeps_it_there() {
+    let (house, key) = quarantining(|_| {});
+    let (away, log) = without_log(&house);
+    let Outcome::Waiting { waiting, .. } = take(&house, &key, &mixed()) else { panic!("it is taken") };
+    house.did("plan.save", json!({"plan": plan("accept"), "why": "test"}));
+    house.app.commit().unwrap_err();
+    std::fs::rename(away, log).unwrap();
+    let Outcome::Waiting { waiting: copy, .. } = take(&house, &key, &named()) else { panic!("it is taken") };
+    assert_eq!(house.app.settled(&copy), Settled::Committed);
+    assert_eq!(house.app.settled(&waiting), Settled::Lost);
+    assert_eq!(held(&house), ["X"]);
+    assert_eq!(house.events(), [Json::Null; 0]);
+}
+
+#[test]
+fn nothing_of_who_is_forgotten_is_known_of_what_was_decided() {
+    let (house, key) = quarantining(|_| {});
+    let of = |who: Json| {
+        let mut events = named();
+        events[0].as_object_mut().unwrap().extend(who.as_object().unwrap().clone());
+        events[0].clone()
+    };
+    let people = [json!({"user_id": "gone-1", "device_id": "phone-1"}), json!({"user_id": "other-1"})];
+    let on_device = json!({"device_id": "phone-1", "user_id": null, "insert_id": "d"});
+    let events: Vec<Json> = [people[0].clone(), on_device, people[1].clone()].map(of).into();
+    let send = || house.send(&json!({"api_key": key, "events": events})).unwrap();
+    // Whose the device is, is known by what is stored.
+    let seen = json!([{"event_type": "Page Viewed", "user_id": "gone-1", "device_id": "phone-1",
+        "event_properties": {"path": "/"}}]);
+    house.send(&json!({"api_key": key, "events": seen})).unwrap();
+    send();
+    house.did("quarantine.delete", json!({"environment": "production", "all": true}));
+    send();
+    assert_eq!(held(&house), [""; 0]);
+    let hands = rusqlite::Connection::open(house.dir.path().join("quarantine.sqlite")).unwrap();
+    let decided = || -> Vec<Vec<u8>> {
+        let mut rows = hands.prepare("select print from decided order by print").unwrap();
+        rows.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    let before = decided();
+    assert_eq!(before.len(), 3);
+    house.did("person.forget", json!({"environment": "production", "user": "gone-1", "confirm": "gone-1"}));
+    let left = decided();
+    assert_eq!(left.len(), 1, "that of somebody else");
+    for print in before.iter().filter(|print| !left.contains(print)) {
+        let file = std::fs::read(house.dir.path().join("quarantine.sqlite")).unwrap();
+        assert!(!file.windows(print.len()).any(|window| window == print.as_slice()));
+    }
+    assert!(files_with(&house, "gone-1").iter().all(|file| !file.contains("quarantine")));
+    send();
+    assert_eq!(held(&house), ["X", "X"], "what comes again is of somebody new");
+}
+
+#[test]
+fn a_page_of_large_events_ends_early_and_every_event_is_on_one() {
+    let (house, key) = quarantining(|_| {});
+    let event = |n: usize| {
+        let list = vec!["x".repeat(1_000); 600];
+        json!({"event_type": "X", "user_id": "user-1", "insert_id": n.to_string(), "event_properties": {"list": list}})
+    };
+    // Larger than a body may be: one by one.
+    for n in 0..30 {
+        house.send(&json!({"api_key": key, "events": [event(n)]})).unwrap();
+    }
+    let (mut pages, mut seen, mut after) = (0, Vec::new(), Json::Null);
+    loop {
+        let input = json!({"environment": "production", "limit": 500, "after": after});
+        let page = house.did("quarantine.list", input);
+        assert!(page["events"].to_string().len() < 9 << 20);
+        pages += 1;
+        seen.extend(page["events"].as_array().unwrap().iter().map(|held| held["event"]["insert_id"].clone()));
+        after = page["next"].clone();
+        if after.is_null() {
+            break;
+        }
+    }
+    assert_eq!(seen, (0..30).map(|n| json!(n.to_string())).collect::<Vec<_>>());
+    assert_eq!(pages, 3);
+    let ids: Vec<i64> = (1..=30).rev().collect();
+    let these = json!({"environment": "production", "ids": ids});
+    assert_eq!(house.rehearse("quarantine.release", these.clone()).unwrap()["stored"], 30);
+    assert_eq!(house.did("quarantine.release", these)["stored"], 30, "however they are named");
+    assert_eq!(held(&house), [""; 0]);
+}

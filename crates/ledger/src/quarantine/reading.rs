@@ -1,0 +1,120 @@
+//! Ledger: what is in the quarantine, read: how much of what, a page of it, and what is old.
+
+use bellwether_model::{EnvironmentKey, Millis};
+use rusqlite::Row;
+
+use super::{Count, Held, Kept, Quarantine, READING, number};
+use crate::error::LedgerError;
+
+fn kept(environment: &EnvironmentKey, row: &Row<'_>) -> rusqlite::Result<Kept> {
+    let print: Option<Vec<u8>> = row.get(3)?;
+    let held = Held {
+        environment: environment.clone(),
+        sort: row.get(1)?,
+        at: Millis(row.get(2)?),
+        print: print.and_then(|print| print.try_into().ok()),
+        why: row.get(4)?,
+        body: row.get(5)?,
+    };
+    Ok(Kept { id: row.get(0)?, held })
+}
+
+impl Quarantine {
+    /// How many of each sort are kept of an environment, in the order of the sorts.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`].
+    pub fn counts(&self, environment: &EnvironmentKey) -> Result<Vec<Count>, LedgerError> {
+        let doing = LedgerError::storage(READING);
+        let conn = self.conn.lock();
+        let mut statement = conn
+            .prepare_cached(
+                "select sort, count(*), min(at), max(at) from held where environment = ?1
+                 group by sort order by sort",
+            )
+            .map_err(&doing)?;
+        let rows = statement.query_map([environment.as_str()], |row| {
+            let (first, last) = (Millis(row.get(2)?), Millis(row.get(3)?));
+            Ok(Count { sort: row.get(0)?, count: number(row, 1)?, first, last })
+        });
+        rows.and_then(Iterator::collect).map_err(&doing)
+    }
+
+    /// What is kept of an environment, of one sort or of all, in the order in which it came, after a number: at most `limit`
+    /// things, and no more than `bytes` where it is more than one; and whether there are others after them.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`].
+    pub fn page(
+        &self,
+        environment: &EnvironmentKey,
+        sort: Option<&str>,
+        after: i64,
+        limit: usize,
+        bytes: usize,
+    ) -> Result<(Vec<Kept>, bool), LedgerError> {
+        let doing = LedgerError::storage(READING);
+        let conn = self.conn.lock();
+        let mut statement = conn
+            .prepare_cached(
+                "select id, sort, at, print, why, body from held
+                 where environment = ?1 and (?2 is null or sort = ?2) and id > ?3 order by id",
+            )
+            .map_err(&doing)?;
+        let mut rows = statement.query((environment.as_str(), sort, after)).map_err(&doing)?;
+        let (mut page, mut size) = (Vec::new(), 0_usize);
+        while let Some(row) = rows.next().map_err(&doing)? {
+            // Looked at before it is taken: a large one may be the one too many.
+            size += row.get_ref(5).map_err(&doing)?.as_bytes().map_or(0, <[u8]>::len);
+            if page.len() >= limit || (size > bytes && !page.is_empty()) {
+                return Ok((page, true));
+            }
+            page.push(kept(environment, row).map_err(&doing)?);
+        }
+        Ok((page, false))
+    }
+
+    /// What is kept of an environment under a number.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`].
+    pub fn get(&self, environment: &EnvironmentKey, id: i64) -> Result<Option<Kept>, LedgerError> {
+        let page = self.page(environment, None, id.saturating_sub(1), 1, 0)?;
+        Ok(page.0.into_iter().find(|kept| kept.id == id))
+    }
+
+    /// The numbers of what came before a moment, of one sort of an environment, the first of them.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`].
+    pub fn older(
+        &self,
+        environment: &EnvironmentKey,
+        sort: &str,
+        before: Millis,
+        limit: usize,
+    ) -> Result<Vec<i64>, LedgerError> {
+        let doing = LedgerError::storage(READING);
+        let conn = self.conn.lock();
+        let mut statement = conn
+            .prepare_cached(
+                "select id from held where environment = ?1 and sort = ?2 and at < ?3 order by id",
+            )
+            .map_err(&doing)?;
+        let rows = statement.query_map((environment.as_str(), sort, before.0), |row| row.get(0));
+        rows.and_then(|rows| rows.take(limit).collect()).map_err(&doing)
+    }
+
+    /// The prints of everything that is kept, and its numbers.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`].
+    pub fn prints(&self) -> Result<Vec<([u8; 16], i64)>, LedgerError> {
+        let doing = LedgerError::storage(READING);
+        let conn = self.conn.lock();
+        let mut statement =
+            conn.prepare("select print, id from held where print is not null").map_err(&doing)?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+        rows.and_then(Iterator::collect).map_err(&doing)
+    }
+}

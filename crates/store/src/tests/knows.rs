@@ -1,0 +1,31 @@
+//! Store: tests. What is known of an event without taking it.
+
+use bellwether_model::{Millis, Seq};
+
+use super::{WEEK, named, open};
+
+#[test]
+fn what_is_committed_is_known_for_a_week_in_memory_and_in_parts() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(home.path());
+    let knows = |at: i64| store.knows(&[&named("a", at), &named("b", at)]).unwrap();
+    let ticket = store.append(vec![named("a", 1)]).unwrap();
+    assert_eq!(knows(2), [false, false], "it waits");
+    store.commit().unwrap();
+    assert_eq!(knows(2), [true, false]);
+    // Asking changes nothing.
+    assert_eq!(store.append(vec![named("b", 2), named("a", 2)]).unwrap().taken.stored, 1);
+    store.commit().unwrap();
+    assert_eq!(ticket.seq, Seq(1));
+    for at in [2, WEEK] {
+        assert_eq!(knows(at), [true, true], "{at}");
+    }
+    assert_eq!(knows(WEEK + 1), [false, true]);
+    store.step(Millis(WEEK)).unwrap();
+    assert_eq!(store.stats().parts, 1);
+    assert_eq!(knows(WEEK), [true, true]);
+    assert_eq!(knows(WEEK + 1), [false, true]);
+    let mut unnamed = named("a", 2);
+    unnamed.insert_id = None;
+    assert_eq!(store.knows(&[&unnamed]).unwrap(), [false]);
+}
