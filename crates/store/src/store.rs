@@ -67,7 +67,7 @@ impl Default for Settings {
             dedupe_bytes: 256 << 20,
             merge_rows: 16_000_000,
             step_rows: 262_144,
-            checkpoint_bytes: 64 << 20,
+            checkpoint_bytes: 16 << 20,
             reserve: 128 << 20,
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::builder::StringBuilder;
-use arrow_array::{ArrayRef, RecordBatch, new_null_array};
+use arrow_array::{Array, ArrayRef, RecordBatch, new_null_array};
 use arrow_schema::{DataType, Field};
 use bellwether_columns::ScanError;
 use bellwether_model::event::Who;
@@ -77,49 +77,73 @@ impl Part {
         self.schema().column_with_name("group_changes").is_some()
     }
 
-    /// What its events tell of people and groups that are `wanted`, by their place and by whether they change a group; in no
-    /// promised order.
+    /// What its events tell of people and groups that are `wanted`, by their place and by whether they change a group; in
+    /// their order. The columns that tell it are held meanwhile, and of the events one at a time.
     pub(crate) fn tellings(
         &self,
         wanted: &dyn Fn(Seq, bool) -> bool,
-    ) -> Result<Vec<(Seq, Telling)>, ScanError> {
-        let read = || -> Result<Vec<(Seq, Telling)>, Why> {
-            let mut found = Vec::new();
+        each: &mut dyn FnMut(Seq, &Telling),
+    ) -> Result<(), ScanError> {
+        let mut read = || -> Result<(), Why> {
             let columns = ["environment", "user", "device", "seq", "groups", "user_changes", "group_changes"];
+            let (mut batches, mut found) = (Vec::new(), Vec::new());
             for batch in self.batches(Some(&columns), ROW_GROUP)? {
                 let batch = batch?;
                 let seq = numbers(&batch, "seq")?;
                 let text = |name| Texts::of(column(&batch, name)?).map_err(Why::from);
-                let (environments, users, devices) = (text("environment")?, text("user")?, text("device")?);
-                // Each text of a dictionary is parsed once, not in each row.
-                let keys: Vec<Option<EnvironmentKey>> =
-                    environments.values().iter().map(|key| key?.parse().ok()).collect();
-                let key = |row| environments.code(row).and_then(|code| keys.get(code)).cloned().flatten();
-                for row in 0..batch.num_rows() {
-                    let group_changes = told(&batch, "group_changes", row)?;
-                    if !wanted(Seq(seq.value(row)), !group_changes.is_empty()) {
-                        continue;
-                    }
-                    let user_changes = told(&batch, "user_changes", row)?;
-                    let (user, device) = (users.get(row), devices.get(row));
-                    let both = user.is_some() && device.is_some();
-                    if !both && user_changes.is_empty() && group_changes.is_empty() {
-                        continue;
-                    }
-                    let groups = match group_changes.is_empty() {
-                        true => Properties::new(),
-                        false => parse(column(&batch, "groups")?, row)?,
-                    };
-                    let who = Who::new(user.map(str::to_owned), device.map(str::to_owned))
-                        .ok_or("an event has neither user nor device")?;
-                    let environment = key(row).ok_or("an environment is no key")?;
-                    let telling = Telling { environment, who, groups, user_changes, group_changes };
-                    found.push((Seq(seq.value(row)), telling));
-                }
+                let (users, devices) = (text("user")?, text("device")?);
+                let has = |name, row| batch.column_by_name(name).is_some_and(|column| column.is_valid(row));
+                let at = batches.len();
+                let rows = (0..batch.num_rows()).filter(|&row| {
+                    let both = users.get(row).is_some() && devices.get(row).is_some();
+                    let group = has("group_changes", row);
+                    (both || group || has("user_changes", row)) && wanted(Seq(seq.value(row)), group)
+                });
+                found.extend(rows.map(|row| (Seq(seq.value(row)), at, row)));
+                batches.push(batch);
             }
-            Ok(found)
+            found.sort_unstable();
+            let columns: Vec<Columns<'_>> = batches.iter().map(Columns::of).collect::<Result<_, _>>()?;
+            for (seq, at, row) in found {
+                let Some(columns) = columns.get(at) else { continue };
+                each(seq, &columns.telling(row)?);
+            }
+            Ok(())
         };
         read().map_err(|why| self.unreadable(&why))
+    }
+}
+
+/// What tells of people in a batch.
+struct Columns<'b> {
+    batch: &'b RecordBatch,
+    /// Each text of a dictionary is parsed once, not in each row.
+    keys: Vec<Option<EnvironmentKey>>,
+    environments: Texts<'b>,
+    users: Texts<'b>,
+    devices: Texts<'b>,
+}
+
+impl<'b> Columns<'b> {
+    fn of(batch: &'b RecordBatch) -> Result<Self, Why> {
+        let text = |name| Texts::of(column(batch, name)?).map_err(Why::from);
+        let environments = text("environment")?;
+        let keys = environments.values().iter().map(|key| key?.parse().ok()).collect();
+        Ok(Self { batch, keys, environments, users: text("user")?, devices: text("device")? })
+    }
+
+    fn telling(&self, row: usize) -> Result<Telling, Why> {
+        let group_changes = told(self.batch, "group_changes", row)?;
+        let groups = match group_changes.is_empty() {
+            true => Properties::new(),
+            false => parse(column(self.batch, "groups")?, row)?,
+        };
+        let who = Who::new(self.users.get(row).map(str::to_owned), self.devices.get(row).map(str::to_owned))
+            .ok_or("an event has neither user nor device")?;
+        let key = self.environments.code(row).and_then(|code| self.keys.get(code)).cloned().flatten();
+        let environment = key.ok_or("an environment is no key")?;
+        let user_changes = told(self.batch, "user_changes", row)?;
+        Ok(Telling { environment, who, groups, user_changes, group_changes })
     }
 }
 

@@ -7,11 +7,11 @@
 use std::borrow::Cow;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
-use std::sync::Arc;
 
 use bellwether_columns::Owners;
-use bellwether_model::{EnvironmentKey, Properties, Seq};
+use bellwether_model::{EnvironmentKey, Seq};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::{People, Profiles, Tellers};
 use crate::disk::Disk;
@@ -56,7 +56,7 @@ enum Line<'l> {
     /// A user, a device or a group, by the hash of its id; and by whose events a group was changed.
     Known {
         of: Fingerprint,
-        properties: Cow<'l, Properties>,
+        properties: Cow<'l, RawValue>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         by: Vec<Fingerprint>,
     },
@@ -89,7 +89,7 @@ impl People {
                 }
             }
             Line::Known { of, properties, by } => {
-                self.profiles.insert(of, Arc::new(properties.into_owned()));
+                self.profiles.insert(of, properties.get().into());
                 if !by.is_empty() {
                     self.tellers.insert(of, by.into_iter().collect());
                 }
@@ -113,7 +113,8 @@ impl Settled {
         for (of, properties) in &self.profiles {
             let mut by: Vec<Fingerprint> = self.tellers.get(of).into_iter().flatten().copied().collect();
             by.sort_unstable();
-            line(&Line::Known { of: *of, properties: Cow::Borrowed(properties), by })?;
+            let properties = Cow::Borrowed(serde_json::from_str(properties)?);
+            line(&Line::Known { of: *of, properties, by })?;
         }
         into.write_all(b"\n")?;
         into.flush()

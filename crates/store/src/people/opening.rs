@@ -89,11 +89,12 @@ pub(crate) fn told(
     let mut ordered: Vec<&Arc<Part>> = parts.iter().collect();
     ordered.sort_by_key(|part| part.entry().first);
     for part in ordered.into_iter().filter(|part| wanted(part.entry().last, part.tells_of_groups())) {
-        let mut tellings = part.tellings(wanted).map_err(unreadable)?;
-        tellings.sort_unstable_by_key(|(seq, _)| *seq);
-        for (seq, telling) in tellings.iter().filter(|(seq, telling)| !telling.is_of(forgotten, *seq)) {
-            each(*seq, telling);
-        }
+        let theirs = &mut |seq, telling: &Telling| {
+            if !telling.is_of(forgotten, seq) {
+                each(seq, telling);
+            }
+        };
+        part.tellings(wanted, theirs).map_err(unreadable)?;
     }
     Ok(())
 }
