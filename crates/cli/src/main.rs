@@ -39,6 +39,8 @@ fn main() -> ExitCode {
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
+        // It would say on the error output that the error output takes nothing, and panic.
+        .log_internal_errors(false)
         .init();
     match run(&matches) {
         Ok(()) => ExitCode::SUCCESS,

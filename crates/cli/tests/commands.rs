@@ -344,3 +344,28 @@ fn a_backup_that_was_made_meanwhile_is_restored_and_served() {
     again.stop();
     server.stop();
 }
+
+/// A log that cannot be written, as on a full disk, ends nothing.
+#[test]
+fn a_server_whose_error_output_takes_nothing_goes_on() {
+    let home = tempfile::tempdir().unwrap();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut child = bellwether()
+        .args(["serve", "--json", "--listen", "127.0.0.1:0", "--data"])
+        .arg(home.path().join("data"))
+        .env("BELLWETHER_LOG", "trace")
+        .stdout(Stdio::piped())
+        .stderr(full)
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let ready: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let address = ready["address"].as_str().unwrap();
+    for path in ["/", "/nothing"] {
+        let reply = ureq::get(format!("{address}{path}")).config().http_status_as_error(false).build().call();
+        assert!(reply.unwrap().status().as_u16() < 500);
+    }
+    terminate(&child);
+    assert!(child.wait().unwrap().success());
+}

@@ -112,7 +112,7 @@ async fn vardata(
         house.app.evaluate_all(&served, only.as_deref(), &context, &tracks, sent("user-agent"), now)
     });
     let answers: Map<String, Value> = answers.iter().map(|a| (a.flag.to_owned(), a.amplitude())).collect();
-    Ok(axum::Json(answers).into_response())
+    Ok(crate::json::Json(answers).into_response())
 }
 
 async fn flags(State(house): State<House>, headers: HeaderMap) -> Result<Response, Problem> {

@@ -141,7 +141,7 @@ async fn handle(
         }
     };
     drop(stops);
-    let mut response = (StatusCode::OK, axum::Json(output)).into_response();
+    let mut response = (StatusCode::OK, crate::json::Json(output)).into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
     Ok(response)
 }

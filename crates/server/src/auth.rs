@@ -2,11 +2,11 @@
 
 use std::net::SocketAddr;
 
+use axum::Router;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
 use bellwether_app::{AppError, Grant, Login, Refusal, SESSION, SdkGrant, Setup};
 use serde::Deserialize;
 use serde_json::json;
@@ -14,6 +14,7 @@ use serde_json::json;
 use crate::api;
 use crate::body::Whole;
 use crate::house::House;
+use crate::json::Json;
 use crate::problem::{Problem, wrong_method};
 
 const COOKIE: &str = "bellwether_session";

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use axum::Router;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::routing::{get, post};
-use axum::{Json, Router};
 use bellwether_app::{AppError, Permission};
 use bellwether_model::Millis;
 use serde::Deserialize;
@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use crate::auth;
 use crate::body::Whole;
 use crate::house::House;
+use crate::json::Json;
 use crate::problem::{Problem, wrong_method};
 
 /// The last millisecond that a calendar shows.

@@ -29,16 +29,20 @@ pub(crate) struct Committer {
 enum Round {
     /// So many rounds are done.
     Done(u64),
-    /// There will be no more: the thread has stopped, or has panicked.
+    /// There will be no more: the thread has stopped.
     Over,
 }
 
-/// Says that it is over when the thread ends, however it does.
+/// Says that it is over when the thread ends. A server that stores nothing any more must not go on: where the thread
+/// panicked the process ends at once, and the next one has what was acknowledged.
 struct Over<'c>(&'c watch::Sender<Round>);
 
 impl Drop for Over<'_> {
     fn drop(&mut self) {
         self.0.send_replace(Round::Over);
+        if std::thread::panicking() {
+            std::process::abort();
+        }
     }
 }
 

@@ -165,7 +165,7 @@ fn answer(reply: Reply) -> Response {
     let Reply { status, body, retry_after } = reply;
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = match body {
-        Body::Json(body) => (status, axum::Json(body)).into_response(),
+        Body::Json(body) => (status, crate::json::Json(body)).into_response(),
         Body::Text(body) => (status, body).into_response(),
         Body::Protobuf(body) => {
             (status, [(header::CONTENT_TYPE, "application/x-protobuf")], body).into_response()
@@ -184,5 +184,5 @@ async fn wrong_method(door: Door, method: Method) -> Response {
 
 /// What Amplitude's browser SDK asks its maker for; with nothing in it, it keeps its own settings.
 async fn config() -> Response {
-    axum::Json(json!({"configs": {}})).into_response()
+    crate::json::Json(json!({"configs": {}})).into_response()
 }

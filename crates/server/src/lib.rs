@@ -14,6 +14,7 @@ mod committer;
 mod events;
 mod house;
 mod http2;
+mod json;
 mod listen;
 mod ofrep;
 mod page;

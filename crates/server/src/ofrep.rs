@@ -78,7 +78,7 @@ impl Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let mut response = (self.status, axum::Json(self.body)).into_response();
+        let mut response = (self.status, crate::json::Json(self.body)).into_response();
         if matches!(self.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
@@ -201,7 +201,7 @@ async fn single(
     match in_place(bytes, || {
         house.app.evaluate(&served, &key, &context, Track::Exposure, agent(&headers), now)
     }) {
-        Some(answer) => Ok(axum::Json(answered(&answer)?).into_response()),
+        Some(answer) => Ok(crate::json::Json(answered(&answer)?).into_response()),
         None => {
             let details = format!(
                 "there is no flag `{}` in environment `{}`; see the list of flags for its spelling",

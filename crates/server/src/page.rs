@@ -54,7 +54,7 @@ fn nothing(method: &Method, path: &str) -> Response {
     if path.starts_with("2/") || path.starts_with("batch") {
         body = json!({"code": 404, "error": "Invalid request path", "hint": "use `POST /2/httpapi` or `POST /batch`"});
     }
-    (StatusCode::NOT_FOUND, axum::Json(body)).into_response()
+    (StatusCode::NOT_FOUND, crate::json::Json(body)).into_response()
 }
 
 fn send(path: &str, file: &EmbeddedFile, headers: &HeaderMap) -> Response {

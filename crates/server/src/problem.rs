@@ -68,7 +68,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> axum::response::Response {
         let status =
             StatusCode::from_u16(self.0.refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, axum::Json(self.body())).into_response();
+        let mut response = (status, crate::json::Json(self.body())).into_response();
         if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
             let seconds = self.0.details.as_ref().and_then(|d| d["retry_after"].as_u64()).unwrap_or(1);
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
@@ -99,5 +99,5 @@ pub(crate) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response<Body> {
     // Amplitude's SDKs read `code` as a number and nothing else; 500 tells them that the outcome is unknown.
     let body = serde_json::json!({"code": 500, "error": "internal", "message": "internal error",
         "hint": "try again", "request_id": current_id()});
-    (StatusCode::INTERNAL_SERVER_ERROR, axum::Json(body)).into_response()
+    (StatusCode::INTERNAL_SERVER_ERROR, crate::json::Json(body)).into_response()
 }

@@ -289,8 +289,7 @@ impl People {
 
     /// Whether it was not so already.
     fn learn(&mut self, seq: Seq, key: Fingerprint, known: &Properties) -> bool {
-        // Its names are texts, so that it can be written.
-        let known: Arc<str> = serde_json::to_string(known).unwrap_or_default().into();
+        let known = text(known);
         let was = self.profiles.get(&key);
         if was.is_some_and(|was| *was == known) {
             return false;
@@ -299,6 +298,11 @@ impl People {
         self.undo.push_back((seq, Undo::Profile(key, was)));
         true
     }
+}
+
+/// As it is kept: its names are texts, so that it can be written.
+fn text(known: &Properties) -> Arc<str> {
+    serde_json::to_string(known).unwrap_or_default().into()
 }
 
 /// Each group of an event: its type and its name, of which there may be a list.

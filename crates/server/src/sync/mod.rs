@@ -65,7 +65,8 @@ async fn call(
             "this address speaks gRPC, which is HTTP/2 with the content type `application/grpc`",
             "connect a flagd provider with this host and port and the resolver `in-process`",
         );
-        return (StatusCode::UNSUPPORTED_MEDIA_TYPE, axum::Json(Problem(error).body())).into_response();
+        return (StatusCode::UNSUPPORTED_MEDIA_TYPE, crate::json::Json(Problem(error).body()))
+            .into_response();
     }
     // One that is not UTF-8 is no method either.
     let method = method.as_ref().map_or("", |Path(method)| method.as_str());

@@ -170,3 +170,43 @@ fn a_refusal_is_in_the_words_of_its_protocol() {
         assert_eq!(server.state().1, 0, "{path}");
     }
 }
+
+/// A reader of JSON may have names of its own, by which it takes an object for something else: what is sent may have any
+/// name, and is read as it came wherever it is read again.
+#[test]
+fn a_name_of_the_readers_own_is_a_name_like_others() {
+    for token in
+        ["$serde_json::private::RawValue", "$serde_json::private::Number", "$__toml_private_datetime"]
+    {
+        let server = Server::start();
+        let key = server.client.as_str();
+        let basic =
+            Some(format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{key}:"))));
+        let event = |properties: Json| json!({"api_key": key, "event": "E", "distinct_id": "user-1", "properties": properties});
+        let odd: Json = serde_json::from_str(&format!(r#"{{"a": {{"{token}": "not json"}}}}"#)).unwrap();
+        assert_eq!(odd["a"][token], "not json", "the reader of this program knows no `{token}`");
+        let bodies = [
+            ("/batch/", None, json!({"api_key": key, "batch": [event(odd.clone())]})),
+            ("/e/", None, event(json!({"$unset": [token]}))),
+            ("/e/", None, event(json!({"$groups": {"company": "acme"}}))),
+            ("/engage", None, json!({"$token": key, "$distinct_id": "user-1", "$unset": [token]})),
+            (
+                "/groups",
+                None,
+                json!({"$token": key, "$group_key": token, "$group_id": "h", "$set": {"a": 1}}),
+            ),
+            ("/v1/track", basic.clone(), json!({"event": "E", "userId": "user-1", "properties": odd})),
+            ("/v1/identify", basic, json!({"userId": "user-1", "traits": {token: "1", "b": {token: 1}}})),
+        ];
+        let count = bodies.len();
+        for (path, authorization, body) in bodies {
+            let reply = ask(&server, "POST", path, authorization.as_deref(), body.to_string().as_bytes());
+            assert_eq!(reply.status, 200, "{path} {token}: {}", String::from_utf8_lossy(&reply.body));
+        }
+        let export = server.api("GET", "/api/person?environment=production&user=user-1", &Json::Null);
+        let text = String::from_utf8_lossy(&export.body).into_owned();
+        assert_eq!(export.status, 200, "{token}: {text}");
+        assert!(text.matches("not json").count() == 2, "{token}: {text}");
+        assert_eq!(server.state().1, count as u64, "{token}");
+    }
+}

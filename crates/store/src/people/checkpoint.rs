@@ -9,9 +9,8 @@ use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
 
 use bellwether_columns::Owners;
-use bellwether_model::{EnvironmentKey, Seq};
+use bellwether_model::{EnvironmentKey, Properties, Seq};
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 use super::{People, Profiles, Tellers};
 use crate::disk::Disk;
@@ -56,7 +55,7 @@ enum Line<'l> {
     /// A user, a device or a group, by the hash of its id; and by whose events a group was changed.
     Known {
         of: Fingerprint,
-        properties: Cow<'l, RawValue>,
+        properties: Cow<'l, Properties>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         by: Vec<Fingerprint>,
     },
@@ -89,7 +88,8 @@ impl People {
                 }
             }
             Line::Known { of, properties, by } => {
-                self.profiles.insert(of, properties.get().into());
+                // As it was: it was written from such a text.
+                self.profiles.insert(of, super::text(&properties));
                 if !by.is_empty() {
                     self.tellers.insert(of, by.into_iter().collect());
                 }
@@ -113,7 +113,7 @@ impl Settled {
         for (of, properties) in &self.profiles {
             let mut by: Vec<Fingerprint> = self.tellers.get(of).into_iter().flatten().copied().collect();
             by.sort_unstable();
-            let properties = Cow::Borrowed(serde_json::from_str(properties)?);
+            let properties = Cow::Owned(serde_json::from_str(properties)?);
             line(&Line::Known { of: *of, properties, by })?;
         }
         into.write_all(b"\n")?;
