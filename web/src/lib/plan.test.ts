@@ -172,6 +172,8 @@ test("what was wanted and what came", () => {
 
 test("what was done with events that do not follow it", () => {
   expect(fates({ accepted: 2, quarantined: 0, rejected: 1 }, String)).toBe("2 stored and marked, 1 rejected");
+  // A count since the start: those that were released or deleted are in it.
+  expect(fates({ accepted: 0, quarantined: 11, rejected: 0 }, String)).toBe("11 went into quarantine");
 });
 
 test("what values a property was seen with, and in how many events", () => {

@@ -250,7 +250,7 @@ export function fates(
 ): string {
   return [
     v.accepted > 0 && `${count(v.accepted)} stored and marked`,
-    v.quarantined > 0 && `${count(v.quarantined)} in quarantine`,
+    v.quarantined > 0 && `${count(v.quarantined)} went into quarantine`,
     v.rejected > 0 && `${count(v.rejected)} rejected`,
   ]
     .filter(Boolean)
