@@ -114,14 +114,14 @@ function Drifts({ found: f }: { found: Found }) {
           </p>
           <ul className="plain">
             {f.drifts.map((d) => (
-              <li key={`${d.event} ${d.property ?? ""} ${d.moved}`} className="row" style={{ marginBottom: 6 }}>
+              <li key={`${d.event} ${d.property ?? ""} ${d.moved}`} className="drift">
                 <Badge tone="warn">{MOVED[d.moved]}</Badge>
-                <span>
-                  <Said>{d.message}</Said>
+                <span className="grow">
+                  <Said>{d.message}</Said>{" "}
+                  <Link to="/events" search={(old) => ({ env: old.env, event: d.event })}>
+                    Look at it
+                  </Link>
                 </span>
-                <Link to="/events" search={(old) => ({ env: old.env, event: d.event })}>
-                  Look at it
-                </Link>
               </li>
             ))}
           </ul>
