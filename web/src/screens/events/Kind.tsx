@@ -79,8 +79,8 @@ export function KindPage({ event }: { event: string }) {
       <Loaded query={known} lines={10}>
         {() =>
           !kind ? (
-            <Empty title={`No ${event} in ${here.name} yet`} why="What is taken shows within a second.">
-              <SendOne />
+            <Empty title={`No “${event}” events in ${here.name} yet`} why="What is taken shows within a second.">
+              <SendOne event={event} />
             </Empty>
           ) : (
             <>
