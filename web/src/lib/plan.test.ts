@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 
 import type { EventType, Lint, SeenProperty, TrackingPlan, Violation } from "../api/types";
 import {
+  astray,
   better,
   changedEvents,
   fates,
@@ -175,6 +176,29 @@ test("what was done with events that do not follow it", () => {
   // A count since the start: those that were released or deleted are in it.
   expect(fates({ accepted: 0, quarantined: 11, rejected: 0 }, String)).toBe("11 went into quarantine");
 });
+
+test.each<[Parameters<typeof astray>[0], string]>([
+  [[], ""],
+  [
+    [{ reason: "unplanned_event", message: "m", count: 1 }],
+    "Since the server started, 1 event of this type did not follow the plan.",
+  ],
+  [
+    // The same of two senders.
+    [
+      { reason: "missing", property: "total", message: "m", count: 3 },
+      { reason: "missing", property: "total", message: "m", count: 4 },
+    ],
+    "Since the server started, 7 events of this type did not follow the plan.",
+  ],
+  [
+    [
+      { reason: "missing", property: "total", message: "m", count: 30 },
+      { reason: "missing", property: "currency", message: "n", count: 10 },
+    ],
+    "Since the server started, events of this type did not follow the plan 40 times, in 2 ways.",
+  ],
+])("how often a type did not follow the plan: %#", (list, said) => expect(astray(list, String)).toBe(said));
 
 test("what values a property was seen with, and in how many events", () => {
   const p = { ...seen("currency", "text"), examples: [{ value: "EUR", count: 2 }] };

@@ -257,6 +257,21 @@ export function fates(
     .join(", ");
 }
 
+/** How often events of a type did not follow the plan, as a sentence; empty where they did. One event may do so in several ways,
+ * so of several ways only the times are known. */
+export function astray(
+  since: Pick<Violation, "reason" | "property" | "message" | "count">[],
+  count: (n: number) => string,
+): string {
+  const times = since.reduce((sum, v) => sum + v.count, 0);
+  // Each sender has a count of its own.
+  const ways = new Set(since.map((v) => JSON.stringify([v.reason, v.property, v.message]))).size;
+  if (ways === 0) return "";
+  return ways === 1
+    ? `Since the server started, ${count(times)} ${times === 1 ? "event" : "events"} of this type did not follow the plan.`
+    : `Since the server started, events of this type did not follow the plan ${count(times)} times, in ${count(ways)} ways.`;
+}
+
 /** The words of the marks that stored events carry. */
 export const VERDICTS: Record<string, string> = {
   unplanned_event: "not planned",

@@ -10,7 +10,7 @@ import { ChartFrame } from "../../charts/ChartFrame";
 import { DAYS, daily } from "../../charts/Spark";
 import { TimeChart, type Picture } from "../../charts/TimeChart";
 import { count, plural } from "../../lib/numbers";
-import { kindText, reserved, seenText, shareText } from "../../lib/plan";
+import { astray, kindText, reserved, seenText, shareText } from "../../lib/plan";
 import { ago, dateLabel, moment } from "../../lib/time";
 import { DataTable, type Column } from "../../parts/DataTable";
 import { Page, Section } from "../../parts/Page";
@@ -27,8 +27,8 @@ export function KindPage({ event }: { event: string }) {
   const plan = rules.data?.plan;
   const volume = useQuery({ ...daily(here.key, event), refetchInterval: 60_000 });
   const seen = useQuery(properties(here.key, event));
-  const astray = useQuery(violations(here.key));
-  const wrong = (astray.data?.violations ?? []).filter((v) => v.event === event);
+  const judged = useQuery(violations(here.key));
+  const wrong = (judged.data?.violations ?? []).filter((v) => v.event === event);
   const kind = known.data?.events.find((e) => e.event === event);
   const planned = plan?.events[event];
   return (
@@ -60,15 +60,13 @@ export function KindPage({ event }: { event: string }) {
         </>
       }
     >
-      <Unread of={[rules, astray]} />
-      {known.data && (rules.isPending || astray.isPending) && <Bones lines={1} />}
+      <Unread of={[rules, judged]} />
+      {known.data && (rules.isPending || judged.isPending) && <Bones lines={1} />}
       {wrong.length > 0 && (
         <div style={{ marginBottom: 16 }}>
           <Note tone="warn">
             <p>
-              {wrong.length === 1 ? "" : `In ${wrong.length} ways, up to `}
-              {plural(Math.max(...wrong.map((v) => v.count)), "time")}
-              {wrong.length === 1 ? "" : " each,"} since the server started it did not follow the plan.{" "}
+              {astray(wrong, count)}{" "}
               <Link to="/plan" search={(old) => ({ env: old.env, tab: "violations", of: event })}>
                 See how
               </Link>
