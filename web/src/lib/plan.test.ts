@@ -11,6 +11,7 @@ import {
   lintOf,
   markOf,
   neat,
+  personalIn,
   rebased,
   same,
   samePlan,
@@ -199,6 +200,26 @@ test.each<[Parameters<typeof astray>[0], string]>([
     "Since the server started, events of this type did not follow the plan 40 times, in 2 ways.",
   ],
 ])("how often a type did not follow the plan: %#", (list, said) => expect(astray(list, String)).toBe(said));
+
+test.each([
+  ["email", false],
+  ["contact", true],
+  ["user.email", true],
+  ["user.email.work", true],
+  ["user.emails", false],
+  ["user.plan", false],
+  ["user.contact", false],
+  ["$ip", true],
+  ["group.email", false],
+  ["email.work", false],
+])("whether %s is personal: %s", (property, said) => {
+  const known = plan(
+    { Order: { properties: { contact: { type: "string", personal: true }, email: { type: "string" } } } },
+    { naming: {}, personal: ["email", "$ip"] },
+  );
+  expect(personalIn(known, "Order", property)).toBe(said);
+  expect(personalIn(undefined, "Order", property)).toBe(false);
+});
 
 test("what values a property was seen with, and in how many events", () => {
   const p = { ...seen("currency", "text"), examples: [{ value: "EUR", count: 2 }] };

@@ -5,12 +5,12 @@ import { Link } from "@tanstack/react-router";
 import { useMemo, useRef } from "react";
 
 import { catalogue, plan as planQuery, properties, violations } from "../../api/queries";
-import type { EventType, Properties, SeenProperty, Segmentation, TrackingPlan } from "../../api/types";
+import type { Properties, SeenProperty, Segmentation, TrackingPlan } from "../../api/types";
 import { ChartFrame } from "../../charts/ChartFrame";
 import { DAYS, daily } from "../../charts/Spark";
 import { TimeChart, type Picture } from "../../charts/TimeChart";
 import { count, plural } from "../../lib/numbers";
-import { astray, kindText, reserved, seenText, shareText } from "../../lib/plan";
+import { astray, kindText, personalIn, reserved, seenText, shareText } from "../../lib/plan";
 import { ago, dateLabel, moment } from "../../lib/time";
 import { DataTable, type Column } from "../../parts/DataTable";
 import { Page, Section } from "../../parts/Page";
@@ -168,11 +168,14 @@ function Contents({ found, plan, event, programs }: ContentsProps) {
           <div className="under">
             {p.missing
               ? "planned, and none of these has it"
-              : all[p.property]?.personal
-                ? "values are not shown"
-                : seenText(p)}
+              : !plan
+                ? // Until it is known what is personal, everything may be.
+                  null
+                : personalIn(plan, event, p.property)
+                  ? "values are not shown"
+                  : seenText(p)}
           </div>
-          <div className="cramped">{plan && <InPlan property={p.property} planned={planned} event={event} />}</div>
+          <div className="cramped">{plan && <InPlan property={p.property} plan={plan} event={event} />}</div>
         </>
       ),
     },
@@ -181,7 +184,7 @@ function Contents({ found, plan, event, programs }: ContentsProps) {
       head: "Plan",
       roomy: true,
       sort: (p) => (all[p.property] ? 0 : 1),
-      cell: (p) => plan && <InPlan property={p.property} planned={planned} event={event} />,
+      cell: (p) => plan && <InPlan property={p.property} plan={plan} event={event} />,
     },
     {
       key: "distinct",
@@ -221,8 +224,10 @@ function Contents({ found, plan, event, programs }: ContentsProps) {
   );
 }
 
-function InPlan({ property, planned, event }: { property: string; planned?: EventType; event: string }) {
+function InPlan({ property, plan, event }: { property: string; plan: TrackingPlan; event: string }) {
+  const planned = plan.events[event];
   const one = planned?.properties?.[property];
+  const personal = personalIn(plan, event, property) && <Badge tone="warn">personal</Badge>;
   if (one)
     return (
       <div className="said">
@@ -230,9 +235,10 @@ function InPlan({ property, planned, event }: { property: string; planned?: Even
           {kindText(one)}
           {one.required && ", required"}
         </Link>{" "}
-        {one.personal && <Badge tone="warn">personal</Badge>}
+        {personal}
       </div>
     );
+  if (personal) return personal;
   if (!planned || property.includes(".") || reserved(property)) return <span className="dim nowrap">not judged</span>;
   return <Badge tone="warn">not planned</Badge>;
 }
