@@ -71,6 +71,7 @@ describe("without its server", { concurrency: 1 }, () => {
     await link("Home").click();
     await away().waitFor();
     await at.server.again();
+    await page.getByText("The server cannot be reached").waitFor({ state: "detached" });
     await page
       .getByRole("application", { name: /^Active people/ })
       .locator("canvas")
@@ -82,18 +83,85 @@ describe("without its server", { concurrency: 1 }, () => {
     await at.visit("/plan?tab=rules");
     await page.getByRole("switch", { name: /Changes need a review/ }).waitFor();
     await at.visit("/flags/new");
+    // The screen of the flag, too, is a file of its own.
+    await page.waitForFunction(() => performance.getEntriesByType("resource").some((r) => /Holdouts-/.test(r.name)));
+    await page.waitForLoadState("networkidle");
     await page.getByLabel("Name").fill("Winter sale");
     await at.server.kill();
     await page.getByLabel("Description").fill("Written while nobody listened.");
     await away().waitFor();
     await at.button("Create flag").click();
-    await page.getByRole("main").getByText("The server cannot be reached").first().waitFor();
+    const panel = page.getByRole("main").getByRole("alert");
+    await panel.getByText("Nobody knows whether this was done").waitFor();
+    // Only reading is tried again.
+    assert.doesNotMatch(await panel.innerText(), /by itself/);
     assert.equal(await page.getByLabel("Name").inputValue(), "Winter sale");
     await at.server.again();
     await page.getByRole("region", { name: "Connection" }).waitFor({ state: "detached" });
+    await panel.waitFor({ state: "detached" });
     assert.equal(await page.getByLabel("Description").inputValue(), "Written while nobody listened.");
     await at.button("Create flag").click();
     await at.heading("Winter sale").waitFor();
+  });
+
+  test("where the bar says it, no panel says it again", async () => {
+    await at.visit("/betas");
+    await page.getByText("No betas yet").waitFor();
+    await page.waitForFunction(() => performance.getEntriesByType("resource").some((r) => /Holdouts-/.test(r.name)));
+    await page.waitForLoadState("networkidle");
+    await at.server.kill();
+    await link("Home").click();
+    await away().waitFor();
+    await page.getByRole("main").getByRole("status", { name: "Loading" }).first().waitFor();
+    assert.equal(await page.getByText("The server cannot be reached").count(), 1);
+    await at.clean("away-home");
+    await at.server.again();
+    await page.getByText("The server cannot be reached").waitFor({ state: "detached" });
+  });
+
+  test("a plan that was sent while nobody listened may be sent again, and nothing says that this happens by itself", async () => {
+    await at.visit("/plan");
+    await at.button("New event type").click();
+    const name = page.getByRole("dialog", { name: "New event type" });
+    await name.getByLabel("Name").fill("sale_ended");
+    await name.getByRole("button", { name: "Add to the draft" }).click();
+    await page.getByRole("link", { name: "Review the draft" }).click();
+    await page.getByRole("list", { name: "What the draft changes" }).getByText("sale_ended").waitFor();
+    await at.button("Save as the plan").click();
+    const dialog = page.getByRole("dialog", { name: "Make the draft the tracking plan?" });
+    await dialog.getByLabel("Reason").fill("the sale ends");
+    await at.server.kill();
+    await dialog.getByRole("button", { name: "Save the plan" }).click();
+    const panel = dialog.getByRole("alert");
+    await panel.getByText("Nobody knows whether this was done: the server cannot be reached").waitFor();
+    await panel.getByText(/What you wrote stays here.*press again/).waitFor();
+    assert.doesNotMatch(await panel.innerText(), /by itself/);
+    await at.clean("away-saving");
+    await at.server.again();
+    await panel.waitFor({ state: "detached" });
+    assert.equal(await dialog.getByLabel("Reason").inputValue(), "the sale ends");
+    assert.equal((await at.program.ask("GET", "/api/plan")).plan.events["sale_ended"], undefined);
+    await dialog.getByRole("button", { name: "Save the plan" }).click();
+    await page.getByRole("heading", { name: "There is no draft" }).waitFor();
+    assert.deepEqual((await at.program.ask("GET", "/api/plan")).plan.events["sale_ended"], {});
+  });
+
+  test("what is made without a dialog is not said to be undone either", async () => {
+    await at.visit("/plan?event=sale_ended");
+    await page.getByRole("textbox", { name: "Description", exact: true }).fill("No more discounts.");
+    await page.getByRole("link", { name: "Review the draft" }).click();
+    const form = page.getByRole("form", { name: "Propose the draft" });
+    await form.getByLabel("What it is for").fill("The sale ends");
+    await form.getByRole("button", { name: "Propose it" }).and(page.locator(":enabled")).waitFor();
+    await at.server.kill();
+    await form.getByRole("button", { name: "Propose it" }).click();
+    const told = page.locator(".toast").getByText(/^Nobody knows whether this was done: the server cannot be reached/);
+    await told.waitFor();
+    await at.server.again();
+    await page.getByRole("region", { name: "Connection" }).waitFor({ state: "detached" });
+    assert.equal(await form.getByLabel("What it is for").inputValue(), "The sale ends");
+    await form.getByRole("button", { name: "Propose it" }).click();
+    await at.heading(/^The sale ends/).waitFor();
   });
 
   test("the draft of the plan outlives it", async () => {

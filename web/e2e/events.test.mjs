@@ -12,7 +12,7 @@ const event = (event_type, event_properties, time = START - 60_000, user = "ana-
   user_id: user,
   event_type,
   event_properties,
-  user_properties: { country: "DE" },
+  user_properties: { country: "DE", email: "jane@doe.com" },
   time,
   insert_id: `e-${serial++}`,
 });
@@ -29,6 +29,7 @@ describe("events", { concurrency: 1 }, () => {
     await at.program.ask("PUT", "/api/plan", {
       why: "the shop's events",
       plan: {
+        rules: { personal: ["email"] },
         events: {
           "Order Completed": {
             description: "The order is paid.",
@@ -92,7 +93,15 @@ describe("events", { concurrency: 1 }, () => {
     await total.getByText("With taxes.").waitFor();
     await total.getByRole("cell", { name: "number, required", exact: true }).waitFor();
     await total.getByText("100%").waitFor();
-    await table.getByRole("row", { name: /email/ }).getByText("values are not shown").waitFor();
+    await table
+      .getByRole("row", { name: /^email/ })
+      .getByText("values are not shown")
+      .waitFor();
+    // What the plan's rules call personal is no less so.
+    const email = table.getByRole("row", { name: /^user\.email/ });
+    await email.getByText("values are not shown").waitFor();
+    await email.getByRole("cell", { name: "personal", exact: true }).waitFor();
+    await table.getByText("text, such as DE").waitFor();
     await table
       .getByRole("row", { name: /coupon/ })
       .getByText("planned, and none of these has it")
@@ -111,7 +120,9 @@ describe("events", { concurrency: 1 }, () => {
     await page.getByRole("link", { name: "Open in the plan" }).click();
     await page.waitForURL(/\/plan\?event=Order\+Completed/);
     await at.visit("/events?event=Nobody+Knows");
-    await page.getByRole("heading", { name: "No Nobody Knows in Production yet" }).waitFor();
+    await page.getByRole("heading", { name: "No “Nobody Knows” events in Production yet" }).waitFor();
+    const curl = page.getByRole("region", { name: "curl that sends an event" });
+    await curl.getByText('"event_type": "Nobody Knows"').waitFor();
   });
 
   test("the newest events say how they do not follow the plan", async () => {
@@ -134,6 +145,10 @@ describe("events", { concurrency: 1 }, () => {
     await why.getByText("Property total is number, and this is string").waitFor();
     await row.getByRole("region", { name: "Event Order Completed of ben-2" }).waitFor();
     await at.clean("events-live");
+    await at.visit("/events?event=Order+Completed");
+    await page
+      .getByText("Since the server started, events of this type did not follow the plan 2 times, in 2 ways.")
+      .waitFor();
   });
 
   test("the stream is paused and goes on", async () => {
@@ -153,7 +168,7 @@ describe("events", { concurrency: 1 }, () => {
 
   test("an unplanned type leads into the plan", async () => {
     await at.visit("/events?event=cart_opened");
-    await page.getByText("1 time since the server started it did not follow the plan.").waitFor();
+    await page.getByText("Since the server started, 1 event of this type did not follow the plan.").waitFor();
     await page.getByRole("link", { name: "Plan it" }).click();
     await page.getByRole("heading", { name: "cart_opened is not planned" }).waitFor();
     await at.button("Add it to the draft").click();
@@ -182,12 +197,38 @@ describe("events", { concurrency: 1 }, () => {
     await page.reload();
     const facts = page.getByRole("region", { name: "Since the start" });
     await facts.getByText("Came again, and stored once").waitFor();
+    // What is in quarantine is there now, whenever it came.
+    assert.equal(await facts.getByText("In quarantine").count(), 0);
+    await page.getByRole("region", { name: "Now" }).getByText("In quarantine").waitFor();
     await facts
       .getByText(/^1 \(1\.\d+%\)$/)
       .first()
       .waitFor();
     assert.equal(await facts.getByText(/^1 \(1\.\d+%\)$/).count(), 2);
     await at.clean("events-health");
+  });
+
+  test("a long name in the list of what drifts stays beside its badge", async () => {
+    const event = "checkout_".repeat(10) + "completed";
+    const drift = { event, moved: "volume", message: `\`${event}\` came 3 times, where 90 to 120 were expected` };
+    const answer = async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, json: { ...(await response.json()), drifts: [drift] } });
+    };
+    await page.route("**/api/events/health?**", answer);
+    await page.setViewportSize({ width: 390, height: 844 });
+    await at.visit("/events?tab=health");
+    const line = page.getByRole("region", { name: "Drift" }).getByRole("listitem");
+    const badge = await line.getByText("volume", { exact: true }).boundingBox();
+    const text = await line.getByText(/where 90 to 120/).boundingBox();
+    assert.ok(
+      text.x >= badge.x + badge.width,
+      `the text begins at ${text.x}, the badge ends at ${badge.x + badge.width}`,
+    );
+    assert.ok(text.y < badge.y + badge.height, "the text begins below the badge");
+    await at.clean("events-drift");
+    await page.setViewportSize({ width: 1280, height: 860 });
+    await page.unroute("**/api/events/health?**", answer);
   });
 
   test("the report on personal data says what becomes of it, and what looks like it", async () => {

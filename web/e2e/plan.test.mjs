@@ -145,8 +145,8 @@ describe("the tracking plan", { concurrency: 1 }, () => {
     const row = table.getByRole("row", { name: /currency/ });
     await row.getByRole("cell", { name: "text: EUR or USD", exact: true }).waitFor();
     await row.getByRole("cell", { name: '"CHF"', exact: true }).waitFor();
-    await row.getByText("1 in quarantine").waitFor();
-    await table.getByRole("row", { name: /total/ }).getByText("2 in quarantine").waitFor();
+    await row.getByText("1 went into quarantine").waitFor();
+    await table.getByRole("row", { name: /total/ }).getByText("2 went into quarantine").waitFor();
     await table.getByRole("row", { name: /gift/ }).getByText("1 stored and marked").waitFor();
     await table.getByText("did you mean Order Completed?").waitFor();
     await at.clean("plan-violations");

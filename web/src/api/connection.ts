@@ -10,6 +10,7 @@ const AGAIN = 2_000;
 const FRESH = 500;
 
 let since: number | null = null;
+let backs = 0;
 let asking: Promise<void> | null = null;
 let answered = -Infinity;
 const watchers = new Set<() => void>();
@@ -17,6 +18,7 @@ const watchers = new Set<() => void>();
 function set(to: number | null): void {
   if ((since === null) === (to === null)) return;
   since = to;
+  if (to === null) backs++;
   for (const told of watchers) told();
 }
 
@@ -60,6 +62,16 @@ async function answers(): Promise<boolean> {
   } catch {
     return false;
   }
+}
+
+/** How often the server has come back. */
+export function returns(): number {
+  return backs;
+}
+
+/** How often the server has come back, as it is now. */
+export function useReturns(): number {
+  return useSyncExternalStore(watch, returns);
 }
 
 /** Since when the server has not answered; `null` while it does. */

@@ -52,7 +52,7 @@ export function Spark({ environment, event }: { environment: string; event: stri
           <path d={drawn.open} className="open" />
         </svg>
       ) : query.isError ? (
-        <span className="dim">not to be had</span>
+        <span className="dim">not loaded</span>
       ) : null}
     </span>
   );

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 
 import type { EventType, Lint, SeenProperty, TrackingPlan, Violation } from "../api/types";
 import {
+  astray,
   better,
   changedEvents,
   fates,
@@ -10,6 +11,7 @@ import {
   lintOf,
   markOf,
   neat,
+  personalIn,
   rebased,
   same,
   samePlan,
@@ -172,6 +174,51 @@ test("what was wanted and what came", () => {
 
 test("what was done with events that do not follow it", () => {
   expect(fates({ accepted: 2, quarantined: 0, rejected: 1 }, String)).toBe("2 stored and marked, 1 rejected");
+  // A count since the start: those that were released or deleted are in it.
+  expect(fates({ accepted: 0, quarantined: 11, rejected: 0 }, String)).toBe("11 went into quarantine");
+});
+
+test.each<[Parameters<typeof astray>[0], string]>([
+  [[], ""],
+  [
+    [{ reason: "unplanned_event", message: "m", count: 1 }],
+    "Since the server started, 1 event of this type did not follow the plan.",
+  ],
+  [
+    // The same of two senders.
+    [
+      { reason: "missing", property: "total", message: "m", count: 3 },
+      { reason: "missing", property: "total", message: "m", count: 4 },
+    ],
+    "Since the server started, 7 events of this type did not follow the plan.",
+  ],
+  [
+    [
+      { reason: "missing", property: "total", message: "m", count: 30 },
+      { reason: "missing", property: "currency", message: "n", count: 10 },
+    ],
+    "Since the server started, events of this type did not follow the plan 40 times, in 2 ways.",
+  ],
+])("how often a type did not follow the plan: %#", (list, said) => expect(astray(list, String)).toBe(said));
+
+test.each([
+  ["email", false],
+  ["contact", true],
+  ["user.email", true],
+  ["user.email.work", true],
+  ["user.emails", false],
+  ["user.plan", false],
+  ["user.contact", false],
+  ["$ip", true],
+  ["group.email", false],
+  ["email.work", false],
+])("whether %s is personal: %s", (property, said) => {
+  const known = plan(
+    { Order: { properties: { contact: { type: "string", personal: true }, email: { type: "string" } } } },
+    { naming: {}, personal: ["email", "$ip"] },
+  );
+  expect(personalIn(known, "Order", property)).toBe(said);
+  expect(personalIn(undefined, "Order", property)).toBe(false);
 });
 
 test("what values a property was seen with, and in how many events", () => {

@@ -250,11 +250,26 @@ export function fates(
 ): string {
   return [
     v.accepted > 0 && `${count(v.accepted)} stored and marked`,
-    v.quarantined > 0 && `${count(v.quarantined)} in quarantine`,
+    v.quarantined > 0 && `${count(v.quarantined)} went into quarantine`,
     v.rejected > 0 && `${count(v.rejected)} rejected`,
   ]
     .filter(Boolean)
     .join(", ");
+}
+
+/** How often events of a type did not follow the plan, as a sentence; empty where they did. One event may do so in several ways,
+ * so of several ways only the times are known. */
+export function astray(
+  since: Pick<Violation, "reason" | "property" | "message" | "count">[],
+  count: (n: number) => string,
+): string {
+  const times = since.reduce((sum, v) => sum + v.count, 0);
+  // Each sender has a count of its own.
+  const ways = new Set(since.map((v) => JSON.stringify([v.reason, v.property, v.message]))).size;
+  if (ways === 0) return "";
+  return ways === 1
+    ? `Since the server started, ${count(times)} ${times === 1 ? "event" : "events"} of this type did not follow the plan.`
+    : `Since the server started, events of this type did not follow the plan ${count(times)} times, in ${count(ways)} ways.`;
 }
 
 /** The words of the marks that stored events carry. */
@@ -263,6 +278,17 @@ export const VERDICTS: Record<string, string> = {
   unplanned_property: "unplanned property",
   invalid: "invalid",
 };
+
+/** Whether the plan says that a property, by the name that reports give it, tells who somebody is: the one of an event type,
+ * or those of users and of SDKs' makers that the rules name, with what is inside of them. */
+export function personalIn(plan: TrackingPlan | undefined, event: string, property: string): boolean {
+  const named = (name: string) =>
+    plan?.rules.personal?.some((one) => name === one || name.startsWith(`${one}.`)) === true;
+  if (plan?.events[event]?.properties?.[property]?.personal) return true;
+  return property.startsWith("user.")
+    ? named(property.slice("user.".length))
+    : property.startsWith("$") && named(property);
+}
 
 /** What values a property was seen with: `text, such as EUR or USD`. */
 export function seenText(p: SeenProperty): string {

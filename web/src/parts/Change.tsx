@@ -95,6 +95,11 @@ async function reasonOf(error: unknown, client: QueryClient): Promise<string> {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** That something was not done and why; where nobody knows whether it was, that. */
+function notDone(what: string, error: unknown, why: string): string {
+  return ApiError.unknown(error) ? `${capital(why)}. ${capital(error.hint)}` : `${what}: ${why}`;
+}
+
 const Changes = createContext<Door | null>(null);
 
 /** The door to changes: `change(intent)` resolves to whether it was made. */
@@ -133,7 +138,7 @@ export function ChangeProvider({ children }: { children: ReactNode }) {
         } catch (error) {
           if (!(error instanceof ApiError) || error.code !== "stale") {
             await refresh(client);
-            announce(`Not changed: ${error instanceof Error ? error.message : String(error)}`, true);
+            announce(notDone("Not changed", error, error instanceof Error ? error.message : String(error)), true);
             return false;
           }
           stale = error;
@@ -170,7 +175,7 @@ export function ChangeProvider({ children }: { children: ReactNode }) {
               announce("Undone");
             } catch (error) {
               await refresh(client);
-              announce(`Not undone: ${await reasonOf(error, client)}`, true);
+              announce(notDone("Not undone", error, await reasonOf(error, client)), true);
             }
           }}
         />

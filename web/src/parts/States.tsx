@@ -6,6 +6,7 @@ import type { UseQueryResult } from "@tanstack/react-query";
 import { useEffect, useState, type ReactNode } from "react";
 
 import { ApiError } from "../api/client";
+import { useAway, useReturns } from "../api/connection";
 import { capital, hinted } from "../lib/spoken";
 import { byServer, moment } from "../lib/time";
 import { Note } from "./Words";
@@ -39,6 +40,12 @@ export function Empty({ title, why, children }: { title: string; why: ReactNode;
 export function Failed({ error, retry, since }: { error: unknown; retry?: () => void; since?: number }) {
   const known = error instanceof ApiError ? error : null;
   const refused = known?.status === 403;
+  const returned = useReturns();
+  const away = useAway() !== null;
+  // What could not be sent may be, now that the server is back: what was written stands beside this.
+  if (typeof known?.returnsThen === "number" && returned > known.returnsThen) return null;
+  // The bar above the page says it once for all that is read, which is tried again until it comes.
+  if (retry && away && ApiError.away(error)) return <Bones lines={3} late />;
   return (
     <div className="note" data-tone={refused ? "warn" : "bad"} role="alert">
       {refused ? <IconLock size={18} aria-hidden /> : <IconAlertTriangle size={18} aria-hidden />}

@@ -68,7 +68,7 @@ function Away() {
     <section className="away" aria-label="Connection">
       <IconPlugConnectedX size={15} aria-hidden />
       <p role="alert">
-        <b>The server cannot be reached</b> since {moment(since)}. The page tries again by itself. It shows what it knew
+        <b>The server cannot be reached</b> since {moment(since)}. The page reads again by itself. It shows what it knew
         then, and keeps what you write.
       </p>
     </section>

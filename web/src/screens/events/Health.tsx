@@ -23,6 +23,7 @@ export function Health(): JSX.Element {
       {(found) => (
         <>
           <Facts found={found} />
+          <Now found={found} />
           <Drifts found={found} />
           <Programs found={found} />
         </>
@@ -34,14 +35,40 @@ export function Health(): JSX.Element {
 /** How many, and what share of all. */
 const share = (n: number, of: number) => (n === 0 ? "0" : `${count(n)} (${points(Math.round((10_000 * n) / of))})`);
 
+type FactsProps = { facts: [string, JSX.Element | string][] };
+
+function List({ facts }: FactsProps) {
+  return (
+    <dl className="facts">
+      {facts.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd className="num">{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+/** What is there whenever it came: before the last start, too. */
+function Now({ found: f }: { found: Found }) {
+  return (
+    <section aria-label="Now">
+      <Title order={2} size="h4" mt="xl" mb="xs">
+        Now
+      </Title>
+      <List facts={[["In quarantine", f.quarantined === 0 ? "0" : quarantineLink(f.quarantined)]]} />
+    </section>
+  );
+}
+
 function Facts({ found: f }: { found: Found }) {
-  const facts: [string, JSX.Element | string][] = [
+  const facts: FactsProps["facts"] = [
     ["Newest", f.received === null || f.received === undefined ? "none since the start" : moment(f.received)],
     ["Stored", count(f.stored)],
     ["Came again, and stored once", share(f.duplicates, f.stored + f.duplicates)],
     ["Without a name, so that a copy is not known", share(f.unnamed, f.stored)],
     ["Not as planned", f.unfollowed === 0 ? "0" : violationsLink(f.unfollowed)],
-    ["In quarantine", f.quarantined === 0 ? "0" : quarantineLink(f.quarantined)],
   ];
   return (
     <section aria-label="Since the start">
@@ -49,14 +76,7 @@ function Facts({ found: f }: { found: Found }) {
       <Title order={2} size="h4" mt="xl" mb="xs">
         Since the server started, {moment(f.since)}
       </Title>
-      <dl className="facts">
-        {facts.map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd className="num">{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <List facts={facts} />
     </section>
   );
 }
@@ -94,14 +114,14 @@ function Drifts({ found: f }: { found: Found }) {
           </p>
           <ul className="plain">
             {f.drifts.map((d) => (
-              <li key={`${d.event} ${d.property ?? ""} ${d.moved}`} className="row" style={{ marginBottom: 6 }}>
+              <li key={`${d.event} ${d.property ?? ""} ${d.moved}`} className="drift">
                 <Badge tone="warn">{MOVED[d.moved]}</Badge>
-                <span>
-                  <Said>{d.message}</Said>
+                <span className="grow">
+                  <Said>{d.message}</Said>{" "}
+                  <Link to="/events" search={(old) => ({ env: old.env, event: d.event })}>
+                    Look at it
+                  </Link>
                 </span>
-                <Link to="/events" search={(old) => ({ env: old.env, event: d.event })}>
-                  Look at it
-                </Link>
               </li>
             ))}
           </ul>

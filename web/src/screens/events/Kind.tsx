@@ -5,12 +5,12 @@ import { Link } from "@tanstack/react-router";
 import { useMemo, useRef } from "react";
 
 import { catalogue, plan as planQuery, properties, violations } from "../../api/queries";
-import type { EventType, Properties, SeenProperty, Segmentation, TrackingPlan } from "../../api/types";
+import type { Properties, SeenProperty, Segmentation, TrackingPlan } from "../../api/types";
 import { ChartFrame } from "../../charts/ChartFrame";
 import { DAYS, daily } from "../../charts/Spark";
 import { TimeChart, type Picture } from "../../charts/TimeChart";
 import { count, plural } from "../../lib/numbers";
-import { kindText, reserved, seenText, shareText } from "../../lib/plan";
+import { astray, kindText, personalIn, reserved, seenText, shareText } from "../../lib/plan";
 import { ago, dateLabel, moment } from "../../lib/time";
 import { DataTable, type Column } from "../../parts/DataTable";
 import { Page, Section } from "../../parts/Page";
@@ -27,8 +27,8 @@ export function KindPage({ event }: { event: string }) {
   const plan = rules.data?.plan;
   const volume = useQuery({ ...daily(here.key, event), refetchInterval: 60_000 });
   const seen = useQuery(properties(here.key, event));
-  const astray = useQuery(violations(here.key));
-  const wrong = (astray.data?.violations ?? []).filter((v) => v.event === event);
+  const judged = useQuery(violations(here.key));
+  const wrong = (judged.data?.violations ?? []).filter((v) => v.event === event);
   const kind = known.data?.events.find((e) => e.event === event);
   const planned = plan?.events[event];
   return (
@@ -60,15 +60,13 @@ export function KindPage({ event }: { event: string }) {
         </>
       }
     >
-      <Unread of={[rules, astray]} />
-      {known.data && (rules.isPending || astray.isPending) && <Bones lines={1} />}
+      <Unread of={[rules, judged]} />
+      {known.data && (rules.isPending || judged.isPending) && <Bones lines={1} />}
       {wrong.length > 0 && (
         <div style={{ marginBottom: 16 }}>
           <Note tone="warn">
             <p>
-              {wrong.length === 1 ? "" : `In ${wrong.length} ways, up to `}
-              {plural(Math.max(...wrong.map((v) => v.count)), "time")}
-              {wrong.length === 1 ? "" : " each,"} since the server started it did not follow the plan.{" "}
+              {astray(wrong, count)}{" "}
               <Link to="/plan" search={(old) => ({ env: old.env, tab: "violations", of: event })}>
                 See how
               </Link>
@@ -79,8 +77,8 @@ export function KindPage({ event }: { event: string }) {
       <Loaded query={known} lines={10}>
         {() =>
           !kind ? (
-            <Empty title={`No ${event} in ${here.name} yet`} why="What is taken shows within a second.">
-              <SendOne />
+            <Empty title={`No “${event}” events in ${here.name} yet`} why="What is taken shows within a second.">
+              <SendOne event={event} />
             </Empty>
           ) : (
             <>
@@ -170,11 +168,14 @@ function Contents({ found, plan, event, programs }: ContentsProps) {
           <div className="under">
             {p.missing
               ? "planned, and none of these has it"
-              : all[p.property]?.personal
-                ? "values are not shown"
-                : seenText(p)}
+              : !plan
+                ? // Until it is known what is personal, everything may be.
+                  null
+                : personalIn(plan, event, p.property)
+                  ? "values are not shown"
+                  : seenText(p)}
           </div>
-          <div className="cramped">{plan && <InPlan property={p.property} planned={planned} event={event} />}</div>
+          <div className="cramped">{plan && <InPlan property={p.property} plan={plan} event={event} />}</div>
         </>
       ),
     },
@@ -183,7 +184,7 @@ function Contents({ found, plan, event, programs }: ContentsProps) {
       head: "Plan",
       roomy: true,
       sort: (p) => (all[p.property] ? 0 : 1),
-      cell: (p) => plan && <InPlan property={p.property} planned={planned} event={event} />,
+      cell: (p) => plan && <InPlan property={p.property} plan={plan} event={event} />,
     },
     {
       key: "distinct",
@@ -223,8 +224,10 @@ function Contents({ found, plan, event, programs }: ContentsProps) {
   );
 }
 
-function InPlan({ property, planned, event }: { property: string; planned?: EventType; event: string }) {
+function InPlan({ property, plan, event }: { property: string; plan: TrackingPlan; event: string }) {
+  const planned = plan.events[event];
   const one = planned?.properties?.[property];
+  const personal = personalIn(plan, event, property) && <Badge tone="warn">personal</Badge>;
   if (one)
     return (
       <div className="said">
@@ -232,9 +235,10 @@ function InPlan({ property, planned, event }: { property: string; planned?: Even
           {kindText(one)}
           {one.required && ", required"}
         </Link>{" "}
-        {one.personal && <Badge tone="warn">personal</Badge>}
+        {personal}
       </div>
     );
+  if (personal) return personal;
   if (!planned || property.includes(".") || reserved(property)) return <span className="dim nowrap">not judged</span>;
   return <Badge tone="warn">not planned</Badge>;
 }
