@@ -71,6 +71,12 @@ mod tests {
             ("say in `why` what this is for", "say in `--why` what this is for"),
             ("in `if_revision`: `x` is not a whole number", "in `--if-revision`: `x` is not a whole number"),
             ("there is no flag `why`", "there is no flag `why`"),
+            ("give `flag`, or `environment`", "give `--flag`, or `--environment`"),
+            (
+                "give `flag` (1000 at most), `environment`, or `on`; `why` stays",
+                "give `--flag` (1000 at most), `--environment`, or `--on`; `why` stays",
+            ),
+            ("give `flag`, such as `on`", "give `--flag`, such as `on`"),
             ("an odd ` stays", "an odd ` stays"),
             ("nothing", "nothing"),
         ] {

@@ -235,6 +235,8 @@ mod tests {
         assert_eq!(found("{}"), None);
         assert_eq!(found(r#"{"events": {"event": {}}}"#), None);
         assert_eq!(found("{\"events\": {},}"), None, "a broken plan is no list of names");
+        let broken = "{\n  \"events\": {\n    \"A\": {\"properties\": {\"b\": {\"type\": \"string\", \"values\": [\n\"x\"\n]},}}\n  }\n}\n";
+        assert_eq!(found(broken), None, "nor over several lines");
         assert_eq!(found(""), Some(Vec::new()));
         let lines = "# comment\n\nOrder Completed\r\n{\"event\": \"A\", \"properties\": [\"b\"], \"file\": \"x.ts\"}\n\"B\"";
         let said = [
@@ -251,5 +253,16 @@ mod tests {
         let refused = events("f", "A\n{\"name\": \"A\"}").err().unwrap().to_string();
         assert!(refused.starts_with("error: `f`, line 2: it is no event\nhint: "), "{refused}");
         assert!(events("f", "[1]").is_err());
+        for first in [
+            "{\"event\": \"A\",}",
+            "{ \"event\": A}",
+            "{event: \"A\"}",
+            "{\"properties\": [], \"event\": \"A\"",
+            "{\"name\": \"A\",}",
+        ] {
+            let refused = events("f", &format!("{first}\n{{\"event\": \"B\"}}\n")).err().unwrap().to_string();
+            assert!(refused.starts_with("error: `f`, line 1: it is not JSON: "), "{first}: {refused}");
+            assert!(!refused.contains("at line"), "{refused}");
+        }
     }
 }
