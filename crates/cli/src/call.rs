@@ -168,10 +168,11 @@ fn takes(argument: &Argument, kind: &str) -> bool {
     among(&argument.schema, kind)
 }
 
-/// Whether an argument is a point in time: no other number can be negative and is whole.
+/// Whether an argument is a point in time: no other number is whole and may be negative.
 fn is_time(argument: &Argument) -> bool {
     fn whole(schema: &Value) -> bool {
-        schema["format"] == "int64" || schema["anyOf"].as_array().is_some_and(|of| of.iter().any(whole))
+        (schema["format"] == "int64" && schema.get("minimum").is_none())
+            || schema["anyOf"].as_array().is_some_and(|of| of.iter().any(whole))
     }
     whole(&argument.schema)
 }

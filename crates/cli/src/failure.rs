@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use bellwether_app::AppError;
+use bellwether_app::{AppError, Refusal};
 
 /// What a command says before it exits with 1.
 #[derive(Debug)]
@@ -36,6 +36,10 @@ impl From<AppError> for Failure {
         let Some(cause) = error.cause else { return Self::new(error.message, error.hint) };
         match cause.split_once("\nhint: ") {
             Some((cause, hint)) => Self::new(cause, hint),
+            // What was asked for cannot be done, and says itself what can.
+            None if error.refusal != Refusal::Internal => {
+                Self::new(format!("{}: {cause}", error.message), error.hint)
+            }
             None => {
                 Self::new(format!("{}: {cause}", error.message), "see whether the disk is full or failing")
             }

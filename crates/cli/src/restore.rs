@@ -35,8 +35,9 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     };
     let (from, data) = (given("from")?, given("data")?);
     let (backup, checkup) = App::restore(from, data)?;
+    let done = if checkup.findings.is_empty() { "restored" } else { "copied" };
     print_line(&format!(
-        "restored what was there at {} UTC: revision {}, {} bytes",
+        "{done} what was there at {} UTC: revision {}, {} bytes",
         show::time(backup.taken.0),
         backup.revision,
         show::thousands(backup.bytes)
@@ -48,6 +49,14 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
             print_line(&format!("start it with `bellwether serve --data {}`", data.display()));
             Ok(())
         }
-        n => Err(Failure::new(format!("`{n}` things are wrong with it"), "try an older backup")),
+        n => {
+            let (data, things) = (data.display(), if n == 1 { "thing is" } else { "things are" });
+            Err(Failure::new(
+                format!(
+                    "`{n}` {things} wrong with the backup; `{data}` is left to be looked at, and not to be served"
+                ),
+                format!("try an older backup; remove `{data}` before you restore there again"),
+            ))
+        }
     }
 }

@@ -5,8 +5,10 @@ use bellwether_app::{Entry, is_share};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+mod event;
 mod one;
 
+use event::{event_line, whose};
 pub(crate) use one::{NOTHING, done, one};
 
 /// How many characters a cell may have while there is room.
@@ -14,18 +16,25 @@ const CELL: usize = 60;
 /// What a wide cell may be cut to where there is none.
 const NARROW: usize = 24;
 
-/// As much of an id is said beside what its event is.
-const WHO: usize = 20;
+/// What the last column may be cut to.
+const TAIL: usize = 12;
+/// Counts that are a column where one of them is not zero: what became of events, of which there is mostly one way.
+const OUTCOMES: [&str; 3] = ["accepted", "quarantined", "rejected"];
 
 /// Columns that come first, in this order.
-const FIRST: [&str; 18] = [
+const FIRST: [&str; 23] = [
     "at",
     "time",
     "key",
     "id",
     "event",
+    "who",
+    "verdict",
     "message",
     "count",
+    "accepted",
+    "quarantined",
+    "rejected",
     "source",
     "name",
     "by",
@@ -217,6 +226,12 @@ impl Schema {
     /// The cells of an object: its own first, then those of the objects in it.
     fn flatten(&self, row: &Value, schema: Option<&Value>, cells: &mut Vec<(String, Cell)>) {
         let Some(row) = row.as_object() else { return };
+        if schema.is_none_or(|schema| *schema == true)
+            && let Some(line) = event_line(row)
+        {
+            cells.extend(line);
+            return;
+        }
         let property = |name: &str| schema.and_then(|schema| self.property(schema, name));
         let mut inner = Vec::new();
         for (name, value) in row {
@@ -291,13 +306,6 @@ impl Schema {
 fn collapsed(name: &str, object: &Map<String, Value>) -> Option<String> {
     let somebody = if object.len() == 2 && object.contains_key("kind") { object.get("name") } else { None };
     somebody.or_else(|| object.get(name))?.as_str().map(str::to_owned)
-}
-
-/// Who an event is of: the user, or else the device, as much of it as tells people apart.
-fn whose(who: &Value) -> String {
-    let ids = who.get("both").unwrap_or(who);
-    let id = ids["user"].as_str().or_else(|| ids["device"].as_str());
-    cut(id.unwrap_or_default(), WHO)
 }
 
 #[derive(Debug, Default, Clone)]
@@ -375,7 +383,12 @@ impl Table {
     }
 
     fn text(mut self, width: usize) -> String {
-        self.columns.retain(|column| column.cells.iter().any(|cell| !cell.text.is_empty()));
+        self.columns.retain(|column| {
+            let none = |cell: &Cell| {
+                cell.text.is_empty() || (cell.text == "0" && OUTCOMES.contains(&column.name.as_str()))
+            };
+            !column.cells.iter().all(none)
+        });
         self.columns.sort_by(|a, b| rank(&a.name).cmp(&rank(&b.name)).then_with(|| a.name.cmp(&b.name)));
         // What can be missed makes room for what would be cut.
         let keyed = self.columns.iter().any(|column| column.name == "key");
@@ -415,18 +428,34 @@ fn wanted(columns: &[Column]) -> usize {
     columns.iter().map(|column| column.width() + 2).sum::<usize>().saturating_sub(2)
 }
 
+/// What the column at a place may be cut to: the last one to less, so that it is there at all.
+fn cut_to(columns: &[Column], place: usize) -> usize {
+    let least = if place + 1 == columns.len() { TAIL } else { NARROW };
+    columns.get(place).map_or(least, |column| least.max(column.title().chars().count()))
+}
+
 /// The width that columns need when the wide ones are cut.
 fn least(columns: &[Column]) -> usize {
-    columns.iter().map(|column| column.width().min(NARROW.max(column.title().len())) + 2).sum::<usize>()
+    let each = columns.iter().enumerate();
+    each.map(|(place, column)| column.width().min(cut_to(columns, place)) + 2).sum::<usize>()
 }
 
 fn lines(columns: &[Column], width: usize) -> String {
     let mut widths: Vec<usize> = columns.iter().map(Column::width).collect();
     while widths.iter().map(|w| w + 2).sum::<usize>() > width.saturating_add(2) {
-        match widths.iter_mut().max() {
-            Some(widest) if *widest > NARROW => *widest -= 1,
-            _ => break,
+        let each = widths.iter_mut().enumerate();
+        match each.filter(|(place, wide)| **wide > cut_to(columns, *place)).max_by_key(|(_, wide)| **wide) {
+            Some((_, widest)) => *widest -= 1,
+            None => break,
         }
+    }
+    // What is left of a terminal's width is for the last.
+    let taken = widths.iter().map(|w| w + 2).sum::<usize>().saturating_sub(2);
+    if let (Some(last), Some(column)) = (widths.last_mut(), columns.last())
+        && width != usize::MAX
+    {
+        let longest = column.cells.iter().map(|cell| cell.text.chars().count()).max().unwrap_or_default();
+        *last = (*last).max(longest.min(*last + width.saturating_sub(taken)));
     }
     let rows = columns.iter().map(|column| column.cells.len()).max().unwrap_or_default();
     let line = |cell: &dyn Fn(&Column) -> Cell| {

@@ -21,8 +21,18 @@ pub(crate) fn as_command(text: &str, called: &Entry) -> String {
 pub(crate) fn as_option(text: &str, called: &Entry) -> String {
     let fields = arguments(called);
     quoted(text, |before, word| {
-        let spoken_of =
-            ["in ", "give ", "send ", "leave ", "with ", "set "].iter().any(|w| before.ends_with(w));
+        let spoken_of = |before: &str| {
+            ["in ", "give ", "send ", "leave ", "with ", "set "].iter().any(|w| before.ends_with(w))
+        };
+        // One of a list of which the first is spoken of: `a` (1000 at most), `b`, or `c`.
+        let follows = || {
+            let (so_far, between) = before.rsplit_once('`')?;
+            let option = so_far.rsplit_once('`')?.1;
+            let aside = between.split_once(" (").zip(between.rsplit_once(')'));
+            let between = aside.map_or(between, |(_, (_, after))| after);
+            Some(option.starts_with("--") && [", ", ", or ", ", and ", " or ", " and "].contains(&between))
+        };
+        let spoken_of = spoken_of(before) || follows().unwrap_or_default();
         let field = fields.iter().find(|field| spoken_of && field.name == word);
         field.map(|field| format!("--{}", long(&field.name)))
     })
@@ -71,6 +81,12 @@ mod tests {
             ("say in `why` what this is for", "say in `--why` what this is for"),
             ("in `if_revision`: `x` is not a whole number", "in `--if-revision`: `x` is not a whole number"),
             ("there is no flag `why`", "there is no flag `why`"),
+            ("give `flag`, or `environment`", "give `--flag`, or `--environment`"),
+            (
+                "give `flag` (1000 at most), `environment`, or `on`; `why` stays",
+                "give `--flag` (1000 at most), `--environment`, or `--on`; `why` stays",
+            ),
+            ("give `flag`, such as `on`", "give `--flag`, such as `on`"),
             ("an odd ` stays", "an odd ` stays"),
             ("nothing", "nothing"),
         ] {

@@ -109,6 +109,37 @@ fn operations_are_commands() {
     assert!(found.contains("ledger: 4 changes") && found.ends_with("all is well\n"), "{found}");
 }
 
+#[test]
+fn what_is_not_in_quarantine_is_not_said_to_be_done() {
+    let home = tempfile::tempdir().unwrap();
+    let server = Server::start(&home.path().join("data"), &[]);
+    let there = ["--environment", "production"];
+    let refused = |more: &[&str]| server.refused(&[&["quarantine"], more, &there].concat());
+    insta::assert_snapshot!(refused(&["release"]), @"
+    error: which events are meant is not said once
+    hint: give `--ids` (1000 at most), `--event`, or `--all`
+    ");
+    insta::assert_snapshot!(refused(&["release", "--event", "Page Viewd"]), @"
+    error: no event `Page Viewd` is in the quarantine of `production`
+    hint: `bellwether quarantine list` shows what there is
+    ");
+    insta::assert_snapshot!(refused(&["delete", "--ids", "[99999]"]), @"
+    error: no event with the number `99999` is in the quarantine of `production`
+    hint: `bellwether quarantine list` shows what there is
+    ");
+    let help = bellwether().args(["quarantine", "list", "--help"]).output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    assert!(help.contains("--after <N>"), "{help}");
+    let help = bellwether().args(["schedule", "create", "--help"]).output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    assert!(help.contains("--at <TIME>"), "{help}");
+    insta::assert_snapshot!(server.refused(&["person", "export", "--environment", "production"]), @"
+    error: who is meant is not said once
+    hint: give `--user`, or `--device`
+    ");
+    server.stop();
+}
+
 fn doctor(data: &Path) -> std::process::Output {
     bellwether().args(["doctor", "--data"]).arg(data).output().unwrap()
 }
@@ -310,6 +341,15 @@ fn a_demo_does_not_touch_what_is_not_its_own() {
     assert!(home.path().join("thesis.txt").is_file());
 }
 
+/// Makes another text of a change in a ledger, which its digest then does not fit.
+fn damage(ledger: &Path) {
+    let bytes = std::fs::read(ledger).unwrap();
+    let at = bytes.windows(6).position(|six| six == b"before").unwrap();
+    let mut bytes = bytes;
+    bytes[at..at + 6].copy_from_slice(b"BEFORE");
+    std::fs::write(ledger, bytes).unwrap();
+}
+
 #[test]
 fn a_backup_that_was_made_meanwhile_is_restored_and_served() {
     let home = tempfile::tempdir().unwrap();
@@ -334,7 +374,30 @@ fn a_backup_that_was_made_meanwhile_is_restored_and_served() {
             "error: `{data}` has something in it\nhint: name a directory that is not there yet; nothing is overwritten\n"
         )
     );
-    assert!(said(&restore(&to, &home.path().join("other"))).contains("is no backup"));
+    let other = home.path().join("other");
+    let (none, missing) = (said(&restore(&to, &other)), said(&restore(&home.path().join("nowhere"), &other)));
+    for none in [none, missing] {
+        assert!(none.contains("` is no backup: "), "{none}");
+        assert!(none.contains("\nhint: name the directory of one backup"), "{none}");
+    }
+    // Of a damaged one what was copied is left to be looked at, and nothing says that all is well.
+    let copy = home.path().join("copy");
+    assert!(std::process::Command::new("cp").arg("-r").arg(&from).arg(&copy).status().unwrap().success());
+    let ledger = copy.join("ledger.sqlite");
+    damage(&ledger);
+    let damaged = restore(&copy, &other);
+    assert!(!damaged.status.success());
+    let (printed, refused) = (String::from_utf8_lossy(&damaged.stdout), said(&damaged));
+    assert!(printed.starts_with("copied what was there at ") && printed.contains("\nwrong: "), "{printed}");
+    let left = other.display();
+    assert_eq!(
+        refused,
+        format!(
+            "error: `1` thing is wrong with the backup; `{left}` is left to be looked at, and not to be served\n\
+             hint: try an older backup; remove `{left}` before you restore there again\n"
+        )
+    );
+    assert!(other.join("ledger.sqlite").is_file());
     // Whoever had a key has it still; what came later is not there.
     let again = Server::again(&to, &server.key);
     let flags = again.json(&["flag", "list"]);

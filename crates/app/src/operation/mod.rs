@@ -205,7 +205,14 @@ pub struct Entry {
     pub input: fn(&mut SchemaGenerator) -> Schema,
     /// Schema of the output; shared definitions go to the generator.
     pub output: fn(&mut SchemaGenerator) -> Schema,
+    read: fn(&Json) -> Result<(), AppError>,
     run: fn(&App, &Ctx, Json) -> Result<Json, AppError>,
+}
+
+/// The input of an operation, where it is one.
+fn read<O: Operation>(sent: &Json) -> Result<O::Input, AppError> {
+    strict::check(O::NAME, sent)?;
+    serde_path_to_error::deserialize(sent).map_err(|e| unreadable::refusal(O::NAME, &e, sent))
 }
 
 impl Entry {
@@ -221,14 +228,20 @@ impl Entry {
             text: O::TEXT,
             input: |generator| generator.subschema_for::<O::Input>(),
             output: |generator| generator.subschema_for::<O::Output>(),
+            read: |sent| read::<O>(sent).map(drop),
             run: |app, ctx, sent| {
-                strict::check(O::NAME, &sent)?;
-                let input: O::Input = serde_path_to_error::deserialize(&sent)
-                    .map_err(|e| unreadable::refusal(O::NAME, &e, &sent))?;
-                let output = O::run(app, ctx, input)?;
+                let output = O::run(app, ctx, read::<O>(&sent)?)?;
                 serde_json::to_value(output).map_err(|e| AppError::internal("write the answer", e))
             },
         }
+    }
+
+    /// Whether this is an input of it, as far as that can be said without asking anybody.
+    ///
+    /// # Errors
+    /// `bad_input` naming the place.
+    pub fn reads(&self, input: &Json) -> Result<(), AppError> {
+        (self.read)(input)
     }
 
     /// Asks permission, reads the input and runs.

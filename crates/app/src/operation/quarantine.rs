@@ -7,11 +7,14 @@ use serde::{Deserialize, Serialize};
 use super::{Class, Ctx, Effect, Method, Operation};
 use crate::App;
 use crate::access::Permission;
-use crate::error::AppError;
+use crate::error::{AppError, Refusal};
+use crate::names::nearest;
 use crate::quarantine::{BYTES_AT_ONCE, Which, event};
 
 /// The most events that are named by their numbers at once.
 const MOST_IDS: usize = 1_000;
+/// So many numbers that name nothing are said.
+const SAID: usize = 3;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -21,6 +24,7 @@ pub(crate) struct ListInput {
     /// Only of this event type.
     event: Option<String>,
     /// Only events after this number: the `next` of the page before.
+    #[schemars(range(min = 0))]
     after: Option<i64>,
     /// At most so many, 50 unless given, 500 at most; fewer where they are larger than 8 MB together.
     limit: Option<u32>,
@@ -158,9 +162,12 @@ impl Operation for Release {
         app.served(&input.environment)?;
         let which = input.which()?;
         if ctx.dry_run {
-            return Ok(Released { stored: app.meant(&input.environment, &which)?, duplicates: 0 });
+            let stored = app.meant(&input.environment, &which)?;
+            app.was_there(&input.environment, &which, stored)?;
+            return Ok(Released { stored, duplicates: 0 });
         }
         let released = app.release(&input.environment, &which, &|| ctx.stop(), ctx.now)?;
+        app.was_there(&input.environment, &which, released.stored + released.duplicates)?;
         Ok(Released { stored: released.stored, duplicates: released.duplicates })
     }
 }
@@ -186,9 +193,44 @@ impl Operation for Delete {
     fn run(app: &App, ctx: &Ctx, input: WhichInput) -> Result<Deleted, AppError> {
         app.served(&input.environment)?;
         let which = input.which()?;
-        if ctx.dry_run {
-            return Ok(Deleted { deleted: app.meant(&input.environment, &which)? });
+        let deleted = match ctx.dry_run {
+            true => app.meant(&input.environment, &which)?,
+            false => app.discard(&input.environment, &which, &|| ctx.stop(), ctx.now)?,
+        };
+        app.was_there(&input.environment, &which, deleted)?;
+        Ok(Deleted { deleted })
+    }
+}
+
+impl App {
+    /// Refuses events that were named where nothing was done with any: a name that is mistyped is not to look like
+    /// success. Of all that are there, none may be, and what may still be taken back is there.
+    fn was_there(&self, environment: &EnvironmentKey, which: &Which<'_>, done: u64) -> Result<(), AppError> {
+        if done > 0 || matches!(which, Which::All) || self.meant(environment, which)? > 0 {
+            return Ok(());
         }
-        Ok(Deleted { deleted: app.discard(&input.environment, &which, &|| ctx.stop(), ctx.now)? })
+        let place = format!("in the quarantine of `{environment}`");
+        let list = "`quarantine.list` shows what there is";
+        let (message, hint) = match which {
+            Which::Type(event) => {
+                let types = self.quarantine.file.counts(environment)?;
+                let types: Vec<&str> = types.iter().map(|count| count.sort.as_str()).collect();
+                let near = nearest(event, &types).map(|near| format!("did you mean `{near}`? {list}"));
+                (format!("no event `{event}` is {place}"), near.unwrap_or_else(|| list.to_owned()))
+            }
+            Which::These([id]) => (format!("no event with the number `{id}` is {place}"), list.to_owned()),
+            Which::These(ids) => {
+                let mut said: Vec<String> = ids.iter().take(SAID).map(|id| format!("`{id}`")).collect();
+                if let Some(more) = ids.len().checked_sub(SAID).filter(|more| *more > 0) {
+                    said.push(format!("and {more} more"));
+                }
+                (
+                    format!("no event with one of these numbers is {place}: {}", said.join(", ")),
+                    list.to_owned(),
+                )
+            }
+            Which::All => return Ok(()),
+        };
+        Err(AppError::new(Refusal::NotFound, "not_found", message, hint))
     }
 }

@@ -1,6 +1,7 @@
 //! App: why an input is not what its operation takes, in words of JSON and not of the types behind it: where, what
 //! stands there, and what belongs there.
 
+use bellwether_model::plan::Retention;
 use bellwether_model::{Json, Key};
 use serde_path_to_error::{Path, Segment};
 
@@ -32,6 +33,7 @@ pub(super) fn refusal(
     let hint = hint
         .or_else(|| no_key(what, value))
         .or_else(|| no_share(what, value))
+        .or_else(|| no_retention(what, value))
         .or_else(|| documented(operation, error.path()));
     AppError::bad_input(
         message,
@@ -176,6 +178,12 @@ fn no_share(what: &str, value: Option<&Json>) -> Option<String> {
     };
     let points = (percent * 100.0).round();
     (0.0..=10_000.0).contains(&points).then(|| format!("`{written}` is `{points}` basis points"))
+}
+
+/// What is wrong with days for which no event is kept.
+fn no_retention(what: &str, value: Option<&Json>) -> Option<String> {
+    let days = u32::try_from(value?.as_u64()?).ok()?;
+    Retention::try_from(days).err().filter(|invalid| invalid.message == what).map(|invalid| invalid.hint)
 }
 
 /// What is wrong with a text that is no key, and the key that it could be.

@@ -129,6 +129,8 @@ fn what_cannot_be_taken_back_at_once_is_later_unless_it_was_acknowledged() {
     let all = json!({"environment": "production", "all": true});
     let released = house.did("quarantine.release", all);
     assert_eq!(released["stored"], 0, "its senders send it again");
+    let named = house.did("quarantine.release", json!({"environment": "production", "event": "X"}));
+    assert_eq!(named["stored"], 0, "and it is there");
     let copy = json!([{"event_type": "X", "user_id": "user-1", "insert_id": "x"}]);
     assert_eq!(answered(take(&house, &key, &copy)).status, 200);
     hands.execute_batch("drop trigger full").unwrap();
@@ -320,4 +322,49 @@ fn a_page_of_large_events_ends_early_and_every_event_is_on_one() {
     assert_eq!(house.rehearse("quarantine.release", these.clone()).unwrap()["stored"], 30);
     assert_eq!(house.did("quarantine.release", these)["stored"], 30, "however they are named");
     assert_eq!(held(&house), [""; 0]);
+}
+
+#[test]
+fn what_is_named_and_is_not_there_is_refused_and_of_nothing_all_are_done() {
+    let (house, key) = quarantining(|_| ());
+    house.send(&json!({"api_key": key, "events": mixed()})).unwrap();
+    let sends = json!([{"event_type": "Checkout", "user_id": "user-1"}]);
+    house.send(&json!({"api_key": key, "events": sends})).unwrap();
+    let list = "`quarantine.list` shows what there is";
+    let types =
+        [("Checkot", format!("did you mean `Checkout`? {list}")), ("Order Completed", list.to_owned())];
+    let mut cases: Vec<(Json, String)> = types
+        .iter()
+        .map(|(event, hint)| {
+            let said = format!("404 no event `{event}` is in the quarantine of `production`\nhint: {hint}");
+            (json!({"event": event}), said)
+        })
+        .collect();
+    let numbers =
+        |ids: Json, said: &str| (json!({"ids": ids}), format!("404 no event with {said}\nhint: {list}"));
+    let place = "is in the quarantine of `production`";
+    cases.push(numbers(json!([99_999]), &format!("the number `99999` {place}")));
+    cases.push(numbers(json!([96, 97, 98]), &format!("one of these numbers {place}: `96`, `97`, `98`")));
+    cases.push(numbers(
+        json!([95, 96, 97, 98, 99]),
+        &format!("one of these numbers {place}: `95`, `96`, `97`, and 2 more"),
+    ));
+    for operation in ["quarantine.release", "quarantine.delete"] {
+        for (which, said) in &cases {
+            let mut named = which.clone();
+            named["environment"] = json!("production");
+            assert_eq!(house.refused(operation, named.clone()), *said);
+            let rehearsed = house.rehearse(operation, named).unwrap_err();
+            assert_eq!(rehearsed.refusal.status(), 404, "{which}: a rehearsal says so, too");
+        }
+    }
+    assert_eq!(held(&house), ["X", "Y", "Checkout"]);
+    // What is there is released once; of all that are there, none may be.
+    let which = json!({"environment": "production", "event": "X"});
+    assert_eq!(house.did("quarantine.release", which.clone()), json!({"stored": 1, "duplicates": 0}));
+    assert!(house.refused("quarantine.release", which).starts_with("404 "));
+    let all = json!({"environment": "production", "all": true});
+    assert_eq!(house.did("quarantine.delete", all.clone()), json!({"deleted": 2}));
+    assert_eq!(house.did("quarantine.delete", all.clone()), json!({"deleted": 0}));
+    assert_eq!(house.did("quarantine.release", all), json!({"stored": 0, "duplicates": 0}));
 }

@@ -253,5 +253,7 @@ fn a_time_that_is_too_short_is_refused() {
     }
     let plan = json!({"events": {"A": {"retention_days": 6}}});
     let said = house.refused("plan.save", json!({"plan": plan, "why": "test"}));
-    assert!(said.contains("events cannot be kept for `6` days"), "{said}");
+    let wanted =
+        "in `plan.events.A.retention_days`: events cannot be kept for `6` days\nhint: give 7 to 36500 days: ";
+    assert!(said.contains(wanted), "{said}");
 }

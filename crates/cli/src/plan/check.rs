@@ -79,23 +79,43 @@ fn events(file: &str, text: &str) -> Result<Option<Vec<Used>>, Failure> {
         Ok(Value::Object(fields)) if !fields.contains_key("event") => return Ok(None),
         _ => {}
     }
+    let lines = text.lines().enumerate().map(|(n, line)| (n + 1, line.trim()));
+    let lines: Vec<(usize, &str)> =
+        lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#')).collect();
     // A plan with a comma too many is no list of names.
-    if text.trim_start().starts_with('{') && !text.trim_start().starts_with("{\"event\"") {
+    if text.trim_start().starts_with('{') && !lines_of_events(&lines) {
         return Ok(None);
     }
-    let lines = text.lines().enumerate().map(|(n, line)| (n + 1, line.trim()));
-    let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
-    let each = lines.map(|(n, line)| {
+    let each = lines.into_iter().map(|(n, line)| {
         let place = format!("line {n}");
         if !line.starts_with(['{', '"']) {
             return event(place, line.into());
         }
         match serde_json::from_str(line) {
             Ok(value) => event(place, value),
-            Err(e) => Err(Failure::new(format!("`{file}`, {place}: it is not JSON: {e}"), hint)),
+            Err(e) => {
+                // The line is that of the file, and not the first of what was read.
+                let what = e.to_string().replace(" at line 1 column ", " at column ");
+                Err(Failure::new(format!("`{file}`, {place}: it is not JSON: {what}"), hint))
+            }
         }
     });
     each.collect::<Result<_, _>>().map(Some)
+}
+
+/// Whether lines of which some are not JSON are events, and not the lines of one plan: they begin with an event, one of them
+/// is an event, or each is something whole.
+fn lines_of_events(lines: &[(usize, &str)]) -> bool {
+    let begins = lines.first().is_some_and(|(_, line)| {
+        let start: String = line.chars().filter(|c| !c.is_whitespace()).collect();
+        ["{\"event\"", "{'event'", "{event:"].iter().any(|event| start.starts_with(event))
+    });
+    let event =
+        |line: &str| serde_json::from_str::<Value>(line).is_ok_and(|value| value["event"].is_string());
+    let whole = |line: &str| line.starts_with('{') && line.ends_with('}');
+    begins
+        || lines.iter().any(|(_, line)| event(line))
+        || (lines.len() > 1 && lines.iter().all(|(_, line)| whole(line)))
 }
 
 /// Holds events against the plan.
@@ -235,6 +255,8 @@ mod tests {
         assert_eq!(found("{}"), None);
         assert_eq!(found(r#"{"events": {"event": {}}}"#), None);
         assert_eq!(found("{\"events\": {},}"), None, "a broken plan is no list of names");
+        let broken = "{\n  \"events\": {\n    \"A\": {\"properties\": {\"b\": {\"type\": \"string\", \"values\": [\n\"x\"\n]},}}\n  }\n}\n";
+        assert_eq!(found(broken), None, "nor over several lines");
         assert_eq!(found(""), Some(Vec::new()));
         let lines = "# comment\n\nOrder Completed\r\n{\"event\": \"A\", \"properties\": [\"b\"], \"file\": \"x.ts\"}\n\"B\"";
         let said = [
@@ -251,5 +273,16 @@ mod tests {
         let refused = events("f", "A\n{\"name\": \"A\"}").err().unwrap().to_string();
         assert!(refused.starts_with("error: `f`, line 2: it is no event\nhint: "), "{refused}");
         assert!(events("f", "[1]").is_err());
+        for first in [
+            "{\"event\": \"A\",}",
+            "{ \"event\": A}",
+            "{event: \"A\"}",
+            "{\"properties\": [], \"event\": \"A\"",
+            "{\"name\": \"A\",}",
+        ] {
+            let refused = events("f", &format!("{first}\n{{\"event\": \"B\"}}\n")).err().unwrap().to_string();
+            assert!(refused.starts_with("error: `f`, line 1: it is not JSON: "), "{first}: {refused}");
+            assert!(!refused.contains("at line"), "{refused}");
+        }
     }
 }

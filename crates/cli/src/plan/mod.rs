@@ -6,6 +6,7 @@ mod codegen;
 
 use std::path::Path;
 
+use bellwether_app::Entry;
 use bellwether_model::TrackingPlan;
 use clap::{ArgMatches, Command};
 use serde_json::{Value, json};
@@ -36,19 +37,35 @@ fn read(file: &str) -> Result<String, Failure> {
     text.map_err(|e| Failure::new(format!("`{file}` cannot be read: {e}"), "name a file of text in UTF-8"))
 }
 
+/// What a plan looks like.
+const SHAPE: &str =
+    "write `{\"events\": {\"Order Completed\": {\"properties\": {\"total\": {\"type\": \"number\"}}}}}`";
+
 /// The plan that is written in a file, as `plan get` shows it: alone, or as the field `plan`.
 fn written(file: &str, text: &str) -> Result<TrackingPlan, Failure> {
-    let hint =
-        "write `{\"events\": {\"Order Completed\": {\"properties\": {\"total\": {\"type\": \"number\"}}}}}`";
-    let bad = |e: serde_json::Error| Failure::new(format!("`{file}` is no tracking plan: {e}"), hint);
+    let bad = |e: serde_json::Error| Failure::new(format!("`{file}` is no tracking plan: {e}"), SHAPE);
     let mut value: Value = serde_json::from_str(text).map_err(bad)?;
-    let value = match value.get_mut("plan").map(Value::take) {
-        Some(plan) => plan,
-        None => value,
-    };
-    let plan: TrackingPlan = serde_json::from_value(value).map_err(bad)?;
+    let inside = value.get_mut("plan").map(Value::take);
+    let within = if inside.is_some() { "plan" } else { "" };
+    let value = inside.unwrap_or(value);
+    // What is wrong is said as the server says it: it would refuse the same.
+    let input = json!({"plan": value});
+    operation("plan.check")?.reads(&input).map_err(|e| refused(file, within, &e.message, &e.hint))?;
+    let plan: TrackingPlan = serde_json::from_value(input["plan"].clone()).map_err(bad)?;
     plan.check().map_err(|e| Failure::new(e.message, e.hint).at(file))?;
     Ok(plan)
+}
+
+/// What is wrong with a plan, with its place in the file instead of that in an input.
+fn refused(file: &str, within: &str, message: &str, hint: &str) -> Failure {
+    // A file has no argument of that name.
+    let hint = if hint.starts_with("what belongs in `plan`") { SHAPE } else { hint };
+    let placed = message.strip_prefix("in `plan").and_then(|rest| rest.split_once("`: "));
+    let Some((place, what)) = placed else { return Failure::new(format!("`{file}`: {message}"), hint) };
+    match format!("{within}{place}").trim_start_matches('.') {
+        "" => Failure::new(format!("`{file}`: {what}"), hint),
+        place => Failure::new(format!("in `{file}`, `{place}`: {what}"), hint),
+    }
 }
 
 /// The server's plan, and its revision.
@@ -67,10 +84,12 @@ fn served(matches: &ArgMatches) -> Result<(TrackingPlan, u64), Failure> {
 /// The answer of an operation.
 fn asked(matches: &ArgMatches, operation: &str, input: Value) -> Result<Value, Failure> {
     let (server, key) = call::connection(matches)?;
-    let entry = bellwether_app::find(operation).ok_or_else(|| {
-        Failure::new(format!("there is no operation `{operation}`"), "report this as a bug")
-    })?;
-    Client::at(&server, &key).call(entry, input, false)
+    Client::at(&server, &key).call(self::operation(operation)?, input, false)
+}
+
+fn operation(name: &str) -> Result<&'static Entry, Failure> {
+    bellwether_app::find(name)
+        .ok_or_else(|| Failure::new(format!("there is no operation `{name}`"), "report this as a bug"))
 }
 
 /// Whether a file is there and holds exactly this.

@@ -65,13 +65,36 @@ fn what_is_nested_is_a_column_and_what_repeats_is_left_out() {
 }
 
 #[test]
-fn an_event_is_shown_with_its_time_its_unit_and_its_properties() {
-    let event = json!({"event": "add_to_cart", "environment": "production", "time": 1_795_369_147_909_i64,
-        "properties": {"category": "bags", "price": 12.86}, "user_properties": {"plan": "guest"},
-        "who": {"both": {"device": "d-9f90", "user": "u-ac6d"}}, "insert_id": "cc40"});
-    insta::assert_snapshot!(shown("event.recent", json!({"events": [event]}), 140), @"
-    time (UTC)        event        environment  device  properties                 user
-    2026-11-22 17:39  add_to_cart  production   d-9f90  category=bags price=12.86  u-ac6d
+fn an_event_is_a_line_with_its_time_who_it_is_of_and_its_properties() {
+    let event = |event: &str, who: Value, properties: Value| {
+        json!({"event": event, "environment": "production", "time": 1_795_369_147_909_i64, "insert_id": "cc40",
+            "received": 1_795_369_147_910_i64, "who": who, "properties": properties, "session": 5,
+            "groups": {"company": ["acme"]}, "group_properties": {"company": {"acme": {"plan": "pro"}}},
+            "user_properties": {"set": {"plan": "guest"}}, "source": {"library": "x", "n": 1}})
+    };
+    let long = "8f14e45f-ceea-467f-a8d2-1f0c1b2d3e4f";
+    let list = json!({"events": [
+        event("add_to_cart", json!({"both": {"device": "d-9f90", "user": "u-ac6d"}}), json!({"category": "bags", "price": 12.86, "gift": true})),
+        event("Order Completed", json!({"device": long}), json!({"$verdict": "invalid", "total": "9.5",
+            "coupon": null, "lines": [{"sku": 1}], "note": "a text that is longer than a glance", "\u{1b}[31m": "x"})),
+        event("visit", json!({"user": "u-1"}), json!({})),
+    ]});
+    insta::assert_snapshot!(shown("event.recent", list.clone(), 200), @r#"
+    time (UTC)        event            who                   verdict  properties
+    2026-11-22 17:39  add_to_cart      u-ac6d                         category=bags gift=true price=12.86
+    2026-11-22 17:39  Order Completed  8f14e45f-ceea-467f-…  invalid   [31m=x coupon=null lines=[{"sku":1}] note="a text that is longer t…" total=9.5
+    2026-11-22 17:39  visit            u-1
+    "#);
+    for width in [80, 100, 120] {
+        let text = shown("event.recent", list.clone(), width);
+        assert!(text.lines().all(|line| line.chars().count() <= width), "{width}:\n{text}");
+        assert!(text.contains("invalid") && text.contains("category=b"), "{width}:\n{text}");
+    }
+    // Without a mark there is no column for it, and what is in them has its room.
+    let plain = json!({"events": [list["events"][0]]});
+    insta::assert_snapshot!(shown("event.recent", plain, 80), @"
+    time (UTC)        event        who     properties
+    2026-11-22 17:39  add_to_cart  u-ac6d  category=bags gift=true price=12.86
     ");
 }
 
@@ -100,7 +123,7 @@ fn what_is_kept_apart_is_a_line_for_each_event_with_whom_and_why() {
     events:
     at (UTC)            id  event            who                   why
     2026-11-22 18:33     9  Order Completed  u-1                   property `total` is required
-    2026-11-22 18:33  1203  Order Completed  8f14e45f-ceea-467f-…  property `total` is required; property `total` is `number`,…
+    2026-11-22 18:33  1203  Order Completed  8f14e45f-ceea-467f-…  property `total` is required; property `total` is `number`, and this is `string`
     2026-11-22 18:33  1204  Order Completed  8f14e45f-ceea-467f-…  property `total` is `number`, and this is `string`
 
     next 1203
@@ -125,16 +148,26 @@ fn a_violation_says_which_sdk_sent_it() {
         violation(json!(null), "the event type is not in the tracking plan", json!(null), "segment"),
     ]});
     insta::assert_snapshot!(shown("plan.violations", list.clone(), 140), @r#"
-    event            message                    count  source                    accepted  example  first (UTC)       last (UTC)        property
-    Order Completed  property `total` is `num…     12  amplitude-node-ts/1.5.73         0  "9.5"    2026-11-22 18:33  2026-11-22 18:33  total
-    Order Completed  the event type is not in…     12  segment                          0           2026-11-22 18:33  2026-11-22 18:33
+    event            message                           count  quarantined  source                    example  first (UTC)       last (UTC)
+    Order Completed  property `total` is `number`, a…     12           12  amplitude-node-ts/1.5.73  "9.5"    2026-11-22 18:33  2026-11-22 18:33
+    Order Completed  the event type is not in the tr…     12           12  segment                            2026-11-22 18:33  2026-11-22 18:33
 
     forgotten 0, since 2026-11-22 18:33 UTC
     "#);
     for width in [80, 100] {
         let text = shown("plan.violations", list.clone(), width);
-        assert!(text.contains("amplitude-node-ts"), "{width}:\n{text}");
+        assert!(text.contains("amplitude-node") && text.contains("quarantined"), "{width}:\n{text}");
     }
+    // What was done with them is said of each way in which something was.
+    let mut mixed = list;
+    mixed["violations"][1]["quarantined"] = json!(0);
+    mixed["violations"][1]["rejected"] = json!(7);
+    mixed["violations"][1]["accepted"] = json!(5);
+    let text = shown("plan.violations", mixed, 100);
+    let said: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(said[0], ["event", "message", "count", "accepted", "quarantined", "rejected", "source"]);
+    let counts = |line: &[&str]| line.iter().filter_map(|word| word.parse().ok()).collect::<Vec<u32>>();
+    assert_eq!((counts(&said[1]), counts(&said[2])), (vec![12, 0, 12, 0], vec![12, 5, 0, 7]), "{text}");
 }
 
 #[test]

@@ -140,9 +140,52 @@ fn ci_learns_what_a_proposed_plan_breaks() {
     assert!(check(&server, &shorter.to_string(), &["--allow-breaking"]).0);
     plan["events"]["Page Viewed"]["properties"]["title"] = json!({"type": "text"});
     let (fine, _, refused) = check(&server, &plan.to_string(), &["--allow-breaking"]);
-    assert!(!fine && refused.contains("is no tracking plan: unknown variant `text`"), "{refused}");
+    assert!(!fine);
+    insta::assert_snapshot!(refused, @"
+    error: in `file`, `events.Page Viewed.properties.title.type`: `text` is not a word that belongs here
+    hint: what there is: `any`, `string`, `number`, `integer`, `boolean`, `date_time`, `list`, `object`
+    ");
     assert_eq!(server.json(&["plan", "get"])["revision"], 3, "nothing of it was saved");
     server.stop();
+}
+
+#[test]
+fn what_is_wrong_in_a_plan_is_said_with_its_place_and_what_belongs_there() {
+    let home = tempfile::tempdir().unwrap();
+    let said_of = |plan: &str| {
+        std::fs::write(home.path().join("file"), plan).unwrap();
+        let commands = [
+            &["plan", "check", "file", "--key", "bwa_none"][..],
+            &["plan", "codegen", "rust", "--plan", "file"],
+        ];
+        let [check, codegen] = commands.map(|command| {
+            let output = bellwether().current_dir(home.path()).args(command).output().unwrap();
+            assert!(!output.status.success(), "{plan}");
+            said(&output)
+        });
+        assert_eq!(check, codegen);
+        check
+    };
+    insta::assert_snapshot!(said_of(r#"{"events": {"Order Completed": {"retention_days": 6}}}"#), @"
+    error: in `file`, `events.Order Completed.retention_days`: events cannot be kept for `6` days
+    hint: give 7 to 36500 days: one that is sent again must be known for a week; leave it out to keep them for ever
+    ");
+    insta::assert_snapshot!(said_of(r#"{"plan": {"events": {"Order Completed": {"owner": "a */ b"}}}}"#), @"
+    error: in `file`, `plan.events.Order Completed.owner`: `a */ b` is not a key
+    hint: use 1 to 100 letters, digits, `.`, `_` or `-`, starting with a letter or digit, such as `a_b`
+    ");
+    insta::assert_snapshot!(said_of(r#"{"events": {"Order Completed": {"propertis": {}}}}"#), @"
+    error: in `file`, `events.Order Completed`: there is no field `propertis`
+    hint: did you mean `properties`?
+    ");
+    insta::assert_snapshot!(said_of(r#"{"events": []}"#), @r#"
+    error: in `file`, `events`: a list stands where an object belongs
+    hint: write `{"events": {"Order Completed": {"properties": {"total": {"type": "number"}}}}}`
+    "#);
+    insta::assert_snapshot!(said_of(r#"{"events": {},}"#), @r#"
+    error: `file` is no tracking plan: trailing comma at line 1 column 15
+    hint: write `{"events": {"Order Completed": {"properties": {"total": {"type": "number"}}}}}`
+    "#);
 }
 
 #[test]
