@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bellwether_model::{EnvironmentKey, Event, Millis, Properties};
 use bellwether_sim::disk::SimDisk;
+use bellwether_store::disk::Disk;
 use bellwether_store::{Id, Past, Settings, Store};
 use serde_json::json;
 
@@ -64,6 +65,38 @@ fn begun(disk: &SimDisk) -> Store {
         store.step(Millis(200)).unwrap();
     }
     store
+}
+
+/// How many files there are of what is known.
+fn files(disk: &SimDisk) -> usize {
+    let parts = disk.list(Path::new("/data/events/parts")).unwrap();
+    parts.iter().filter(|path| path.to_string_lossy().contains("/people-")).count()
+}
+
+#[test]
+fn a_disk_that_fails_is_not_filled_with_what_could_not_be_named() {
+    let disk = SimDisk::new(1);
+    let store = begun(&disk);
+    let before = known(&store, 1_000);
+    for failing in 1..40 {
+        for part in 0..4 {
+            put(&store, vec![event(2_000 + 10 * failing + part, "visit", "ada", "a")]);
+            store.flush().unwrap();
+        }
+        disk.set_failing(Some(2 + failing as u64 % 5));
+        for _ in 0..10 {
+            let _ = store.step(Millis(3_000));
+            assert!(files(&disk) <= 2, "{failing}: {}", files(&disk));
+        }
+        disk.set_failing(None);
+    }
+    store.step(Millis(3_000)).unwrap();
+    put(&store, vec![event(4_000, "visit", "ada", "a")]);
+    store.flush().unwrap();
+    store.step(Millis(3_000)).unwrap();
+    assert_eq!(files(&disk), 1);
+    drop(store);
+    assert_eq!(known(&open(&disk), 5_000), before);
 }
 
 /// What is known of all and of their group, and whose the first one's device is; as one line.

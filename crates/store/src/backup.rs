@@ -52,7 +52,7 @@ impl Store {
             }
         }
 
-        let (manifest, parts, mut backup) = self.log_and_manifest(&logs)?;
+        let (manifest, parts, mut backup) = self.log_and_manifest(&logs, &parts_dir)?;
         for part in &parts {
             let path = part.path();
             self.link(path, &parts_dir)?;
@@ -63,10 +63,6 @@ impl Store {
                 }
             }
             backup.bytes += part.entry().bytes;
-        }
-        if let Some(known) = &manifest.people {
-            self.link(&self.dir.join("parts").join(&known.file), &parts_dir)?;
-            backup.bytes += known.bytes;
         }
         // It says who is being forgotten, too, whose events are in the log still.
         if !manifest.parts.is_empty() || manifest.sealed > Seq(0) || !manifest.forgotten.is_empty() {
@@ -81,8 +77,13 @@ impl Store {
         Ok(backup)
     }
 
-    /// Links the log files, and says what belongs to them. While that lasts no log file goes.
-    fn log_and_manifest(&self, logs: &Path) -> Result<(Manifest, Vec<Arc<Part>>, Backup), StoreError> {
+    /// Links the log files and what is known of people, and says what belongs to them. While that lasts none of these goes;
+    /// the parts stay while somebody has them.
+    fn log_and_manifest(
+        &self,
+        logs: &Path,
+        parts_dir: &Path,
+    ) -> Result<(Manifest, Vec<Arc<Part>>, Backup), StoreError> {
         let manifest = lock(&self.manifest);
         let (closed, begun, seq) = {
             let mut writer = lock(&self.writer);
@@ -103,6 +104,10 @@ impl Store {
                 file.write_all(&header).map_err(StoreError::io("write", &copy))
             })?;
             bytes += header.len() as u64;
+        }
+        if let Some(known) = &manifest.people {
+            self.link(&self.dir.join("parts").join(&known.file), parts_dir)?;
+            bytes += known.bytes;
         }
         let parts = lock(&self.shown).parts.to_vec();
         let backup = Backup { seq, parts: parts.len(), bytes };

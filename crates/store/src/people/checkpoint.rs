@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bellwether_columns::Owners;
 use bellwether_model::{EnvironmentKey, Properties, Seq};
@@ -19,6 +19,7 @@ use crate::files::{self, Cursor, Summed};
 use crate::fingerprint::Fingerprint;
 use crate::manifest::Manifest;
 use crate::part::digest;
+use crate::recovery::orphans;
 use crate::store::{Store, lock};
 
 /// How its files are named.
@@ -200,6 +201,7 @@ impl Store {
         if self.disk.room(&self.dir).is_some_and(|room| room < about.saturating_add(reserve)) {
             return Err(StoreError::NoRoom { dir: self.dir.clone(), reserve });
         }
+        self.clear_unnamed(manifest)?;
         let settled = {
             let intake = lock(&self.intake);
             intake.people.settled(intake.committed)
@@ -216,6 +218,23 @@ impl Store {
         if let Some(old) = old.filter(|old| manifest.people.as_ref().is_some_and(|new| new.file != old.file))
         {
             let path = dir.join(&old.file);
+            self.disk.remove(&path).map_err(StoreError::io("remove", &path))?;
+        }
+        Ok(())
+    }
+
+    /// Removes what was written before and could not be named, so that a disk that fails is not filled with it.
+    fn clear_unnamed(&self, manifest: &Manifest) -> Result<(), StoreError> {
+        let ours = |path: &PathBuf| {
+            path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(NAME))
+        };
+        let unnamed: Vec<PathBuf> =
+            orphans(&*self.disk, &self.dir, manifest)?.into_iter().filter(ours).collect();
+        if !unnamed.is_empty() {
+            // The manifest that names one of them, whose sync failed, may be the one on disk.
+            manifest.write(&*self.disk, &self.dir)?;
+        }
+        for path in unnamed {
             self.disk.remove(&path).map_err(StoreError::io("remove", &path))?;
         }
         Ok(())
