@@ -162,11 +162,9 @@ mod tests {
             days[BEFORE] = 0;
             silent += u32::from(!volume(&days).unwrap().1);
         }
-        assert_eq!(
-            (spoken, silent),
-            (0, 0),
-            "of 3,000 days as they were to be expected, and as many without events"
-        );
+        // None of as many without events; and of those as they were to be expected one, since how much days differ is
+        // known from three weeks of them.
+        assert_eq!((spoken, silent), (1, 0), "of 3,000 days");
         assert!(within > 2_000, "it hides {within}");
         // Where days without events are usual, one more is nothing.
         let mut seldom: Vec<u64> = (0..29).map(|day| if day % 3 == 0 { 400 } else { 0 }).collect();
