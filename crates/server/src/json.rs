@@ -1,5 +1,5 @@
 //! Server: an answer in JSON. The framework's own would bring a feature of its reader by which a name that somebody sends
-//! means something else: `crates/server/tests/http/bad_input.rs`.
+//! means something else: `crates/server/tests/http/events.rs`.
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
