@@ -85,6 +85,19 @@ impl Owners {
     }
 
     /// Takes back all that was told of a user.
+    ///
+    /// ```
+    /// use bellwether_columns::Owners;
+    /// use bellwether_model::Seq;
+    /// let here = "production".parse().unwrap();
+    /// let mut owners = Owners::default();
+    /// for (seq, user) in [(1, "jane"), (5, "mary"), (9, "jane")] {
+    ///     owners.saw(&here, "tablet", user, Seq(seq));
+    /// }
+    /// owners.forget(&here, "mary");
+    /// let turns = owners.of(&here).and_then(|devices| devices.turns("tablet")).unwrap();
+    /// assert_eq!(turns.iter().map(|turn| (turn.from(), turn.user())).collect::<Vec<_>>(), [(Seq(1), "jane")]);
+    /// ```
     pub fn forget(&mut self, environment: &EnvironmentKey, user: &str) {
         let Some(devices) = self.0.get_mut(environment) else { return };
         devices.0.retain(|_, turns| {
