@@ -200,8 +200,9 @@ describe("the page", { concurrency: 1 }, () => {
   });
 
   test("a stale change is refused and names the newer one", async () => {
-    // Not while the change before it is on its way: then it takes no click.
-    await page.getByRole("switch", { name: "gift-wrap in Production", disabled: false }).click({ force: true });
+    // The dialog before it covers the page until it has faded out, and takes every click.
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    await page.getByRole("switch", { name: "gift-wrap in Production" }).click({ force: true });
     const dialog = page.getByRole("dialog", { name: /Turn gift-wrap on/ });
     await program.ask("PATCH", "/api/flags/gift-wrap", {
       description: "Wrap it, with a ribbon.",
