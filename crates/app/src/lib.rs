@@ -263,7 +263,10 @@ impl App {
 
     /// How what a door waits for stands. Where it is lost, nothing of the request is in the quarantine either.
     pub fn settled(&self, waiting: &Waiting) -> Settled {
-        let settled = self.store.outcome(&waiting.ticket);
+        let settled = match (self.store.outcome(&waiting.ticket), &waiting.copies) {
+            (Settled::Committed, Some(copies)) => self.store.outcome(copies),
+            (settled, _) => settled,
+        };
         if let (Settled::Lost, Some(held)) = (settled, &waiting.held) {
             self.quarantine.take_back(held);
         }
@@ -379,6 +382,8 @@ pub struct Checkup {
 #[derive(Debug)]
 pub struct Waiting {
     ticket: Ticket,
+    /// Copies of what belongs into the quarantine, stored and not on disk yet.
+    copies: Option<Ticket>,
     /// What the same request put into the quarantine.
     held: Option<quarantine::Fresh>,
 }

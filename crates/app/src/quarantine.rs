@@ -8,15 +8,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use bellwether_ledger::{Decided, Gone, Held, Kept, LedgerError, Placed, Quarantine as File};
 use bellwether_model::{EnvironmentKey, Event, Json, Millis, Span};
-use bellwether_store::Past;
+use bellwether_store::{Past, Ticket};
 use rustc_hash::FxHashSet;
 
 use crate::App;
 use crate::error::AppError;
 use crate::intake::judge::VERDICT;
 
+mod arriving;
 mod print;
 
+use arriving::Arriving;
 use print::{id_print, print};
 
 /// The most events that are kept apart.
@@ -47,6 +49,8 @@ pub(crate) struct Quarantine {
     /// The named ones of what is there, each with its number. After `open`, never before. Senders choose the names: the
     /// hasher is one that they cannot foresee.
     named: RwLock<HashMap<[u8; 16], i64>>,
+    /// Before the others.
+    pub(crate) arriving: Arriving,
     /// So long is known what was decided, as the store knows what it took.
     known: Span,
 }
@@ -69,6 +73,8 @@ pub(crate) struct Holding {
     pub(crate) again: BTreeMap<EnvironmentKey, u64>,
     /// The new ones, as long as they may be taken back.
     pub(crate) fresh: Option<Fresh>,
+    /// What to wait for, where a copy is stored that is not on disk yet.
+    pub(crate) ticket: Option<Ticket>,
 }
 
 /// Events that one request put there, until it is answered. Once this is dropped they stay.
@@ -123,6 +129,7 @@ impl Quarantine {
             deciding: Mutex::default(),
             open: Arc::default(),
             named: RwLock::new(named),
+            arriving: Arriving::default(),
             known,
         })
     }

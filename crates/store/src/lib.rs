@@ -100,5 +100,6 @@ pub use expire::Past;
 pub use forget::{Id, Person};
 pub use recovery::Recovery;
 pub use seal::Step;
+pub use seen::Known;
 pub use snapshot::Snapshot;
 pub use store::{Outcome, Settings, Stats, Store, Ticket};

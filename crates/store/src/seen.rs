@@ -13,6 +13,8 @@ use crate::receipt::{Receipts, Run};
 
 mod knows;
 
+pub use knows::Known;
+
 pub(crate) const DAY: i64 = 86_400_000;
 
 /// Lists beside parts, the oldest first. They are shared with whoever looks something up.

@@ -5,7 +5,7 @@ use bellwether_ledger::Held;
 use bellwether_model::event::Taken;
 use bellwether_model::plan::Treatment;
 use bellwether_model::{Event, Json, Millis};
-use bellwether_store::Ticket;
+use bellwether_store::{Known, Ticket};
 
 use super::body::{Unreadable, unpack};
 use super::inspection::{Aside, Inspection};
@@ -353,10 +353,12 @@ impl App {
                     self.arrivals.note(environment, taken, now);
                 });
                 self.violations.note(violations, now);
-                match ticket {
-                    Some(ticket) => Outcome::Waiting { waiting: Waiting { ticket, held: held.fresh }, reply },
-                    None => Outcome::Answered(reply),
-                }
+                let (ticket, copies) = match (ticket, held.ticket) {
+                    (Some(ticket), copies) => (ticket, copies),
+                    (None, Some(copies)) => (copies, None),
+                    (None, None) => return Outcome::Answered(reply),
+                };
+                Outcome::Waiting { waiting: Waiting { ticket, copies, held: held.fresh }, reply }
             }
             Err(error) => {
                 if let Some(fresh) = &held.fresh {
@@ -372,12 +374,14 @@ impl App {
         if held.is_empty() {
             return Ok(Holding::default());
         }
-        let stored = self.store.knows(&held.iter().map(|(event, _)| event).collect::<Vec<_>>())?;
+        let _arriving = self.quarantine.arriving.hold(held.iter().map(|(event, _)| event));
+        let Known { known: stored, ticket } =
+            self.store.knows(&held.iter().map(|(event, _)| event).collect::<Vec<_>>())?;
         let environments: Vec<_> = held.iter().map(|(event, _)| event.environment.clone()).collect();
         let unknown = held.into_iter().zip(&stored).filter(|(_, stored)| !**stored);
         let unknown: Vec<Held> =
             unknown.map(|((event, why), _)| crate::quarantine::held(&event, why, now)).collect();
-        let mut holding = self.quarantine.hold(&unknown)?;
+        let mut holding = Holding { ticket, ..self.quarantine.hold(&unknown)? };
         let mut of_unknown = std::mem::take(&mut holding.new).into_iter();
         for (environment, stored) in environments.into_iter().zip(stored) {
             let new = !stored && of_unknown.next().unwrap_or_default();
@@ -405,6 +409,7 @@ impl App {
         self.paces.mark(events);
         // Where those are that are stored with a mark: each has one of the violations.
         let marked = if violations.is_empty() { Vec::new() } else { marked(events) };
+        let clear = self.quarantine.arriving.clear(events);
         let apart = self.quarantine.has(events);
         let mut places = Vec::new();
         if !apart.is_empty() {
@@ -413,6 +418,7 @@ impl App {
             events.retain(|_| at.next().is_some_and(|at| places.binary_search(&at).is_ok()));
         }
         let ticket = self.store(std::mem::take(events))?;
+        drop(clear);
         let stored = marked.iter().map(|at| {
             let place = if apart.is_empty() { Ok(*at) } else { places.binary_search(at) };
             place.is_ok_and(|place| ticket.again.binary_search(&place).is_err())

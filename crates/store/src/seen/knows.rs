@@ -2,13 +2,24 @@
 
 use std::sync::Arc;
 
+use bellwether_model::event::Taken;
 use bellwether_model::{Event, Millis};
 
 use super::Seen;
 use crate::error::StoreError;
 use crate::fingerprint::Fingerprint;
 use crate::ids::{Named, Sought};
-use crate::store::{Store, lock};
+use crate::store::{Store, Ticket, lock};
+
+/// What a store has of events that are asked for.
+#[derive(Debug)]
+#[must_use]
+pub struct Known {
+    /// Of each event whether [`Store::append`] would find that it came before.
+    pub known: Vec<bool>,
+    /// What to wait for, where some of them are not committed yet: if it is lost, they are not known after all.
+    pub ticket: Option<Ticket>,
+}
 
 impl Seen {
     /// Whether an event is a copy of one that is committed. `listed` are those of its name in the lists.
@@ -20,16 +31,15 @@ impl Seen {
 }
 
 impl Store {
-    /// Of each event whether [`Store::append`] would find that it came before and is committed: what waits for its commit
-    /// may be lost still. One without `insert_id` is never known.
+    /// Which of these events it has, or is about to have. One without `insert_id` is never known.
     ///
     /// # Errors
     /// [`StoreError::Storage`] or [`StoreError::Corrupt`] where it cannot be read.
-    pub fn knows(&self, events: &[&Event]) -> Result<Vec<bool>, StoreError> {
+    pub fn knows(&self, events: &[&Event]) -> Result<Known, StoreError> {
         let prints: Vec<_> = events.iter().map(|event| (Fingerprint::of(event), event.received)).collect();
         let sought: Vec<Sought> = prints.iter().filter_map(|(print, _)| print.map(Sought::of)).collect();
         if sought.is_empty() {
-            return Ok(vec![false; events.len()]);
+            return Ok(Known { known: vec![false; events.len()], ticket: None });
         }
         loop {
             let lists = Arc::clone(lock(&self.intake).seen.lists());
@@ -39,13 +49,20 @@ impl Store {
             }
             let intake = lock(&self.intake);
             // What was in memory when the lists were read may be in a list by now.
-            if Arc::ptr_eq(intake.seen.lists(), &lists) {
-                let has = |print, received| intake.seen.has(print, received, &listed);
-                return Ok(prints
-                    .iter()
-                    .map(|(print, received)| print.is_some_and(|print| has(print, *received)))
-                    .collect());
+            if !Arc::ptr_eq(intake.seen.lists(), &lists) {
+                continue;
             }
+            let mut waits = false;
+            let mut knows = |(print, received): (Option<Fingerprint>, Millis)| {
+                let Some(print) = print else { return false };
+                let waiting = intake.seen.waiting.contains(&print);
+                waits |= waiting;
+                waiting || intake.seen.has(print, received, &listed)
+            };
+            let known = prints.into_iter().map(&mut knows).collect();
+            let ticket =
+                waits.then(|| Ticket { seq: intake.assigned, taken: Taken::default(), again: Vec::new() });
+            return Ok(Known { known, ticket });
         }
     }
 }

@@ -3,15 +3,23 @@
 use bellwether_model::{Millis, Seq};
 
 use super::{WEEK, named, open};
+use crate::{Known, Outcome};
 
 #[test]
 fn what_is_committed_is_known_for_a_week_in_memory_and_in_parts() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path());
-    let knows = |at: i64| store.knows(&[&named("a", at), &named("b", at)]).unwrap();
+    let knows = |at: i64| {
+        let Known { known, ticket } = store.knows(&[&named("a", at), &named("b", at)]).unwrap();
+        assert!(ticket.is_none(), "nothing waits");
+        known
+    };
+    assert_eq!(knows(1), [false, false]);
     let ticket = store.append(vec![named("a", 1)]).unwrap();
-    assert_eq!(knows(2), [false, false], "it waits");
+    let Known { known, ticket: waits } = store.knows(&[&named("a", 2), &named("b", 2)]).unwrap();
+    assert_eq!((known, store.outcome(waits.as_ref().unwrap())), (vec![true, false], Outcome::Waiting));
     store.commit().unwrap();
+    assert_eq!(store.outcome(&waits.unwrap()), Outcome::Committed);
     assert_eq!(knows(2), [true, false]);
     // Asking changes nothing.
     assert_eq!(store.append(vec![named("b", 2), named("a", 2)]).unwrap().taken.stored, 1);
@@ -27,5 +35,5 @@ fn what_is_committed_is_known_for_a_week_in_memory_and_in_parts() {
     assert_eq!(knows(WEEK + 1), [false, true]);
     let mut unnamed = named("a", 2);
     unnamed.insert_id = None;
-    assert_eq!(store.knows(&[&unnamed]).unwrap(), [false]);
+    assert_eq!(store.knows(&[&unnamed]).unwrap().known, [false]);
 }
