@@ -286,7 +286,8 @@ impl App {
         let shown = self.publish_late(now);
         let due = self.take_due(now, &mut stepped);
         let remembered = self.remember(now);
-        let expired = self.quarantine.take_back_left().and(self.expire(now));
+        let settled = self.quarantine.take_back_left().and(self.finish_releases(now));
+        let expired = settled.and(self.expire(now));
         stepped.sealed = self.store.step(now)?.sealed;
         shown.and(due).and(remembered).and(expired).map(|()| stepped)
     }

@@ -13,10 +13,10 @@ use rustc_hash::FxHashSet;
 
 use crate::App;
 use crate::error::AppError;
-use crate::intake::judge::VERDICT;
 
 mod arriving;
 mod print;
+mod release;
 
 use arriving::Arriving;
 use print::{id_print, print};
@@ -42,6 +42,8 @@ pub(crate) struct Quarantine {
     /// When is looked next for what is past its time, and whether something went since the file was written anew.
     look: AtomicI64,
     went: AtomicBool,
+    /// Whether something may be there that was released: it is in the store, and did not leave.
+    unfinished: AtomicBool,
     /// Held while a piece is released or deleted: an event is either.
     deciding: Mutex<()>,
     /// Held while something is put there or taken back. After `deciding`, never before.
@@ -108,13 +110,6 @@ pub(crate) enum Which<'w> {
     All,
 }
 
-/// What became of those that were released.
-#[derive(Debug, Default)]
-pub(crate) struct Released {
-    pub(crate) stored: u64,
-    pub(crate) duplicates: u64,
-}
-
 impl Quarantine {
     pub(crate) fn open(path: &Path, known: Span) -> Result<Self, AppError> {
         let file = File::open(path)?;
@@ -126,6 +121,7 @@ impl Quarantine {
             bytes: bytes.into(),
             look: i64::MIN.into(),
             went: false.into(),
+            unfinished: true.into(),
             deciding: Mutex::default(),
             open: Arc::default(),
             named: RwLock::new(named),
@@ -366,55 +362,6 @@ pub(crate) fn event(kept: &Kept) -> Result<Event, AppError> {
 }
 
 impl App {
-    /// Takes events after all, marked where they still do not follow the plan. Each is in the store before it
-    /// leaves the quarantine, and is there once also if this is broken off and done again.
-    pub(crate) fn release(
-        &self,
-        environment: &EnvironmentKey,
-        which: &Which<'_>,
-        stop: &dyn Fn() -> bool,
-        now: Millis,
-    ) -> Result<Released, AppError> {
-        let mut released = Released::default();
-        let mut after = 0;
-        // Its log has what was taken out until the file is written anew.
-        self.quarantine.went.store(true, Ordering::Relaxed);
-        loop {
-            let _deciding = self.quarantine.decide();
-            // What may still be taken back is not released: its sender would send it again.
-            let open = locked(&self.quarantine.open);
-            let mut piece = self.quarantine.piece(environment, which, after)?;
-            let Some(last) = piece.last() else { return Ok(released) };
-            after = last.id;
-            piece.retain(|kept| !open.asked.contains(&kept.id) && !open.left.contains(&kept.id));
-            drop(open);
-            let judges = self.judges.load_full();
-            let mut events = Vec::with_capacity(piece.len());
-            for kept in &piece {
-                let mut event = event(kept)?;
-                event.received = now;
-                event.insert_id.get_or_insert_with(|| format!("quarantine-{}", kept.id));
-                if let Some(found) = judges.judge(&event) {
-                    event.properties.insert(VERDICT.into(), found.verdict.word().into());
-                }
-                // It may have come before the plan said that something of it is personal.
-                judges.conceal(&mut event, &self.pepper);
-                events.push(event);
-            }
-            let ticket = self.store.append(events)?;
-            self.store.commit()?;
-            if self.store.outcome(&ticket) != bellwether_store::Outcome::Committed {
-                return Err(AppError::internal("store what was released", "its commit failed"));
-            }
-            released.stored += ticket.taken.stored;
-            released.duplicates += ticket.taken.duplicates;
-            self.quarantine.decided(environment, &piece, now)?;
-            if stop() {
-                return Ok(released);
-            }
-        }
-    }
-
     /// Calls `each` with every event of an environment that is kept apart, and its number.
     pub(crate) fn each_held(
         &self,

@@ -5,8 +5,9 @@ use sha2::{Digest, Sha256};
 
 /// What names an event: the same `insert_id` of the same device, or user, is the same event, as in the store.
 pub(super) fn print(event: &Event) -> Option<[u8; 16]> {
-    let who = event.who.device().or(event.who.user()).unwrap_or_default();
-    event.insert_id.as_deref().map(|id| hashed([event.environment.as_str(), who, id]))
+    let device = event.who.device().map(|device| ("device", device));
+    let (kind, who) = device.or(event.who.user().map(|user| ("user", user))).unwrap_or_default();
+    event.insert_id.as_deref().map(|id| hashed([event.environment.as_str(), kind, who, id]))
 }
 
 /// What stands for an id where it is only looked for.
@@ -14,7 +15,7 @@ pub(super) fn id_print(environment: &EnvironmentKey, id: &str) -> [u8; 16] {
     hashed([environment.as_str(), id, ""])
 }
 
-fn hashed(parts: [&str; 3]) -> [u8; 16] {
+fn hashed<const N: usize>(parts: [&str; N]) -> [u8; 16] {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update(part.len().to_le_bytes());

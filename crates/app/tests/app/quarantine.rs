@@ -153,6 +153,17 @@ fn again(house: &House) -> Json {
 }
 
 #[test]
+fn a_user_and_a_device_of_the_same_text_are_two() {
+    let (house, key) = quarantining(|_| {});
+    let of = |who: &str| json!([{"event_type": "X", who: "same-text", "insert_id": "x"}]);
+    for who in ["user_id", "device_id", "user_id"] {
+        house.send(&json!({"api_key": key, "events": of(who)})).unwrap();
+    }
+    assert_eq!((held(&house), again(&house)), (vec!["X".into(), "X".into()], json!(1)));
+    assert_eq!(release(&house), json!({"stored": 2, "duplicates": 0}));
+}
+
+#[test]
 fn what_was_released_is_known_for_seven_days_from_then() {
     let (mut house, key) = quarantining(|_| {});
     let send = |house: &House| house.send(&json!({"api_key": key, "events": named()})).unwrap();
@@ -169,6 +180,35 @@ fn what_was_released_is_known_for_seven_days_from_then() {
     send(&house);
     assert_eq!(held(&house), ["X"], "after that it is another");
     assert_eq!(house.events().len(), 1);
+}
+
+#[test]
+fn a_release_that_is_cut_off_ends_with_the_next_round() {
+    for killed in [false, true] {
+        let (mut house, key) = quarantining(|_| {});
+        house.send(&json!({"api_key": key, "events": mixed()})).unwrap();
+        // In the store, and it does not leave.
+        let hands = rusqlite::Connection::open(house.dir.path().join("quarantine.sqlite")).unwrap();
+        let refuse = "create trigger full before delete on held begin select raise(abort, 'no room'); end";
+        hands.execute_batch(refuse).unwrap();
+        house.ask("quarantine.release", json!({"environment": "production", "all": true})).unwrap_err();
+        assert_eq!((held(&house).len(), house.events().len()), (2, 3));
+        if !killed {
+            house.app.step(house.now).unwrap_err();
+        }
+        hands.execute_batch("drop trigger full").unwrap();
+        drop(hands);
+        let new = json!([{"event_type": "Z", "user_id": "user-1"}]);
+        house.send(&json!({"api_key": key, "events": new})).unwrap();
+        if killed {
+            house = house.restart();
+        }
+        house.app.step(house.now).unwrap();
+        assert_eq!(held(&house), ["Z"], "what was not released stays");
+        house.later(8 * DAY);
+        assert_eq!(release(&house), json!({"stored": 1, "duplicates": 0}));
+        assert_eq!(house.events().len(), 4);
+    }
 }
 
 #[test]

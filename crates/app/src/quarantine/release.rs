@@ -1,0 +1,123 @@
+//! App: what is released from quarantine. It is in the store before it leaves: a kill between the two, or a disk that
+//! lets nothing leave, keeps it in both, and then the next round takes it out.
+
+use std::sync::atomic::Ordering;
+
+use bellwether_ledger::Kept;
+use bellwether_model::{EnvironmentKey, Event, Millis};
+use bellwether_store::Known;
+
+use super::{Which, event, locked};
+use crate::App;
+use crate::error::AppError;
+use crate::intake::judge::VERDICT;
+
+/// What became of those that were released.
+#[derive(Debug, Default)]
+pub(crate) struct Released {
+    pub(crate) stored: u64,
+    pub(crate) duplicates: u64,
+}
+
+impl App {
+    /// Takes events after all, marked where they still do not follow the plan. Each is in the store before it
+    /// leaves the quarantine, and is there once also if this is broken off and done again.
+    pub(crate) fn release(
+        &self,
+        environment: &EnvironmentKey,
+        which: &Which<'_>,
+        stop: &dyn Fn() -> bool,
+        now: Millis,
+    ) -> Result<Released, AppError> {
+        let mut released = Released::default();
+        let mut after = 0;
+        // Its log has what was taken out until the file is written anew.
+        self.quarantine.went.store(true, Ordering::Relaxed);
+        loop {
+            let _deciding = self.quarantine.decide();
+            let Some((piece, last)) = self.settled_piece(environment, which, after)? else {
+                return Ok(released);
+            };
+            after = last;
+            let ticket = self.store.append(self.as_released(&piece, now)?)?;
+            self.store.commit()?;
+            if self.store.outcome(&ticket) != bellwether_store::Outcome::Committed {
+                return Err(AppError::internal("store what was released", "its commit failed"));
+            }
+            released.stored += ticket.taken.stored;
+            released.duplicates += ticket.taken.duplicates;
+            self.arrivals.note(environment, ticket.taken, now);
+            let decided = self.quarantine.decided(environment, &piece, now);
+            decided.inspect_err(|_| self.quarantine.unfinished.store(true, Ordering::Relaxed))?;
+            if stop() {
+                return Ok(released);
+            }
+        }
+    }
+
+    /// Takes out what is in the store: its release was cut off. Looks once after a start, and again where that failed.
+    pub(crate) fn finish_releases(&self, now: Millis) -> Result<(), AppError> {
+        if !self.quarantine.unfinished.swap(false, Ordering::Relaxed) {
+            return Ok(());
+        }
+        let state = self.ledger.state();
+        let finished =
+            state.environments.keys().try_for_each(|environment| self.finish_releases_of(environment, now));
+        finished.inspect_err(|_| self.quarantine.unfinished.store(true, Ordering::Relaxed))
+    }
+
+    fn finish_releases_of(&self, environment: &EnvironmentKey, now: Millis) -> Result<(), AppError> {
+        let mut after = 0;
+        loop {
+            let _deciding = self.quarantine.decide();
+            let Some((mut piece, last)) = self.settled_piece(environment, &Which::All, after)? else {
+                return Ok(());
+            };
+            after = last;
+            let events = self.as_released(&piece, now)?;
+            let Known { known, ticket } = self.store.knows(&events.iter().collect::<Vec<_>>())?;
+            if ticket.is_some() {
+                self.quarantine.unfinished.store(true, Ordering::Relaxed);
+                continue;
+            }
+            let mut known = known.into_iter();
+            piece.retain(|_| known.next().unwrap_or_default());
+            if !piece.is_empty() {
+                self.quarantine.went.store(true, Ordering::Relaxed);
+                self.quarantine.decided(environment, &piece, now)?;
+            }
+        }
+    }
+
+    /// Events that are meant, after a number, a bounded piece of them, and the last number that was looked at. What may
+    /// still be taken back is not among them: its sender would send it again.
+    fn settled_piece(
+        &self,
+        environment: &EnvironmentKey,
+        which: &Which<'_>,
+        after: i64,
+    ) -> Result<Option<(Vec<Kept>, i64)>, AppError> {
+        let open = locked(&self.quarantine.open);
+        let mut piece = self.quarantine.piece(environment, which, after)?;
+        let Some(last) = piece.last().map(|kept| kept.id) else { return Ok(None) };
+        piece.retain(|kept| !open.asked.contains(&kept.id) && !open.left.contains(&kept.id));
+        Ok(Some((piece, last)))
+    }
+
+    /// Events that are kept, as they are stored now.
+    fn as_released(&self, piece: &[Kept], now: Millis) -> Result<Vec<Event>, AppError> {
+        let judges = self.judges.load_full();
+        let each = piece.iter().map(|kept| {
+            let mut event = event(kept)?;
+            event.received = now;
+            event.insert_id.get_or_insert_with(|| format!("quarantine-{}", kept.id));
+            if let Some(found) = judges.judge(&event) {
+                event.properties.insert(VERDICT.into(), found.verdict.word().into());
+            }
+            // It may have come before the plan said that something of it is personal.
+            judges.conceal(&mut event, &self.pepper);
+            Ok(event)
+        });
+        each.collect()
+    }
+}
