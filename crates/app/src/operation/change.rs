@@ -12,6 +12,7 @@ use rustc_hash::FxHashSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::input::at_most;
 use super::{Class, Ctx, Effect, Method, Operation};
 use crate::App;
 use crate::access::Permission;
@@ -93,9 +94,9 @@ impl Operation for List {
                 "give one of `flag`, `experiment`, `metric`, `segment`, `layer`, `holdout`, `beta`, `schedule`, `event`, `proposal` and `plan`",
             ));
         }
-        let limit = input.limit.unwrap_or(50).clamp(1, 500);
-        let mut changes = app.ledger.changes(&Page { before: input.before, limit: limit + 1, about })?;
-        let most = usize::try_from(limit).unwrap_or(usize::MAX);
+        let most = at_most(input.limit, 50, 500)?;
+        let limit = u32::try_from(most + 1).unwrap_or(u32::MAX);
+        let mut changes = app.ledger.changes(&Page { before: input.before, limit, about })?;
         let more = changes.len() > most;
         changes.truncate(most);
         let next = changes.last().filter(|_| more).map(|c| c.revision);

@@ -7,6 +7,7 @@ use bellwether_query::segmentation::{self, Answer, Segmentation as Asked};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::input::at_most;
 use super::{Class, Ctx, Effect, Method, Operation};
 use crate::App;
 use crate::access::Permission;
@@ -105,8 +106,7 @@ impl Operation for Recent {
 
     fn run(app: &App, _: &Ctx, input: RecentInput) -> Result<RecentEvents, AppError> {
         app.served(&input.environment)?;
-        let limit = input.limit.unwrap_or(50).clamp(1, 500);
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let limit = at_most(input.limit, 50, 500)?;
         Ok(RecentEvents {
             events: app
                 .store

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::brought::Brought;
-use super::input::shortened;
+use super::input::{at_most, shortened};
 use super::segment::SegmentView;
 use super::serve::{After, proposed};
 use super::{Class, Ctx, Effect, Method, Operation};
@@ -91,7 +91,7 @@ impl Operation for List {
         let Some(list) = input.list.of(&segment) else {
             return Ok(Page { ids: Vec::new(), count: 0, next: None });
         };
-        let limit = usize::try_from(input.limit.unwrap_or(1_000).clamp(1, 10_000)).unwrap_or(usize::MAX);
+        let limit = at_most(input.limit, 1_000, 10_000)?;
         // One more than asked says whether there are others.
         let mut ids = app.ledger.page(list, input.after.as_deref().unwrap_or_default(), limit + 1)?;
         let more = ids.len() > limit;

@@ -9,6 +9,19 @@ use serde_json::{Map, json};
 use super::{Entry, REGISTRY};
 use crate::error::AppError;
 
+/// How many an operation gives at most where so many were asked for, and else the usual number.
+///
+/// # Errors
+/// `bad_input` where it is none, or more than the most.
+pub(super) fn at_most(asked: Option<u32>, usual: u32, most: u32) -> Result<usize, AppError> {
+    let limit = asked.unwrap_or(usual);
+    if !(1..=most).contains(&limit) {
+        let hint = "ask for fewer, and for the next ones from where they end";
+        return Err(AppError::bad_input(format!("the limit `{limit}` is not from 1 to {most}"), hint));
+    }
+    Ok(usize::try_from(limit).unwrap_or(usize::MAX))
+}
+
 /// One argument of an operation, as its schema describes it.
 #[derive(Debug, Clone)]
 pub struct Argument {

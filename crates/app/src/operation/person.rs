@@ -6,6 +6,7 @@ use bellwether_store::{Id, Person};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::input::at_most;
 use super::{Class, Ctx, Effect, Method, Operation};
 use crate::App;
 use crate::access::Permission;
@@ -201,7 +202,7 @@ impl Operation for Export {
         let ExportInput { environment, user, device, after, limit } = input;
         app.served(&environment)?;
         let id = meant(user.as_deref(), device.as_deref())?;
-        let limit = usize::try_from(limit.unwrap_or(PAGE).clamp(1, MOST)).unwrap_or(usize::MAX);
+        let limit = at_most(limit, PAGE, MOST)?;
         let hash = app.pepper.id(text(&id));
         let forms = forms(app, &environment, id, &hash);
         let (people, mut events) =

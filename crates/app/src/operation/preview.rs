@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::input::at_most;
 use super::serve::{RuleInput, ServeInput, TargetInput, proposed};
 use super::targeting::Wanted;
 use super::{Class, Ctx, Effect, Method, Operation};
@@ -123,8 +124,8 @@ impl Operation for Preview {
         if ctx.stop() {
             return Err(QueryError::Cancelled.into());
         }
-        let most = limit.unwrap_or(USUAL).clamp(1, MOST);
-        let people = people(&events, usize::try_from(most).unwrap_or(usize::MAX));
+        let most = at_most(limit, USUAL, MOST)?;
+        let people = people(&events, most);
         let memory = served.recall(app, false);
         let mut tally = Tally::default();
         for context in &people {

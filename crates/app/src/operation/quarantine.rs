@@ -4,6 +4,7 @@ use bellwether_model::{EnvironmentKey, Event, Json, Millis};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::input::at_most;
 use super::{Class, Ctx, Effect, Method, Operation};
 use crate::App;
 use crate::access::Permission;
@@ -84,7 +85,7 @@ impl Operation for List {
     fn run(app: &App, _: &Ctx, input: ListInput) -> Result<Listed, AppError> {
         app.served(&input.environment)?;
         let file = &app.quarantine.file;
-        let limit = usize::try_from(input.limit.unwrap_or(50).clamp(1, 500)).unwrap_or(usize::MAX);
+        let limit = at_most(input.limit, 50, 500)?;
         let (kept, more) = file.page(
             &input.environment,
             input.event.as_deref(),

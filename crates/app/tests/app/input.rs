@@ -166,3 +166,37 @@ fn a_share_may_be_typed_in_percent() {
         assert_eq!(typed(text), Err(said.to_owned()), "{text}");
     }
 }
+
+#[test]
+fn a_page_of_none_or_of_too_many_is_refused() {
+    let house = House::new();
+    house.did("flag.create", json!({"flag": "f"}));
+    let ids = json!({"segment": "s", "list": "included", "ids": "a", "why": "test"});
+    house.did("segment.save", json!({"segment": "s", "why": "test", "when": []}));
+    house.did("segment.upload", ids);
+    let pages = [
+        ("change.list", json!({}), 500),
+        ("event.recent", json!({"environment": "production"}), 500),
+        ("quarantine.list", json!({"environment": "production"}), 500),
+        ("person.export", json!({"environment": "production", "user": "ada"}), 5_000),
+        ("segment.members", json!({"segment": "s", "list": "included"}), 10_000),
+        ("flag.preview", json!({"flag": "f", "environment": "production"}), 1_000),
+    ];
+    for (operation, input, most) in pages {
+        let with = |limit: u32| {
+            let mut input = input.clone();
+            input["limit"] = limit.into();
+            input
+        };
+        for limit in [1, most] {
+            house.did(operation, with(limit));
+        }
+        for limit in [0, most + 1, u32::MAX] {
+            let said = house.refused(operation, with(limit));
+            assert!(
+                said.starts_with(&format!("400 the limit `{limit}` is not from 1 to {most}\nhint: ask")),
+                "{said}"
+            );
+        }
+    }
+}
