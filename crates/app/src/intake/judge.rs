@@ -179,8 +179,16 @@ impl Fault {
             Reason::UnplannedEvent => "the event type is not in the tracking plan".to_owned(),
             Reason::UnplannedProperty { .. } => format!("property `{name}` is not in the tracking plan"),
             Reason::Missing => format!("property `{name}` is required"),
+            Reason::WrongType { wanted: "date_time", got: "string" } => {
+                format!("property `{name}` is `date_time`, and this text is no day or moment in ISO 8601")
+            }
             Reason::WrongType { wanted, got } => {
                 format!("property `{name}` is `{wanted}`, and this is `{got}`")
+            }
+            Reason::WrongItem { wanted: "date_time", got: "string" } => {
+                format!(
+                    "property `{name}` is a list of `date_time`, and a text in it is no day or moment in ISO 8601"
+                )
             }
             Reason::WrongItem { wanted, got } => {
                 format!("property `{name}` is a list of `{wanted}`, and one of these is `{got}`")

@@ -10,7 +10,7 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::json;
 
 use super::super::json::Name;
-use super::super::raw::{CALENDAR, FACTS, RawEvent, Time};
+use super::super::raw::{FACTS, RawEvent, Time};
 
 /// A request.
 #[derive(Debug, Default)]
@@ -87,7 +87,7 @@ impl SentEvent {
         let Self { raw, time, plan, metadata, facts } = self;
         raw.time = match time {
             Json::Null => Time::Missing,
-            time => match time.as_i64().filter(|at| CALENDAR.contains(at)) {
+            time => match time.as_i64() {
                 Some(at) => Time::At(at),
                 None => Time::Unreadable("send whole milliseconds since 1970"),
             },

@@ -62,3 +62,24 @@ fn names_are_names_whatever_is_in_them() {
         );
     }
 }
+
+#[test]
+fn typescript_has_no_number_that_javascript_cannot_hold() {
+    let plan = json!({"events": {"E": {"properties": {
+        "id": {"type": "integer", "values": [1, -9_007_199_254_740_992_i64, 9_007_199_254_740_993_u64]},
+        "far": {"type": "integer", "values": [9_007_199_254_740_993_u64]},
+    }}}});
+    let written = Language::TypeScript.write(&serde_json::from_value(plan).unwrap()).unwrap();
+    let (begin, end) = (
+        written.find("export interface E").unwrap(),
+        written.find("\n/** The properties of each event").unwrap(),
+    );
+    insta::assert_snapshot!(&written[begin..end], @r#"
+    export interface EProperties {
+      /** Left out: 9007199254740993, which no number of JavaScript holds; plan it as text. */
+      "far"?: never;
+      /** Left out: 9007199254740993, which no number of JavaScript holds; plan it as text. */
+      "id"?: 1 | -9007199254740992;
+    }
+    "#);
+}

@@ -29,7 +29,7 @@ pub(super) fn write(events: &[Named<'_>]) -> String {
         for (property, planned) in &event.properties {
             let optional = if planned.required { "" } else { "?" };
             let (name, kind) = (words::quoted(property.as_str()), kind(planned));
-            let _ = writeln!(code, "{}  {name}{optional}: {kind};", comment(&about_property(planned), "  "));
+            let _ = writeln!(code, "{}  {name}{optional}: {kind};", comment(&about_typed(planned), "  "));
         }
         code.push_str("}\n");
     }
@@ -68,6 +68,26 @@ fn comment(lines: &[String], indent: &str) -> String {
     }
 }
 
+/// Whether JavaScript has this value: its numbers hold whole ones up to 2^53.
+fn exact(value: &Json) -> bool {
+    const MOST: u64 = 1 << 53;
+    match value {
+        Json::Number(n) if !n.is_f64() => {
+            n.as_u64().or_else(|| n.as_i64().map(i64::unsigned_abs)).is_some_and(|size| size <= MOST)
+        }
+        _ => true,
+    }
+}
+
+/// What is said of a property: what the plan says, and which of its values JavaScript cannot send.
+fn about_typed(property: &Property) -> Vec<String> {
+    let mut lines = about_property(property);
+    for value in property.values.iter().filter(|value| !exact(value)) {
+        lines.push(format!("Left out: {value}, which no number of JavaScript holds; plan it as text."));
+    }
+    lines
+}
+
 fn kind(property: &Property) -> String {
     let one = |kind: Kind| match kind {
         Kind::Any => "unknown",
@@ -80,12 +100,15 @@ fn kind(property: &Property) -> String {
     let values: Vec<String> = property
         .values
         .iter()
+        .filter(|value| exact(value))
         .map(|value| match value {
             Json::String(text) => words::quoted(text),
             other => other.to_string(),
         })
         .collect();
-    match (property.kind, values.is_empty()) {
+    match (property.kind, property.values.is_empty()) {
+        (Kind::List, _) if values.is_empty() && !property.values.is_empty() => "never[]".to_owned(),
+        (_, false) if values.is_empty() => "never".to_owned(),
         (Kind::List, true) => format!("{}[]", property.items.map_or("unknown", one)),
         (Kind::List, false) => format!("({})[]", values.join(" | ")),
         (kind, true) => one(kind).to_owned(),
