@@ -54,6 +54,13 @@ export class ApiError extends Error {
     return error instanceof ApiError && error.code === "unreachable";
   }
 
+  /** Why something that a person asked for by a press could not be read: that is not read again by itself. */
+  static pressed(error: unknown): unknown {
+    if (!(error instanceof ApiError && error.code === "unreachable")) return error;
+    const { status, code, message, requestId, details } = error;
+    return new ApiError(status, code, message, "press again once the server is back", requestId, details);
+  }
+
   /** Whether this says that nobody knows whether something was done, because the server was away when it was sent. */
   static unknown(error: unknown): error is ApiError {
     return error instanceof ApiError && error.returnsThen !== null;

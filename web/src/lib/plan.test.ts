@@ -162,6 +162,12 @@ test("what was wanted and what came", () => {
     wanted: "number",
     came: 'text: "9"',
   });
+  expect(of({ reason: "wrong_type", property: "when", wanted: "date_time", got: "string", example: '"soon"' })).toEqual(
+    {
+      wanted: "date or time",
+      came: 'text that is none: "soon"',
+    },
+  );
   expect(of({ reason: "not_among", property: "currency", example: '"CHF"' })).toEqual({
     wanted: "text: EUR",
     came: '"CHF"',

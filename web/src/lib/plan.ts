@@ -231,8 +231,10 @@ export function wantedAndCame(v: Violation, plan: TrackingPlan | undefined): { w
       return { wanted: "planned properties", came: `one that is not planned, ${kind(v.got)}` };
     case "missing":
       return { wanted: planned ? kindText(planned) : "a value", came: "nothing" };
-    case "wrong_type":
-      return { wanted: kind(v.wanted), came: value ? `${kind(v.got)}: ${value}` : kind(v.got) };
+    case "wrong_type": {
+      const got = v.wanted === "date_time" && v.got === "string" ? "text that is none" : kind(v.got);
+      return { wanted: kind(v.wanted), came: value ? `${got}: ${value}` : got };
+    }
     case "wrong_item":
       return {
         wanted: `list of ${kind(v.wanted)}`,

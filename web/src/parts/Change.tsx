@@ -273,6 +273,7 @@ function Stale({ error, intent, leave }: { error: ApiError; intent: Intent; leav
   const client = useQueryClient();
   const [newest, setNewest] = useState<unknown>(undefined);
   const [failed, setFailed] = useState<unknown>(undefined);
+  const unread = (error: unknown) => setFailed(ApiError.pressed(error));
   const { newest: revision, at, by: author } = error.details;
   const newer = typeof revision === "number" ? revision : 0;
   // What the newer change did and why is in the log; the refusal names its author.
@@ -306,7 +307,7 @@ function Stale({ error, intent, leave }: { error: ApiError; intent: Intent; leav
             <Button
               size="compact-sm"
               variant="default"
-              onClick={() => void intent.newest?.().then(setNewest).catch(setFailed)}
+              onClick={() => void intent.newest?.().then(setNewest).catch(unread)}
             >
               See the difference
             </Button>
@@ -323,7 +324,7 @@ function Stale({ error, intent, leave }: { error: ApiError; intent: Intent; leav
             {intent.discard ? "Discard mine, show the newer one" : "Show the newer one"}
           </Button>
           {intent.keep && (
-            <Button size="compact-sm" onClick={() => void intent.keep?.().then(leave).catch(setFailed)}>
+            <Button size="compact-sm" onClick={() => void intent.keep?.().then(leave).catch(unread)}>
               Put mine on top of it
             </Button>
           )}

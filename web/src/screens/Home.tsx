@@ -83,6 +83,7 @@ export function HomeScreen(): JSX.Element {
                         </Link>{" "}
                         <span className="dim" style={{ fontWeight: 400 }}>
                           {count(a.series[0]?.total ?? 0)} in 30 days
+                          {a.bots > 0 && `, without ${plural(a.bots, "event")} of programs`}
                         </span>
                       </h2>
                       <TimeChart

@@ -119,14 +119,19 @@ export function Catalogue({ events }: { events: Seen[] }) {
           </Link>
         </Empty>
       ) : (
-        <DataTable
-          label="Event types"
-          columns={columns}
-          rows={shown}
-          id={(e) => e.event}
-          order={{ key: "count", down: true }}
-          onOpen={(e) => void navigate({ search: (old) => ({ env: old.env, event: e.event }) })}
-        />
+        <>
+          <DataTable
+            label="Event types"
+            columns={columns}
+            rows={shown}
+            id={(e) => e.event}
+            order={{ key: "count", down: true }}
+            onOpen={(e) => void navigate({ search: (old) => ({ env: old.env, event: e.event }) })}
+          />
+          {shown.some((e) => e.bots > 0) && (
+            <p className="dim plain-p">What programs such as crawlers did is counted, and left out of the lines.</p>
+          )}
+        </>
       )}
     </>
   );

@@ -37,6 +37,8 @@ export function PropertyDialog({ draft, event, was, start, close }: Props) {
   const [typed, setTyped] = useState(start.name);
   const [p, setP] = useState<PlannedProperty>(start.planned);
   const [texts, setTexts] = useState((start.planned.values ?? []).map(String));
+  // No form shows a value of what is personal.
+  const seen = start.seen && (p.personal || start.planned.personal ? { ...start.seen, examples: [] } : start.seen);
   const set = (part: Partial<PlannedProperty>) => setP({ ...p, ...part });
   const name = typed.trim();
   const type = draft.plan.events[event] ?? {};
@@ -66,7 +68,7 @@ export function PropertyDialog({ draft, event, was, start, close }: Props) {
       >
         <fieldset className="bare" disabled={!may.allowed} title={may.allowed ? undefined : may.reason}>
           <Stack gap="md">
-            {start.seen && <p className="dim plain-p">It arrives as {seenText(start.seen)}.</p>}
+            {seen && <p className="dim plain-p">It arrives as {seenText(seen)}.</p>}
             <div className="fields">
               <TextInput
                 label="Name"
@@ -101,7 +103,7 @@ export function PropertyDialog({ draft, event, was, start, close }: Props) {
                 description="Empty allows all. Enter ends a value."
                 value={texts}
                 acceptValueOnBlur
-                data={start.seen?.examples.map((e) => e.value) ?? []}
+                data={seen?.examples.map((e) => e.value) ?? []}
                 onChange={setTexts}
               />
             )}

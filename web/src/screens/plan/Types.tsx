@@ -5,6 +5,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 
+import { ApiError } from "../../api/client";
 import { catalogue, properties, violations } from "../../api/queries";
 import type { Answer, PlanView } from "../../api/types";
 import { count, plural } from "../../lib/numbers";
@@ -202,7 +203,7 @@ function Arriving({ draft, events }: { draft: PlanDraft; events: Seen[] }) {
       draft.set(plan);
       if (names.length === 1) void navigate({ search: (old) => ({ env: old.env, event: names[0] }) });
     } catch (e) {
-      setError(e);
+      setError(ApiError.pressed(e));
     } finally {
       setBusy(false);
     }
