@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bellwether_app::{App, AppError, Refusal, Settled, Waiting};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, oneshot};
 
 /// How long the thread lets requests gather before it syncs. A sync costs more than a request; a few
 /// milliseconds buy about a third of the throughput and are not felt.
@@ -18,28 +18,37 @@ pub(crate) struct Committer {
     app: Arc<App>,
     wanted: Mutex<Wanted>,
     changed: Condvar,
-    rounds: watch::Sender<Round>,
+    told: Mutex<Told>,
     /// So much is committed that a part is due.
     pub(crate) due: Notify,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// What whoever waits is told of.
-#[derive(Clone, Copy)]
-enum Round {
-    /// So many rounds are done.
-    Done(u64),
+/// Who is told when a round is done: each of those whose events it has, once.
+enum Told {
+    /// Those who wait for the next one.
+    Next(Vec<oneshot::Sender<()>>),
     /// There will be no more: the thread has stopped.
     Over,
 }
 
+impl Told {
+    /// Those who waited until now.
+    fn take(&mut self) -> Vec<oneshot::Sender<()>> {
+        match self {
+            Self::Next(all) => std::mem::take(all),
+            Self::Over => Vec::new(),
+        }
+    }
+}
+
 /// Says that it is over when the thread ends. A server that stores nothing any more must not go on: where the thread
 /// panicked the process ends at once, and the next one has what was acknowledged.
-struct Over<'c>(&'c watch::Sender<Round>);
+struct Over<'c>(&'c Mutex<Told>);
 
 impl Drop for Over<'_> {
     fn drop(&mut self) {
-        self.0.send_replace(Round::Over);
+        *lock(self.0) = Told::Over;
         if std::thread::panicking() {
             std::process::abort();
         }
@@ -58,7 +67,7 @@ impl Committer {
             app,
             wanted: Mutex::default(),
             changed: Condvar::new(),
-            rounds: watch::Sender::new(Round::Done(0)),
+            told: Mutex::new(Told::Next(Vec::new())),
             due: Notify::new(),
             thread: Mutex::default(),
         });
@@ -67,14 +76,14 @@ impl Committer {
             Ok(handle) => *lock(&committer.thread) = Some(handle),
             Err(e) => {
                 tracing::error!(error = %e, "no thread can be started: nothing will be stored");
-                committer.rounds.send_replace(Round::Over);
+                *lock(&committer.told) = Told::Over;
             }
         }
         committer
     }
 
     fn work(&self) {
-        let _over = Over(&self.rounds);
+        let _over = Over(&self.told);
         loop {
             let stop = {
                 let wanted = lock(&self.wanted);
@@ -88,6 +97,8 @@ impl Committer {
                 wanted.commit = false;
                 wanted.stop
             };
+            // Before the commit: it has the events of each of them, and those of who comes later are in the next.
+            let told = lock(&self.told).take();
             if self.app.waiting()
                 && let Err(e) = self.app.commit()
             {
@@ -98,11 +109,10 @@ impl Committer {
             if self.app.is_due() {
                 self.due.notify_one();
             }
-            self.rounds.send_modify(|round| {
-                if let Round::Done(n) = round {
-                    *n = n.wrapping_add(1);
-                }
-            });
+            for one in told {
+                // Whoever went away is told nothing.
+                let _ = one.send(());
+            }
             if stop {
                 return;
             }
@@ -114,14 +124,16 @@ impl Committer {
     /// # Errors
     /// When the disk refused them: none of them is stored.
     pub(crate) async fn settled(&self, waiting: &Waiting) -> Result<(), AppError> {
-        let mut rounds = self.rounds.subscribe();
-        {
-            lock(&self.wanted).commit = true;
-            self.changed.notify_one();
-        }
         loop {
-            // Read before asking: a round that ends in between is not missed.
-            let round = *rounds.borrow_and_update();
+            // Before asking: a round that ends in between is not missed.
+            let next = match &mut *lock(&self.told) {
+                Told::Next(all) => {
+                    let (tell, next) = oneshot::channel();
+                    all.push(tell);
+                    Some(next)
+                }
+                Told::Over => None,
+            };
             match self.app.settled(waiting) {
                 Settled::Committed => return Ok(()),
                 Settled::Lost => {
@@ -134,9 +146,13 @@ impl Committer {
                 }
                 Settled::Waiting => {}
             }
-            if matches!(round, Round::Over) || rounds.changed().await.is_err() {
+            lock(&self.wanted).commit = true;
+            self.changed.notify_one();
+            let Some(next) = next else {
                 return Err(AppError::internal("store events", "the committing thread has ended"));
-            }
+            };
+            // Where it is dropped instead there are no more rounds, and it is asked once more.
+            let _ = next.await;
         }
     }
 
