@@ -75,16 +75,22 @@ impl Dictionary {
         *last = match entry {
             hashbrown::hash_table::Entry::Occupied(known) => *known.get(),
             hashbrown::hash_table::Entry::Vacant(place) => {
-                // Rows are counted in 32 bits, and there are no more texts.
-                let code = u32::try_from(ends.len()).unwrap_or(NONE);
+                let code = add(texts, ends, text);
                 place.insert(code);
-                texts.push_str(text);
-                ends.push(texts.len());
                 code
             }
         };
         *last
     }
+}
+
+/// Adds a text; its number.
+fn add(texts: &mut String, ends: &mut Vec<usize>, text: &str) -> u32 {
+    // Rows are counted in 32 bits, and there are no more texts.
+    let code = u32::try_from(ends.len()).unwrap_or(NONE);
+    texts.push_str(text);
+    ends.push(texts.len());
+    code
 }
 
 fn text_of<'t>(texts: &'t str, ends: &[usize], code: u32) -> &'t str {
@@ -110,11 +116,26 @@ impl Chunk {
         known: &mut [u32],
         text: impl FnOnce() -> &'t str,
     ) {
+        self.push(code, known, |dictionary| dictionary.code(text()));
+    }
+
+    /// The same where all rows of the chunk are of one other dictionary: what is not known is a new text, and is not looked
+    /// for.
+    pub(super) fn push_of_one<'t>(
+        &mut self,
+        code: Option<usize>,
+        known: &mut [u32],
+        text: impl FnOnce() -> &'t str,
+    ) {
+        self.push(code, known, |Dictionary { texts, ends, .. }| add(texts, ends, text()));
+    }
+
+    fn push(&mut self, code: Option<usize>, known: &mut [u32], new: impl FnOnce(&mut Dictionary) -> u32) {
         let here = match code.map(|code| known.get_mut(code)) {
             None => NONE,
             Some(Some(known)) if *known != NONE => *known,
             Some(place) => {
-                let here = self.dictionary.code(text());
+                let here = new(&mut self.dictionary);
                 if let Some(place) = place {
                     *place = here;
                 }

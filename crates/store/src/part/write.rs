@@ -155,7 +155,7 @@ impl Columns for Group<'_> {
                         _ => None,
                     };
                     let text = || code.map_or("", |code| property.texts.get(code));
-                    into.push_coded(code.map(|code| code as usize), &mut known, text);
+                    into.push_of_one(code.map(|code| code as usize), &mut known, text);
                 }
                 return Ok(());
             }
@@ -164,7 +164,7 @@ impl Columns for Group<'_> {
         let mut known = vec![NONE; texts.dictionary.len()];
         for code in self.of(&texts.codes) {
             let there = (code != NONE).then_some(code as usize);
-            into.push_coded(there, &mut known, || texts.dictionary.get(code));
+            into.push_of_one(there, &mut known, || texts.dictionary.get(code));
         }
         Ok(())
     }
