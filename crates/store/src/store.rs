@@ -262,6 +262,7 @@ impl Store {
 
         let (mut intake, listed) = self.look_up(&incoming)?;
         self.has_room(&intake, packed.len())?;
+        intake.people.near(&events);
         let mut taken = Taken::default();
         let first = Seq(intake.assigned.0 + 1);
         let mut rows = Vec::with_capacity(incoming.len());
