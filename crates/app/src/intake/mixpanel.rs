@@ -187,6 +187,13 @@ fn list(door: Door, sent: &Sent<'_>) -> Result<Vec<Json>, AppError> {
     Ok(list)
 }
 
+/// Why a request is refused, of which one event brings no key that is known.
+fn of_one(error: AppError, index: usize) -> AppError {
+    let message = format!("event {index}: {}", error.message);
+    let hint = format!("{}; nothing of this request was stored", error.hint);
+    AppError { message, hint, ..error }
+}
+
 /// What was taken of a request.
 struct Taken {
     events: Vec<Event>,
@@ -212,6 +219,7 @@ impl Taken {
         let (events, problems) = (Vec::with_capacity(list.len()), Vec::new());
         let mut taken = Self { events, problems, ids: BTreeMap::new(), brought: Vec::new() };
         let mut senders = Senders::of(sender);
+        let several = list.len() > 1;
         for (index, one) in list.into_iter().enumerate() {
             let mut token = Json::Null;
             let mut insert_id = Json::Null;
@@ -226,7 +234,8 @@ impl Taken {
                 insert_id = one.insert_id.clone();
             }
             // One wrong token is an error of the whole: nothing is stored then.
-            let here = senders.next(app, token.as_str())?.ok_or_else(|| no_key(KEY))?;
+            let here = senders.next(app, token.as_str()).and_then(|here| here.ok_or_else(|| no_key(KEY)));
+            let here = here.map_err(|error| if several { of_one(error, index) } else { error })?;
             let (before, good) = (taken.problems.len(), taken.events.len() + plan.held());
             taken.events.extend(admit(here, index, one, &rules, &mut taken.problems));
             senders.count(taken.events.len() + plan.held() - good);

@@ -288,6 +288,8 @@ pub(super) fn admit(
         },
     };
     let mut properties = check.object(Field::Properties, raw.properties);
+    // It is ours, and says what this takes away.
+    properties.remove(CUT);
     let user_changes = check.changes(Field::UserProperties, raw.user_properties);
     let mut groups = check.object(Field::Groups, raw.groups);
     let group_properties = check.object(Field::GroupProperties, raw.group_properties);
@@ -313,9 +315,10 @@ pub(super) fn admit(
     }
     let Some(who) = Who::new(user, device) else {
         let (user, device) = ((rules.called)(Field::User), (rules.called)(Field::Device));
+        let either = if user == device { format!("`{user}`") } else { format!("`{user}` or `{device}`") };
         let hint = match rules.shortest {
-            0 | 1 => format!("send `{user}` or `{device}`"),
-            _ => format!("send `{user}` or `{device}` of at least the shortest length"),
+            0 | 1 => format!("send {either}"),
+            _ => format!("send {either} of at least the shortest length"),
         };
         check.add(Field::User, true, hint.clone());
         if user != device {

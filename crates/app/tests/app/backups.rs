@@ -65,6 +65,9 @@ fn what_is_no_backup_is_refused_and_nothing_is_overwritten() {
     house.later(1);
     let second = house.did("backup.create", json!({}));
     assert_eq!(house.did("backup.list", json!({}))["backups"], json!([second, first]));
+    // Names are in the order of their moments: each has three digits of a second.
+    let name = |backup: &Json| backup["backup"].as_str().unwrap().to_owned();
+    assert!(name(&first).ends_with("-20.000Z") && name(&second).ends_with("-20.001Z"), "{}", name(&first));
     // A restored one into what is there already, from what is none, and from one that was cut off.
     let refused = |from: &Path, to: &Path| {
         let e = App::restore(from, to).unwrap_err();

@@ -43,6 +43,24 @@ fn a_crawler_is_left_out_and_counted() {
 }
 
 #[test]
+fn what_a_sender_says_of_programs_counts_for_nothing() {
+    let house = House::new();
+    let secret = house.key("server");
+    let marked = |mark: Json| json!({"event_type": "visit", "user_id": "person-1", "event_properties": {"$bot": mark}});
+    let marks = [json!(false), json!(""), json!("agent"), json!("pace"), json!({"a": 1})];
+    bring(&house, FIREFOX, &marks.map(marked).to_vec().into(), &secret);
+    let named = json!({"event": "visit", "api_key": secret, "properties": {"distinct_id": "person-2", "$bot": "agent"}});
+    let body = serde_json::to_vec(&named).unwrap();
+    house.bring(Door::PostHog, &Sent { body: &body, agent: Some(FIREFOX), ..Sent::default() });
+    bring(&house, CRAWLER, &json!([marked(json!(false))]), &secret);
+    let day = "2026-09-21";
+    let input = json!({"environment": "production", "event": "visit", "from": day, "to": day});
+    let answer = house.did("query.segmentation", input);
+    assert_eq!((&answer["series"][0]["total"], &answer["bots"]), (&json!(6), &json!(1)));
+    assert_eq!(house.events().iter().filter(|event| !event["properties"]["$bot"].is_null()).count(), 1);
+}
+
+#[test]
 fn a_pace_that_no_person_has_is_left_out_of_answers() {
     let house = House::with(1, |settings| settings.rates.bot = 20);
     let secret = house.key("server");

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::house::House;
+use crate::house::{DAY, House};
 
 fn listed(house: &House, event: &Json) -> Json {
     house.did("event.properties", json!({"environment": "production", "event": event}))
@@ -139,4 +139,23 @@ fn being_evaluated_is_no_activity() {
         assert_eq!(total("_any"), 1, "{measure}");
         assert_eq!(total("$assignment"), 20, "{measure}");
     }
+}
+
+#[test]
+fn health_knows_the_newest_of_before_the_start_and_what_is_dated_ahead() {
+    let house = House::new();
+    let secret = house.key("client");
+    let health = |house: &House| house.did("event.health", json!({"environment": "production"}));
+    assert_eq!(health(&house)["received"], Json::Null);
+    let now = house.now.0;
+    let at = |time: i64| json!({"event_type": "buy", "user_id": "user-1", "time": time});
+    let events = [at(now - 5), at(now + 400 * DAY), at(now + 3_600_001)];
+    house.send(&json!({"api_key": secret, "events": events})).unwrap();
+    let mut house = house.restart();
+    let said = health(&house);
+    let kind = &said["events"][0];
+    assert_eq!((&said["received"], &said["stored"]), (&json!(now), &json!(0)));
+    assert_eq!((&kind["count"], &kind["last"], &kind["ahead"]), (&json!(3), &json!(now - 5), &json!(2)));
+    house.later(1);
+    assert_eq!(health(&house)["events"][0]["last"], json!(now + 3_600_001));
 }

@@ -315,6 +315,8 @@ fn mixpanel() {
         desk.json(Door::MixpanelTrack, "verbose=1", &json!([event("also good", json!({"distinct_id": "user-1"})), bad])),
         desk.json(Door::MixpanelTrack, "verbose=1", &json!({"event": "a", "properties": {"distinct_id": "user-1"}})),
         desk.json(Door::MixpanelTrack, "", &json!({"event": "a", "properties": {"distinct_id": "user-1", "token": "guess"}})),
+        // Without a key of one of them nothing is taken, and the answer says so.
+        desk.json(Door::MixpanelTrack, "verbose=1", &json!([event("alone", json!({"distinct_id": "user-1"})), {"event": "a", "properties": {"distinct_id": "user-1"}}])),
         desk.json(Door::MixpanelEngage, "verbose=1", &told(json!({"$dance": {}}))),
         desk.bytes(Door::MixpanelTrack, "verbose=1", "", b""),
         desk.json(Door::MixpanelImport, "strict=1", &json!([event("imported", json!({"distinct_id": "user-1"})), bad, 7])),

@@ -100,12 +100,16 @@ fn what_is_strange_has_the_same_end_at_every_door() {
 fn what_was_cut_is_named() {
     let desk = Desk::new();
     let long = "x".repeat(1_025);
-    let event = json!({"event_type": "a", "user_id": "user-1", "event_properties": {"l": [long], "s": "ok"},
+    let event = json!({"event_type": "a", "user_id": "user-1", "event_properties": {"l": [long], "s": "ok", "$cut": ["s"]},
         "user_properties": {"$set": {"u": long}}, "groups": {"g": long}, "country": long});
     desk.house.send(&json!({"api_key": desk.secret, "events": [event]})).unwrap();
     let stored = desk.stored();
     assert_eq!(stored[0]["properties"]["$cut"], json!(["group.g", "l", "user.country", "user.u"]));
     assert_eq!(stored[0]["user_properties"]["u"].as_str().unwrap().len(), 1_024);
+    let none = json!({"event_type": "b", "user_id": "user-1", "event_properties": {"$cut": ["s"]}});
+    desk.house.send(&json!({"api_key": desk.secret, "events": [none]})).unwrap();
+    let stored = desk.stored();
+    assert!(stored.iter().find(|event| event["event"] == "b").unwrap()["properties"].is_null());
 }
 
 /// Bytes that are no request at all, at every door.
