@@ -138,7 +138,9 @@ describe("the tracking plan", { concurrency: 1 }, () => {
 
   test("what does not follow the plan shows while one looks", async () => {
     await at.visit("/plan?tab=violations");
-    await page.getByRole("heading", { name: "Every event in Production follows the plan" }).waitFor();
+    await page
+      .getByRole("heading", { name: "Every event in Production since the server started follows the plan" })
+      .waitFor();
     await tell(order({ currency: "CHF" }), order({ total: "9.50" }), order({ total: "nine" }), order({ gift: true }));
     await tell(event("Order Completd", {}));
     const table = page.getByRole("table", { name: "Violations" });

@@ -114,7 +114,9 @@ describe("what of the events cannot be read", { concurrency: 1 }, () => {
     await page.getByText("There are no events to look at.").waitFor();
     await at.clean("events-personal-empty");
     await at.visit("/plan?tab=violations&env=development");
-    await page.getByRole("heading", { name: "Every event in Development follows the plan" }).waitFor();
+    await page
+      .getByRole("heading", { name: "Every event in Development since the server started follows the plan" })
+      .waitFor();
     await at.program.ask("PUT", "/api/plan", { why: "none", plan: { events: {} } });
     await page.getByRole("heading", { name: "No event in Development is judged" }).waitFor();
   });

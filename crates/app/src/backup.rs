@@ -190,10 +190,13 @@ impl App {
     }
 }
 
-/// A moment as the name of a directory.
+/// A moment as the name of a directory. Names are in the order of their moments.
 fn name(at: Millis) -> String {
     let text = at.to_string();
-    text.chars().map(|c| if c == ':' { '-' } else { c }).collect()
+    // A moment is written without the zeros that end it.
+    let (whole, part) =
+        text.trim_end_matches('Z').split_once('.').unwrap_or((text.trim_end_matches('Z'), ""));
+    format!("{}.{part:0<3}Z", whole.replace(':', "-"))
 }
 
 /// A directory for its owner's eyes alone.

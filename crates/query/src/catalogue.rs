@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bellwether_columns::{Cells, Ids, PropertyName, Scan, Want};
 use bellwether_model::event::BOT;
-use bellwether_model::{EnvironmentKey, Millis, Seq};
+use bellwether_model::{EnvironmentKey, Millis, Seq, Span};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -31,16 +31,45 @@ pub struct Kind {
     pub first: Millis,
     /// How many of them a program did, and not a person.
     pub bots: u64,
-    /// The latest event time.
+    /// The latest event time that is not ahead; where all are, the earliest.
     pub last: Millis,
+    /// How many have a time more than an hour ahead of now: a clock is wrong, or the event tells of a day to come.
+    pub ahead: u64,
 }
 
-/// Counts the event types of an environment, exposures and assignments included.
+/// From so far ahead of now on an event's time is no time at which it happened.
+const AHEAD: Span = Span(3_600_000);
+
+/// What was seen of an event type.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    count: u64,
+    ahead: u64,
+    first: i64,
+    /// The latest that is not ahead.
+    last: Option<i64>,
+}
+
+impl Seen {
+    const NONE: Self = Self { count: 0, ahead: 0, first: i64::MAX, last: None };
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            count: self.count + other.count,
+            ahead: self.ahead + other.ahead,
+            first: self.first.min(other.first),
+            last: self.last.max(other.last),
+        }
+    }
+}
+
+/// Counts the event types of an environment, exposures and assignments included, as they stand `now`.
 ///
 /// # Errors
 /// When it was cancelled or events cannot be read. `cancel` is asked once per batch.
 pub fn read(
     environment: &EnvironmentKey,
+    now: Millis,
     scan: &dyn Scan,
     cancel: &dyn Fn() -> bool,
 ) -> Result<Catalogue, QueryError> {
@@ -52,10 +81,11 @@ pub fn read(
         properties: vec![PropertyName::Event(BOT.to_owned())],
         ids: Ids::None,
     };
-    let mut kinds: BTreeMap<String, Kind> = BTreeMap::new();
+    let ahead = now.plus(AHEAD).0;
+    let mut kinds: BTreeMap<String, (Seen, u64)> = BTreeMap::new();
     walk(scan, &want, Bots::All, cancel, &mut |batch| {
         // Per code first, so that names are looked up once per batch.
-        let mut seen: Vec<Option<(u64, i64, i64)>> = vec![None; batch.event.values().len()];
+        let mut seen = vec![Seen::NONE; batch.event.values().len()];
         let marks = batch.properties.first().unwrap_or(&Cells::Missing);
         let mut marked = vec![0; seen.len()];
         if !matches!(marks, Cells::Missing) {
@@ -67,27 +97,24 @@ pub fn read(
         }
         for (row, &time) in batch.time.iter().enumerate() {
             if let Some(slot) = batch.event.code(row).and_then(|code| seen.get_mut(code)) {
-                let (n, first, last) = slot.unwrap_or((0, time, time));
-                *slot = Some((n + 1, first.min(time), last.max(time)));
+                let is_ahead = time > ahead;
+                let last = (!is_ahead).then_some(time);
+                *slot = slot.and(Seen { count: 1, ahead: is_ahead.into(), first: time, last });
             }
         }
         for ((name, seen), bots) in batch.event.values().iter().zip(seen).zip(marked) {
-            if let Some((n, first, last)) = seen {
-                let (first, last) = (Millis(first), Millis(last));
-                kinds
-                    .entry(name.to_string())
-                    .and_modify(|k| {
-                        k.count += n;
-                        k.bots += bots;
-                        k.first = k.first.min(first);
-                        k.last = k.last.max(last);
-                    })
-                    .or_insert_with(|| Kind { event: name.to_string(), count: n, bots, first, last });
+            if seen.count > 0 {
+                let (of, marked) = kinds.entry(name.to_string()).or_insert((Seen::NONE, 0));
+                (*of, *marked) = (of.and(seen), *marked + bots);
             }
         }
         Ok(())
     })?;
-    Ok(Catalogue { events: kinds.into_values().collect(), seq: scan.seq() })
+    let kind = |(event, (seen, bots)): (String, (Seen, u64))| {
+        let Seen { count, ahead, first, last } = seen;
+        Kind { event, count, first: Millis(first), bots, last: Millis(last.unwrap_or(first)), ahead }
+    };
+    Ok(Catalogue { events: kinds.into_iter().map(kind).collect(), seq: scan.seq() })
 }
 
 #[cfg(test)]
@@ -119,15 +146,22 @@ mod tests {
         let mut events = vec![event("staging", "a", 1), event("production", "b", -4)];
         // More than one batch.
         events.extend((0..20_000).map(|t| event("production", "a", 30_000 - t)));
-        let read = read(&"production".parse().unwrap(), &Rows::new(events, Seq(3)), &|| false).unwrap();
-        let kind = |event: &str, count, first, last| Kind {
+        let rows = Rows::new(events, Seq(3));
+        let read = |now| read(&"production".parse().unwrap(), Millis(now), &rows, &|| false).unwrap();
+        let kind = |event: &str, count, first, last, ahead| Kind {
             event: event.into(),
             count,
             bots: 0,
             first: Millis(first),
             last: Millis(last),
+            ahead,
         };
-        assert_eq!(read.events, [kind("a", 20_000, 10_001, 30_000), kind("b", 1, -4, -4)]);
-        assert_eq!(read.seq, Seq(3));
+        assert_eq!(read(0).events, [kind("a", 20_000, 10_001, 30_000, 0), kind("b", 1, -4, -4, 0)]);
+        assert_eq!(read(0).seq, Seq(3));
+        // An hour ahead is no time at which something happened.
+        let then = |ago: i64| ago - 3_600_000;
+        let (some, all) = (read(then(29_990)).events, read(then(-5)).events);
+        assert_eq!(some, [kind("a", 20_000, 10_001, 29_990, 10), kind("b", 1, -4, -4, 0)]);
+        assert_eq!(all, [kind("a", 20_000, 10_001, 10_001, 20_000), kind("b", 1, -4, -4, 1)]);
     }
 }

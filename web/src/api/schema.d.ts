@@ -3004,6 +3004,11 @@ export interface components {
         Kind4: {
             /**
              * Format: uint64
+             * @description How many have a time more than an hour ahead of now: a clock is wrong, or the event tells of a day to come.
+             */
+            ahead: number;
+            /**
+             * Format: uint64
              * @description How many of them a program did, and not a person.
              */
             bots: number;
@@ -3016,11 +3021,16 @@ export interface components {
             event: string;
             /** @description The earliest event time. */
             first: components["schemas"]["Millis"];
-            /** @description The latest event time. */
+            /** @description The latest event time that is not ahead; where all are, the earliest. */
             last: components["schemas"]["Millis"];
         };
         /** @description An event type. */
         Kind5: {
+            /**
+             * Format: uint64
+             * @description How many have a time more than an hour ahead of now: a clock is wrong, or the event tells of a day to come.
+             */
+            ahead: number;
             /**
              * Format: uint64
              * @description How many of them a program did, and not a person.
@@ -3033,7 +3043,7 @@ export interface components {
             count: number;
             /** @description The event type. */
             event: string;
-            /** @description The latest event time. */
+            /** @description The latest event time that is not ahead; where all are, the earliest. */
             last: components["schemas"]["Millis"];
             /** @description Whether the tracking plan knows it; none where there is no plan, or it is of an SDK's maker. */
             planned?: boolean | null;
@@ -3507,13 +3517,13 @@ export interface components {
              * @description Events of the environment that are in quarantine.
              */
             quarantined: number;
-            /** @description When the newest came; none since the start. */
+            /** @description When the newest came, before the start, too; none where there is no event. */
             received?: components["schemas"]["Millis"] | null;
             /** @description Why no events are taken right now; absent where they are. */
             refusing?: string | null;
             /** @description Every event up to and including this one was counted. */
             seq: components["schemas"]["Seq"];
-            /** @description Since when `stored`, `duplicates`, `unnamed`, `received` and `unfollowed` are counted: the start of the server. */
+            /** @description Since when `stored`, `duplicates`, `unnamed` and `unfollowed` are counted: the start of the server. */
             since: components["schemas"]["Millis"];
             /**
              * Format: uint64

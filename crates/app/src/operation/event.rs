@@ -36,7 +36,7 @@ impl Operation for Catalogue {
 
     fn run(app: &App, ctx: &Ctx, input: CatalogueInput) -> Result<Found, AppError> {
         app.served(&input.environment)?;
-        Ok(catalogue::read(&input.environment, &app.store.snapshot(), &|| ctx.stop())?)
+        Ok(catalogue::read(&input.environment, ctx.now, &app.store.snapshot(), &|| ctx.stop())?)
     }
 }
 
@@ -151,7 +151,7 @@ impl Operation for Segmentation {
         warnings.extend(app.removed_since(&input.environment, event, from, ctx.now));
         // The catalogue reads every event, so that it is only asked where a wrong name looks like a zero.
         if input.event != segmentation::ANY && answer.series.iter().all(|series| series.total == 0) {
-            let seen = catalogue::read(&input.environment, &snapshot, &|| ctx.stop())?;
+            let seen = catalogue::read(&input.environment, ctx.now, &snapshot, &|| ctx.stop())?;
             warnings.extend(never_seen(&input, &seen));
         }
         if !answer.absent.is_empty() {

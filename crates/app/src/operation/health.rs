@@ -1,7 +1,7 @@
 //! App operations: how the data is that decisions rest on.
 
 use bellwether_model::{EnvironmentKey, Millis, Seq};
-use bellwether_query::catalogue;
+use bellwether_query::{QueryError, catalogue};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -27,15 +27,17 @@ pub(crate) struct Kind {
     count: u64,
     /// How many of them a program did, and not a person.
     bots: u64,
-    /// The latest event time.
+    /// The latest event time that is not ahead; where all are, the earliest.
     last: Millis,
+    /// How many have a time more than an hour ahead of now: a clock is wrong, or the event tells of a day to come.
+    ahead: u64,
     /// Whether the tracking plan knows it; none where there is no plan, or it is of an SDK's maker.
     planned: Option<bool>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Output {
-    /// Since when `stored`, `duplicates`, `unnamed`, `received` and `unfollowed` are counted: the start of the server.
+    /// Since when `stored`, `duplicates`, `unnamed` and `unfollowed` are counted: the start of the server.
     since: Millis,
     /// Events that were stored since.
     stored: u64,
@@ -43,7 +45,7 @@ pub(crate) struct Output {
     duplicates: u64,
     /// Of those that were stored: without a name (`insert_id`, `messageId`, `uuid`), so that a copy of them would be stored, too.
     unnamed: u64,
-    /// When the newest came; none since the start.
+    /// When the newest came, before the start, too; none where there is no event.
     received: Option<Millis>,
     /// Events that came since and did not follow the tracking plan, each once, also those that were not stored; what is
     /// rejected is counted as often as it comes.
@@ -82,10 +84,17 @@ impl Operation for Health {
     fn run(app: &App, ctx: &Ctx, input: Input) -> Result<Output, AppError> {
         let environment = input.environment;
         app.served(&environment)?;
-        let found = catalogue::read(&environment, &app.store.snapshot(), &|| ctx.stop())?;
+        let found = catalogue::read(&environment, ctx.now, &app.store.snapshot(), &|| ctx.stop())?;
         let Judged { day, drifts, types, young, .. } =
             app.judge_drift(&environment, ctx.now, true, &|| ctx.stop())?;
         let arrived = app.arrivals.of(&environment);
+        let received = match arrived.last {
+            Some(last) => Some(last),
+            None => {
+                let newest = app.store.snapshot().events(&environment, 1).map_err(QueryError::from)?;
+                newest.first().map(|event| event.received)
+            }
+        };
         let plan = app.judges.load();
         let events = found.events.into_iter().map(|kind| Kind {
             planned: plan.plans(&kind.event),
@@ -93,13 +102,14 @@ impl Operation for Health {
             count: kind.count,
             bots: kind.bots,
             last: kind.last,
+            ahead: kind.ahead,
         });
         Ok(Output {
             since: app.arrivals.since(),
             stored: arrived.stored,
             duplicates: arrived.duplicates,
             unnamed: arrived.unnamed,
-            received: arrived.last,
+            received,
             unfollowed: app.violations.events(&environment),
             quarantined: app.quarantine.count(&environment)?,
             refusing: app.store.takes().err().map(|error| AppError::from(error).message),

@@ -57,14 +57,19 @@ function Now({ found: f }: { found: Found }) {
       <Title order={2} size="h4" mt="xl" mb="xs">
         Now
       </Title>
-      <List facts={[["In quarantine", f.quarantined === 0 ? "0" : quarantineLink(f.quarantined)]]} />
+      <List
+        facts={[
+          ["Newest", f.received === null || f.received === undefined ? "none" : moment(f.received)],
+          ["Dated more than an hour ahead", count(f.events.reduce((sum, e) => sum + e.ahead, 0))],
+          ["In quarantine", f.quarantined === 0 ? "0" : quarantineLink(f.quarantined)],
+        ]}
+      />
     </section>
   );
 }
 
 function Facts({ found: f }: { found: Found }) {
   const facts: FactsProps["facts"] = [
-    ["Newest", f.received === null || f.received === undefined ? "none since the start" : moment(f.received)],
     ["Stored", count(f.stored)],
     ["Came again, and stored once", share(f.duplicates, f.stored + f.duplicates)],
     ["Without a name, so that a copy is not known", share(f.unnamed, f.stored)],

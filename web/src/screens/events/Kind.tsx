@@ -43,7 +43,7 @@ export function KindPage({ event }: { event: string }) {
       state={
         known.data
           ? kind
-            ? `${planned?.description ? `${planned.description} ` : ""}${plural(kind.count, "event")}${kind.bots > 0 ? `, ${count(kind.bots)} of programs,` : ""} in ${here.name} since ${moment(kind.first)}, the last ${ago(kind.last)}.${planned?.owner ? ` ${planned.owner} answers for it.` : ""}`
+            ? `${planned?.description ? `${planned.description} ` : ""}${plural(kind.count, "event")}${kind.bots > 0 ? `, ${count(kind.bots)} of programs,` : ""}${kind.ahead > 0 ? `, ${count(kind.ahead)} dated ahead,` : ""} in ${here.name} since ${moment(kind.first)}, the last ${ago(kind.last)}.${planned?.owner ? ` ${planned.owner} answers for it.` : ""}`
             : `None in ${here.name} yet.`
           : undefined
       }

@@ -151,10 +151,14 @@ const COLUMNS: Column<Row>[] = [
   { key: "properties", head: "Properties", wide: true, cell: (e) => <Content event={e} /> },
 ];
 
+/** So much of an event stands in its row; opened, it shows all. */
+const LONGEST = 300;
+
 function Content({ event }: { event: Row }) {
   const [open, setOpen] = useState(false);
   const { id: _, ...plain } = event;
-  const text = propertiesText(event);
+  const all = propertiesText(event);
+  const text = all.length > LONGEST ? `${all.slice(0, LONGEST)}…` : all;
   return (
     <details open={open} onToggle={(e) => setOpen(e.currentTarget.open)}>
       <summary className={text ? "mono dim" : "dim"}>{text || "none"}</summary>

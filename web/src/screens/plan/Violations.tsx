@@ -43,12 +43,12 @@ export function ViolationsTab() {
             <Empty
               title={
                 Object.keys(plan.events).length > 0
-                  ? `Every event in ${here.name} follows the plan`
+                  ? `Every event in ${here.name} since the server started follows the plan`
                   : `No event in ${here.name} is judged`
               }
               why={
                 Object.keys(plan.events).length > 0
-                  ? `None has come that does not since the server started, ${moment(since)}. Events that do not are listed here as they come.`
+                  ? `It started ${moment(since)}. Events that do not follow it are listed here as they come; what an earlier start saw is not, and what is kept apart is under Quarantine.`
                   : "No event type is planned, so no event is judged. Plan the first, and what does not follow it is listed here as it comes."
               }
             >
