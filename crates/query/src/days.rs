@@ -3,11 +3,21 @@
 use bellwether_model::Millis;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use serde::de::{Deserialize, Deserializer, Error};
 
 use crate::error::QueryError;
 
 /// More days than this are refused: ten years and their leap days.
 const MOST: usize = 3_653;
+
+/// Reads a day of the calendar.
+///
+/// # Errors
+/// Where the text is none.
+pub(crate) fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Date, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| D::Error::custom(format!("`{text}` is no day, such as `2026-11-28`")))
+}
 
 /// Consecutive calendar days, each with its first millisecond. Days are as long as the zone makes
 /// them: 23 or 25 hours where clocks change, 0 where a zone skipped a date.

@@ -53,9 +53,11 @@ pub struct Segmentation {
     #[serde(default)]
     pub unit: Unit,
     /// The first day, in `zone`.
+    #[serde(deserialize_with = "crate::days::date")]
     #[schemars(with = "String", extend("format" = "date"))]
     pub from: Date,
     /// The last day, included.
+    #[serde(deserialize_with = "crate::days::date")]
     #[schemars(with = "String", extend("format" = "date"))]
     pub to: Date,
     /// The IANA time zone whose calendar decides on which day an event falls.

@@ -51,7 +51,8 @@ export function NoSuch({
         why={
           <>
             {kind.gone}, so the link is misspelt or comes from another installation.
-            {error instanceof ApiError && (
+            {/* That there is none yet says what operation makes one, which is for programs. */}
+            {error instanceof ApiError && !error.hint.startsWith("there is none yet") && (
               <>
                 {" "}
                 <Said>{capital(hinted(error.hint))}</Said>.
@@ -60,7 +61,9 @@ export function NoSuch({
           </>
         }
       >
-        <Link to={kind.to}>See all {kind.label.toLowerCase()}</Link>
+        <Link to={kind.to}>
+          See {what === "proposal" ? "the" : "all"} {kind.label.toLowerCase()}
+        </Link>
       </Empty>
     </Page>
   );

@@ -200,3 +200,16 @@ fn a_page_of_none_or_of_too_many_is_refused() {
         }
     }
 }
+
+#[test]
+fn a_day_that_is_none_is_named() {
+    let house = House::new();
+    for day in ["1764288000000", "yesterday", "2026-02-30", ""] {
+        let input = json!({"environment": "production", "event": "a", "from": day, "to": "2026-09-21"});
+        let said = house.refused("query.segmentation", input);
+        assert!(
+            said.starts_with("400 ") && said.contains(&format!("`{day}` is no day, such as `2026-11-28`")),
+            "{said}"
+        );
+    }
+}
