@@ -76,6 +76,13 @@ pub struct AppError {
 }
 
 impl AppError {
+    /// What was to be stored was lost on the way to the disk.
+    #[must_use]
+    pub fn not_stored() -> Self {
+        let message = "the disk refused the events and none of them was stored";
+        Self::new(Refusal::Internal, "not_stored", message, "send them again")
+    }
+
     /// A refusal without details.
     pub fn new(
         refusal: Refusal,

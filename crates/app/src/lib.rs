@@ -217,6 +217,13 @@ impl App {
         app.publish(now)?;
         // Before anybody is answered: who was enrolled before a crash stays so.
         app.catch_up(now)?;
+        // Before anything is taken, which would be later than what it has to know. The next round tries again.
+        if let Err(error) = app.finish_releases(now) {
+            tracing::warn!(
+                cause = error.cause,
+                "whether a release from quarantine was cut off could not be read"
+            );
+        }
         Ok((app, recovery))
     }
 
@@ -390,6 +397,11 @@ pub struct Waiting {
 }
 
 impl Waiting {
+    /// Once so much is committed it is known how this stands.
+    pub fn seq(&self) -> Seq {
+        self.copies.as_ref().map_or(self.ticket.seq, |copies| self.ticket.seq.max(copies.seq))
+    }
+
     /// What of its events is new to the store.
     pub fn taken(&self) -> Taken {
         self.ticket.taken

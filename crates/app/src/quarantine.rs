@@ -20,6 +20,7 @@ mod release;
 
 use arriving::Arriving;
 use print::{id_print, print};
+use release::Cut;
 
 /// The most events that are kept apart.
 const MOST: u64 = 100_000;
@@ -42,8 +43,8 @@ pub(crate) struct Quarantine {
     /// When is looked next for what is past its time, and whether something went since the file was written anew.
     look: AtomicI64,
     went: AtomicBool,
-    /// Whether something may be there that was released: it is in the store, and did not leave.
-    unfinished: AtomicBool,
+    /// What may be there although it was released: it is in the store, and did not leave.
+    cut: Mutex<Cut>,
     /// Held while a piece is released or deleted: an event is either.
     deciding: Mutex<()>,
     /// Held while something is put there or taken back. After `deciding`, never before.
@@ -121,7 +122,7 @@ impl Quarantine {
             bytes: bytes.into(),
             look: i64::MIN.into(),
             went: false.into(),
-            unfinished: true.into(),
+            cut: Mutex::new(Cut::Before),
             deciding: Mutex::default(),
             open: Arc::default(),
             named: RwLock::new(named),

@@ -5,7 +5,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use bellwether_app::{App, AppError, Refusal, Settled, Waiting};
+use bellwether_app::{App, AppError, Settled, Waiting};
+use bellwether_model::Seq;
 use tokio::sync::{Notify, oneshot};
 
 /// How long the thread lets requests gather before it syncs. A sync costs more than a request; a few
@@ -26,17 +27,17 @@ pub(crate) struct Committer {
 
 /// Who is told when a round is done: each of those whose events it has, once.
 enum Told {
-    /// Those who wait for the next one.
-    Next(Vec<oneshot::Sender<()>>),
+    /// Those who wait, each with the event up to which has to be committed.
+    Next(Vec<(Seq, oneshot::Sender<()>)>),
     /// There will be no more: the thread has stopped.
     Over,
 }
 
 impl Told {
-    /// Those who waited until now.
-    fn take(&mut self) -> Vec<oneshot::Sender<()>> {
+    /// Those for whom this is done, who wait no more.
+    fn take(&mut self, done: impl Fn(Seq) -> bool) -> Vec<oneshot::Sender<()>> {
         match self {
-            Self::Next(all) => std::mem::take(all),
+            Self::Next(all) => all.extract_if(.., |(seq, _)| done(*seq)).map(|(_, one)| one).collect(),
             Self::Over => Vec::new(),
         }
     }
@@ -97,14 +98,18 @@ impl Committer {
                 wanted.commit = false;
                 wanted.stop
             };
-            // Before the commit: it has the events of each of them, and those of who comes later are in the next.
-            let told = lock(&self.told).take();
-            if self.app.waiting()
-                && let Err(e) = self.app.commit()
-            {
-                tracing::error!(cause = e.cause, "events could not be stored");
-                // A disk that refuses is asked again, not hammered.
-                std::thread::sleep(IDLE);
+            // Before the commit, which has the events of each of these, or loses them.
+            let mut told = lock(&self.told).take(|_| true);
+            if self.app.waiting() {
+                match self.app.commit() {
+                    // Some had theirs in it and began to wait only since.
+                    Ok(upto) => told.extend(lock(&self.told).take(|seq| seq <= upto)),
+                    Err(e) => {
+                        tracing::error!(cause = e.cause, "events could not be stored");
+                        // A disk that refuses is asked again, not hammered.
+                        std::thread::sleep(IDLE);
+                    }
+                }
             }
             if self.app.is_due() {
                 self.due.notify_one();
@@ -129,21 +134,14 @@ impl Committer {
             let next = match &mut *lock(&self.told) {
                 Told::Next(all) => {
                     let (tell, next) = oneshot::channel();
-                    all.push(tell);
+                    all.push((waiting.seq(), tell));
                     Some(next)
                 }
                 Told::Over => None,
             };
             match self.app.settled(waiting) {
                 Settled::Committed => return Ok(()),
-                Settled::Lost => {
-                    return Err(AppError::new(
-                        Refusal::Internal,
-                        "not_stored",
-                        "the disk refused the events and none of them was stored",
-                        "send them again",
-                    ));
-                }
+                Settled::Lost => return Err(AppError::not_stored()),
                 Settled::Waiting => {}
             }
             lock(&self.wanted).commit = true;

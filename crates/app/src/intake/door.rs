@@ -16,7 +16,7 @@ use crate::access::Sender;
 use crate::error::{AppError, Refusal};
 use crate::quarantine::Holding;
 use crate::violations::Violation;
-use crate::{App, Waiting};
+use crate::{App, Settled, Waiting};
 
 /// A door: whose protocol, and which call of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -345,12 +345,12 @@ impl App {
             Ok(held) => held,
             Err(error) => return Outcome::Answered(voice.refuse(&error)),
         };
-        let taken = self.keep(&mut events, &held, &mut violations, now);
+        let taken = self.keep(&mut events, &held, &mut violations);
         match taken {
             Ok(ticket) => {
                 held.again.iter().for_each(|(environment, again)| {
                     let taken = Taken { duplicates: *again, ..Taken::default() };
-                    self.arrivals.note(environment, taken, now);
+                    self.arrivals.note(environment, taken);
                 });
                 self.violations.note(violations, now);
                 let (ticket, copies) = match (ticket, held.ticket) {
@@ -400,7 +400,6 @@ impl App {
         events: &mut Vec<Event>,
         held: &Holding,
         violations: &mut Vec<Violation>,
-        now: Millis,
     ) -> Result<Option<Ticket>, AppError> {
         let Some(environment) = events.first().map(|event| event.environment.clone()) else {
             count_new(violations, &held.new, &[]);
@@ -417,6 +416,10 @@ impl App {
             let mut at = 0..events.len();
             events.retain(|_| at.next().is_some_and(|at| places.binary_search(&at).is_ok()));
         }
+        // What was found stored may have been lost since, and then this is refused as a whole.
+        if held.ticket.as_ref().is_some_and(|ticket| self.store.outcome(ticket) == Settled::Lost) {
+            return Err(AppError::not_stored());
+        }
         let ticket = self.store(std::mem::take(events))?;
         drop(clear);
         let stored = marked.iter().map(|at| {
@@ -425,7 +428,7 @@ impl App {
         });
         count_new(violations, &held.new, &stored.collect::<Vec<_>>());
         let duplicates = ticket.taken.duplicates + apart.len() as u64;
-        self.arrivals.note(&environment, Taken { duplicates, ..ticket.taken }, now);
+        self.arrivals.note(&environment, Taken { duplicates, ..ticket.taken });
         Ok(Some(ticket))
     }
 

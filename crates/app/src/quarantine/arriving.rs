@@ -16,7 +16,7 @@ pub(crate) struct Arriving {
     /// of the disk.
     holding: Mutex<()>,
     /// The names of its events. Whoever stores reads them from before it looks into the quarantine until its events are in
-    /// the store, which waits for no disk. After `holding`, never before. Senders choose the names: the hasher is one that
+    /// the store, which waits for no sync of theirs. After `holding`, never before. Senders choose the names: the hasher is one that
     /// they cannot foresee.
     names: RwLock<HashSet<[u8; 16]>>,
 }

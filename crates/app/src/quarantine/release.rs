@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use bellwether_ledger::Kept;
 use bellwether_model::{EnvironmentKey, Event, Millis};
+use bellwether_query::QueryError;
 use bellwether_store::Known;
 
 use super::{Which, event, locked};
@@ -19,6 +20,16 @@ pub(crate) struct Released {
     pub(crate) duplicates: u64,
 }
 
+/// A release that was cut off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cut {
+    None,
+    /// Perhaps one, before the start.
+    Before,
+    /// One that had this time.
+    At(Millis),
+}
+
 impl App {
     /// Takes events after all, marked where they still do not follow the plan. Each is in the store before it
     /// leaves the quarantine, and is there once also if this is broken off and done again.
@@ -29,6 +40,8 @@ impl App {
         stop: &dyn Fn() -> bool,
         now: Millis,
     ) -> Result<Released, AppError> {
+        // What one before this left is not released again.
+        self.finish_releases(now)?;
         let mut released = Released::default();
         let mut after = 0;
         // Its log has what was taken out until the file is written anew.
@@ -46,9 +59,9 @@ impl App {
             }
             released.stored += ticket.taken.stored;
             released.duplicates += ticket.taken.duplicates;
-            self.arrivals.note(environment, ticket.taken, now);
+            self.arrivals.note(environment, ticket.taken);
             let decided = self.quarantine.decided(environment, &piece, now);
-            decided.inspect_err(|_| self.quarantine.unfinished.store(true, Ordering::Relaxed))?;
+            decided.inspect_err(|_| *locked(&self.quarantine.cut) = Cut::At(now))?;
             if stop() {
                 return Ok(released);
             }
@@ -57,27 +70,49 @@ impl App {
 
     /// Takes out what is in the store: its release was cut off. Looks once after a start, and again where that failed.
     pub(crate) fn finish_releases(&self, now: Millis) -> Result<(), AppError> {
-        if !self.quarantine.unfinished.swap(false, Ordering::Relaxed) {
+        let cut = std::mem::replace(&mut *locked(&self.quarantine.cut), Cut::None);
+        if cut == Cut::None {
             return Ok(());
         }
         let state = self.ledger.state();
-        let finished =
-            state.environments.keys().try_for_each(|environment| self.finish_releases_of(environment, now));
-        finished.inspect_err(|_| self.quarantine.unfinished.store(true, Ordering::Relaxed))
+        let finished = state
+            .environments
+            .keys()
+            .try_fold(true, |all, environment| Ok(all & self.finish_releases_of(environment, cut, now)?));
+        if !matches!(finished, Ok(true)) {
+            *locked(&self.quarantine.cut) = cut;
+        }
+        finished.map(|_| ())
     }
 
-    fn finish_releases_of(&self, environment: &EnvironmentKey, now: Millis) -> Result<(), AppError> {
-        let mut after = 0;
+    /// Whether it is known of all of them.
+    fn finish_releases_of(
+        &self,
+        environment: &EnvironmentKey,
+        cut: Cut,
+        now: Millis,
+    ) -> Result<bool, AppError> {
+        let (mut after, mut all) = (0, true);
         loop {
             let _deciding = self.quarantine.decide();
             let Some((mut piece, last)) = self.settled_piece(environment, &Which::All, after)? else {
-                return Ok(());
+                return Ok(all);
             };
             after = last;
-            let events = self.as_released(&piece, now)?;
+            // Asked as of then: however long the server was down since, or the disk full, it is known what came shortly
+            // before. The newest receipt is not before that of a release, as long as nothing else was taken.
+            let then = match cut {
+                Cut::At(then) => then,
+                Cut::None | Cut::Before => {
+                    let newest = self.store.snapshot().events(environment, 1).map_err(QueryError::from)?;
+                    let Some(newest) = newest.first() else { return Ok(true) };
+                    newest.received
+                }
+            };
+            let events = self.as_released(&piece, then)?;
             let Known { known, ticket } = self.store.knows(&events.iter().collect::<Vec<_>>())?;
             if ticket.is_some() {
-                self.quarantine.unfinished.store(true, Ordering::Relaxed);
+                all = false;
                 continue;
             }
             let mut known = known.into_iter();
@@ -108,9 +143,12 @@ impl App {
     fn as_released(&self, piece: &[Kept], now: Millis) -> Result<Vec<Event>, AppError> {
         let judges = self.judges.load_full();
         let each = piece.iter().map(|kept| {
+            let environment = &kept.held.environment;
             let mut event = event(kept)?;
             event.received = now;
-            event.insert_id.get_or_insert_with(|| format!("quarantine-{}", kept.id));
+            // The same whenever it is released, and a name that no sender can give to another event.
+            let name = || format!("quarantine {environment} {} {}", kept.id, kept.held.at);
+            event.insert_id.get_or_insert_with(|| self.pepper.id(&name()));
             if let Some(found) = judges.judge(&event) {
                 event.properties.insert(VERDICT.into(), found.verdict.word().into());
             }

@@ -194,7 +194,9 @@ fn a_page_of_none_or_of_too_many_is_refused() {
         for limit in [0, most + 1, u32::MAX] {
             let said = house.refused(operation, with(limit));
             assert!(
-                said.starts_with(&format!("400 the limit `{limit}` is not from 1 to {most}\nhint: ask")),
+                said.starts_with(&format!(
+                    "400 the limit `{limit}` is out of its bounds\nhint: leave it out for "
+                )),
                 "{said}"
             );
         }

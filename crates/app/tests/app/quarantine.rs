@@ -183,8 +183,11 @@ fn what_was_released_is_known_for_seven_days_from_then() {
 }
 
 #[test]
-fn a_release_that_is_cut_off_ends_with_the_next_round() {
-    for killed in [false, true] {
+fn a_release_that_is_cut_off_is_finished_before_anything_is_released_again() {
+    // Killed, or with a disk that stays full; for so many days; by a round, or by the next release itself.
+    for (killed, days, round) in
+        [(false, 0, true), (false, 9, false), (true, 0, true), (true, 9, true), (true, 9, false)]
+    {
         let (mut house, key) = quarantining(|_| {});
         house.send(&json!({"api_key": key, "events": mixed()})).unwrap();
         // In the store, and it does not leave.
@@ -193,22 +196,38 @@ fn a_release_that_is_cut_off_ends_with_the_next_round() {
         hands.execute_batch(refuse).unwrap();
         house.ask("quarantine.release", json!({"environment": "production", "all": true})).unwrap_err();
         assert_eq!((held(&house).len(), house.events().len()), (2, 3));
+        let new = json!([{"event_type": "Z", "user_id": "user-1"}]);
+        house.send(&json!({"api_key": key, "events": new})).unwrap();
         if !killed {
             house.app.step(house.now).unwrap_err();
         }
         hands.execute_batch("drop trigger full").unwrap();
         drop(hands);
-        let new = json!([{"event_type": "Z", "user_id": "user-1"}]);
-        house.send(&json!({"api_key": key, "events": new})).unwrap();
+        house.now = house.now.plus(bellwether_model::Span::DAY.times(days));
         if killed {
             house = house.restart();
         }
-        house.app.step(house.now).unwrap();
-        assert_eq!(held(&house), ["Z"], "what was not released stays");
-        house.later(8 * DAY);
+        if round {
+            house.app.step(house.now).unwrap();
+            assert_eq!(held(&house), ["Z"], "what was not released stays");
+        }
         assert_eq!(release(&house), json!({"stored": 1, "duplicates": 0}));
-        assert_eq!(house.events().len(), 4);
+        assert_eq!((held(&house).len(), house.events().len()), (0, 4), "{killed} {days} {round}");
     }
+}
+
+#[test]
+fn what_has_no_name_of_its_own_has_none_that_a_sender_can_give() {
+    let (house, key) = quarantining(|_| {});
+    let send = |events: Json| house.send(&json!({"api_key": key, "events": events})).unwrap();
+    send(json!([{"event_type": "Y", "user_id": "user-1"}]));
+    release(&house);
+    let planned = |name: &str| json!([{"event_type": "Page Viewed", "user_id": "user-1", "event_properties": {"path": "/"}, "insert_id": name}]);
+    for number in 1..9 {
+        send(planned(&format!("quarantine-{number}")));
+    }
+    send(json!([{"event_type": "Y", "user_id": "user-1"}]));
+    assert_eq!(release(&house), json!({"stored": 1, "duplicates": 0}));
 }
 
 #[test]
@@ -284,6 +303,39 @@ fn what_waits_for_its_commit_and_is_lost_is_sent_again_by_both() {
         std::fs::rename(away, log).unwrap();
         house.send(&json!({"api_key": key, "events": named()})).unwrap();
         assert_eq!((held(&house), house.events().len()), (vec!["X".into()], 0));
+    }
+}
+
+#[test]
+fn what_is_lost_while_a_copy_is_held_takes_the_whole_request_with_it() {
+    for later in 0..20 {
+        let (house, key) = quarantining(|_| {});
+        house.did("plan.save", json!({"plan": plan("accept"), "why": "test"}));
+        let Outcome::Waiting { .. } = take(&house, &key, &named()) else { panic!("it is taken") };
+        house.did("plan.save", json!({"plan": plan("quarantine"), "why": "test"}));
+        let (away, log) = without_log(&house);
+        // The request waits for this to put something into the quarantine, and meanwhile what it found waiting is lost.
+        let hands = rusqlite::Connection::open(house.dir.path().join("quarantine.sqlite")).unwrap();
+        hands.execute_batch("begin immediate").unwrap();
+        let outcome = std::thread::scope(|scope| {
+            let taking = scope.spawn(|| take(&house, &key, &mixed()));
+            // At first before it has looked into the store, at last long after.
+            (0..later * 1_000).for_each(|_| std::thread::yield_now());
+            while house.app.commit().is_ok() {}
+            std::fs::rename(&away, &log).unwrap();
+            hands.execute_batch("rollback").unwrap();
+            taking.join().unwrap()
+        });
+        house.app.commit().unwrap();
+        // Whichever came first: of what is refused nothing is there, and of what is taken all.
+        let there = (house.events().len(), held(&house).len());
+        match outcome {
+            Outcome::Answered(reply) => assert_eq!((reply.status, there), (503, (0, 0))),
+            Outcome::Waiting { waiting, .. } => match house.app.settled(&waiting) {
+                Settled::Committed => assert_eq!(there, (1, 2)),
+                other => panic!("{other:?} with {there:?}"),
+            },
+        }
     }
 }
 

@@ -387,13 +387,17 @@ mod tests {
     use super::*;
 
     /// A column of these texts.
-    fn chunk(texts: &[Option<String>]) -> Chunk {
+    fn chunk(texts: &[Option<String>], of_one: bool) -> Chunk {
         let (mut dictionary, mut chunk) = (Dictionary::default(), Chunk::default());
         let mut known = Vec::new();
         for text in texts {
             let code = text.as_deref().map(|text| dictionary.code(text) as usize);
             known.resize(dictionary.len(), NONE);
-            chunk.push_coded(code, &mut known, || text.as_deref().unwrap());
+            if of_one {
+                chunk.push_of_one(code, &mut known, || text.as_deref().unwrap());
+            } else {
+                chunk.push_coded(code, &mut known, || text.as_deref().unwrap());
+            }
         }
         chunk
     }
@@ -404,7 +408,7 @@ mod tests {
         let (mut file, _) =
             ArrowWriter::try_new(Vec::new(), schema, None).unwrap().into_serialized_writer().unwrap();
         let column = file.schema_descr().column(0);
-        let (bytes, close) = chunk(texts).finish_in(&column, page).unwrap();
+        let (bytes, close) = chunk(texts, optional).finish_in(&column, page).unwrap();
         let mut group = file.next_row_group().unwrap();
         group.append_column(&bytes, close).unwrap();
         group.close().unwrap();
@@ -434,6 +438,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_of_one_dictionary_has_each_text_once(texts in texts()) {
+            let (looked, taken) = (chunk(&texts, false), chunk(&texts, true));
+            prop_assert_eq!(&looked.codes, &taken.codes);
+            prop_assert_eq!(looked.dictionary.iter().collect::<Vec<_>>(), taken.dictionary.iter().collect::<Vec<_>>());
+        }
+
         #[test]
         fn parquets_own_reader_finds_what_was_written(texts in texts(), page in 1..40_usize, batch in 1..50_usize) {
             prop_assert_eq!(&read(&texts, true, page, batch), &texts);
@@ -469,7 +480,7 @@ mod tests {
             let schema = Arc::new(Schema::new(vec![Field::new("text", dictionary(), true)]));
             let (file, _) =
                 ArrowWriter::try_new(Vec::new(), schema, None).unwrap().into_serialized_writer().unwrap();
-            let (_, close) = chunk(texts).finish(&file.schema_descr().column(0)).unwrap();
+            let (_, close) = chunk(texts, true).finish(&file.schema_descr().column(0)).unwrap();
             assert_eq!(close.metadata.dictionary_page_offset().is_some(), coded);
             assert_eq!(&read(texts, true, PAGE, 8_192), texts);
         }
