@@ -1,5 +1,4 @@
-//! App: what arrived, counted since the start: events that were stored, those that were there already, and when the
-//! newest came.
+//! App: what arrived, counted since the start: events that were stored, those that were there already.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -23,8 +22,6 @@ pub(crate) struct Arrived {
     pub(crate) duplicates: u64,
     /// Of those that were stored: without a name, so that a copy of them would be stored, too.
     pub(crate) unnamed: u64,
-    /// When the newest of them came.
-    pub(crate) last: Option<Millis>,
 }
 
 impl Arrivals {
@@ -37,7 +34,7 @@ impl Arrivals {
         self.since
     }
 
-    pub(crate) fn note(&self, environment: &EnvironmentKey, taken: Taken, now: Millis) {
+    pub(crate) fn note(&self, environment: &EnvironmentKey, taken: Taken) {
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         let arrived = match counted.get_mut(environment) {
             Some(arrived) => arrived,
@@ -46,7 +43,6 @@ impl Arrivals {
         arrived.stored += taken.stored;
         arrived.duplicates += taken.duplicates;
         arrived.unnamed += taken.unnamed;
-        arrived.last = arrived.last.max(Some(now));
     }
 
     pub(crate) fn of(&self, environment: &EnvironmentKey) -> Arrived {

@@ -4,7 +4,6 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use bellwether_model::event::BOT;
 use bellwether_model::plan::Treatment;
 use bellwether_model::{Event, Json};
 
@@ -74,9 +73,6 @@ impl Inspection {
     /// Whether an admitted event is stored, and then it is marked where it does not follow the plan; if not, it went
     /// into the quarantine. Or why it is rejected.
     pub(super) fn pass(&self, event: &mut Event) -> Result<bool, Rejected> {
-        // These marks are ours.
-        event.properties.remove(VERDICT);
-        event.properties.remove(BOT);
         // Judged as it came, and stored without what is not to be stored.
         let mut found = self.judges.judge(event);
         for fault in found.iter_mut().flat_map(|found| &mut found.faults) {

@@ -1,11 +1,12 @@
 //! App intake: an event as a protocol brought it, checked field by field and admitted. Whatever the protocol,
 //! the rules are these; a protocol only says what its fields are called.
 
-use bellwether_model::event::{ASSIGNMENT, EXPOSURE, FLAG_KEY, GROUP_IDENTIFY, VARIANT, Who};
+use bellwether_model::event::{ASSIGNMENT, BOT, EXPOSURE, FLAG_KEY, GROUP_IDENTIFY, VARIANT, Who};
 use bellwether_model::{EnvironmentKey, Event, Json, Millis, Properties, profile};
 
 use super::LONGEST;
 use super::inspection::{Inspection, Rejected};
+use super::judge::VERDICT;
 
 /// An event as it came. A value that is null is missing.
 #[derive(Debug, Default)]
@@ -288,8 +289,10 @@ pub(super) fn admit(
         },
     };
     let mut properties = check.object(Field::Properties, raw.properties);
-    // It is ours, and says what this takes away.
-    properties.remove(CUT);
+    // These are ours, whoever writes them.
+    for mark in [CUT, BOT, VERDICT] {
+        properties.remove(mark);
+    }
     let user_changes = check.changes(Field::UserProperties, raw.user_properties);
     let mut groups = check.object(Field::Groups, raw.groups);
     let group_properties = check.object(Field::GroupProperties, raw.group_properties);

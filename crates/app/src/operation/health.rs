@@ -45,7 +45,7 @@ pub(crate) struct Output {
     duplicates: u64,
     /// Of those that were stored: without a name (`insert_id`, `messageId`, `uuid`), so that a copy of them would be stored, too.
     unnamed: u64,
-    /// When the newest came, before the start, too; none where there is no event.
+    /// When the newest that is stored was received, exposures of our own evaluations included; none where there is no event.
     received: Option<Millis>,
     /// Events that came since and did not follow the tracking plan, each once, also those that were not stored; what is
     /// rejected is counted as often as it comes.
@@ -88,13 +88,7 @@ impl Operation for Health {
         let Judged { day, drifts, types, young, .. } =
             app.judge_drift(&environment, ctx.now, true, &|| ctx.stop())?;
         let arrived = app.arrivals.of(&environment);
-        let received = match arrived.last {
-            Some(last) => Some(last),
-            None => {
-                let newest = app.store.snapshot().events(&environment, 1).map_err(QueryError::from)?;
-                newest.first().map(|event| event.received)
-            }
-        };
+        let newest = app.store.snapshot().events(&environment, 1).map_err(QueryError::from)?;
         let plan = app.judges.load();
         let events = found.events.into_iter().map(|kind| Kind {
             planned: plan.plans(&kind.event),
@@ -109,7 +103,7 @@ impl Operation for Health {
             stored: arrived.stored,
             duplicates: arrived.duplicates,
             unnamed: arrived.unnamed,
-            received,
+            received: newest.first().map(|event| event.received),
             unfollowed: app.violations.events(&environment),
             quarantined: app.quarantine.count(&environment)?,
             refusing: app.store.takes().err().map(|error| AppError::from(error).message),

@@ -16,8 +16,8 @@ use crate::error::AppError;
 pub(super) fn at_most(asked: Option<u32>, usual: u32, most: u32) -> Result<usize, AppError> {
     let limit = asked.unwrap_or(usual);
     if !(1..=most).contains(&limit) {
-        let hint = "ask for fewer, and for the next ones from where they end";
-        return Err(AppError::bad_input(format!("the limit `{limit}` is not from 1 to {most}"), hint));
+        let hint = format!("leave it out for {usual}, or ask for 1 to {most}");
+        return Err(AppError::bad_input(format!("the limit `{limit}` is out of its bounds"), hint));
     }
     Ok(usize::try_from(limit).unwrap_or(usize::MAX))
 }

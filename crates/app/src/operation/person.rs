@@ -299,12 +299,16 @@ impl Operation for Forget {
             other: forms.get(1).map(|form| text(form).to_owned()),
         };
         let (ids, units) = (meant.ids(&id), meant.units());
-        let mut held = Vec::new();
-        app.each_held(&environment, &mut |number, event| {
-            if meant.has(&event) {
-                held.push(number);
-            }
-        })?;
+        let held_now = || {
+            let mut held = Vec::new();
+            app.each_held(&environment, &mut |number, event| {
+                if meant.has(&event) {
+                    held.push(number);
+                }
+            })?;
+            Ok::<_, AppError>(held)
+        };
+        let held = held_now()?;
         let mut forgot = Forgot {
             quarantined: held.len() as u64,
             listed: 0,
@@ -346,6 +350,11 @@ impl Operation for Forget {
             if Some(form) == forms.first() || any()? {
                 app.store.forget(&environment, *form)?;
             }
+        }
+        // What came there meanwhile was acknowledged before this is answered: it goes, too.
+        let came = held_now()?;
+        if !came.is_empty() {
+            forgot.quarantined += app.scrub_held(&environment, &came, &ids)?;
         }
         forgot.files_left = app.store.forgetting();
         Ok(forgot)
