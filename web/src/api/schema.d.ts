@@ -3517,7 +3517,7 @@ export interface components {
              * @description Events of the environment that are in quarantine.
              */
             quarantined: number;
-            /** @description When the newest came, before the start, too; none where there is no event. */
+            /** @description When the newest that is stored was received, exposures of our own evaluations included; none where there is no event. */
             received?: components["schemas"]["Millis"] | null;
             /** @description Why no events are taken right now; absent where they are. */
             refusing?: string | null;
