@@ -290,9 +290,7 @@ pub(super) fn admit(
     };
     let mut properties = check.object(Field::Properties, raw.properties);
     // These are ours, whoever writes them.
-    for mark in [CUT, BOT, VERDICT] {
-        properties.remove(mark);
-    }
+    [CUT, BOT, VERDICT].iter().for_each(|mark| drop(properties.remove(*mark)));
     let user_changes = check.changes(Field::UserProperties, raw.user_properties);
     let mut groups = check.object(Field::Groups, raw.groups);
     let group_properties = check.object(Field::GroupProperties, raw.group_properties);

@@ -8,6 +8,7 @@ mod betas;
 mod bots;
 mod captures;
 mod changes;
+mod copies;
 mod drifts;
 mod enrolment;
 mod events;

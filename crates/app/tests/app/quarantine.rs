@@ -10,13 +10,13 @@ use crate::house::{DAY, House};
 use crate::plan::shop_plan;
 
 /// A plan whose production treats events that are not planned so.
-fn plan(unplanned: &str) -> Json {
+pub(crate) fn plan(unplanned: &str) -> Json {
     let mut plan = shop_plan();
     plan["rules"]["environments"] = json!({"production": {"unplanned_events": unplanned}});
     plan
 }
 
-fn quarantining(adjust: impl FnOnce(&mut bellwether_app::Settings)) -> (House, String) {
+pub(crate) fn quarantining(adjust: impl FnOnce(&mut bellwether_app::Settings)) -> (House, String) {
     let house = House::with(1, adjust);
     house.did("plan.save", json!({"plan": plan("quarantine"), "why": "test"}));
     let key = house.key("client");
@@ -24,7 +24,7 @@ fn quarantining(adjust: impl FnOnce(&mut bellwether_app::Settings)) -> (House, S
 }
 
 /// An event that is planned, and two that are not: with a name by which a copy is known, and without.
-fn mixed() -> Json {
+pub(crate) fn mixed() -> Json {
     json!([
         {"event_type": "Page Viewed", "user_id": "user-1", "event_properties": {"path": "/"}, "insert_id": "p"},
         {"event_type": "X", "user_id": "user-1", "insert_id": "x"},
@@ -33,7 +33,7 @@ fn mixed() -> Json {
 }
 
 /// Hands in events and commits nothing.
-fn take(house: &House, key: &str, events: &Json) -> Outcome {
+pub(crate) fn take(house: &House, key: &str, events: &Json) -> Outcome {
     let body = json!({"api_key": key, "events": events}).to_string();
     house.app.take(Door::AmplitudeHttp, &Sent { body: body.as_bytes(), ..Sent::default() }, house.now)
 }
@@ -46,7 +46,7 @@ fn answered(outcome: Outcome) -> Reply {
 }
 
 /// The types of what is kept apart.
-fn held(house: &House) -> Vec<String> {
+pub(crate) fn held(house: &House) -> Vec<String> {
     let list = house.did("quarantine.list", json!({"environment": "production"}));
     let events = list["events"].as_array().unwrap().iter();
     events.map(|held| held["event"]["event"].as_str().unwrap().to_owned()).collect()
@@ -57,7 +57,7 @@ fn unfollowed(house: &House) -> Json {
 }
 
 /// Moves the write-ahead log away, so that no file of it can be made, and says how to bring it back.
-fn without_log(house: &House) -> (PathBuf, PathBuf) {
+pub(crate) fn without_log(house: &House) -> (PathBuf, PathBuf) {
     let log = house.dir.path().join("events/wal");
     let away = house.dir.path().join("events/away");
     std::fs::rename(&log, &away).unwrap();
@@ -140,7 +140,7 @@ fn what_cannot_be_taken_back_at_once_is_later_unless_it_was_acknowledged() {
 }
 
 /// One event with a name, which no plan has.
-fn named() -> Json {
+pub(crate) fn named() -> Json {
     json!([{"event_type": "X", "user_id": "user-1", "insert_id": "x"}])
 }
 
@@ -148,7 +148,7 @@ fn release(house: &House) -> Json {
     house.did("quarantine.release", json!({"environment": "production", "all": true}))
 }
 
-fn again(house: &House) -> Json {
+pub(crate) fn again(house: &House) -> Json {
     house.did("event.health", json!({"environment": "production"}))["duplicates"].clone()
 }
 
@@ -265,106 +265,6 @@ fn what_is_stored_is_not_held_when_the_plan_changes_before_it_comes_again() {
     assert_eq!((held(&house), again(&house), unfollowed(&house)), (vec!["Y".into()], json!(2), json!(2)));
     assert_eq!(release(&house), json!({"stored": 1, "duplicates": 0}));
     assert_eq!(house.events().len(), 3);
-}
-
-/// An event that waits for its commit, and the same again, which the plan puts into the quarantine by now.
-fn waits_and_comes_again(house: &House, key: &str, more: &Json) -> [bellwether_app::Waiting; 2] {
-    house.did("plan.save", json!({"plan": plan("accept"), "why": "test"}));
-    let Outcome::Waiting { waiting: first, .. } = take(house, key, &named()) else { panic!("it is taken") };
-    house.did("plan.save", json!({"plan": plan("quarantine"), "why": "test"}));
-    let mut events = named();
-    events.as_array_mut().unwrap().extend(more.as_array().unwrap().clone());
-    let Outcome::Waiting { waiting: second, .. } = take(house, key, &events) else { panic!("it waits, too") };
-    [first, second]
-}
-
-#[test]
-fn what_waits_for_its_commit_is_not_held_beside_it() {
-    for more in [json!([]), json!([mixed()[0], mixed()[2]])] {
-        let (house, key) = quarantining(|_| {});
-        let waiting = waits_and_comes_again(&house, &key, &more);
-        assert!(waiting.iter().all(|waiting| house.app.settled(waiting) == Settled::Waiting));
-        house.app.commit().unwrap();
-        assert!(waiting.iter().all(|waiting| house.app.settled(waiting) == Settled::Committed));
-        assert!(!held(&house).contains(&"X".into()), "{:?}", held(&house));
-        assert_eq!((house.events().len(), again(&house)), (1 + more.as_array().unwrap().len() / 2, json!(1)));
-    }
-}
-
-#[test]
-fn what_waits_for_its_commit_and_is_lost_is_sent_again_by_both() {
-    for more in [json!([]), json!([mixed()[0], mixed()[2]])] {
-        let (house, key) = quarantining(|_| {});
-        let (away, log) = without_log(&house);
-        let waiting = waits_and_comes_again(&house, &key, &more);
-        house.app.commit().unwrap_err();
-        assert!(waiting.iter().all(|waiting| house.app.settled(waiting) == Settled::Lost));
-        assert_eq!(held(&house), [""; 0]);
-        std::fs::rename(away, log).unwrap();
-        house.send(&json!({"api_key": key, "events": named()})).unwrap();
-        assert_eq!((held(&house), house.events().len()), (vec!["X".into()], 0));
-    }
-}
-
-#[test]
-fn what_is_lost_while_a_copy_is_held_takes_the_whole_request_with_it() {
-    for later in 0..20 {
-        let (house, key) = quarantining(|_| {});
-        house.did("plan.save", json!({"plan": plan("accept"), "why": "test"}));
-        let Outcome::Waiting { .. } = take(&house, &key, &named()) else { panic!("it is taken") };
-        house.did("plan.save", json!({"plan": plan("quarantine"), "why": "test"}));
-        let (away, log) = without_log(&house);
-        // The request waits for this to put something into the quarantine, and meanwhile what it found waiting is lost.
-        let hands = rusqlite::Connection::open(house.dir.path().join("quarantine.sqlite")).unwrap();
-        hands.execute_batch("begin immediate").unwrap();
-        let outcome = std::thread::scope(|scope| {
-            let taking = scope.spawn(|| take(&house, &key, &mixed()));
-            // At first before it has looked into the store, at last long after.
-            (0..later * 1_000).for_each(|_| std::thread::yield_now());
-            while house.app.commit().is_ok() {}
-            std::fs::rename(&away, &log).unwrap();
-            hands.execute_batch("rollback").unwrap();
-            taking.join().unwrap()
-        });
-        house.app.commit().unwrap();
-        // Whichever came first: of what is refused nothing is there, and of what is taken all.
-        let there = (house.events().len(), held(&house).len());
-        match outcome {
-            Outcome::Answered(reply) => assert_eq!((reply.status, there), (503, (0, 0))),
-            Outcome::Waiting { waiting, .. } => match house.app.settled(&waiting) {
-                Settled::Committed => assert_eq!(there, (1, 2)),
-                other => panic!("{other:?} with {there:?}"),
-            },
-        }
-    }
-}
-
-#[test]
-fn copies_that_come_at_the_same_moment_are_stored_or_held() {
-    let (house, key) = quarantining(|_| {});
-    let ids = 0..if cfg!(debug_assertions) { 200 } else { 2_000 };
-    for id in ids.clone() {
-        let start = std::sync::Barrier::new(4);
-        let good = json!([{"event_type": "Page Viewed", "user_id": "user-1", "event_properties": {"path": "/"},
-            "insert_id": id.to_string()}]);
-        let bad = json!([{"event_type": "X", "user_id": "user-1", "insert_id": id.to_string()}]);
-        std::thread::scope(|scope| {
-            for events in [&good, &bad, &good, &bad] {
-                let (house, key, start) = (&house, &key, &start);
-                scope.spawn(move || {
-                    start.wait();
-                    if let Outcome::Answered(reply) = take(house, key, events) {
-                        assert_eq!(reply.status, 200);
-                    }
-                    let _ = house.app.commit();
-                });
-            }
-        });
-    }
-    let stored = house.events().len();
-    let list = house.did("quarantine.list", json!({"environment": "production"}));
-    let held = list["types"].as_array().unwrap().iter().map(|of| of["count"].as_u64().unwrap()).sum::<u64>();
-    assert_eq!(stored as u64 + held, ids.end, "{stored} stored, {held} held");
 }
 
 #[test]
