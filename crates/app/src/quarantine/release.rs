@@ -92,6 +92,16 @@ impl App {
         cut: Cut,
         now: Millis,
     ) -> Result<bool, AppError> {
+        // Asked as of then: however long the server was down since, or the disk full, it is known what came shortly before.
+        // The newest receipt is not before that of a release, as long as nothing else was taken.
+        let then = match cut {
+            Cut::At(then) => then,
+            Cut::None | Cut::Before => {
+                let newest = self.store.snapshot().events(environment, 1).map_err(QueryError::from)?;
+                let Some(newest) = newest.first() else { return Ok(true) };
+                newest.received
+            }
+        };
         let (mut after, mut all) = (0, true);
         loop {
             let _deciding = self.quarantine.decide();
@@ -99,18 +109,10 @@ impl App {
                 return Ok(all);
             };
             after = last;
-            // Asked as of then: however long the server was down since, or the disk full, it is known what came shortly
-            // before. The newest receipt is not before that of a release, as long as nothing else was taken.
-            let then = match cut {
-                Cut::At(then) => then,
-                Cut::None | Cut::Before => {
-                    let newest = self.store.snapshot().events(environment, 1).map_err(QueryError::from)?;
-                    let Some(newest) = newest.first() else { return Ok(true) };
-                    newest.received
-                }
-            };
+            // What came later was not released then: it may be another of the same name, as after seven days.
+            piece.retain(|kept| kept.held.at <= then);
             let events = self.as_released(&piece, then)?;
-            let Known { known, ticket } = self.store.knows(&events.iter().collect::<Vec<_>>())?;
+            let Known { known, ticket, .. } = self.store.knows(&events.iter().collect::<Vec<_>>())?;
             if ticket.is_some() {
                 all = false;
                 continue;
