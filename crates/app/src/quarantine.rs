@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use bellwether_ledger::{Decided, Gone, Held, Kept, LedgerError, Placed, Quarantine as File};
-use bellwether_model::{EnvironmentKey, Event, Json, Millis, Span};
+use bellwether_model::{EnvironmentKey, Event, Json, Millis, Seq, Span};
 use bellwether_store::{Past, Ticket};
 use rustc_hash::FxHashSet;
 
@@ -345,11 +345,12 @@ impl Quarantine {
 }
 
 /// An event as it is kept apart.
-pub(crate) fn held(event: &Event, why: Vec<String>, now: Millis) -> Held {
+pub(crate) fn held(event: &Event, why: Vec<String>, now: Millis, after: Seq) -> Held {
     Held {
         environment: event.environment.clone(),
         sort: event.event.clone(),
         at: now,
+        after: Some(after),
         print: print(event),
         why: Json::from(why).to_string(),
         // An event is written as JSON everywhere: it has no keys that are not text.
@@ -363,11 +364,11 @@ pub(crate) fn event(kept: &Kept) -> Result<Event, AppError> {
 }
 
 impl App {
-    /// Calls `each` with every event of an environment that is kept apart, and its number.
+    /// Calls `each` with every event of an environment that is kept apart, and where it is kept.
     pub(crate) fn each_held(
         &self,
         environment: &EnvironmentKey,
-        each: &mut dyn FnMut(i64, Event),
+        each: &mut dyn FnMut(&Kept, Event),
     ) -> Result<(), AppError> {
         let mut after = 0;
         loop {
@@ -375,7 +376,7 @@ impl App {
             let Some(last) = piece.last() else { return Ok(()) };
             after = last.id;
             for kept in &piece {
-                each(kept.id, event(kept)?);
+                each(kept, event(kept)?);
             }
         }
     }

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use bellwether_model::{EnvironmentKey, Millis, Span};
+use bellwether_model::{EnvironmentKey, Millis, Seq, Span};
 use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags, Row};
 
@@ -25,6 +25,8 @@ pub struct Held {
     pub sort: String,
     /// When it came.
     pub at: Millis,
+    /// The last event that had been stored by then; `None` of what came before this was kept.
+    pub after: Option<Seq>,
     /// The same print is the same thing, which is kept once; `None` is always new.
     pub print: Option<[u8; 16]>,
     /// Why it is here.
@@ -99,8 +101,11 @@ const TABLES: &str = "
     create index held_by_sort on held (environment, sort, id);
 ";
 
+/// By it is told whose it is: who had the device then.
+const AFTER: &str = "alter table held add column after integer;";
+
 /// What is done to the tables of each version to make them those of the next.
-const VERSIONS: [&str; 2] = [TABLES, decided::TABLE];
+const VERSIONS: [&str; 3] = [TABLES, decided::TABLE, AFTER];
 
 const READING: &str = "read the quarantine";
 const WRITING: &str = "write into the quarantine";
@@ -160,8 +165,8 @@ impl Quarantine {
             let mut decided = tx.prepare_cached(decided::IS).map_err(&doing)?;
             let mut insert = tx
                 .prepare_cached(
-                    "insert or ignore into held (environment, sort, at, print, why, body)
-                     values (?1, ?2, ?3, ?4, ?5, ?6)",
+                    "insert or ignore into held (environment, sort, at, print, why, body, after)
+                     values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
                 )
                 .map_err(&doing)?;
             for one in held {
@@ -170,7 +175,9 @@ impl Quarantine {
                     placed.push(Placed::Decided);
                     continue;
                 }
-                let row = (one.environment.as_str(), &one.sort, one.at.0, print, &one.why, &one.body);
+                // Numbers of events are far from the end of what SQLite holds.
+                let after = one.after.and_then(|after| i64::try_from(after.0).ok());
+                let row = (one.environment.as_str(), &one.sort, one.at.0, print, &one.why, &one.body, after);
                 placed.push(if insert.execute(row).map_err(&doing)? > 0 {
                     bytes += one.body.len() as u64;
                     Placed::New(tx.last_insert_rowid())
@@ -294,6 +301,7 @@ mod tests {
             environment: environment.parse().unwrap(),
             sort: sort.to_owned(),
             at: Millis(7),
+            after: print.map(|print| Seq(print.into())),
             print: print.map(|print| [print; 16]),
             why: "because".to_owned(),
             body: body.to_owned(),

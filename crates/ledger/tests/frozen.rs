@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use bellwether_ledger::{
     Decided, Enrolled, Held, Ledger, NewKey, NewPerson, Placed, Quarantine, Role, Scope, Standing, State,
 };
-use bellwether_model::{Actor, ListId, Millis, Span};
+use bellwether_model::{Actor, ListId, Millis, Seq, Span};
 use common::{Place, live, shop, step};
 
 /// The file of a version of the schema.
@@ -132,12 +132,13 @@ fn frozen_quarantine(version: u32) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/corpus/quarantine-v{version}.sqlite"))
 }
 
-/// What is in it.
-fn kept_apart() -> Vec<Held> {
+/// What is in it; the first two versions did not keep what had been stored by then.
+fn kept_apart(version: u32) -> Vec<Held> {
     let one = |environment: &str, print: Option<u8>, body: &str| Held {
         environment: environment.parse().unwrap(),
         sort: "Checkout".to_owned(),
         at: shop::START,
+        after: (version > 2).then_some(Seq(40)),
         print: print.map(|print| [print; 16]),
         why: "[\"the event type is not in the tracking plan\"]".to_owned(),
         body: body.to_owned(),
@@ -162,13 +163,13 @@ fn thawed_quarantine(version: u32) -> (tempfile::TempDir, Quarantine) {
     let quarantine = Quarantine::open(&path).unwrap();
     let list = |environment: &str| quarantine.page(&environment.parse().unwrap(), None, 0, 9, 99).unwrap().0;
     let kept: Vec<_> = list("production").into_iter().chain(list("staging")).collect();
-    assert_eq!(kept.iter().map(|kept| kept.held.clone()).collect::<Vec<_>>(), kept_apart());
-    let (placed, _) = quarantine.hold(&kept_apart(), Span::DAY).unwrap();
+    assert_eq!(kept.iter().map(|kept| kept.held.clone()).collect::<Vec<_>>(), kept_apart(version));
+    let (placed, _) = quarantine.hold(&kept_apart(3), Span::DAY).unwrap();
     assert!(matches!(placed[..], [Placed::There(1), Placed::New(_), Placed::There(3)]), "{placed:?}");
     quarantine
         .decide(&"production".parse().unwrap(), &[1], &[Decided { print: [1; 16], ..decided() }])
         .unwrap();
-    assert_eq!(quarantine.hold(&kept_apart()[..1], Span::DAY).unwrap().0, [Placed::Decided]);
+    assert_eq!(quarantine.hold(&kept_apart(3)[..1], Span::DAY).unwrap().0, [Placed::Decided]);
     (dir, quarantine)
 }
 
@@ -176,7 +177,7 @@ fn thawed_quarantine(version: u32) -> (tempfile::TempDir, Quarantine) {
 fn the_first_quarantine_still_opens() {
     let (dir, quarantine) = thawed_quarantine(1);
     drop(quarantine);
-    assert_eq!(quarantine_version(&dir.path().join("quarantine.sqlite")), 2);
+    assert_eq!(quarantine_version(&dir.path().join("quarantine.sqlite")), 3);
 }
 
 /// It knows what was decided.
@@ -185,6 +186,14 @@ fn a_quarantine_of_the_second_schema_still_opens() {
     let (_dir, quarantine) = thawed_quarantine(2);
     assert_eq!(quarantine.forget_decided_of(&[[3; 16]]).unwrap(), 2);
     assert_eq!(quarantine.forget_decided_until(Millis(i64::MAX)).unwrap(), 0);
+}
+
+/// It knows after which event each thing came.
+#[test]
+fn a_quarantine_of_the_third_schema_still_opens() {
+    let (_dir, quarantine) = thawed_quarantine(3);
+    let kept = quarantine.page(&"staging".parse().unwrap(), None, 0, 9, 99).unwrap().0;
+    assert_eq!(kept.first().unwrap().held.after, Some(Seq(40)));
 }
 
 fn quarantine_version(path: &std::path::Path) -> u32 {
@@ -209,7 +218,7 @@ fn freeze_the_quarantine() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("quarantine.sqlite");
     let quarantine = Quarantine::open(&path).unwrap();
-    quarantine.hold(&kept_apart(), Span::DAY).unwrap();
+    quarantine.hold(&kept_apart(3), Span::DAY).unwrap();
     quarantine.decide(&"production".parse().unwrap(), &[], &[decided()]).unwrap();
     drop(quarantine);
     let frozen = frozen_quarantine(quarantine_version(&path));

@@ -43,6 +43,21 @@ pub struct Person {
     pub user: Option<String>,
     /// The devices that are theirs, or were for a while.
     pub devices: Vec<String>,
+    /// When these were.
+    stays: Vec<Stay>,
+}
+
+impl Person {
+    /// Whether something of these ids is theirs that is not in the store and came after so many events: without a user, if
+    /// the device was theirs then. Of what came at an unknown time it is theirs if the device ever was.
+    #[must_use]
+    pub fn has(&self, user: Option<&str>, device: Option<&str>, after: Option<Seq>) -> bool {
+        let then = |stay: &Stay| after.is_none_or(|after| stay.from <= after && after < stay.to);
+        match user {
+            Some(_) => self.user.as_deref() == user,
+            None => self.stays.iter().any(|stay| Some(stay.device.as_str()) == device && then(stay)),
+        }
+    }
 }
 
 /// Somebody who is being forgotten: their events up to one. What comes later is of somebody new.
@@ -100,7 +115,7 @@ impl Forgotten {
         let mut devices: Vec<String> = self.devices.iter().map(|stay| stay.device.clone()).collect();
         devices.sort();
         devices.dedup();
-        Person { user: self.user.clone(), devices }
+        Person { user: self.user.clone(), devices, stays: self.devices.clone() }
     }
 }
 

@@ -375,12 +375,12 @@ impl App {
             return Ok(Holding::default());
         }
         let _arriving = self.quarantine.arriving.hold(held.iter().map(|(event, _)| event));
-        let Known { known: stored, ticket } =
+        let Known { known: stored, ticket, after } =
             self.store.knows(&held.iter().map(|(event, _)| event).collect::<Vec<_>>())?;
         let environments: Vec<_> = held.iter().map(|(event, _)| event.environment.clone()).collect();
         let unknown = held.into_iter().zip(&stored).filter(|(_, stored)| !**stored);
         let unknown: Vec<Held> =
-            unknown.map(|((event, why), _)| crate::quarantine::held(&event, why, now)).collect();
+            unknown.map(|((event, why), _)| crate::quarantine::held(&event, why, now, after)).collect();
         let mut holding = Holding { ticket, ..self.quarantine.hold(&unknown)? };
         let mut of_unknown = std::mem::take(&mut holding.new).into_iter();
         for (environment, stored) in environments.into_iter().zip(stored) {

@@ -111,11 +111,8 @@ impl Meant {
     }
 
     /// Whether an event that is kept apart is theirs, as the store says it of those that it has.
-    fn has(&self, event: &Event) -> bool {
-        self.people.iter().any(|person| match (event.who.user(), event.who.device()) {
-            (Some(user), _) => person.user.as_deref() == Some(user),
-            (None, device) => person.devices.iter().any(|of| Some(of.as_str()) == device),
-        })
+    fn has(&self, event: &Event, after: Option<Seq>) -> bool {
+        self.people.iter().any(|person| person.has(event.who.user(), event.who.device(), after))
     }
 }
 
@@ -230,8 +227,8 @@ impl Operation for Export {
             let remembered = app.remembered(&environment, &meant.units())?;
             exported.enrolments =
                 remembered.into_iter().map(|(flag, variant)| Enrolled { flag, variant }).collect();
-            app.each_held(&environment, &mut |_, event| {
-                if meant.has(&event) {
+            app.each_held(&environment, &mut |kept, event| {
+                if meant.has(&event, kept.held.after) {
                     exported.quarantine.push(event);
                 }
             })?;
@@ -301,9 +298,9 @@ impl Operation for Forget {
         let (ids, units) = (meant.ids(&id), meant.units());
         let held_now = || {
             let mut held = Vec::new();
-            app.each_held(&environment, &mut |number, event| {
-                if meant.has(&event) {
-                    held.push(number);
+            app.each_held(&environment, &mut |kept, event| {
+                if meant.has(&event, kept.held.after) {
+                    held.push(kept.id);
                 }
             })?;
             Ok::<_, AppError>(held)

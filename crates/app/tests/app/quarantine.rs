@@ -164,6 +164,35 @@ fn a_user_and_a_device_of_the_same_text_are_two() {
 }
 
 #[test]
+fn what_is_held_of_a_device_that_several_share_is_of_who_had_it_then() {
+    let (house, key) = quarantining(|_| {});
+    let send = |event: Json| house.send(&json!({"api_key": key, "events": [event]})).unwrap();
+    let alone = |event: &str| send(json!({"event_type": event, "device_id": "tablet-1"}));
+    let signs_in = |user: &str| {
+        let path = json!({"path": "/"});
+        send(
+            json!({"event_type": "Page Viewed", "user_id": user, "device_id": "tablet-1", "event_properties": path}),
+        )
+    };
+    alone("Before Anna");
+    signs_in("anna-anna");
+    alone("Anna");
+    signs_in("bert-bert");
+    alone("Bert");
+    let house = house.restart();
+    let of = |house: &House, user: &str| -> Vec<String> {
+        let export = house.did("person.export", json!({"environment": "production", "user": user}));
+        let theirs = export["quarantine"].as_array().unwrap().iter();
+        theirs.map(|event| event["event"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(of(&house, "anna-anna"), ["Before Anna", "Anna"]);
+    assert_eq!(of(&house, "bert-bert"), ["Bert"]);
+    let anna = json!({"environment": "production", "user": "anna-anna", "confirm": "anna-anna"});
+    assert_eq!(house.did("person.forget", anna)["quarantined"], 2);
+    assert_eq!(held(&house), ["Bert"]);
+}
+
+#[test]
 fn what_was_released_is_known_for_seven_days_from_then() {
     let (mut house, key) = quarantining(|_| {});
     let send = |house: &House| house.send(&json!({"api_key": key, "events": named()})).unwrap();
@@ -214,6 +243,21 @@ fn a_release_that_is_cut_off_is_finished_before_anything_is_released_again() {
         assert_eq!(release(&house), json!({"stored": 1, "duplicates": 0}));
         assert_eq!((held(&house).len(), house.events().len()), (0, 4), "{killed} {days} {round}");
     }
+}
+
+#[test]
+fn what_is_held_a_week_after_it_was_stored_is_another_also_for_a_start() {
+    let (mut house, key) = quarantining(|_| {});
+    house.did("plan.save", json!({"plan": plan("accept"), "why": "test"}));
+    house.send(&json!({"api_key": key, "events": named()})).unwrap();
+    house.did("plan.save", json!({"plan": plan("quarantine"), "why": "test"}));
+    // Nothing is stored meanwhile.
+    house.later(8 * DAY);
+    house.send(&json!({"api_key": key, "events": named()})).unwrap();
+    let house = house.restart();
+    house.app.step(house.now).unwrap();
+    assert_eq!(held(&house), ["X"]);
+    assert_eq!(release(&house), json!({"stored": 1, "duplicates": 0}));
 }
 
 #[test]

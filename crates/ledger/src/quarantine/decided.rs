@@ -97,6 +97,7 @@ mod tests {
             environment: "production".parse().unwrap(),
             sort: "a".to_owned(),
             at: Millis(at),
+            after: None,
             print: Some([print; 16]),
             why: "because".to_owned(),
             body: "{}".to_owned(),

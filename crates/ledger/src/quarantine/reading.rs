@@ -1,6 +1,6 @@
 //! Ledger: what is in the quarantine, read: how much of what, a page of it, and what is old.
 
-use bellwether_model::{EnvironmentKey, Millis};
+use bellwether_model::{EnvironmentKey, Millis, Seq};
 use rusqlite::Row;
 
 use super::{Count, Held, Kept, Quarantine, READING, number};
@@ -15,6 +15,7 @@ fn kept(environment: &EnvironmentKey, row: &Row<'_>) -> rusqlite::Result<Kept> {
         print: print.and_then(|print| print.try_into().ok()),
         why: row.get(4)?,
         body: row.get(5)?,
+        after: row.get::<_, Option<i64>>(6)?.and_then(|after| u64::try_from(after).ok()).map(Seq),
     };
     Ok(Kept { id: row.get(0)?, held })
 }
@@ -57,7 +58,7 @@ impl Quarantine {
         let conn = self.conn.lock();
         let mut statement = conn
             .prepare_cached(
-                "select id, sort, at, print, why, body from held
+                "select id, sort, at, print, why, body, after from held
                  where environment = ?1 and (?2 is null or sort = ?2) and id > ?3 order by id",
             )
             .map_err(&doing)?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bellwether_model::event::Taken;
-use bellwether_model::{Event, Millis};
+use bellwether_model::{Event, Millis, Seq};
 
 use super::Seen;
 use crate::error::StoreError;
@@ -19,6 +19,8 @@ pub struct Known {
     pub known: Vec<bool>,
     /// What to wait for, where some of them are not committed yet: if it is lost, they are not known after all.
     pub ticket: Option<Ticket>,
+    /// The last event that was taken until then, committed or not.
+    pub after: Seq,
 }
 
 impl Seen {
@@ -38,9 +40,6 @@ impl Store {
     pub fn knows(&self, events: &[&Event]) -> Result<Known, StoreError> {
         let prints: Vec<_> = events.iter().map(|event| (Fingerprint::of(event), event.received)).collect();
         let sought: Vec<Sought> = prints.iter().filter_map(|(print, _)| print.map(Sought::of)).collect();
-        if sought.is_empty() {
-            return Ok(Known { known: vec![false; events.len()], ticket: None });
-        }
         loop {
             let lists = Arc::clone(lock(&self.intake).seen.lists());
             let mut listed = Vec::new();
@@ -62,7 +61,7 @@ impl Store {
             let known = prints.into_iter().map(&mut knows).collect();
             let ticket =
                 waits.then(|| Ticket { seq: intake.assigned, taken: Taken::default(), again: Vec::new() });
-            return Ok(Known { known, ticket });
+            return Ok(Known { known, ticket, after: intake.assigned });
         }
     }
 }

@@ -10,13 +10,13 @@ fn what_is_committed_is_known_for_a_week_in_memory_and_in_parts() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path());
     let knows = |at: i64| {
-        let Known { known, ticket } = store.knows(&[&named("a", at), &named("b", at)]).unwrap();
+        let Known { known, ticket, .. } = store.knows(&[&named("a", at), &named("b", at)]).unwrap();
         assert!(ticket.is_none(), "nothing waits");
         known
     };
     assert_eq!(knows(1), [false, false]);
     let ticket = store.append(vec![named("a", 1)]).unwrap();
-    let Known { known, ticket: waits } = store.knows(&[&named("a", 2), &named("b", 2)]).unwrap();
+    let Known { known, ticket: waits, .. } = store.knows(&[&named("a", 2), &named("b", 2)]).unwrap();
     assert_eq!((known, store.outcome(waits.as_ref().unwrap())), (vec![true, false], Outcome::Waiting));
     store.commit().unwrap();
     assert_eq!(store.outcome(&waits.unwrap()), Outcome::Committed);
