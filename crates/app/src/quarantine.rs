@@ -43,8 +43,8 @@ pub(crate) struct Quarantine {
     /// When is looked next for what is past its time, and whether something went since the file was written anew.
     look: AtomicI64,
     went: AtomicBool,
-    /// What may be there although it was released: it is in the store, and did not leave.
-    cut: Mutex<Cut>,
+    /// What may be there although it was released: it is in the store, and did not leave. Before `deciding`, never after.
+    cut: Mutex<Option<Cut>>,
     /// Held while a piece is released or deleted: an event is either.
     deciding: Mutex<()>,
     /// Held while something is put there or taken back. After `deciding`, never before.
@@ -122,7 +122,7 @@ impl Quarantine {
             bytes: bytes.into(),
             look: i64::MIN.into(),
             went: false.into(),
-            cut: Mutex::new(Cut::Before),
+            cut: Mutex::new(Some(Cut::Before)),
             deciding: Mutex::default(),
             open: Arc::default(),
             named: RwLock::new(named),

@@ -21,9 +21,8 @@ pub(crate) struct Released {
 }
 
 /// A release that was cut off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Cut {
-    None,
     /// Perhaps one, before the start.
     Before,
     /// One that had this time.
@@ -47,7 +46,7 @@ impl App {
         // Its log has what was taken out until the file is written anew.
         self.quarantine.went.store(true, Ordering::Relaxed);
         loop {
-            let _deciding = self.quarantine.decide();
+            let deciding = self.quarantine.decide();
             let Some((piece, last)) = self.settled_piece(environment, which, after)? else {
                 return Ok(released);
             };
@@ -61,7 +60,8 @@ impl App {
             released.duplicates += ticket.taken.duplicates;
             self.arrivals.note(environment, ticket.taken);
             let decided = self.quarantine.decided(environment, &piece, now);
-            decided.inspect_err(|_| *locked(&self.quarantine.cut) = Cut::At(now))?;
+            drop(deciding);
+            decided.inspect_err(|_| *locked(&self.quarantine.cut) = Some(Cut::At(now)))?;
             if stop() {
                 return Ok(released);
             }
@@ -70,19 +70,17 @@ impl App {
 
     /// Takes out what is in the store: its release was cut off. Looks once after a start, and again where that failed.
     pub(crate) fn finish_releases(&self, now: Millis) -> Result<(), AppError> {
-        let cut = std::mem::replace(&mut *locked(&self.quarantine.cut), Cut::None);
-        if cut == Cut::None {
-            return Ok(());
+        // Held until it is done: whoever releases meanwhile waits for it.
+        let mut cut = locked(&self.quarantine.cut);
+        let Some(found) = *cut else { return Ok(()) };
+        let mut all = true;
+        for environment in self.ledger.state().environments.keys() {
+            all &= self.finish_releases_of(environment, found, now)?;
         }
-        let state = self.ledger.state();
-        let finished = state
-            .environments
-            .keys()
-            .try_fold(true, |all, environment| Ok(all & self.finish_releases_of(environment, cut, now)?));
-        if !matches!(finished, Ok(true)) {
-            *locked(&self.quarantine.cut) = cut;
+        if all {
+            *cut = None;
         }
-        finished.map(|_| ())
+        Ok(())
     }
 
     /// Whether it is known of all of them.
@@ -96,7 +94,7 @@ impl App {
         // The newest receipt is not before that of a release, as long as nothing else was taken.
         let then = match cut {
             Cut::At(then) => then,
-            Cut::None | Cut::Before => {
+            Cut::Before => {
                 let newest = self.store.snapshot().events(environment, 1).map_err(QueryError::from)?;
                 let Some(newest) = newest.first() else { return Ok(true) };
                 newest.received
