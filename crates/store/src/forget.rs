@@ -52,11 +52,7 @@ impl Person {
     /// the device was theirs then. Of what came at an unknown time it is theirs if the device ever was.
     #[must_use]
     pub fn has(&self, user: Option<&str>, device: Option<&str>, after: Option<Seq>) -> bool {
-        let then = |stay: &Stay| after.is_none_or(|after| stay.from <= after && after < stay.to);
-        match user {
-            Some(_) => self.user.as_deref() == user,
-            None => self.stays.iter().any(|stay| Some(stay.device.as_str()) == device && then(stay)),
-        }
+        theirs((self.user.as_deref(), &self.stays), user, device, after)
     }
 }
 
@@ -89,13 +85,7 @@ impl Forgotten {
     fn holds(&self, environment: &str, user: Option<&str>, device: Option<&str>, seq: Seq) -> bool {
         seq <= self.until
             && self.environment.as_str() == environment
-            && match user {
-                Some(_) => self.user.as_deref() == user,
-                None => self
-                    .devices
-                    .iter()
-                    .any(|stay| Some(stay.device.as_str()) == device && stay.from <= seq && seq < stay.to),
-            }
+            && theirs((self.user.as_deref(), &self.devices), user, device, Some(seq))
     }
 
     /// Whether a part may have rows of them.
@@ -116,6 +106,21 @@ impl Forgotten {
         devices.sort();
         devices.dedup();
         Person { user: self.user.clone(), devices, stays: self.devices.clone() }
+    }
+}
+
+/// Whether what happened then (`None`: at an unknown time) with these ids is of the user with these stays: without a user,
+/// if the device was theirs.
+fn theirs(
+    (of, stays): (Option<&str>, &[Stay]),
+    user: Option<&str>,
+    device: Option<&str>,
+    then: Option<Seq>,
+) -> bool {
+    let within = |stay: &Stay| then.is_none_or(|then| stay.from <= then && then < stay.to);
+    match user {
+        Some(_) => of == user,
+        None => stays.iter().any(|stay| Some(stay.device.as_str()) == device && within(stay)),
     }
 }
 
