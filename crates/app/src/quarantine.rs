@@ -113,6 +113,9 @@ pub(crate) enum Which<'w> {
 
 impl Quarantine {
     pub(crate) fn open(path: &Path, known: Span) -> Result<Self, AppError> {
+        // A log is left by a kill alone: something may have gone, and the file was not written anew.
+        let log = path.with_extension("sqlite-wal");
+        let killed = log.metadata().is_ok_and(|log| log.len() > 0);
         let file = File::open(path)?;
         let (count, bytes) = file.size()?;
         let named = file.prints()?.into_iter().collect();
@@ -121,7 +124,7 @@ impl Quarantine {
             count: count.into(),
             bytes: bytes.into(),
             look: i64::MIN.into(),
-            went: false.into(),
+            went: killed.into(),
             cut: Mutex::new(Some(Cut::Before)),
             deciding: Mutex::default(),
             open: Arc::default(),
@@ -305,13 +308,18 @@ impl Quarantine {
             self.went.store(true, Ordering::Relaxed);
             return Ok(gone);
         }
-        self.look.store(now.plus(LOOK).0, Ordering::Relaxed);
         // Once nothing is left of it: its log has it until then.
-        if self.went.load(Ordering::Relaxed) {
-            self.file.scrub()?;
-            self.went.store(false, Ordering::Relaxed);
-        }
+        self.scrub()?;
+        self.look.store(now.plus(LOOK).0, Ordering::Relaxed);
         Ok(0)
+    }
+
+    /// Writes the file anew where something went since that was last done.
+    fn scrub(&self) -> Result<(), AppError> {
+        if self.went.swap(false, Ordering::Relaxed) {
+            self.file.scrub().inspect_err(|_| self.went.store(true, Ordering::Relaxed))?;
+        }
+        Ok(())
     }
 
     /// Events that are meant, after a number, a bounded piece of them.
@@ -382,7 +390,8 @@ impl App {
     }
 
     /// Deletes events of somebody for good, and what was decided of earlier ones with these ids, and writes the file anew
-    /// without either; how many events there were.
+    /// without either; how many events there were. Where nothing is, and nothing went since the file was written anew,
+    /// nothing is written.
     pub(crate) fn scrub_held(
         &self,
         environment: &EnvironmentKey,
@@ -393,8 +402,11 @@ impl App {
         let _deciding = self.quarantine.decide();
         let gone = self.quarantine.remove(environment, held)?;
         let ids: Vec<_> = ids.iter().map(|id| id_print(environment, id)).collect();
-        self.quarantine.file.forget_decided_of(&ids)?;
-        self.quarantine.file.scrub()?;
+        let decided = self.quarantine.file.forget_decided_of(&ids)?;
+        if gone > 0 || decided > 0 {
+            self.quarantine.went.store(true, Ordering::Relaxed);
+        }
+        self.quarantine.scrub()?;
         Ok(gone)
     }
 
@@ -426,13 +438,14 @@ impl App {
             let _deciding = self.quarantine.decide();
             let piece = self.quarantine.piece(environment, which, after)?;
             gone += self.quarantine.decided(environment, &piece, now)?;
+            if gone > 0 {
+                self.quarantine.went.store(true, Ordering::Relaxed);
+            }
             match piece.last() {
                 Some(last) if !stop() => after = last.id,
                 // For good: no page of the file and of its log has it.
                 _ => {
-                    if gone > 0 {
-                        self.quarantine.file.scrub()?;
-                    }
+                    self.quarantine.scrub()?;
                     return Ok(gone);
                 }
             }

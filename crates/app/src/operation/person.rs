@@ -348,11 +348,8 @@ impl Operation for Forget {
                 app.store.forget(&environment, *form)?;
             }
         }
-        // What came there meanwhile was acknowledged before this is answered: it goes, too.
-        let came = held_now()?;
-        if !came.is_empty() {
-            forgot.quarantined += app.scrub_held(&environment, &came, &ids)?;
-        }
+        // What came there meanwhile was acknowledged before this is answered, and may have been decided since: it goes, too.
+        forgot.quarantined += app.scrub_held(&environment, &held_now()?, &ids)?;
         forgot.files_left = app.store.forgetting();
         Ok(forgot)
     }

@@ -1,11 +1,12 @@
 //! App tests: what is kept apart is kept once, whatever becomes of the rest of its request.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bellwether_app::{Door, Outcome, Reply, Sent, Settled};
 use serde_json::{Value as Json, json};
 
-use crate::forgotten::files_with;
+use crate::forgotten::{files_with, settle};
 use crate::house::{DAY, House};
 use crate::plan::shop_plan;
 
@@ -384,6 +385,59 @@ fn nothing_of_who_is_forgotten_is_known_of_what_was_decided() {
     assert!(files_with(&house, "gone-1").iter().all(|file| !file.contains("quarantine")));
     send();
     assert_eq!(held(&house), ["X", "X"], "what comes again is of somebody new");
+}
+
+#[test]
+fn what_comes_while_its_person_is_forgotten_goes_with_them() {
+    for round in 0..10 {
+        let (house, key) = quarantining(|_| {});
+        let (sent, forgotten) = (AtomicU64::new(0), AtomicBool::new(false));
+        // One that is stored, one that is kept apart, and so on, each acknowledged before the next is sent.
+        let send = || {
+            while !forgotten.load(Ordering::SeqCst) {
+                let number = sent.fetch_add(1, Ordering::SeqCst).to_string();
+                for sort in ["Page Viewed", "X"] {
+                    let event = json!([{"event_type": sort, "user_id": "gone-1", "event_properties": {"path": number}}]);
+                    house.send(&json!({"api_key": key, "events": event})).unwrap();
+                }
+            }
+        };
+        std::thread::scope(|threads| {
+            threads.spawn(send);
+            while sent.load(Ordering::SeqCst) < 5 {
+                std::thread::yield_now();
+            }
+            house.did(
+                "person.forget",
+                json!({"environment": "production", "user": "gone-1", "confirm": "gone-1"}),
+            );
+            forgotten.store(true, Ordering::SeqCst);
+        });
+        let path = |event: &Json| event["properties"]["path"].as_str().unwrap().parse::<u64>().unwrap();
+        let first_stored = house.events().iter().map(path).min().unwrap_or(sent.into_inner());
+        let list = house.did("quarantine.list", json!({"environment": "production"}));
+        let kept = list["events"].as_array().unwrap().iter().map(|held| path(&held["event"]));
+        // What came before something that went is gone.
+        let before: Vec<u64> = kept.filter(|number| number + 1 < first_stored).collect();
+        assert_eq!(before, [0; 0], "round {round}: those from {first_stored} on are of somebody new");
+    }
+}
+
+#[test]
+fn what_a_kill_left_in_the_files_log_goes_after_the_start() {
+    let (house, key) = quarantining(|_| {});
+    house
+        .send(&json!({"api_key": key, "events": [{"event_type": "X", "user_id": "kQ7vXz31-9fJtR0pLwYb"}]}))
+        .unwrap();
+    // Deleted, and killed before the file was written anew: while somebody has it open its log stays.
+    let hands = rusqlite::Connection::open(house.dir.path().join("quarantine.sqlite")).unwrap();
+    hands.execute_batch("pragma secure_delete = on; delete from held").unwrap();
+    let house = house.restart();
+    drop(hands);
+    let left = || files_with(&house, "kQ7vXz31-9fJtR0pLwYb");
+    assert_eq!(left(), ["quarantine.sqlite-wal"], "as a kill leaves it");
+    settle(&house);
+    assert_eq!(left(), [""; 0]);
 }
 
 #[test]
