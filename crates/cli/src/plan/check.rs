@@ -142,7 +142,8 @@ fn used(matches: &ArgMatches, file: &str, events: &[Used]) -> Result<(), Failure
         for fault in &faults {
             let text = |field: &str| fault[field].as_str().unwrap_or_default();
             let hint = fault["hint"].as_str().map(|hint| format!("; {hint}")).unwrap_or_default();
-            print_line(&format!("{file}, {}: `{}`: {}{hint}", text("place"), text("event"), text("message")));
+            let (place, event, message) = (text("place"), text("event"), text("message"));
+            print_line(&one_line(&format!("{file}, {place}: `{event}`: {message}{hint}")));
         }
     }
     match (faults.len(), planned) {
@@ -184,12 +185,12 @@ fn proposed(matches: &ArgMatches, file: &str, text: &str) -> Result<(), Failure>
         print_json(&answer);
     } else {
         for difference in &differences {
-            print_line(&said(difference.as_object().unwrap_or(&Map::new())));
+            print_line(&one_line(&said(difference.as_object().unwrap_or(&Map::new()))));
         }
         for (word, list) in [("consequence", &consequences), ("warning", &warnings)] {
             for one in list {
                 let text = |field: &str| one[field].as_str().unwrap_or_default();
-                print_line(&format!("{word}: {}; {}", text("message"), text("hint")));
+                print_line(&one_line(&format!("{word}: {}; {}", text("message"), text("hint"))));
             }
         }
         let count = counted(differences.len(), "difference", "differences");
@@ -235,6 +236,14 @@ fn said(difference: &Map<String, Value>) -> String {
     format!("{place}{}{breaking}", text("what").unwrap_or_default())
 }
 
+/// What is found is a line, whatever its event is called: CI counts lines, and some read commands in them.
+fn one_line(text: &str) -> String {
+    let shown = |c: char| {
+        if c.is_control() { c.escape_default().to_string() } else { c.to_string() }
+    };
+    text.chars().map(shown).collect()
+}
+
 fn counted(n: usize, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })
 }
@@ -243,6 +252,13 @@ fn counted(n: usize, one: &str, many: &str) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn a_name_with_line_breaks_is_written_in_one_line() {
+        let difference = json!({"event": "A\n::error::B\u{1b}[31m", "what": "is new", "breaking": true});
+        let line = one_line(&said(difference.as_object().unwrap()));
+        assert_eq!(line, r"`A\n::error::B\u{1b}[31m`: is new (breaking)");
+    }
 
     #[test]
     fn a_file_of_events_is_told_from_a_plan() {
