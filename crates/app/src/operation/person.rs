@@ -324,10 +324,22 @@ impl Operation for Forget {
                 "of the person's other ids only hashes are stored: where lists name these ids they still do",
             );
         }
+        let mut stored = false;
+        for form in &forms {
+            stored |= !app.store.events_of(&environment, &[*form], Seq(0), 1)?.1.is_empty();
+        }
+        let said = |mut forgot: Forgot| {
+            if !stored && (forgot.quarantined, forgot.listed, forgot.enrolled) == (0, 0, 0) {
+                forgot
+                    .notes
+                    .insert(0, "nobody is known by this id here: look at how it is written, and where");
+            }
+            forgot
+        };
         if ctx.dry_run {
             forgot.listed = app.lists_with(&ids)?.len();
             forgot.enrolled = app.remembered(&environment, &units)?.len();
-            return Ok(forgot);
+            return Ok(said(forgot));
         }
         // Everything else first: it goes by ids, and who else belongs to the person is known by the events. So a
         // call that was cut off is made again as it was.
@@ -351,7 +363,7 @@ impl Operation for Forget {
         // What came there meanwhile was acknowledged before this is answered, and may have been decided since: it goes, too.
         forgot.quarantined += app.scrub_held(&environment, &held_now()?, &ids)?;
         forgot.files_left = app.store.forgetting();
-        Ok(forgot)
+        Ok(said(forgot))
     }
 }
 

@@ -237,3 +237,24 @@ fn who_is_meant_must_be_said() {
     let input = json!({"environment": "production", "user": "ada-lovelace", "confirm": "ada-lovelace"});
     assert_eq!(house.did("person.forget", input)["named_in"], json!([house.revision()]));
 }
+
+#[test]
+fn an_id_that_nobody_has_is_said() {
+    let house = House::new();
+    let key = house.key("server");
+    send(&house, &key, &json!({"user_id": "ada-lovelace", "device_id": "tablet"}), &["Seen"]);
+    let unknown = "nobody is known by this id here: look at how it is written, and where";
+    let check = |field: &str, id: &str, known: bool| {
+        let input = json!({"environment": "production", field: id, "confirm": id});
+        for forgot in
+            [house.rehearse("person.forget", input.clone()).unwrap(), house.did("person.forget", input)]
+        {
+            let notes = forgot["notes"].as_array().unwrap();
+            assert_eq!(!notes.contains(&json!(unknown)), known, "{field} {id}");
+        }
+    };
+    check("user", "Ada-Lovelace", false);
+    check("user", "tablet", false);
+    check("device", "tablet", true);
+    check("user", "ada-lovelace", false);
+}
