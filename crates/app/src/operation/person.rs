@@ -345,7 +345,6 @@ impl Operation for Forget {
         // call that was cut off is made again as it was.
         let _editing = app.editing();
         forgot.quarantined = app.scrub_held(&environment, &held, &ids)?;
-        app.violations.forget_examples(&environment);
         forgot.enrolled = app.forget_units(&environment, &units)?;
         forgot.listed = app.ledger.forget(&ids)?;
         app.ledger.scrub()?;
@@ -362,6 +361,7 @@ impl Operation for Forget {
         }
         // What came there meanwhile was acknowledged before this is answered, and may have been decided since: it goes, too.
         forgot.quarantined += app.scrub_held(&environment, &held_now()?, &ids)?;
+        app.violations.forget_examples(&environment);
         forgot.files_left = app.store.forgetting();
         Ok(said(forgot))
     }
