@@ -104,8 +104,11 @@ const TABLES: &str = "
 /// By it is told whose it is: who had the device then.
 const AFTER: &str = "alter table held add column after integer;";
 
+/// In it an environment's things are in the order of their numbers: any index ends with those.
+const BY_ENVIRONMENT: &str = "create index held_by_environment on held (environment);";
+
 /// What is done to the tables of each version to make them those of the next.
-const VERSIONS: [&str; 3] = [TABLES, decided::TABLE, AFTER];
+const VERSIONS: [&str; 4] = [TABLES, decided::TABLE, AFTER, BY_ENVIRONMENT];
 
 const READING: &str = "read the quarantine";
 const WRITING: &str = "write into the quarantine";

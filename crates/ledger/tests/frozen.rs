@@ -177,7 +177,7 @@ fn thawed_quarantine(version: u32) -> (tempfile::TempDir, Quarantine) {
 fn the_first_quarantine_still_opens() {
     let (dir, quarantine) = thawed_quarantine(1);
     drop(quarantine);
-    assert_eq!(quarantine_version(&dir.path().join("quarantine.sqlite")), 3);
+    assert_eq!(quarantine_version(&dir.path().join("quarantine.sqlite")), 4);
 }
 
 /// It knows what was decided.
@@ -194,6 +194,14 @@ fn a_quarantine_of_the_third_schema_still_opens() {
     let (_dir, quarantine) = thawed_quarantine(3);
     let kept = quarantine.page(&"staging".parse().unwrap(), None, 0, 9, 99).unwrap().0;
     assert_eq!(kept.first().unwrap().held.after, Some(Seq(40)));
+}
+
+/// It reads pages by an index of their order.
+#[test]
+fn a_quarantine_of_the_fourth_schema_still_opens() {
+    let (_dir, quarantine) = thawed_quarantine(4);
+    let kept = quarantine.page(&"production".parse().unwrap(), None, 1, 9, 99).unwrap().0;
+    assert_eq!(kept.iter().map(|kept| kept.id).collect::<Vec<_>>(), [2, 5]);
 }
 
 fn quarantine_version(path: &std::path::Path) -> u32 {

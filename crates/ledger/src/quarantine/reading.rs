@@ -6,6 +6,13 @@ use rusqlite::Row;
 use super::{Count, Held, Kept, Quarantine, READING, number};
 use crate::error::LedgerError;
 
+/// A page of an environment, and of one sort of it. Two questions, for each an index in the order of the numbers: one
+/// that asks for both sorts all that there is for each page.
+const PAGE: &str = "select id, sort, at, print, why, body, after from held
+    where environment = ?1 and id > ?2 order by id";
+const PAGE_OF: &str = "select id, sort, at, print, why, body, after from held
+    where environment = ?1 and id > ?2 and sort = ?3 order by id";
+
 fn kept(environment: &EnvironmentKey, row: &Row<'_>) -> rusqlite::Result<Kept> {
     let print: Option<Vec<u8>> = row.get(3)?;
     let held = Held {
@@ -56,13 +63,12 @@ impl Quarantine {
     ) -> Result<(Vec<Kept>, bool), LedgerError> {
         let doing = LedgerError::storage(READING);
         let conn = self.conn.lock();
-        let mut statement = conn
-            .prepare_cached(
-                "select id, sort, at, print, why, body, after from held
-                 where environment = ?1 and (?2 is null or sort = ?2) and id > ?3 order by id",
-            )
-            .map_err(&doing)?;
-        let mut rows = statement.query((environment.as_str(), sort, after)).map_err(&doing)?;
+        let mut statement = conn.prepare_cached(sort.map_or(PAGE, |_| PAGE_OF)).map_err(&doing)?;
+        let rows = match sort {
+            Some(sort) => statement.query((environment.as_str(), after, sort)),
+            None => statement.query((environment.as_str(), after)),
+        };
+        let mut rows = rows.map_err(&doing)?;
         let (mut page, mut size) = (Vec::new(), 0_usize);
         while let Some(row) = rows.next().map_err(&doing)? {
             // Looked at before it is taken: a large one may be the one too many.
@@ -117,5 +123,27 @@ impl Quarantine {
             conn.prepare("select print, id from held where print is not null").map_err(&doing)?;
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
         rows.and_then(Iterator::collect).map_err(&doing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_page_is_read_in_order_and_nothing_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let quarantine = Quarantine::open(&dir.path().join("quarantine.sqlite")).unwrap();
+        let conn = quarantine.conn.lock();
+        let check = |question: &str, plan: &str| {
+            let mut steps = conn.prepare(&format!("explain query plan {question}")).unwrap();
+            let steps = steps.query_map([], |row| row.get::<_, String>(3)).unwrap();
+            assert_eq!(steps.map(Result::unwrap).collect::<Vec<_>>(), [plan], "{question}");
+        };
+        let plan = "SEARCH held USING INDEX held_by_environment (environment=? AND rowid>?)";
+        check(&PAGE.replace("?1", "'a'").replace("?2", "1"), plan);
+        let plan = "SEARCH held USING INDEX held_by_sort (environment=? AND sort=? AND id>?)";
+        check(&PAGE_OF.replace("?1", "'a'").replace("?2", "1").replace("?3", "'b'"), plan);
     }
 }
