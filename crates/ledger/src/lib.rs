@@ -75,5 +75,5 @@ pub use ledger::{Ledger, Page};
 pub use lists::Members;
 pub use people::{NewPerson, People, Person, Role, Scope, Session};
 pub use plan::Plan;
-pub use quarantine::{Count, Decided, Gone, Held, Kept, Placed, Quarantine};
+pub use quarantine::{Count, Decided, Gone, Held, Kept, Leaving, Placed, Quarantine};
 pub use state::{State, Versioned};

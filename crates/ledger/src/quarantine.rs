@@ -12,9 +12,11 @@ use crate::error::LedgerError;
 use crate::schema;
 
 mod decided;
+mod leaving;
 mod reading;
 
 pub use decided::Decided;
+pub use leaving::Leaving;
 
 /// Something to be kept apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,7 +110,7 @@ const AFTER: &str = "alter table held add column after integer;";
 const BY_ENVIRONMENT: &str = "create index held_by_environment on held (environment);";
 
 /// What is done to the tables of each version to make them those of the next.
-const VERSIONS: [&str; 4] = [TABLES, decided::TABLE, AFTER, BY_ENVIRONMENT];
+const VERSIONS: [&str; 5] = [TABLES, decided::TABLE, AFTER, BY_ENVIRONMENT, leaving::TABLE];
 
 const READING: &str = "read the quarantine";
 const WRITING: &str = "write into the quarantine";
@@ -273,7 +275,8 @@ impl Quarantine {
                      returning length(cast(body as blob)), print",
                 )
                 .map_err(&doing)?;
-            for id in ids {
+            for &id in ids {
+                leaving::left(&tx, id).map_err(&doing)?;
                 let mut rows = delete.query((of.map(EnvironmentKey::as_str), id)).map_err(&doing)?;
                 while let Some(row) = rows.next().map_err(&doing)? {
                     gone.count += 1;

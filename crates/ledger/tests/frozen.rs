@@ -177,7 +177,7 @@ fn thawed_quarantine(version: u32) -> (tempfile::TempDir, Quarantine) {
 fn the_first_quarantine_still_opens() {
     let (dir, quarantine) = thawed_quarantine(1);
     drop(quarantine);
-    assert_eq!(quarantine_version(&dir.path().join("quarantine.sqlite")), 4);
+    assert_eq!(quarantine_version(&dir.path().join("quarantine.sqlite")), 5);
 }
 
 /// It knows what was decided.
@@ -204,6 +204,15 @@ fn a_quarantine_of_the_fourth_schema_still_opens() {
     assert_eq!(kept.iter().map(|kept| kept.id).collect::<Vec<_>>(), [2, 5]);
 }
 
+/// It knows what is about to leave.
+#[test]
+fn a_quarantine_of_the_fifth_schema_still_opens() {
+    let (_dir, quarantine) = thawed_quarantine(5);
+    let leaving = quarantine.leaving().unwrap();
+    let known = leaving.iter().map(|one| (one.kept.id, one.at, one.name)).collect::<Vec<_>>();
+    assert_eq!(known, [(3, shop::START, [7; 16])]);
+}
+
 fn quarantine_version(path: &std::path::Path) -> u32 {
     let conn = rusqlite::Connection::open(path).unwrap();
     conn.query_row("pragma user_version", [], |row| row.get(0)).unwrap()
@@ -228,6 +237,7 @@ fn freeze_the_quarantine() {
     let quarantine = Quarantine::open(&path).unwrap();
     quarantine.hold(&kept_apart(3), Span::DAY).unwrap();
     quarantine.decide(&"production".parse().unwrap(), &[], &[decided()]).unwrap();
+    quarantine.leave(shop::START, &[(3, [7; 16])]).unwrap();
     drop(quarantine);
     let frozen = frozen_quarantine(quarantine_version(&path));
     assert!(!frozen.exists(), "it is frozen");

@@ -13,7 +13,10 @@ const PAGE: &str = "select id, sort, at, print, why, body, after from held
 const PAGE_OF: &str = "select id, sort, at, print, why, body, after from held
     where environment = ?1 and id > ?2 and sort = ?3 order by id";
 
-fn kept(environment: &EnvironmentKey, row: &Row<'_>) -> rusqlite::Result<Kept> {
+/// What [`kept`] reads first.
+pub(super) const COLUMNS: &str = "id, sort, held.at, print, why, body, after";
+
+pub(super) fn kept(environment: &EnvironmentKey, row: &Row<'_>) -> rusqlite::Result<Kept> {
     let print: Option<Vec<u8>> = row.get(3)?;
     let held = Held {
         environment: environment.clone(),
@@ -110,6 +113,15 @@ impl Quarantine {
             .map_err(&doing)?;
         let rows = statement.query_map((environment.as_str(), sort, before.0), |row| row.get(0));
         rows.and_then(|rows| rows.take(limit).collect()).map_err(&doing)
+    }
+
+    /// The highest number of what is there; 0 where nothing is.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`].
+    pub fn newest(&self) -> Result<i64, LedgerError> {
+        let newest = "select coalesce(max(id), 0) from held";
+        self.conn.lock().query_row(newest, [], |row| row.get(0)).map_err(LedgerError::storage(READING))
     }
 
     /// The prints of everything that is kept, and its numbers.
