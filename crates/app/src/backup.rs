@@ -113,10 +113,11 @@ impl App {
         let written = (|| {
             remove(&unfinished).map_err(failed)?;
             make(&unfinished).map_err(failed)?;
-            // What is released is in the store before it leaves the quarantine: in this order it is in one of them.
+            // Of one moment, as far as the two have something in common: nothing is released or deleted between them.
             let quarantine = unfinished.join("quarantine.sqlite");
+            let deciding = self.quarantine.decide();
             self.quarantine.file.backup(&quarantine)?;
-            let events = self.store.backup(&unfinished.join("events"))?;
+            let events = self.store.backup(&unfinished.join("events"), || drop(deciding))?;
             let ledger = unfinished.join("ledger.sqlite");
             self.ledger.backup(&ledger)?;
             // Without it, what is hashed after a restore would not be what was hashed before.

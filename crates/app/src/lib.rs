@@ -218,7 +218,7 @@ impl App {
         // Before anybody is answered: who was enrolled before a crash stays so.
         app.catch_up(now)?;
         // Before anything is taken, which would be later than what it has to know. The next round tries again.
-        if let Err(error) = app.finish_releases(now) {
+        if let Err(error) = app.finish_release(now) {
             tracing::warn!(
                 cause = error.cause,
                 "whether a release from quarantine was cut off could not be read"
@@ -293,7 +293,7 @@ impl App {
         let shown = self.publish_late(now);
         let due = self.take_due(now, &mut stepped);
         let remembered = self.remember(now);
-        let settled = self.quarantine.take_back_left().and(self.finish_releases(now));
+        let settled = self.quarantine.take_back_left().and(self.finish_release(now));
         let expired = settled.and(self.expire(now));
         stepped.sealed = self.store.step(now)?.sealed;
         shown.and(due).and(remembered).and(expired).map(|()| stepped)

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use bellwether_ledger::{Decided, Gone, Held, Kept, LedgerError, Placed, Quarantine as File};
+use bellwether_model::event::Who;
 use bellwether_model::{EnvironmentKey, Event, Json, Millis, Seq, Span};
 use bellwether_store::{Past, Ticket};
 use rustc_hash::FxHashSet;
@@ -20,7 +21,6 @@ mod release;
 
 use arriving::Arriving;
 use print::{id_print, print};
-use release::Cut;
 
 /// The most events that are kept apart.
 const MOST: u64 = 100_000;
@@ -43,8 +43,6 @@ pub(crate) struct Quarantine {
     /// When is looked next for what is past its time, and whether something went since the file was written anew.
     look: AtomicI64,
     went: AtomicBool,
-    /// What may be there although it was released: it is in the store, and did not leave. Before `deciding`, never after.
-    cut: Mutex<Option<Cut>>,
     /// Held while a piece is released or deleted: an event is either.
     deciding: Mutex<()>,
     /// Held while something is put there or taken back. After `deciding`, never before.
@@ -125,7 +123,6 @@ impl Quarantine {
             bytes: bytes.into(),
             look: i64::MIN.into(),
             went: killed.into(),
-            cut: Mutex::new(Some(Cut::Before)),
             deciding: Mutex::default(),
             open: Arc::default(),
             named: RwLock::new(named),
@@ -208,7 +205,7 @@ impl Quarantine {
         Ok(())
     }
 
-    fn decide(&self) -> MutexGuard<'_, ()> {
+    pub(crate) fn decide(&self) -> MutexGuard<'_, ()> {
         locked(&self.deciding)
     }
 
@@ -218,18 +215,21 @@ impl Quarantine {
         Ok(gone.count)
     }
 
-    /// The same of what was released or deleted, whose copies are known from now on.
-    fn decided(&self, environment: &EnvironmentKey, piece: &[Kept], now: Millis) -> Result<u64, AppError> {
+    /// The same of what was released or deleted, whose copies are known from now on; `whose` each of them is.
+    fn decided(
+        &self,
+        environment: &EnvironmentKey,
+        piece: &[Kept],
+        whose: &[Who],
+        now: Millis,
+    ) -> Result<u64, AppError> {
         let ids: Vec<i64> = piece.iter().map(|kept| kept.id).collect();
-        let mut decided = Vec::new();
-        for kept in piece {
-            if let Some(print) = kept.held.print {
-                let who = event(kept)?.who;
-                let whose = [who.user(), who.device()].map(|id| id.map(|id| id_print(environment, id)));
-                decided.push(Decided { print, whose, at: now });
-            }
-        }
-        let gone = self.file.decide(environment, &ids, &decided)?;
+        let decided = piece.iter().zip(whose).filter_map(|(kept, who)| {
+            // Whoever else has the device is not whose it was.
+            let whose = who.user().or(who.device()).map(|id| id_print(environment, id));
+            Some(Decided { print: kept.held.print?, whose: [whose, None], at: now })
+        });
+        let gone = self.file.decide(environment, &ids, &decided.collect::<Vec<_>>())?;
         self.went(&gone);
         Ok(gone.count)
     }
@@ -322,18 +322,20 @@ impl Quarantine {
         Ok(())
     }
 
-    /// Events that are meant, after a number, a bounded piece of them.
+    /// Events that are meant, after a number and up to another, a bounded piece of them.
     fn piece(
         &self,
         environment: &EnvironmentKey,
         which: &Which<'_>,
         after: i64,
+        until: i64,
     ) -> Result<Vec<Kept>, AppError> {
         let sort = match which {
             Which::Type(sort) => Some(*sort),
             Which::All => None,
             Which::These(ids) => {
-                let mut ids: Vec<i64> = ids.iter().copied().filter(|id| *id > after).collect();
+                let mut ids: Vec<i64> =
+                    ids.iter().copied().filter(|id| *id > after && *id <= until).collect();
                 ids.sort_unstable();
                 ids.dedup();
                 let (mut found, mut bytes) = (Vec::new(), 0);
@@ -348,7 +350,9 @@ impl Quarantine {
                 return Ok(found);
             }
         };
-        Ok(self.file.page(environment, sort, after, AT_ONCE, BYTES_AT_ONCE)?.0)
+        let mut piece = self.file.page(environment, sort, after, AT_ONCE, BYTES_AT_ONCE)?.0;
+        piece.retain(|kept| kept.id <= until);
+        Ok(piece)
     }
 }
 
@@ -380,7 +384,7 @@ impl App {
     ) -> Result<(), AppError> {
         let mut after = 0;
         loop {
-            let piece = self.quarantine.piece(environment, &Which::All, after)?;
+            let piece = self.quarantine.piece(environment, &Which::All, after, i64::MAX)?;
             let Some(last) = piece.last() else { return Ok(()) };
             after = last.id;
             for kept in &piece {
@@ -415,7 +419,7 @@ impl App {
         if let Which::These(_) = which {
             let (mut found, mut after) = (0, 0);
             loop {
-                let piece = self.quarantine.piece(environment, which, after)?;
+                let piece = self.quarantine.piece(environment, which, after, i64::MAX)?;
                 let Some(last) = piece.last() else { return Ok(found) };
                 (found, after) = (found + piece.len() as u64, last.id);
             }
@@ -425,7 +429,7 @@ impl App {
         Ok(counts.filter(|count| asked(&count.sort)).map(|count| count.count).sum())
     }
 
-    /// Deletes events for good; how many there were.
+    /// Deletes events for good that are there now; how many there were.
     pub(crate) fn discard(
         &self,
         environment: &EnvironmentKey,
@@ -433,11 +437,14 @@ impl App {
         stop: &dyn Fn() -> bool,
         now: Millis,
     ) -> Result<u64, AppError> {
+        // What comes from here on nobody has seen who deletes.
+        let until = self.quarantine.file.newest()?;
         let (mut gone, mut after) = (0, 0);
         loop {
             let _deciding = self.quarantine.decide();
-            let piece = self.quarantine.piece(environment, which, after)?;
-            gone += self.quarantine.decided(environment, &piece, now)?;
+            self.finish_release_alone(now)?;
+            let piece = self.quarantine.piece(environment, which, after, until)?;
+            gone += self.quarantine.decided(environment, &piece, &self.whose(&piece)?, now)?;
             if gone > 0 {
                 self.quarantine.went.store(true, Ordering::Relaxed);
             }

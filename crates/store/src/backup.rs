@@ -33,9 +33,12 @@ impl Store {
     /// The backup is a store like any other: open it, or copy it to where it is wanted. On the same disk it shares
     /// its files with this store until it is copied, so restore by copying.
     ///
+    /// `begun` is called once it is settled what is in it: what is committed from then on is not. It is not called where
+    /// that fails.
+    ///
     /// # Errors
     /// When `to` exists, or cannot be written; then nothing of it is left but `to` with `.tmp` added.
-    pub fn backup(&self, to: &Path) -> Result<Backup, StoreError> {
+    pub fn backup(&self, to: &Path, begun: impl FnOnce()) -> Result<Backup, StoreError> {
         let disk = &*self.disk;
         let exists = |dir: &Path| disk.list(dir).is_ok_and(|paths| !paths.is_empty());
         if exists(to) {
@@ -53,6 +56,7 @@ impl Store {
         }
 
         let (manifest, parts, mut backup) = self.log_and_manifest(&logs, &parts_dir)?;
+        begun();
         for part in &parts {
             let path = part.path();
             self.link(path, &parts_dir)?;

@@ -5,7 +5,7 @@ use bellwether_ledger::Held;
 use bellwether_model::event::Taken;
 use bellwether_model::plan::Treatment;
 use bellwether_model::{Event, Json, Millis};
-use bellwether_store::{Known, Ticket};
+use bellwether_store::{Fingerprint, Known, Ticket};
 
 use super::body::{Unreadable, unpack};
 use super::inspection::{Aside, Inspection};
@@ -375,8 +375,8 @@ impl App {
             return Ok(Holding::default());
         }
         let _arriving = self.quarantine.arriving.hold(held.iter().map(|(event, _)| event));
-        let Known { known: stored, ticket, after } =
-            self.store.knows(&held.iter().map(|(event, _)| event).collect::<Vec<_>>())?;
+        let prints = held.iter().map(|(event, _)| (Fingerprint::of(event), event.received));
+        let Known { known: stored, ticket, after } = self.store.knows(&prints.collect::<Vec<_>>())?;
         let environments: Vec<_> = held.iter().map(|(event, _)| event.environment.clone()).collect();
         let unknown = held.into_iter().zip(&stored).filter(|(_, stored)| !**stored);
         let unknown: Vec<Held> =

@@ -1,12 +1,12 @@
-//! App: what is released from quarantine. It is in the store before it leaves: a kill between the two, or a disk that
-//! lets nothing leave, keeps it in both, and then the next round takes it out.
+//! App: what is released from quarantine. It is said that it leaves, it is in the store, and then it is out. A kill between two
+//! of these, or a disk that takes nothing more, is known by what is still about to leave: that is finished first.
 
 use std::sync::atomic::Ordering;
 
-use bellwether_ledger::Kept;
+use bellwether_ledger::{Kept, Leaving};
+use bellwether_model::event::Who;
 use bellwether_model::{EnvironmentKey, Event, Millis};
-use bellwether_query::QueryError;
-use bellwether_store::Known;
+use bellwether_store::{Fingerprint, Known, Outcome};
 
 use super::{Which, event, locked};
 use crate::App;
@@ -20,18 +20,9 @@ pub(crate) struct Released {
     pub(crate) duplicates: u64,
 }
 
-/// A release that was cut off.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Cut {
-    /// Perhaps one, before the start.
-    Before,
-    /// One that had this time.
-    At(Millis),
-}
-
 impl App {
-    /// Takes events after all, marked where they still do not follow the plan. Each is in the store before it
-    /// leaves the quarantine, and is there once also if this is broken off and done again.
+    /// Takes events after all that are there now, marked where they still do not follow the plan. Each is in the store before
+    /// it leaves the quarantine, and is there once also if this is broken off and done again.
     pub(crate) fn release(
         &self,
         environment: &EnvironmentKey,
@@ -39,113 +30,113 @@ impl App {
         stop: &dyn Fn() -> bool,
         now: Millis,
     ) -> Result<Released, AppError> {
-        // What one before this left is not released again.
-        self.finish_releases(now)?;
         let mut released = Released::default();
+        // What comes from here on nobody has seen who releases.
+        let until = self.quarantine.file.newest()?;
         let mut after = 0;
         // Its log has what was taken out until the file is written anew.
         self.quarantine.went.store(true, Ordering::Relaxed);
         loop {
-            let deciding = self.quarantine.decide();
-            let Some((piece, last)) = self.settled_piece(environment, which, after)? else {
+            let _deciding = self.quarantine.decide();
+            self.finish_release_alone(now)?;
+            let Some((piece, last)) = self.settled_piece(environment, which, after, until)? else {
                 return Ok(released);
             };
             after = last;
-            let ticket = self.store.append(self.as_released(&piece, now)?)?;
+            let whose = self.whose(&piece)?;
+            let events = self.as_released(&piece, &whose, now)?;
+            // Each has a name: those that had none have been given one.
+            let names = piece
+                .iter()
+                .zip(&events)
+                .filter_map(|(kept, event)| Fingerprint::of(event).map(|name| (kept.id, name.to_bytes())));
+            self.quarantine.file.leave(now, &names.collect::<Vec<_>>())?;
+            let ticket = self.store.append(events)?;
             self.store.commit()?;
-            if self.store.outcome(&ticket) != bellwether_store::Outcome::Committed {
+            if self.store.outcome(&ticket) != Outcome::Committed {
                 return Err(AppError::internal("store what was released", "its commit failed"));
             }
             released.stored += ticket.taken.stored;
             released.duplicates += ticket.taken.duplicates;
             self.arrivals.note(environment, ticket.taken);
-            let decided = self.quarantine.decided(environment, &piece, now);
-            drop(deciding);
-            decided.inspect_err(|_| *locked(&self.quarantine.cut) = Some(Cut::At(now)))?;
+            self.quarantine.decided(environment, &piece, &whose, now)?;
             if stop() {
                 return Ok(released);
             }
         }
     }
 
-    /// Takes out what is in the store: its release was cut off. Looks once after a start, and again where that failed.
-    pub(crate) fn finish_releases(&self, now: Millis) -> Result<(), AppError> {
-        // Held until it is done: whoever releases meanwhile waits for it.
-        let mut cut = locked(&self.quarantine.cut);
-        let Some(found) = *cut else { return Ok(()) };
-        let mut all = true;
-        for environment in self.ledger.state().environments.keys() {
-            all &= self.finish_releases_of(environment, found, now)?;
-        }
-        if all {
-            *cut = None;
-        }
-        Ok(())
+    /// Takes out what is in the store and was about to leave when its release was cut off; what is not there stays.
+    pub(crate) fn finish_release(&self, now: Millis) -> Result<(), AppError> {
+        let _deciding = self.quarantine.decide();
+        self.finish_release_alone(now)
     }
 
-    /// Whether it is known of all of them.
-    fn finish_releases_of(
-        &self,
-        environment: &EnvironmentKey,
-        cut: Cut,
-        now: Millis,
-    ) -> Result<bool, AppError> {
-        // Asked as of then: however long the server was down since, or the disk full, it is known what came shortly before.
-        // The newest receipt is not before that of a release, as long as nothing else was taken.
-        let then = match cut {
-            Cut::At(then) => then,
-            Cut::Before => {
-                let newest = self.store.snapshot().events(environment, 1).map_err(QueryError::from)?;
-                let Some(newest) = newest.first() else { return Ok(true) };
-                newest.received
-            }
-        };
-        let (mut after, mut all) = (0, true);
-        loop {
-            let _deciding = self.quarantine.decide();
-            let Some((mut piece, last)) = self.settled_piece(environment, &Which::All, after)? else {
-                return Ok(all);
-            };
-            after = last;
-            // What came later was not released then: it may be another of the same name, as after seven days.
-            piece.retain(|kept| kept.held.at <= then);
-            let events = self.as_released(&piece, then)?;
-            let Known { known, ticket, .. } = self.store.knows(&events.iter().collect::<Vec<_>>())?;
-            if ticket.is_some() {
-                all = false;
-                continue;
-            }
-            let mut known = known.into_iter();
-            piece.retain(|_| known.next().unwrap_or_default());
-            if !piece.is_empty() {
-                self.quarantine.went.store(true, Ordering::Relaxed);
-                self.quarantine.decided(environment, &piece, now)?;
-            }
+    /// The same for whoever decides: nobody else does meanwhile.
+    pub(super) fn finish_release_alone(&self, now: Millis) -> Result<(), AppError> {
+        let leaving = self.quarantine.file.leaving()?;
+        if leaving.is_empty() {
+            return Ok(());
         }
+        // By the names that they went under, as of then: whatever the plan says since, however long it is.
+        let asked = |one: &Leaving| (Some(Fingerprint::from_bytes(one.name)), one.at);
+        let Known { known, ticket, .. } = self.store.knows(&leaving.iter().map(asked).collect::<Vec<_>>())?;
+        if ticket.is_some() {
+            return Err(AppError::internal(
+                "finish a release from quarantine",
+                "its events are not on disk yet",
+            ));
+        }
+        self.quarantine.went.store(true, Ordering::Relaxed);
+        let there = leaving.into_iter().zip(known).filter_map(|(one, known)| known.then_some(one.kept));
+        let there: Vec<Kept> = there.collect();
+        for piece in there.chunk_by(|one, next| one.held.environment == next.held.environment) {
+            let Some(first) = piece.first() else { continue };
+            self.quarantine.decided(&first.held.environment, piece, &self.whose(piece)?, now)?;
+        }
+        Ok(self.quarantine.file.stay()?)
     }
 
-    /// Events that are meant, after a number, a bounded piece of them, and the last number that was looked at. What may
-    /// still be taken back is not among them: its sender would send it again.
+    /// Events that are meant, after a number and up to another, a bounded piece of them, and the last number that was looked
+    /// at. What may still be taken back is not among them: its sender would send it again.
     fn settled_piece(
         &self,
         environment: &EnvironmentKey,
         which: &Which<'_>,
         after: i64,
+        until: i64,
     ) -> Result<Option<(Vec<Kept>, i64)>, AppError> {
         let open = locked(&self.quarantine.open);
-        let mut piece = self.quarantine.piece(environment, which, after)?;
+        let mut piece = self.quarantine.piece(environment, which, after, until)?;
         let Some(last) = piece.last().map(|kept| kept.id) else { return Ok(None) };
         piece.retain(|kept| !open.asked.contains(&kept.id) && !open.left.contains(&kept.id));
         Ok(Some((piece, last)))
     }
 
+    /// Whose each of these is. Without a user it is of whoever had its device when it came; and where that is another now, it
+    /// is theirs without the device, which it takes from nobody.
+    pub(super) fn whose(&self, piece: &[Kept]) -> Result<Vec<Who>, AppError> {
+        let whose = |kept: &Kept| {
+            let who = event(kept)?.who;
+            let Some(device) = who.device() else { return Ok(who) };
+            let had = self.store.had(&kept.held.environment, device, kept.held.after.unwrap_or_default());
+            // Of what came at an unknown time nobody knows who had it.
+            let then = kept.held.after.and(had.then);
+            let Some(user) = who.user().map(str::to_owned).or(then) else { return Ok(who) };
+            let others = had.now.is_some_and(|now| now != user);
+            Ok(if others { Who::User(user) } else { Who::Both { user, device: device.to_owned() } })
+        };
+        piece.iter().map(whose).collect()
+    }
+
     /// Events that are kept, as they are stored now.
-    fn as_released(&self, piece: &[Kept], now: Millis) -> Result<Vec<Event>, AppError> {
+    fn as_released(&self, piece: &[Kept], whose: &[Who], now: Millis) -> Result<Vec<Event>, AppError> {
         let judges = self.judges.load_full();
-        let each = piece.iter().map(|kept| {
+        let each = piece.iter().zip(whose).map(|(kept, who)| {
             let environment = &kept.held.environment;
             let mut event = event(kept)?;
             event.received = now;
+            event.who = who.clone();
             // The same whenever it is released, and a name that no sender can give to another event.
             let name = || format!("quarantine {environment} {} {}", kept.id, kept.held.at);
             event.insert_id.get_or_insert_with(|| self.pepper.id(&name()));

@@ -164,11 +164,16 @@ fn a_user_and_a_device_of_the_same_text_are_two() {
     assert_eq!(release(&house), json!({"stored": 2, "duplicates": 0}));
 }
 
-#[test]
-fn what_is_held_of_a_device_that_several_share_is_of_who_had_it_then() {
+/// A visitor, Anna, and Bert on one tablet: of each an event that is kept apart, with its number.
+fn tablet() -> (House, String) {
     let (house, key) = quarantining(|_| {});
     let send = |event: Json| house.send(&json!({"api_key": key, "events": [event]})).unwrap();
-    let alone = |event: &str| send(json!({"event_type": event, "device_id": "tablet-1"}));
+    let alone = |event: &str| {
+        let known = json!({"$set": {"name": event}});
+        send(
+            json!({"event_type": event, "device_id": "tablet-1", "insert_id": event, "user_properties": known}),
+        )
+    };
     let signs_in = |user: &str| {
         let path = json!({"path": "/"});
         send(
@@ -180,17 +185,118 @@ fn what_is_held_of_a_device_that_several_share_is_of_who_had_it_then() {
     alone("Anna");
     signs_in("bert-bert");
     alone("Bert");
-    let house = house.restart();
-    let of = |house: &House, user: &str| -> Vec<String> {
-        let export = house.did("person.export", json!({"environment": "production", "user": user}));
-        let theirs = export["quarantine"].as_array().unwrap().iter();
+    (house, key)
+}
+
+/// What is handed out to a user: the types of what is kept apart, and of what is stored.
+fn of(house: &House, user: &str) -> [Vec<String>; 2] {
+    let export = house.did("person.export", json!({"environment": "production", "user": user}));
+    ["quarantine", "events"].map(|place| {
+        let theirs = export[place].as_array().unwrap().iter();
         theirs.map(|event| event["event"].as_str().unwrap().to_owned()).collect()
-    };
-    assert_eq!(of(&house, "anna-anna"), ["Before Anna", "Anna"]);
-    assert_eq!(of(&house, "bert-bert"), ["Bert"]);
-    let anna = json!({"environment": "production", "user": "anna-anna", "confirm": "anna-anna"});
-    assert_eq!(house.did("person.forget", anna)["quarantined"], 2);
+    })
+}
+
+fn forget(house: &House, user: &str) -> Json {
+    house.did("person.forget", json!({"environment": "production", "user": user, "confirm": user}))
+}
+
+#[test]
+fn what_is_held_of_a_device_that_several_share_is_of_who_had_it_then() {
+    let house = tablet().0.restart();
+    assert_eq!(of(&house, "anna-anna")[0], ["Before Anna", "Anna"]);
+    assert_eq!(of(&house, "bert-bert")[0], ["Bert"]);
+    assert_eq!(forget(&house, "anna-anna")["quarantined"], 2);
     assert_eq!(held(&house), ["Bert"]);
+}
+
+#[test]
+fn what_is_released_of_a_device_that_several_share_is_of_who_had_it_then() {
+    let (house, key) = tablet();
+    let anna = json!([{"event_type": "X", "user_id": "anna-anna", "device_id": "tablet-1"}]);
+    house.send(&json!({"api_key": key, "events": anna})).unwrap();
+    release(&house);
+    let [kept, stored] = of(&house, "anna-anna");
+    assert_eq!(
+        (kept, stored),
+        (vec![], ["Page Viewed", "Before Anna", "Anna", "X"].map(str::to_owned).into())
+    );
+    let name = |user: &str| {
+        let input = json!({"environment": "production", "user": user});
+        house.did("person.export", input)["properties"]["name"].clone()
+    };
+    assert_eq!((name("anna-anna"), name("bert-bert")), (json!("Anna"), json!("Bert")));
+    // Released events take no device from who has it.
+    let next =
+        json!([{"event_type": "Page Viewed", "device_id": "tablet-1", "event_properties": {"path": "/"}}]);
+    house.send(&json!({"api_key": key, "events": next})).unwrap();
+    assert_eq!(of(&house, "bert-bert")[1], ["Page Viewed", "Bert", "Page Viewed"]);
+    forget(&house, "anna-anna");
+    assert_eq!(house.events().len(), 3);
+    assert_eq!(of(&house, "bert-bert")[1].len(), 3);
+}
+
+#[test]
+fn what_was_decided_of_a_device_that_several_share_is_forgotten_with_who_had_it_then() {
+    let (house, key) = tablet();
+    house.did("quarantine.delete", json!({"environment": "production", "all": true}));
+    forget(&house, "anna-anna");
+    for event in ["Before Anna", "Anna", "Bert"] {
+        let again = json!([{"event_type": event, "device_id": "tablet-1", "insert_id": event}]);
+        house.send(&json!({"api_key": key, "events": again})).unwrap();
+    }
+    assert_eq!(held(&house), ["Before Anna", "Anna"], "they are somebody new's, and Bert's stays deleted");
+}
+
+#[test]
+fn what_comes_while_all_is_released_or_deleted_stays() {
+    for (operation, told, stored) in [
+        ("quarantine.release", json!({"stored": 1, "duplicates": 0}), 1),
+        ("quarantine.delete", json!({"deleted": 1}), 0),
+    ] {
+        let (house, key) = quarantining(|_| {});
+        house.send(&json!({"api_key": key, "events": [{"event_type": "X", "user_id": "user-1"}]})).unwrap();
+        // For each that leaves another comes.
+        let hands = rusqlite::Connection::open(house.dir.path().join("quarantine.sqlite")).unwrap();
+        let comes = "create trigger comes after delete on held when old.id < 50 begin
+            insert into held (environment, sort, at, why, body, after)
+            values (old.environment, old.sort, old.at, old.why, old.body, old.after); end";
+        hands.execute_batch(comes).unwrap();
+        assert_eq!(house.did(operation, json!({"environment": "production", "all": true})), told);
+        assert_eq!((held(&house).len(), house.events().len()), (1, stored), "{operation}");
+    }
+}
+
+#[test]
+fn a_release_that_is_cut_off_is_finished_whatever_the_clock_and_the_plan_say() {
+    let hashed = || {
+        let mut plan = plan("quarantine");
+        plan["rules"]["environments"]["production"]["device_ids"] = json!("hash");
+        plan
+    };
+    for (earlier, plan) in [(0, None), (2_000, None), (0, Some(hashed()))] {
+        let (mut house, key) = quarantining(|_| {});
+        let one = json!([{"event_type": "X", "device_id": "tablet-1", "insert_id": "x"}, {"event_type": "Y", "device_id": "tablet-1"}]);
+        house.later(10_000);
+        house.send(&json!({"api_key": key, "events": one})).unwrap();
+        // The clock was ahead.
+        house.later(-earlier);
+        let hands = rusqlite::Connection::open(house.dir.path().join("quarantine.sqlite")).unwrap();
+        let refuse = "create trigger full before delete on held begin select raise(abort, 'no room'); end";
+        hands.execute_batch(refuse).unwrap();
+        house.ask("quarantine.release", json!({"environment": "production", "all": true})).unwrap_err();
+        // It came after that release.
+        house.send(&json!({"api_key": key, "events": [{"event_type": "Z", "user_id": "user-1"}]})).unwrap();
+        if let Some(plan) = plan {
+            house.did("plan.save", json!({"plan": plan, "why": "test"}));
+        }
+        hands.execute_batch("drop trigger full").unwrap();
+        drop(hands);
+        house.later(8 * DAY);
+        let house = house.restart();
+        assert_eq!((held(&house), house.events().len()), (vec!["Z".to_owned()], 2), "{earlier}");
+        assert_eq!(release(&house), json!({"stored": 1, "duplicates": 0}));
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ impl Storm {
         let to = format!("/data/backup-{}", self.acts.next());
         let to = Path::new(&to);
         let before = keys(everything(&store.snapshot())?);
-        let made = store.backup(to);
+        let made = store.backup(to, || {});
         if self.disk.is_off() || made.is_err() {
             return Ok(());
         }

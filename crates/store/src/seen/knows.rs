@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bellwether_model::event::Taken;
-use bellwether_model::{Event, Millis, Seq};
+use bellwether_model::{Millis, Seq};
 
 use super::Seen;
 use crate::error::StoreError;
@@ -33,12 +33,12 @@ impl Seen {
 }
 
 impl Store {
-    /// Which of these events it has, or is about to have. One without `insert_id` is never known.
+    /// Which events it has, or is about to have, by their fingerprints and when they were received. One without `insert_id`
+    /// has none and is never known.
     ///
     /// # Errors
     /// [`StoreError::Storage`] or [`StoreError::Corrupt`] where it cannot be read.
-    pub fn knows(&self, events: &[&Event]) -> Result<Known, StoreError> {
-        let prints: Vec<_> = events.iter().map(|event| (Fingerprint::of(event), event.received)).collect();
+    pub fn knows(&self, prints: &[(Option<Fingerprint>, Millis)]) -> Result<Known, StoreError> {
         let sought: Vec<Sought> = prints.iter().filter_map(|(print, _)| print.map(Sought::of)).collect();
         loop {
             let lists = Arc::clone(lock(&self.intake).seen.lists());
@@ -58,7 +58,7 @@ impl Store {
                 waits |= waiting;
                 waiting || intake.seen.has(print, received, &listed)
             };
-            let known = prints.into_iter().map(&mut knows).collect();
+            let known = prints.iter().copied().map(&mut knows).collect();
             let ticket =
                 waits.then(|| Ticket { seq: intake.assigned, taken: Taken::default(), again: Vec::new() });
             return Ok(Known { known, ticket, after: intake.assigned });

@@ -3,20 +3,25 @@
 use bellwether_model::{Millis, Seq};
 
 use super::{WEEK, named, open};
-use crate::{Known, Outcome};
+use crate::{Fingerprint, Known, Outcome};
+
+/// How the events `a` and `b` are asked for.
+fn both(at: i64) -> [(Option<Fingerprint>, Millis); 2] {
+    ["a", "b"].map(|name| (Fingerprint::of(&named(name, at)), Millis(at)))
+}
 
 #[test]
 fn what_is_committed_is_known_for_a_week_in_memory_and_in_parts() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path());
     let knows = |at: i64| {
-        let Known { known, ticket, .. } = store.knows(&[&named("a", at), &named("b", at)]).unwrap();
+        let Known { known, ticket, .. } = store.knows(&both(at)).unwrap();
         assert!(ticket.is_none(), "nothing waits");
         known
     };
     assert_eq!(knows(1), [false, false]);
     let ticket = store.append(vec![named("a", 1)]).unwrap();
-    let Known { known, ticket: waits, .. } = store.knows(&[&named("a", 2), &named("b", 2)]).unwrap();
+    let Known { known, ticket: waits, .. } = store.knows(&both(2)).unwrap();
     assert_eq!((known, store.outcome(waits.as_ref().unwrap())), (vec![true, false], Outcome::Waiting));
     store.commit().unwrap();
     assert_eq!(store.outcome(&waits.unwrap()), Outcome::Committed);
@@ -35,5 +40,5 @@ fn what_is_committed_is_known_for_a_week_in_memory_and_in_parts() {
     assert_eq!(knows(WEEK + 1), [false, true]);
     let mut unnamed = named("a", 2);
     unnamed.insert_id = None;
-    assert_eq!(store.knows(&[&unnamed]).unwrap().known, [false]);
+    assert_eq!(store.knows(&[(Fingerprint::of(&unnamed), Millis(2))]).unwrap().known, [false]);
 }
