@@ -15,6 +15,7 @@ mod events;
 mod experiments;
 mod explained;
 mod exposures;
+mod faults;
 mod flags;
 mod forgotten;
 mod gaps;
