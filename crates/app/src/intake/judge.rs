@@ -1,6 +1,7 @@
 //! App intake: the tracking plan, compiled once for each of its revisions. An event that follows it costs a few
 //! look-ups and no allocation; of one that does not, each fault is named.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use bellwether_ledger::State;
@@ -15,7 +16,8 @@ use crate::names::nearest;
 
 /// The property that says of an accepted event how it does not follow the plan.
 pub(crate) const VERDICT: &str = "$verdict";
-/// Faults of one event that are named; the rest is likely the same.
+/// Faults of one event that are named; the rest is likely the same. What decides what becomes of an event is among them,
+/// and decides it however many others there are.
 const MOST_FAULTS: usize = 20;
 
 /// The plan as events are held against it.
@@ -203,7 +205,7 @@ impl Fault {
 pub(crate) struct Found {
     pub(crate) treatment: Treatment,
     pub(crate) verdict: Verdict,
-    /// At least one.
+    /// At least one; what decided the treatment comes first.
     pub(crate) faults: Vec<Fault>,
 }
 
@@ -241,19 +243,17 @@ impl Judges {
 
     /// What does not follow the plan of an event; `None` where all does, or nothing is planned.
     pub(crate) fn judge(&self, event: &Event) -> Option<Found> {
-        let faults = self.faults(&event.event, &event.properties)?;
+        let mut faults = self.all_faults(&event.event, &event.properties)?;
         let handling = self.handling(&event.environment);
-        let verdicts = || faults.iter().map(|fault| fault.reason.verdict());
-        let treatment = |verdict| match verdict {
+        let treatment = |fault: &Fault| match fault.reason.verdict() {
             Verdict::UnplannedEvent => handling.unplanned_events,
             Verdict::UnplannedProperty => handling.unplanned_properties,
             Verdict::Invalid => handling.invalid,
         };
-        Some(Found {
-            treatment: verdicts().map(treatment).max().unwrap_or_default(),
-            verdict: verdicts().max().unwrap_or(Verdict::Invalid),
-            faults,
-        })
+        let verdict = faults.iter().map(|fault| fault.reason.verdict()).max()?;
+        faults.sort_by_key(|fault| Reverse((treatment(fault), fault.reason.verdict())));
+        faults.truncate(MOST_FAULTS);
+        Some(Found { treatment: faults.first().map(treatment)?, verdict, faults })
     }
 
     /// Whether an event type is planned; nothing where nothing is, or no plan is asked about it.
@@ -332,8 +332,18 @@ impl Judges {
         nearest(wanted, &names).filter(|near| *near != wanted).map(|near| format!("did you mean `{near}`?"))
     }
 
-    /// What is wrong, whatever the environment does about it; `None` where nothing is, and nothing was allocated then.
+    /// What is wrong, in the event's order, whatever the environment does about it; of more than is named the worst.
     pub(crate) fn faults(&self, event: &str, properties: &Properties) -> Option<Vec<Fault>> {
+        let mut faults = self.all_faults(event, properties)?;
+        if faults.len() > MOST_FAULTS {
+            faults.sort_by_key(|fault| Reverse(fault.reason.verdict()));
+            faults.truncate(MOST_FAULTS);
+        }
+        Some(faults)
+    }
+
+    /// What is wrong, of each verdict as much as is named; `None` where nothing is, and nothing was allocated then.
+    fn all_faults(&self, event: &str, properties: &Properties) -> Option<Vec<Fault>> {
         if self.events.is_empty() {
             return None;
         }
@@ -390,20 +400,29 @@ impl Planned {
         })
     }
 
+    /// What is wrong: of each verdict the first that are named, so that a sender who makes up ten thousand properties hides
+    /// nothing by them and costs no more than a look at each.
     fn faults(&self, properties: &Properties) -> Vec<Fault> {
         let missing = self.missing(|name| properties.get(name).is_some_and(|value| !value.is_null()));
-        let others = properties.iter().filter(|(_, value)| !value.is_null()).filter_map(|(name, value)| {
+        let mut faults: Vec<Fault> = missing.take(MOST_FAULTS).collect();
+        let (mut invalid, mut unplanned) = (faults.len(), 0);
+        for (name, value) in properties.iter().filter(|(_, value)| !value.is_null()) {
             let (reason, example) = match self.properties.get(name.as_str()) {
+                Some(_) if invalid >= MOST_FAULTS => continue,
                 Some(wanted) => {
-                    let shown = (!wanted.property.personal).then(|| cut(&value.to_string(), 80));
-                    (wanted.wrong(value)?, shown)
+                    let Some(reason) = wanted.wrong(value) else { continue };
+                    invalid += 1;
+                    (reason, (!wanted.property.personal).then(|| cut(&value.to_string(), 80)))
                 }
-                None if reserved(name) => return None,
-                None => (Reason::UnplannedProperty { got: word(value) }, None),
+                None if unplanned >= MOST_FAULTS || reserved(name) => continue,
+                None => {
+                    unplanned += 1;
+                    (Reason::UnplannedProperty { got: word(value) }, None)
+                }
             };
-            Some(Fault { property: Some(cut(name, 100)), reason, example })
-        });
-        missing.chain(others).take(MOST_FAULTS).collect()
+            faults.push(Fault { property: Some(cut(name, 100)), reason, example });
+        }
+        faults
     }
 }
 
