@@ -124,3 +124,117 @@ fn an_address_is_cut_to_its_network_where_nothing_is_planned() {
         house.events().iter().rev().map(|event| event["user_properties"]["ip"].clone()).collect();
     assert_eq!(json!(kept), json!(["203.0.113.0", "198.51.100.0", "2001:db8:1::", null]));
 }
+
+/// One event by each door, with an e-mail address as a property of the event, by types that a plan can name and cannot.
+fn with_an_email(house: &House, key: &str, email: &str) {
+    let json = |door, authorization: &str, body: Json| {
+        let body = body.to_string();
+        let sent = Sent {
+            authorization: Some(authorization),
+            content_type: "application/json",
+            body: body.as_bytes(),
+            ..Sent::default()
+        };
+        assert_eq!(house.bring(door, &sent).status, 200);
+    };
+    let ours =
+        |name: &str| json!({"event_type": name, "user_id": "user-1", "event_properties": {"email": email}});
+    let events = json!([ours("Signed Up"), ours("Planned"), ours("Unplanned"), ours("[Amplitude] Page Viewed"),
+        {"event_type": "[Experiment] Exposure", "user_id": "user-1", "event_properties": {"email": email,
+            "[Experiment] Flag Key": "f", "[Experiment] Variant": "on"}}]);
+    house.send(&json!({"api_key": key, "events": events})).unwrap();
+    let called = |name: &str| {
+        json!({"event": name, "distinct_id": "user-1",
+            "properties": {"email": email, "$feature_flag": "f", "$feature_flag_response": "on"}})
+    };
+    let batch = json!([called("$pageview"), called("$feature_flag_called")]);
+    json(Door::PostHog, "", json!({"api_key": key, "batch": batch}));
+    let text = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
+    let record = |variant: &str| {
+        json!({"eventName": "feature_flag.evaluation", "attributes": [text("feature_flag.key", "f"), text("email", email),
+            text("feature_flag.context.id", "user-1"), text("feature_flag.result.variant", variant)]})
+    };
+    let failed = json!({"eventName": "feature_flag.evaluation", "attributes": [text("feature_flag.key", "f"),
+        text("email", email), text("feature_flag.context.id", "user-1")]});
+    let logs = json!({"resourceLogs": [{"scopeLogs": [{"logRecords": [record("on"), failed]}]}]});
+    json(Door::OtlpLogs, &format!("Bearer {key}"), logs);
+}
+
+#[test]
+fn a_name_of_the_rules_is_personal_wherever_it_stands_and_is_not_planned_otherwise() {
+    const EMAIL: &str = "ada@secret.example";
+    let rules = |names: Json| {
+        json!({"rules": {"personal": names, "environments": {"production": {"personal": "mask"}}},
+            "events": {
+                "Signed Up": {"properties": {"email": {"type": "string", "personal": true}}},
+                "Planned": {"properties": {"email": {"type": "string"}}}}})
+    };
+    let house = House::new();
+    // Flags and marks are named, too: what is ours stays, or nothing could be joined.
+    house.did("plan.save", json!({"plan": rules(json!(["email", "flag_key", "variant", "$bot", "$verdict", "$cut"])), "why": "test"}));
+    let key = house.key("client");
+    with_an_email(&house, &key, EMAIL);
+    let said: Vec<String> = house
+        .events()
+        .iter()
+        .rev()
+        .map(|event| format!("{} {}", event["event"].as_str().unwrap(), event["properties"]))
+        .collect();
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    Signed Up {"email":"***"}
+    Planned {"email":"ada@secret.example"}
+    Unplanned {"$verdict":"unplanned_event","email":"***"}
+    [Amplitude] Page Viewed {"email":"***"}
+    $exposure {"email":"***","flag_key":"f","variant":"on"}
+    $pageview {"$feature_flag":"f","$feature_flag_response":"on","email":"***"}
+    $exposure {"email":"***","flag_key":"f","variant":"on"}
+    $exposure {"email":"***","flag_key":"f","variant":"on"}
+    feature_flag.evaluation {"email":"***","feature_flag.key":"f"}
+    "#);
+    // Where its type is planned the plan's word counts, and there is none of it elsewhere.
+    let report = house.did("personal.report", json!({"environment": "production"}));
+    let places = |list: &Json| -> Vec<String> {
+        let each = list.as_array().unwrap().iter();
+        each.map(|m| {
+            format!("{} {} of {}: {} {}", m["of"], m["property"], m["event"], m["stored"], m["plain"])
+        })
+        .collect()
+    };
+    assert_eq!(
+        places(&report["marked"])[..6],
+        [
+            r#""event" "email" of "Signed Up": 1 0"#,
+            r#""event" "email" of "$exposure": 3 0"#,
+            r#""event" "email" of "$pageview": 1 0"#,
+            r#""event" "email" of "Unplanned": 1 0"#,
+            r#""event" "email" of "[Amplitude] Page Viewed": 1 0"#,
+            r#""event" "email" of "feature_flag.evaluation": 1 0"#,
+        ]
+    );
+    let suspects: Vec<&Json> = report["suspects"].as_array().unwrap().iter().map(|s| &s["event"]).collect();
+    assert_eq!(suspects, ["Planned"]);
+}
+
+#[test]
+fn a_report_says_where_to_name_what_no_plan_can() {
+    let house = House::new();
+    house.did("plan.save", json!({"plan": {"events": {"Planned": {}}}, "why": "test"}));
+    with_an_email(&house, &house.key("client"), "ada@secret.example");
+    let report = house.did("personal.report", json!({"environment": "production"}));
+    let mut hints: Vec<String> = report["suspects"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| format!("{}: {}", s["event"].as_str().unwrap_or_default(), s["hint"].as_str().unwrap()))
+        .collect();
+    hints.sort();
+    insta::assert_snapshot!(hints.join("\n"), @"
+    $exposure: add `email` to what the plan's rules call personal, then it is concealed from now on; or do not send it
+    $pageview: add `email` to what the plan's rules call personal, then it is concealed from now on; or do not send it
+    Planned: plan `email` of `Planned` as personal, then it is concealed from now on; or do not send it
+    Signed Up: plan `email` of `Signed Up` as personal, then it is concealed from now on; or do not send it
+    Unplanned: plan `email` of `Unplanned` as personal, then it is concealed from now on; or do not send it
+    [Amplitude] Page Viewed: add `email` to what the plan's rules call personal, then it is concealed from now on; or do not send it
+    feature_flag.evaluation: add `email` to what the plan's rules call personal, then it is concealed from now on; or do not send it
+    ");
+}
