@@ -282,12 +282,13 @@ impl App {
         let names = |event: &str| -> Result<Vec<PropertyName>, QueryError> {
             let newest = snapshot.newest(environment, &|of| of == event, 500)?;
             let listed = properties::read(&newest, snapshot.seq());
-            let planned = state.plan.as_ref().and_then(|plan| plan.value.events.get(event));
-            let planned: Vec<&str> = planned
+            let plan = state.plan.as_ref().map(|plan| &plan.value);
+            let of_type = plan.and_then(|plan| plan.events.get(event)).map(|of| &of.value);
+            let personal = |name: &str| plan.is_some_and(|plan| plan.rules.calls_personal(of_type, name));
+            let planned: Vec<&str> = of_type
                 .map(|planned| {
                     // Values of those that are personal are not shown.
-                    let properties =
-                        planned.value.properties.iter().filter(|(_, property)| !property.personal);
+                    let properties = planned.properties.iter().filter(|(_, property)| !property.personal);
                     properties.map(|(name, _)| name.as_str()).collect()
                 })
                 .unwrap_or_default();
@@ -297,14 +298,13 @@ impl App {
                 listed.properties.iter().map(|property| PropertyName::parse(&property.property)).filter(
                     |name| match name {
                         PropertyName::Event(name) => {
-                            let known = state.plan.as_ref().and_then(|plan| plan.value.events.get(event));
-                            !name.starts_with('$')
-                                && known
-                                    .is_none_or(|known| !known.value.properties.contains_key(name.as_str()))
+                            let known = of_type.is_some_and(|of| of.properties.contains_key(name.as_str()));
+                            !name.starts_with('$') && !known && !personal(name)
                         }
                         // Of the user's properties only those of the device and the program that came with it.
                         PropertyName::User(name) => {
                             matches!(name.as_str(), "platform" | "library" | "app_version")
+                                && plan.is_none_or(|plan| !plan.rules.personal.contains(name))
                         }
                         PropertyName::Group(_) => false,
                     },

@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::App;
 use crate::error::AppError;
 use crate::intake::conceal::concealed;
-use crate::intake::judge::{VERDICT, cut};
+use crate::intake::judge::{VERDICT, cut, ours};
 use crate::recognise::{Kind, recognise, shape};
 
 /// Newest events that a report looks at.
@@ -134,10 +134,10 @@ impl Look {
                     0,
                 );
             }
-            let of_event = plan.and_then(|plan| plan.events.get(event.event.as_str()));
+            let of_event = plan.and_then(|plan| plan.events.get(event.event.as_str())).map(|of| &of.value);
+            let of_plan = |name: &str| plan.is_some_and(|plan| plan.rules.calls_personal(of_event, name));
             for (property, value) in &event.properties {
-                let planned = of_event.and_then(|planned| planned.value.properties.get(property.as_str()));
-                if planned.is_some_and(|planned| planned.personal) {
+                if of_plan(property) && !ours(&event.event, property) {
                     look.marked(place(Of::Event, property), value);
                 } else if !matches!(property.as_str(), VERDICT | BOT | "$cut" | "$group_properties") {
                     look.value(
@@ -182,9 +182,10 @@ struct Looking {
 }
 
 impl Looking {
-    /// The plan bounds how many places there are.
     fn marked(&mut self, place: Place, value: &Json) {
-        if !value.is_null() {
+        if !self.marked.contains_key(&place) && self.marked.len() >= MOST_PLACES {
+            self.cut = true;
+        } else if !value.is_null() {
             let stored = self.marked.entry(place).or_default();
             stored.values += 1;
             stored.plain += u64::from(!concealed(value));

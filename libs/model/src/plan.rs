@@ -134,8 +134,8 @@ pub struct PlanRules {
     /// accepted and marked.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub environments: BTreeMap<EnvironmentKey, Handling>,
-    /// Properties of users and groups that tell who somebody is, by name, such as `email`. What becomes of them says
-    /// [`Handling::personal`].
+    /// Properties that tell who somebody is, by name, such as `email`: of users, of groups, and of events whose type does
+    /// not plan them. What becomes of them says [`Handling::personal`].
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub personal: BTreeSet<String>,
     /// Whether the plan changes only by proposals that somebody else has approved.
@@ -342,6 +342,24 @@ impl EventType {
 }
 
 impl PlanRules {
+    /// Whether a property of an event tells who somebody is. Where the event's type plans it, that decides; anywhere else
+    /// the names do, also of event types that no plan can name.
+    ///
+    /// ```
+    /// use bellwether_model::TrackingPlan;
+    /// let plan: TrackingPlan = serde_json::from_value(serde_json::json!({"rules": {"personal": ["email"]},
+    ///     "events": {"Asked": {"properties": {"email": {"type": "boolean"}}}}})).unwrap();
+    /// let personal = |event: &str| plan.rules.calls_personal(plan.events.get(event), "email");
+    /// assert!(personal("$pageview") && personal("Unplanned") && !personal("Asked"));
+    /// ```
+    #[must_use]
+    pub fn calls_personal(&self, planned: Option<&EventType>, property: &str) -> bool {
+        match planned.and_then(|planned| planned.properties.get(property)) {
+            Some(planned) => planned.personal,
+            None => self.personal.contains(property),
+        }
+    }
+
     /// Checks what the type alone cannot say.
     ///
     /// # Errors

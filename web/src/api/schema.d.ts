@@ -2743,7 +2743,7 @@ export interface components {
              */
             invalid: components["schemas"]["Treatment"];
             /**
-             * @description To the values of properties that are personal, those of users and groups included.
+             * @description To the values of properties that are personal, those that the rules name included.
              * @default mask
              */
             personal: components["schemas"]["Concealment"];
@@ -3486,7 +3486,10 @@ export interface components {
              * @description The newest events that were looked at.
              */
             looked_at: number;
-            /** @description What the plan calls personal: properties of events by their type, then those of users and groups. */
+            /**
+             * @description What the plan calls personal: properties of events by their type, then those of events that its rules alone name and
+             *     that came, then those of users and groups.
+             */
             marked: components["schemas"]["Marked"][];
             /** @description What becomes of personal values that come in here. */
             personal: components["schemas"]["Concealment"];
@@ -3655,8 +3658,8 @@ export interface components {
              */
             naming: components["schemas"]["Naming"];
             /**
-             * @description Properties of users and groups that tell who somebody is, by name, such as `email`. What becomes of them says
-             *     [`Handling::personal`].
+             * @description Properties that tell who somebody is, by name, such as `email`: of users, of groups, and of events whose type does
+             *     not plan them. What becomes of them says [`Handling::personal`].
              */
             personal?: string[];
             /** @description Whether the plan changes only by proposals that somebody else has approved. */

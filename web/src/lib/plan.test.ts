@@ -217,11 +217,13 @@ test.each([
   ["user.contact", false],
   ["$ip", true],
   ["group.email", false],
-  ["email.work", false],
+  ["phone", true],
+  ["phone.work", true],
+  ["phones", false],
 ])("whether %s is personal: %s", (property, said) => {
   const known = plan(
     { Order: { properties: { contact: { type: "string", personal: true }, email: { type: "string" } } } },
-    { naming: {}, personal: ["email", "$ip"] },
+    { naming: {}, personal: ["email", "phone", "$ip"] },
   );
   expect(personalIn(known, "Order", property)).toBe(said);
   expect(personalIn(undefined, "Order", property)).toBe(false);

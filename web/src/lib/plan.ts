@@ -281,15 +281,15 @@ export const VERDICTS: Record<string, string> = {
   invalid: "invalid",
 };
 
-/** Whether the plan says that a property, by the name that reports give it, tells who somebody is: the one of an event type,
- * or those of users and of SDKs' makers that the rules name, with what is inside of them. */
+/** Whether the plan says that a property, by the name that reports give it, tells who somebody is. Where the event type plans
+ * it, that decides; elsewhere the names of the rules do, with what is inside of them. */
 export function personalIn(plan: TrackingPlan | undefined, event: string, property: string): boolean {
   const named = (name: string) =>
     plan?.rules.personal?.some((one) => name === one || name.startsWith(`${one}.`)) === true;
-  if (plan?.events[event]?.properties?.[property]?.personal) return true;
-  return property.startsWith("user.")
-    ? named(property.slice("user.".length))
-    : property.startsWith("$") && named(property);
+  const planned = plan?.events[event]?.properties?.[property];
+  if (planned) return planned.personal === true;
+  if (property.startsWith("group.")) return false;
+  return named(property.startsWith("user.") ? property.slice("user.".length) : property);
 }
 
 /** What values a property was seen with: `text, such as EUR or USD`. */

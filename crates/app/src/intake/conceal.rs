@@ -121,6 +121,9 @@ impl Pepper {
         names: impl Iterator<Item = &'n str>,
         how: Concealment,
     ) {
+        if properties.is_empty() {
+            return;
+        }
         for name in names {
             if let Some(value) = properties.get_mut(name) {
                 match self.conceal(std::mem::take(value), how) {

@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use bellwether_ledger::State;
+use bellwether_model::event::{ASSIGNMENT, BOT, EXPOSURE, FLAG_KEY, VARIANT};
 use bellwether_model::plan::{Concealment, Handling, Identifiers, Kind, Property, Treatment, reserved};
 use bellwether_model::{EnvironmentKey, Event, Json, Properties, Revision, Unit};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -12,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::conceal::{self, Pepper};
+use super::raw::CUT;
 use crate::names::nearest;
 
 /// The property that says of an accepted event how it does not follow the plan.
@@ -29,8 +31,8 @@ pub(crate) struct Judges {
     events: FxHashMap<Box<str>, Planned>,
     /// What is done, where the plan says so.
     handling: BTreeMap<EnvironmentKey, Handling>,
-    /// Personal properties of users and groups.
-    traits: Box<[Box<str>]>,
+    /// What is personal wherever nothing else is planned: of users, of groups, and of events.
+    named: Box<[Box<str>]>,
 }
 
 /// A planned event type.
@@ -39,8 +41,8 @@ struct Planned {
     properties: FxHashMap<Box<str>, Wanted>,
     /// How many properties each event has.
     required: usize,
-    /// Those that are personal.
-    personal: Vec<Box<str>>,
+    /// Those that are personal, by their own mark or by a name that is not planned here.
+    personal: Box<[Box<str>]>,
 }
 
 /// A planned property.
@@ -213,13 +215,20 @@ impl Judges {
     /// The plan of a state; `None` where it is the one that was compiled.
     pub(crate) fn renewed(&self, state: &State) -> Option<Self> {
         let plan = state.plan.as_ref().filter(|plan| plan.revision != self.plan)?;
+        let rules = &plan.value.rules;
+        let named: Box<[Box<str>]> = rules.personal.iter().map(|name| name.as_str().into()).collect();
         let events = plan.value.events.iter().map(|(name, event)| {
             let properties = event.value.properties.iter();
             let with =
                 |of: fn(&Property) -> bool| properties.clone().filter(move |(_, property)| of(property));
             let planned = Planned {
                 required: with(|property| property.required).count(),
-                personal: with(|property| property.personal).map(|(name, _)| name.as_str().into()).collect(),
+                personal: with(|property| property.personal)
+                    .map(|(name, _)| name.as_str().into())
+                    .chain(
+                        named.iter().filter(|name| !event.value.properties.contains_key(&***name)).cloned(),
+                    )
+                    .collect(),
                 properties: properties
                     .clone()
                     .map(|(name, p)| (name.as_str().into(), Wanted::of(p)))
@@ -227,12 +236,11 @@ impl Judges {
             };
             (name.as_str().into(), planned)
         });
-        let rules = &plan.value.rules;
         Some(Self {
             plan: plan.revision,
             events: events.collect(),
             handling: rules.environments.clone(),
-            traits: rules.personal.iter().map(|name| name.as_str().into()).collect(),
+            named,
         })
     }
 
@@ -299,22 +307,21 @@ impl Judges {
     }
 
     fn conceal_properties(&self, event: &mut Event, pepper: &Pepper, how: Concealment) {
-        if let Some(planned) = self.events.get(event.event.as_str()) {
-            pepper.properties(&mut event.properties, planned.personal.iter().map(|name| &**name), how);
-        }
-        if !self.traits.is_empty() {
-            let names = self.traits.iter().map(|name| &**name);
-            for changes in [&mut event.user_changes, &mut event.group_changes] {
+        let Event { event: name, properties, user_properties, user_changes, group_changes, .. } = event;
+        let personal = self.events.get(name.as_str()).map_or(&self.named, |planned| &planned.personal);
+        let theirs = personal.iter().map(|property| &**property).filter(|property| !ours(name, property));
+        pepper.properties(properties, theirs, how);
+        if !self.named.is_empty() {
+            let names = self.named.iter().map(|name| &**name);
+            for changes in [user_changes, group_changes] {
                 pepper.changes(changes, names.clone(), how);
             }
-            pepper.properties(&mut event.user_properties, names.clone(), how);
+            pepper.properties(user_properties, names.clone(), how);
             for within in ["$group_properties", "$resource"] {
-                if let Some(Json::Object(of)) = event.properties.get_mut(within) {
+                if let Some(Json::Object(of)) = properties.get_mut(within) {
                     pepper.properties(of, names.clone(), how);
                 }
             }
-            // No plan is asked what an SDK's maker calls so: it is personal wherever it stands.
-            pepper.properties(&mut event.properties, names.filter(|name| name.starts_with('$')), how);
         }
     }
 
@@ -423,6 +430,16 @@ impl Planned {
             faults.push(Fault { property: Some(cut(name, 100)), reason, example });
         }
         faults
+    }
+}
+
+/// Whether a property is not its sender's word: what we mark events with, and by what exposures are told apart. It tells
+/// nobody, whatever a plan calls it.
+pub(crate) fn ours(event: &str, property: &str) -> bool {
+    match property {
+        VERDICT | BOT | CUT => true,
+        FLAG_KEY | VARIANT => matches!(event, EXPOSURE | ASSIGNMENT),
+        _ => false,
     }
 }
 

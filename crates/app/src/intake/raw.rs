@@ -116,7 +116,7 @@ const MOST_GROUPS: usize = 10;
 /// 1970 to the year 9999: what a calendar can show.
 pub(super) const CALENDAR: std::ops::Range<i64> = 0..253_402_300_800_000;
 /// The property that names the texts of an event that were cut at the longest that is kept.
-const CUT: &str = "$cut";
+pub(super) const CUT: &str = "$cut";
 /// Facts of device and place that are kept beside the user's properties, at this event only.
 pub(super) const FACTS: [&str; 23] = [
     "app_version",

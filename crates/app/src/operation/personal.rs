@@ -2,11 +2,11 @@
 //! where the plan says that there is none.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bellwether_ledger::Plan;
 use bellwether_model::id::Team;
-use bellwether_model::plan::{Addresses, Concealment, Identifiers};
+use bellwether_model::plan::{Addresses, Concealment, Identifiers, reserved};
 use bellwether_model::{EnvironmentKey, Millis};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -80,7 +80,8 @@ pub(crate) struct Output {
     user_ids: Identifiers,
     /// What is stored here of the ids of devices.
     device_ids: Identifiers,
-    /// What the plan calls personal: properties of events by their type, then those of users and groups.
+    /// What the plan calls personal: properties of events by their type, then those of events that its rules alone name and
+    /// that came, then those of users and groups.
     marked: Vec<Marked>,
     /// What is certain first, then by how many.
     suspects: Vec<Suspect>,
@@ -154,6 +155,15 @@ fn marked(plan: &Plan, stored: &BTreeMap<Place, Stored>) -> Vec<Marked> {
             mark(Of::Event, Some(event.as_str()), name.as_str(), owner)
         })
     });
+    let of_events: Vec<Marked> = of_events.collect();
+    let planned: BTreeSet<Place> = of_events
+        .iter()
+        .map(|marked| Place {
+            of: Of::Event,
+            event: marked.event.as_deref().map(|name| cut(name, 100)),
+            property: cut(&marked.property, 100),
+        })
+        .collect();
     // A name may be one of users and of groups; which, is known of those that came.
     let of_others = plan.rules.personal.iter().flat_map(|name| {
         let groups = mark(Of::Group, None, name, None);
@@ -165,7 +175,12 @@ fn marked(plan: &Plan, stored: &BTreeMap<Place, Stored>) -> Vec<Marked> {
         };
         both.into_iter().flatten()
     });
-    of_events.chain(of_others).collect()
+    let came = stored.keys().filter(|place| place.of == Of::Event && !planned.contains(place)).map(|place| {
+        let Place { event, property, .. } = place;
+        let planned = event.as_deref().and_then(|event| plan.events.get(event));
+        mark(Of::Event, event.as_deref(), property, planned.and_then(|planned| planned.value.owner.as_ref()))
+    });
+    of_events.into_iter().chain(came).chain(of_others).collect()
 }
 
 fn suspect(place: Place, found: Found, earlier: bool) -> Suspect {
@@ -174,7 +189,7 @@ fn suspect(place: Place, found: Found, earlier: bool) -> Suspect {
     let name = property.split(['.', '[']).next().unwrap_or_default().to_owned();
     let (whose, hint) = match (of, &event) {
         // No plan is asked what an SDK's maker calls so.
-        (Of::Event, Some(event)) if name.starts_with('$') => (
+        (Of::Event, Some(event)) if reserved(&name) || reserved(event) => (
             format!("`{property}` of `{event}`"),
             format!(
                 "add `{name}` to what the plan's rules call personal, then it is concealed from now on; or do not send it"

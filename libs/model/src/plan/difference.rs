@@ -94,12 +94,7 @@ impl Found {
         ] {
             let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
             if !names.is_empty() {
-                self.add(
-                    None,
-                    None,
-                    format!("properties of users and groups {what}: {}", names.join(", ")),
-                    false,
-                );
+                self.add(None, None, format!("names of properties {what}: {}", names.join(", ")), false);
             }
         }
         let all: std::collections::BTreeSet<_> =

@@ -19,7 +19,7 @@ pub struct Handling {
     /// To events that lack a required property, or have one of another type or value.
     #[serde(default)]
     pub invalid: Treatment,
-    /// To the values of properties that are personal, those of users and groups included.
+    /// To the values of properties that are personal, those that the rules name included.
     #[serde(default)]
     pub personal: Concealment,
     /// To the addresses (IP) that events came from.

@@ -238,7 +238,11 @@ function InPlan({ property, plan, event }: { property: string; plan: TrackingPla
         {personal}
       </div>
     );
-  if (personal) return personal;
-  if (!planned || property.includes(".") || reserved(property)) return <span className="dim nowrap">not judged</span>;
-  return <Badge tone="warn">not planned</Badge>;
+  if (!planned || property.includes(".") || reserved(property))
+    return personal || <span className="dim nowrap">not judged</span>;
+  return (
+    <div className="said">
+      <Badge tone="warn">not planned</Badge> {personal}
+    </div>
+  );
 }

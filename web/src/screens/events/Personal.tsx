@@ -8,6 +8,7 @@ import type { JSX } from "react";
 import { suspects } from "../../api/queries";
 import type { Answer } from "../../api/types";
 import { count, plural } from "../../lib/numbers";
+import { reserved } from "../../lib/plan";
 import { DataTable, type Column } from "../../parts/DataTable";
 import { Loaded, Said } from "../../parts/States";
 import { Badge, Note, When } from "../../parts/Words";
@@ -60,7 +61,7 @@ function Planned({ report }: { report: Report }) {
       sort: (m) => `${m.event ?? ""} ${m.property}`,
       cell: (m) => (
         <>
-          {m.of === "event" ? (
+          {m.of === "event" && !reserved(m.event ?? "") ? (
             <Link to="/plan" search={(old) => ({ env: old.env, event: m.event ?? undefined })} className="key">
               {m.property}
             </Link>

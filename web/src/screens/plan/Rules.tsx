@@ -154,11 +154,11 @@ export function Rules({ draft }: { draft: PlanDraft }) {
         </Loaded>
       </Section>
       <Section
-        title="Personal properties of users and groups"
-        about="Properties of events are marked where they are planned; these are of people and accounts, by name."
+        title="Names that are personal"
+        about="Properties of people, of accounts, and of events whose type does not plan them: also of what SDKs send by themselves, such as $pageview."
       >
         <TagsInput
-          aria-label="Personal properties of users and groups"
+          aria-label="Names that are personal"
           placeholder={rules.personal?.length ? undefined : "email"}
           maw={640}
           value={rules.personal ?? []}
