@@ -125,3 +125,112 @@ fn the_plan_of_the_documentation_is_taken_without_a_warning() {
     assert_eq!(house.did("plan.check", json!({"plan": plan}))["warnings"], json!([]));
     assert_eq!(saved(&house, &plan)["plan"], plan);
 }
+
+/// What a plan that follows another one does to what is stored, a line each.
+fn consequences(was: Json, now: Json) -> Vec<String> {
+    let house = House::new();
+    house.did("plan.save", json!({"plan": was, "why": "test"}));
+    let checked = house.did("plan.check", json!({"plan": now}));
+    let told: Vec<String> = checked["consequences"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| c["message"].as_str().unwrap().to_owned())
+        .collect();
+    assert!(
+        checked["consequences"].as_array().unwrap().iter().all(|c| !c["hint"].as_str().unwrap().is_empty())
+    );
+    // Who saves it is told the same.
+    let warned = house.did("plan.save", json!({"plan": now, "why": "test"}))["warnings"].clone();
+    let warned: Vec<&str> =
+        warned.as_array().unwrap().iter().map(|w| w["message"].as_str().unwrap()).collect();
+    assert!(told.iter().all(|one| warned.contains(&one.as_str())), "{warned:?}");
+    told
+}
+
+#[test]
+fn whoever_turns_protection_off_or_drops_values_is_told() {
+    let plan = |names: Json, production: Json, email: Json| {
+        json!({"rules": {"personal": names, "environments": {"production": production}},
+            "events": {"Signed Up": {"properties": {"email": email}}}})
+    };
+    let (marked, open) = (json!({"type": "string", "personal": true}), json!({"type": "string"}));
+    let of = |how: &str| json!({"personal": how});
+    let was = |how: &str| plan(json!(["phone"]), of(how), marked.clone());
+    let none: [&str; 0] = [];
+    // What conceals more is nothing that has to be said.
+    assert_eq!(consequences(was("keep"), was("mask")), none);
+    assert_eq!(consequences(was("mask"), was("hash")), none);
+    assert_eq!(consequences(plan(json!([]), of("mask"), open.clone()), was("mask")), none);
+    // A property is not personal any more: by its mark, by its name, or with its event type.
+    let both = "in `development`, `production` it is stored as it comes";
+    let of_email = format!("`email` of `Signed Up` is not personal any more: {both}");
+    let off = plan(json!(["phone"]), of("mask"), open.clone());
+    assert_eq!(consequences(was("mask"), off), [of_email.as_str()]);
+    let gone = json!({"rules": {"personal": ["phone"], "environments": {"production": of("mask")}}, "events": {"Other": {}}});
+    assert_eq!(consequences(was("mask"), gone.clone()), [of_email.as_str()]);
+    let named = plan(json!([]), of("hash"), marked.clone());
+    assert_eq!(
+        consequences(was("hash"), named),
+        [format!("`phone` of the rules is not personal any more: {both}")]
+    );
+    // Where it is kept anyway nothing changes there.
+    assert_eq!(
+        consequences(was("keep"), plan(json!(["phone"]), of("keep"), open.clone())),
+        ["`email` of `Signed Up` is not personal any more: in `development` it is stored as it comes"]
+    );
+    // The rules name it still, and hold for the event type once it is gone.
+    let mut held = gone;
+    held["rules"]["personal"] = json!(["email", "phone"]);
+    assert_eq!(consequences(was("mask"), held.clone()), none);
+    // An event type that plans it otherwise takes it from the rules.
+    let mut planned = held.clone();
+    planned["events"]["Asked"] = json!({"properties": {"email": {"type": "boolean"}}});
+    assert_eq!(consequences(held, planned), [format!("`email` of `Asked` is not personal any more: {both}")]);
+    // An environment keeps what it concealed, or drops what it kept in some form.
+    for how in ["mask", "hash", "drop"] {
+        assert_eq!(
+            consequences(was(how), was("keep")),
+            ["in `production`, personal values are stored as they come"],
+            "{how}"
+        );
+    }
+    for how in ["keep", "mask", "hash"] {
+        assert_eq!(
+            consequences(was(how), was("drop")),
+            ["in `production`, personal values are dropped"],
+            "{how}"
+        );
+    }
+    let nobody = |how: &str| plan(json!([]), of(how), open.clone());
+    assert_eq!(consequences(nobody("mask"), nobody("keep")), none, "nothing is personal");
+    // What becomes personal is gone where values are dropped.
+    assert_eq!(
+        consequences(nobody("drop"), was("drop")),
+        [
+            "`email` of `Signed Up` becomes personal: in `production` its values are dropped",
+            "`phone` of the rules becomes personal: in `production` its values are dropped",
+        ]
+    );
+    let addresses = |how: &str| plan(json!([]), json!({"addresses": how}), open.clone());
+    assert_eq!(
+        consequences(addresses("truncate"), addresses("keep")),
+        ["in `production`, addresses are stored whole"]
+    );
+    assert_eq!(
+        consequences(addresses("drop"), addresses("keep")),
+        ["in `production`, addresses are stored whole"]
+    );
+    assert_eq!(
+        consequences(addresses("keep"), addresses("drop")),
+        ["in `production`, addresses are dropped"]
+    );
+    assert_eq!(consequences(addresses("keep"), addresses("truncate")), none);
+    let ids = |how: &str| plan(json!([]), json!({"user_ids": how}), open.clone());
+    assert_eq!(
+        consequences(ids("hash"), ids("keep")),
+        [
+            "in `production`, ids of users are stored as they come: whoever was seen before counts as somebody else"
+        ]
+    );
+}
