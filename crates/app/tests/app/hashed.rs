@@ -302,3 +302,87 @@ fn whoever_hashes_ids_is_told_what_comes_of_it() {
         "end `e` first: who was exposed before the change is not joined with what they do after it"
     );
 }
+
+fn hash_users(house: &House) {
+    let plan = json!({"rules": {"environments": {"production": {"user_ids": "hash"}}}});
+    house.did("plan.save", json!({"plan": plan, "why": "test"}));
+}
+
+/// An alias by each door: Segment's, PostHog's and Mixpanel's, for one user each.
+fn aliases(desk: &Desk, earlier: &str) {
+    let alias = json!({"type": "alias", "userId": "new-user-1", "previousId": earlier});
+    desk.json(Door::Segment(None), "", &json!({"batch": [alias]}));
+    let alias =
+        json!({"event": "$create_alias", "distinct_id": "new-user-2", "properties": {"alias": earlier}});
+    desk.json(Door::PostHog, "", &json!({"api_key": "KEY", "batch": [alias]}));
+    let properties = json!({"token": "KEY", "distinct_id": "new-user-3", "alias": earlier});
+    desk.json(Door::MixpanelTrack, "", &json!([{"event": "$create_alias", "properties": properties}]));
+}
+
+#[test]
+fn an_id_of_a_user_is_a_hash_where_it_stands_as_another_id_too() {
+    let desk = Desk::new();
+    hash_users(&desk.house);
+    let track = json!({"type": "track", "event": "Seen", "userId": USER, "anonymousId": USER});
+    desk.json(Door::Segment(None), "", &json!({"batch": [track]}));
+    let seen = json!({"event_type": "Seen", "user_id": USER, "device_id": USER});
+    desk.json(Door::AmplitudeHttp, "", &json!({"api_key": "KEY", "events": [seen]}));
+    let mut otlp = evaluation("on", USER);
+    otlp["attributes"].as_array_mut().unwrap().push(text("device.id", USER));
+    desk.json(Door::OtlpLogs, "", &logs(&json!([otlp])));
+    // An evaluation of ours.
+    desk.house.split_flag("f", 5_000);
+    let context = user(json!({"user_id": USER, "device_id": USER}));
+    desk.house
+        .app
+        .evaluate(&desk.house.served(), "f", &context, Track::Exposure, None, desk.house.now)
+        .unwrap();
+    aliases(&desk, "old@secret.example");
+    let stored = desk.house.events();
+    // An evaluation that is told twice is one exposure.
+    assert_eq!(stored.len(), 6);
+    for event in &stored {
+        let both = &event["who"]["both"];
+        let is_hash = |id: &Json| id.as_str().is_some_and(|id| id.starts_with("hash:") && id.len() == 37);
+        assert!(is_hash(&both["user"]) && is_hash(&both["device"]), "{event}");
+    }
+    settle(&desk.house);
+    for id in [USER, "old@secret.example"] {
+        assert_eq!(files_with(&desk.house, id), Vec::<String>::new(), "{id}");
+    }
+    // Who asks by the id finds them, also by an earlier one, and each alias is of its user alone.
+    assert_eq!(export(&desk.house, &json!({"user": USER}))["events"].as_array().unwrap().len(), 3);
+    assert_eq!(export(&desk.house, &json!({"user": "new-user-1"}))["events"].as_array().unwrap().len(), 1);
+    let first = export(&desk.house, &json!({"user": "new-user-1"}))["devices"][0].clone();
+    assert_eq!(export(&desk.house, &json!({"user": "new-user-2"}))["devices"], json!([first]));
+}
+
+/// A device that is kept is not hashed because somebody else's id is; and whoever's device an alias names stays theirs.
+#[test]
+fn an_alias_joins_what_a_visitor_did_whether_ids_are_hashed_or_not() {
+    // As SDKs of browsers make them: UUIDs, and Mixpanel's.
+    let made = [
+        "0192a5c4-7d3e-7b1a-9f52-c0ffee123456",
+        "18f3b2c4d5e6f-0a1b2c3d4e5f6a-1f3b1c2d-1fa400-18f3b2c4d5e7a",
+    ];
+    let (users, both) = (json!({"user_ids": "hash"}), json!({"user_ids": "hash", "device_ids": "hash"}));
+    let chosen = "visitor-of-the-shop";
+    for (handling, devices) in [
+        (json!({}), [made[0], made[1], chosen]),
+        (both, [made[0], made[1], chosen]),
+        (users, [made[0], made[1], made[0]]),
+    ] {
+        for device in devices {
+            let desk = Desk::new();
+            let plan = json!({"rules": {"environments": {"production": handling}}});
+            desk.house.did("plan.save", json!({"plan": plan, "why": "test"}));
+            let page = json!({"type": "page", "anonymousId": device});
+            desk.json(Door::Segment(None), "", &json!({"batch": [page]}));
+            aliases(&desk, device);
+            // The first who claims it has it.
+            let whole = export(&desk.house, &json!({"user": "new-user-1"}));
+            let types: Vec<&Json> = whole["events"].as_array().unwrap().iter().map(|e| &e["event"]).collect();
+            assert_eq!(types, ["Page Viewed", "$create_alias"], "{handling} {device}");
+        }
+    }
+}
