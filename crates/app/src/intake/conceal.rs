@@ -2,7 +2,7 @@
 //! personal is masked, hashed or dropped, ids become hashes, and addresses lose what tells one household from the next, as each
 //! environment says; without a plan, addresses do.
 
-use bellwether_model::event::{FLAG_KEY, Properties, VARIANT, Who};
+use bellwether_model::event::{ALIAS, FLAG_KEY, Properties, VARIANT, Who};
 use bellwether_model::plan::{Addresses, Concealment, Handling, Identifiers};
 use bellwether_model::{Event, Json, operand::household};
 use hmac::{Hmac, KeyInit, Mac};
@@ -75,7 +75,13 @@ impl Pepper {
             Some((id.to_owned(), self.id(id)))
         };
         let user = hashes(event.who.user(), handling.user_ids);
-        let device = hashes(event.who.device(), handling.device_ids);
+        // A user's id is one also where it stands as a device's, and where an alias names it as an earlier one.
+        let of_user = |device: &str| {
+            event.who.user() == Some(device) || (event.event == ALIAS && !made_by_an_sdk(device))
+        };
+        let as_users = handling.user_ids == Identifiers::Hash && event.who.device().is_some_and(of_user);
+        let device = if as_users { handling.user_ids } else { handling.device_ids };
+        let device = hashes(event.who.device(), device);
         if user.is_none() && device.is_none() {
             return;
         }
@@ -171,6 +177,13 @@ pub(crate) fn concealed(value: &Json) -> bool {
 pub(crate) fn is_hash(text: &str) -> bool {
     let digits = text.strip_prefix(HASHED).unwrap_or_default();
     digits.len() == 32 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Whether an id is in the form in which SDKs make them for browsers and telephones: a UUID's, or Mixpanel's, which are five
+/// groups of hexadecimal digits, too. It tells nobody, and events of before the alias have it.
+fn made_by_an_sdk(id: &str) -> bool {
+    let hex = |group: &str| !group.is_empty() && group.bytes().all(|b| b.is_ascii_hexdigit());
+    id.len() >= 36 && id.split('-').count() == 5 && id.split('-').all(hex)
 }
 
 /// Puts hashes where their ids stand as whole texts.
