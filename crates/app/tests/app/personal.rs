@@ -238,3 +238,91 @@ fn a_report_says_where_to_name_what_no_plan_can() {
     feature_flag.evaluation: add `email` to what the plan's rules call personal, then it is concealed from now on; or do not send it
     ");
 }
+
+/// Addresses as proxies, sockets and SDKs write them, and what is kept of each.
+const ADDRESSES: [(&str, Option<&str>); 17] = [
+    ("203.0.113.77", Some("203.0.113.0")),
+    ("::ffff:203.0.113.77", Some("203.0.113.0")),
+    ("203.0.113.77:5123", Some("203.0.113.0")),
+    (" 203.0.113.77\t", Some("203.0.113.0")),
+    ("203.0.113.77/32", Some("203.0.113.0")),
+    // Whom a chain of proxies began with.
+    ("203.0.113.77, 10.0.0.1", Some("203.0.113.0")),
+    ("unknown, 203.0.113.77:80", Some("203.0.113.0")),
+    ("2001:db8:1:2::77", Some("2001:db8:1::")),
+    ("[2001:db8:1:2::77]:80", Some("2001:db8:1::")),
+    ("[2001:db8:1:2::77]", Some("2001:db8:1::")),
+    ("2001:db8:1:2::77%eth0", Some("2001:db8:1::")),
+    // There is one in it, and it cannot be read.
+    ("for=203.0.113.77;proto=https", None),
+    ("203.0.113.077", None),
+    ("for=\"[2001:db8:1:2::77]\"", None),
+    // There is none.
+    ("unknown", Some("unknown")),
+    ("/var/run/shop.sock", Some("/var/run/shop.sock")),
+    ("proxy-7.shop.example", Some("proxy-7.shop.example")),
+];
+
+#[test]
+fn an_address_is_cut_however_it_is_written_wherever_it_is_known_to_stand() {
+    const OF_EVENTS: [&str; 10] = [
+        "$ip",
+        "$initial_ip",
+        "initial_ip",
+        "client.address",
+        "network.peer.address",
+        "source.address",
+        "http.client_ip",
+        "net.peer.ip",
+        "net.sock.peer.addr",
+        "host.ip",
+    ];
+    const OF_USERS: [&str; 4] = ["ip", "$ip", "initial_ip", "$initial_ip"];
+    for how in ["truncate", "drop"] {
+        let (house, key) = careful("keep", how);
+        let is_one = |text: &str| text.parse::<std::net::IpAddr>().is_ok();
+        for (sent, wanted) in ADDRESSES {
+            let all = |names: &[&str], value: Json| -> Json {
+                names
+                    .iter()
+                    .map(|name| ((*name).to_owned(), value.clone()))
+                    .collect::<serde_json::Map<_, _>>()
+                    .into()
+            };
+            let mut properties = all(&OF_EVENTS, json!(sent));
+            properties["$resource"] = json!({"host.ip": [sent, sent], "host.name": sent});
+            let event = json!({"event_type": "Seen", "user_id": "user-1", "event_properties": properties,
+                "user_properties": {"$set": all(&OF_USERS, json!(sent)), "$setOnce": {"initial_ip": {"first": sent}}}});
+            house.send(&json!({"api_key": key, "events": [event]})).unwrap();
+            let stored = &house.events()[0];
+            let (wanted, what) = (
+                json!(wanted.filter(|text| how == "truncate" || !is_one(text))),
+                format!("{how} {sent:?}: {stored}"),
+            );
+            for name in OF_EVENTS {
+                assert_eq!(stored["properties"][name], wanted, "{name} {what}");
+            }
+            for name in OF_USERS {
+                assert_eq!(stored["user_changes"]["$set"][name], wanted, "{name} {what}");
+            }
+            assert_eq!(stored["user_changes"]["$setOnce"]["initial_ip"]["first"], wanted, "{what}");
+            let list = if wanted.is_null() { json!([]) } else { json!([wanted, wanted]) };
+            assert_eq!(stored["properties"]["$resource"]["host.ip"], list, "{what}");
+            // What is called otherwise is its sender's.
+            assert_eq!(stored["properties"]["$resource"]["host.name"], sent);
+            // The address of the event is one, or is not there.
+            let event = json!({"event_type": "Seen", "user_id": "user-2", "ip": sent});
+            house.send(&json!({"api_key": key, "events": [event]})).unwrap();
+            let stored = &house.events()[0];
+            let own = wanted.as_str().filter(|text| is_one(text));
+            assert_eq!(stored["user_properties"]["ip"], json!(own), "{what}");
+        }
+        // A number may be one, as databases write it.
+        let event = json!({"event_type": "Seen", "user_id": "user-2", "ip": 3_405_803_853_u32,
+            "event_properties": {"$ip": 3_405_803_853_u32, "host.ip": true}});
+        house.send(&json!({"api_key": key, "events": [event]})).unwrap();
+        let stored = &house.events()[0];
+        assert_eq!(stored["properties"], json!({"$verdict": "unplanned_event", "host.ip": true}));
+        assert_eq!(stored["user_properties"]["ip"], Json::Null);
+    }
+}
