@@ -3,7 +3,7 @@
 
 mod version;
 
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4};
 
 use regex::{Regex, RegexBuilder};
 use regex_syntax::ast::{self, Ast};
@@ -244,9 +244,51 @@ pub fn address(text: &str) -> Option<IpAddr> {
 /// assert_eq!(household("here"), None);
 /// ```
 pub fn household(text: &str) -> Option<IpAddr> {
-    Some(match address(text)?.to_canonical() {
+    address(text).map(network)
+}
+
+/// The same of an address that was read.
+pub fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
         IpAddr::V4(v4) => Ipv4Addr::from_bits(v4.to_bits() & (u32::MAX << 8)).into(),
         IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 80)).into(),
+    }
+}
+
+/// An address as proxies and sockets write it: with blanks around it, a port, brackets, a zone or a length; of several the
+/// first, whom a chain of proxies began with.
+///
+/// ```
+/// use bellwether_model::operand::as_written;
+/// for text in ["203.0.113.9", "203.0.113.9:80", " 203.0.113.9, 10.0.0.1", "unknown, 203.0.113.9", "203.0.113.9/32"] {
+///     assert_eq!(as_written(text), "203.0.113.9".parse().ok(), "{text}");
+/// }
+/// for text in ["2001:db8::9", "[2001:db8::9]", "[2001:db8::9]:80", "2001:db8::9%eth0"] {
+///     assert_eq!(as_written(text), "2001:db8::9".parse().ok(), "{text}");
+/// }
+/// assert_eq!(as_written("for=203.0.113.9"), None);
+/// ```
+pub fn as_written(text: &str) -> Option<IpAddr> {
+    text.split(',').find_map(|one| {
+        let one = one.trim();
+        let one = one.strip_prefix('[').map_or(Some(one), |rest| rest.split(']').next())?;
+        let bare = one.split(['%', '/']).next()?;
+        address(bare).or_else(|| bare.parse().ok().map(|socket: SocketAddrV4| IpAddr::V4(*socket.ip())))
+    })
+}
+
+/// Whether something in a text is written as an address is, whether or not it can be read: four numbers, or digits between
+/// colons.
+///
+/// ```
+/// use bellwether_model::operand::holds_address;
+/// assert!(holds_address("for=203.0.113.9;proto=https") && holds_address("203.0.113.009") && holds_address("<2001:db8::9>"));
+/// assert!(!holds_address("unknown") && !holds_address("proxy-7.shop.example:8080") && !holds_address("/run/shop.sock"));
+/// ```
+pub fn holds_address(text: &str) -> bool {
+    text.split(|c: char| !c.is_ascii_hexdigit() && !matches!(c, '.' | ':')).any(|piece| {
+        let number = |of: &&str| !of.is_empty() && of.bytes().all(|b| b.is_ascii_digit());
+        piece.matches(':').count() > 1 || piece.split(['.', ':']).filter(number).count() > 3
     })
 }
 

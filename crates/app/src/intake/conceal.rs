@@ -3,8 +3,9 @@
 //! environment says; without a plan, addresses do.
 
 use bellwether_model::event::{ALIAS, FLAG_KEY, Properties, VARIANT, Who};
+use bellwether_model::operand::{as_written, holds_address, network};
 use bellwether_model::plan::{Addresses, Concealment, Handling, Identifiers};
-use bellwether_model::{Event, Json, operand::household};
+use bellwether_model::{Event, Json};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -200,8 +201,23 @@ fn stand_in(value: &mut Json, hashed: &[(String, String)]) {
     }
 }
 
-/// What addresses are called by those who send them: as what an event tells of itself.
-const ADDRESSES: [&str; 3] = ["$ip", "network.peer.address", "source.address"];
+/// Whether a property of an event, or of what it says of its machine or its user, is the address that it came from, by what
+/// SDKs and OpenTelemetry, now and earlier, call it.
+fn is_address(name: &str) -> bool {
+    matches!(
+        name,
+        "$ip"
+            | "$initial_ip"
+            | "initial_ip"
+            | "client.address"
+            | "source.address"
+            | "network.peer.address"
+            | "net.peer.ip"
+            | "net.sock.peer.addr"
+            | "http.client_ip"
+            | "host.ip"
+    )
+}
 
 /// Takes from the addresses of an event what is not to be kept: of where it came from, wherever that is said, and of what
 /// its user is said to have.
@@ -209,33 +225,56 @@ pub(super) fn address(event: &mut Event, how: Addresses) {
     if how == Addresses::Keep {
         return;
     }
-    if !shorten(&mut event.user_properties, "ip", how) {
-        // What is no address cannot be made shorter.
-        event.user_properties.remove("ip");
+    if let Some(own) = event.user_properties.remove("ip") {
+        // Here stands an address or nothing.
+        let address = own.as_str().and_then(as_written).filter(|_| how == Addresses::Truncate);
+        if let Some(address) = address {
+            event.user_properties.insert("ip".into(), network(address).to_string().into());
+        }
     }
-    for name in ADDRESSES {
-        shorten(&mut event.properties, name, how);
+    shorten(&mut event.properties, how, is_address);
+    if let Some(resource) = event.properties.get_mut("$resource").and_then(Json::as_object_mut) {
+        shorten(resource, how, is_address);
     }
     let values = event.user_changes.iter_mut().filter(|(operation, _)| *operation != "$unset");
     for changes in values.filter_map(|(_, values)| values.as_object_mut()) {
-        for name in ["ip", "$ip"] {
-            shorten(changes, name, how);
-        }
+        shorten(changes, how, |name| name == "ip" || is_address(name));
     }
 }
 
-/// Makes an address shorter, or drops it; `false` where something is there that is none.
-fn shorten(properties: &mut Properties, name: &str, how: Addresses) -> bool {
-    let Some(ip) = properties.get_mut(name) else { return true };
-    let Some(network) = ip.as_str().and_then(household) else { return false };
-    match how {
-        Addresses::Truncate => *ip = network.to_string().into(),
-        Addresses::Keep => {}
-        Addresses::Drop => {
-            properties.remove(name);
-        }
+/// Makes addresses shorter, or drops them.
+fn shorten(properties: &mut Properties, how: Addresses, is_one: fn(&str) -> bool) {
+    if !properties.keys().any(|name| is_one(name)) {
+        return;
     }
-    true
+    properties.retain(|name, value| {
+        if !is_one(name) {
+            return true;
+        }
+        let kept = shortened(std::mem::take(value), how);
+        let stays = kept.is_some();
+        *value = kept.unwrap_or_default();
+        stays
+    });
+}
+
+/// What is kept of a value that is known to be an address. What has none in it is kept, such as `unknown` or the path of a
+/// socket; what has one that cannot be read is not.
+fn shortened(value: Json, how: Addresses) -> Option<Json> {
+    match value {
+        Json::String(text) => match as_written(&text) {
+            Some(address) => (how == Addresses::Truncate).then(|| network(address).to_string().into()),
+            None => (!holds_address(&text)).then(|| text.into()),
+        },
+        // As databases write one.
+        Json::Number(_) => None,
+        Json::Array(list) => Some(list.into_iter().filter_map(|value| shortened(value, how)).collect()),
+        Json::Object(map) => {
+            let each = map.into_iter().filter_map(|(name, value)| Some((name, shortened(value, how)?)));
+            Some(Json::Object(each.collect()))
+        }
+        Json::Null | Json::Bool(_) => Some(value),
+    }
 }
 
 #[cfg(test)]
