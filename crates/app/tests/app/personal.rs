@@ -326,3 +326,54 @@ fn an_address_is_cut_however_it_is_written_wherever_it_is_known_to_stand() {
         assert_eq!(stored["user_properties"]["ip"], Json::Null);
     }
 }
+
+#[test]
+fn values_that_are_one_in_a_chart_are_one_when_they_are_hashed() {
+    let house = House::new();
+    let plan = json!({"rules": {"environments": {"production": {"personal": "hash"}}},
+        "events": {"Paid": {"properties": {"code": {"type": "any", "personal": true}}}}});
+    house.did("plan.save", json!({"plan": plan, "why": "test"}));
+    let key = house.key("client");
+    let values = [
+        "5",
+        "5.0",
+        "\"5\"",
+        "5e0",
+        "\"5.0\"",
+        "0",
+        "-0.0",
+        "0.5",
+        "\"0.5\"",
+        "5e-1",
+        "18446744073709551615",
+        "\"18446744073709551615\"",
+        "1e300",
+        "true",
+        "\"true\"",
+        "[1]",
+        "[1.0]",
+        "\"[1]\"",
+        "{\"a\":1,\"b\":2}",
+        "{\"b\":2,\"a\":1}",
+    ];
+    let events: Vec<String> = values
+        .iter()
+        .map(|value| {
+            let of = format!(r#"{{"code":{value},"open":{value}}}"#);
+            format!(r#"{{"event_type":"Paid","user_id":"user-1","event_properties":{of}}}"#)
+        })
+        .collect();
+    let body = format!(r#"{{"api_key":"{key}","events":[{}]}}"#, events.join(","));
+    house.send_bytes(body.as_bytes(), None).unwrap();
+    let day = "2026-09-21";
+    let groups = |by: &str| -> Vec<u64> {
+        let input = json!({"environment": "production", "event": "Paid", "from": day, "to": day, "by": by});
+        let answer = house.did("query.segmentation", input);
+        let mut sizes: Vec<u64> =
+            answer["series"].as_array().unwrap().iter().map(|one| one["total"].as_u64().unwrap()).collect();
+        sizes.sort_unstable();
+        sizes
+    };
+    assert_eq!(groups("code"), groups("open"));
+    assert!(groups("open").contains(&4) && groups("open").len() < values.len(), "{:?}", groups("open"));
+}
