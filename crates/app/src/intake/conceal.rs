@@ -2,6 +2,7 @@
 //! personal is masked, hashed or dropped, ids become hashes, and addresses lose what tells one household from the next, as each
 //! environment says; without a plan, addresses do.
 
+use bellwether_columns::text;
 use bellwether_model::event::{ALIAS, FLAG_KEY, Properties, VARIANT, Who};
 use bellwether_model::operand::{as_written, holds_address, network};
 use bellwether_model::plan::{Addresses, Concealment, Handling, Identifiers};
@@ -46,13 +47,9 @@ impl Pepper {
         [HASHED, &self.digits(text)].concat()
     }
 
-    /// A value as its hash. A number and the text that it is written as are one value.
+    /// A value as its hash: what is one value to a question is one hash, such as a number and its text.
     fn hash(&self, value: &Json) -> Json {
-        match value {
-            Json::String(text) => self.hashed(text),
-            other => self.hashed(&other.to_string()),
-        }
-        .into()
+        self.hashed(&text(value).unwrap_or_default()).into()
     }
 
     /// An id as its hash, the same for a user and a device. One that is a hash already stays as it is.
