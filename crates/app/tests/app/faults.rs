@@ -75,3 +75,36 @@ fn no_number_of_missing_properties_lets_an_unplanned_one_pass() {
         assert_eq!(house.events(), Vec::<Json>::new());
     }
 }
+
+/// What its environment dropped is not missing when it is released; what never came is, where nothing is dropped.
+#[test]
+fn what_was_dropped_at_intake_is_no_fault_at_release() {
+    for how in ["drop", "mask", "hash", "keep"] {
+        let house = House::new();
+        let plan = |extra: &str| {
+            json!({"rules": {"environments": {"production": {"personal": how, "unplanned_properties": extra}}},
+                "events": {"Signed Up": {"properties": {"email": {"type": "string", "personal": true, "required": true},
+                    "plan": {"type": "string", "required": true}}}}})
+        };
+        house.did("plan.save", json!({"plan": plan("quarantine"), "why": "test"}));
+        let key = house.key("client");
+        let event = |properties: Json| json!({"event_type": "Signed Up", "user_id": "user-1", "event_properties": properties});
+        let events = json!([
+            event(json!({"email": "ada@example.com", "plan": "pro", "seats": 1})),
+            event(json!({"email": "ada@example.com", "seats": 1}))
+        ]);
+        house.send(&json!({"api_key": key, "events": events})).unwrap();
+        assert_eq!(house.events(), Vec::<Json>::new());
+        // What was not planned is by now.
+        let mut now = plan("accept");
+        now["events"]["Signed Up"]["properties"]["seats"] = json!({"type": "integer"});
+        house.did("plan.save", json!({"plan": now, "why": "test"}));
+        house.did("quarantine.release", json!({"environment": "production", "all": true}));
+        let marks: Vec<Json> =
+            house.events().iter().rev().map(|event| event["properties"]["$verdict"].clone()).collect();
+        assert_eq!(marks, [Json::Null, json!("invalid")], "{how}");
+        // What comes is judged as it comes.
+        house.send(&json!({"api_key": key, "events": [event(json!({"plan": "pro"}))]})).unwrap();
+        assert_eq!(house.events()[0]["properties"]["$verdict"], "invalid", "{how}");
+    }
+}
