@@ -251,7 +251,18 @@ impl Judges {
 
     /// What does not follow the plan of an event; `None` where all does, or nothing is planned.
     pub(crate) fn judge(&self, event: &Event) -> Option<Found> {
-        let mut faults = self.all_faults(&event.event, &event.properties)?;
+        self.found(event, self.all_faults(&event.event, &event.properties, false)?)
+    }
+
+    /// The same of an event that was stored or held already, from which its environment drops what is personal: that this is
+    /// missing says nothing.
+    pub(crate) fn judge_again(&self, event: &Event) -> Option<Found> {
+        let dropped = self.handling(&event.environment).personal == Concealment::Drop;
+        self.found(event, self.all_faults(&event.event, &event.properties, dropped)?)
+    }
+
+    /// What becomes of an event by what is wrong with it; `None` where nothing is.
+    fn found(&self, event: &Event, mut faults: Vec<Fault>) -> Option<Found> {
         let handling = self.handling(&event.environment);
         let treatment = |fault: &Fault| match fault.reason.verdict() {
             Verdict::UnplannedEvent => handling.unplanned_events,
@@ -341,7 +352,7 @@ impl Judges {
 
     /// What is wrong, in the event's order, whatever the environment does about it; of more than is named the worst.
     pub(crate) fn faults(&self, event: &str, properties: &Properties) -> Option<Vec<Fault>> {
-        let mut faults = self.all_faults(event, properties)?;
+        let mut faults = self.all_faults(event, properties, false)?;
         if faults.len() > MOST_FAULTS {
             faults.sort_by_key(|fault| Reverse(fault.reason.verdict()));
             faults.truncate(MOST_FAULTS);
@@ -349,8 +360,9 @@ impl Judges {
         Some(faults)
     }
 
-    /// What is wrong, of each verdict as much as is named; `None` where nothing is, and nothing was allocated then.
-    fn all_faults(&self, event: &str, properties: &Properties) -> Option<Vec<Fault>> {
+    /// What is wrong, of each verdict as much as is named; `None` where nothing is, and nothing was allocated then. What is
+    /// personal may be missing where it was `dropped`.
+    fn all_faults(&self, event: &str, properties: &Properties, dropped: bool) -> Option<Vec<Fault>> {
         if self.events.is_empty() {
             return None;
         }
@@ -370,7 +382,8 @@ impl Judges {
                 None => reserved(name),
             }
         });
-        (!follows || required != planned.required).then(|| planned.faults(properties))
+        let faults = (!follows || required != planned.required).then(|| planned.faults(properties, dropped));
+        faults.filter(|faults| !faults.is_empty())
     }
 
     /// The same where only the names of the properties are known.
@@ -409,8 +422,10 @@ impl Planned {
 
     /// What is wrong: of each verdict the first that are named, so that a sender who makes up ten thousand properties hides
     /// nothing by them and costs no more than a look at each.
-    fn faults(&self, properties: &Properties) -> Vec<Fault> {
-        let missing = self.missing(|name| properties.get(name).is_some_and(|value| !value.is_null()));
+    fn faults(&self, properties: &Properties, dropped: bool) -> Vec<Fault> {
+        let there = |name: &str| properties.get(name).is_some_and(|value| !value.is_null());
+        let personal = |name: &str| self.properties.get(name).is_some_and(|of| of.property.personal);
+        let missing = self.missing(|name| there(name) || (dropped && personal(name)));
         let mut faults: Vec<Fault> = missing.take(MOST_FAULTS).collect();
         let (mut invalid, mut unplanned) = (faults.len(), 0);
         for (name, value) in properties.iter().filter(|(_, value)| !value.is_null()) {

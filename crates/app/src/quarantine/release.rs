@@ -140,7 +140,7 @@ impl App {
             // The same whenever it is released, and a name that no sender can give to another event.
             let name = || format!("quarantine {environment} {} {}", kept.id, kept.held.at);
             event.insert_id.get_or_insert_with(|| self.pepper.id(&name()));
-            if let Some(found) = judges.judge(&event) {
+            if let Some(found) = judges.judge_again(&event) {
                 event.properties.insert(VERDICT.into(), found.verdict.word().into());
             }
             // It may have come before the plan said that something of it is personal.
