@@ -97,19 +97,29 @@ fn everywhere() -> (House, String) {
     (house, key)
 }
 
-pub(crate) fn export(house: &House, input: &Json) -> Json {
+/// All pages of somebody, of so many events each.
+fn pages(house: &House, input: &Json, limit: u32) -> Vec<Json> {
     let mut input = input.clone();
     input["environment"] = "production".into();
-    input["limit"] = 2.into();
-    let mut whole = house.did("person.export", input.clone());
-    let mut next = whole["next"].clone();
-    while !next.is_null() {
+    input["limit"] = limit.into();
+    let mut pages = vec![house.did("person.export", input.clone())];
+    while let Some(next) = pages.last().map(|page| page["next"].clone()).filter(|next| !next.is_null()) {
         input["after"] = next;
-        let page = house.did("person.export", input.clone());
-        let events = page["events"].as_array().unwrap().clone();
-        whole["events"].as_array_mut().unwrap().extend(events);
-        next = page["next"].clone();
+        pages.push(house.did("person.export", input.clone()));
     }
+    pages
+}
+
+pub(crate) fn export(house: &House, input: &Json) -> Json {
+    let mut pages = pages(house, input, 2).into_iter();
+    let mut whole = pages.next().unwrap();
+    for page in pages {
+        for list in ["quarantine", "events"] {
+            let more = page[list].as_array().unwrap().clone();
+            whole[list].as_array_mut().unwrap().extend(more);
+        }
+    }
+    whole["next"] = Json::Null;
     whole
 }
 
@@ -203,6 +213,66 @@ fn no_byte_of_a_person_is_left_anywhere() {
     let checkup = bellwether_app::App::doctor(&dir, true).unwrap();
     assert!(checkup.findings.is_empty(), "{:?}", checkup.findings);
     drop(keep);
+}
+
+#[test]
+fn a_page_ends_before_it_is_too_large_and_nothing_is_left_out() {
+    let house = House::new();
+    let plan = json!({"rules": {"environments": {"production": {"invalid": "quarantine"}}},
+        "events": {"Odd": {"properties": {"p0": {"type": "integer"}}}, "Seen": {}}});
+    house.did("plan.save", json!({"plan": plan, "why": "test"}));
+    let key = house.key("server");
+    let large: serde_json::Map<String, Json> =
+        (0..200).map(|n| (format!("p{n}"), "x".repeat(1_000).into())).collect();
+    let put = |user: &str, kind: &str, from: u32, to: u32, properties: &Json| {
+        let event = |n: u32| {
+            json!({"event_type": kind, "user_id": user, "insert_id": format!("{kind}-{n}"),
+                "event_properties": properties})
+        };
+        for from in (from..to).step_by(4) {
+            let events: Vec<Json> = (from..to.min(from + 4)).map(event).collect();
+            house.send(&json!({"api_key": key, "events": events})).unwrap();
+        }
+    };
+    let small = json!({"p0": "x"});
+    for user in [GONE, OTHER] {
+        put(user, "Odd", 0, 50, &large.clone().into());
+        put(user, "Seen", 0, 30, &large.clone().into());
+        settle(&house);
+        put(user, "Odd", 50, 54, &small);
+        put(user, "Seen", 30, 60, &large.clone().into());
+        put(user, "Seen", 60, 64, &small);
+    }
+    let check = |limit: u32, least: usize| {
+        let (mut held, mut stored) = (Vec::new(), Vec::new());
+        let pages = pages(&house, &json!({"user": GONE}), limit);
+        assert!(pages.len() >= least, "{} pages of `{limit}`", pages.len());
+        for (at, page) in pages.iter().enumerate() {
+            let [odd, seen] = ["quarantine", "events"].map(|list| page[list].as_array().unwrap());
+            let bytes: usize = odd.iter().chain(seen).map(|event| event.to_string().len()).sum();
+            assert!(bytes <= 8 << 20, "page {at} of `{limit}` has {bytes} bytes");
+            assert!(odd.len() + seen.len() <= limit as usize, "page {at} of `{limit}`");
+            assert!(page["user"] == GONE || seen.is_empty(), "each says who is meant");
+            let ids = |events: &[Json]| -> Vec<String> {
+                events.iter().map(|event| event["insert_id"].as_str().unwrap().to_owned()).collect()
+            };
+            held.extend(ids(odd));
+            stored.extend(ids(seen));
+        }
+        let all = |kind: &str, to: u32| (0..to).map(|n| format!("{kind}-{n}")).collect::<Vec<_>>();
+        assert_eq!((held, stored), (all("Odd", 54), all("Seen", 64)), "pages of `{limit}`");
+    };
+    check(5_000, 3);
+    check(7, 16);
+    for after in ["quarantine:x", "quarantine:-1", "next", "-1"] {
+        let input = json!({"environment": "production", "user": GONE, "after": after});
+        assert_eq!(
+            house.refused("person.export", input),
+            format!(
+                "400 `{after}` is no place to go on from\nhint: send the `next` of the page before as `after`, as it was"
+            )
+        );
+    }
 }
 
 #[test]
