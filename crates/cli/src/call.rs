@@ -337,6 +337,9 @@ impl Client {
                     })?;
                     let value = text_of(&value);
                     if value.is_empty() {
+/// The bytes of an answer that are read: a page of events may be one that is as large as an event can be.
+const MOST_BYTES: u64 = 64 << 20;
+
                         return Err(Failure::new(
                             format!("`--{}` is empty", long(name)),
                             format!("`bellwether {}` needs it", entry.name.replace('.', " ")),
@@ -388,7 +391,7 @@ impl Client {
             ),
         })?;
         let status = response.status();
-        let body: Value = response.body_mut().read_json().map_err(|e| {
+        let body: Value = response.body_mut().with_config().limit(MOST_BYTES).read_json().map_err(|e| {
             Failure::new(
                 format!("`{}` answered `{status}` with what is not JSON: {e}", self.server),
                 "is it Bellwether?",

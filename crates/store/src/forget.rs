@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use bellwether_columns::person;
-use bellwether_model::{EnvironmentKey, Event, Properties, Seq};
+use bellwether_model::{EnvironmentKey, Properties, Seq};
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
@@ -24,9 +24,6 @@ use crate::people::{Telling, told};
 use crate::recovery::orphans;
 use crate::seal::unreadable;
 use crate::store::{Store, lock};
-
-/// Events with their places in the log.
-type Placed = Vec<(Seq, Event)>;
 
 /// Who is meant: a user, or a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,7 +108,7 @@ impl Forgotten {
         self.user.iter().map(move |user| of(b'u', user)).chain(visitors)
     }
 
-    fn person(&self) -> Person {
+    pub(crate) fn person(&self) -> Person {
         let mut devices: Vec<String> = self.devices.iter().map(|stay| stay.device.clone()).collect();
         devices.sort();
         devices.dedup();
@@ -182,51 +179,6 @@ impl Store {
         Had { then, now: turns.last().map(|turn| turn.user().to_owned()) }
     }
 
-    /// The events of a person after one of the log, in the order in which they came, at most `limit`; and who each of
-    /// their ids is. Each page looks for them in the parts that it needs, and holds no more than it gives.
-    ///
-    /// # Errors
-    /// As [`Store::person`], and [`StoreError::Corrupt`] where a part cannot be read.
-    pub fn events_of(
-        &self,
-        environment: &EnvironmentKey,
-        ids: &[Id<'_>],
-        after: Seq,
-        limit: usize,
-    ) -> Result<(Vec<Person>, Placed), StoreError> {
-        let meant: Vec<Forgotten> =
-            ids.iter().map(|id| self.meant(environment, *id)).collect::<Result<_, _>>()?;
-        let snapshot = self.snapshot();
-        let asked = meant.as_slice();
-        let mut found: Placed = Vec::new();
-        let mut parts: Vec<&Arc<Part>> = snapshot.parts.iter().collect();
-        parts.sort_by_key(|part| part.entry().first);
-        for part in parts.into_iter().filter(|part| part.entry().last > after) {
-            let left = limit.saturating_sub(found.len());
-            if left == 0 {
-                break;
-            }
-            let gone = match part.may_hide(&snapshot.forgotten) {
-                true => part.hidden(&snapshot.forgotten).map_err(unreadable)?,
-                false => Vec::new(),
-            };
-            let there = |of: &(Seq, usize)| of.0 > after && gone.binary_search(of).is_err();
-            let theirs = part.hidden(asked).map_err(unreadable)?.into_iter().filter(there);
-            let rows = part.at(theirs.take(left).map(|(_, place)| place).collect()).map_err(unreadable)?;
-            found.extend(rows.into_iter().map(|row| (row.seq, row.event)));
-        }
-        for row in snapshot.frozen.rows().chain(snapshot.active.rows()).filter(|row| row.seq > after) {
-            let unread = |why| StoreError::corrupt(&self.dir, 0, why);
-            if found.len() >= limit {
-                break;
-            }
-            if hides(asked, row).map_err(unread)? && !hides(&snapshot.forgotten, row).map_err(unread)? {
-                found.push((row.seq, row.event().map_err(unread)?));
-            }
-        }
-        Ok((meant.iter().map(Forgotten::person).collect(), found))
-    }
-
     /// The properties that are known of a person now.
     #[must_use]
     pub fn properties_of(&self, environment: &EnvironmentKey, person: &Person) -> Properties {
@@ -238,7 +190,8 @@ impl Store {
         }
     }
 
-    fn meant(&self, environment: &EnvironmentKey, id: Id<'_>) -> Result<Forgotten, StoreError> {
+    /// The same, as whom to look for.
+    pub(crate) fn meant(&self, environment: &EnvironmentKey, id: Id<'_>) -> Result<Forgotten, StoreError> {
         let owners = lock(&self.shown).owners.clone();
         let owners = owners.read();
         let known = owners.of(environment);

@@ -2423,15 +2423,15 @@ export interface components {
         };
         /** @description What a person is told by: one of both. */
         ExportInput: {
-            /** @description Only events after this one: the `next` of the page before. */
-            after?: components["schemas"]["Seq"] | null;
+            /** @description Only what comes after this: the `next` of the page before. */
+            after?: string | null;
             /** @description Or a device: where it is a user's, that user. */
             device?: string | null;
             /** @description Where. */
             environment: string;
             /**
              * Format: uint32
-             * @description At most so many events, 500 unless given, 5000 at most.
+             * @description At most so many events, 500 unless given, 5000 at most; fewer where they are larger than 8 MB together.
              */
             limit?: number | null;
             /** @description The user. */
@@ -2443,15 +2443,18 @@ export interface components {
             devices: string[];
             /** @description The flags that remember them. */
             enrolments: components["schemas"]["PersonEnrolment"][];
-            /** @description Their events in the order in which they came, with their groups. */
+            /** @description Their stored events in the order in which they came, with their groups; once there are no more in quarantine. */
             events: unknown[];
             /** @description The lists that they are on. */
             lists: components["schemas"]["PersonList"][];
-            /** @description Send it as `after` for the next page; absent on the last. */
-            next?: components["schemas"]["Seq"] | null;
-            /** @description What is known of them now. On the first page, as all that follows but the events. */
+            /** @description Send it as `after` for the next page; absent on the last. Who asks until it is absent has everything. */
+            next?: string | null;
+            /** @description What is known of them now. On the first page, as the lists and flags. */
             properties: unknown;
-            /** @description Their events that do not follow the tracking plan and are kept apart. */
+            /**
+             * @description Their events that do not follow the tracking plan and are kept apart, in the order in which they came. These come
+             *     first, on as many pages as they need.
+             */
             quarantine: unknown[];
             /** @description The user that the id is, if there is one, as it is stored. */
             user?: string | null;
@@ -10302,13 +10305,13 @@ export interface operations {
     "person.export": {
         parameters: {
             query: {
-                /** @description Only events after this one: the `next` of the page before. */
-                after?: components["schemas"]["Seq"] | null;
+                /** @description Only what comes after this: the `next` of the page before. */
+                after?: string | null;
                 /** @description Or a device: where it is a user's, that user. */
                 device?: string | null;
                 /** @description Where. */
                 environment: string;
-                /** @description At most so many events, 500 unless given, 5000 at most. */
+                /** @description At most so many events, 500 unless given, 5000 at most; fewer where they are larger than 8 MB together. */
                 limit?: number | null;
                 /** @description The user. */
                 user?: string | null;

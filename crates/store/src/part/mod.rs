@@ -59,6 +59,8 @@ const BUCKETS: u32 = 64;
 const COLUMNS: usize = if cfg!(test) { 6 } else { 200 };
 /// Rows of a row group.
 const ROW_GROUP: usize = 65_536;
+/// Rows that are read at once where each may be large.
+const FEW: usize = 32;
 
 /// Field metadata: how to read a column whose Arrow type does not say it all.
 const TYPE: &str = "bellwether.type";

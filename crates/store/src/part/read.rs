@@ -17,10 +17,10 @@ use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::statistics::Statistics;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::ROW_GROUP;
 use super::decode::{Names, Why, column, decode, instants, numbers};
 use super::hot::{self, Hot};
 use super::shape::Texts;
+use super::{FEW, ROW_GROUP};
 use crate::disk::{Disk, Reading};
 use crate::expire::Past;
 use crate::files::Cursor;
@@ -67,6 +67,18 @@ impl Drop for Part {
             tracing::warn!(file = %self.path.display(), %cause, "a superfluous part stays behind");
         }
     }
+}
+
+/// The rows at these places, which rise.
+fn selection(places: &[usize]) -> RowSelection {
+    let mut selectors = Vec::new();
+    let mut at = 0;
+    for &place in places {
+        selectors.push(RowSelector::skip(place - at));
+        selectors.push(RowSelector::select(1));
+        at = place + 1;
+    }
+    RowSelection::from(selectors)
 }
 
 /// A file as Parquet's reader wants it.
@@ -295,17 +307,34 @@ impl Part {
 
     /// Its rows of who is being forgotten: their place in the log, which rises, and their place in the part.
     pub(crate) fn hidden(&self, forgotten: &[Forgotten]) -> Result<Vec<(Seq, usize)>, ScanError> {
-        let read = || -> Result<Vec<(Seq, usize)>, Why> {
-            let (mut found, mut before) = (Vec::new(), 0);
+        let mut found = Vec::new();
+        self.each_of(forgotten, &[], &mut |seq, place| found.push((seq, place)))?;
+        found.sort_unstable();
+        Ok(found)
+    }
+
+    /// Calls `each` with the places in the log and in the part of its rows of these people, but for those of others, in no
+    /// promised order.
+    pub(crate) fn each_of(
+        &self,
+        people: &[Forgotten],
+        except: &[Forgotten],
+        each: &mut dyn FnMut(Seq, usize),
+    ) -> Result<(), ScanError> {
+        let mut read = || -> Result<(), Why> {
+            let mut before = 0;
             for batch in self.reader(Some(&["environment", "user", "device", "seq"]), None, None)? {
                 let batch = batch?;
                 let seq = numbers(&batch, "seq")?;
-                let rows = forget::hidden(forgotten, &batch)?.into_iter();
-                found.extend(rows.map(|row| (Seq(seq.value(row)), before + row)));
+                let mut rows = forget::hidden(people, &batch)?;
+                if !except.is_empty() && !rows.is_empty() {
+                    let gone = forget::hidden(except, &batch)?;
+                    rows.retain(|row| !gone.contains(row));
+                }
+                rows.into_iter().for_each(|row| each(Seq(seq.value(row)), before + row));
                 before += batch.num_rows();
             }
-            found.sort_unstable();
-            Ok(found)
+            Ok(())
         };
         read().map_err(|why| self.unreadable(&why))
     }
@@ -341,12 +370,18 @@ impl Part {
         read().map_err(|why| self.unreadable(&why))
     }
 
-    /// The rows at these places in it, in the order of the log.
-    pub(crate) fn at(&self, mut places: Vec<usize>) -> Result<Vec<Row>, ScanError> {
-        places.sort_unstable();
-        let mut rows = self.rows(Some(&places)).map_err(|why| self.unreadable(&why))?;
-        rows.sort_unstable_by_key(|row| row.seq);
-        Ok(rows)
+    /// Calls `each` with the rows at these places in it, which rise; a few of them are in memory at once.
+    pub(crate) fn each_at(&self, places: &[usize], each: &mut dyn FnMut(Row)) -> Result<(), ScanError> {
+        let mut read = || -> Result<(), Why> {
+            let reader = self.builder(None, FEW)?.with_row_selection(selection(places)).build()?;
+            let mut rows = Vec::new();
+            for batch in reader {
+                decode(&batch?, &mut rows)?;
+                rows.drain(..).for_each(&mut *each);
+            }
+            Ok(())
+        };
+        read().map_err(|why| self.unreadable(&why))
     }
 
     /// The fingerprints of its named events, each with its place in the log and its time of receipt.
@@ -412,18 +447,8 @@ impl Part {
 
     /// These rows by their place, which rises; all without.
     fn rows(&self, places: Option<&[usize]>) -> Result<Vec<Row>, Why> {
-        let selection = places.map(|places| {
-            let mut selectors = Vec::new();
-            let mut at = 0;
-            for &place in places {
-                selectors.push(RowSelector::skip(place - at));
-                selectors.push(RowSelector::select(1));
-                at = place + 1;
-            }
-            RowSelection::from(selectors)
-        });
         let mut rows = Vec::new();
-        for batch in self.reader(None, None, selection)? {
+        for batch in self.reader(None, None, places.map(selection))? {
             decode(&batch?, &mut rows)?;
         }
         Ok(rows)

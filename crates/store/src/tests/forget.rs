@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use bellwether_model::event::Who;
-use bellwether_model::{EnvironmentKey, Event, Json, Millis, Properties};
+use bellwether_model::{EnvironmentKey, Event, Json, Millis, Properties, Seq};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use super::{named, read_dir};
@@ -188,4 +188,49 @@ fn a_device_of_several_users_does_not_say_who_is_meant() {
     assert_eq!(left, [5, 4]);
     // From here on the device was always the second's.
     assert_eq!(store.person(&here(), Id::Device(DEVICE)).unwrap().user.as_deref(), Some("bo"));
+}
+
+#[test]
+fn a_page_of_a_person_is_the_first_of_their_events_that_fit() {
+    let home = tempfile::tempdir().unwrap();
+    let store = filled(home.path(), &Settings::default());
+    let ids = [Id::User(GONE)];
+    let size = |event: &Event| serde_json::to_vec(event).unwrap().len();
+    let all = store.events_of(&here(), &ids, Seq(0), usize::MAX, usize::MAX).unwrap();
+    let names: Vec<&str> = all.events.iter().map(|(_, event)| event.insert_id.as_deref().unwrap()).collect();
+    let of = |who: &str, n: i64| format!("{who}/{n}");
+    let mut expected = Vec::new();
+    for part in 0..3 {
+        expected.extend([of(DEVICE, part * 100), of(GONE, part * 100 + 2), of(GONE, part * 100 + 3)]);
+    }
+    expected.extend([of(GONE, 400), of(GONE, 403)]);
+    assert_eq!(names, expected);
+    assert_eq!(store.count_of(&here(), &ids).unwrap(), 11);
+    let each: usize = size(&all.events[0].1);
+    for limit in [1, 2, 5, 10, 11, 12] {
+        for most in [0, each, 2 * each + 40, 7 * each, usize::MAX] {
+            for (begin, after) in
+                [Seq(0)].into_iter().chain(all.events.iter().map(|(seq, _)| *seq)).enumerate()
+            {
+                let left = all.events.get(begin..).unwrap();
+                let mut bytes = 0;
+                let fits = left.iter().take(limit).enumerate().take_while(|(at, (_, event))| {
+                    bytes += size(event);
+                    *at == 0 || bytes <= most
+                });
+                let fits: Vec<_> = fits.map(|(_, placed)| placed.clone()).collect();
+                let page = store.events_of(&here(), &ids, after, limit, most).unwrap();
+                let case = format!("{limit} of {most} bytes after {begin}");
+                assert_eq!(page.events, fits, "{case}");
+                assert_eq!(page.more, fits.len() < left.len(), "{case}");
+                assert_eq!(page.bytes, fits.iter().map(|(_, event)| size(event)).sum::<usize>(), "{case}");
+            }
+        }
+    }
+    // Others are not counted, and who is forgotten is seen by nobody, parts that have them still included.
+    store.forget(&here(), Id::User(GONE)).unwrap();
+    assert!(store.forgetting() > 0);
+    assert_eq!(store.count_of(&here(), &ids).unwrap(), 0);
+    assert_eq!(store.events_of(&here(), &ids, Seq(0), 1, 0).unwrap().events, []);
+    assert_eq!(store.count_of(&here(), &[Id::User(OTHER), Id::User(GONE)]).unwrap(), 5);
 }
