@@ -2583,6 +2583,11 @@ export interface components {
              */
             enrolled: number;
             /**
+             * Format: uint64
+             * @description Stored events that are gone. What came while this ran is gone, too, and not counted.
+             */
+            events: number;
+            /**
              * Format: uint
              * @description Files that are still looked through for whoever is being forgotten, one after the other and by itself, also after
              *     a restart. Nobody sees them there. A dry run says later how many are left; at 0 no file has anybody.

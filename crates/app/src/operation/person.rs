@@ -325,6 +325,8 @@ pub(crate) struct Forgot {
     user: Option<String>,
     /// The devices that are theirs or were: what was done there without a user is forgotten, too.
     devices: Vec<String>,
+    /// Stored events that are gone. What came while this ran is gone, too, and not counted.
+    events: u64,
     /// Events that were kept apart and are gone.
     quarantined: u64,
     /// Entries on lists that are gone, those of old revisions included. In a dry run those of now.
@@ -388,6 +390,7 @@ impl Operation for Forget {
         };
         let held = held_now()?;
         let mut forgot = Forgot {
+            events: app.store.count_of(&environment, &forms)?,
             quarantined: held.len() as u64,
             listed: 0,
             enrolled: 0,
@@ -405,9 +408,8 @@ impl Operation for Forget {
                 "of the person's other ids only hashes are stored: where lists name these ids they still do",
             );
         }
-        let stored = app.store.count_of(&environment, &forms)? > 0;
         let said = |mut forgot: Forgot| {
-            if !stored && (forgot.quarantined, forgot.listed, forgot.enrolled) == (0, 0, 0) {
+            if (forgot.events, forgot.quarantined, forgot.listed, forgot.enrolled) == (0, 0, 0, 0) {
                 forgot
                     .notes
                     .insert(0, "nobody is known by this id here: look at how it is written, and where");

@@ -173,6 +173,8 @@ fn no_byte_of_a_person_is_left_anywhere() {
         (&rehearsed["user"], &rehearsed["quarantined"], &rehearsed["listed"]),
         (&json!(GONE), &json!(1), &json!(2))
     );
+    let stored = export(&house, &json!({"user": GONE}))["events"].as_array().unwrap().len();
+    assert_eq!((stored, &rehearsed["events"]), (4, &json!(4)), "in parts and in memory");
     assert_eq!(files_with(&house, GONE), found, "a dry run forgets nothing");
     assert_eq!(
         house.refused("person.forget", input.clone()),
@@ -187,6 +189,7 @@ fn no_byte_of_a_person_is_left_anywhere() {
     assert_eq!((&forgot["user"], &forgot["devices"]), (&json!(GONE), &json!([DEVICE])));
     // Of the list of the first revision, too: the device was on no other.
     assert_eq!((&forgot["quarantined"], &forgot["listed"]), (&json!(1), &json!(3)));
+    assert_eq!(forgot["events"], 4);
     assert!(forgot["enrolled"].as_u64().unwrap() > 0 && forgot["named_in"] == json!([]), "{forgot}");
     // At once, though parts have them.
     let seen = export(&house, &json!({"user": GONE}));
@@ -198,7 +201,8 @@ fn no_byte_of_a_person_is_left_anywhere() {
     settle(&house);
     let files = |id: &str| files_with(&house, id);
     assert_eq!((files(GONE), files(DEVICE)), (vec![], vec![]));
-    assert_eq!(house.rehearse("person.forget", confirmed).unwrap()["files_left"], 0);
+    assert_eq!(house.rehearse("person.forget", confirmed.clone()).unwrap()["files_left"], 0);
+    assert_eq!(house.rehearse("person.forget", confirmed).unwrap()["events"], 0);
     assert_eq!(deeds(&export(&house, &json!({"user": OTHER}))["events"]).len(), 3);
     assert!(!files_with(&house, OTHER).is_empty());
 
