@@ -152,7 +152,7 @@ impl Operation for Segmentation {
         // The catalogue reads every event, so that it is only asked where a wrong name looks like a zero.
         if input.event != segmentation::ANY && answer.series.iter().all(|series| series.total == 0) {
             let seen = catalogue::read(&input.environment, ctx.now, &snapshot, &|| ctx.stop())?;
-            warnings.extend(never_seen(&input, &seen));
+            warnings.extend(none_stored(&input, &seen));
         }
         if !answer.absent.is_empty() {
             let asked = |of: &str| properties::asks(Some(&input.event), of);
@@ -167,12 +167,16 @@ impl Operation for Segmentation {
     }
 }
 
-/// The event of the question, if there has never been one in its environment.
-fn never_seen(asked: &Asked, seen: &Found) -> Option<Warning> {
+/// The event of the question, if there is none in its environment. Whether there ever was one nobody knows: what is past its
+/// time or of who was forgotten is gone.
+fn none_stored(asked: &Asked, seen: &Found) -> Option<Warning> {
     let names: Vec<&str> = seen.events.iter().map(|kind| kind.event.as_str()).collect();
     (!names.contains(&asked.event.as_str())).then(|| Warning {
-        message: format!("no event `{}` was ever seen in `{}`", asked.event, asked.environment),
-        hint: names::meant(&asked.event, names, "event.catalogue"),
+        message: format!("no event `{}` is stored in `{}`", asked.event, asked.environment),
+        hint: match names.as_slice() {
+            [] => "no event of any type is stored there".to_owned(),
+            _ => names::meant(&asked.event, names, "event.catalogue"),
+        },
     })
 }
 

@@ -79,7 +79,7 @@ fn a_name_that_names_nothing_is_no_believable_zero() {
     let said = |more: Json| ask(&house, &more)["warnings"].clone();
     assert_eq!(
         said(json!({"event": "buy"})),
-        json!([{"message": "no event `buy` was ever seen in `production`", "hint": "there is none"}])
+        json!([{"message": "no event `buy` is stored in `production`", "hint": "no event of any type is stored there"}])
     );
     assert_eq!(said(json!({"event": "_any"})), json!([]), "any event is no name");
     let events = json!([
@@ -91,7 +91,7 @@ fn a_name_that_names_nothing_is_no_believable_zero() {
         let mistyped = said(json!({"event": "purhcase", "measure": measure, "by": "plan"}));
         assert_eq!(
             mistyped,
-            json!([{"message": "no event `purhcase` was ever seen in `production`",
+            json!([{"message": "no event `purhcase` is stored in `production`",
                 "hint": "did you mean `purchase`? `event.catalogue` shows what there is"}])
         );
     }

@@ -108,6 +108,9 @@ fn a_chart_says_which_days_are_not_all_there() {
         let said = answer["warnings"].to_string();
         assert_eq!(said.contains("0 there is no count"), warned, "{event} of {from} days: {said}");
     };
+    let asked = json!({"environment": "production", "event": "Short", "from": day(40), "to": day(0)});
+    let said = house.did("query.segmentation", asked)["warnings"].to_string();
+    assert!(!said.contains("ever") && !said.contains("there is none"), "it was there: {said}");
     check("Short", 40, true);
     check("_any", 40, true);
     check("Short", 5, false);
