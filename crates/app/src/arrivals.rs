@@ -1,4 +1,5 @@
-//! App: what arrived, counted since the start: events that were stored, those that were there already.
+//! App: what arrived, counted since the start: events that were stored, those that were there already; and what the server
+//! recorded itself.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -22,6 +23,9 @@ pub(crate) struct Arrived {
     pub(crate) duplicates: u64,
     /// Of those that were stored: without a name, so that a copy of them would be stored, too.
     pub(crate) unnamed: u64,
+    /// Exposures and assignments of our own evaluations that were stored. Apart from the rest, of which they say nothing: no
+    /// sender brought them, and all have names.
+    pub(crate) recorded: u64,
 }
 
 impl Arrivals {
@@ -35,14 +39,24 @@ impl Arrivals {
     }
 
     pub(crate) fn note(&self, environment: &EnvironmentKey, taken: Taken) {
+        self.count(environment, |arrived| {
+            arrived.stored += taken.stored;
+            arrived.duplicates += taken.duplicates;
+            arrived.unnamed += taken.unnamed;
+        });
+    }
+
+    /// Notes an exposure or an assignment of our own.
+    pub(crate) fn recorded(&self, environment: &EnvironmentKey) {
+        self.count(environment, |arrived| arrived.recorded += 1);
+    }
+
+    fn count(&self, environment: &EnvironmentKey, add: impl FnOnce(&mut Arrived)) {
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        let arrived = match counted.get_mut(environment) {
+        add(match counted.get_mut(environment) {
             Some(arrived) => arrived,
             None => counted.entry(environment.clone()).or_default(),
-        };
-        arrived.stored += taken.stored;
-        arrived.duplicates += taken.duplicates;
-        arrived.unnamed += taken.unnamed;
+        });
     }
 
     pub(crate) fn of(&self, environment: &EnvironmentKey) -> Arrived {

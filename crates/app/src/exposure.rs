@@ -127,10 +127,24 @@ impl Queue {
         InFlight(flight)
     }
 
-    /// After a commit: what it did not store waits for the next one.
-    pub(crate) fn land(&self, store: &Store, InFlight(flight): InFlight) {
-        let lost = flight.into_iter().filter(|(ticket, _)| store.outcome(ticket) == Outcome::Lost);
-        let lost: Vec<Event> = lost.flat_map(|(_, events)| events).collect();
+    /// After a commit: what it did not store waits for the next one. Of what it did `stored` hears, an environment each.
+    pub(crate) fn land(
+        &self,
+        store: &Store,
+        InFlight(flight): InFlight,
+        mut stored: impl FnMut(&EnvironmentKey),
+    ) {
+        let mut lost: Vec<Event> = Vec::new();
+        for (ticket, events) in flight {
+            match store.outcome(&ticket) {
+                Outcome::Lost => lost.extend(events),
+                Outcome::Waiting | Outcome::Committed => {
+                    let places = events.iter().enumerate();
+                    let new = places.filter(|(at, _)| ticket.again.binary_search(at).is_err());
+                    new.for_each(|(_, event)| stored(&event.environment));
+                }
+            }
+        }
         if !lost.is_empty() {
             self.wait_on(lost);
         }

@@ -249,7 +249,7 @@ impl App {
     pub fn commit(&self) -> Result<Seq, AppError> {
         let flight = self.exposures.hand_over(&self.store);
         let committed = self.store.commit();
-        self.exposures.land(&self.store, flight);
+        self.exposures.land(&self.store, flight, |environment| self.arrivals.recorded(environment));
         Ok(committed?)
     }
 

@@ -3528,17 +3528,23 @@ export interface components {
              * @description Events of the environment that are in quarantine.
              */
             quarantined: number;
-            /** @description When the newest that is stored was received, exposures of our own evaluations included; none where there is no event. */
+            /** @description When the newest that is stored was received, exposures and assignments of our own evaluations included; none where there is no event. */
             received?: components["schemas"]["Millis"] | null;
+            /**
+             * Format: uint64
+             * @description Exposures and assignments of our own evaluations that were stored since. They are not among `stored`, and of them
+             *     `duplicates` and `unnamed` say nothing.
+             */
+            recorded: number;
             /** @description Why no events are taken right now; absent where they are. */
             refusing?: string | null;
             /** @description Every event up to and including this one was counted. */
             seq: components["schemas"]["Seq"];
-            /** @description Since when `stored`, `duplicates`, `unnamed` and `unfollowed` are counted: the start of the server. */
+            /** @description Since when `stored`, `recorded`, `duplicates`, `unnamed` and `unfollowed` are counted: the start of the server. */
             since: components["schemas"]["Millis"];
             /**
              * Format: uint64
-             * @description Events that were stored since.
+             * @description Events that came and were stored since.
              */
             stored: number;
             /**

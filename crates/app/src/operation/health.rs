@@ -37,15 +37,18 @@ pub(crate) struct Kind {
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Output {
-    /// Since when `stored`, `duplicates`, `unnamed` and `unfollowed` are counted: the start of the server.
+    /// Since when `stored`, `recorded`, `duplicates`, `unnamed` and `unfollowed` are counted: the start of the server.
     since: Millis,
-    /// Events that were stored since.
+    /// Events that came and were stored since.
     stored: u64,
+    /// Exposures and assignments of our own evaluations that were stored since. They are not among `stored`, and of them
+    /// `duplicates` and `unnamed` say nothing.
+    recorded: u64,
     /// Events that came since and were there already, such as those that an SDK sent again.
     duplicates: u64,
     /// Of those that were stored: without a name (`insert_id`, `messageId`, `uuid`), so that a copy of them would be stored, too.
     unnamed: u64,
-    /// When the newest that is stored was received, exposures of our own evaluations included; none where there is no event.
+    /// When the newest that is stored was received, exposures and assignments of our own evaluations included; none where there is no event.
     received: Option<Millis>,
     /// Events that came since and did not follow the tracking plan, each once, also those that were not stored; what is
     /// rejected is counted as often as it comes.
@@ -101,6 +104,7 @@ impl Operation for Health {
         Ok(Output {
             since: app.arrivals.since(),
             stored: arrived.stored,
+            recorded: arrived.recorded,
             duplicates: arrived.duplicates,
             unnamed: arrived.unnamed,
             received: newest.first().map(|event| event.received),

@@ -43,6 +43,31 @@ fn a_unit_is_exposed_once_a_day_and_again_for_a_new_trial() {
 }
 
 #[test]
+fn health_tells_what_the_server_recorded_from_what_came() {
+    let house = House::new();
+    house.split_flag("f", 10_000);
+    let health = |house: &House| {
+        house.app.commit().unwrap();
+        let health = house.did("event.health", json!({"environment": "production"}));
+        ["stored", "recorded", "duplicates", "unnamed"].map(|field| health[field].as_u64().unwrap())
+    };
+    house.shown("f", "user-1");
+    house.shown("f", "user-2");
+    house.assigned("f", "user-1");
+    assert_eq!(health(&house), [0, 3, 0, 0]);
+    let key = house.key("server");
+    house.send(&json!({"api_key": key, "events": [{"event_type": "buy", "user_id": "user-1"}]})).unwrap();
+    assert_eq!(health(&house), [1, 3, 0, 1]);
+    // After a start it does not know whom it recorded today: what is there already is recorded no second time.
+    let house = house.restart();
+    house.shown("f", "user-1");
+    house.shown("f", "user-3");
+    assert_eq!(health(&house), [0, 1, 0, 0]);
+    let elsewhere = house.did("event.health", json!({"environment": "development"}));
+    assert_eq!(elsewhere["recorded"], 0);
+}
+
+#[test]
 fn an_exposure_says_who_and_what_and_under_which_revision() {
     let house = House::new();
     house.split_flag("f", 10_000);
