@@ -170,7 +170,7 @@ export function Rules({ draft }: { draft: PlanDraft }) {
         <Switch
           withThumbIndicator={false}
           label="Changes need a review"
-          description="The plan then changes only by proposals that somebody else has approved. To turn it off needs a review, too."
+          description="The plan then changes only by proposals that somebody else has approved: the account, or a key that did not write it. To turn it off needs a review, too."
           checked={rules.review === true}
           onChange={(e) => set({ review: e.currentTarget.checked })}
         />
