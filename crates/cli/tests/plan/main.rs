@@ -7,11 +7,16 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod kill;
+/// As a build script has it, in a program that sends none of it and allows no warning.
+#[deny(warnings)]
+mod included {
+    include!("shop.rs");
+}
+#[deny(warnings)]
 #[rustfmt::skip]
-#[allow(dead_code, unreachable_pub, reason = "made for other programs")]
 mod odd;
+#[deny(warnings)]
 #[rustfmt::skip]
-#[allow(dead_code, unreachable_pub, reason = "made for other programs")]
 mod shop;
 
 use std::path::{Path, PathBuf};

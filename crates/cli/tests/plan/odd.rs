@@ -1,6 +1,7 @@
-//! Made by `bellwether plan codegen rust`; what is changed by hand is lost. It needs `serde`, with `derive`, and `serde_json`.
+// Made by `bellwether plan codegen rust`; what is changed by hand is lost. It needs `serde`, with `derive`, and `serde_json`.
 
 /// A planned event.
+#[allow(dead_code, unreachable_pub)]
 pub trait PlannedEvent: ::serde::Serialize {
     /// The event type.
     const NAME: &'static str;
@@ -15,6 +16,7 @@ pub trait PlannedEvent: ::serde::Serialize {
 }
 
 /// The event types.
+#[allow(dead_code, unreachable_pub)]
 pub mod events {
     /// */ """ ' \
     #[derive(Debug, Clone, PartialEq, Default, ::serde::Serialize)]

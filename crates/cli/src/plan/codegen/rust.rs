@@ -10,10 +10,12 @@ use bellwether_model::plan::{Kind, Name, Property};
 use super::{Named, about, about_property, words};
 use crate::failure::Failure;
 
+/// No inner comment or attribute: these may not stand in what is included. A program does not send every event that is planned.
 const HEAD: &str = "\
-//! Made by `bellwether plan codegen rust`; what is changed by hand is lost. It needs `serde`, with `derive`, and `serde_json`.
+// Made by `bellwether plan codegen rust`; what is changed by hand is lost. It needs `serde`, with `derive`, and `serde_json`.
 
 /// A planned event.
+#[allow(dead_code, unreachable_pub)]
 pub trait PlannedEvent: ::serde::Serialize {
     /// The event type.
     const NAME: &'static str;
@@ -28,6 +30,7 @@ pub trait PlannedEvent: ::serde::Serialize {
 }
 
 /// The event types.
+#[allow(dead_code, unreachable_pub)]
 pub mod events {
 ";
 
