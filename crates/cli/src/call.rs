@@ -64,7 +64,9 @@ fn verb_command(entry: &'static Entry, verb: &'static str) -> Command {
                 .help("Check everything and change nothing"),
         );
     }
-    for argument in arguments(entry) {
+    let known = arguments(entry);
+    let reason = known.iter().any(|argument| argument.name == "reason");
+    for argument in known {
         // `--key` and `--server` are the connection; an operation's own argument of that name is `--KEY-id`.
         let mut help = argument.about.trim_end_matches('.').to_owned();
         if entry.text == Some(argument.name.as_str()) {
@@ -74,13 +76,16 @@ fn verb_command(entry: &'static Entry, verb: &'static str) -> Command {
             help.push_str(" (needed)");
         }
         let form = form(&argument);
-        command = command.arg(
-            Arg::new(argument.name.clone())
-                .long(long(&argument.name))
-                .value_name(form)
-                .help(help)
-                .allow_negative_numbers(true),
-        );
+        let mut arg = Arg::new(argument.name.clone())
+            .long(long(&argument.name))
+            .value_name(form)
+            .help(help)
+            .allow_negative_numbers(true);
+        if argument.name == "why" && !reason {
+            // It is what the argument's documentation calls it.
+            arg = arg.alias("reason");
+        }
+        command = command.arg(arg);
     }
     command
 }
@@ -144,7 +149,11 @@ fn form(argument: &Argument) -> String {
         () if takes(argument, "integer") || takes(argument, "number") => "N",
         () if !forms.is_empty() => return forms.join("|"),
         () if takes(argument, "string") => "TEXT",
-        () => "JSON",
+        () => match items(argument) {
+            Some("integer" | "number") => "N|JSON",
+            Some("string") => "TEXT|JSON",
+            _ => "JSON",
+        },
     };
     forms.insert(0, other);
     forms.join("|")
@@ -166,6 +175,29 @@ fn takes(argument: &Argument, kind: &str) -> bool {
         }
     }
     among(&argument.schema, kind)
+}
+
+/// What an argument is a list of, where it is one, and can be nothing else.
+fn items(argument: &Argument) -> Option<&str> {
+    let kinds = match &argument.schema["type"] {
+        Value::String(one) => vec![one.as_str()],
+        several => several.as_array()?.iter().filter_map(Value::as_str).collect(),
+    };
+    let list = kinds.contains(&"array") && kinds.iter().all(|kind| matches!(*kind, "array" | "null"));
+    argument.schema["items"]["type"].as_str().filter(|_| list)
+}
+
+/// A list of the one value that was written, where a list was asked for and what was written is no JSON of anything else.
+fn list_of_one(argument: &Argument, text: &str) -> Option<String> {
+    let read = serde_json::from_str(text);
+    match (items(argument)?, read) {
+        ("integer" | "number", Ok(value @ Value::Number(_))) => Some(Value::from(vec![value]).to_string()),
+        // What begins as JSON was meant as such, also where it is mistyped; and several are not one.
+        ("string", _) if text.is_empty() || text == "null" || text.starts_with(['[', '{', '"']) => None,
+        ("string", _) if text.contains(|c: char| c == ',' || c.is_whitespace()) => None,
+        ("string", _) => Some(Value::from(vec![text]).to_string()),
+        _ => None,
+    }
 }
 
 /// Whether an argument is a point in time: no other number is whole and may be negative.
@@ -210,6 +242,12 @@ pub(crate) fn run(noun: &str, matches: &ArgMatches) -> Result<(), Failure> {
     for (name, text) in &mut texts {
         if entry.text == Some(name.as_str()) && text == "-" {
             *text = standard_input()?;
+        }
+    }
+    for (name, text) in &mut texts {
+        let argument = arguments(entry).into_iter().find(|argument| argument.name == *name);
+        if let Some(list) = argument.and_then(|argument| list_of_one(&argument, text)) {
+            *text = list;
         }
     }
     for argument in arguments(entry).iter().filter(|argument| takes(argument, "boolean")) {
@@ -299,6 +337,9 @@ fn parse(text: &str) -> Result<Value, Failure> {
         .map_err(|e| Failure::new(format!("the input is not JSON: {e}"), "send an object"))
 }
 
+/// The bytes of an answer that are read: a page of events may be one that is as large as an event can be.
+const MOST_BYTES: u64 = 64 << 20;
+
 /// A client of the HTTP API.
 pub(crate) struct Client {
     agent: ureq::Agent,
@@ -337,9 +378,6 @@ impl Client {
                     })?;
                     let value = text_of(&value);
                     if value.is_empty() {
-/// The bytes of an answer that are read: a page of events may be one that is as large as an event can be.
-const MOST_BYTES: u64 = 64 << 20;
-
                         return Err(Failure::new(
                             format!("`--{}` is empty", long(name)),
                             format!("`bellwether {}` needs it", entry.name.replace('.', " ")),

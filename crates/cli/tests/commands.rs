@@ -127,6 +127,15 @@ fn what_is_not_in_quarantine_is_not_said_to_be_done() {
     error: no event with the number `99999` is in the quarantine of `production`
     hint: `bellwether quarantine list` shows what there is
     ");
+    // One is a list, too, where a list is asked for.
+    let one = refused(&["delete", "--ids", "99999"]);
+    assert_eq!(one, refused(&["delete", "--ids", "[99999]"]));
+    let help = bellwether().args(["quarantine", "delete", "--help"]).output().unwrap();
+    assert!(String::from_utf8(help.stdout).unwrap().contains("--ids <N|JSON>"));
+    insta::assert_snapshot!(refused(&["delete", "--ids", "1,2"]), @"
+    error: in `--ids`: `1,2` is not JSON of the right shape
+    hint: `--ids N|JSON`: The numbers of the events, such as `[17, 18]`, 1000 at most
+    ");
     let help = bellwether().args(["quarantine", "list", "--help"]).output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
     assert!(help.contains("--after <N>"), "{help}");
@@ -137,6 +146,34 @@ fn what_is_not_in_quarantine_is_not_said_to_be_done() {
     error: who is meant is not said once
     hint: give `--user`, or `--device`
     ");
+    server.stop();
+}
+
+#[test]
+fn a_reason_is_the_why_and_one_id_is_a_list_of_ids() {
+    let home = tempfile::tempdir().unwrap();
+    let server = Server::start(&home.path().join("data"), &[]);
+    server.json(&["segment", "save", "--segment", "staff", "--reason", "who works here"]);
+    let ids = |add: &[&str]| {
+        server.json(
+            &[&["segment", "ids", "--segment", "staff", "--list", "included", "--why", "new"], add].concat(),
+        )
+    };
+    ids(&["--add", "ana"]);
+    // An id of digits is an id.
+    ids(&["--add", "1042"]);
+    ids(&["--add", r#"["bo, jr", "cy"]"#, "--remove", "ana"]);
+    let listed = server.json(&["segment", "members", "--segment", "staff", "--list", "included"]);
+    assert_eq!(listed["ids"], serde_json::json!(["1042", "bo, jr", "cy"]));
+    let changes = server.json(&["change", "list", "--segment", "staff"]);
+    let whys = changes["changes"].as_array().unwrap().iter().map(|c| c["change"]["why"].as_str().unwrap());
+    assert_eq!(whys.last(), Some("who works here"));
+    for several in ["ana,bo", "ana bo", "[ana"] {
+        let more =
+            ["segment", "ids", "--segment", "staff", "--list", "included", "--why", "x", "--add", several];
+        let said = server.refused(&more);
+        assert!(said.contains("is not JSON of the right shape"), "{several}: {said}");
+    }
     server.stop();
 }
 
