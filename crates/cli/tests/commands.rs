@@ -166,8 +166,9 @@ fn a_reason_is_the_why_and_one_id_is_a_list_of_ids() {
     let listed = server.json(&["segment", "members", "--segment", "staff", "--list", "included"]);
     assert_eq!(listed["ids"], serde_json::json!(["1042", "bo, jr", "cy"]));
     let changes = server.json(&["change", "list", "--segment", "staff"]);
-    let whys = changes["changes"].as_array().unwrap().iter().map(|c| c["change"]["why"].as_str().unwrap());
-    assert_eq!(whys.last(), Some("who works here"));
+    let mut whys =
+        changes["changes"].as_array().unwrap().iter().map(|c| c["change"]["why"].as_str().unwrap());
+    assert_eq!(whys.next_back(), Some("who works here"));
     for several in ["ana,bo", "ana bo", "[ana"] {
         let more =
             ["segment", "ids", "--segment", "staff", "--list", "included", "--why", "x", "--add", several];
