@@ -163,6 +163,18 @@ describe("without its server", { concurrency: 1 }, () => {
     await at.heading(/^The sale ends/).waitFor();
   });
 
+  test("the newest events are not said to be live", async () => {
+    await at.visit("/events?tab=latest");
+    await page.getByText(/^Live, every two seconds: 3 of the newest 3 events/).waitFor();
+    await at.server.kill();
+    await away().waitFor();
+    await page.getByText(/^Not live, as it was .*: 3 of the newest 3 events/).waitFor();
+    assert.equal(await page.getByText(/^Live/).count(), 0);
+    await at.clean("away-latest");
+    await at.server.again();
+    await page.getByText(/^Live, every two seconds/).waitFor();
+  });
+
   test("the draft of the plan outlives it", async () => {
     await at.visit("/plan?tab=rules");
     await page.getByLabel("Changes need a review").check();

@@ -101,7 +101,7 @@ describe("events", { concurrency: 1 }, () => {
     const email = table.getByRole("row", { name: /^user\.email/ });
     await email.getByText("values are not shown").waitFor();
     await email.getByRole("cell", { name: "personal", exact: true }).waitFor();
-    await table.getByText("text, such as DE").waitFor();
+    await table.getByText("string, such as DE").waitFor();
     await table
       .getByRole("row", { name: /coupon/ })
       .getByText("planned, and none of these has it")
@@ -197,6 +197,7 @@ describe("events", { concurrency: 1 }, () => {
     await page.reload();
     const facts = page.getByRole("region", { name: "Since the start" });
     await facts.getByText("Came again, and stored once").waitFor();
+    await facts.getByText("Without an id (insert_id), so that a copy is not known").waitFor();
     // What is in quarantine is there now, whenever it came.
     assert.equal(await facts.getByText("In quarantine").count(), 0);
     await page.getByRole("region", { name: "Now" }).getByText("In quarantine").waitFor();
@@ -248,6 +249,12 @@ describe("events", { concurrency: 1 }, () => {
         .allInnerTexts()
         .then((cells) => cells.slice(-2)),
       ["72", "0"],
+    );
+    // These are numbers of a sample, and each says so.
+    const heads = await planned.getByRole("columnheader").allInnerTexts();
+    assert.deepEqual(
+      heads.slice(-2).map((head) => head.replaceAll(/\s+/g, " ")),
+      ["Values in the newest 81", "As they came in the newest 81"],
     );
     await at.clean("events-personal");
     // What came before somebody said that it is personal is still there, and that is said.

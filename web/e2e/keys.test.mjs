@@ -1,5 +1,8 @@
-//! Web tests: how many events a key may bring: given when it is made, changed later, and held by the server.
+//! Web tests: how many events a key may bring: given when it is made, changed later, and held by the server; and what is
+//! shown beside a new key, which the official SDKs run as it is.
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
 
 import { house } from "./harness.mjs";
@@ -18,13 +21,29 @@ async function bring(events) {
     method: "POST",
     body: JSON.stringify({
       api_key: secret,
-      events: Array.from({ length: events }, () => ({ event_type: "visit", user_id: "ana-1" })),
+      events: Array.from({ length: events }, () => ({ event_type: "visit", user_id: "kim-3" })),
     }),
   });
   return [response.status, response.headers.get("retry-after"), await response.json()];
 }
 
-describe("the rate of a key", { concurrency: 1 }, () => {
+/** Where the official SDKs are. */
+const SDKS = resolve(import.meta.dirname, "../../conformance");
+
+/** Runs what somebody would copy, to its end. */
+function run(command, args, text) {
+  return new Promise((done, fail) => {
+    const child = spawn(command, args, { cwd: SDKS, stdio: ["pipe", "ignore", "pipe"], timeout: 60_000 });
+    let said = "";
+    child.stderr.on("data", (chunk) => (said += chunk));
+    child.once("exit", (code) =>
+      code === 0 ? done() : fail(new Error(`${command} ended with ${code}: ${said}\n${text}`)),
+    );
+    child.stdin.end(text);
+  });
+}
+
+describe("keys", { concurrency: 1 }, () => {
   before(async () => {
     at = await house();
     page = at.page;
@@ -80,6 +99,44 @@ describe("the rate of a key", { concurrency: 1 }, () => {
     await page.getByRole("status").getByText("kiosk may bring as many events as its environment takes").waitFor();
     assert.equal((await key("kiosk")).events_per_second, null);
     assert.equal((await cells("kiosk"))[3], "any");
+  });
+
+  test("what a new key's dialog shows of each protocol sends a purchase, as it is", async () => {
+    for (const scope of ["client", "server"]) {
+      await at.visit("/settings");
+      await at.button("New key").click();
+      await dialog().getByLabel("Name").fill(`snippets ${scope}`);
+      await dialog().getByRole("combobox", { name: "Scope" }).click();
+      await page.getByRole("option", { name: new RegExp(`^${scope}`) }).click();
+      await dialog().getByRole("button", { name: "Create key" }).click();
+      await dialog().getByRole("region", { name: "Secret" }).waitFor();
+      const texts = {};
+      const tabs = await dialog().getByRole("tab").allInnerTexts();
+      assert.deepEqual(tabs.slice(2), ["Amplitude", "Segment", "PostHog", "Mixpanel", "OTLP"]);
+      for (const name of tabs) {
+        await dialog().getByRole("tab", { name, exact: true }).click();
+        // The page may be served by another address than what it is about.
+        texts[name] = (await dialog().getByRole("region", { name, exact: true }).innerText()).replaceAll(
+          new URL(at.server.page).host,
+          new URL(at.server.address).host,
+        );
+      }
+      await at.clean(`key-made-${scope}`);
+      await dialog().getByRole("button", { name: "I have copied it" }).click();
+      const shells = ["curl", "OTLP"];
+      await Promise.all(
+        Object.entries(texts).map(([name, text]) =>
+          shells.includes(name)
+            ? run("sh", ["-e"], text.replace("curl ", "curl -sSf "))
+            : run(process.execPath, ["--input-type=module"], text),
+        ),
+      );
+    }
+    const { events } = await at.program.ask("GET", "/api/events/recent?environment=production&limit=500");
+    const purchases = events.filter((e) => e.event === "purchase");
+    assert.equal(purchases.length, 10);
+    for (const { who, properties } of purchases)
+      assert.deepEqual([who.user ?? who.both?.user, properties.amount], ["ana-1", 42]);
   });
 
   test("a refusal is said in the dialog, and a revoked key and one that sends nothing have no limit to set", async () => {

@@ -61,7 +61,7 @@ describe("the tracking plan", { concurrency: 1 }, () => {
     await page.keyboard.press("Escape");
     await table.getByRole("link", { name: "currency" }).click();
     const dialog = page.getByRole("dialog", { name: "currency of Order Completed" });
-    await dialog.getByText("It arrives as text, such as EUR.").waitFor();
+    await dialog.getByText("It arrives as string, such as EUR.").waitFor();
     const values = dialog.getByRole("combobox", { name: "The only values that it may have" });
     for (const value of ["EUR", "USD"]) {
       await values.fill(value);
@@ -73,11 +73,22 @@ describe("the tracking plan", { concurrency: 1 }, () => {
     await at.clean("plan-property");
     await dialog.getByRole("button", { name: "Keep in the draft" }).click();
     await dialog.waitFor({ state: "detached" });
-    await table.getByRole("cell", { name: "text: EUR or USD" }).waitFor();
+    await table.getByRole("cell", { name: "string: EUR or USD" }).waitFor();
     await table.getByRole("link", { name: "email" }).click();
     await page.getByLabel("Personal: it tells who somebody is").check();
     await at.button("Keep in the draft").click();
     await table.getByText("personal", { exact: true }).waitFor();
+    // How often it was seen is of a sample, which is said where it stands.
+    await table.getByRole("columnheader", { name: "Of the newest 2" }).waitFor();
+    await page.getByText(/Seen: in the newest 2 events of this type in Production\.$/).waitFor();
+    assert.equal(
+      await table
+        .getByRole("row", { name: /^total/ })
+        .getByRole("cell")
+        .last()
+        .innerText(),
+      "100%",
+    );
     await draftBar().getByText("Your draft: 1 event type differs from the empty plan").waitFor();
     await at.clean("plan-event");
   });
@@ -102,7 +113,7 @@ describe("the tracking plan", { concurrency: 1 }, () => {
     const property = page.getByRole("dialog", { name: "New property of Cart Opened" });
     await property.getByLabel("Name").fill("itemCount");
     await property.getByRole("button", { name: "Write “item_count”" }).click();
-    await choose("Holds", "whole number");
+    await choose("Holds", "integer");
     await property.getByRole("button", { name: "Keep in the draft" }).click();
     await property.waitFor({ state: "detached" });
   });
@@ -116,8 +127,8 @@ describe("the tracking plan", { concurrency: 1 }, () => {
     await list
       .getByText(/In production, invalid events are put into quarantine instead of accepted and marked/)
       .waitFor();
-    await list.getByText("currency is required, text: EUR or USD").waitFor();
-    await list.getByText("email is optional, text, personal").waitFor();
+    await list.getByText("currency is required, string: EUR or USD").waitFor();
+    await list.getByText("email is optional, string, personal").waitFor();
     await at.clean("plan-draft");
     await at.button("Save as the plan").click();
     await because("the first plan");
@@ -145,7 +156,7 @@ describe("the tracking plan", { concurrency: 1 }, () => {
     await tell(event("Order Completd", {}));
     const table = page.getByRole("table", { name: "Violations" });
     const row = table.getByRole("row", { name: /currency/ });
-    await row.getByRole("cell", { name: "text: EUR or USD", exact: true }).waitFor();
+    await row.getByRole("cell", { name: "string: EUR or USD", exact: true }).waitFor();
     await row.getByRole("cell", { name: '"CHF"', exact: true }).waitFor();
     await row.getByText("1 went into quarantine").waitFor();
     await table.getByRole("row", { name: /total/ }).getByText("2 went into quarantine").waitFor();
@@ -176,6 +187,12 @@ describe("the tracking plan", { concurrency: 1 }, () => {
     await table.getByText("Property total is number, and this is string").first().waitFor();
     await table.getByText("The event").first().click();
     await at.clean("plan-quarantine");
+    await page.setViewportSize({ width: 390, height: 844 });
+    const [wide, room] = await page
+      .getByRole("table", { name: "Event types in quarantine" })
+      .evaluate(({ parentElement: box }) => [box.scrollWidth, box.clientWidth]);
+    assert.ok(wide <= room, `the types are ${wide} px wide, and there are ${room}`);
+    await page.setViewportSize({ width: 1280, height: 860 });
     await table.getByRole("checkbox").first().check();
     await at.button("Release the chosen").click();
     await page
@@ -248,6 +265,12 @@ describe("the tracking plan", { concurrency: 1 }, () => {
     await at.button("Close").click();
     await because("not yet");
     await page.getByText("Closed by Ana Ortiz").waitFor();
+    // What was closed can still be read.
+    const said = page.getByRole("list", { name: "What the proposal said" });
+    await said.getByText("item_count is required, integer").waitFor();
+    await at.clean("plan-proposal-closed");
+    await page.getByRole("main").getByRole("link", { name: "its changes" }).click();
+    await page.getByRole("list", { name: "Changes, newest first" }).waitFor();
   });
 
   test("somebody else's proposal is approved", async () => {
@@ -266,8 +289,15 @@ describe("the tracking plan", { concurrency: 1 }, () => {
       .waitFor();
     await at.clean("plan-proposal");
     await at.button("Approve").click();
+    const rehearsals = [];
+    page.on("request", (r) => r.url().includes("dry_run=true") && rehearsals.push(r.url()));
     await because("looked at");
     await page.getByText(/approved by Ana Ortiz/).waitFor();
+    await page.waitForLoadState("networkidle");
+    assert.deepEqual(rehearsals, [], "what was approved is not rehearsed again");
+    const said = page.getByRole("list", { name: "What the proposal said" });
+    await said.getByText("total is required, number").waitFor();
+    await at.clean("plan-proposal-approved");
     assert.equal((await plan()).events["Order Refunded"].properties.total.required, true);
     await at.visit("/plan");
     await page.getByRole("table", { name: "Planned event types" }).getByText("Order Refunded").waitFor();

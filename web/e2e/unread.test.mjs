@@ -14,7 +14,7 @@ const SCREENS = [
   ["/events?event=Order+Completed", ["plan", "query/segmentation", "events/properties?**", "plan/violations?**"]],
   ["/events?tab=health", ["events?**", "events/health?**"]],
   ["/events?tab=personal", ["events?**", "personal?**"]],
-  ["/plan", ["plan", "events?**"]],
+  ["/plan", ["plan", "events?**", "plan/violations?**"]],
   ["/plan?tab=rules", ["plan", "environments"]],
   ["/plan?event=Order+Completed", ["plan", "events/properties?**"]],
   ["/plan?tab=proposals", ["plan/proposals"]],
@@ -107,12 +107,35 @@ describe("what of the events cannot be read", { concurrency: 1 }, () => {
     assert.deepEqual(wrong, []);
   });
 
+  test("violations that could not be read are not said to be none, nor is a property never seen", async () => {
+    const broken = (route) =>
+      route.fulfill({ status: 500, contentType: "application/json", body: JSON.stringify(ANSWERS[500]) });
+    const alert = () => page.getByRole("main").getByRole("alert").getByText("It broke").first();
+    const last = (table, row) =>
+      page.getByRole("table", { name: table }).getByRole("row", { name: row }).getByRole("cell").last();
+    for (const [door, path, table, row, known] of [
+      ["plan/violations?**", "/plan", "Planned event types", /^Order Completed/, "none"],
+      ["events/properties?**", "/plan?event=Order+Completed", "Properties of Order Completed", /^total/, "100%"],
+    ]) {
+      await page.route(`**/api/${door}`, broken);
+      await at.visit(path);
+      await alert().waitFor();
+      assert.equal(await last(table, row).innerText(), "", path);
+      await page.unroute(`**/api/${door}`, broken);
+      await page.getByRole("main").getByRole("button", { name: "Try again" }).first().click();
+      await last(table, row).getByText(known, { exact: true }).waitFor();
+    }
+  });
+
   test("where there is nothing yet, that is said and no more", async () => {
     await at.visit("/events?tab=personal&env=development");
     const planned = page.getByRole("region", { name: "What the plan calls personal" });
     await planned.getByText(/^In Development: /).waitFor();
     await page.getByText("There are no events to look at.").waitFor();
     await at.clean("events-personal-empty");
+    await at.visit("/events?env=development");
+    await page.getByText(/SDKs of Amplitude, Segment, RudderStack, PostHog and Mixpanel .* OpenTelemetry/).waitFor();
+    await at.clean("events-none");
     await at.visit("/plan?tab=violations&env=development");
     await page
       .getByRole("heading", { name: "Every event in Development since the server started follows the plan" })

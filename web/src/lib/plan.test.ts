@@ -28,6 +28,11 @@ const plan = (events: TrackingPlan["events"], rules: TrackingPlan["rules"] = { n
   rules,
   events,
 });
+/** A property whose values were lists or objects. */
+const nested = (property: string, ...values: string[]): SeenProperty => ({
+  ...seen(property, "other"),
+  examples: values.map((value) => ({ value, count: 1 })),
+});
 const seen = (property: string, ...kinds: SeenProperty["kinds"]): SeenProperty => ({
   property,
   kinds,
@@ -56,10 +61,10 @@ test("an event type is written as the server writes it", () => {
 });
 
 test.each<[string, EventType["properties"] & object, string]>([
-  ["text", { p: { type: "string" } }, "text"],
-  ["values", { p: { type: "string", values: ["EUR", "USD"] } }, "text: EUR or USD"],
-  ["a list", { p: { type: "list", items: "integer" } }, "list of whole number"],
-  ["many", { p: { type: "integer", values: [1, 2, 3, 4, 5, 6, 7] } }, "whole number: 1, 2, 3, 4, 5 or 2 more"],
+  ["text", { p: { type: "string" } }, "string"],
+  ["values", { p: { type: "string", values: ["EUR", "USD"] } }, "string: EUR or USD"],
+  ["a list", { p: { type: "list", items: "integer" } }, "list of integer"],
+  ["many", { p: { type: "integer", values: [1, 2, 3, 4, 5, 6, 7] } }, "integer: 1, 2, 3, 4, 5 or 2 more"],
 ])("what a property holds: %s", (_, properties, text) => expect(kindText(properties["p"]!)).toBe(text));
 
 test("values of a number are numbers, and what is none stays for the server to refuse", () => {
@@ -123,7 +128,11 @@ test("an event type begins from what arrives", () => {
       seen("currency", "text"),
       seen("gift", "boolean"),
       seen("odd", "text", "number"),
-      seen("items", "other"),
+      nested("address", '{"city":"Bern"}', "{}"),
+      nested("items", "[1,2]"),
+      nested("mixed", '{"a":1}', "[1]"),
+      // None of its values is short enough to be shown.
+      seen("basket", "other"),
       seen("user.plan", "text"),
       seen("$verdict", "text"),
     ]),
@@ -133,7 +142,10 @@ test("an event type begins from what arrives", () => {
       currency: { type: "string" },
       gift: { type: "boolean" },
       odd: { type: "any" },
-      items: { type: "any" },
+      address: { type: "object" },
+      items: { type: "list" },
+      mixed: { type: "any" },
+      basket: { type: "any" },
     },
   });
 });
@@ -160,21 +172,21 @@ test("what was wanted and what came", () => {
     );
   expect(of({ reason: "wrong_type", property: "total", wanted: "number", got: "string", example: '"9"' })).toEqual({
     wanted: "number",
-    came: 'text: "9"',
+    came: 'string: "9"',
   });
   expect(of({ reason: "wrong_type", property: "when", wanted: "date_time", got: "string", example: '"soon"' })).toEqual(
     {
-      wanted: "date or time",
-      came: 'text that is none: "soon"',
+      wanted: "date_time",
+      came: 'string that is none: "soon"',
     },
   );
   expect(of({ reason: "not_among", property: "currency", example: '"CHF"' })).toEqual({
-    wanted: "text: EUR",
+    wanted: "string: EUR",
     came: '"CHF"',
   });
   expect(of({ reason: "missing", property: "total" })).toEqual({ wanted: "number", came: "nothing" });
   expect(of({ reason: "unplanned_property", property: "x", got: "boolean" }).came).toBe(
-    "one that is not planned, true or false",
+    "one that is not planned, boolean",
   );
 });
 
@@ -231,8 +243,9 @@ test.each([
 
 test("what values a property was seen with, and in how many events", () => {
   const p = { ...seen("currency", "text"), examples: [{ value: "EUR", count: 2 }] };
-  expect(seenText(p)).toBe("text, such as EUR");
-  expect(seenText(seen("x", "boolean", "other"))).toBe("true or false or list or object");
+  expect(seenText(p)).toBe("string, such as EUR");
+  expect(seenText(seen("x", "boolean", "other"))).toBe("boolean, list or object");
+  expect(seenText(nested("x", '{"a":1}'))).toBe('object, such as {"a":1}');
   expect([shareText(1, 1000), shareText(999, 1000), shareText(10, 10), shareText(0, 10), shareText(1, 3)]).toEqual([
     "< 1%",
     "> 99%",
