@@ -14,7 +14,7 @@ import { DataTable, type Column } from "../../parts/DataTable";
 import { SearchInput } from "../../parts/SearchInput";
 import { useFocusBack } from "../../parts/focus";
 import { Section } from "../../parts/Page";
-import { Empty, Failed, Loaded, Said } from "../../parts/States";
+import { Bones, Empty, Failed, Loaded, Said, Unread } from "../../parts/States";
 import { Badge, When } from "../../parts/Words";
 import { useEnvironment } from "../../shell/environment";
 import { useMay } from "../../shell/may";
@@ -28,7 +28,8 @@ type Row = {
   owner: string | null;
   properties: number;
   seen?: Seen;
-  wrong: number;
+  /** None where it could not be read. */
+  wrong?: number;
 };
 
 export function MarkBadge({ mark }: { mark: Mark }) {
@@ -44,7 +45,8 @@ export function Types({ draft, view }: { draft: PlanDraft; view: PlanView }) {
   const navigate = useNavigate({ from: "/plan" });
   const { here } = useEnvironment();
   const seen = useQuery(catalogue(here.key));
-  const wrong = useQuery(violations(here.key)).data?.violations ?? [];
+  const judged = useQuery(violations(here.key));
+  const wrong = judged.data?.violations;
   const names = [...new Set([...Object.keys(draft.from.plan.events), ...Object.keys(draft.plan.events)])].sort();
   const rows: Row[] = names.map((name) => {
     const event = draft.plan.events[name] ?? draft.from.plan.events[name];
@@ -55,7 +57,7 @@ export function Types({ draft, view }: { draft: PlanDraft; view: PlanView }) {
       owner: event?.owner ?? null,
       properties: Object.keys(event?.properties ?? {}).length,
       seen: seen.data?.events.find((e) => e.event === name),
-      wrong: wrong.filter((v) => v.event === name).reduce((sum, v) => sum + v.count, 0),
+      wrong: wrong?.filter((v) => v.event === name).reduce((sum, v) => sum + v.count, 0),
     };
   });
   const words = q.toLowerCase().split(/\s+/).filter(Boolean);
@@ -126,9 +128,11 @@ export function Types({ draft, view }: { draft: PlanDraft; view: PlanView }) {
       head: "Violations",
       right: true,
       roomy: true,
-      sort: (r) => r.wrong,
+      sort: (r) => r.wrong ?? null,
       cell: (r) =>
-        r.wrong === 0 ? (
+        r.wrong === undefined ? (
+          ""
+        ) : r.wrong === 0 ? (
           <span className="dim">none</span>
         ) : (
           <Link
@@ -143,6 +147,8 @@ export function Types({ draft, view }: { draft: PlanDraft; view: PlanView }) {
   ];
   return (
     <>
+      <Unread of={[judged]} />
+      {judged.isPending && <Bones lines={1} />}
       {rows.length === 0 ? (
         <Empty
           title="No event type is planned yet"
