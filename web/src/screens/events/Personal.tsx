@@ -50,6 +50,17 @@ export function Personal(): JSX.Element {
 const whose = (of: Suspect["of"], event: string | null | undefined) =>
   of === "event" ? `of ${event ?? ""}` : of === "id" ? "an id" : `of the ${of}`;
 
+/** The head of a column that counts in a sample, which is no total. */
+function InNewest({ what, of }: { what: string; of: number }) {
+  return (
+    <span>
+      {what}
+      <br />
+      in the newest {count(of)}
+    </span>
+  );
+}
+
 function Planned({ report }: { report: Report }) {
   const { here } = useEnvironment();
   const plain = report.marked.filter((m) => m.plain > 0);
@@ -73,10 +84,16 @@ function Planned({ report }: { report: Report }) {
       ),
     },
     { key: "owner", head: "Owner", roomy: true, sort: (m) => m.owner ?? "", cell: (m) => m.owner ?? "" },
-    { key: "stored", head: "Values", right: true, sort: (m) => m.stored, cell: (m) => count(m.stored) },
+    {
+      key: "stored",
+      head: <InNewest what="Values" of={report.looked_at} />,
+      right: true,
+      sort: (m) => m.stored,
+      cell: (m) => count(m.stored),
+    },
     {
       key: "plain",
-      head: "As they came",
+      head: <InNewest what="As they came" of={report.looked_at} />,
       right: true,
       sort: (m) => m.plain,
       cell: (m) => (m.plain > 0 ? <Badge tone="warn">{count(m.plain)}</Badge> : "0"),
@@ -111,7 +128,9 @@ function Planned({ report }: { report: Report }) {
             rows={report.marked}
             id={(m) => `${m.of} ${m.event ?? ""} ${m.property}`}
           />
-          <p className="dim">Counted in the newest {plural(report.looked_at, "event")}.</p>
+          <p className="dim">
+            Counted in the newest {plural(report.looked_at, "event")} of all types; older ones may have more.
+          </p>
         </>
       )}
     </section>

@@ -7,7 +7,7 @@ import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 
 import { catalogue, properties } from "../../api/queries";
-import type { EventType, PlanView, PlannedProperty, SeenProperty } from "../../api/types";
+import type { EventType, PlanView, PlannedProperty, Properties, SeenProperty } from "../../api/types";
 import { count, plural } from "../../lib/numbers";
 import {
   better,
@@ -180,14 +180,18 @@ function Planned({ draft, name, event }: { draft: PlanDraft; name: string; event
       </fieldset>
       <Section
         title={<span style={{ display: "block", marginTop: 24 }}>{plural(rows.length, "property", "properties")}</span>}
-        about="Inside of objects nothing is planned; a property that is null is missing."
+        about={`Inside of objects nothing is planned; a property that is null is missing.${
+          seen.data?.looked_at
+            ? ` Seen: in the newest ${plural(seen.data.looked_at, "event")} of this type in ${here.name}.`
+            : ""
+        }`}
       >
         {rows.length > 0 && (
           <DataTable
             label={`Properties of ${name}`}
             rows={rows}
             id={(r) => r.name}
-            columns={columnsOf(draft, name, warnings)}
+            columns={columnsOf(draft, name, warnings, seen.data)}
             order={{ key: "name", down: false }}
             onOpen={(r) => goTo(r.name)}
           />
@@ -314,7 +318,12 @@ function Planned({ draft, name, event }: { draft: PlanDraft; name: string; event
   );
 }
 
-function columnsOf(draft: PlanDraft, event: string, warnings: PlanView["warnings"]): Column<Row>[] {
+function columnsOf(
+  draft: PlanDraft,
+  event: string,
+  warnings: PlanView["warnings"],
+  found: Properties | undefined,
+): Column<Row>[] {
   const was = draft.from.plan.events[event];
   const fresh = markOf(draft.from.plan, draft.plan, event) === "new";
   return [
@@ -374,11 +383,21 @@ function columnsOf(draft: PlanDraft, event: string, warnings: PlanView["warnings
     },
     {
       key: "seen",
-      head: "Seen",
+      // A share of a sample: what is rare may be in older events.
+      head: found?.looked_at ? `Of the newest ${count(found.looked_at)}` : "Seen",
       right: true,
       roomy: true,
       sort: (r) => r.seen?.count ?? 0,
-      cell: (r) => (r.seen ? count(r.seen.count) : <span className="dim">never</span>),
+      cell: (r) =>
+        !found ? (
+          ""
+        ) : r.seen ? (
+          <span title={`${count(r.seen.count)} of ${count(found.looked_at)}`}>
+            {shareText(r.seen.count, found.looked_at)}
+          </span>
+        ) : (
+          <span className="dim">{found.looked_at ? "none" : "no event yet"}</span>
+        ),
     },
   ];
 }
