@@ -2,7 +2,7 @@
 import { Button, Group } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import type { JSX } from "react";
+import { useState, type JSX } from "react";
 
 import { ApiError } from "../api/client";
 import { edit } from "../api/edits";
@@ -12,7 +12,7 @@ import { plural } from "../lib/numbers";
 import { NOTHING, withChanges } from "../lib/plan";
 import { capital, hinted } from "../lib/spoken";
 import { ago } from "../lib/time";
-import { useChange } from "../parts/Change";
+import { useChange, type Intent } from "../parts/Change";
 import { ChangeLog } from "../parts/ChangeLog";
 import { Page, Section } from "../parts/Page";
 import { absent, Loaded, Said, Unread, Warnings } from "../parts/States";
@@ -113,10 +113,16 @@ function Decide({ view }: { view: ProposalView }) {
   const plan = useQuery(planQuery);
   const now = plan.data;
   const draft = usePlanDraft(now ?? EMPTY);
-  // The approval is rehearsed, so that a refusal is read before it is asked for.
+  const [deciding, setDeciding] = useState(false);
+  const decide = async (intent: Intent) => {
+    setDeciding(true);
+    if (!(await change(intent))) setDeciding(false);
+  };
+  // The approval is rehearsed, so that a refusal is read before it is asked for; not while it is made, as of what is
+  // approved this revision is an old one.
   const barred = useQuery({
     queryKey: ["approval", key, view.revision, now?.revision],
-    enabled: may.allowed,
+    enabled: may.allowed && !deciding,
     retry: false,
     queryFn: async (): Promise<ApiError | null> => {
       try {
@@ -150,7 +156,7 @@ function Decide({ view }: { view: ProposalView }) {
           {...able}
           disabled={!may.allowed || barred !== null}
           onClick={() =>
-            void change({
+            void decide({
               title: `Approve ${key}?`,
               confirm: "Make it the plan",
               quick: !production,
@@ -173,7 +179,7 @@ function Decide({ view }: { view: ProposalView }) {
           variant="default"
           {...able}
           onClick={() =>
-            void change({
+            void decide({
               title: `Close ${key}?`,
               confirm: "Close it",
               why: "",
