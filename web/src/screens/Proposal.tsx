@@ -1,7 +1,7 @@
 //! Web: one proposal for the tracking plan: what it would change, and who may make it the plan.
 import { Button, Group } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useState, type JSX } from "react";
 
 import { ApiError } from "../api/client";
@@ -21,7 +21,7 @@ import { useEnvironment } from "../shell/environment";
 import { useMay } from "../shell/may";
 import { refuses } from "./flag/rehearsal";
 import { NoSuch } from "./Missing";
-import { Breaking, Differences } from "./plan/Differences";
+import { Breaking, Contents, Differences } from "./plan/Differences";
 import { usePlanDraft } from "./plan/draft";
 import { StateBadge } from "./plan/Proposals";
 
@@ -85,7 +85,23 @@ function Body({ view }: { view: ProposalView }) {
             </p>
           </Note>
         )}
-        <p className="dim">The log of its changes has what it said.</p>
+        <Section
+          title="What it said"
+          about="Each event type with what the proposal gives it. The plan may have changed since."
+        >
+          <Contents label="What the proposal said" changes={proposal.changes} />
+          <p className="dim">
+            Who wrote it, and why, is in{" "}
+            <Link
+              to="/plan/proposals/$proposal"
+              params={{ proposal: proposal.key }}
+              search={(old) => ({ ...old, tab: "changes" })}
+            >
+              its changes
+            </Link>
+            .
+          </p>
+        </Section>
       </>
     );
   return (

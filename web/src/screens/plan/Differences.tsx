@@ -1,7 +1,8 @@
 //! Web: what is different between two plans, by event type and property, in words.
 import { Link } from "@tanstack/react-router";
 
-import type { Difference, EventType } from "../../api/types";
+import type { Difference, EventType, PlanChanges, PlannedProperty } from "../../api/types";
+import { plural } from "../../lib/numbers";
 import { kindText } from "../../lib/plan";
 import { capital } from "../../lib/spoken";
 import { Said } from "../../parts/States";
@@ -58,24 +59,12 @@ export function Differences({ label, differences, then = {} }: Props) {
         const added = own.some((d) => signOf(d.what) === "+") ? Object.entries(then[event]?.properties ?? {}) : [];
         return (
           <li key={event}>
-            <p className="strong">
-              <Link to="/plan" search={(old) => ({ env: old.env, event })}>
-                {event}
-              </Link>
-            </p>
+            <Named event={event} />
             {own.map((d) => (
               <Line key={d.what} difference={d} />
             ))}
             {added.map(([name, p]) => (
-              <Line
-                key={name}
-                of={name}
-                sign="+"
-                difference={{
-                  what: `is ${p.required ? "required" : "optional"}, ${kindText(p)}${p.personal ? ", personal" : ""}`,
-                  breaking: false,
-                }}
-              />
+              <Line key={name} of={name} sign="+" difference={{ what: propertyText(p), breaking: false }} />
             ))}
             {inner.map((d) => (
               <Line key={`${d.property} ${d.what}`} of={d.property ?? ""} difference={d} />
@@ -86,6 +75,53 @@ export function Differences({ label, differences, then = {} }: Props) {
     </ul>
   );
 }
+
+/** What a proposal that is over said, of which the plan that there was is not at hand: what it has, not what was different. */
+export function Contents({ label, changes }: { label: string; changes: PlanChanges }) {
+  return (
+    <ul className="plan-diff" aria-label={label}>
+      {changes.rules && (
+        <li>
+          <p className="strong">Rules</p>
+          <p>Become other</p>
+        </li>
+      )}
+      {Object.entries(changes.save ?? {}).map(([event, type]) => (
+        <li key={event}>
+          <Named event={event} />
+          {type.description && <p className="dim">{type.description}</p>}
+          {type.owner && <p>Belongs to {type.owner}</p>}
+          {type.retention_days && <p>Is kept for {plural(type.retention_days, "day")}</p>}
+          {Object.keys(type.properties ?? {}).length === 0 && <p>Has no properties</p>}
+          {Object.entries(type.properties ?? {}).map(([name, p]) => (
+            <p key={name}>
+              <span className="mono">{name}</span> {propertyText(p)}
+            </p>
+          ))}
+        </li>
+      ))}
+      {(changes.remove ?? []).map((event) => (
+        <li key={event}>
+          <Named event={event} />
+          <Line difference={{ what: "is removed", breaking: false }} />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Named({ event }: { event: string }) {
+  return (
+    <p className="strong">
+      <Link to="/plan" search={(old) => ({ env: old.env, event })}>
+        {event}
+      </Link>
+    </p>
+  );
+}
+
+const propertyText = (p: PlannedProperty) =>
+  `is ${p.required ? "required" : "optional"}, ${kindText(p)}${p.personal ? ", personal" : ""}`;
 
 /** What breaking means, where something is. */
 export function Breaking({ on }: { on: boolean }) {
