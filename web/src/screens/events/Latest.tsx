@@ -6,6 +6,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 
+import { useAway } from "../../api/connection";
 import { edit } from "../../api/edits";
 import { plan, recent } from "../../api/queries";
 import type { RecentEvent } from "../../api/types";
@@ -14,7 +15,7 @@ import { plural } from "../../lib/numbers";
 import { VERDICTS } from "../../lib/plan";
 import { capital } from "../../lib/spoken";
 import { looked, propertiesText, verdictOf } from "../../lib/stream";
-import { moment, now } from "../../lib/time";
+import { byServer, moment, now } from "../../lib/time";
 import { whose } from "../../lib/who";
 import { DataTable, type Column } from "../../parts/DataTable";
 import { SearchInput } from "../../parts/SearchInput";
@@ -35,6 +36,7 @@ export function Latest() {
   const handling = useQuery(plan).data?.plan.rules.environments?.[here.key];
   const hashed = q !== "" && (handling?.user_ids === "hash" || handling?.device_ids === "hash");
   const query = useQuery({ ...recent(here.key, MOST), refetchInterval: paused === null ? 2_000 : false });
+  const away = useAway() !== null;
   const set = (part: { q?: string; of?: string; marked?: string }) =>
     void navigate({ search: (old) => ({ ...old, ...part }), replace: true });
   return (
@@ -85,8 +87,12 @@ export function Latest() {
               </label>
             </div>
             <p className="dim" style={{ margin: "0 0 12px" }} role="status">
-              {paused === null ? "Live, every two seconds" : `Paused, ${moment(paused)}`}: {shown.length} of the newest{" "}
-              {plural(all.length, "event")}. What was{" "}
+              {paused !== null
+                ? `Paused, ${moment(paused)}`
+                : away || query.isError
+                  ? `Not live, as it was ${moment(byServer(query.dataUpdatedAt))}`
+                  : "Live, every two seconds"}
+              : {shown.length} of the newest {plural(all.length, "event")}. What was{" "}
               <Link to="/plan" search={(old) => ({ env: old.env, tab: "violations" })}>
                 rejected
               </Link>{" "}
