@@ -73,7 +73,7 @@ function Facts({ found: f }: { found: Found }) {
     ["Came and were stored", count(f.stored)],
     ["Exposures and assignments that the server recorded itself", count(f.recorded)],
     ["Came again, and stored once", share(f.duplicates, f.stored + f.duplicates)],
-    ["Without a name, so that a copy is not known", share(f.unnamed, f.stored)],
+    ["Without an id (insert_id), so that a copy is not known", share(f.unnamed, f.stored)],
     ["Not as planned", f.unfollowed === 0 ? "0" : violationsLink(f.unfollowed)],
   ];
   return (
