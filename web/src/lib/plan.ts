@@ -15,17 +15,17 @@ import type {
 import { pretty } from "./diff";
 import { or } from "./spoken";
 
-/** The kinds of a property, in the words of the page. */
-export const KINDS: Record<PropertyKind, string> = {
-  string: "text",
-  number: "number",
-  integer: "whole number",
-  boolean: "true or false",
-  date_time: "date or time",
-  list: "list",
-  object: "object",
-  any: "anything",
-};
+/** The kinds of a property. Their words are the plan's own, as its file and what the server says of it have them. */
+export const KINDS: readonly PropertyKind[] = [
+  "string",
+  "number",
+  "integer",
+  "boolean",
+  "date_time",
+  "list",
+  "object",
+  "any",
+];
 
 /** The words of the treatments of events. */
 export const TREATMENTS: Record<Handling["invalid"], string> = {
@@ -93,9 +93,9 @@ export function valuesOf(texts: string[], { type, items }: Pick<PlannedProperty,
   return texts.map((text) => (numeric && text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : text));
 }
 
-/** What a property holds, as it is read: `list of text`, `text: EUR or USD`. */
+/** What a property holds, as it is read: `list of string`, `string: EUR or USD`. */
 export function kindText(p: PlannedProperty): string {
-  const of = p.type === "list" && p.items && p.items !== "any" ? `list of ${KINDS[p.items]}` : KINDS[p.type];
+  const of = p.type === "list" && p.items && p.items !== "any" ? `list of ${p.items}` : p.type;
   const values = (p.values ?? []).map(String);
   if (values.length === 0) return of;
   return `${of}: ${values.length > 6 ? `${values.slice(0, 5).join(", ")} or ${values.length - 5} more` : or(values)}`;
@@ -221,24 +221,23 @@ export function better(lint: Lint | undefined): string | undefined {
 
 /** What the plan wanted where an event did not follow it, and what came instead. */
 export function wantedAndCame(v: Violation, plan: TrackingPlan | undefined): { wanted: string; came: string } {
-  const kind = (word: string) => KINDS[word as PropertyKind] ?? word;
   const value = v.example ?? undefined;
   const planned = v.property == null ? undefined : plan?.events[v.event]?.properties?.[v.property];
   switch (v.reason) {
     case "unplanned_event":
       return { wanted: "a planned event type", came: "one that is not planned" };
     case "unplanned_property":
-      return { wanted: "planned properties", came: `one that is not planned, ${kind(v.got)}` };
+      return { wanted: "planned properties", came: `one that is not planned, ${v.got}` };
     case "missing":
       return { wanted: planned ? kindText(planned) : "a value", came: "nothing" };
     case "wrong_type": {
-      const got = v.wanted === "date_time" && v.got === "string" ? "text that is none" : kind(v.got);
-      return { wanted: kind(v.wanted), came: value ? `${got}: ${value}` : got };
+      const got = v.wanted === "date_time" && v.got === "string" ? "string that is none" : v.got;
+      return { wanted: v.wanted, came: value ? `${got}: ${value}` : got };
     }
     case "wrong_item":
       return {
-        wanted: `list of ${kind(v.wanted)}`,
-        came: value ? `a list with ${kind(v.got)}: ${value}` : `a list with ${kind(v.got)}`,
+        wanted: `list of ${v.wanted}`,
+        came: value ? `a list with ${v.got}: ${value}` : `a list with ${v.got}`,
       };
     case "not_among":
       return { wanted: planned ? kindText(planned) : "one of the planned values", came: value ?? "another value" };
@@ -292,10 +291,10 @@ export function personalIn(plan: TrackingPlan | undefined, event: string, proper
   return named(property.startsWith("user.") ? property.slice("user.".length) : property);
 }
 
-/** What values a property was seen with: `text, such as EUR or USD`. */
+/** What values a property was seen with: `string, such as EUR or USD`. */
 export function seenText(p: SeenProperty): string {
   const kinds = or(
-    p.kinds.map((kind) => (kind === "boolean" ? KINDS.boolean : kind === "other" ? "list or object" : kind)),
+    p.kinds.flatMap((kind) => (kind === "text" ? ["string"] : kind === "other" ? ["list", "object"] : [kind])),
   );
   const values = p.examples.slice(0, 3).map((e) => e.value);
   return values.length === 0 ? kinds : `${kinds}, such as ${values.join(", ")}`;

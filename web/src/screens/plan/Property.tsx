@@ -20,8 +20,6 @@ import { useMay } from "../../shell/may";
 import { useChecked, type PlanDraft } from "./draft";
 import { Suggestion } from "./Types";
 
-const CHOICES = (Object.keys(KINDS) as PropertyKind[]).map((value) => ({ value, label: KINDS[value] }));
-
 type Props = {
   draft: PlanDraft;
   event: string;
@@ -81,7 +79,7 @@ export function PropertyDialog({ draft, event, was, start, close }: Props) {
               />
               <Select
                 label="Holds"
-                data={CHOICES}
+                data={KINDS}
                 value={p.type}
                 allowDeselect={false}
                 onChange={(v) => set({ type: (v ?? "any") as PropertyKind })}
@@ -89,7 +87,7 @@ export function PropertyDialog({ draft, event, was, start, close }: Props) {
               {p.type === "list" && (
                 <Select
                   label="Each of the list holds"
-                  data={CHOICES}
+                  data={KINDS}
                   value={p.items ?? "any"}
                   allowDeselect={false}
                   onChange={(v) => set({ items: v === "any" || v === null ? null : (v as PropertyKind) })}
