@@ -168,19 +168,23 @@ export function rebased(
   return { plan: { rules: ruled ? draft.rules : now.rules, events }, clashes };
 }
 
-/** The kind that a property seems to have, of the sorts of values that were seen. */
-export function kindOf(kinds: SeenProperty["kinds"]): PropertyKind {
-  if (kinds.length !== 1) return "any";
-  switch (kinds[0]) {
-    case "text":
-      return "string";
-    case "number":
-      return "number";
-    case "boolean":
-      return "boolean";
-    default:
-      return "any";
+/** The kinds that the values of a property seem to have. Lists and objects are seen as one sort: where nothing else came, the
+ * values that are shown tell which. */
+function kindsOf({ kinds, examples }: Pick<SeenProperty, "kinds" | "examples">): PropertyKind[] {
+  const all = (first: string) => examples.length > 0 && examples.every((e) => e.value.startsWith(first));
+  if (kinds.length === 1 && kinds[0] === "other") {
+    if (all("{")) return ["object"];
+    if (all("[")) return ["list"];
   }
+  return kinds.flatMap((kind) =>
+    kind === "text" ? "string" : kind === "other" ? (["list", "object"] as const) : kind,
+  );
+}
+
+/** The kind that a property seems to have. */
+export function kindOf(seen: SeenProperty): PropertyKind {
+  const [first, ...more] = kindsOf(seen);
+  return first === undefined || more.length > 0 ? "any" : first;
 }
 
 /** The properties of the event itself that were seen and that a plan is asked about. */
@@ -192,7 +196,7 @@ export function ofEvent(seen: SeenProperty[]): SeenProperty[] {
 
 /** An event type as it arrives: its properties with the kinds of their values, none of them required. */
 export function fromSeen(seen: SeenProperty[]): EventType {
-  return neat({ properties: Object.fromEntries(ofEvent(seen).map((p) => [p.property, { type: kindOf(p.kinds) }])) });
+  return neat({ properties: Object.fromEntries(ofEvent(seen).map((p) => [p.property, { type: kindOf(p) }])) });
 }
 
 /** The name of a convention as it is written in itself. */
@@ -293,9 +297,7 @@ export function personalIn(plan: TrackingPlan | undefined, event: string, proper
 
 /** What values a property was seen with: `string, such as EUR or USD`. */
 export function seenText(p: SeenProperty): string {
-  const kinds = or(
-    p.kinds.flatMap((kind) => (kind === "text" ? ["string"] : kind === "other" ? ["list", "object"] : [kind])),
-  );
+  const kinds = or(kindsOf(p));
   const values = p.examples.slice(0, 3).map((e) => e.value);
   return values.length === 0 ? kinds : `${kinds}, such as ${values.join(", ")}`;
 }

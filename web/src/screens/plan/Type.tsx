@@ -299,7 +299,7 @@ function Planned({ draft, name, event }: { draft: PlanDraft; name: string; event
           start={
             adding === "new"
               ? { name: "", planned: { type: "string" } }
-              : { name: adding.property, planned: { type: kindOf(adding.kinds) }, seen: adding }
+              : { name: adding.property, planned: { type: kindOf(adding) }, seen: adding }
           }
           close={() => setAdding(null)}
         />
