@@ -1,6 +1,6 @@
 //! Web: what comes in: the catalogue of event types, one of them, and the newest events as they were taken.
 import { useQuery } from "@tanstack/react-query";
-import { useSearch } from "@tanstack/react-router";
+import { Link, useSearch } from "@tanstack/react-router";
 import type { JSX } from "react";
 
 import { catalogue } from "../api/queries";
@@ -50,7 +50,13 @@ function All({ open }: { open: string }) {
           events.length === 0 && open !== "health" && open !== "personal" ? (
             <Empty
               title={`No events in ${here.name} yet`}
-              why="The official Amplitude SDKs send here with a server URL of this address; so does anything that can post JSON. What is taken shows within a second."
+              why={
+                <>
+                  The official SDKs of Amplitude, Segment, RudderStack, PostHog and Mixpanel send here once they have
+                  this address and a key, and so does OpenTelemetry (OTLP logs). <Link to="/settings">A new key</Link>{" "}
+                  comes with what to write. What is taken shows within a second.
+                </>
+              }
             >
               <SendOne />
             </Empty>

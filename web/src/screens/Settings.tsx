@@ -9,6 +9,7 @@ import { edit } from "../api/edits";
 import { environments, keys, status } from "../api/queries";
 import type { KeyView } from "../api/types";
 import { count, size } from "../lib/numbers";
+import { sendings } from "../lib/sending";
 import { exact } from "../lib/time";
 import { useChange } from "../parts/Change";
 import { DataTable, type Column } from "../parts/DataTable";
@@ -290,26 +291,21 @@ await OpenFeature.setProviderAndWait(new OFREPWebProvider({
   baseUrl: "${url}", headers: [["Authorization", "Bearer ${secret}"]],
 }));
 OpenFeature.getClient().getBooleanValue("checkout-v2", false);`;
-  const amplitude = `import { init, track } from "@amplitude/analytics-node";
-
-init("${secret}", { serverUrl: "${url}/2/httpapi" });
-track("purchase", { amount: 42 }, { user_id: "ana-1" });`;
+  const all = [{ name: "curl", text: ofrep }, { name: "OpenFeature", text: openfeature }, ...sendings(url, secret)];
   return (
     <Tabs defaultValue="curl">
       <Tabs.List aria-label="What to do with it">
-        <Tabs.Tab value="curl">curl</Tabs.Tab>
-        <Tabs.Tab value="openfeature">OpenFeature</Tabs.Tab>
-        <Tabs.Tab value="amplitude">Amplitude</Tabs.Tab>
+        {all.map(({ name }) => (
+          <Tabs.Tab key={name} value={name}>
+            {name}
+          </Tabs.Tab>
+        ))}
       </Tabs.List>
-      <Tabs.Panel value="curl" pt="sm">
-        <Snippet label="curl" text={ofrep} />
-      </Tabs.Panel>
-      <Tabs.Panel value="openfeature" pt="sm">
-        <Snippet label="OpenFeature" text={openfeature} />
-      </Tabs.Panel>
-      <Tabs.Panel value="amplitude" pt="sm">
-        <Snippet label="Amplitude" text={amplitude} />
-      </Tabs.Panel>
+      {all.map(({ name, text }) => (
+        <Tabs.Panel key={name} value={name} pt="sm">
+          <Snippet label={name} text={text} />
+        </Tabs.Panel>
+      ))}
     </Tabs>
   );
 }

@@ -2,7 +2,7 @@
 import { curl } from "../../lib/sending";
 import { Snippet } from "../../parts/Words";
 
-/** How to send a first event, over the Amplitude protocol that SDKs speak. */
+/** How to send a first event from a shell, over the Amplitude protocol. */
 export function SendOne({ apiKey = "<a client key, from Settings>", event }: { apiKey?: string; event?: string }) {
   return <Snippet label="curl that sends an event" text={curl(window.location.origin, apiKey, event)} />;
 }
