@@ -35,6 +35,7 @@ mod protocols;
 mod quarantine;
 mod ramps;
 mod rates;
+mod released;
 mod restart;
 mod retention;
 mod rollouts;
