@@ -201,7 +201,9 @@ fn stand_in(value: &mut Json, hashed: &[(String, String)]) {
 /// Whether a property of an event, or of what it says of its machine or its user, is the address that it came from, by what
 /// SDKs and OpenTelemetry, now and earlier, call it.
 fn is_address(name: &str) -> bool {
-    matches!(
+    // Each name of each event is asked, and nearly none ends so.
+    let ends = name.ends_with("ip") || name.ends_with("address") || name.ends_with("addr");
+    ends && matches!(
         name,
         "$ip"
             | "$initial_ip"
@@ -222,11 +224,12 @@ pub(super) fn address(event: &mut Event, how: Addresses) {
     if how == Addresses::Keep {
         return;
     }
-    if let Some(own) = event.user_properties.remove("ip") {
+    if let Some(own) = event.user_properties.get_mut("ip") {
         // Here stands an address or nothing.
         let address = own.as_str().and_then(as_written).filter(|_| how == Addresses::Truncate);
-        if let Some(address) = address {
-            event.user_properties.insert("ip".into(), network(address).to_string().into());
+        match address {
+            Some(address) => *own = network(address).to_string().into(),
+            None => drop(event.user_properties.remove("ip")),
         }
     }
     shorten(&mut event.properties, how, is_address);
