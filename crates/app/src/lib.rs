@@ -294,7 +294,7 @@ impl App {
         let due = self.take_due(now, &mut stepped);
         let remembered = self.remember(now);
         let settled = self.quarantine.take_back_left().and(self.finish_release(now));
-        let expired = settled.and(self.expire(now));
+        let expired = settled.and_then(|()| self.expire(now));
         stepped.sealed = self.store.step(now)?.sealed;
         shown.and(due).and(remembered).and(expired).map(|()| stepped)
     }

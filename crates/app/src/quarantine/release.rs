@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use bellwether_ledger::{Kept, Leaving};
 use bellwether_model::event::Who;
-use bellwether_model::{EnvironmentKey, Event, Millis};
+use bellwether_model::{EnvironmentKey, Event, Millis, Seq};
 use bellwether_store::{Fingerprint, Known, Outcome};
 
 use super::{Which, event, locked};
@@ -113,20 +113,22 @@ impl App {
         Ok(Some((piece, last)))
     }
 
-    /// Whose each of these is. Without a user it is of whoever had its device when it came; and where that is another now, it
-    /// is theirs without the device, which it takes from nobody.
+    /// Whose each of these is, as they are kept.
     pub(super) fn whose(&self, piece: &[Kept]) -> Result<Vec<Who>, AppError> {
-        let whose = |kept: &Kept| {
-            let who = event(kept)?.who;
-            let Some(device) = who.device() else { return Ok(who) };
-            let had = self.store.had(&kept.held.environment, device, kept.held.after.unwrap_or_default());
-            // Of what came at an unknown time nobody knows who had it.
-            let then = kept.held.after.and(had.then);
-            let Some(user) = who.user().map(str::to_owned).or(then) else { return Ok(who) };
-            let others = had.now.is_some_and(|now| now != user);
-            Ok(if others { Who::User(user) } else { Who::Both { user, device: device.to_owned() } })
-        };
+        let whose = |kept: &Kept| Ok(self.had(&kept.held.environment, event(kept)?.who, kept.held.after));
         piece.iter().map(whose).collect()
+    }
+
+    /// Whose something is that came after an event of the log. Without a user it is of whoever had its device then; and where
+    /// that is another now, it is theirs without the device, which it takes from nobody.
+    fn had(&self, environment: &EnvironmentKey, who: Who, after: Option<Seq>) -> Who {
+        let Some(device) = who.device() else { return who };
+        let had = self.store.had(environment, device, after.unwrap_or_default());
+        // Of what came at an unknown time nobody knows who had it.
+        let then = after.and(had.then);
+        let Some(user) = who.user().map(str::to_owned).or(then) else { return who };
+        let others = had.now.is_some_and(|now| now != user);
+        if others { Who::User(user) } else { Who::Both { user, device: device.to_owned() } }
     }
 
     /// Events that are kept, as they are stored now.
@@ -145,6 +147,8 @@ impl App {
             }
             // It may have come before the plan said that something of it is personal.
             judges.conceal(&mut event, &self.pepper);
+            // Under the ids that it has now, its device may be somebody's whom the other ids do not know.
+            event.who = self.had(environment, event.who, kept.held.after);
             Ok(event)
         });
         each.collect()

@@ -221,3 +221,25 @@ fn what_has_no_name_of_its_own_has_none_that_a_sender_can_give() {
     send(json!([{"event_type": "Y", "user_id": "user-1"}]));
     assert_eq!(release(&house), json!({"stored": 1, "duplicates": 0}));
 }
+
+#[test]
+fn what_is_released_takes_no_device_from_who_has_it_under_a_hash_by_now() {
+    let (house, key) = quarantining(|_| {});
+    let send = |event: Json| house.send(&json!({"api_key": key, "events": [event]})).unwrap();
+    let seen = |who: Json| {
+        let mut event =
+            json!({"event_type": "Page Viewed", "device_id": "tablet-1", "event_properties": {"path": "/"}});
+        event.as_object_mut().unwrap().extend(who.as_object().unwrap().clone());
+        send(event)
+    };
+    send(json!({"event_type": "X", "user_id": "anna-anna", "device_id": "tablet-1"}));
+    let mut hashing = plan("quarantine");
+    hashing["rules"]["environments"]["production"]["device_ids"] = json!("hash");
+    hashing["rules"]["environments"]["production"]["user_ids"] = json!("hash");
+    house.did("plan.save", json!({"plan": hashing, "why": "test"}));
+    seen(json!({"user_id": "bert-bert"}));
+    release(&house);
+    seen(json!({}));
+    assert_eq!(of(&house, "anna-anna")[1], ["X"]);
+    assert_eq!(of(&house, "bert-bert")[1], ["Page Viewed", "Page Viewed"]);
+}
