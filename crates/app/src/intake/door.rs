@@ -8,7 +8,7 @@ use bellwether_model::{Event, Json, Millis};
 use bellwether_store::{Fingerprint, Known, Ticket};
 
 use super::body::{Unreadable, unpack};
-use super::inspection::{Aside, Inspection};
+use super::inspection::{Apart, Aside, Inspection, name_users};
 use super::judge::VERDICT;
 use super::senders::Brought;
 use super::{amplitude, mixpanel, otlp, posthog, segment};
@@ -338,7 +338,8 @@ impl App {
                 });
             }
         };
-        let Aside { held, mut violations } = plan.taken();
+        let Aside { mut held, mut violations } = plan.taken();
+        name_users(&mut held, &events);
         // What goes into the quarantine is there before the request is answered, and goes again if the rest is not taken.
         let admitted = self.rates.admit(door, &brought, &events, now);
         let held = match admitted.and_then(|()| self.hold(held, now)) {
@@ -370,17 +371,17 @@ impl App {
     }
 
     /// Puts events into the quarantine that are neither stored nor there already.
-    fn hold(&self, held: Vec<(Event, Vec<String>)>, now: Millis) -> Result<Holding, AppError> {
+    fn hold(&self, held: Vec<Apart>, now: Millis) -> Result<Holding, AppError> {
         if held.is_empty() {
             return Ok(Holding::default());
         }
-        let _arriving = self.quarantine.arriving.hold(held.iter().map(|(event, _)| event));
-        let prints = held.iter().map(|(event, _)| (Fingerprint::of(event), event.received));
+        let _arriving = self.quarantine.arriving.hold(held.iter().map(|apart| &apart.event));
+        let prints = held.iter().map(|Apart { event, .. }| (Fingerprint::of(event), event.received));
         let Known { known: stored, ticket, after } = self.store.knows(&prints.collect::<Vec<_>>())?;
-        let environments: Vec<_> = held.iter().map(|(event, _)| event.environment.clone()).collect();
+        let environments: Vec<_> = held.iter().map(|apart| apart.event.environment.clone()).collect();
         let unknown = held.into_iter().zip(&stored).filter(|(_, stored)| !**stored);
         let unknown: Vec<Held> =
-            unknown.map(|((event, why), _)| crate::quarantine::held(&event, why, now, after)).collect();
+            unknown.map(|(apart, _)| crate::quarantine::held(&apart.event, apart.why, now, after)).collect();
         let mut holding = Holding { ticket, ..self.quarantine.hold(&unknown)? };
         let mut of_unknown = std::mem::take(&mut holding.new).into_iter();
         for (environment, stored) in environments.into_iter().zip(stored) {

@@ -1,11 +1,13 @@
 //! App intake: what the tracking plan finds in the events of one request, until the request as a whole is taken
 //! or refused.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use bellwether_model::event::Who;
 use bellwether_model::plan::Treatment;
-use bellwether_model::{Event, Json};
+use bellwether_model::{EnvironmentKey, Event, Json};
 
 use super::bots::Agents;
 use super::conceal::Pepper;
@@ -22,16 +24,47 @@ pub(super) struct Inspection {
     door: Door,
     /// How many more events the quarantine takes.
     room: usize,
+    /// How many events are stored so far.
+    passed: Cell<usize>,
     aside: RefCell<Aside>,
 }
 
 /// What is not simply stored of a request.
 #[derive(Debug, Default)]
 pub(crate) struct Aside {
-    /// Events for the quarantine, and why.
-    pub(super) held: Vec<(Event, Vec<String>)>,
+    /// Events for the quarantine, in the order of the request.
+    pub(super) held: Vec<Apart>,
     /// What did not follow the plan.
     pub(super) violations: Vec<Violation>,
+}
+
+/// An event for the quarantine.
+#[derive(Debug)]
+pub(crate) struct Apart {
+    pub(super) event: Event,
+    pub(super) why: Vec<String>,
+    /// How many of the request's events that are stored stand before it.
+    pub(super) before: usize,
+}
+
+/// Gives those without a user the user whom an event before them in their request brought onto their device: when they are
+/// kept apart, that one is not in the store yet.
+pub(super) fn name_users(held: &mut [Apart], stored: &[Event]) {
+    let mut on: HashMap<(&EnvironmentKey, &str), &str> = HashMap::new();
+    let mut looked = 0;
+    for Apart { event, before, .. } in held {
+        for stored in stored.iter().take(*before).skip(looked) {
+            if let Who::Both { user, device } = &stored.who {
+                on.insert((&stored.environment, device), user);
+            }
+        }
+        looked = *before;
+        if let Who::Device(device) = &event.who
+            && let Some(user) = on.get(&(&event.environment, device.as_str()))
+        {
+            event.who = Who::Both { user: (*user).to_owned(), device: device.clone() };
+        }
+    }
 }
 
 /// Why an event is not taken.
@@ -62,7 +95,8 @@ impl Inspection {
         let judges = app.judges.load_full();
         let pepper = app.pepper.clone();
         let agents = Agents::of(sent.agent);
-        Self { judges, pepper, agents, door, room: app.quarantine.room(), aside: RefCell::default() }
+        let room = app.quarantine.room();
+        Self { judges, pepper, agents, door, room, passed: Cell::default(), aside: RefCell::default() }
     }
 
     /// How many events of this request go into the quarantine.
@@ -73,6 +107,12 @@ impl Inspection {
     /// Whether an admitted event is stored, and then it is marked where it does not follow the plan; if not, it went
     /// into the quarantine. Or why it is rejected.
     pub(super) fn pass(&self, event: &mut Event) -> Result<bool, Rejected> {
+        let passes = self.judged(event)?;
+        self.passed.set(self.passed.get() + usize::from(passes));
+        Ok(passes)
+    }
+
+    fn judged(&self, event: &mut Event) -> Result<bool, Rejected> {
         // Judged as it came, and stored without what is not to be stored.
         let mut found = self.judges.judge(event);
         for fault in found.iter_mut().flat_map(|found| &mut found.faults) {
@@ -110,7 +150,7 @@ impl Inspection {
             Treatment::Quarantine => {
                 let why = faults.iter().map(Fault::sentence).collect();
                 aside.violations.push(violation(faults));
-                aside.held.push((event.clone(), why));
+                aside.held.push(Apart { event: event.clone(), why, before: self.passed.get() });
                 Ok(false)
             }
             Treatment::Reject => {

@@ -165,6 +165,30 @@ fn a_user_and_a_device_of_the_same_text_are_two() {
 }
 
 #[test]
+fn within_a_request_what_follows_a_sign_in_is_theirs_and_what_stands_before_it_is_not() {
+    let (house, key) = quarantining(|_| {});
+    let send = |events: Json| house.send(&json!({"api_key": key, "events": events})).unwrap();
+    let signs_in = |user: &str| json!({"event_type": "Page Viewed", "user_id": user, "device_id": "tablet-1", "event_properties": {"path": "/"}});
+    let alone = |event: &str| json!({"event_type": event, "device_id": "tablet-1"});
+    send(json!([signs_in("anna-anna")]));
+    send(
+        json!([alone("Before Bert"), signs_in("bert-bert"), alone("Bert"), {"event_type": "X", "device_id": "other-1"}]),
+    );
+    let of = |user: &str| -> Vec<String> {
+        let export = house.did("person.export", json!({"environment": "production", "user": user}));
+        let theirs = export["quarantine"].as_array().unwrap().iter();
+        theirs.map(|event| event["event"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(of("anna-anna"), ["Before Bert"]);
+    assert_eq!(of("bert-bert"), ["Bert"]);
+    house.did(
+        "person.forget",
+        json!({"environment": "production", "user": "bert-bert", "confirm": "bert-bert"}),
+    );
+    assert_eq!(held(&house), ["Before Bert", "X"]);
+}
+
+#[test]
 fn what_was_deleted_does_not_come_back_for_seven_days_but_may_follow_the_plan() {
     let (mut house, key) = quarantining(|_| {});
     let send = |house: &House| house.send(&json!({"api_key": key, "events": named()})).unwrap();
