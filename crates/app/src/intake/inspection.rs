@@ -12,7 +12,7 @@ use bellwether_model::{EnvironmentKey, Event, Json};
 use super::bots::Agents;
 use super::conceal::Pepper;
 use super::door::{Door, Sent};
-use super::judge::{Fault, Found, Judges, Reason, VERDICT};
+use super::judge::{Fault, Found, Judges, Reason, VERDICT, example};
 use crate::App;
 use crate::violations::Violation;
 
@@ -122,6 +122,11 @@ impl Inspection {
         }
         self.agents.mark(event);
         self.judges.conceal(event, &self.pepper);
+        for fault in found.iter_mut().flat_map(|found| &mut found.faults) {
+            // Nor is what is not stored as it came, such as an address.
+            let value = fault.property.as_deref().and_then(|name| event.properties.get(name));
+            fault.example.take_if(|shown| value.is_none_or(|value| example(value) != *shown));
+        }
         let Some(Found { mut treatment, verdict, faults }) = found else { return Ok(true) };
         let mut aside = self.aside.borrow_mut();
         let mut full = "";

@@ -434,7 +434,7 @@ impl Planned {
                 Some(wanted) => {
                     let Some(reason) = wanted.wrong(value) else { continue };
                     invalid += 1;
-                    (reason, (!wanted.property.personal).then(|| cut(&value.to_string(), 80)))
+                    (reason, (!wanted.property.personal).then(|| example(value)))
                 }
                 None if unplanned >= MOST_FAULTS || reserved(name) => continue,
                 None => {
@@ -446,6 +446,11 @@ impl Planned {
         }
         faults
     }
+}
+
+/// A value as it is shown for example.
+pub(super) fn example(value: &Json) -> Box<str> {
+    cut(&value.to_string(), 80)
 }
 
 /// Whether a property is not its sender's word: what we mark events with, and by what exposures are told apart. It tells

@@ -236,6 +236,23 @@ fn a_value_that_tells_who_it_was_is_no_example_and_nobodys_is_kept_when_somebody
 }
 
 #[test]
+fn a_value_that_is_not_stored_as_it_came_is_no_example() {
+    let (house, key) = planned("accept", "accept", "accept");
+    let mut plan = shop_plan();
+    plan["events"]["Order Completed"]["properties"]["initial_ip"] = json!({"type": "number"});
+    house.did("plan.save", json!({"plan": plan, "why": "test"}));
+    let example = |initial_ip: &str| {
+        let event = order(json!({"total": 5, "currency": "EUR", "initial_ip": initial_ip}));
+        house.send(&json!({"api_key": key, "events": [event]})).unwrap();
+        let seen = violations(&house);
+        let of = seen["violations"].as_array().unwrap().iter().find(|one| one["property"] == "initial_ip");
+        of.unwrap()["example"].clone()
+    };
+    assert_eq!(example("203.0.113.77"), Json::Null);
+    assert_eq!(example("unknown"), "\"unknown\"");
+}
+
+#[test]
 fn a_disk_without_room_is_said_to_senders_and_by_health() {
     let house = House::with(1, |settings| settings.store.reserve = u64::MAX);
     let key = house.key("client");
