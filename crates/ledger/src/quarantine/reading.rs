@@ -6,15 +6,15 @@ use rusqlite::Row;
 use super::{Count, Held, Kept, Quarantine, READING, number};
 use crate::error::LedgerError;
 
-/// A page of an environment, and of one sort of it. Two questions, for each an index in the order of the numbers: one
-/// that asks for both sorts all that there is for each page.
-const PAGE: &str = "select id, sort, at, print, why, body, after from held
-    where environment = ?1 and id > ?2 order by id";
-const PAGE_OF: &str = "select id, sort, at, print, why, body, after from held
-    where environment = ?1 and id > ?2 and sort = ?3 order by id";
-
-/// What [`kept`] reads first.
+/// What [`kept`] reads, in its order.
 pub(super) const COLUMNS: &str = "id, sort, held.at, print, why, body, after";
+
+/// What asks for a page of an environment, or of one sort of it. Two questions, for each an index in the order of the numbers:
+/// one that asks for both sorts all that there is for each page.
+fn page_of(one_sort: bool) -> String {
+    let sort = if one_sort { " and sort = ?3" } else { "" };
+    format!("select {COLUMNS} from held where environment = ?1 and id > ?2{sort} order by id")
+}
 
 pub(super) fn kept(environment: &EnvironmentKey, row: &Row<'_>) -> rusqlite::Result<Kept> {
     let print: Option<Vec<u8>> = row.get(3)?;
@@ -66,7 +66,7 @@ impl Quarantine {
     ) -> Result<(Vec<Kept>, bool), LedgerError> {
         let doing = LedgerError::storage(READING);
         let conn = self.conn.lock();
-        let mut statement = conn.prepare_cached(sort.map_or(PAGE, |_| PAGE_OF)).map_err(&doing)?;
+        let mut statement = conn.prepare_cached(&page_of(sort.is_some())).map_err(&doing)?;
         let rows = match sort {
             Some(sort) => statement.query((environment.as_str(), after, sort)),
             None => statement.query((environment.as_str(), after)),
@@ -148,14 +148,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let quarantine = Quarantine::open(&dir.path().join("quarantine.sqlite")).unwrap();
         let conn = quarantine.conn.lock();
-        let check = |question: &str, plan: &str| {
+        let check = |one_sort: bool, plan: &str| {
+            let values = [("?1", "'a'"), ("?2", "1"), ("?3", "'b'")];
+            let question = values.iter().fold(page_of(one_sort), |text, (of, is)| text.replace(of, is));
             let mut steps = conn.prepare(&format!("explain query plan {question}")).unwrap();
             let steps = steps.query_map([], |row| row.get::<_, String>(3)).unwrap();
             assert_eq!(steps.map(Result::unwrap).collect::<Vec<_>>(), [plan], "{question}");
         };
         let plan = "SEARCH held USING INDEX held_by_environment (environment=? AND rowid>?)";
-        check(&PAGE.replace("?1", "'a'").replace("?2", "1"), plan);
+        check(false, plan);
         let plan = "SEARCH held USING INDEX held_by_sort (environment=? AND sort=? AND id>?)";
-        check(&PAGE_OF.replace("?1", "'a'").replace("?2", "1").replace("?3", "'b'"), plan);
+        check(true, plan);
     }
 }
