@@ -12,6 +12,7 @@ mod copies;
 mod drifts;
 mod enrolment;
 mod events;
+mod examples;
 mod experiments;
 mod explained;
 mod exposures;
