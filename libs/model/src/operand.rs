@@ -251,6 +251,10 @@ pub fn household(text: &str) -> Option<IpAddr> {
 pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(v4) => Ipv4Addr::from_bits(v4.to_bits() & (u32::MAX << 8)).into(),
+        // In 6to4 the household's address of version 4 comes after the first 16 bits.
+        IpAddr::V6(v6) if v6.segments().first() == Some(&0x2002) => {
+            Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 88)).into()
+        }
         IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 80)).into(),
     }
 }
@@ -277,17 +281,26 @@ pub fn as_written(text: &str) -> Option<IpAddr> {
     })
 }
 
-/// Whether something in a text is written as an address is, whether or not it can be read: four numbers, or digits between
-/// colons.
+/// Whether something in a text is written as an address is, whether or not it can be read: four numbers, digits between
+/// colons, as addresses of pages write these, or one number alone.
 ///
 /// ```
 /// use bellwether_model::operand::holds_address;
-/// assert!(holds_address("for=203.0.113.9;proto=https") && holds_address("203.0.113.009") && holds_address("<2001:db8::9>"));
+/// for text in ["for=203.0.113.9;proto=https", "203.0.113.009", "<2001:db8::9>", "203%2E0%2E113%2e9", "3405803785", "0xcb007109"] {
+///     assert!(holds_address(text), "{text}");
+/// }
 /// assert!(!holds_address("unknown") && !holds_address("proxy-7.shop.example:8080") && !holds_address("/run/shop.sock"));
 /// ```
 pub fn holds_address(text: &str) -> bool {
+    let text = text.trim().to_ascii_lowercase().replace("%25", "%").replace("%2e", ".").replace("%3a", ":");
+    let digits = |of: &str| !of.is_empty() && of.bytes().all(|b| b.is_ascii_digit());
+    let hexadecimal = |of: &str| !of.is_empty() && of.bytes().all(|b| b.is_ascii_hexdigit());
+    if digits(&text) || text.strip_prefix("0x").is_some_and(hexadecimal) {
+        return true;
+    }
     text.split(|c: char| !c.is_ascii_hexdigit() && !matches!(c, '.' | ':')).any(|piece| {
-        let number = |of: &&str| !of.is_empty() && of.bytes().all(|b| b.is_ascii_digit());
+        // A letter that touches a number is of another word.
+        let number = |of: &&str| digits(of.trim_matches(|c: char| c.is_ascii_alphabetic()));
         piece.matches(':').count() > 1 || piece.split(['.', ':']).filter(number).count() > 3
     })
 }

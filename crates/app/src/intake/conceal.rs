@@ -209,6 +209,7 @@ fn is_address(name: &str) -> bool {
             | "$initial_ip"
             | "initial_ip"
             | "client.address"
+            | "client.socket.address"
             | "source.address"
             | "network.peer.address"
             | "net.peer.ip"
@@ -270,7 +271,8 @@ fn shortened(value: Json, how: Addresses) -> Option<Json> {
         Json::Number(_) => None,
         Json::Array(list) => Some(list.into_iter().filter_map(|value| shortened(value, how)).collect()),
         Json::Object(map) => {
-            let each = map.into_iter().filter_map(|(name, value)| Some((name, shortened(value, how)?)));
+            let named = map.into_iter().filter(|(name, _)| !holds_address(name));
+            let each = named.filter_map(|(name, value)| Some((name, shortened(value, how)?)));
             Some(Json::Object(each.collect()))
         }
         Json::Null | Json::Bool(_) => Some(value),

@@ -240,7 +240,7 @@ fn a_report_says_where_to_name_what_no_plan_can() {
 }
 
 /// Addresses as proxies, sockets and SDKs write them, and what is kept of each.
-const ADDRESSES: [(&str, Option<&str>); 17] = [
+const ADDRESSES: [(&str, Option<&str>); 24] = [
     ("203.0.113.77", Some("203.0.113.0")),
     ("::ffff:203.0.113.77", Some("203.0.113.0")),
     ("203.0.113.77:5123", Some("203.0.113.0")),
@@ -253,10 +253,19 @@ const ADDRESSES: [(&str, Option<&str>); 17] = [
     ("[2001:db8:1:2::77]:80", Some("2001:db8:1::")),
     ("[2001:db8:1:2::77]", Some("2001:db8:1::")),
     ("2001:db8:1:2::77%eth0", Some("2001:db8:1::")),
+    // One of version 4 stands within it.
+    ("2002:cb00:714d:1::77", Some("2002:cb00:7100::")),
     // There is one in it, and it cannot be read.
     ("for=203.0.113.77;proto=https", None),
     ("203.0.113.077", None),
     ("for=\"[2001:db8:1:2::77]\"", None),
+    ("a203.0.113.77", None),
+    ("203.0.113.77ms", None),
+    ("203%2E0%2E113%2e77", None),
+    ("2001%3Adb8%3A1%3A2%3A%3A77", None),
+    // As databases write one.
+    (" 3405803853", None),
+    ("0xCB00714D", None),
     // There is none.
     ("unknown", Some("unknown")),
     ("/var/run/shop.sock", Some("/var/run/shop.sock")),
@@ -265,11 +274,12 @@ const ADDRESSES: [(&str, Option<&str>); 17] = [
 
 #[test]
 fn an_address_is_cut_however_it_is_written_wherever_it_is_known_to_stand() {
-    const OF_EVENTS: [&str; 10] = [
+    const OF_EVENTS: [&str; 11] = [
         "$ip",
         "$initial_ip",
         "initial_ip",
         "client.address",
+        "client.socket.address",
         "network.peer.address",
         "source.address",
         "http.client_ip",
@@ -317,12 +327,13 @@ fn an_address_is_cut_however_it_is_written_wherever_it_is_known_to_stand() {
             let own = wanted.as_str().filter(|text| is_one(text));
             assert_eq!(stored["user_properties"]["ip"], json!(own), "{what}");
         }
-        // A number may be one, as databases write it.
+        // A number may be one, as databases write it, and a name of what is known of each.
         let event = json!({"event_type": "Seen", "user_id": "user-2", "ip": 3_405_803_853_u32,
-            "event_properties": {"$ip": 3_405_803_853_u32, "host.ip": true}});
+            "event_properties": {"$ip": 3_405_803_853_u32, "host.ip": true, "client.address": {"203.0.113.77": true, "b": true}}});
         house.send(&json!({"api_key": key, "events": [event]})).unwrap();
         let stored = &house.events()[0];
-        assert_eq!(stored["properties"], json!({"$verdict": "unplanned_event", "host.ip": true}));
+        let wanted = json!({"$verdict": "unplanned_event", "client.address": {"b": true}, "host.ip": true});
+        assert_eq!(stored["properties"], wanted);
         assert_eq!(stored["user_properties"]["ip"], Json::Null);
     }
 }
