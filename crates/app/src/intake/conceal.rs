@@ -13,6 +13,8 @@ use sha2::Sha256;
 use crate::access::hex;
 use crate::error::AppError;
 
+/// Where Mixpanel's `$merge` names the ids of one person.
+const MERGED: &str = "$distinct_ids";
 /// What stands where a masked value was.
 const MASK: &str = "***";
 /// What a hashed value begins with.
@@ -68,6 +70,9 @@ impl Pepper {
     /// Puts the hashes of an event's ids in their places, where its environment stores no others: also where the same
     /// text stands as a property, and in its `insert_id`. An event whose ids are hashes already stays as it is.
     pub(super) fn ids(&self, event: &mut Event, handling: &Handling) {
+        if let Some(Json::Array(ids)) = event.properties.get_mut(MERGED) {
+            self.merged(ids, handling);
+        }
         let hashes = |id: Option<&str>, how: Identifiers| {
             let id = id.filter(|id| how == Identifiers::Hash && !is_hash(id))?;
             Some((id.to_owned(), self.id(id)))
@@ -102,6 +107,17 @@ impl Pepper {
         }
         for map in [user_properties, groups, user_changes, group_changes] {
             map.values_mut().for_each(|value| stand_in(value, &hashed));
+        }
+    }
+
+    /// The same of ids that are said to be of one person. Nothing says which of them are users'.
+    fn merged(&self, ids: &mut [Json], handling: &Handling) {
+        for id in ids {
+            let Json::String(id) = id else { continue };
+            let how = if made_by_an_sdk(id) { handling.device_ids } else { handling.user_ids };
+            if how == Identifiers::Hash {
+                *id = self.id(id);
+            }
         }
     }
 

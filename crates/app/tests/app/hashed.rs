@@ -386,3 +386,27 @@ fn an_alias_joins_what_a_visitor_did_whether_ids_are_hashed_or_not() {
         }
     }
 }
+
+/// What Mixpanel's `$merge` names is of nobody that the event itself names.
+#[test]
+fn the_ids_of_a_merge_are_hashed_as_ids_are() {
+    let device = "0192a5c4-7d3e-7b1a-9f52-c0ffee123456";
+    for (handling, kept) in [
+        (json!({}), vec![USER, "other@secret.example", device]),
+        (json!({"user_ids": "hash"}), vec![device]),
+        (json!({"device_ids": "hash"}), vec![USER, "other@secret.example"]),
+        (json!({"user_ids": "hash", "device_ids": "hash"}), vec![]),
+    ] {
+        let desk = Desk::new();
+        let plan = json!({"rules": {"environments": {"production": handling}}});
+        desk.house.did("plan.save", json!({"plan": plan, "why": "test"}));
+        let ids = json!([USER, "other@secret.example", device, 7]);
+        let properties = json!({"token": "KEY", "distinct_id": "somebody-else", "$distinct_ids": ids});
+        desk.json(Door::MixpanelTrack, "", &json!([{"event": "$merge", "properties": properties}]));
+        let stored = desk.house.events()[0]["properties"]["$distinct_ids"].clone();
+        let plain: Vec<&str> = stored.as_array().unwrap().iter().filter_map(Json::as_str).collect();
+        assert_eq!(plain.len(), 3);
+        let plain: Vec<&str> = plain.into_iter().filter(|id| !id.starts_with("hash:")).collect();
+        assert_eq!(plain, kept, "{handling}");
+    }
+}
