@@ -168,6 +168,10 @@ impl Look {
             }
             if let Some(values) = event.properties.get("$group_properties").and_then(Json::as_object) {
                 told(Of::Group, values, &twice);
+                let operations = values.iter().filter(|(name, _)| name.starts_with('$'));
+                operations
+                    .filter_map(|(_, values)| values.as_object())
+                    .for_each(|values| told(Of::Group, values, &twice));
             }
         }
         look.finish(events.len() as u64)

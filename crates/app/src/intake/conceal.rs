@@ -165,6 +165,9 @@ impl Pepper {
     ) {
         for (operation, values) in changes {
             let Json::Object(values) = values else { continue };
+            if !operation.starts_with('$') {
+                continue;
+            }
             match operation.as_str() {
                 // Here only names count: a value beside one says nothing that is kept.
                 "$unset" | "$clearAll" if how == Concealment::Keep => {}

@@ -331,6 +331,8 @@ impl Judges {
             for within in ["$group_properties", "$resource"] {
                 if let Some(Json::Object(of)) = properties.get_mut(within) {
                     pepper.properties(of, names.clone(), how);
+                    // What is told of groups can be operations here, too.
+                    pepper.changes(of, names.clone(), how);
                 }
             }
         }

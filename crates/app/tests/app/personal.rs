@@ -216,6 +216,26 @@ fn a_name_of_the_rules_is_personal_wherever_it_stands_and_is_not_planned_otherwi
 }
 
 #[test]
+fn a_name_of_the_rules_is_personal_in_what_an_event_tells_of_its_groups_by_operations() {
+    let house = House::new();
+    let rules = json!({"personal": ["email"], "environments": {"production": {"personal": "mask"}}});
+    house.did("plan.save", json!({"plan": {"rules": rules}, "why": "test"}));
+    let key = house.key("client");
+    let told = json!({"email": "ada@secret.example", "$set": {"email": "ada@secret.example", "n": 1},
+        "office": {"email": "office"}});
+    let event = json!({"event_type": "Seen", "user_id": "user-1", "groups": {"company": "acme"}, "group_properties": told});
+    house.send(&json!({"api_key": key, "events": [event]})).unwrap();
+    assert_eq!(
+        house.events()[0]["properties"]["$group_properties"],
+        json!({"email": "***", "$set": {"email": "***", "n": 1}, "office": {"email": "office"}})
+    );
+    let report = house.did("personal.report", json!({"environment": "production"}));
+    let marked: Vec<String> = report["marked"].as_array().unwrap().iter().map(Json::to_string).collect();
+    assert_eq!(marked.len(), 1, "{marked:?}");
+    assert!(marked[0].contains("\"stored\":2"), "{marked:?}");
+}
+
+#[test]
 fn a_report_says_where_to_name_what_no_plan_can() {
     let house = House::new();
     house.did("plan.save", json!({"plan": {"events": {"Planned": {}}}, "why": "test"}));
