@@ -219,7 +219,7 @@ fn stand_in(value: &mut Json, hashed: &[(String, String)]) {
 
 /// Whether a property of an event, or of what it says of its machine or its user, is the address that it came from, by what
 /// SDKs and OpenTelemetry, now and earlier, call it.
-fn is_address(name: &str) -> bool {
+pub(super) fn is_address(name: &str) -> bool {
     // Each name of each event is asked, and nearly none ends so.
     let ends = name.ends_with("ip") || name.ends_with("address") || name.ends_with("addr");
     ends && matches!(

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 
 use bellwether_ledger::State;
 use bellwether_model::event::{ASSIGNMENT, BOT, EXPOSURE, FLAG_KEY, VARIANT};
-use bellwether_model::plan::{Concealment, Handling, Identifiers, Kind, Property, Treatment, reserved};
+use bellwether_model::plan::{
+    Addresses, Concealment, Handling, Identifiers, Kind, Property, Treatment, reserved,
+};
 use bellwether_model::{EnvironmentKey, Event, Json, Properties, Revision, Unit};
 use rustc_hash::{FxHashMap, FxHashSet};
 use schemars::JsonSchema;
@@ -251,14 +253,14 @@ impl Judges {
 
     /// What does not follow the plan of an event; `None` where all does, or nothing is planned.
     pub(crate) fn judge(&self, event: &Event) -> Option<Found> {
-        self.found(event, self.all_faults(&event.event, &event.properties, false)?)
+        self.found(event, self.all_faults(&event.event, &event.properties, None)?)
     }
 
-    /// The same of an event that was stored or held already, from which its environment drops what is personal: that this is
-    /// missing says nothing.
+    /// The same of an event that was stored or held already, from which its environment takes what is personal, and addresses:
+    /// that these are missing says nothing.
     pub(crate) fn judge_again(&self, event: &Event) -> Option<Found> {
-        let dropped = self.handling(&event.environment).personal == Concealment::Drop;
-        self.found(event, self.all_faults(&event.event, &event.properties, dropped)?)
+        let handling = self.handling(&event.environment);
+        self.found(event, self.all_faults(&event.event, &event.properties, Some(handling))?)
     }
 
     /// What becomes of an event by what is wrong with it; `None` where nothing is.
@@ -354,7 +356,7 @@ impl Judges {
 
     /// What is wrong, in the event's order, whatever the environment does about it; of more than is named the worst.
     pub(crate) fn faults(&self, event: &str, properties: &Properties) -> Option<Vec<Fault>> {
-        let mut faults = self.all_faults(event, properties, false)?;
+        let mut faults = self.all_faults(event, properties, None)?;
         if faults.len() > MOST_FAULTS {
             faults.sort_by_key(|fault| Reverse(fault.reason.verdict()));
             faults.truncate(MOST_FAULTS);
@@ -362,9 +364,14 @@ impl Judges {
         Some(faults)
     }
 
-    /// What is wrong, of each verdict as much as is named; `None` where nothing is, and nothing was allocated then. What is
-    /// personal may be missing where it was `dropped`.
-    fn all_faults(&self, event: &str, properties: &Properties, dropped: bool) -> Option<Vec<Fault>> {
+    /// What is wrong, of each verdict as much as is named; `None` where nothing is, and nothing was allocated then. What was
+    /// taken out by `concealed` may be missing.
+    fn all_faults(
+        &self,
+        event: &str,
+        properties: &Properties,
+        concealed: Option<Handling>,
+    ) -> Option<Vec<Fault>> {
         if self.events.is_empty() {
             return None;
         }
@@ -384,7 +391,8 @@ impl Judges {
                 None => reserved(name),
             }
         });
-        let faults = (!follows || required != planned.required).then(|| planned.faults(properties, dropped));
+        let faults =
+            (!follows || required != planned.required).then(|| planned.faults(properties, concealed));
         faults.filter(|faults| !faults.is_empty())
     }
 
@@ -424,10 +432,17 @@ impl Planned {
 
     /// What is wrong: of each verdict the first that are named, so that a sender who makes up ten thousand properties hides
     /// nothing by them and costs no more than a look at each.
-    fn faults(&self, properties: &Properties, dropped: bool) -> Vec<Fault> {
+    fn faults(&self, properties: &Properties, concealed: Option<Handling>) -> Vec<Fault> {
         let there = |name: &str| properties.get(name).is_some_and(|value| !value.is_null());
         let personal = |name: &str| self.properties.get(name).is_some_and(|of| of.property.personal);
-        let missing = self.missing(|name| there(name) || (dropped && personal(name)));
+        let taken = |name: &str| {
+            concealed.is_some_and(|by| {
+                (by.personal == Concealment::Drop && personal(name))
+                    // Also where they are cut: what cannot be read as an address is dropped.
+                    || (by.addresses != Addresses::Keep && conceal::is_address(name))
+            })
+        };
+        let missing = self.missing(|name| there(name) || taken(name));
         let mut faults: Vec<Fault> = missing.take(MOST_FAULTS).collect();
         let (mut invalid, mut unplanned) = (faults.len(), 0);
         for (name, value) in properties.iter().filter(|(_, value)| !value.is_null()) {

@@ -108,3 +108,29 @@ fn what_was_dropped_at_intake_is_no_fault_at_release() {
         assert_eq!(house.events()[0]["properties"]["$verdict"], "invalid", "{how}");
     }
 }
+
+/// The same of an address: dropped, or cut and not to be read as one.
+#[test]
+fn an_address_that_was_taken_out_is_no_fault_at_release() {
+    for (how, ip, mark) in [
+        ("drop", "203.0.113.77", Json::Null),
+        ("truncate", "203.0.113.077", Json::Null),
+        ("keep", "203.0.113.77", Json::Null),
+    ] {
+        let house = House::new();
+        let plan = |extra: &str| {
+            json!({"rules": {"environments": {"production": {"addresses": how, "unplanned_properties": extra}}},
+                "events": {"Seen": {"properties": {"host.ip": {"type": "string", "required": true}}}}})
+        };
+        house.did("plan.save", json!({"plan": plan("quarantine"), "why": "test"}));
+        let key = house.key("client");
+        let event =
+            json!({"event_type": "Seen", "user_id": "user-1", "event_properties": {"host.ip": ip, "seats": 1}});
+        house.send(&json!({"api_key": key, "events": [event]})).unwrap();
+        let mut now = plan("accept");
+        now["events"]["Seen"]["properties"]["seats"] = json!({"type": "integer"});
+        house.did("plan.save", json!({"plan": now, "why": "test"}));
+        house.did("quarantine.release", json!({"environment": "production", "all": true}));
+        assert_eq!(house.events()[0]["properties"]["$verdict"], mark, "{how}");
+    }
+}
