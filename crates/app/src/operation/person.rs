@@ -77,6 +77,11 @@ impl Meant {
         devices
     }
 
+    /// By how many ids they are known. It grows as they come by others.
+    fn known(&self) -> usize {
+        self.units().len()
+    }
+
     /// The units that they are to flags.
     fn units(&self) -> Vec<(Unit, &str)> {
         let users = self.people.iter().filter_map(|person| person.user.as_deref());

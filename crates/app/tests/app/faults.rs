@@ -124,8 +124,7 @@ fn an_address_that_was_taken_out_is_no_fault_at_release() {
         };
         house.did("plan.save", json!({"plan": plan("quarantine"), "why": "test"}));
         let key = house.key("client");
-        let event =
-            json!({"event_type": "Seen", "user_id": "user-1", "event_properties": {"host.ip": ip, "seats": 1}});
+        let event = json!({"event_type": "Seen", "user_id": "user-1", "event_properties": {"host.ip": ip, "seats": 1}});
         house.send(&json!({"api_key": key, "events": [event]})).unwrap();
         let mut now = plan("accept");
         now["events"]["Seen"]["properties"]["seats"] = json!({"type": "integer"});

@@ -268,7 +268,7 @@ fn a_page_ends_before_it_is_too_large_and_nothing_is_left_out() {
     };
     check(5_000, 3);
     check(7, 16);
-    for after in ["quarantine:x", "quarantine:-1", "next", "-1"] {
+    for after in ["quarantine:x", "quarantine:-1", "next", "-1", "7.", "7.x", ".1"] {
         let input = json!({"environment": "production", "user": GONE, "after": after});
         assert_eq!(
             house.refused("person.export", input),
@@ -276,6 +276,30 @@ fn a_page_ends_before_it_is_too_large_and_nothing_is_left_out() {
                 "400 `{after}` is no place to go on from\nhint: send the `next` of the page before as `after`, as it was"
             )
         );
+    }
+}
+
+/// Whoever signs in on another device between two pages may have been there before.
+#[test]
+fn no_page_leaves_out_what_was_done_on_a_device_that_became_theirs_meanwhile() {
+    for id in [json!({"user": GONE}), json!({"device": DEVICE})] {
+        let house = House::new();
+        let key = house.key("server");
+        send(&house, &key, &json!({"device_id": "second-device"}), &["Earlier"]);
+        send(&house, &key, &json!({"user_id": GONE, "device_id": DEVICE}), &["A", "B", "C"]);
+        let mut input = json!({"environment": "production", "limit": 1});
+        input.as_object_mut().unwrap().extend(id.as_object().unwrap().clone());
+        input["after"] = house.did("person.export", input.clone())["next"].clone();
+        input["after"] = house.did("person.export", input.clone())["next"].clone();
+        send(&house, &key, &json!({"user_id": GONE, "device_id": "second-device"}), &["D"]);
+        assert_eq!(
+            house.refused("person.export", input),
+            "409 since the first page they came by another device, and what was done there before would be missing\n\
+             hint: ask for the first page again, without `after`"
+        );
+        let whole = export(&house, &id);
+        let deeds = deeds(&whole["events"]);
+        assert_eq!(deeds.len(), 5, "{deeds:?}");
     }
 }
 

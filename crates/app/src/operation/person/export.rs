@@ -39,19 +39,13 @@ enum After {
 const HELD: &str = "quarantine:";
 
 impl FromStr for After {
-    type Err = AppError;
+    type Err = ();
 
-    fn from_str(text: &str) -> Result<Self, AppError> {
-        let after = match text.strip_prefix(HELD) {
-            Some(number) => number.parse().ok().filter(|number| *number >= 0).map(Self::Held),
-            None => text.parse().ok().map(|seq| Self::Stored(Seq(seq))),
-        };
-        after.ok_or_else(|| {
-            AppError::bad_input(
-                format!("`{}` is no place to go on from", shortened(text)),
-                "send the `next` of the page before as `after`, as it was",
-            )
-        })
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text.strip_prefix(HELD) {
+            Some(number) => number.parse().ok().filter(|number| *number >= 0).map(Self::Held).ok_or(()),
+            None => text.parse().map(|seq| Self::Stored(Seq(seq))).map_err(|_| ()),
+        }
     }
 }
 
@@ -61,6 +55,32 @@ impl fmt::Display for After {
             Self::Held(number) => write!(f, "{HELD}{number}"),
             Self::Stored(seq) => seq.0.fmt(f),
         }
+    }
+}
+
+/// The `next` of a page: where it goes on, and by how many ids the person was known on the pages before. A device that became
+/// theirs since has events that would have stood there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Next {
+    after: After,
+    /// Not there in a place that somebody made up.
+    known: Option<usize>,
+}
+
+impl FromStr for Next {
+    type Err = AppError;
+
+    fn from_str(text: &str) -> Result<Self, AppError> {
+        let parts = match text.split_once('.') {
+            Some((after, known)) => after.parse().ok().zip(known.parse().ok().map(Some)),
+            None => text.parse().ok().zip(Some(None)),
+        };
+        parts.map(|(after, known)| Self { after, known }).ok_or_else(|| {
+            AppError::bad_input(
+                format!("`{}` is no place to go on from", shortened(text)),
+                "send the `next` of the page before as `after`, as it was",
+            )
+        })
     }
 }
 
@@ -132,7 +152,8 @@ impl Operation for Export {
         let ExportInput { environment, user, device, after, limit } = input;
         app.served(&environment)?;
         let id = meant(user.as_deref(), device.as_deref())?;
-        let after: Option<After> = after.as_deref().map(str::parse).transpose()?;
+        let before: Option<Next> = after.as_deref().map(str::parse).transpose()?;
+        let after = before.map(|next| next.after);
         // Also where whoever pages begins at 0.
         let first = after.is_none_or(|after| after == After::Stored(Seq(0)));
         let limit = at_most(limit, PAGE, MOST)?;
@@ -143,6 +164,11 @@ impl Operation for Export {
             people: people.collect::<Result<_, _>>()?,
             other: forms.get(1).map(|form| text(form).to_owned()),
         };
+        let known = meant.known();
+        if before.and_then(|next| next.known).is_some_and(|before| before != known) {
+            return Err(came_by_another());
+        }
+        let next = |after: After| Some(format!("{after}.{known}"));
         let mut exported = Exported {
             user: meant.user(),
             devices: meant.devices(),
@@ -171,7 +197,7 @@ impl Operation for Export {
             room = room.saturating_sub(held.bytes);
             from = After::Held(held.last);
             if held.more || exported.quarantine.len() == limit {
-                exported.next = Some(from.to_string());
+                exported.next = next(from);
                 return Ok(exported);
             }
         }
@@ -181,15 +207,27 @@ impl Operation for Export {
         };
         let limit = limit - exported.quarantine.len();
         let page = app.store.events_of(&environment, &forms, seq, limit, room)?;
+        // Also between the two looks of this page.
+        if (Meant { people: page.people, ..meant }).known() != known {
+            return Err(came_by_another());
+        }
         if page.bytes > room && !exported.quarantine.is_empty() {
-            exported.next = Some(from.to_string());
+            exported.next = next(from);
             return Ok(exported);
         }
-        let last = page.events.last().filter(|_| page.more);
-        exported.next = last.map(|(seq, _)| After::Stored(*seq).to_string());
+        exported.next =
+            page.events.last().filter(|_| page.more).and_then(|(seq, _)| next(After::Stored(*seq)));
         exported.events = page.events.into_iter().map(|(_, event)| event).collect();
         Ok(exported)
     }
+}
+
+/// Why there is no next page: it would look as if it was all of them.
+fn came_by_another() -> AppError {
+    AppError::conflict(
+        "since the first page they came by another device, and what was done there before would be missing",
+        "ask for the first page again, without `after`",
+    )
 }
 
 /// Somebody's events in quarantine, as many as a page holds.
