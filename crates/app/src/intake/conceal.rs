@@ -179,6 +179,10 @@ impl Pepper {
                     }
                 }
                 "$add" => self.properties(values, names.clone(), Concealment::Drop),
+                // All masked values are one: it would remove each.
+                "$remove" if how == Concealment::Mask => {
+                    self.properties(values, names.clone(), Concealment::Drop)
+                }
                 _ => self.properties(values, names.clone(), how),
             }
         }
@@ -325,7 +329,7 @@ mod tests {
     #[test]
     fn operations_are_concealed_where_they_name_it() {
         let mut changes = json!({"$set": {"email": "a@b.ch", "plan": "pro"}, "$add": {"email": 1, "n": 1},
-            "$unset": {"email": "a@b.ch", "n": 1}, "$append": {"email": "c@d.ch"}})
+            "$unset": {"email": "a@b.ch", "n": 1}, "$append": {"email": "c@d.ch"}, "$remove": {"email": "a@b.ch", "n": 1}})
         .as_object()
         .unwrap()
         .clone();
@@ -333,7 +337,7 @@ mod tests {
         assert_eq!(
             Json::from(changes),
             json!({"$set": {"email": "***", "plan": "pro"}, "$add": {"n": 1}, "$unset": {"email": "-", "n": 1},
-                "$append": {"email": "***"}})
+                "$append": {"email": "***"}, "$remove": {"n": 1}})
         );
     }
 }
