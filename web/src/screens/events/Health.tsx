@@ -111,7 +111,7 @@ function Drifts({ found: f }: { found: Found }) {
         <p className="dim">
           {f.judged === 0
             ? `Nothing could be judged on ${day}.${young}`
-            : `Nothing was on ${day}: ${plural(f.judged, "type")}, and what they hold, as the weeks before lead one to expect.${young}`}
+            : `Nothing stood out on ${day}: ${plural(f.judged, "type")} came as the weeks before lead one to expect, and so did what they hold.${young}`}
         </p>
       ) : (
         <>
