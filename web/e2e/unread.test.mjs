@@ -142,6 +142,14 @@ describe("what of the events cannot be read", { concurrency: 1 }, () => {
       .waitFor();
     await at.program.ask("PUT", "/api/plan", { why: "none", plan: { events: {} } });
     await page.getByRole("heading", { name: "No event in Development is judged" }).waitFor();
+    // The first event is what somebody waits for.
+    await at.visit("/events?tab=latest&env=development");
+    await page.getByRole("heading", { name: "No events in Development yet" }).waitFor();
+    const key = { name: "first", scope: "client", environment: "development" };
+    const { secret } = await at.program.ask("POST", "/api/keys", key);
+    const came = { user_id: "ana-1", event_type: "First Seen", time: START, insert_id: "first" };
+    await send(at.server.address, secret, [came]);
+    await page.getByRole("table", { name: "Latest events" }).getByText("First Seen").waitFor({ timeout: 15_000 });
   });
 
   test("nothing broke on the way", () =>

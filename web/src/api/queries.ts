@@ -171,7 +171,8 @@ export const changed = (revision: number) =>
 export const catalogue = (environment: string) =>
   queryOptions({
     queryKey: ["catalogue", environment],
-    refetchInterval: 60_000,
+    // Whoever sends a first event waits for it.
+    refetchInterval: (query) => (query.state.data?.events.length === 0 ? 2_000 : 60_000),
     queryFn: () => ask(api.GET("/api/events", { params: { query: { environment } } })),
   });
 

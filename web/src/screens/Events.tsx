@@ -54,7 +54,7 @@ function All({ open }: { open: string }) {
                 <>
                   The official SDKs of Amplitude, Segment, RudderStack, PostHog and Mixpanel send here once they have
                   this address and a key, and so does OpenTelemetry (OTLP logs). <Link to="/settings">A new key</Link>{" "}
-                  comes with what to write. What is taken shows within a second.
+                  comes with what to write. What is taken shows here within a few seconds.
                 </>
               }
             >
