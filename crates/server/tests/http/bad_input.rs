@@ -67,6 +67,16 @@ fn the_api_says_what_is_wrong_and_changes_nothing() {
     check("GET", "/api/changes?limit=1&limit=2", b"", 400, "bad_input", "twice");
     check("GET", "/api/changes?oops=1", b"", 400, "bad_input", "has no argument `oops`");
     check("GET", "/api/nowhere", b"", 404, "not_found", "there is no `GET /api/nowhere`");
+    for absent in [
+        "/array/key/config.js",
+        "/array/key/config",
+        "/static/array.js",
+        "/s/?x=1",
+        "/decide?v=3",
+        "/v1/projects/key/settings",
+    ] {
+        check("GET", absent, b"", 404, "not_found", "there is no `GET");
+    }
     check("DELETE", "/api/flags", b"", 405, "method", "there is no `DELETE /api/flags`");
     check("POST", toggle, &vec![b' '; (1 << 20) + 1], 413, "too_large", "larger");
     let ninety = json!({"environment": "production", "why": "x",
