@@ -228,7 +228,7 @@ pub(super) fn is_address(name: &str) -> bool {
     let ends = name.ends_with("ip") || name.ends_with("address") || name.ends_with("addr");
     ends && matches!(
         name,
-        "$ip"
+        "ip" | "$ip"
             | "$initial_ip"
             | "initial_ip"
             | "client.address"
@@ -256,23 +256,23 @@ pub(super) fn address(event: &mut Event, how: Addresses) {
             None => drop(event.user_properties.remove("ip")),
         }
     }
-    shorten(&mut event.properties, how, is_address);
+    shorten(&mut event.properties, how);
     if let Some(resource) = event.properties.get_mut("$resource").and_then(Json::as_object_mut) {
-        shorten(resource, how, is_address);
+        shorten(resource, how);
     }
     let values = event.user_changes.iter_mut().filter(|(operation, _)| *operation != "$unset");
     for changes in values.filter_map(|(_, values)| values.as_object_mut()) {
-        shorten(changes, how, |name| name == "ip" || is_address(name));
+        shorten(changes, how);
     }
 }
 
 /// Makes addresses shorter, or drops them.
-fn shorten(properties: &mut Properties, how: Addresses, is_one: fn(&str) -> bool) {
-    if !properties.keys().any(|name| is_one(name)) {
+fn shorten(properties: &mut Properties, how: Addresses) {
+    if !properties.keys().any(|name| is_address(name)) {
         return;
     }
     properties.retain(|name, value| {
-        if !is_one(name) {
+        if !is_address(name) {
             return true;
         }
         let kept = shortened(std::mem::take(value), how);

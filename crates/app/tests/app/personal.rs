@@ -294,7 +294,8 @@ const ADDRESSES: [(&str, Option<&str>); 24] = [
 
 #[test]
 fn an_address_is_cut_however_it_is_written_wherever_it_is_known_to_stand() {
-    const OF_EVENTS: [&str; 11] = [
+    const OF_EVENTS: [&str; 12] = [
+        "ip",
         "$ip",
         "$initial_ip",
         "initial_ip",
