@@ -118,7 +118,7 @@ impl App {
         let which = event.map_or_else(|| "some event types".to_owned(), |event| format!("`{event}`"));
         Some(Warning {
             message: format!(
-                "of {which} in `{environment}` what was received before {before} is removed: days before are not all there, and 0 there is no count"
+                "of {which} in `{environment}` what was received before {before} is removed by and by: days before may not be all there, and 0 there is no count"
             ),
             hint: "ask for later days, or give the tracking plan a longer `retention_days` for what comes from now on".to_owned(),
         })

@@ -191,6 +191,7 @@ impl Meter {
 
 fn too_many(message: String, wait: u64, more: Json) -> AppError {
     let seconds = wait.div_ceil(1_000).max(1);
+    let unit = if seconds == 1 { "second" } else { "seconds" };
     let mut details = json!({"retry_after": seconds});
     if let (Some(details), Json::Object(more)) = (details.as_object_mut(), more) {
         details.extend(more);
@@ -201,7 +202,7 @@ fn too_many(message: String, wait: u64, more: Json) -> AppError {
             Refusal::Busy,
             "too_many",
             message,
-            format!("send it again in {seconds} seconds; nothing of this request was stored"),
+            format!("send it again in {seconds} {unit}; nothing of this request was stored"),
         )
     }
 }

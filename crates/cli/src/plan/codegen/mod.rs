@@ -103,7 +103,8 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
             Failure::new(format!("`{}` cannot be written: {e}", out.display()), "name a file that may be")
         })?;
     }
-    eprint_line(&format!("{} event types in `{}`", plan.events.len(), out.display()));
+    let types = if plan.events.len() == 1 { "event type" } else { "event types" };
+    eprint_line(&format!("{} {types} in `{}`", plan.events.len(), out.display()));
     Ok(())
 }
 
