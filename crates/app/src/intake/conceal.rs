@@ -61,7 +61,7 @@ impl Pepper {
 
     /// An `insert_id` as its hash, in the form of a UUID, which parts hold in 16 bytes. It can be made of an id; our own
     /// are, without a key.
-    fn insert_id(&self, id: &str) -> String {
+    pub(crate) fn insert_id(&self, id: &str) -> String {
         let digits = self.digits(id);
         let part = |range| digits.get(range).unwrap_or_default();
         [part(0..8), part(8..12), part(12..16), part(16..20), part(20..32)].join("-")

@@ -138,7 +138,11 @@ impl App {
             let environment = &kept.held.environment;
             let mut event = event(kept)?;
             event.received = now;
-            event.who = who.clone();
+            // Its device stays until it is concealed, by which texts of it are known.
+            event.who = match (who.user(), event.who.device()) {
+                (Some(user), Some(device)) => Who::Both { user: user.to_owned(), device: device.to_owned() },
+                _ => who.clone(),
+            };
             // The same whenever it is released, and a name that no sender can give to another event.
             let name = || format!("quarantine {environment} {} {}", kept.id, kept.held.at);
             event.insert_id.get_or_insert_with(|| self.pepper.id(&name()));
@@ -148,7 +152,17 @@ impl App {
             // It may have come before the plan said that something of it is personal.
             judges.conceal(&mut event, &self.pepper);
             // Under the ids that it has now, its device may be somebody's whom the other ids do not know.
-            event.who = self.had(environment, event.who, kept.held.after);
+            let had = self.had(environment, event.who.clone(), kept.held.after);
+            if let Who::Both { user, device } = &event.who
+                && (who.device().is_none() || had.device().is_none())
+            {
+                // Its name is one among those of its device, and another event of its user may have the same.
+                let name = event.insert_id.take().unwrap_or_default();
+                event.insert_id = Some(self.pepper.insert_id(&format!("{device} {name}")));
+                event.who = Who::User(user.clone());
+            } else {
+                event.who = had;
+            }
             Ok(event)
         });
         each.collect()

@@ -243,3 +243,55 @@ fn what_is_released_takes_no_device_from_who_has_it_under_a_hash_by_now() {
     assert_eq!(of(&house, "anna-anna")[1], ["X"]);
     assert_eq!(of(&house, "bert-bert")[1], ["Page Viewed", "Page Viewed"]);
 }
+
+/// An event's name is one among those of its device: without the device it must not be taken for another of its user.
+#[test]
+fn what_is_released_without_its_device_is_no_copy_of_another_event() {
+    let (house, key) = quarantining(|_| {});
+    let send = |event: Json| house.send(&json!({"api_key": key, "events": [event]})).unwrap();
+    let path = json!({"path": "/"});
+    let signs_in = |user: &str| {
+        for device in ["tablet-1", "tablet-2"] {
+            send(
+                json!({"event_type": "Page Viewed", "user_id": user, "device_id": device, "event_properties": path}),
+            );
+        }
+    };
+    signs_in("anna-anna");
+    // Of a server, which names no device.
+    send(
+        json!({"event_type": "Page Viewed", "user_id": "anna-anna", "insert_id": "7", "event_properties": path}),
+    );
+    for device in ["tablet-1", "tablet-2"] {
+        send(json!({"event_type": "X", "user_id": "anna-anna", "device_id": device, "insert_id": "7"}));
+    }
+    signs_in("bert-bert");
+    assert_eq!(release(&house), json!({"stored": 2, "duplicates": 0}));
+    assert_eq!(of(&house, "anna-anna")[1], ["Page Viewed", "Page Viewed", "Page Viewed", "X", "X"]);
+    assert_eq!(of(&house, "bert-bert")[1], ["Page Viewed", "Page Viewed"]);
+}
+
+#[test]
+fn no_text_of_a_device_that_is_taken_off_is_stored_where_devices_are_hashed() {
+    let (house, key) = quarantining(|_| {});
+    let send = |event: Json| house.send(&json!({"api_key": key, "events": [event]})).unwrap();
+    let path = json!({"path": "/"});
+    let signs_in = |user: &str| {
+        send(
+            json!({"event_type": "Page Viewed", "user_id": user, "device_id": "tablet-1", "event_properties": path}),
+        );
+    };
+    signs_in("anna-anna");
+    let told = json!({"dev": "tablet-1", "list": ["tablet-1"]});
+    send(
+        json!({"event_type": "X", "device_id": "tablet-1", "insert_id": "tablet-1/x", "event_properties": told}),
+    );
+    signs_in("bert-bert");
+    let mut hashed = plan("quarantine");
+    hashed["rules"]["environments"]["production"]["device_ids"] = json!("hash");
+    house.did("plan.save", json!({"plan": hashed, "why": "test"}));
+    release(&house);
+    let stored = &house.events()[0];
+    assert_eq!((&stored["event"], &stored["who"]), (&json!("X"), &json!({"user": "anna-anna"})));
+    assert!(!stored.to_string().contains("tablet-1"), "{stored}");
+}
