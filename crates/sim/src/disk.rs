@@ -1,16 +1,17 @@
 //! Sim: a disk that keeps what was synced and nothing else. Between a write and its sync anything may be on it:
 //! all of it, none, the front, some sectors; names that were made may be gone and removed ones back. It can be
 //! full, refuse a sync, and lose its power before or in any operation.
-//!
-//! Long because: what may be lost and what may be done are two sides of one state.
+
+mod open;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bellwether_store::disk::{Disk, Held, Reading, Writing};
 
+use self::open::{SimLock, SimReading, SimWriting};
 use crate::random::Random;
 
 /// What is written at once or not at all.
@@ -477,81 +478,5 @@ impl Disk for SimDisk {
     fn room(&self, _: &Path) -> Option<u64> {
         let inner = self.inner();
         inner.capacity.map(|capacity| capacity.saturating_sub(inner.used()))
-    }
-}
-
-#[derive(Debug)]
-struct SimLock {
-    disk: SimDisk,
-    path: PathBuf,
-}
-
-impl Held for SimLock {}
-
-impl Drop for SimLock {
-    fn drop(&mut self) {
-        self.disk.inner().locks.remove(&self.path);
-    }
-}
-
-#[derive(Debug)]
-struct SimWriting {
-    disk: SimDisk,
-    file: usize,
-    at: usize,
-}
-
-impl Write for SimWriting {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.disk.between();
-        let written = self.disk.inner().write(self.file, self.at, bytes)?;
-        self.at += written;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Writing for SimWriting {
-    fn sync(&mut self) -> io::Result<()> {
-        self.disk.between();
-        self.disk.inner().sync(self.file)
-    }
-
-    fn cut(&mut self, len: u64) -> io::Result<()> {
-        let mut inner = self.disk.inner();
-        let cut = inner.operate()?;
-        let len = usize::try_from(len).map_err(io::Error::other)?;
-        let content = inner.content(self.file)?;
-        content.now.truncate(len);
-        content.since.push(Change::Cut(len));
-        self.at = len;
-        if cut { Err(power()) } else { Ok(()) }
-    }
-}
-
-#[derive(Debug)]
-struct SimReading {
-    disk: SimDisk,
-    file: usize,
-    len: u64,
-}
-
-impl Reading for SimReading {
-    fn len(&self) -> u64 {
-        self.len
-    }
-
-    fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<()> {
-        let inner = self.disk.inner();
-        if inner.off {
-            return Err(power());
-        }
-        let from = usize::try_from(offset).map_err(io::Error::other)?;
-        let bytes = inner.files.get(self.file).and_then(|content| content.now.get(from..from + into.len()));
-        into.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
-        Ok(())
     }
 }
