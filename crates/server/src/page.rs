@@ -18,19 +18,17 @@ struct Files;
 const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; \
     connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
 
-/// Where SDKs look by `GET` for what is not here, such as their makers' replay: a page in its place would be run as a script.
-const ABSENT: [&str; 5] = ["array/", "static/", "s/", "decide", "v1/"];
+/// Where programs ask and not people: what is not there is no page. SDKs look by `GET` also for what we do not have, such as
+/// their makers' replay, and a page in its place would be run as a script.
+const DOORS: [&str; 11] =
+    ["api/", "sdk/", "ofrep/", "2/", "batch/", "config/", "array/", "static/", "s/", "decide", "v1/"];
 
 pub(crate) async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     let path = uri.path().trim_start_matches('/');
     if method != Method::GET && method != Method::HEAD {
         return nothing(&method, path);
     }
-    if ["api/", "sdk/", "ofrep/", "2/", "batch/", "config/"]
-        .iter()
-        .chain(&ABSENT)
-        .any(|door| path.starts_with(door))
-    {
+    if DOORS.iter().any(|door| path.starts_with(door)) {
         return nothing(&method, path);
     }
     if let Some(file) = Files::get(path).filter(|_| !path.is_empty()) {
