@@ -152,17 +152,16 @@ impl App {
             // It may have come before the plan said that something of it is personal.
             judges.conceal(&mut event, &self.pepper);
             // Under the ids that it has now, its device may be somebody's whom the other ids do not know.
-            let had = self.had(environment, event.who.clone(), kept.held.after);
-            if let Who::Both { user, device } = &event.who
-                && (who.device().is_none() || had.device().is_none())
-            {
+            let mut had = self.had(environment, event.who.clone(), kept.held.after);
+            if let Some(user) = had.user().filter(|_| who.device().is_none()) {
+                had = Who::User(user.to_owned());
+            }
+            if let Some(device) = event.who.device().filter(|_| had.device().is_none()) {
                 // Its name is one among those of its device, and another event of its user may have the same.
                 let name = event.insert_id.take().unwrap_or_default();
                 event.insert_id = Some(self.pepper.insert_id(&format!("{device} {name}")));
-                event.who = Who::User(user.clone());
-            } else {
-                event.who = had;
             }
+            event.who = had;
             Ok(event)
         });
         each.collect()
