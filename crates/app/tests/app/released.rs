@@ -5,6 +5,12 @@ use serde_json::{Value as Json, json};
 use crate::house::{DAY, House};
 use crate::quarantine::{again, held, mixed, named, plan, quarantining, release};
 
+/// Somebody signs in on a device, and looks at a page that is planned.
+fn signs_in(house: &House, key: &str, user: &str, device: &str) {
+    let event = json!({"event_type": "Page Viewed", "user_id": user, "device_id": device, "event_properties": {"path": "/"}});
+    house.send(&json!({"api_key": key, "events": [event]})).unwrap();
+}
+
 /// A visitor, Anna, and Bert on one tablet: of each an event that is kept apart, with its number.
 fn tablet() -> (House, String) {
     let (house, key) = quarantining(|_| {});
@@ -15,16 +21,10 @@ fn tablet() -> (House, String) {
             json!({"event_type": event, "device_id": "tablet-1", "insert_id": event, "user_properties": known}),
         )
     };
-    let signs_in = |user: &str| {
-        let path = json!({"path": "/"});
-        send(
-            json!({"event_type": "Page Viewed", "user_id": user, "device_id": "tablet-1", "event_properties": path}),
-        )
-    };
     alone("Before Anna");
-    signs_in("anna-anna");
+    signs_in(&house, &key, "anna-anna", "tablet-1");
     alone("Anna");
-    signs_in("bert-bert");
+    signs_in(&house, &key, "bert-bert", "tablet-1");
     alone("Bert");
     (house, key)
 }
@@ -249,23 +249,17 @@ fn what_is_released_takes_no_device_from_who_has_it_under_a_hash_by_now() {
 fn what_is_released_without_its_device_is_no_copy_of_another_event() {
     let (house, key) = quarantining(|_| {});
     let send = |event: Json| house.send(&json!({"api_key": key, "events": [event]})).unwrap();
-    let path = json!({"path": "/"});
-    let signs_in = |user: &str| {
-        for device in ["tablet-1", "tablet-2"] {
-            send(
-                json!({"event_type": "Page Viewed", "user_id": user, "device_id": device, "event_properties": path}),
-            );
-        }
-    };
-    signs_in("anna-anna");
+    let tablets = ["tablet-1", "tablet-2"];
+    tablets.iter().for_each(|tablet| signs_in(&house, &key, "anna-anna", tablet));
     // Of a server, which names no device.
+    let path = json!({"path": "/"});
     send(
         json!({"event_type": "Page Viewed", "user_id": "anna-anna", "insert_id": "7", "event_properties": path}),
     );
-    for device in ["tablet-1", "tablet-2"] {
-        send(json!({"event_type": "X", "user_id": "anna-anna", "device_id": device, "insert_id": "7"}));
+    for tablet in tablets {
+        send(json!({"event_type": "X", "user_id": "anna-anna", "device_id": tablet, "insert_id": "7"}));
     }
-    signs_in("bert-bert");
+    tablets.iter().for_each(|tablet| signs_in(&house, &key, "bert-bert", tablet));
     assert_eq!(release(&house), json!({"stored": 2, "duplicates": 0}));
     assert_eq!(of(&house, "anna-anna")[1], ["Page Viewed", "Page Viewed", "Page Viewed", "X", "X"]);
     assert_eq!(of(&house, "bert-bert")[1], ["Page Viewed", "Page Viewed"]);
@@ -274,19 +268,11 @@ fn what_is_released_without_its_device_is_no_copy_of_another_event() {
 #[test]
 fn no_text_of_a_device_that_is_taken_off_is_stored_where_devices_are_hashed() {
     let (house, key) = quarantining(|_| {});
-    let send = |event: Json| house.send(&json!({"api_key": key, "events": [event]})).unwrap();
-    let path = json!({"path": "/"});
-    let signs_in = |user: &str| {
-        send(
-            json!({"event_type": "Page Viewed", "user_id": user, "device_id": "tablet-1", "event_properties": path}),
-        );
-    };
-    signs_in("anna-anna");
+    signs_in(&house, &key, "anna-anna", "tablet-1");
     let told = json!({"dev": "tablet-1", "list": ["tablet-1"]});
-    send(
-        json!({"event_type": "X", "device_id": "tablet-1", "insert_id": "tablet-1/x", "event_properties": told}),
-    );
-    signs_in("bert-bert");
+    let event = json!({"event_type": "X", "device_id": "tablet-1", "insert_id": "tablet-1/x", "event_properties": told});
+    house.send(&json!({"api_key": key, "events": [event]})).unwrap();
+    signs_in(&house, &key, "bert-bert", "tablet-1");
     let mut hashed = plan("quarantine");
     hashed["rules"]["environments"]["production"]["device_ids"] = json!("hash");
     house.did("plan.save", json!({"plan": hashed, "why": "test"}));
