@@ -52,7 +52,7 @@ pub use entropy::Entropy;
 pub use error::{AppError, Refusal};
 pub use exposure::Track;
 pub use guard::Halted;
-pub use intake::door::{Body, Call, Door, Outcome, Reply, Sent, Voice};
+pub use intake::door::{Begun, Body, Call, Door, Outcome, Reply, Rest, Sent, Voice};
 pub use intake::json::sdk_json;
 pub use intake::once::OnceJson;
 pub use intake::rates::Rates;

@@ -10,7 +10,7 @@ use axum::extract::{ConnectInfo, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
-use bellwether_app::{AppError, Body, Call, Door, Outcome, Refusal, Reply, Sent, Voice};
+use bellwether_app::{AppError, Begun, Body, Call, Door, Outcome, Refusal, Reply, Sent, Voice};
 use serde_json::json;
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, Any, CorsLayer};
 
@@ -132,7 +132,7 @@ async fn take(
     let voice = voice.heard(&body);
     let peer = peer.ip().to_string();
     let encoded = headers.contains_key(header::CONTENT_ENCODING);
-    let soon = body.len() <= SOON && !encoded && house.app.takes_soon();
+    let soon = body.len() <= SOON && !encoded;
     let bytes = body.len();
     let parse = move |house: &House| {
         let now = house.clock.now();
@@ -147,10 +147,21 @@ async fn take(
             agent: text(&headers, header::USER_AGENT),
             body: &body,
         };
-        Ok(house.app.take(door, &sent, now))
+        house.app.begin(door, &sent, now)
     };
-    // Parsing megabytes would hold up everybody else on this thread.
-    let taken = if soon { house.parsing_here(parse).await } else { house.parsing(bytes, parse).await };
+    // Parsing megabytes would hold up everybody else on this thread, and so would a sync of the quarantine.
+    let taken = if soon {
+        match house.parsing_here(parse).await {
+            Begun::Done(outcome) => Ok(outcome),
+            Begun::Apart(rest) => house.parsing(bytes, |house| Ok(house.app.finish(rest))).await,
+        }
+    } else {
+        let both = move |house: &House| match parse(house) {
+            Begun::Done(outcome) => outcome,
+            Begun::Apart(rest) => house.app.finish(rest),
+        };
+        house.parsing(bytes, move |house| Ok(both(house))).await
+    };
     match taken {
         Ok(Outcome::Waiting { waiting, reply }) => match house.committer.settled(&waiting).await {
             Ok(()) => answer(reply),

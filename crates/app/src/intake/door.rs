@@ -208,7 +208,27 @@ pub enum Outcome {
     Answered(Reply),
 }
 
+/// A request that was read.
+#[derive(Debug)]
+pub enum Begun {
+    /// That was all there was to do.
+    Done(Outcome),
+    /// [`App::finish`] ends it, which waits for a disk: something of it goes into the quarantine.
+    Apart(Rest),
+}
+
+/// What is left to do of a request. Nothing of it is stored yet.
+#[derive(Debug)]
+pub struct Rest {
+    door: Door,
+    voice: Voice,
+    read: Read,
+    aside: Aside,
+    now: Millis,
+}
+
 /// What a protocol read out of a request.
+#[derive(Debug)]
 pub(super) struct Read {
     pub(super) events: Vec<Event>,
     /// What is answered once they are stored.
@@ -299,20 +319,23 @@ impl Voice {
 }
 
 impl App {
-    /// Whether [`App::take`] is soon done with a body of a few kilobytes: no plan puts something into the quarantine, which
-    /// syncs. It may still read lists beside parts, where something comes again, and wait for somebody to be forgotten.
-    #[must_use]
-    pub fn takes_soon(&self) -> bool {
-        !self.judges.load().quarantine()
-    }
-
     /// Takes a request that brings events.
     #[must_use]
     pub fn take(&self, door: Door, sent: &Sent<'_>, now: Millis) -> Outcome {
+        match self.begin(door, sent, now) {
+            Begun::Done(outcome) => outcome,
+            Begun::Apart(rest) => self.finish(rest),
+        }
+    }
+
+    /// The same up to where it waits for a disk: a body of a few kilobytes is soon read. It may still read lists beside parts,
+    /// where something comes again, and wait for somebody to be forgotten.
+    #[must_use]
+    pub fn begin(&self, door: Door, sent: &Sent<'_>, now: Millis) -> Begun {
         let voice = Voice::to(door, sent);
         // Before it is parsed, and before its key is looked at: whoever is overrun has no time for what is refused.
         if let Err(full) = self.store.takes() {
-            return Outcome::Answered(voice.refuse(&full.into()));
+            return Begun::Done(Outcome::Answered(voice.refuse(&full.into())));
         }
         let plan = Inspection::new(self, door, sent);
         let read = match door {
@@ -328,17 +351,26 @@ impl App {
             Door::MixpanelImport => mixpanel::import(self, sent, now, &plan),
             Door::OtlpLogs => otlp::read(self, sent, now, &plan),
         };
-        let Read { mut events, reply, brought } = match read {
+        let read = match read {
             Ok(read) => read,
             Err(refused) => {
                 self.violations.note(plan.refused(), now);
-                return Outcome::Answered(match refused {
+                return Begun::Done(Outcome::Answered(match refused {
                     Refused::Said(reply) => reply,
                     Refused::Because(error) => voice.refuse(&error),
-                });
+                }));
             }
         };
-        let Aside { mut held, mut violations } = plan.taken();
+        let rest = Rest { door, voice, read, aside: plan.taken(), now };
+        if rest.aside.held.is_empty() { Begun::Done(self.finish(rest)) } else { Begun::Apart(rest) }
+    }
+
+    /// Puts into the quarantine what goes there, and has the rest stored with the next commit.
+    #[must_use]
+    pub fn finish(&self, rest: Rest) -> Outcome {
+        let Rest { door, voice, read, aside, now } = rest;
+        let Read { mut events, reply, brought } = read;
+        let Aside { mut held, mut violations } = aside;
         name_users(&mut held, &events);
         // What goes into the quarantine is there before the request is answered, and goes again if the rest is not taken.
         let admitted = self.rates.admit(door, &brought, &events, now);

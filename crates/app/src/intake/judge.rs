@@ -282,12 +282,6 @@ impl Judges {
         (!self.events.is_empty() && !reserved(event)).then(|| self.events.contains_key(event))
     }
 
-    /// Whether events of some environment may go into the quarantine.
-    pub(crate) fn quarantine(&self) -> bool {
-        let treatments = |of: &Handling| [of.unplanned_events, of.unplanned_properties, of.invalid];
-        self.handling.values().any(|handling| treatments(handling).contains(&Treatment::Quarantine))
-    }
-
     fn handling(&self, environment: &EnvironmentKey) -> Handling {
         self.handling.get(environment).copied().unwrap_or_default()
     }
