@@ -29,7 +29,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     small_pages();
-    keep_pages();
     let matches = command().get_matches();
     // That a guard halts a rollout is part of the demo's story.
     let quiet =
@@ -56,17 +55,6 @@ fn main() -> ExitCode {
 fn small_pages() {
     #[cfg(target_os = "linux")]
     let _ = rustix::thread::disable_transparent_huge_pages(true);
-}
-
-/// The allocator gives memory back to the system that was not used for a tenth of a second, and the system makes it empty
-/// anew when it is asked for again: a tenth of all that taking events costs. Ten seconds are long enough for what comes and
-/// goes with each part, and what is not needed any more still goes back.
-#[allow(unsafe_code)]
-fn keep_pages() {
-    /// Of mimalloc's `mi_option_t`; the crate names only some of them.
-    const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
-    // SAFETY: it sets a number that the allocator reads, and no other thread runs yet.
-    unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, 1_000) };
 }
 
 fn command() -> Command {
