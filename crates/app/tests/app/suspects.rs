@@ -97,3 +97,44 @@ fn what_the_plan_calls_personal_is_no_news_and_what_was_found_by_itself_is_remem
     insta::assert_snapshot!(marked, @r#"[{"event":"signup","of":"event","owner":null,"plain":1,"property":"email","stored":2},{"event":null,"of":"user","owner":null,"plain":1,"property":"mail","stored":2}]"#);
     assert!(house.refused("personal.report", json!({"environment": "nowhere"})).starts_with("404"));
 }
+
+/// Events of a type that nobody sends often stand behind thousands of others, and are stored as long.
+#[test]
+fn what_is_found_in_a_rare_type_stays_until_it_is_gone() {
+    let mut house = House::new();
+    let secret = house.key("server");
+    let person = json!({"event_type": "signup", "user_id": "user-1", "time": house.now,
+        "event_properties": {"email": "ada@example.com"}});
+    bring(&house, &secret, &json!([person]));
+    house.app.commit().unwrap();
+    for minute in 0..4 {
+        house.later(60_000);
+        let views = (0..1_500).map(|i| {
+            json!({"event_type": "view", "user_id": format!("user-{}", 2 + i), "time": house.now,
+                "insert_id": format!("{minute}-{i}")})
+        });
+        bring(&house, &secret, &views.collect::<Json>());
+        house.app.commit().unwrap();
+    }
+    let found = report(&house);
+    insta::assert_snapshot!(lines(&found).join("\n"), @"1 of 1 values of `email` of `signup` look like an e-mail address xxx@xxxxxxx.xxx");
+    assert_eq!((&found["looked_at"], &found["cut"]), (&json!(5_001), &json!(false)));
+
+    // Found by itself, it is remembered no longer than it is there.
+    let planned =
+        json!({"events": {"signup": {"properties": {"email": {"type": "string", "personal": true}}}}});
+    house.did("plan.save", json!({"plan": planned, "why": "it is"}));
+    assert_eq!(report(&house)["marked"][0]["plain"], 1);
+    house.did("plan.save", json!({"plan": {}, "why": "it is not"}));
+    bring(
+        &house,
+        &secret,
+        &json!([{"event_type": "signup", "user_id": "user-1", "time": house.now,
+        "event_properties": {"card": "4242 4242 4242 4242", "n": 1}}]),
+    );
+    house.app.commit().unwrap();
+    house.app.look_around(house.now, &|| false).unwrap();
+    house.did("person.forget", json!({"environment": "production", "user": "user-1", "confirm": "user-1"}));
+    house.app.step(house.now).unwrap();
+    assert_eq!(lines(&report(&house)), Vec::<String>::new());
+}
