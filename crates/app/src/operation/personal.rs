@@ -16,7 +16,7 @@ use crate::App;
 use crate::access::Permission;
 use crate::error::AppError;
 use crate::intake::judge::cut;
-use crate::personal::{Found, LOOKED_AT, Of, Place, Stored};
+use crate::personal::{Found, Of, Place, Stored};
 use crate::recognise::Kind;
 
 #[derive(Deserialize, JsonSchema)]
@@ -45,7 +45,8 @@ pub(crate) struct Suspect {
     shape: String,
     /// When the newest came.
     last: Millis,
-    /// Whether it is not among the newest events any more: it was found earlier, since the start of the server.
+    /// Whether it is not among the events that were looked at: it was found earlier, since the start of the server, and may
+    /// be stored still.
     earlier: bool,
     /// The same in words.
     message: String,
@@ -85,9 +86,9 @@ pub(crate) struct Output {
     marked: Vec<Marked>,
     /// What is certain first, then by how many.
     suspects: Vec<Suspect>,
-    /// The newest events that were looked at.
+    /// How many events were looked at: the newest 5,000, and the newest of each type that has fewer than 200 among them.
     looked_at: u64,
-    /// Whether there were more different properties than can be told apart.
+    /// Whether there were more different properties than can be told apart, or more event types than are looked at.
     cut: bool,
 }
 
@@ -95,8 +96,8 @@ pub(super) struct Report;
 
 impl Operation for Report {
     const NAME: &'static str = "personal.report";
-    const ABOUT: &'static str = "Says what becomes of what the tracking plan calls personal, whether the newest events hold any of \
-         it as it came, and looks in them for personal data (e-mail, telephone, card, IBAN, national ids, addresses) where the \
+    const ABOUT: &'static str = "Says what becomes of what the tracking plan calls personal, whether the newest events of each \
+         type hold any of it as it came, and looks in them for personal data (e-mail, telephone, card, IBAN, national ids, addresses) where the \
          plan does not say that there is some. It shows shapes and no values.";
     const ROUTE: (Method, &'static str) = (Method::Get, "/api/personal");
     const NEEDS: Permission = Permission::View;
@@ -105,10 +106,10 @@ impl Operation for Report {
     type Input = Input;
     type Output = Output;
 
-    fn run(app: &App, _: &Ctx, input: Input) -> Result<Output, AppError> {
+    fn run(app: &App, ctx: &Ctx, input: Input) -> Result<Output, AppError> {
         app.served(&input.environment)?;
-        let look = app.look_at(&input.environment, LOOKED_AT)?;
-        let earlier = app.scanner.of(&input.environment).into_iter();
+        let look = app.look_at_each(&input.environment, ctx.now, &|| ctx.stop())?;
+        let earlier = app.scanner.still(&input.environment, &look).into_iter();
         let earlier = earlier.filter(|(place, _)| !look.found.contains_key(place)).map(|found| (found, true));
         let now = look.found.clone().into_iter().map(|found| (found, false));
         let mut suspects: Vec<Suspect> =

@@ -138,3 +138,34 @@ fn what_is_found_in_a_rare_type_stays_until_it_is_gone() {
     house.app.step(house.now).unwrap();
     assert_eq!(lines(&report(&house)), Vec::<String>::new());
 }
+
+/// However many types came after others, each is looked at: of those with many events the newest, of the others all.
+#[test]
+fn the_newest_of_each_type_are_looked_at() {
+    let mut house = House::new();
+    let secret = house.key("server");
+    let mut bring_all = |event: &str, count: usize, with: usize| {
+        for from in (0..count).step_by(1_500) {
+            let events = (from..count.min(from + 1_500)).map(|i| {
+                let mail = if i == with { "ada@example.com" } else { "none" };
+                json!({"event_type": event, "user_id": format!("user-{i}"), "time": house.now,
+                    "insert_id": format!("{event}-{i}"), "event_properties": {"mail": mail}})
+            });
+            bring(&house, &secret, &events.collect::<Json>());
+            house.app.commit().unwrap();
+            house.later(1_000);
+        }
+    };
+    bring_all("few", 7, 0);
+    bring_all("some", 300, 250);
+    // Among the newest 200 of its type, and not.
+    bring_all("long ago", 5_200, 5_100);
+    bring_all("too far", 5_200, 4_000);
+    bring_all("often", 6_000, 3_000);
+    let found = report(&house);
+    let mut places: Vec<&str> =
+        found["suspects"].as_array().unwrap().iter().map(|s| s["event"].as_str().unwrap()).collect();
+    places.sort_unstable();
+    assert_eq!(places, ["few", "long ago", "often", "some"]);
+    assert_eq!((&found["looked_at"], &found["cut"]), (&json!(5_000 + 200 + 200 + 200 + 7), &json!(false)));
+}
