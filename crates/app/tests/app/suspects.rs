@@ -169,3 +169,38 @@ fn the_newest_of_each_type_are_looked_at() {
     assert_eq!(places, ["few", "long ago", "often", "some"]);
     assert_eq!((&found["looked_at"], &found["cut"]), (&json!(5_000 + 200 + 200 + 200 + 7), &json!(false)));
 }
+
+/// A name that is personal is so as it is written; that another differs from it by case alone is said, by the plan and of what
+/// is stored.
+#[test]
+fn a_name_that_differs_from_a_personal_one_by_case_alone_is_named() {
+    let house = House::new();
+    let secret = house.key("server");
+    let plan = json!({"rules": {"personal": ["Phone"], "environments": {"production": {"personal": "drop"}}},
+        "events": {"signup": {"properties": {
+            "Email": {"type": "string", "personal": true}, "EMAIL": {"type": "string"}, "phone": {"type": "string"}}}}});
+    let saved = house.did("plan.save", json!({"plan": plan, "why": "test"}));
+    let warned: Vec<&str> =
+        saved["warnings"].as_array().unwrap().iter().map(|lint| lint["message"].as_str().unwrap()).collect();
+    assert_eq!(
+        warned[..2],
+        [
+            "property `EMAIL` of `signup` is not personal, and `Email` is: names are personal as they are written",
+            "property `phone` of `signup` is not personal, and `Phone` is: names are personal as they are written",
+        ],
+        "{warned:?}"
+    );
+    let names = json!({"Email": "a", "email": "b", "EMAIL": "c", "phone": "d", "other": "e"});
+    bring(
+        &house,
+        &secret,
+        &json!([
+        {"event_type": "signup", "user_id": "user-1", "event_properties": names, "user_properties": {"phone": "f", "email": "g"}},
+        {"event_type": "visit", "user_id": "user-1", "event_properties": names}]),
+    );
+    house.app.commit().unwrap();
+    let found = report(&house);
+    let alike = found["alike"].as_array().unwrap().iter().map(|one| one["message"].as_str().unwrap());
+    insta::assert_snapshot!(alike.collect::<Vec<_>>().join("\n"), @"");
+    assert_eq!(found["alike"][0]["like"], "Email");
+}
