@@ -93,6 +93,8 @@ pub(crate) struct Look {
     pub(crate) found: BTreeMap<Place, Found>,
     /// What the plan calls personal, and is there.
     pub(crate) marked: BTreeMap<Place, Stored>,
+    /// What is there as it came by a name that differs from a personal one by case alone: that name, and how many.
+    pub(crate) alike: BTreeMap<Place, (Box<str>, u64)>,
     pub(crate) looked_at: u64,
     /// Whether there were more places than are told apart, or more types than were looked at.
     pub(crate) cut: bool,
@@ -122,6 +124,9 @@ impl Look {
     /// Looks at events; of what the plan calls personal is only said whether it is concealed.
     pub(crate) fn at(events: &[Event], plan: Option<&Plan>) -> Self {
         let mut look = Looking::default();
+        let names_of = |planned| plan.map(|plan| plan.rules.personal_names(planned)).unwrap_or_default();
+        let of_others = names_of(None);
+        let mut of_types: BTreeMap<&str, BTreeMap<String, &str>> = BTreeMap::new();
         for event in events {
             let name: Box<str> = cut(&event.event, 100);
             let place = |of, property: &str| Place {
@@ -144,11 +149,13 @@ impl Look {
                 );
             }
             let of_event = plan.and_then(|plan| plan.events.get(event.event.as_str())).map(|of| &of.value);
+            let personal = of_types.entry(&event.event).or_insert_with(|| names_of(of_event));
             let of_plan = |name: &str| plan.is_some_and(|plan| plan.rules.calls_personal(of_event, name));
             for (property, value) in &event.properties {
                 if of_plan(property) && !ours(&event.event, property) {
                     look.marked(place(Of::Event, property), value);
                 } else if !matches!(property.as_str(), VERDICT | BOT | "$cut" | "$group_properties") {
+                    look.alike(personal, property, value, &|| place(Of::Event, property));
                     look.value(
                         &|path| place(Of::Event, &format!("{property}{path}")),
                         "",
@@ -166,6 +173,7 @@ impl Look {
                     if known(property) {
                         look.marked(place(of, property), value);
                     } else {
+                        look.alike(&of_others, property, value, &|| place(of, property));
                         let path = |path: &str| place(of, &format!("{property}{path}"));
                         look.value(&path, "", value, event.received, 0);
                     }
@@ -191,10 +199,31 @@ impl Look {
 struct Looking {
     seen: BTreeMap<Place, Seen>,
     marked: BTreeMap<Place, Stored>,
+    alike: BTreeMap<Place, (Box<str>, u64)>,
     cut: bool,
 }
 
 impl Looking {
+    /// Notes what has a personal name but for its case.
+    fn alike(
+        &mut self,
+        personal: &BTreeMap<String, &str>,
+        name: &str,
+        value: &Json,
+        place: &dyn Fn() -> Place,
+    ) {
+        if personal.is_empty() || value.is_null() || concealed(value) {
+            return;
+        }
+        let Some(like) = personal.get(&name.to_lowercase()) else { return };
+        let place = place();
+        if !self.alike.contains_key(&place) && self.alike.len() >= MOST_PLACES {
+            self.cut = true;
+            return;
+        }
+        self.alike.entry(place).or_insert_with(|| (cut(like, 100), 0)).1 += 1;
+    }
+
     fn marked(&mut self, place: Place, value: &Json) {
         if !self.marked.contains_key(&place) && self.marked.len() >= MOST_PLACES {
             self.cut = true;
@@ -255,6 +284,7 @@ impl Looking {
         Look {
             found: found.collect(),
             marked: self.marked,
+            alike: self.alike,
             looked_at,
             cut: self.cut,
             unseen: BTreeSet::new(),

@@ -71,6 +71,25 @@ pub(crate) struct Marked {
     plain: u64,
 }
 
+/// What is stored as it came by a name that differs by case alone from one that the plan calls personal.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Alike {
+    /// Whose property it is.
+    of: Of,
+    /// The event type, of a property of the event.
+    event: Option<String>,
+    /// The property.
+    property: String,
+    /// What the plan calls personal.
+    like: String,
+    /// How many of the events that were looked at have it.
+    stored: u64,
+    /// The same in words.
+    message: String,
+    /// What to do.
+    hint: String,
+}
+
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Output {
     /// What becomes of personal values that come in here.
@@ -84,6 +103,8 @@ pub(crate) struct Output {
     /// What the plan calls personal: properties of events by their type, then those of events that its rules alone name and
     /// that came, then those of users and groups.
     marked: Vec<Marked>,
+    /// What is called almost as that, and is stored as it came.
+    alike: Vec<Alike>,
     /// What is certain first, then by how many.
     suspects: Vec<Suspect>,
     /// How many events were looked at: the newest 5,000, and the newest of each type that has fewer than 200 among them.
@@ -127,6 +148,7 @@ impl Operation for Report {
             user_ids: handling.user_ids,
             device_ids: handling.device_ids,
             marked: plan.map(|plan| marked(plan, &look.marked)).unwrap_or_default(),
+            alike: look.alike.into_iter().map(alike).collect(),
             suspects,
             looked_at: look.looked_at,
             cut: look.cut,
@@ -182,6 +204,28 @@ fn marked(plan: &Plan, stored: &BTreeMap<Place, Stored>) -> Vec<Marked> {
         mark(Of::Event, event.as_deref(), property, planned.and_then(|planned| planned.value.owner.as_ref()))
     });
     of_events.into_iter().chain(came).chain(of_others).collect()
+}
+
+fn alike((place, (like, stored)): (Place, (Box<str>, u64))) -> Alike {
+    let Place { of, event, property } = place;
+    let whose = match (of, &event) {
+        (Of::Event, Some(event)) => format!("`{property}` of `{event}`"),
+        (Of::Group, _) => format!("the group's `{property}`"),
+        _ => format!("the user's `{property}`"),
+    };
+    Alike {
+        message: format!(
+            "{whose} is stored as it came in {stored} of the events that were looked at, and the plan calls `{like}` personal"
+        ),
+        hint: format!(
+            "names are personal as they are written: send `{like}`, or plan `{property}` as personal, too"
+        ),
+        of,
+        event: event.map(Into::into),
+        property: property.into(),
+        like: like.into(),
+        stored,
+    }
 }
 
 fn suspect(place: Place, found: Found, earlier: bool) -> Suspect {

@@ -201,6 +201,12 @@ fn a_name_that_differs_from_a_personal_one_by_case_alone_is_named() {
     house.app.commit().unwrap();
     let found = report(&house);
     let alike = found["alike"].as_array().unwrap().iter().map(|one| one["message"].as_str().unwrap());
-    insta::assert_snapshot!(alike.collect::<Vec<_>>().join("\n"), @"");
+    insta::assert_snapshot!(alike.collect::<Vec<_>>().join("\n"), @r"
+    `EMAIL` of `signup` is stored as it came in 1 of the events that were looked at, and the plan calls `Email` personal
+    `email` of `signup` is stored as it came in 1 of the events that were looked at, and the plan calls `Email` personal
+    `phone` of `signup` is stored as it came in 1 of the events that were looked at, and the plan calls `Phone` personal
+    `phone` of `visit` is stored as it came in 1 of the events that were looked at, and the plan calls `Phone` personal
+    the user's `phone` is stored as it came in 2 of the events that were looked at, and the plan calls `Phone` personal
+    ");
     assert_eq!(found["alike"][0]["like"], "Email");
 }

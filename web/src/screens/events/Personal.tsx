@@ -111,6 +111,11 @@ function Planned({ report }: { report: Report }) {
           Change that
         </Link>
       </p>
+      {report.alike.map((one) => (
+        <Note key={`${one.of} ${one.event ?? ""} ${one.property}`} tone="warn">
+          <Said>{`${one.message}: ${one.hint}`}</Said>
+        </Note>
+      ))}
       {report.marked.length === 0 ? (
         <p className="dim">The plan calls nothing personal.</p>
       ) : (
