@@ -229,8 +229,9 @@ fn rust_that_is_written_compiles_and_sends_what_is_planned() {
     // JSON has no such number, and what is not there is missing: it is said before it is sent.
     for (number, word) in [(f64::NAN, "NaN"), (f64::INFINITY, "inf"), (f64::NEG_INFINITY, "-inf")] {
         let said = OrderCompleted::new(OrderCompletedCurrency::Eur, number).properties().unwrap_err();
-        let expected =
-            format!("total of Order Completed is {word}, which no JSON holds: leave it out, or send a number");
+        let expected = format!(
+            "total of Order Completed is {word}, which no JSON holds: leave it out, or send a number"
+        );
         assert_eq!(said.to_string(), expected);
     }
     let odd = odd::events::String::new(json!(1), "t".to_owned());
