@@ -3,6 +3,9 @@
 //!
 //! A day is 24 hours of UTC. What is judged needs no setting; the rules are chosen so that days that differ as chance and
 //! weeks make them differ are not spoken of (`the_same_every_week_is_no_drift`).
+//!
+//! Where events are kept for less long than what they are compared with, how many there were each day is remembered while the
+//! server runs.
 
 mod volume;
 
@@ -21,6 +24,7 @@ use serde::Serialize;
 
 use crate::App;
 use crate::error::AppError;
+use crate::retention::past;
 use volume::volume;
 
 /// Who asks is told what was found not longer ago.
@@ -109,7 +113,11 @@ pub(crate) struct Judged {
 
 /// What was found of the last day, by environment.
 #[derive(Debug, Default)]
-pub(crate) struct Drifts(Mutex<BTreeMap<EnvironmentKey, Judged>>);
+pub(crate) struct Drifts(Mutex<BTreeMap<EnvironmentKey, Judged>>, Mutex<BTreeMap<EnvironmentKey, Counted>>);
+
+/// How many events each day had, from its beginning, of types whose events go before they have been compared with: as many as
+/// there were while the day was whole.
+type Counted = BTreeMap<String, BTreeMap<Millis, u64>>;
 
 /// The beginning of the last day that is over. Events that come an hour late are of it.
 pub(crate) fn last_day(now: Millis) -> Millis {
@@ -212,21 +220,63 @@ fn drift(event: &str, property: Option<&str>, moved: Moved) -> Drift {
     Drift { event: event.to_owned(), property: property.map(str::to_owned), moved, message }
 }
 
+/// Puts in what is remembered of days that are not all there any more, and remembers those that are whole. Returns of each
+/// type where the days begin of which something is known; what was received before `since` says is removed.
+fn remember(
+    volumes: &mut BTreeMap<String, Vec<u64>>,
+    from: Millis,
+    since: &dyn Fn(&str) -> Option<Millis>,
+    counted: &mut Counted,
+) -> BTreeMap<String, usize> {
+    let starts: Vec<Millis> = (0..=BEFORE)
+        .map(|n| Millis(from.0.saturating_add(day() * i64::try_from(n).unwrap_or_default())))
+        .collect();
+    counted.retain(|event, days| {
+        days.retain(|start, _| *start >= from);
+        !days.is_empty() && since(event).is_some()
+    });
+    // A type of which nothing is left is one still.
+    for event in counted.keys() {
+        volumes.entry(event.clone()).or_insert_with(|| vec![0; BEFORE + 1]);
+    }
+    let begin = volumes.iter_mut().map(|(event, days)| {
+        let Some(since) = since(event) else { return (event.clone(), 0) };
+        let known = counted.entry(event.clone()).or_default();
+        let mut begin = 0;
+        for (n, (start, count)) in starts.iter().zip(days.iter_mut()).enumerate() {
+            match known.get(start) {
+                Some(was) => *count = (*count).max(*was),
+                None if *start < since => begin = n + 1,
+                None => {}
+            }
+            if *start >= since {
+                known.insert(*start, *count);
+            }
+        }
+        (event.clone(), begin)
+    });
+    begin.collect()
+}
+
 /// Judges a day by the days before it. `names` are the properties of a type that are looked at.
-pub(crate) fn judge(
+fn judge(
     environment: &EnvironmentKey,
     at: Millis,
     names: &dyn Fn(&str) -> Result<Vec<PropertyName>, QueryError>,
+    (since, counted): (&dyn Fn(&str) -> Option<Millis>, &mut Counted),
     scan: &dyn Scan,
     cancel: &dyn Fn() -> bool,
 ) -> Result<Judged, QueryError> {
     let before = i64::try_from(BEFORE).unwrap_or_default();
-    let volumes = history::volumes(environment, Millis(at.0 - before * day()), BEFORE + 1, scan, cancel)?;
+    let from = Millis(at.0 - before * day());
+    let mut volumes = history::volumes(environment, from, BEFORE + 1, scan, cancel)?;
+    let begin = remember(&mut volumes, from, since, counted);
     let mut judged = Judged { day: at, ..Judged::default() };
     let mut types: Vec<(&str, u64)> = Vec::new();
     for (event, days) in volumes.iter().filter(|(event, _)| is_active(event)) {
         let events = days.last().copied().unwrap_or_default();
-        match volume(days) {
+        let begin = begin.get(event).copied().unwrap_or_default();
+        match volume(days.get(begin..).unwrap_or_default(), begin > 0) {
             None => judged.young += 1,
             Some((expected, unlike)) => {
                 judged.types += 1;
@@ -312,7 +362,13 @@ impl App {
             );
             Ok(names)
         };
-        let mut judged = judge(environment, at, &names, &snapshot, cancel)?;
+        let past = past(&state, now);
+        let since = |event: &str| past.before(environment.as_str(), event);
+        // Taken out: nobody waits for a question over a month of events.
+        let counting = || self.drifts.1.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counted = counting().get(environment).cloned().unwrap_or_default();
+        let mut judged = judge(environment, at, &names, (&since, &mut counted), &snapshot, cancel)?;
+        counting().insert(environment.clone(), counted);
         judged.at = (now, snapshot.seq());
         let mut drifts = self.drifts.0.lock().unwrap_or_else(PoisonError::into_inner);
         let said = drifts.get(environment).filter(|before| before.day == at);

@@ -1,14 +1,15 @@
 //! App: personal data in what came: what is stored of it where the tracking plan says that it is there, and what looks
 //! like it where the plan says that there is none. It is looked for in a sample of the newest events, beside the events'
-//! way and never on it.
+//! way and never on it. Who asks is told of the newest of each event type: what few events hold does not leave the report
+//! because others came after them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use bellwether_ledger::Plan;
 use bellwether_model::event::BOT;
 use bellwether_model::{EnvironmentKey, Event, Json, Millis, Properties, Seq, Span};
-use bellwether_query::QueryError;
+use bellwether_query::{QueryError, catalogue};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -18,8 +19,14 @@ use crate::intake::conceal::concealed;
 use crate::intake::judge::{VERDICT, cut, ours};
 use crate::recognise::{Kind, recognise, shape};
 
-/// Newest events that a report looks at.
-pub(crate) const LOOKED_AT: usize = 5_000;
+/// Newest events that a report looks at, of whatever type.
+const LOOKED_AT: usize = 5_000;
+/// Newest events of each type that a report looks at, also where they are not among these; fewer where there are so many
+/// types that they would be more than `LOOKED_AT` at once.
+const OF_EACH: usize = 200;
+/// So often a report goes for events of types that it has not seen enough of. Each time it takes at least half of what it
+/// gets from types that it then has enough of.
+const ROUNDS: usize = 8;
 /// Newest events that are looked at by itself, and how often.
 const SAMPLE: usize = 1_000;
 const EVERY: Span = Span(10 * Span::MINUTE.0);
@@ -86,9 +93,13 @@ pub(crate) struct Look {
     pub(crate) found: BTreeMap<Place, Found>,
     /// What the plan calls personal, and is there.
     pub(crate) marked: BTreeMap<Place, Stored>,
+    /// What is there as it came by a name that differs from a personal one by case alone: that name, and how many.
+    pub(crate) alike: BTreeMap<Place, (Box<str>, u64)>,
     pub(crate) looked_at: u64,
-    /// Whether there were more places than are told apart.
+    /// Whether there were more places than are told apart, or more types than were looked at.
     pub(crate) cut: bool,
+    /// Event types of which older events were not looked at, as places name them.
+    unseen: BTreeSet<Box<str>>,
 }
 
 /// What was found by itself since the start.
@@ -113,6 +124,9 @@ impl Look {
     /// Looks at events; of what the plan calls personal is only said whether it is concealed.
     pub(crate) fn at(events: &[Event], plan: Option<&Plan>) -> Self {
         let mut look = Looking::default();
+        let names_of = |planned| plan.map(|plan| plan.rules.personal_names(planned)).unwrap_or_default();
+        let of_others = names_of(None);
+        let mut of_types: BTreeMap<&str, BTreeMap<String, &str>> = BTreeMap::new();
         for event in events {
             let name: Box<str> = cut(&event.event, 100);
             let place = |of, property: &str| Place {
@@ -135,11 +149,13 @@ impl Look {
                 );
             }
             let of_event = plan.and_then(|plan| plan.events.get(event.event.as_str())).map(|of| &of.value);
+            let personal = of_types.entry(&event.event).or_insert_with(|| names_of(of_event));
             let of_plan = |name: &str| plan.is_some_and(|plan| plan.rules.calls_personal(of_event, name));
             for (property, value) in &event.properties {
                 if of_plan(property) && !ours(&event.event, property) {
                     look.marked(place(Of::Event, property), value);
                 } else if !matches!(property.as_str(), VERDICT | BOT | "$cut" | "$group_properties") {
+                    look.alike(personal, property, value, &|| place(Of::Event, property));
                     look.value(
                         &|path| place(Of::Event, &format!("{property}{path}")),
                         "",
@@ -157,6 +173,7 @@ impl Look {
                     if known(property) {
                         look.marked(place(of, property), value);
                     } else {
+                        look.alike(&of_others, property, value, &|| place(of, property));
                         let path = |path: &str| place(of, &format!("{property}{path}"));
                         look.value(&path, "", value, event.received, 0);
                     }
@@ -182,10 +199,31 @@ impl Look {
 struct Looking {
     seen: BTreeMap<Place, Seen>,
     marked: BTreeMap<Place, Stored>,
+    alike: BTreeMap<Place, (Box<str>, u64)>,
     cut: bool,
 }
 
 impl Looking {
+    /// Notes what has a personal name but for its case.
+    fn alike(
+        &mut self,
+        personal: &BTreeMap<String, &str>,
+        name: &str,
+        value: &Json,
+        place: &dyn Fn() -> Place,
+    ) {
+        if personal.is_empty() || value.is_null() || concealed(value) {
+            return;
+        }
+        let Some(like) = personal.get(&name.to_lowercase()) else { return };
+        let place = place();
+        if !self.alike.contains_key(&place) && self.alike.len() >= MOST_PLACES {
+            self.cut = true;
+            return;
+        }
+        self.alike.entry(place).or_insert_with(|| (cut(like, 100), 0)).1 += 1;
+    }
+
     fn marked(&mut self, place: Place, value: &Json) {
         if !self.marked.contains_key(&place) && self.marked.len() >= MOST_PLACES {
             self.cut = true;
@@ -243,16 +281,81 @@ impl Looking {
                 .max_by_key(|(kind, (found, ..))| (kind.is_sure(), *found))?;
             Some((place, Found { kind, found, of, shape, last }))
         });
-        Look { found: found.collect(), marked: self.marked, looked_at, cut: self.cut }
+        Look {
+            found: found.collect(),
+            marked: self.marked,
+            alike: self.alike,
+            looked_at,
+            cut: self.cut,
+            unseen: BTreeSet::new(),
+        }
     }
 }
 
 impl App {
-    /// Looks at the newest events of an environment.
-    pub(crate) fn look_at(&self, environment: &EnvironmentKey, most: usize) -> Result<Look, AppError> {
+    /// Looks at the newest events of an environment, whatever their type.
+    fn look_at_newest(&self, environment: &EnvironmentKey, most: usize) -> Result<Look, AppError> {
         let state = self.ledger.state();
         let newest = self.store.snapshot().newest(environment, &|_| true, most).map_err(QueryError::from)?;
         Ok(Look::at(&newest, state.plan.as_ref().map(|plan| &plan.value)))
+    }
+
+    /// Looks at the newest events of an environment, and at the newest of each type.
+    pub(crate) fn look_at_each(
+        &self,
+        environment: &EnvironmentKey,
+        now: Millis,
+        cancel: &dyn Fn() -> bool,
+    ) -> Result<Look, AppError> {
+        let (state, snapshot) = (self.ledger.state(), self.store.snapshot());
+        let counted = catalogue::read(environment, now, &snapshot, cancel)?;
+        let mut left: BTreeMap<&str, u64> =
+            counted.events.iter().map(|kind| (kind.event.as_str(), kind.count)).collect();
+        let newest = |of: &dyn Fn(&str) -> bool| {
+            snapshot.newest(environment, of, LOOKED_AT).map_err(|e| AppError::from(QueryError::from(e)))
+        };
+        let mut events: Vec<Event> = Vec::new();
+        let mut seen: BTreeMap<String, u64> = BTreeMap::new();
+        for round in 0..ROUNDS {
+            if left.is_empty() {
+                break;
+            }
+            if cancel() {
+                return Err(QueryError::Cancelled.into());
+            }
+            let found = newest(&|event| left.contains_key(event))?;
+            let whole = found.len() < LOOKED_AT;
+            let enough = (LOOKED_AT / (2 * left.len())).clamp(1, OF_EACH) as u64;
+            let mut of_type: BTreeMap<&str, u64> = BTreeMap::new();
+            found.iter().for_each(|event| *of_type.entry(&event.event).or_default() += 1);
+            let done: BTreeSet<String> = of_type
+                .iter()
+                .filter(|(event, n)| {
+                    whole || **n >= enough || left.get(*event).is_some_and(|count| *n >= count)
+                })
+                .map(|(event, _)| (*event).to_owned())
+                .collect();
+            let last = whole || round + 1 == ROUNDS;
+            for event in found {
+                // What is not enough comes again with the next round.
+                if !last && !done.contains(event.event.as_str()) {
+                    continue;
+                }
+                let of_type = seen.entry(event.event.to_string()).or_default();
+                // The first time as many as there are: what is most of what comes is looked at most.
+                if round == 0 || *of_type < OF_EACH as u64 {
+                    *of_type += 1;
+                    events.push(event);
+                }
+            }
+            left.retain(|event, _| !whole && !done.contains(*event));
+        }
+        let mut look = Look::at(&events, state.plan.as_ref().map(|plan| &plan.value));
+        look.cut |= left.keys().any(|event| !seen.contains_key(*event));
+        let all = |kind: &&catalogue::Kind| seen.get(&kind.event).is_some_and(|seen| *seen >= kind.count);
+        look.unseen =
+            counted.events.iter().filter(|kind| !all(kind)).map(|kind| cut(&kind.event, 100)).collect();
+        Ok(look)
     }
 
     /// Now and then, at what came lately: what is found the first time is said in the program's log.
@@ -271,7 +374,7 @@ impl App {
                 continue;
             }
             drop(watch);
-            self.scanner.remember(environment, self.look_at(environment, SAMPLE)?);
+            self.scanner.remember(environment, self.look_at_newest(environment, SAMPLE)?);
         }
         Ok(())
     }
@@ -296,9 +399,32 @@ impl Scanner {
         }
     }
 
-    /// What was found by itself.
-    pub(crate) fn of(&self, environment: &EnvironmentKey) -> BTreeMap<Place, Found> {
-        let watch = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        watch.remembered.get(environment).cloned().unwrap_or_default()
+    /// What was found by itself and may be stored still, by what a look at each type has found since; what is gone is
+    /// forgotten.
+    pub(crate) fn still(&self, environment: &EnvironmentKey, look: &Look) -> BTreeMap<Place, Found> {
+        let mut watch = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(mine) = watch.remembered.get_mut(environment) else { return BTreeMap::new() };
+        mine.retain(|place, _| look.may_have(place));
+        mine.clone()
+    }
+}
+
+impl Look {
+    /// Whether what was found at a place earlier may be there: it is, or the plan calls it personal by now and it is there as
+    /// it came, or not all of its events were looked at.
+    fn may_have(&self, place: &Place) -> bool {
+        let unseen = match &place.event {
+            Some(event) => self.unseen.contains(event),
+            None => !self.unseen.is_empty(),
+        };
+        let mut plain = self.marked.iter().filter(|(_, stored)| stored.plain > 0).map(|(place, _)| place);
+        let within = |of: &Place| {
+            (of.of, &of.event) == (place.of, &place.event)
+                && place
+                    .property
+                    .strip_prefix(&*of.property)
+                    .is_some_and(|inside| inside.is_empty() || inside.starts_with(['.', '[']))
+        };
+        self.cut || unseen || self.found.contains_key(place) || plain.any(within)
     }
 }

@@ -62,7 +62,7 @@ fn judged_since(state: &State, environment: &EnvironmentKey, now: Millis) -> Opt
 }
 
 /// Which events are past their time.
-fn past(state: &State, now: Millis) -> Past {
+pub(crate) fn past(state: &State, now: Millis) -> Past {
     let mut past = Past::default();
     let Some(plan) = state.plan.as_ref().map(|plan| &plan.value) else { return past };
     let own = || plan.events.iter().filter_map(|(name, event)| Some((name, event.value.retention_days?)));

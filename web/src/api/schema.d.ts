@@ -956,7 +956,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Says what becomes of what the tracking plan calls personal, whether the newest events hold any of it as it came, and looks in them for personal data (e-mail, telephone, card, IBAN, national ids, addresses) where the plan does not say that there is some. It shows shapes and no values. */
+        /** Says what becomes of what the tracking plan calls personal, whether the newest events of each type hold any of it as it came, and looks in them for personal data (e-mail, telephone, card, IBAN, national ids, addresses) where the plan does not say that there is some. It shows shapes and no values. */
         get: operations["personal.report"];
         put?: never;
         post?: never;
@@ -3485,13 +3485,13 @@ export interface components {
         Output2: {
             /** @description What is kept here of the addresses that events came from. */
             addresses: components["schemas"]["Addresses"];
-            /** @description Whether there were more different properties than can be told apart. */
+            /** @description Whether there were more different properties than can be told apart, or more event types than are looked at. */
             cut: boolean;
             /** @description What is stored here of the ids of devices. */
             device_ids: components["schemas"]["Identifiers"];
             /**
              * Format: uint64
-             * @description The newest events that were looked at.
+             * @description How many events were looked at: the newest 5,000, and the newest of each type that has fewer than 200 among them.
              */
             looked_at: number;
             /**
@@ -4921,7 +4921,10 @@ export interface components {
         };
         /** @description Values that look personal, at one place. */
         Suspect: {
-            /** @description Whether it is not among the newest events any more: it was found earlier, since the start of the server. */
+            /**
+             * @description Whether it is not among the events that were looked at: it was found earlier, since the start of the server, and may
+             *     be stored still.
+             */
             earlier: boolean;
             /** @description The event type, of a property of the event. */
             event?: string | null;

@@ -18,8 +18,9 @@ const WEEK: usize = 7;
 /// be as far from the median of the last two weeks, too.
 ///
 /// None at all is unlike where each of the last fourteen days had some and so many are expected that chance is out of the question:
-/// of a product that grows, or whose days differ much, six spreads may reach below zero.
-pub(crate) fn volume(days: &[u64]) -> Option<(f64, bool)> {
+/// of a product that grows, or whose days differ much, six spreads may reach below zero. Where of the days before these nothing
+/// is known, because their events are removed (`removed`), each of a week will do.
+pub(crate) fn volume(days: &[u64], removed: bool) -> Option<(f64, bool)> {
     let (&last, before) = days.split_last()?;
     let begun = before.iter().position(|n| *n > 0)?;
     let before = before.get(begun..).unwrap_or_default();
@@ -37,7 +38,8 @@ pub(crate) fn volume(days: &[u64]) -> Option<(f64, bool)> {
     };
     let lately = || median(before.iter().rev().take(DAILY).map(|n| *n as f64).collect());
     let steady = same(before, before.len()).len() >= 3 || lately().is_some_and(unlike);
-    let daily = before.len() >= DAILY && before.iter().rev().take(DAILY).all(|n| *n > 0);
+    let daily = before.len() >= if removed { WEEK } else { DAILY };
+    let daily = daily && before.iter().rev().take(DAILY).all(|n| *n > 0);
     let stopped = last == 0 && daily && expected > SPREADS * expected.sqrt();
     Some((expected, stopped || (unlike(expected) && steady)))
 }
@@ -100,10 +102,12 @@ mod tests {
             let days = weeks(mean, &mut seed);
             // Each day of a type that is between a week and four weeks old.
             for age in [8, 9, 12, 16, 20, 25, 29] {
-                spoken += u32::from(volume(&days[..age]).is_some_and(|(_, unlike)| unlike));
+                for removed in [false, true] {
+                    spoken += u32::from(volume(&days[..age], removed).is_some_and(|(_, unlike)| unlike));
+                }
             }
         }
-        assert_eq!(spoken, 0, "of 21,000 days without a change");
+        assert_eq!(spoken, 0, "of 21,000 days without a change, twice");
     }
 
     #[test]
@@ -117,7 +121,7 @@ mod tests {
                 1 => *last / 2,
                 _ => *last * 2,
             };
-            let (expected, unlike) = volume(&days).unwrap();
+            let (expected, unlike) = volume(&days, false).unwrap();
             assert!(unlike, "{days:?}");
             assert!((expected - 1_000.0).abs() < 150.0, "{expected}");
         }
@@ -125,15 +129,15 @@ mod tests {
 
     #[test]
     fn a_young_type_is_not_judged_and_a_growing_one_is_not_spoken_of() {
-        assert_eq!(volume(&[0, 0, 0, 5, 6, 7, 5, 6, 8, 100]), None);
-        assert_eq!(volume(&[]), None);
+        assert_eq!(volume(&[0, 0, 0, 5, 6, 7, 5, 6, 8, 100], false), None);
+        assert_eq!(volume(&[], false), None);
         let growing: Vec<u64> = (0..29).map(|day| 1_000 + 30 * day).collect();
-        assert!(!volume(&growing).unwrap().1);
+        assert!(!volume(&growing, false).unwrap().1);
         // One odd day among those before does not hide the next.
         let mut odd: Vec<u64> = vec![1_000; 29];
         odd[20] = 90_000;
         odd[28] = 0;
-        assert_eq!(volume(&odd), Some((1_000.0, true)));
+        assert_eq!(volume(&odd, false), Some((1_000.0, true)));
     }
 
     /// Four weeks and a day of a product that grows or shrinks each day by such a share, with quiet weekends and days that
@@ -156,11 +160,11 @@ mod tests {
         for round in 0..3_000 {
             let daily = [0.03, 0.02, 0.01, 0.0, -0.01, -0.02][round % 6];
             let mut days = growing([100.0, 1_000.0][round % 2], daily, &mut seed);
-            spoken += u32::from(volume(&days).unwrap().1);
+            spoken += u32::from(volume(&days, false).unwrap().1);
             days[BEFORE] /= 2;
-            within += u32::from(!volume(&days).unwrap().1);
+            within += u32::from(!volume(&days, false).unwrap().1);
             days[BEFORE] = 0;
-            silent += u32::from(!volume(&days).unwrap().1);
+            silent += u32::from(!volume(&days, false).unwrap().1);
         }
         // None of as many without events; and of those as they were to be expected one, since how much days differ is
         // known from three weeks of them.
@@ -169,14 +173,19 @@ mod tests {
         // Where days without events are usual, one more is nothing.
         let mut seldom: Vec<u64> = (0..29).map(|day| if day % 3 == 0 { 400 } else { 0 }).collect();
         seldom[28] = 0;
-        assert!(!volume(&seldom).unwrap().1);
+        assert!(!volume(&seldom, false).unwrap().1);
+        // Of more than a week in which each day had some it is known that it is not, unless it is young.
+        let days = [100, 900, 300, 1_500, 100, 900, 300, 1_500, 100, 0];
+        assert_eq!(volume(&days, true), Some((300.0, true)));
+        assert_eq!(volume(&days, false), Some((300.0, false)), "it may be young");
+        assert_eq!(volume(&days[3..], true), None, "of six days nothing is known");
     }
 
     proptest! {
         /// Whatever the numbers, what is expected is one.
         #[test]
         fn what_is_expected_is_a_number(days in proptest::collection::vec(0_u64..u64::MAX, 0..40)) {
-            if let Some((expected, _)) = volume(&days) {
+            if let Some((expected, _)) = volume(&days, false) {
                 prop_assert!(expected.is_finite() && expected >= 0.0);
             }
         }

@@ -10,15 +10,9 @@ use bellwether_model::{EnvironmentKey, TrackingPlan};
 /// What comes of making `now` the plan in the place of `was`.
 pub(super) fn of(state: &State, was: &TrackingPlan, now: &TrackingPlan) -> Vec<Lint> {
     let switched = state.environments.keys().flat_map(|environment| switched(state, environment, was, now));
-    let shortened = state.environments.keys().filter_map(|environment| {
-        let days = |plan: &TrackingPlan| plan.rules.environments.get(environment)?.retention_days;
-        shorter(days(was), days(now), &format!("in `{environment}`, events"))
-    });
-    let own = now.events.iter().filter_map(|(name, event)| {
-        let was = was.events.get(name).and_then(|was| was.retention_days);
-        shorter(was, event.retention_days, &format!("events of type `{name}`"))
-    });
-    switched.chain(shortened).chain(own).chain(concealed(state, was, now)).collect()
+    let environments: Vec<&EnvironmentKey> = state.environments.keys().collect();
+    let removed = removed(&environments, was, now);
+    switched.chain(removed).chain(concealed(state, was, now)).collect()
 }
 
 /// Where personal values can be.
@@ -112,15 +106,62 @@ fn handling(plan: &TrackingPlan, environment: &EnvironmentKey) -> Handling {
     plan.rules.environments.get(environment).copied().unwrap_or_default()
 }
 
-/// Events are kept less long than before.
-fn shorter(was: Option<Retention>, now: Option<Retention>, what: &str) -> Option<Lint> {
-    let days = now.filter(|now| was.is_none_or(|was| *now < was))?;
-    Some(Lint {
-        message: format!("{what} are removed {days} after they were received"),
-        hint: "what is older goes within two days, and only backups have it then; what running experiments and guarded \
-               rollouts are judged by stays until they end"
-            .to_owned(),
-    })
+/// Events of an environment that are kept less long than before: those of a type, or those of all types that no plan gives a
+/// time of their own.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Shorter<'p> {
+    event: Option<&'p Name>,
+    days: Retention,
+    environment: &'p EnvironmentKey,
+}
+
+fn shorter<'p>(
+    environments: &[&'p EnvironmentKey],
+    was: &'p TrackingPlan,
+    now: &'p TrackingPlan,
+) -> Vec<Shorter<'p>> {
+    let of_all = |plan: &TrackingPlan, environment| handling(plan, environment).retention_days;
+    let own = |plan: &TrackingPlan, event: &Name| plan.events.get(event)?.retention_days;
+    // What tells who people are is kept; no plan can name it.
+    let in_the_end = |plan: &TrackingPlan, environment, event: &Name| {
+        own(plan, event).or_else(|| of_all(plan, environment))
+    };
+    let less =
+        |was: Option<Retention>, now: Option<Retention>| now.filter(|now| was.is_none_or(|was| *now < was));
+    let names: BTreeSet<&Name> = was.events.keys().chain(now.events.keys()).collect();
+    let names: Vec<&Name> =
+        names.into_iter().filter(|name| own(was, name).or_else(|| own(now, name)).is_some()).collect();
+    let each = environments.iter().flat_map(|&environment| {
+        let others = less(of_all(was, environment), of_all(now, environment));
+        let others = others.map(|days| Shorter { event: None, days, environment });
+        let of_types = names.iter().filter_map(move |&event| {
+            let days = less(in_the_end(was, environment, event), in_the_end(now, environment, event))?;
+            Some(Shorter { event: Some(event), days, environment })
+        });
+        others.into_iter().chain(of_types)
+    });
+    each.collect()
+}
+
+/// The same in words; what is so in each environment is said once.
+fn removed(environments: &[&EnvironmentKey], was: &TrackingPlan, now: &TrackingPlan) -> Vec<Lint> {
+    let mut found = shorter(environments, was, now);
+    found.sort_unstable();
+    let alike = found.chunk_by(|a, b| a.event.is_some() && (a.event, a.days) == (b.event, b.days));
+    let lints = alike.filter_map(|those| {
+        let Shorter { event, days, .. } = those.first()?;
+        let what = event.map_or_else(|| "events".to_owned(), |event| format!("events of type `{event}`"));
+        let whole = event.is_some() && those.len() == environments.len();
+        let places: Vec<String> = those.iter().map(|those| format!("`{}`", those.environment)).collect();
+        let place = if whole { String::new() } else { format!("in {}, ", places.join(", ")) };
+        Some(Lint {
+            message: format!("{place}{what} are removed {days} after they were received"),
+            hint: "what is older goes within two days, and only backups have it then; what running experiments and \
+                   guarded rollouts are judged by stays until they end"
+                .to_owned(),
+        })
+    });
+    lints.collect()
 }
 
 /// Ids are stored otherwise than before: who was there counts as somebody else.
@@ -161,4 +202,86 @@ fn switched(
         });
     }
     lints
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::collections::BTreeMap;
+
+    use bellwether_model::plan::EventType;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Event types: two that a plan may name, and one that none does.
+    const TYPES: [&str; 3] = ["Order", "Page", "Unplanned"];
+    const PLACES: [&str; 2] = ["development", "production"];
+    const DAYS: [u32; 3] = [7, 30, 400];
+
+    /// Of each place its days, and of each type that is planned its own.
+    type Days = ([Option<u32>; 2], [Option<Option<u32>>; 2]);
+
+    fn days() -> impl Strategy<Value = Days> {
+        let some = || proptest::option::of(proptest::sample::select(&DAYS[..]));
+        ([some(), some()], [(); 2].map(|()| proptest::option::of(some())))
+    }
+
+    fn plan((places, own): &Days) -> TrackingPlan {
+        let kept = |days: &Option<u32>| days.map(|days| Retention::try_from(days).unwrap());
+        let mut plan = TrackingPlan::default();
+        for (place, days) in PLACES.iter().zip(places) {
+            let handling = Handling { retention_days: kept(days), ..Handling::default() };
+            plan.rules.environments.insert(place.parse().unwrap(), handling);
+        }
+        for (event, own) in TYPES.iter().zip(own) {
+            let Some(own) = own else { continue };
+            let of = EventType { retention_days: kept(own), ..EventType::default() };
+            plan.events.insert(event.parse().unwrap(), of);
+        }
+        plan
+    }
+
+    /// For how many days an event is kept, as the documentation says it.
+    fn naive((places, own): &Days, place: usize, event: usize) -> u32 {
+        if let Some(Some(Some(days))) = own.get(event) {
+            return *days;
+        }
+        places[place].unwrap_or(u32::MAX)
+    }
+
+    proptest! {
+        /// Of each type in each environment it is said that its events are kept less long where they are, and nowhere else.
+        #[test]
+        fn what_is_kept_less_long_is_what_a_naive_look_finds(was in days(), now in days()) {
+            let keys: Vec<EnvironmentKey> = PLACES.iter().map(|key| key.parse().unwrap()).collect();
+            let (before, after) = (plan(&was), plan(&now));
+            let environments: Vec<&EnvironmentKey> = keys.iter().collect();
+            let found = shorter(&environments, &before, &after);
+            let (mut said, mut expected) = (BTreeMap::new(), BTreeMap::new());
+            for (place, key) in keys.iter().enumerate() {
+                for (event, name) in TYPES.iter().enumerate() {
+                    let has_own = |of: &Days| of.1.get(event).copied().flatten().flatten().is_some();
+                    let own = has_own(&was) || has_own(&now);
+                    let mine = |one: &&Shorter<'_>| one.environment == key && match one.event {
+                        Some(of) => of.as_str() == *name,
+                        None => !own,
+                    };
+                    let days: Vec<u32> = found.iter().filter(mine).map(|one| one.days.into()).collect();
+                    prop_assert!(days.len() < 2, "once: {found:?}");
+                    said.extend(days.first().map(|days| ((place, event), *days)));
+                    let (was, now) = (naive(&was, place, event), naive(&now, place, event));
+                    expected.extend((now < was).then_some(((place, event), now)));
+                }
+            }
+            prop_assert_eq!(&said, &expected);
+            // In words each is once, too, whatever is said together.
+            let words = removed(&environments, &before, &after);
+            let told: usize = words.iter().map(|lint| {
+                let places = PLACES.iter().filter(|place| lint.message.contains(&format!("`{place}`"))).count();
+                if places == 0 { PLACES.len() } else { places }
+            }).sum();
+            prop_assert_eq!(told, found.len(), "{:?}", words);
+        }
+    }
 }

@@ -16,7 +16,7 @@ use crate::App;
 use crate::access::Permission;
 use crate::error::AppError;
 use crate::intake::judge::cut;
-use crate::personal::{Found, LOOKED_AT, Of, Place, Stored};
+use crate::personal::{Found, Of, Place, Stored};
 use crate::recognise::Kind;
 
 #[derive(Deserialize, JsonSchema)]
@@ -45,7 +45,8 @@ pub(crate) struct Suspect {
     shape: String,
     /// When the newest came.
     last: Millis,
-    /// Whether it is not among the newest events any more: it was found earlier, since the start of the server.
+    /// Whether it is not among the events that were looked at: it was found earlier, since the start of the server, and may
+    /// be stored still.
     earlier: bool,
     /// The same in words.
     message: String,
@@ -70,6 +71,25 @@ pub(crate) struct Marked {
     plain: u64,
 }
 
+/// What is stored as it came by a name that differs by case alone from one that the plan calls personal.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Alike {
+    /// Whose property it is.
+    of: Of,
+    /// The event type, of a property of the event.
+    event: Option<String>,
+    /// The property.
+    property: String,
+    /// What the plan calls personal.
+    like: String,
+    /// How many of the events that were looked at have it.
+    stored: u64,
+    /// The same in words.
+    message: String,
+    /// What to do.
+    hint: String,
+}
+
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Output {
     /// What becomes of personal values that come in here.
@@ -83,11 +103,13 @@ pub(crate) struct Output {
     /// What the plan calls personal: properties of events by their type, then those of events that its rules alone name and
     /// that came, then those of users and groups.
     marked: Vec<Marked>,
+    /// What is called almost as that, and is stored as it came.
+    alike: Vec<Alike>,
     /// What is certain first, then by how many.
     suspects: Vec<Suspect>,
-    /// The newest events that were looked at.
+    /// How many events were looked at: the newest 5,000, and the newest of each type that has fewer than 200 among them.
     looked_at: u64,
-    /// Whether there were more different properties than can be told apart.
+    /// Whether there were more different properties than can be told apart, or more event types than are looked at.
     cut: bool,
 }
 
@@ -95,8 +117,8 @@ pub(super) struct Report;
 
 impl Operation for Report {
     const NAME: &'static str = "personal.report";
-    const ABOUT: &'static str = "Says what becomes of what the tracking plan calls personal, whether the newest events hold any of \
-         it as it came, and looks in them for personal data (e-mail, telephone, card, IBAN, national ids, addresses) where the \
+    const ABOUT: &'static str = "Says what becomes of what the tracking plan calls personal, whether the newest events of each \
+         type hold any of it as it came, and looks in them for personal data (e-mail, telephone, card, IBAN, national ids, addresses) where the \
          plan does not say that there is some. It shows shapes and no values.";
     const ROUTE: (Method, &'static str) = (Method::Get, "/api/personal");
     const NEEDS: Permission = Permission::View;
@@ -105,10 +127,10 @@ impl Operation for Report {
     type Input = Input;
     type Output = Output;
 
-    fn run(app: &App, _: &Ctx, input: Input) -> Result<Output, AppError> {
+    fn run(app: &App, ctx: &Ctx, input: Input) -> Result<Output, AppError> {
         app.served(&input.environment)?;
-        let look = app.look_at(&input.environment, LOOKED_AT)?;
-        let earlier = app.scanner.of(&input.environment).into_iter();
+        let look = app.look_at_each(&input.environment, ctx.now, &|| ctx.stop())?;
+        let earlier = app.scanner.still(&input.environment, &look).into_iter();
         let earlier = earlier.filter(|(place, _)| !look.found.contains_key(place)).map(|found| (found, true));
         let now = look.found.clone().into_iter().map(|found| (found, false));
         let mut suspects: Vec<Suspect> =
@@ -126,6 +148,7 @@ impl Operation for Report {
             user_ids: handling.user_ids,
             device_ids: handling.device_ids,
             marked: plan.map(|plan| marked(plan, &look.marked)).unwrap_or_default(),
+            alike: look.alike.into_iter().map(alike).collect(),
             suspects,
             looked_at: look.looked_at,
             cut: look.cut,
@@ -181,6 +204,28 @@ fn marked(plan: &Plan, stored: &BTreeMap<Place, Stored>) -> Vec<Marked> {
         mark(Of::Event, event.as_deref(), property, planned.and_then(|planned| planned.value.owner.as_ref()))
     });
     of_events.into_iter().chain(came).chain(of_others).collect()
+}
+
+fn alike((place, (like, stored)): (Place, (Box<str>, u64))) -> Alike {
+    let Place { of, event, property } = place;
+    let whose = match (of, &event) {
+        (Of::Event, Some(event)) => format!("`{property}` of `{event}`"),
+        (Of::Group, _) => format!("the group's `{property}`"),
+        _ => format!("the user's `{property}`"),
+    };
+    Alike {
+        message: format!(
+            "{whose} is stored as it came in {stored} of the events that were looked at, and the plan calls `{like}` personal"
+        ),
+        hint: format!(
+            "names are personal as they are written: send `{like}`, or plan `{property}` as personal, too"
+        ),
+        of,
+        event: event.map(Into::into),
+        property: property.into(),
+        like: like.into(),
+        stored,
+    }
 }
 
 fn suspect(place: Place, found: Found, earlier: bool) -> Suspect {

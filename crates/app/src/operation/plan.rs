@@ -30,6 +30,9 @@ pub(crate) struct PlanView {
     changed_by: Option<ActorView>,
     /// What is probably not meant, such as a name that is not written as the plan says.
     warnings: Vec<Lint>,
+    /// Said of a plan that was saved and was like that already: nothing changed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    unchanged: bool,
 }
 
 pub(super) struct Get;
@@ -65,7 +68,8 @@ pub(super) struct Save;
 
 impl Operation for Save {
     const NAME: &'static str = "plan.save";
-    const ABOUT: &'static str = "Makes the tracking plan another one at once; refused where the plan says that changes need a review.";
+    const ABOUT: &'static str = "Makes the tracking plan another one at once; refused where the plan says that changes need a review. Where it is like that \
+         already nothing changes.";
     const ROUTE: (Method, &'static str) = (Method::Put, "/api/plan");
     const NEEDS: Permission = Permission::Edit;
     const CLASS: Class = Class::Write;
@@ -77,7 +81,12 @@ impl Operation for Save {
         input.plan.check()?;
         let state = app.ledger.state();
         let was = state.tracking_plan();
-        let edit = Edit::PlanChanged { changes: input.plan.changes_from(&was) };
+        let changes = input.plan.changes_from(&was);
+        // The log has changes alone. Whoever says again what is so, such as a job that runs again, has what it wants.
+        if changes.is_empty() {
+            return Ok(PlanView { unchanged: true, ..app.plan_view(&state) });
+        }
+        let edit = Edit::PlanChanged { changes };
         let after = app.edit(ctx, edit, input.why, input.if_revision, Vec::new())?;
         let mut view = app.plan_view(&after.state);
         view.warnings.extend(consequences::of(&state, &was, &view.plan));
@@ -431,6 +440,7 @@ impl App {
         let known = state.plan.as_ref();
         PlanView {
             warnings: plan.lint(),
+            unchanged: false,
             plan,
             revision: known.map(|known| known.revision).unwrap_or_default(),
             changed: known.map(|known| known.at),

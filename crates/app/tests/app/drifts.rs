@@ -65,3 +65,49 @@ fn a_day_that_is_unlike_those_before_is_said_and_others_are_not() {
     ");
     assert!(house.refused("event.health", json!({"environment": "nowhere"})).starts_with("404"));
 }
+
+/// What a type is compared with goes with its time; that it stopped is said all the same.
+#[test]
+fn that_a_type_stopped_is_said_however_short_events_are_kept() {
+    // With ten days, what is stored is enough also where nothing is remembered.
+    for (kept, restarts) in [(7, false), (10, true)] {
+        let mut house = House::with(1, |settings| {
+            settings.rates.unit_batch = 0;
+            settings.rates.bot = 0;
+        });
+        let secret = house.key("server");
+        let plan = json!({"rules": {"environments": {"production": {"retention_days": kept}}}});
+        house.did("plan.save", json!({"plan": plan, "why": "the law"}));
+        // Half of the day, so that what is kept until then is not whole.
+        house.later(DAY / 2);
+        let whole_day = |house: &mut House| {
+            house.app.commit().unwrap();
+            // The clock goes on steadily, or nothing is removed.
+            for _ in 0..25 {
+                house.later(DAY / 25);
+                house.app.step(house.now).unwrap();
+            }
+            house.app.look_around(house.now, &|| false).unwrap();
+        };
+        for n in 0..20 {
+            // The days differ much, so that no spread tells them from none.
+            let events = day(&house, [100, 900, 300, 1_500][n % 4], &["free"], 9);
+            bring(&house, &secret, &events);
+            whole_day(&mut house);
+        }
+        let before = health(&house);
+        assert_eq!((&before["drifts"], &before["judged"]), (&json!([]), &json!(1)), "{kept}: {before}");
+        let left =
+            house.did("event.catalogue", json!({"environment": "production"}))["events"][0]["count"].clone();
+        assert!(left.as_u64().unwrap() < 14_000, "{kept}: {left} of 14,000 are left");
+        if restarts {
+            house = house.restart();
+        }
+        whole_day(&mut house);
+        let said = health(&house)["drifts"].clone();
+        assert!(
+            said[0]["message"].as_str().is_some_and(|s| s.starts_with("`signup` came 0 times")),
+            "{kept}: {said}"
+        );
+    }
+}

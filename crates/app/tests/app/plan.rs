@@ -234,3 +234,27 @@ fn whoever_turns_protection_off_or_drops_values_is_told() {
         ]
     );
 }
+
+/// Who saves what is there already, such as a job in CI that runs again, is told so, and nothing changes.
+#[test]
+fn a_plan_that_is_like_that_already_is_saved_and_changes_nothing() {
+    let house = House::new();
+    let none = saved(&house, &json!({}));
+    assert_eq!((&none["unchanged"], &none["revision"]), (&json!(true), &json!(0)));
+    let mut plan = shop_plan();
+    let first = saved(&house, &plan);
+    assert_eq!(first["unchanged"], json!(null));
+    let before = house.did("change.list", json!({}))["changes"].as_array().unwrap().len();
+    let mut expected = first.clone();
+    expected["unchanged"] = json!(true);
+    assert_eq!(saved(&house, &plan), expected);
+    // An answer that was lost: what was to be saved is saved, whichever revision it was of.
+    assert_eq!(house.did("plan.save", json!({"plan": plan, "if_revision": 1})), expected);
+    assert_eq!(house.rehearse("plan.save", json!({"plan": plan})).unwrap(), expected);
+    assert_eq!(house.did("change.list", json!({}))["changes"].as_array().unwrap().len(), before);
+    assert_eq!(house.did("plan.get", json!({})), first);
+    // Also where changes need a review: it is none.
+    plan["rules"]["review"] = json!(true);
+    saved(&house, &plan);
+    assert_eq!(saved(&house, &plan)["unchanged"], json!(true));
+}

@@ -260,3 +260,50 @@ fn a_time_that_is_too_short_is_refused() {
         "in `plan.events.A.retention_days`: events cannot be kept for `6` days\nhint: give 7 to 36500 days: ";
     assert!(said.contains(wanted), "{said}");
 }
+
+/// What is said is of how long an event is kept in the end: as its type says, else its environment.
+#[test]
+fn a_plan_says_what_is_kept_less_long_and_nothing_else() {
+    let keeps = |own: &Json, production: &Json| {
+        let of_type = if own.is_null() { json!({}) } else { json!({"retention_days": own}) };
+        let of_all = if production.is_null() { json!({}) } else { json!({"retention_days": production}) };
+        json!({"rules": {"environments": {"production": of_all}}, "events": {"Order": of_type}})
+    };
+    let none = json!(null);
+    let without = json!({"rules": {"environments": {"production": {"retention_days": 30}}}, "events": {}});
+    let everywhere = "events of type `Order` are removed 20 days after they were received";
+    let here = "in `production`, events of type `Order` are removed 30 days after they were received";
+    let shorter = "in `production`, events of type `Order` are removed 100 days after they were received";
+    let all = "in `production`, events are removed 30 days after they were received";
+    let elsewhere = "in `development`, events of type `Order` are removed 100 days after they were received";
+    let check = |was: Json, now: Json, said: &[&str]| {
+        let house = House::new();
+        house.did("plan.save", json!({"plan": was, "why": "the law"}));
+        let checked = house.did("plan.check", json!({"plan": now}));
+        let found: Vec<&str> = checked["consequences"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|lint| lint["message"].as_str().unwrap())
+            .collect();
+        assert_eq!(found, said, "{was} -> {now}");
+        let saved = house.did("plan.save", json!({"plan": now, "why": "another"}));
+        assert_eq!(saved["warnings"], checked["consequences"], "{was} -> {now}");
+    };
+    // Its own is taken away, or it is planned no more, and its environment's is shorter.
+    check(keeps(&json!(730), &json!(30)), keeps(&none, &json!(30)), &[here]);
+    check(keeps(&json!(730), &json!(30)), without, &[here]);
+    check(keeps(&json!(730), &none), keeps(&none, &json!(30)), &[all, here]);
+    // Its own is longer than its environment's, where it has one; elsewhere it was kept for ever.
+    check(keeps(&none, &json!(30)), keeps(&json!(100), &json!(30)), &[elsewhere]);
+    check(
+        keeps(&none, &json!(400)),
+        keeps(&json!(100), &json!(400)),
+        &[&shorter.replace("in `production`, ", "")],
+    );
+    // Its own is longer: what becomes of the others is not of it.
+    check(keeps(&json!(730), &json!(400)), keeps(&json!(730), &json!(30)), &[all]);
+    check(keeps(&json!(7), &json!(30)), keeps(&none, &json!(30)), &[]);
+    check(keeps(&json!(30), &none), keeps(&json!(20), &none), &[everywhere]);
+    check(keeps(&json!(30), &none), keeps(&none, &none), &[]);
+}

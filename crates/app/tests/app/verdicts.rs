@@ -225,6 +225,9 @@ fn a_disk_without_room_is_said_to_senders_and_by_health() {
     let (status, body) = house.send(&json!({"api_key": key, "events": [order(good())]})).unwrap_err();
     // No user and no device is blamed.
     assert_eq!((status, &body["error"], &body["throttled_users"]), (429, &json!(why), &json!({})));
+    // Nor is a rate named that nobody has passed: 0 is what Amplitude's SDKs take for none, and Java's must have a number.
+    assert_eq!(body["eps_threshold"], json!(0), "{body}");
+    assert!(!body["error"].as_str().unwrap().contains("users"), "{body}");
 }
 
 #[test]

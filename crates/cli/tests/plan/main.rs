@@ -226,6 +226,14 @@ fn rust_that_is_written_compiles_and_sends_what_is_planned() {
     assert_eq!(OrderCompleted::NAME, "Order Completed");
     assert_eq!(order.properties().unwrap(), json!({"currency": "EUR", "labels": ["new"], "total": 9.5}));
     assert_eq!(CartOpened::default().properties().unwrap(), json!({}));
+    // JSON has no such number, and what is not there is missing: it is said before it is sent.
+    for (number, word) in [(f64::NAN, "NaN"), (f64::INFINITY, "inf"), (f64::NEG_INFINITY, "-inf")] {
+        let said = OrderCompleted::new(OrderCompletedCurrency::Eur, number).properties().unwrap_err();
+        let expected = format!(
+            "total of Order Completed is {word}, which no JSON holds: leave it out, or send a number"
+        );
+        assert_eq!(said.to_string(), expected);
+    }
     let odd = odd::events::String::new(json!(1), "t".to_owned());
     let sent = odd::PlannedEvent::properties(&odd).unwrap();
     assert_eq!(sent, json!({"self": 1, "type": "t"}));
@@ -294,6 +302,33 @@ events.pageViewed();
     command.current_dir(home.path());
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let node = Path::new("node");
+    if !there(node, "--version") {
+        return;
+    }
+    // Run, it refuses what JSON would not hold, and sends the rest.
+    let numbers = r#"
+import { tracker } from "./shop.js";
+const events = tracker((event, properties) => console.log(event, JSON.stringify(properties)));
+events.orderCompleted({ total: 9.5, currency: "EUR", items: [1] });
+for (const given of [{ total: NaN }, { total: 1, items: [1, Infinity] }, { total: 1, extra: { a: { b: -Infinity } } }])
+  try { events.orderCompleted({ currency: "EUR", ...given }); } catch (e) { console.log(String(e)); }
+"#;
+    let emitted = Command::new(&tsc)
+        .current_dir(home.path())
+        .args(["shop.ts", "--target", "es2022", "--module", "es2022"])
+        .output()
+        .unwrap();
+    assert!(emitted.status.success(), "{}", String::from_utf8_lossy(&emitted.stdout));
+    std::fs::write(home.path().join("package.json"), r#"{"type": "module"}"#).unwrap();
+    std::fs::write(home.path().join("numbers.js"), numbers).unwrap();
+    let output = Command::new(node).current_dir(home.path()).arg("numbers.js").output().unwrap();
+    insta::assert_snapshot!(String::from_utf8_lossy(&output.stdout), @r#"
+    Order Completed {"total":9.5,"currency":"EUR","items":[1]}
+    RangeError: total of Order Completed is NaN, which no JSON holds: leave it out, or send a number
+    RangeError: items.1 of Order Completed is Infinity, which no JSON holds: leave it out, or send a number
+    RangeError: extra.a.b of Order Completed is -Infinity, which no JSON holds: leave it out, or send a number
+    "#);
 }
 
 #[test]
@@ -316,7 +351,13 @@ order: OrderCompletedProperties = {"total": 9.5, "currency": "EUR", "labels": ["
 events.order_completed(order)
 events.cart_opened()
 odd.Tracker(lambda event, properties: sent.append((event, properties))).class_({"x": "only"})
-print(json.dumps(sent))
+for given in ({"total": float("nan")}, {"total": 1, "items": [1, float("inf")]}):
+    try:
+        events.order_completed({"currency": "EUR", **given})  # type: ignore[typeddict-item]
+        raise SystemExit("taken: " + str(given))
+    except ValueError as e:
+        assert "of Order Completed is" in str(e) and "no JSON holds" in str(e), e
+print(json.dumps(sent, allow_nan=False))
 "#;
     std::fs::write(home.path().join("usage.py"), usage).unwrap();
     let output = Command::new(python).current_dir(home.path()).arg("usage.py").output().unwrap();

@@ -9,7 +9,7 @@ pub trait PlannedEvent: ::serde::Serialize {
     /// Its properties, as an SDK takes them.
     ///
     /// # Errors
-    /// Where a property that holds anything holds what is not JSON.
+    /// Where a number is NaN or infinite, which JSON has not.
     fn properties(&self) -> ::core::result::Result<::serde_json::Value, ::serde_json::Error> {
         ::serde_json::to_value(self)
     }
@@ -18,6 +18,20 @@ pub trait PlannedEvent: ::serde::Serialize {
 /// The event types.
 #[allow(dead_code, unreachable_pub)]
 pub mod events {
+    /// The first number that JSON has not; without a look at it `serde_json` writes `null`, which counts as missing.
+    fn finite<'n>(
+        event: &str,
+        property: &str,
+        numbers: impl ::core::iter::IntoIterator<Item = &'n f64>,
+    ) -> ::core::result::Result<(), ::serde_json::Error> {
+        match numbers.into_iter().find(|number| !number.is_finite()) {
+            ::core::option::Option::None => ::core::result::Result::Ok(()),
+            ::core::option::Option::Some(number) => ::core::result::Result::Err(::serde::ser::Error::custom(
+                ::std::format!("{property} of {event} is {number}, which no JSON holds: leave it out, or send a number"),
+            )),
+        }
+    }
+
     /// */ """ ' \
     #[derive(Debug, Clone, PartialEq, Default, ::serde::Serialize)]
     pub struct N1Click {
@@ -159,6 +173,11 @@ pub mod events {
 
     impl super::PlannedEvent for String {
         const NAME: &'static str = "String";
+
+        fn properties(&self) -> ::core::result::Result<::serde_json::Value, ::serde_json::Error> {
+            finite(Self::NAME, "1st", &self.n1st)?;
+            ::serde_json::to_value(self)
+        }
     }
 
     /// "Tracker".

@@ -152,7 +152,17 @@ impl TrackingPlan {
                     hint: "keep one of them".to_owned(),
                 });
             }
+            let personal = self.rules.personal_names(Some(planned));
             for (property, planned) in &planned.properties {
+                let alike = personal.get(&property.as_str().to_lowercase());
+                if let Some(alike) = alike.filter(|_| !planned.personal) {
+                    more.push(Lint {
+                        message: format!(
+                            "property `{property}` of `{event}` is not personal, and `{alike}` is: names are personal as they are written"
+                        ),
+                        hint: "mark it personal, too, or keep one of them".to_owned(),
+                    });
+                }
                 name(
                     format!("property `{property}` of `{event}`"),
                     property.as_str(),

@@ -56,7 +56,7 @@ function InNewest({ what, of }: { what: string; of: number }) {
     <span>
       {what}
       <br />
-      in the newest {count(of)}
+      in {count(of)} events
     </span>
   );
 }
@@ -111,6 +111,11 @@ function Planned({ report }: { report: Report }) {
           Change that
         </Link>
       </p>
+      {report.alike.map((one) => (
+        <Note key={`${one.of} ${one.event ?? ""} ${one.property}`} tone="warn">
+          <Said>{`${one.message}: ${one.hint}`}</Said>
+        </Note>
+      ))}
       {report.marked.length === 0 ? (
         <p className="dim">The plan calls nothing personal.</p>
       ) : (
@@ -129,7 +134,8 @@ function Planned({ report }: { report: Report }) {
             id={(m) => `${m.of} ${m.event ?? ""} ${m.property}`}
           />
           <p className="dim">
-            Counted in the newest {plural(report.looked_at, "event")} of all types; older ones may have more.
+            Counted in {plural(report.looked_at, "event")}: the newest, and the newest of each type; older ones may have
+            more.
           </p>
         </>
       )}
@@ -192,13 +198,14 @@ function Suspects({ list, of, cut }: { list: Suspect[]; of: number; cut: boolean
         <p className="dim">
           {of === 0
             ? "There are no events to look at."
-            : `Nothing in the newest ${plural(of, "event")} that the plan does not call personal.`}
+            : `Nothing in the newest events of each type (${count(of)}) that the plan does not call personal.`}
         </p>
       ) : (
         <>
           <p className="dim">
-            In the newest {plural(of, "event")}, where the plan does not call it personal. Values are not shown: each
-            letter is an x, each digit a 9.{cut ? " There are more properties than could be told apart." : ""}
+            In the newest events of each type ({count(of)}), where the plan does not call it personal. Values are not
+            shown: each letter is an x, each digit a 9.
+            {cut ? " There are more properties or event types than could be looked at." : ""}
           </p>
           <DataTable
             label="What looks personal"

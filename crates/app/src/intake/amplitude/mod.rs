@@ -73,7 +73,8 @@ pub(super) fn refusal(door: Door, error: &AppError) -> Reply {
                     &error.message
                 },
                 &[
-                    ("eps_threshold", listed("eps_threshold", 1000.into())),
+                    // 0 where no rate was passed, as SDKs say it themselves; without it Java's loses the events.
+                    ("eps_threshold", listed("eps_threshold", 0.into())),
                     ("throttled_devices", listed("throttled_devices", json!({}))),
                     ("throttled_users", listed("throttled_users", json!({}))),
                     ("exceeded_daily_quota_users", json!({})),

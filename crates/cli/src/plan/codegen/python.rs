@@ -1,5 +1,5 @@
 //! Cli, codegen: Python 3.11 and newer, without packages. A `TypedDict` for the properties of each event type, which takes
-//! any name, and a class around the `track` of any SDK.
+//! any name, and a class around the `track` of any SDK, whose methods raise where a number is none that JSON has.
 
 use std::fmt::Write as _;
 
@@ -12,10 +12,29 @@ const HEAD: &str = "\
 # Made by `bellwether plan codegen python`; what is changed by hand is lost.
 from __future__ import annotations
 
+import math
 from typing import Any, Callable, Literal, NotRequired, Required, TypedDict
 
 # What sends an event, such as `lambda event, properties: analytics.track(user_id, event, properties)`.
 Track = Callable[[str, dict[str, Any]], object]
+
+
+def _finite(event: str, properties: dict[str, Any]) -> dict[str, Any]:
+    # JSON has no number that is NaN or infinite: a server refuses it, or takes it for missing.
+    def look(value: object, place: str) -> None:
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(
+                f\"{place} of {event} is {value}, which no JSON holds: leave it out, or send a number\"
+            )
+        if isinstance(value, dict):
+            for name, inside in value.items():
+                look(inside, f\"{place}.{name}\" if place else str(name))
+        elif isinstance(value, (list, tuple)):
+            for n, inside in enumerate(value):
+                look(inside, f\"{place}.{n}\")
+
+    look(properties, \"\")
+    return properties
 ";
 
 /// Words that are no names.
@@ -54,7 +73,7 @@ pub(super) fn write(events: &[Named<'_>]) -> String {
         let (none, given) = if must { ("", "properties") } else { (" | None = None", "properties or {}") };
         let _ = writeln!(
             code,
-            "\n    def {method}(self, properties: {pascal}Properties{none}) -> None:\n{}        self._track({text}, dict({given}))",
+            "\n    def {method}(self, properties: {pascal}Properties{none}) -> None:\n{}        self._track({text}, _finite({text}, dict({given})))",
             comment(&about(event), "        ")
         );
     }

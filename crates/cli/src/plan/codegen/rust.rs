@@ -1,5 +1,5 @@
 //! Cli, codegen: Rust, for `serde` with its derive and `serde_json`. A struct for each event type, in a module of their
-//! own, where every path is whole: an event type may be called `String`.
+//! own, where every path is whole: an event type may be called `String`. A number that JSON has not is an error.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -23,7 +23,7 @@ pub trait PlannedEvent: ::serde::Serialize {
     /// Its properties, as an SDK takes them.
     ///
     /// # Errors
-    /// Where a property that holds anything holds what is not JSON.
+    /// Where a number is NaN or infinite, which JSON has not.
     fn properties(&self) -> ::core::result::Result<::serde_json::Value, ::serde_json::Error> {
         ::serde_json::to_value(self)
     }
@@ -32,6 +32,20 @@ pub trait PlannedEvent: ::serde::Serialize {
 /// The event types.
 #[allow(dead_code, unreachable_pub)]
 pub mod events {
+    /// The first number that JSON has not; without a look at it `serde_json` writes `null`, which counts as missing.
+    fn finite<'n>(
+        event: &str,
+        property: &str,
+        numbers: impl ::core::iter::IntoIterator<Item = &'n f64>,
+    ) -> ::core::result::Result<(), ::serde_json::Error> {
+        match numbers.into_iter().find(|number| !number.is_finite()) {
+            ::core::option::Option::None => ::core::result::Result::Ok(()),
+            ::core::option::Option::Some(number) => ::core::result::Result::Err(::serde::ser::Error::custom(
+                ::std::format!(\"{property} of {event} is {number}, which no JSON holds: leave it out, or send a number\"),
+            )),
+        }
+    }
+
 ";
 
 /// Words that are no names, but behind `r#`.
@@ -131,12 +145,32 @@ fn one(
             values.join(", ")
         );
     }
-    let _ = write!(
+    let _ = writeln!(
         code,
-        "impl super::PlannedEvent for {pascal} {{\n    const NAME: &'static str = {:?};\n}}\n\n{enums}",
+        "impl super::PlannedEvent for {pascal} {{\n    const NAME: &'static str = {:?};",
         name.as_str()
     );
+    let looked_at: String = fields.iter().filter_map(looked_at).collect();
+    if !looked_at.is_empty() {
+        let _ = writeln!(
+            code,
+            "\n    fn properties(&self) -> ::core::result::Result<::serde_json::Value, ::serde_json::Error> {{\n{looked_at}        ::serde_json::to_value(self)\n    }}"
+        );
+    }
+    let _ = write!(code, "}}\n\n{enums}");
     Ok(())
+}
+
+/// The line that looks at the numbers of a field; `None` where it holds none that JSON may not have.
+fn looked_at(Field { name, planned, ident, kind }: &Field<'_>) -> Option<String> {
+    let numbers = match (kind.as_str(), planned.required) {
+        ("f64", true) => format!("[&self.{ident}]"),
+        ("f64", false) => format!("&self.{ident}"),
+        ("::std::vec::Vec<f64>", true) => format!("&self.{ident}"),
+        ("::std::vec::Vec<f64>", false) => format!("self.{ident}.iter().flatten()"),
+        _ => return None,
+    };
+    Some(format!("        finite(Self::NAME, {:?}, {numbers})?;\n", name.as_str()))
 }
 
 fn described(name: &Name, planned: &Property) -> Vec<String> {

@@ -1,4 +1,5 @@
-//! Cli, codegen: TypeScript. Interfaces of the properties, and an object of functions around the `track` of any SDK.
+//! Cli, codegen: TypeScript. Interfaces of the properties, and an object of functions around the `track` of any SDK, which
+//! throw where a number is none that JSON has.
 
 use std::fmt::Write as _;
 
@@ -13,6 +14,23 @@ const HEAD: &str = "\
 /** What sends an event, such as `(event, properties) => analytics.track({ userId, event, properties })`. */
 export type Track = (event: string, properties: Record<string, unknown>) => void;
 ";
+
+/// `JSON.stringify` writes such a number as `null`, which the server takes for missing.
+const FINITE: &str = r#"
+/** The properties as they are sent; throws where a number is NaN or infinite, which JSON has not. */
+function finite(event: string, properties: object): Record<string, unknown> {
+  const look = (value: unknown, place: string): void => {
+    if (typeof value === "number" && !Number.isFinite(value)) {
+      throw new RangeError(`${place} of ${event} is ${value}, which no JSON holds: leave it out, or send a number`);
+    }
+    if (typeof value === "object" && value !== null) {
+      for (const [name, inside] of Object.entries(value)) look(inside, place === "" ? name : `${place}.${name}`);
+    }
+  };
+  look(properties, "");
+  return { ...properties };
+}
+"#;
 
 pub(super) fn write(events: &[Named<'_>]) -> String {
     let mut code = HEAD.to_owned();
@@ -39,7 +57,11 @@ pub(super) fn write(events: &[Named<'_>]) -> String {
     for Named { pascal, name, .. } in events {
         let _ = writeln!(code, "  {}: {pascal}Properties;", words::quoted(name.as_str()));
     }
-    code.push_str("}\n\n/** A function for each event type, which sends it by `track`. */\n");
+    code.push_str("}\n");
+    if !events.is_empty() {
+        code.push_str(FINITE);
+    }
+    code.push_str("\n/** A function for each event type, which sends it by `track`. */\n");
     // Where nothing is planned, nothing is sent.
     let track = if events.is_empty() { "_track" } else { "track" };
     let _ = writeln!(code, "export function tracker({track}: Track) {{\n  return {{");
@@ -48,7 +70,7 @@ pub(super) fn write(events: &[Named<'_>]) -> String {
         let (camel, text) = (words::camel(name.as_str()), words::quoted(name.as_str()));
         let _ = writeln!(
             code,
-            "{}    {camel}: (properties: {pascal}Properties{none}): void => track({text}, {{ ...properties }}),",
+            "{}    {camel}: (properties: {pascal}Properties{none}): void => track({text}, finite({text}, properties)),",
             comment(&about(event), "    ")
         );
     }
