@@ -119,6 +119,13 @@ pub(crate) struct Drifts(Mutex<BTreeMap<EnvironmentKey, Judged>>, Mutex<BTreeMap
 /// there were while the day was whole.
 type Counted = BTreeMap<String, BTreeMap<Millis, u64>>;
 
+/// What is known of days that are not all there any more.
+struct Kept<'k> {
+    /// Before when events of a type are removed.
+    since: &'k dyn Fn(&str) -> Option<Millis>,
+    counted: &'k mut Counted,
+}
+
 /// The beginning of the last day that is over. Events that come an hour late are of it.
 pub(crate) fn last_day(now: Millis) -> Millis {
     let day = day();
@@ -225,8 +232,7 @@ fn drift(event: &str, property: Option<&str>, moved: Moved) -> Drift {
 fn remember(
     volumes: &mut BTreeMap<String, Vec<u64>>,
     from: Millis,
-    since: &dyn Fn(&str) -> Option<Millis>,
-    counted: &mut Counted,
+    Kept { since, counted }: Kept<'_>,
 ) -> BTreeMap<String, usize> {
     let starts: Vec<Millis> = (0..=BEFORE)
         .map(|n| Millis(from.0.saturating_add(day() * i64::try_from(n).unwrap_or_default())))
@@ -263,14 +269,14 @@ fn judge(
     environment: &EnvironmentKey,
     at: Millis,
     names: &dyn Fn(&str) -> Result<Vec<PropertyName>, QueryError>,
-    (since, counted): (&dyn Fn(&str) -> Option<Millis>, &mut Counted),
+    kept: Kept<'_>,
     scan: &dyn Scan,
     cancel: &dyn Fn() -> bool,
 ) -> Result<Judged, QueryError> {
     let before = i64::try_from(BEFORE).unwrap_or_default();
     let from = Millis(at.0 - before * day());
     let mut volumes = history::volumes(environment, from, BEFORE + 1, scan, cancel)?;
-    let begin = remember(&mut volumes, from, since, counted);
+    let begin = remember(&mut volumes, from, kept);
     let mut judged = Judged { day: at, ..Judged::default() };
     let mut types: Vec<(&str, u64)> = Vec::new();
     for (event, days) in volumes.iter().filter(|(event, _)| is_active(event)) {
@@ -367,7 +373,8 @@ impl App {
         // Taken out: nobody waits for a question over a month of events.
         let counting = || self.drifts.1.lock().unwrap_or_else(PoisonError::into_inner);
         let mut counted = counting().get(environment).cloned().unwrap_or_default();
-        let mut judged = judge(environment, at, &names, (&since, &mut counted), &snapshot, cancel)?;
+        let mut judged =
+            judge(environment, at, &names, Kept { since: &since, counted: &mut counted }, &snapshot, cancel)?;
         counting().insert(environment.clone(), counted);
         judged.at = (now, snapshot.seq());
         let mut drifts = self.drifts.0.lock().unwrap_or_else(PoisonError::into_inner);

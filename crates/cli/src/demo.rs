@@ -95,6 +95,9 @@ fn pace(text: &str) -> Result<Pace, String> {
     visits.map(Pace::PerMinute).ok_or_else(|| "a number from 0 to 60000 is needed".to_owned())
 }
 
+/// The shop's tracking plan. It does not know one way to pay, so that there is something to see of what does not follow it.
+pub(crate) const PLAN: &str = include_str!("demo/plan.json");
+
 const NOTE: &str = "demo.json";
 const EMAIL: &str = "demo@bellwether.local";
 
@@ -191,6 +194,10 @@ fn host(
     if !kept {
         let admin = first_account(ready, &demo)?;
         let link = Link::new(&ready.address, &admin);
+        let tracking: Value = serde_json::from_str(PLAN).map_err(|e| {
+            Failure::new(format!("the demo's tracking plan is none: {e}"), "report this as a bug")
+        })?;
+        link.call("plan.save", json!({"plan": tracking, "why": "what we agreed to send"}), None)?;
         let plan = Plan {
             seed: demo.seed,
             environment: "production".to_owned(),

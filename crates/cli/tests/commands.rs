@@ -294,6 +294,13 @@ fn a_demo_is_made_once_and_starts_at_once_afterwards() {
     let login = serde_json::json!({"email": note["email"], "password": password});
     let reply = ureq::post(format!("{address}/api/login")).send_json(login).unwrap();
     assert!(reply.status().is_success());
+    // Events are planned, and somebody answers for them.
+    let cookie = reply.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap();
+    let mut plan = ureq::get(format!("{address}/api/plan")).header("cookie", cookie).call().unwrap();
+    let plan: serde_json::Value = plan.body_mut().read_json().unwrap();
+    assert_eq!(plan["plan"]["events"]["purchase"]["owner"], "checkout", "{plan}");
+    assert_eq!(plan["plan"]["events"]["signup"]["properties"]["email"]["personal"], true);
+    assert_eq!(plan["warnings"], serde_json::json!([]));
     stopped(child);
     assert!(doctor(&data).status.success());
 }

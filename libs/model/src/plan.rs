@@ -360,16 +360,6 @@ impl PlanRules {
         }
     }
 
-    /// What is personal of an event type, by the name in small letters: for whoever looks for names that differ by case alone.
-    #[must_use]
-    pub fn personal_names<'p>(&'p self, planned: Option<&'p EventType>) -> BTreeMap<String, &'p str> {
-        let own = planned.into_iter().flat_map(|planned| &planned.properties);
-        let own = own.filter(|(_, property)| property.personal).map(|(name, _)| name.as_str());
-        let ruled = self.personal.iter().map(String::as_str);
-        let ruled = ruled.filter(|name| self.calls_personal(planned, name));
-        ruled.chain(own).map(|name| (name.to_lowercase(), name)).collect()
-    }
-
     /// Checks what the type alone cannot say.
     ///
     /// # Errors

@@ -975,7 +975,7 @@ export interface paths {
         };
         /** Shows the tracking plan: what events there are and what is in them. */
         get: operations["plan.get"];
-        /** Makes the tracking plan another one at once; refused where the plan says that changes need a review. */
+        /** Makes the tracking plan another one at once; refused where the plan says that changes need a review. Where it is like that already nothing changes. */
         put: operations["plan.save"];
         post?: never;
         delete?: never;
@@ -1342,6 +1342,26 @@ export interface components {
         };
         /** @description What is kept of the address that an event came from. */
         Addresses: "truncate" | "keep" | "drop";
+        /** @description What is stored as it came by a name that differs by case alone from one that the plan calls personal. */
+        Alike: {
+            /** @description The event type, of a property of the event. */
+            event?: string | null;
+            /** @description What to do. */
+            hint: string;
+            /** @description What the plan calls personal. */
+            like: string;
+            /** @description The same in words. */
+            message: string;
+            /** @description Whose property it is. */
+            of: components["schemas"]["Of"];
+            /** @description The property. */
+            property: string;
+            /**
+             * Format: uint64
+             * @description How many of the events that were looked at have it.
+             */
+            stored: number;
+        };
         AllotInput: {
             /** @description A flag that is in it, or is to be put into it by `flag.layer` after it has its part. */
             flag: string;
@@ -3485,6 +3505,8 @@ export interface components {
         Output2: {
             /** @description What is kept here of the addresses that events came from. */
             addresses: components["schemas"]["Addresses"];
+            /** @description What is called almost as that, and is stored as it came. */
+            alike: components["schemas"]["Alike"][];
             /** @description Whether there were more different properties than can be told apart, or more event types than are looked at. */
             cut: boolean;
             /** @description What is stored here of the ids of devices. */
@@ -3689,6 +3711,8 @@ export interface components {
             plan: components["schemas"]["TrackingPlan"];
             /** @description Send it as `if_revision` with an edit; 0 where nobody has made one. */
             revision: components["schemas"]["Revision"];
+            /** @description Said of a plan that was saved and was like that already: nothing changed. */
+            unchanged?: boolean;
             /** @description What is probably not meant, such as a name that is not written as the plan says. */
             warnings: components["schemas"]["Lint"][];
         };

@@ -328,7 +328,10 @@ impl Occurrence {
                 r#","revenue":{value},"currency":"EUR","event_properties":{{"payment":"{}"}}"#,
                 name(&world::PAYMENTS, payment)
             ),
-            What::SignUp | What::Activate => Ok(()),
+            What::SignUp => {
+                write!(into, r#","event_properties":{{"email":"{:012x}@shop.example"}}"#, visitor.id >> 16)
+            }
+            What::Activate => Ok(()),
         };
         into.push('}');
     }

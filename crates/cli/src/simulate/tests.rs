@@ -1,7 +1,7 @@
 //! Cli, simulator: the generator keeps its word. The same seed gives the same bytes, and what people do
 //! is what `world` says is true of them, within the error of a sample.
 
-use bellwether_model::{Millis, Span};
+use bellwether_model::{Millis, Span, TrackingPlan};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -137,4 +137,47 @@ fn the_tally_knows_the_true_effect() {
         let error = (truth * (1.0 - truth) / of(arm, "units")).sqrt();
         assert!((seen - truth).abs() < 5.0 * error, "{arm}: {seen}, not {truth}");
     }
+}
+
+/// The demo's plan is of what the shop sends, but for one way to pay that somebody forgot to plan: something to see.
+#[test]
+fn the_demos_plan_is_what_the_shop_sends_but_for_one_value() {
+    let plan: TrackingPlan = serde_json::from_str(crate::demo::PLAN).unwrap();
+    plan.check().unwrap();
+    assert_eq!(plan.lint(), vec![]);
+    assert!(plan.events.values().all(|event| event.owner.is_some()), "somebody answers for each");
+    let played = days(7, 20, 60.0, &answers(&[("image-cdn", "cdn")]));
+    let sent: Value = serde_json::from_str(&body("key", &played.shop, &played.events)).unwrap();
+    let none = serde_json::Map::new();
+    let (mut came, mut unplanned) = (std::collections::BTreeSet::new(), 0);
+    for event in sent["events"].as_array().unwrap() {
+        let name = event["event_type"].as_str().unwrap();
+        if name.starts_with('$') {
+            continue;
+        }
+        let planned = plan.events.get(name).unwrap_or_else(|| panic!("{name} is not planned"));
+        came.insert(name);
+        let properties = event["event_properties"].as_object().unwrap_or(&none);
+        for (property, value) in properties {
+            let planned =
+                planned.properties.get(property.as_str()).unwrap_or_else(|| panic!("{property} of {name}"));
+            if !planned.values.is_empty() && !planned.values.contains(value) {
+                assert_eq!(
+                    (name, property.as_str(), value),
+                    ("purchase", "payment", &Value::from("invoice"))
+                );
+                unplanned += 1;
+            }
+        }
+        let missing =
+            planned.properties.iter().find(|(p, of)| of.required && !properties.contains_key(p.as_str()));
+        assert!(missing.is_none(), "{name} without {missing:?}");
+    }
+    assert_eq!(came.len(), plan.events.len(), "nothing is planned that never comes");
+    assert!(unplanned > 5, "{unplanned}");
+    // What is personal is nobody's.
+    let mails =
+        sent["events"].as_array().unwrap().iter().filter_map(|e| e["event_properties"]["email"].as_str());
+    let mails: Vec<&str> = mails.collect();
+    assert!(mails.len() > 50 && mails.iter().all(|mail| mail.ends_with("@shop.example")), "{mails:?}");
 }

@@ -1,10 +1,12 @@
 //! Model, plan: how names are written, and how one that is not would be.
 
+use std::collections::BTreeMap;
+
 use heck::{ToKebabCase, ToLowerCamelCase, ToSnakeCase, ToTitleCase, ToUpperCamelCase};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::TrackingPlan;
+use super::{EventType, PlanRules, TrackingPlan};
 use crate::id::Invalid;
 
 /// How names are written; where a convention is missing, as people like.
@@ -127,9 +129,21 @@ pub struct Lint {
     pub hint: String,
 }
 
+impl PlanRules {
+    /// What is personal of an event type, by the name in small letters: for whoever looks for names that differ by case alone.
+    #[must_use]
+    pub fn personal_names<'p>(&'p self, planned: Option<&'p EventType>) -> BTreeMap<String, &'p str> {
+        let own = planned.into_iter().flat_map(|planned| &planned.properties);
+        let own = own.filter(|(_, property)| property.personal).map(|(name, _)| name.as_str());
+        let ruled = self.personal.iter().map(String::as_str);
+        let ruled = ruled.filter(|name| self.calls_personal(planned, name));
+        ruled.chain(own).map(|name| (name.to_lowercase(), name)).collect()
+    }
+}
+
 impl TrackingPlan {
     /// What is probably not meant: names that are not written as the rules say, names that differ in their
-    /// writing alone, and properties that hold one thing here and another there.
+    /// writing alone, or from a personal one by their case, and properties that hold one thing here and another there.
     #[must_use]
     pub fn lint(&self) -> Vec<Lint> {
         let mut lints = Vec::new();
