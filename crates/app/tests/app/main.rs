@@ -47,3 +47,4 @@ mod strict;
 mod suspects;
 mod told;
 mod verdicts;
+mod whose;
