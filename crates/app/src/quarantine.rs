@@ -278,6 +278,18 @@ impl Quarantine {
         places
     }
 
+    /// Whether a copy of an event is there, which may be taken back yet.
+    pub(crate) fn is_there(&self, event: &Event) -> bool {
+        let named = self.named.read().unwrap_or_else(PoisonError::into_inner);
+        !named.is_empty() && print(event).is_some_and(|print| named.contains_key(&print))
+    }
+
+    /// Whether of a copy of an event was decided, so that none that comes now is kept.
+    pub(crate) fn was_decided(&self, event: &Event, now: Millis) -> Result<bool, AppError> {
+        let Some(print) = print(event) else { return Ok(false) };
+        Ok(self.file.was_decided(print, now.minus(self.known))?)
+    }
+
     /// Lets go of what came before it is past its time, of each type a bounded piece; how many. Looks once an hour while there
     /// is nothing.
     pub(crate) fn expire<'e>(

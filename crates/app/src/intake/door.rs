@@ -8,7 +8,7 @@ use bellwether_model::{Event, Json, Millis};
 use bellwether_store::{Fingerprint, Known, Ticket};
 
 use super::body::{Unreadable, unpack};
-use super::inspection::{Apart, Aside, Inspection, name_users};
+use super::inspection::{Apart, Aside, Inspection};
 use super::judge::VERDICT;
 use super::senders::Brought;
 use super::{amplitude, mixpanel, otlp, posthog, segment};
@@ -338,11 +338,10 @@ impl App {
                 });
             }
         };
-        let Aside { mut held, mut violations } = plan.taken();
-        name_users(&mut held, &events);
+        let Aside { held, mut violations } = plan.taken();
         // What goes into the quarantine is there before the request is answered, and goes again if the rest is not taken.
         let admitted = self.rates.admit(door, &brought, &events, now);
-        let held = match admitted.and_then(|()| self.hold(held, now)) {
+        let held = match admitted.and_then(|()| self.hold(held, &events, now)) {
             Ok(held) => held,
             Err(error) => return Outcome::Answered(voice.refuse(&error)),
         };
@@ -370,12 +369,13 @@ impl App {
         }
     }
 
-    /// Puts events into the quarantine that are neither stored nor there already.
-    fn hold(&self, held: Vec<Apart>, now: Millis) -> Result<Holding, AppError> {
+    /// Puts events into the quarantine that are neither stored nor there already; `beside` them the request brings others.
+    fn hold(&self, mut held: Vec<Apart>, beside: &[Event], now: Millis) -> Result<Holding, AppError> {
         if held.is_empty() {
             return Ok(Holding::default());
         }
         let _arriving = self.quarantine.arriving.hold(held.iter().map(|apart| &apart.event));
+        self.name_users(&mut held, beside, now)?;
         let prints = held.iter().map(|Apart { event, .. }| (Fingerprint::of(event), event.received));
         let Known { known: stored, ticket, after } = self.store.knows(&prints.collect::<Vec<_>>())?;
         let environments: Vec<_> = held.iter().map(|apart| apart.event.environment.clone()).collect();
