@@ -110,11 +110,14 @@ pub(crate) enum Which<'w> {
 }
 
 impl Quarantine {
-    pub(crate) fn open(path: &Path, known: Span) -> Result<Self, AppError> {
+    /// Opens what is kept apart beside a store whose last event is `last`. What came while others waited for their commit came
+    /// after these; where a kill took them, their numbers are given again, and by them it would be of who comes next.
+    pub(crate) fn open(path: &Path, known: Span, last: Seq) -> Result<Self, AppError> {
         // A log is left by a kill alone: something may have gone, and the file was not written anew.
         let log = path.with_extension("sqlite-wal");
         let killed = log.metadata().is_ok_and(|log| log.len() > 0);
         let file = File::open(path)?;
+        file.stored_up_to(last)?;
         let (count, bytes) = file.size()?;
         let named = file.prints()?.into_iter().collect();
         Ok(Self {

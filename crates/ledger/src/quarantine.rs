@@ -195,6 +195,18 @@ impl Quarantine {
         Ok((placed, bytes))
     }
 
+    /// Makes `last` the last event that had been stored when things came, where these say one after it: events that nobody was told
+    /// of are gone, and others get their numbers. How many things there were.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`]; nothing is altered then.
+    pub fn stored_up_to(&self, last: Seq) -> Result<usize, LedgerError> {
+        // Numbers of events are far from the end of what SQLite holds.
+        let last = i64::try_from(last.0).unwrap_or(i64::MAX);
+        let altered = self.conn.lock().execute("update held set after = ?1 where after > ?1", [last]);
+        altered.map_err(LedgerError::storage(WRITING))
+    }
+
     /// Writes everything that is kept, as of one moment, to a file that must not be there. Nothing waits for it.
     ///
     /// # Errors
@@ -398,6 +410,21 @@ mod tests {
         assert_eq!(quarantine.get(&production, 3).unwrap().unwrap().held.body, "1");
         assert_eq!(quarantine.get(&production, 6).unwrap(), None);
         assert_eq!(quarantine.get(&"staging".parse().unwrap(), 3).unwrap(), None);
+    }
+
+    #[test]
+    fn what_came_after_events_that_are_gone_came_after_the_last_that_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let quarantine = Quarantine::open(&dir.path().join("q.sqlite")).unwrap();
+        let production = "production".parse().unwrap();
+        quarantine
+            .hold(&[None, Some(3), Some(4), Some(5)].map(|n| held("production", "a", n, "")), Span::DAY)
+            .unwrap();
+        assert_eq!(quarantine.stored_up_to(Seq(5)).unwrap(), 0);
+        assert_eq!(quarantine.stored_up_to(Seq(3)).unwrap(), 2);
+        let kept = quarantine.page(&production, None, 0, 9, 9).unwrap().0;
+        let after: Vec<Option<Seq>> = kept.into_iter().map(|kept| kept.held.after).collect();
+        assert_eq!(after, [None, Some(Seq(3)), Some(Seq(3)), Some(Seq(3))]);
     }
 
     #[test]
