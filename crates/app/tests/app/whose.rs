@@ -204,3 +204,75 @@ fn what_is_held_while_others_wait_is_not_of_who_signs_in_after_a_kill() {
     house.send(&json!({"api_key": key, "events": sent(&[One { user: Some(1), ..anna }], 0, 7)})).unwrap();
     assert_eq!(handed_out(&house, 0), [vec![6], vec![], vec![]]);
 }
+
+/// What is stored of each user, and of whom each stored event is.
+fn stored(house: &House, case: usize) -> (Vec<Vec<String>>, Vec<String>) {
+    let path = |event: &Json| event["properties"]["path"].as_str().unwrap().to_owned();
+    let of = |user: &str| {
+        let input = json!({"environment": "production", "user": format!("{user}-{case}")});
+        house.did("person.export", input)["events"].as_array().unwrap().iter().map(path).collect()
+    };
+    let mut whose: Vec<String> = house
+        .events()
+        .iter()
+        .filter(|event| event["who"].to_string().contains(&format!("-{case}\"")))
+        .map(|event| format!("{} {}", path(event), event["who"]))
+        .collect();
+    whose.sort();
+    (USERS.map(of).into(), whose)
+}
+
+/// However many are released with one call: the later ones see whose a device is by those that came before them.
+#[test]
+fn what_is_released_at_once_is_of_whom_it_would_be_one_by_one() {
+    let houses = [quarantining(|_| {}), quarantining(|_| {})];
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let cases = if std::env::var("PROOF").is_ok_and(|v| v == "full") { 600 } else { 40 };
+    let requests = prop::collection::vec(prop::collection::vec(one(prop::bool::weighted(0.2)), 1..5), 1..6);
+    for case in 0..cases {
+        let requests = requests.new_tree(&mut runner).unwrap().current();
+        for (house, key) in &houses {
+            let mut first = 0;
+            for events in &requests {
+                house.send(&json!({"api_key": key, "events": sent(events, case, first)})).unwrap();
+                first += events.len();
+            }
+        }
+        let [(at_once, _), (one_by_one, _)] = &houses;
+        at_once.did("quarantine.release", json!({"environment": "production", "all": true}));
+        let list = one_by_one.did("quarantine.list", json!({"environment": "production", "limit": 500}));
+        for held in list["events"].as_array().unwrap() {
+            let this = json!({"environment": "production", "ids": [held["id"]]});
+            one_by_one.did("quarantine.release", this);
+        }
+        assert_eq!(stored(at_once, case), stored(one_by_one, case), "case {case} of {requests:#?}");
+    }
+}
+
+#[test]
+fn what_is_released_takes_no_device_from_who_signs_in_meanwhile() {
+    for later in 0..20 {
+        let (house, key) = quarantining(|_| {});
+        let held: Vec<One> =
+            (0..2).map(|device| One { good: false, user: Some(0), device, id: None }).collect();
+        house.send(&json!({"api_key": key, "events": sent(&held, 0, 0)})).unwrap();
+        // The release waits for this to say what leaves, and meanwhile somebody signs in.
+        let hands = rusqlite::Connection::open(house.dir.path().join("quarantine.sqlite")).unwrap();
+        hands.execute_batch("begin immediate").unwrap();
+        let bert = One { good: true, user: Some(1), device: 0, id: None };
+        let signs_in = sent(std::slice::from_ref(&bert), 0, 2);
+        std::thread::scope(|scope| {
+            let release = scope.spawn(|| crate::quarantine::release(&house));
+            // At first before it has looked whose the device is, at last long after.
+            (0..later * 1_000).for_each(|_| std::thread::yield_now());
+            house.send(&json!({"api_key": key, "events": signs_in})).unwrap();
+            hands.execute_batch("rollback").unwrap();
+            assert_eq!(release.join().unwrap(), json!({"stored": 2, "duplicates": 0}));
+        });
+        // What is done there next without a user is of who signed in.
+        let next = sent(&[One { user: None, ..bert }], 0, 3);
+        house.send(&json!({"api_key": key, "events": next})).unwrap();
+        let (theirs, _) = stored(&house, 0);
+        assert_eq!(theirs, [vec!["0", "1"], vec!["2", "3"], vec![]], "{later}");
+    }
+}
