@@ -16,6 +16,7 @@ use crate::App;
 use crate::error::AppError;
 
 mod arriving;
+mod had;
 mod print;
 mod release;
 

@@ -7,7 +7,6 @@
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use bellwether_columns::person;
 use bellwether_model::{EnvironmentKey, Properties, Seq};
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
@@ -52,15 +51,6 @@ impl Person {
     pub fn has(&self, user: Option<&str>, device: Option<&str>, after: Option<Seq>) -> bool {
         theirs((self.user.as_deref(), &self.stays), user, device, after)
     }
-}
-
-/// Who had a device.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Had {
-    /// The user whose it was then: what was done there without a user is theirs.
-    pub then: Option<String>,
-    /// The user whose it is now.
-    pub now: Option<String>,
 }
 
 /// Somebody who is being forgotten: their events up to one. What comes later is of somebody new.
@@ -167,16 +157,6 @@ impl Store {
     /// [`StoreError::Shared`] for a device of several users.
     pub fn person(&self, environment: &EnvironmentKey, id: Id<'_>) -> Result<Person, StoreError> {
         self.meant(environment, id).map(|meant| meant.person())
-    }
-
-    /// Who had a device after an event of the log, and who has it now; nobody where no user was ever seen on it.
-    #[must_use]
-    pub fn had(&self, environment: &EnvironmentKey, device: &str, after: Seq) -> Had {
-        let owners = lock(&self.shown).owners.clone();
-        let owners = owners.read();
-        let turns = owners.of(environment).and_then(|devices| devices.turns(device)).unwrap_or_default();
-        let then = person(turns, after, Seq(u64::MAX)).map(str::to_owned);
-        Had { then, now: turns.last().map(|turn| turn.user().to_owned()) }
     }
 
     /// The properties that are known of a person now.
