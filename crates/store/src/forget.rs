@@ -45,6 +45,11 @@ pub struct Person {
 }
 
 impl Person {
+    /// The devices that were nobody's before they came: what was done there until then is theirs, and no later user's.
+    pub fn first_on(&self) -> impl Iterator<Item = &str> {
+        self.stays.iter().filter(|stay| stay.from == Seq(0)).map(|stay| stay.device.as_str())
+    }
+
     /// Whether something of these ids is theirs that is not in the store and came after so many events: without a user, if
     /// the device was theirs then. Of what came at an unknown time it is theirs if the device ever was.
     #[must_use]
