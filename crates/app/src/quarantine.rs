@@ -14,6 +14,7 @@ use rustc_hash::FxHashSet;
 
 use crate::App;
 use crate::error::AppError;
+use crate::intake::inspection::Apart;
 
 mod arriving;
 mod had;
@@ -373,14 +374,16 @@ impl Quarantine {
 }
 
 /// An event as it is kept apart.
-pub(crate) fn held(event: &Event, why: Vec<String>, now: Millis, after: Seq) -> Held {
+pub(crate) fn held(Apart { event, why, sent, .. }: &Apart, now: Millis, after: Seq) -> Held {
     Held {
         environment: event.environment.clone(),
         sort: event.event.clone(),
         at: now,
         after: Some(after),
         print: print(event),
-        why: Json::from(why).to_string(),
+        why: Json::from(why.as_slice()).to_string(),
+        // Written as JSON, as the event is.
+        sent: serde_json::to_string(sent).ok(),
         // An event is written as JSON everywhere: it has no keys that are not text.
         body: serde_json::to_string(event).unwrap_or_default(),
     }

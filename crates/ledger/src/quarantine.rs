@@ -33,6 +33,8 @@ pub struct Held {
     pub print: Option<[u8; 16]>,
     /// Why it is here.
     pub why: String,
+    /// What it was before something of it was taken out; `None` of what came before this was kept.
+    pub sent: Option<String>,
     /// It itself.
     pub body: String,
 }
@@ -109,8 +111,11 @@ const AFTER: &str = "alter table held add column after integer;";
 /// In it an environment's things are in the order of their numbers: any index ends with those.
 const BY_ENVIRONMENT: &str = "create index held_by_environment on held (environment);";
 
+/// By it is told what is wrong with what was taken out.
+const SENT: &str = "alter table held add column sent text;";
+
 /// What is done to the tables of each version to make them those of the next.
-const VERSIONS: [&str; 5] = [TABLES, decided::TABLE, AFTER, BY_ENVIRONMENT, leaving::TABLE];
+const VERSIONS: [&str; 6] = [TABLES, decided::TABLE, AFTER, BY_ENVIRONMENT, leaving::TABLE, SENT];
 
 const READING: &str = "read the quarantine";
 const WRITING: &str = "write into the quarantine";
@@ -170,8 +175,8 @@ impl Quarantine {
             let mut decided = tx.prepare_cached(decided::IS).map_err(&doing)?;
             let mut insert = tx
                 .prepare_cached(
-                    "insert or ignore into held (environment, sort, at, print, why, body, after)
-                     values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                    "insert or ignore into held (environment, sort, at, print, why, body, after, sent)
+                     values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
                 )
                 .map_err(&doing)?;
             for one in held {
@@ -182,7 +187,8 @@ impl Quarantine {
                 }
                 // Numbers of events are far from the end of what SQLite holds.
                 let after = one.after.and_then(|after| i64::try_from(after.0).ok());
-                let row = (one.environment.as_str(), &one.sort, one.at.0, print, &one.why, &one.body, after);
+                let (why, body, sent) = (&one.why, &one.body, &one.sent);
+                let row = (one.environment.as_str(), &one.sort, one.at.0, print, why, body, after, sent);
                 placed.push(if insert.execute(row).map_err(&doing)? > 0 {
                     bytes += one.body.len() as u64;
                     Placed::New(tx.last_insert_rowid())
@@ -322,6 +328,7 @@ mod tests {
             after: print.map(|print| Seq(print.into())),
             print: print.map(|print| [print; 16]),
             why: "because".to_owned(),
+            sent: print.map(|print| print.to_string()),
             body: body.to_owned(),
         }
     }

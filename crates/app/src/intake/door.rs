@@ -381,7 +381,7 @@ impl App {
         let environments: Vec<_> = held.iter().map(|apart| apart.event.environment.clone()).collect();
         let unknown = held.into_iter().zip(&stored).filter(|(_, stored)| !**stored);
         let unknown: Vec<Held> =
-            unknown.map(|(apart, _)| crate::quarantine::held(&apart.event, apart.why, now, after)).collect();
+            unknown.map(|(apart, _)| crate::quarantine::held(&apart, now, after)).collect();
         let mut holding = Holding { ticket, ..self.quarantine.hold(&unknown)? };
         let mut of_unknown = std::mem::take(&mut holding.new).into_iter();
         for (environment, stored) in environments.into_iter().zip(stored) {

@@ -13,7 +13,7 @@ use bellwether_store::Fingerprint;
 use super::bots::Agents;
 use super::conceal::Pepper;
 use super::door::{Door, Sent};
-use super::judge::{Fault, Found, Judges, Reason, VERDICT, example};
+use super::judge::{Fault, Found, Judges, Reason, SentAs, VERDICT, example};
 use crate::App;
 use crate::error::AppError;
 use crate::violations::Violation;
@@ -43,8 +43,10 @@ pub(crate) struct Aside {
 /// An event for the quarantine.
 #[derive(Debug)]
 pub(crate) struct Apart {
-    pub(super) event: Event,
-    pub(super) why: Vec<String>,
+    pub(crate) event: Event,
+    pub(crate) why: Vec<String>,
+    /// What it was before something of it was concealed.
+    pub(crate) sent: SentAs,
     /// How many of the request's events that are stored stand before it.
     pub(super) before: usize,
 }
@@ -167,6 +169,8 @@ impl Inspection {
             let value = fault.property.as_deref().and_then(|name| event.properties.get(name));
             fault.example.take_if(|_| value.is_none_or(|value| tells(value, event)));
         }
+        let held = found.as_ref().is_some_and(|found| found.treatment == Treatment::Quarantine);
+        let sent = if held { self.judges.sent(event) } else { SentAs::new() };
         self.agents.mark(event);
         self.judges.conceal(event, &self.pepper);
         for fault in found.iter_mut().flat_map(|found| &mut found.faults) {
@@ -202,7 +206,7 @@ impl Inspection {
             Treatment::Quarantine => {
                 let why = faults.iter().map(Fault::sentence).collect();
                 aside.violations.push(violation(faults));
-                aside.held.push(Apart { event: event.clone(), why, before: self.passed.get() });
+                aside.held.push(Apart { event: event.clone(), why, sent, before: self.passed.get() });
                 Ok(false)
             }
             Treatment::Reject => {

@@ -12,13 +12,19 @@ use super::had::Having;
 use super::{AT_ONCE, Which, event, locked};
 use crate::App;
 use crate::error::AppError;
-use crate::intake::judge::VERDICT;
+use crate::intake::judge::{SentAs, VERDICT};
 
 /// What became of those that were released.
 #[derive(Debug, Default)]
 pub(crate) struct Released {
     pub(crate) stored: u64,
     pub(crate) duplicates: u64,
+}
+
+/// What an event was before something of it was concealed; nothing is known of those of earlier versions.
+fn sent(kept: &Kept) -> Result<Option<SentAs>, AppError> {
+    let read = |text: &String| serde_json::from_str(text);
+    kept.held.sent.as_ref().map(read).transpose().map_err(|e| AppError::internal("read the quarantine", e))
 }
 
 impl App {
@@ -157,7 +163,7 @@ impl App {
             // The same whenever it is released, and a name that no sender can give to another event.
             let name = || format!("quarantine {environment} {} {}", kept.id, kept.held.at);
             event.insert_id.get_or_insert_with(|| self.pepper.id(&name()));
-            if let Some(found) = judges.judge_again(&event) {
+            if let Some(found) = judges.judge_again(&event, sent(kept)?.as_ref()) {
                 event.properties.insert(VERDICT.into(), found.verdict.word().into());
             }
             // It may have come before the plan said that something of it is personal.

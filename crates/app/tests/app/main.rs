@@ -42,6 +42,7 @@ mod retention;
 mod rollouts;
 mod schedules;
 mod schema;
+mod sent;
 mod strange;
 mod strict;
 mod suspects;

@@ -111,6 +111,7 @@ mod tests {
             after: None,
             print: Some([print; 16]),
             why: "because".to_owned(),
+            sent: None,
             body: "{}".to_owned(),
         }
     }
