@@ -170,7 +170,7 @@ impl App {
             rates: intake::rates::Meter::new(rates),
             judges: ArcSwap::default(),
             violations: violations::Violations::new(now),
-            quarantine: quarantine::Quarantine::open(&data.join("quarantine.sqlite"), known)?,
+            quarantine: quarantine::Quarantine::open(&data.join("quarantine.sqlite"), known, recovery.seq)?,
             scanner: personal::Scanner::default(),
             drifts: drift::Drifts::default(),
             arrivals: arrivals::Arrivals::new(now),

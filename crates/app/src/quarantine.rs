@@ -14,8 +14,10 @@ use rustc_hash::FxHashSet;
 
 use crate::App;
 use crate::error::AppError;
+use crate::intake::inspection::Apart;
 
 mod arriving;
+mod had;
 mod print;
 mod release;
 
@@ -110,11 +112,14 @@ pub(crate) enum Which<'w> {
 }
 
 impl Quarantine {
-    pub(crate) fn open(path: &Path, known: Span) -> Result<Self, AppError> {
+    /// Opens what is kept apart beside a store whose last event is `last`. What came while others waited for their commit came
+    /// after these; where a kill took them, their numbers are given again, and by them it would be of who comes next.
+    pub(crate) fn open(path: &Path, known: Span, last: Seq) -> Result<Self, AppError> {
         // A log is left by a kill alone: something may have gone, and the file was not written anew.
         let log = path.with_extension("sqlite-wal");
         let killed = log.metadata().is_ok_and(|log| log.len() > 0);
         let file = File::open(path)?;
+        file.stored_up_to(last)?;
         let (count, bytes) = file.size()?;
         let named = file.prints()?.into_iter().collect();
         Ok(Self {
@@ -278,6 +283,18 @@ impl Quarantine {
         places
     }
 
+    /// Whether a copy of an event is there, which may be taken back yet.
+    pub(crate) fn is_there(&self, event: &Event) -> bool {
+        let named = self.named.read().unwrap_or_else(PoisonError::into_inner);
+        !named.is_empty() && print(event).is_some_and(|print| named.contains_key(&print))
+    }
+
+    /// Whether of a copy of an event was decided, so that none that comes now is kept.
+    pub(crate) fn was_decided(&self, event: &Event, now: Millis) -> Result<bool, AppError> {
+        let Some(print) = print(event) else { return Ok(false) };
+        Ok(self.file.was_decided(print, now.minus(self.known))?)
+    }
+
     /// Lets go of what came before it is past its time, of each type a bounded piece; how many. Looks once an hour while there
     /// is nothing.
     pub(crate) fn expire<'e>(
@@ -357,14 +374,16 @@ impl Quarantine {
 }
 
 /// An event as it is kept apart.
-pub(crate) fn held(event: &Event, why: Vec<String>, now: Millis, after: Seq) -> Held {
+pub(crate) fn held(Apart { event, why, sent, .. }: &Apart, now: Millis, after: Seq) -> Held {
     Held {
         environment: event.environment.clone(),
         sort: event.event.clone(),
         at: now,
         after: Some(after),
         print: print(event),
-        why: Json::from(why).to_string(),
+        why: Json::from(why.as_slice()).to_string(),
+        // Written as JSON, as the event is.
+        sent: serde_json::to_string(sent).ok(),
         // An event is written as JSON everywhere: it has no keys that are not text.
         body: serde_json::to_string(event).unwrap_or_default(),
     }

@@ -33,6 +33,8 @@ pub struct Held {
     pub print: Option<[u8; 16]>,
     /// Why it is here.
     pub why: String,
+    /// What it was before something of it was taken out; `None` of what came before this was kept.
+    pub sent: Option<String>,
     /// It itself.
     pub body: String,
 }
@@ -109,8 +111,11 @@ const AFTER: &str = "alter table held add column after integer;";
 /// In it an environment's things are in the order of their numbers: any index ends with those.
 const BY_ENVIRONMENT: &str = "create index held_by_environment on held (environment);";
 
+/// By it is told what is wrong with what was taken out.
+const SENT: &str = "alter table held add column sent text;";
+
 /// What is done to the tables of each version to make them those of the next.
-const VERSIONS: [&str; 5] = [TABLES, decided::TABLE, AFTER, BY_ENVIRONMENT, leaving::TABLE];
+const VERSIONS: [&str; 6] = [TABLES, decided::TABLE, AFTER, BY_ENVIRONMENT, leaving::TABLE, SENT];
 
 const READING: &str = "read the quarantine";
 const WRITING: &str = "write into the quarantine";
@@ -170,8 +175,8 @@ impl Quarantine {
             let mut decided = tx.prepare_cached(decided::IS).map_err(&doing)?;
             let mut insert = tx
                 .prepare_cached(
-                    "insert or ignore into held (environment, sort, at, print, why, body, after)
-                     values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                    "insert or ignore into held (environment, sort, at, print, why, body, after, sent)
+                     values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
                 )
                 .map_err(&doing)?;
             for one in held {
@@ -182,7 +187,8 @@ impl Quarantine {
                 }
                 // Numbers of events are far from the end of what SQLite holds.
                 let after = one.after.and_then(|after| i64::try_from(after.0).ok());
-                let row = (one.environment.as_str(), &one.sort, one.at.0, print, &one.why, &one.body, after);
+                let (why, body, sent) = (&one.why, &one.body, &one.sent);
+                let row = (one.environment.as_str(), &one.sort, one.at.0, print, why, body, after, sent);
                 placed.push(if insert.execute(row).map_err(&doing)? > 0 {
                     bytes += one.body.len() as u64;
                     Placed::New(tx.last_insert_rowid())
@@ -193,6 +199,18 @@ impl Quarantine {
         }
         tx.commit().map_err(&doing)?;
         Ok((placed, bytes))
+    }
+
+    /// Makes `last` the last event that had been stored when things came, where these say one after it: events that nobody was told
+    /// of are gone, and others get their numbers. How many things there were.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`]; nothing is altered then.
+    pub fn stored_up_to(&self, last: Seq) -> Result<usize, LedgerError> {
+        // Numbers of events are far from the end of what SQLite holds.
+        let last = i64::try_from(last.0).unwrap_or(i64::MAX);
+        let altered = self.conn.lock().execute("update held set after = ?1 where after > ?1", [last]);
+        altered.map_err(LedgerError::storage(WRITING))
     }
 
     /// Writes everything that is kept, as of one moment, to a file that must not be there. Nothing waits for it.
@@ -310,6 +328,7 @@ mod tests {
             after: print.map(|print| Seq(print.into())),
             print: print.map(|print| [print; 16]),
             why: "because".to_owned(),
+            sent: print.map(|print| print.to_string()),
             body: body.to_owned(),
         }
     }
@@ -398,6 +417,21 @@ mod tests {
         assert_eq!(quarantine.get(&production, 3).unwrap().unwrap().held.body, "1");
         assert_eq!(quarantine.get(&production, 6).unwrap(), None);
         assert_eq!(quarantine.get(&"staging".parse().unwrap(), 3).unwrap(), None);
+    }
+
+    #[test]
+    fn what_came_after_events_that_are_gone_came_after_the_last_that_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let quarantine = Quarantine::open(&dir.path().join("q.sqlite")).unwrap();
+        let production = "production".parse().unwrap();
+        quarantine
+            .hold(&[None, Some(3), Some(4), Some(5)].map(|n| held("production", "a", n, "")), Span::DAY)
+            .unwrap();
+        assert_eq!(quarantine.stored_up_to(Seq(5)).unwrap(), 0);
+        assert_eq!(quarantine.stored_up_to(Seq(3)).unwrap(), 2);
+        let kept = quarantine.page(&production, None, 0, 9, 9).unwrap().0;
+        let after: Vec<Option<Seq>> = kept.into_iter().map(|kept| kept.held.after).collect();
+        assert_eq!(after, [None, Some(Seq(3)), Some(Seq(3)), Some(Seq(3))]);
     }
 
     #[test]

@@ -132,7 +132,7 @@ fn frozen_quarantine(version: u32) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/corpus/quarantine-v{version}.sqlite"))
 }
 
-/// What is in it; the first two versions did not keep what had been stored by then.
+/// What is in it; the first two versions did not keep what had been stored by then, nor the first five what was sent.
 fn kept_apart(version: u32) -> Vec<Held> {
     let one = |environment: &str, print: Option<u8>, body: &str| Held {
         environment: environment.parse().unwrap(),
@@ -141,6 +141,7 @@ fn kept_apart(version: u32) -> Vec<Held> {
         after: (version > 2).then_some(Seq(40)),
         print: print.map(|print| [print; 16]),
         why: "[\"the event type is not in the tracking plan\"]".to_owned(),
+        sent: (version > 5).then(|| "{\"email\":{\"is\":\"string\"}}".to_owned()),
         body: body.to_owned(),
     };
     vec![
@@ -177,7 +178,7 @@ fn thawed_quarantine(version: u32) -> (tempfile::TempDir, Quarantine) {
 fn the_first_quarantine_still_opens() {
     let (dir, quarantine) = thawed_quarantine(1);
     drop(quarantine);
-    assert_eq!(quarantine_version(&dir.path().join("quarantine.sqlite")), 5);
+    assert_eq!(quarantine_version(&dir.path().join("quarantine.sqlite")), 6);
 }
 
 /// It knows what was decided.
@@ -213,6 +214,14 @@ fn a_quarantine_of_the_fifth_schema_still_opens() {
     assert_eq!(known, [(3, shop::START, [7; 16])]);
 }
 
+/// It knows what was sent of what was taken out.
+#[test]
+fn a_quarantine_of_the_sixth_schema_still_opens() {
+    let (_dir, quarantine) = thawed_quarantine(6);
+    let kept = quarantine.page(&"staging".parse().unwrap(), None, 0, 9, 99).unwrap().0;
+    assert_eq!(kept.first().unwrap().held.sent, kept_apart(6)[2].sent);
+}
+
 fn quarantine_version(path: &std::path::Path) -> u32 {
     let conn = rusqlite::Connection::open(path).unwrap();
     conn.query_row("pragma user_version", [], |row| row.get(0)).unwrap()
@@ -235,7 +244,7 @@ fn freeze_the_quarantine() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("quarantine.sqlite");
     let quarantine = Quarantine::open(&path).unwrap();
-    quarantine.hold(&kept_apart(3), Span::DAY).unwrap();
+    quarantine.hold(&kept_apart(6), Span::DAY).unwrap();
     quarantine.decide(&"production".parse().unwrap(), &[], &[decided()]).unwrap();
     quarantine.leave(shop::START, &[(3, [7; 16])]).unwrap();
     drop(quarantine);

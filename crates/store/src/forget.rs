@@ -7,7 +7,6 @@
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use bellwether_columns::person;
 use bellwether_model::{EnvironmentKey, Properties, Seq};
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
@@ -46,21 +45,17 @@ pub struct Person {
 }
 
 impl Person {
+    /// The devices that were nobody's before they came: what was done there until then is theirs, and no later user's.
+    pub fn first_on(&self) -> impl Iterator<Item = &str> {
+        self.stays.iter().filter(|stay| stay.from == Seq(0)).map(|stay| stay.device.as_str())
+    }
+
     /// Whether something of these ids is theirs that is not in the store and came after so many events: without a user, if
     /// the device was theirs then. Of what came at an unknown time it is theirs if the device ever was.
     #[must_use]
     pub fn has(&self, user: Option<&str>, device: Option<&str>, after: Option<Seq>) -> bool {
         theirs((self.user.as_deref(), &self.stays), user, device, after)
     }
-}
-
-/// Who had a device.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Had {
-    /// The user whose it was then: what was done there without a user is theirs.
-    pub then: Option<String>,
-    /// The user whose it is now.
-    pub now: Option<String>,
 }
 
 /// Somebody who is being forgotten: their events up to one. What comes later is of somebody new.
@@ -167,16 +162,6 @@ impl Store {
     /// [`StoreError::Shared`] for a device of several users.
     pub fn person(&self, environment: &EnvironmentKey, id: Id<'_>) -> Result<Person, StoreError> {
         self.meant(environment, id).map(|meant| meant.person())
-    }
-
-    /// Who had a device after an event of the log, and who has it now; nobody where no user was ever seen on it.
-    #[must_use]
-    pub fn had(&self, environment: &EnvironmentKey, device: &str, after: Seq) -> Had {
-        let owners = lock(&self.shown).owners.clone();
-        let owners = owners.read();
-        let turns = owners.of(environment).and_then(|devices| devices.turns(device)).unwrap_or_default();
-        let then = person(turns, after, Seq(u64::MAX)).map(str::to_owned);
-        Had { then, now: turns.last().map(|turn| turn.user().to_owned()) }
     }
 
     /// The properties that are known of a person now.

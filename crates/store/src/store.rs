@@ -169,7 +169,7 @@ pub(crate) struct Queued {
 
 /// An event on its way.
 #[derive(Debug)]
-struct Pending {
+pub(crate) struct Pending {
     /// Where it lies among the bytes.
     range: Range<usize>,
     print: Option<Fingerprint>,
@@ -247,9 +247,16 @@ impl Store {
     /// [`StoreError::Full`], [`StoreError::NoRoom`] and [`StoreError::TooDeep`], and [`StoreError::Storage`] or
     /// [`StoreError::Corrupt`] where it cannot be read whether an event is new; nothing of the call was taken then.
     pub fn append(&self, mut events: Vec<Event>) -> Result<Ticket, StoreError> {
+        let (packed, incoming) = Self::packed(&mut events)?;
+        let (intake, listed) = self.look_up(&incoming)?;
+        self.admit(intake, &listed, events, packed, incoming)
+    }
+
+    /// Events as the log has them, before they have numbers.
+    pub(crate) fn packed(events: &mut [Event]) -> Result<(Vec<u8>, Vec<Pending>), StoreError> {
         let mut packed = Vec::with_capacity(events.len().saturating_mul(PACKED));
         let mut incoming = Vec::with_capacity(events.len());
-        for event in &mut events {
+        for event in events {
             event.properties.retain(|_, value| !value.is_null());
             event.user_properties.retain(|_, value| !value.is_null());
             if !is_shallow(event, DEEPEST) {
@@ -259,8 +266,18 @@ impl Store {
             let range = pack(event, &mut packed);
             incoming.push(Pending { range, print: Fingerprint::of(event), received: event.received });
         }
+        Ok((packed, incoming))
+    }
 
-        let (mut intake, listed) = self.look_up(&incoming)?;
+    /// Gives numbers to those that are new, and queues them.
+    pub(crate) fn admit(
+        &self,
+        mut intake: MutexGuard<'_, Intake>,
+        listed: &[Named],
+        mut events: Vec<Event>,
+        mut packed: Vec<u8>,
+        incoming: Vec<Pending>,
+    ) -> Result<Ticket, StoreError> {
         self.has_room(&intake, packed.len())?;
         intake.people.near(&events);
         let mut taken = Taken::default();
@@ -268,7 +285,7 @@ impl Store {
         let mut rows = Vec::with_capacity(incoming.len());
         let mut again = Vec::new();
         for (at, (mut pending, event)) in incoming.into_iter().zip(&mut events).enumerate() {
-            let listed = pending.print.map_or(&[][..], |print| named(&listed, print));
+            let listed = pending.print.map_or(&[][..], |print| named(listed, print));
             if pending.print.is_some_and(|print| !intake.seen.admit(print, event.received, listed)) {
                 taken.duplicates += 1;
                 again.push(at);
@@ -294,7 +311,10 @@ impl Store {
     }
 
     /// What the lists beside parts hold of these events, sorted, and the intake as long as that is true.
-    fn look_up(&self, incoming: &[Pending]) -> Result<(MutexGuard<'_, Intake>, Vec<Named>), StoreError> {
+    pub(crate) fn look_up(
+        &self,
+        incoming: &[Pending],
+    ) -> Result<(MutexGuard<'_, Intake>, Vec<Named>), StoreError> {
         let prints = incoming.iter().filter_map(|pending| pending.print);
         let sought: Vec<Sought> = prints.map(Sought::of).collect();
         loop {

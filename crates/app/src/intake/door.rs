@@ -8,7 +8,7 @@ use bellwether_model::{Event, Json, Millis};
 use bellwether_store::{Fingerprint, Known, Ticket};
 
 use super::body::{Unreadable, unpack};
-use super::inspection::{Apart, Aside, Inspection, name_users};
+use super::inspection::{Apart, Aside, Inspection};
 use super::judge::VERDICT;
 use super::senders::Brought;
 use super::{amplitude, mixpanel, otlp, posthog, segment};
@@ -370,11 +370,10 @@ impl App {
     pub fn finish(&self, rest: Rest) -> Outcome {
         let Rest { door, voice, read, aside, now } = rest;
         let Read { mut events, reply, brought } = read;
-        let Aside { mut held, mut violations } = aside;
-        name_users(&mut held, &events);
+        let Aside { held, mut violations } = aside;
         // What goes into the quarantine is there before the request is answered, and goes again if the rest is not taken.
         let admitted = self.rates.admit(door, &brought, &events, now);
-        let held = match admitted.and_then(|()| self.hold(held, now)) {
+        let held = match admitted.and_then(|()| self.hold(held, &events, now)) {
             Ok(held) => held,
             Err(error) => return Outcome::Answered(voice.refuse(&error)),
         };
@@ -402,18 +401,19 @@ impl App {
         }
     }
 
-    /// Puts events into the quarantine that are neither stored nor there already.
-    fn hold(&self, held: Vec<Apart>, now: Millis) -> Result<Holding, AppError> {
+    /// Puts events into the quarantine that are neither stored nor there already; `beside` them the request brings others.
+    fn hold(&self, mut held: Vec<Apart>, beside: &[Event], now: Millis) -> Result<Holding, AppError> {
         if held.is_empty() {
             return Ok(Holding::default());
         }
         let _arriving = self.quarantine.arriving.hold(held.iter().map(|apart| &apart.event));
+        self.name_users(&mut held, beside, now)?;
         let prints = held.iter().map(|Apart { event, .. }| (Fingerprint::of(event), event.received));
         let Known { known: stored, ticket, after } = self.store.knows(&prints.collect::<Vec<_>>())?;
         let environments: Vec<_> = held.iter().map(|apart| apart.event.environment.clone()).collect();
         let unknown = held.into_iter().zip(&stored).filter(|(_, stored)| !**stored);
         let unknown: Vec<Held> =
-            unknown.map(|(apart, _)| crate::quarantine::held(&apart.event, apart.why, now, after)).collect();
+            unknown.map(|(apart, _)| crate::quarantine::held(&apart, now, after)).collect();
         let mut holding = Holding { ticket, ..self.quarantine.hold(&unknown)? };
         let mut of_unknown = std::mem::take(&mut holding.new).into_iter();
         for (environment, stored) in environments.into_iter().zip(stored) {

@@ -2,18 +2,20 @@
 //! or refused.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bellwether_model::event::Who;
 use bellwether_model::plan::Treatment;
-use bellwether_model::{EnvironmentKey, Event, Json};
+use bellwether_model::{EnvironmentKey, Event, Json, Millis};
+use bellwether_store::Fingerprint;
 
 use super::bots::Agents;
 use super::conceal::Pepper;
 use super::door::{Door, Sent};
-use super::judge::{Fault, Found, Judges, Reason, VERDICT, example};
+use super::judge::{Fault, Found, Judges, Reason, SentAs, VERDICT, example};
 use crate::App;
+use crate::error::AppError;
 use crate::violations::Violation;
 
 /// Judges the events of one request, and keeps what it finds.
@@ -41,30 +43,77 @@ pub(crate) struct Aside {
 /// An event for the quarantine.
 #[derive(Debug)]
 pub(crate) struct Apart {
-    pub(super) event: Event,
-    pub(super) why: Vec<String>,
+    pub(crate) event: Event,
+    pub(crate) why: Vec<String>,
+    /// What it was before something of it was concealed.
+    pub(crate) sent: SentAs,
     /// How many of the request's events that are stored stand before it.
     pub(super) before: usize,
 }
 
-/// Gives those without a user the user whom an event before them in their request brought onto their device: when they are
-/// kept apart, that one is not in the store yet.
-pub(super) fn name_users(held: &mut [Apart], stored: &[Event]) {
-    let mut on: HashMap<(&EnvironmentKey, &str), &str> = HashMap::new();
-    let mut looked = 0;
-    for Apart { event, before, .. } in held {
-        for stored in stored.iter().take(*before).skip(looked) {
-            if let Who::Both { user, device } = &stored.who {
-                on.insert((&stored.environment, device), user);
+/// An event on a device that something held without a user names, too, too early to be in the store yet.
+struct Sign<'e> {
+    /// Where it stands among the request's events that are stored.
+    at: usize,
+    event: &'e Event,
+    print: Option<Fingerprint>,
+}
+
+impl App {
+    /// Gives those without a user the user whom an event before them in their request brought onto their device: when they are
+    /// kept apart, that one is not in the store yet. One that came before, or is kept apart itself, brings nobody. For whoever
+    /// keeps others from putting something into the quarantine meanwhile.
+    pub(super) fn name_users(
+        &self,
+        held: &mut [Apart],
+        stored: &[Event],
+        now: Millis,
+    ) -> Result<(), AppError> {
+        let alone = held.iter().filter(|apart| matches!(apart.event.who, Who::Device(_)));
+        let last = alone.clone().map(|apart| apart.before).max().unwrap_or_default();
+        let devices: HashSet<(EnvironmentKey, String)> =
+            alone.filter_map(|apart| place(&apart.event)).collect();
+        let signs = stored.iter().take(last).enumerate().filter(|(_, event)| {
+            !devices.is_empty() && place(event).is_some_and(|place| devices.contains(&place))
+        });
+        let signs: Vec<Sign<'_>> =
+            signs.map(|(at, event)| Sign { at, event, print: Fingerprint::of(event) }).collect();
+        if !signs.iter().any(|sign| matches!(sign.event.who, Who::Both { .. })) {
+            return Ok(());
+        }
+        let prints: Vec<_> = signs.iter().map(|sign| (sign.print, sign.event.received)).collect();
+        let mut came = self.store.knows(&prints)?.known;
+        let mut seen = HashSet::new();
+        for (sign, came) in signs.iter().zip(&mut came) {
+            let Some(print) = sign.print else { continue };
+            // A copy within the request is kept apart first, unless it was decided lately.
+            let apart = || held.iter().any(|apart| Fingerprint::of(&apart.event) == Some(print));
+            *came = *came
+                || !seen.insert(print)
+                || self.quarantine.is_there(sign.event)
+                || (apart() && !self.quarantine.was_decided(sign.event, now)?);
+        }
+        let mut signs = signs.iter().zip(came).filter(|(_, came)| !came).map(|(sign, _)| sign).peekable();
+        let mut on: HashMap<(EnvironmentKey, String), &str> = HashMap::new();
+        for Apart { event, before, .. } in held {
+            while let Some(Sign { event, .. }) = signs.next_if(|sign| sign.at < *before) {
+                if let (Who::Both { user, .. }, Some(place)) = (&event.who, place(event)) {
+                    on.insert(place, user);
+                }
+            }
+            if let Who::Device(device) = &event.who
+                && let Some(user) = place(event).and_then(|place| on.get(&place))
+            {
+                event.who = Who::Both { user: (*user).to_owned(), device: device.clone() };
             }
         }
-        looked = *before;
-        if let Who::Device(device) = &event.who
-            && let Some(user) = on.get(&(&event.environment, device.as_str()))
-        {
-            event.who = Who::Both { user: (*user).to_owned(), device: device.clone() };
-        }
+        Ok(())
     }
+}
+
+/// The device of an event, where it has one.
+fn place(event: &Event) -> Option<(EnvironmentKey, String)> {
+    Some((event.environment.clone(), event.who.device()?.to_owned()))
 }
 
 /// Why an event is not taken.
@@ -120,6 +169,8 @@ impl Inspection {
             let value = fault.property.as_deref().and_then(|name| event.properties.get(name));
             fault.example.take_if(|_| value.is_none_or(|value| tells(value, event)));
         }
+        let held = found.as_ref().is_some_and(|found| found.treatment == Treatment::Quarantine);
+        let sent = if held { self.judges.sent(event) } else { SentAs::new() };
         self.agents.mark(event);
         self.judges.conceal(event, &self.pepper);
         for fault in found.iter_mut().flat_map(|found| &mut found.faults) {
@@ -155,7 +206,7 @@ impl Inspection {
             Treatment::Quarantine => {
                 let why = faults.iter().map(Fault::sentence).collect();
                 aside.violations.push(violation(faults));
-                aside.held.push(Apart { event: event.clone(), why, before: self.passed.get() });
+                aside.held.push(Apart { event: event.clone(), why, sent, before: self.passed.get() });
                 Ok(false)
             }
             Treatment::Reject => {

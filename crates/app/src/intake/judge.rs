@@ -18,6 +18,9 @@ use super::conceal::{self, Pepper};
 use super::raw::CUT;
 use crate::names::nearest;
 
+mod sent;
+pub(crate) use sent::SentAs;
+
 /// The property that says of an accepted event how it does not follow the plan.
 pub(crate) const VERDICT: &str = "$verdict";
 /// Faults of one event that are named; the rest is likely the same. What decides what becomes of an event is among them,
@@ -75,9 +78,6 @@ impl Wanted {
     /// What is wrong with a value that is not null.
     fn wrong(&self, value: &Json) -> Option<Reason> {
         let planned = &self.property;
-        if planned.personal && conceal::concealed(value) {
-            return None;
-        }
         if !planned.kind.holds(value) {
             return Some(Reason::WrongType { wanted: planned.kind.word(), got: word(value) });
         }
@@ -256,11 +256,11 @@ impl Judges {
         self.found(event, self.all_faults(&event.event, &event.properties, None)?)
     }
 
-    /// The same of an event that was stored or held already, from which its environment takes what is personal, and addresses:
-    /// that these are missing says nothing.
-    pub(crate) fn judge_again(&self, event: &Event) -> Option<Found> {
-        let handling = self.handling(&event.environment);
-        self.found(event, self.all_faults(&event.event, &event.properties, Some(handling))?)
+    /// The same of an event that was held, from which its environment took what is personal, and addresses: that these are
+    /// missing says nothing, and of what is personal is judged what was sent.
+    pub(crate) fn judge_again(&self, event: &Event, sent: Option<&SentAs>) -> Option<Found> {
+        let again = sent::Again { handling: self.handling(&event.environment), sent };
+        self.found(event, self.all_faults(&event.event, &event.properties, Some(again))?)
     }
 
     /// What becomes of an event by what is wrong with it; `None` where nothing is.
@@ -359,12 +359,12 @@ impl Judges {
     }
 
     /// What is wrong, of each verdict as much as is named; `None` where nothing is, and nothing was allocated then. What was
-    /// taken out by `concealed` may be missing.
+    /// taken out may be missing `again`.
     fn all_faults(
         &self,
         event: &str,
         properties: &Properties,
-        concealed: Option<Handling>,
+        again: Option<sent::Again<'_>>,
     ) -> Option<Vec<Fault>> {
         if self.events.is_empty() {
             return None;
@@ -385,8 +385,9 @@ impl Judges {
                 None => reserved(name),
             }
         });
-        let faults =
-            (!follows || required != planned.required).then(|| planned.faults(properties, concealed));
+        // What was sent does not stand in the event by then.
+        let looked = !follows || required != planned.required || again.is_some();
+        let faults = looked.then(|| planned.faults(properties, again));
         faults.filter(|faults| !faults.is_empty())
     }
 
@@ -426,11 +427,11 @@ impl Planned {
 
     /// What is wrong: of each verdict the first that are named, so that a sender who makes up ten thousand properties hides
     /// nothing by them and costs no more than a look at each.
-    fn faults(&self, properties: &Properties, concealed: Option<Handling>) -> Vec<Fault> {
+    fn faults(&self, properties: &Properties, again: Option<sent::Again<'_>>) -> Vec<Fault> {
         let there = |name: &str| properties.get(name).is_some_and(|value| !value.is_null());
         let personal = |name: &str| self.properties.get(name).is_some_and(|of| of.property.personal);
         let taken = |name: &str| {
-            concealed.is_some_and(|by| {
+            again.is_some_and(|sent::Again { handling: by, .. }| {
                 (by.personal == Concealment::Drop && personal(name))
                     // Also where they are cut: what cannot be read as an address is dropped.
                     || (by.addresses != Addresses::Keep && conceal::is_address(name))
@@ -438,8 +439,14 @@ impl Planned {
         };
         let missing = self.missing(|name| there(name) || taken(name));
         let mut faults: Vec<Fault> = missing.take(MOST_FAULTS).collect();
+        faults.extend(again.into_iter().flat_map(|again| again.faults(self)).take(MOST_FAULTS));
         let (mut invalid, mut unplanned) = (faults.len(), 0);
         for (name, value) in properties.iter().filter(|(_, value)| !value.is_null()) {
+            if self.properties.contains_key(name.as_str())
+                && again.is_some_and(|again| again.says(name, value))
+            {
+                continue;
+            }
             let (reason, example) = match self.properties.get(name.as_str()) {
                 Some(_) if invalid >= MOST_FAULTS => continue,
                 Some(wanted) => {

@@ -13,7 +13,7 @@ pub(crate) mod conceal;
 pub(crate) mod door;
 mod envelope;
 mod form;
-mod inspection;
+pub(crate) mod inspection;
 pub(crate) mod json;
 pub(crate) mod judge;
 mod keyed;

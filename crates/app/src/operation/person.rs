@@ -98,6 +98,17 @@ impl Meant {
         ids
     }
 
+    /// What was decided of theirs is known by: their ids as a user, and the devices that were nobody's before they came.
+    fn decided(&self, id: &Id<'_>) -> Vec<String> {
+        let users = self.people.iter().filter_map(|person| person.user.as_deref());
+        let devices = self.people.iter().flat_map(Person::first_on);
+        let asked = Some(text(id)).filter(|_| matches!(id, Id::User(_)));
+        let mut ids: Vec<String> = users.chain(devices).chain(asked).map(str::to_owned).collect();
+        ids.sort();
+        ids.dedup();
+        ids
+    }
+
     /// Whether an event that is kept apart is theirs, as the store says it of those that it has.
     fn has(&self, event: &Event, after: Option<Seq>) -> bool {
         self.people.iter().any(|person| person.has(event.who.user(), event.who.device(), after))
@@ -196,7 +207,7 @@ impl Operation for Forget {
                 .collect::<Result<_, _>>()?,
             other: forms.get(1).map(|form| text(form).to_owned()),
         };
-        let (ids, units) = (meant.ids(&id), meant.units());
+        let (ids, decided, units) = (meant.ids(&id), meant.decided(&id), meant.units());
         let held_now = || {
             let mut held = Vec::new();
             app.each_held(&environment, &mut |kept, event| {
@@ -242,7 +253,7 @@ impl Operation for Forget {
         // Everything else first: it goes by ids, and who else belongs to the person is known by the events. So a
         // call that was cut off is made again as it was.
         let _editing = app.editing();
-        forgot.quarantined = app.scrub_held(&environment, &held, &ids)?;
+        forgot.quarantined = app.scrub_held(&environment, &held, &decided)?;
         forgot.enrolled = app.forget_units(&environment, &units)?;
         forgot.listed = app.ledger.forget(&ids)?;
         app.ledger.scrub()?;
@@ -256,7 +267,7 @@ impl Operation for Forget {
             }
         }
         // What came there meanwhile was acknowledged before this is answered, and may have been decided since: it goes, too.
-        forgot.quarantined += app.scrub_held(&environment, &held_now()?, &ids)?;
+        forgot.quarantined += app.scrub_held(&environment, &held_now()?, &decided)?;
         app.violations.forget_examples(&environment);
         forgot.files_left = app.store.forgetting();
         Ok(said(forgot))

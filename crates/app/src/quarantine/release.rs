@@ -5,19 +5,26 @@ use std::sync::atomic::Ordering;
 
 use bellwether_ledger::{Kept, Leaving};
 use bellwether_model::event::Who;
-use bellwether_model::{EnvironmentKey, Event, Millis, Seq};
+use bellwether_model::{EnvironmentKey, Event, Millis};
 use bellwether_store::{Fingerprint, Known, Outcome};
 
-use super::{Which, event, locked};
+use super::had::Having;
+use super::{AT_ONCE, Which, event, locked};
 use crate::App;
 use crate::error::AppError;
-use crate::intake::judge::VERDICT;
+use crate::intake::judge::{SentAs, VERDICT};
 
 /// What became of those that were released.
 #[derive(Debug, Default)]
 pub(crate) struct Released {
     pub(crate) stored: u64,
     pub(crate) duplicates: u64,
+}
+
+/// What an event was before something of it was concealed; nothing is known of those of earlier versions.
+fn sent(kept: &Kept) -> Result<Option<SentAs>, AppError> {
+    let read = |text: &String| serde_json::from_str(text);
+    kept.held.sent.as_ref().map(read).transpose().map_err(|e| AppError::internal("read the quarantine", e))
 }
 
 impl App {
@@ -34,24 +41,38 @@ impl App {
         // What comes from here on nobody has seen who releases.
         let until = self.quarantine.file.newest()?;
         let mut after = 0;
+        // How many are released with the next sync.
+        let mut most = AT_ONCE;
         // Its log has what was taken out until the file is written anew.
         self.quarantine.went.store(true, Ordering::Relaxed);
         loop {
             let _deciding = self.quarantine.decide();
             self.finish_release_alone(now)?;
-            let Some((piece, last)) = self.settled_piece(environment, which, after, until)? else {
+            let Some((mut piece, mut last)) = self.settled_piece(environment, which, after, until)? else {
                 return Ok(released);
             };
-            after = last;
-            let whose = self.whose(&piece)?;
-            let events = self.as_released(&piece, &whose, now)?;
+            if let Some(cut) = piece.get(..most).and_then(<[Kept]>::last) {
+                last = cut.id;
+                piece.truncate(most);
+            }
+            let mut having = Having::new(self);
+            let (events, whose) = self.as_released(&piece, &mut having, now)?;
             // Each has a name: those that had none have been given one.
             let names = piece
                 .iter()
                 .zip(&events)
                 .filter_map(|(kept, event)| Fingerprint::of(event).map(|name| (kept.id, name.to_bytes())));
             self.quarantine.file.leave(now, &names.collect::<Vec<_>>())?;
-            let ticket = self.store.append(events)?;
+            let Some(ticket) = self.store.append_while(events, &having.asked)? else {
+                // Somebody signed in on one of their devices meanwhile: it is looked at again whose these are, of fewer at
+                // once, so that it ends however many do.
+                if stop() {
+                    return Ok(released);
+                }
+                most = (piece.len() / 2).max(1);
+                continue;
+            };
+            (after, most) = (last, (most * 2).min(AT_ONCE));
             self.store.commit()?;
             if self.store.outcome(&ticket) != Outcome::Committed {
                 return Err(AppError::internal("store what was released", "its commit failed"));
@@ -115,28 +136,24 @@ impl App {
 
     /// Whose each of these is, as they are kept.
     pub(super) fn whose(&self, piece: &[Kept]) -> Result<Vec<Who>, AppError> {
-        let whose = |kept: &Kept| Ok(self.had(&kept.held.environment, event(kept)?.who, kept.held.after));
+        let mut having = Having::new(self);
+        let whose = |kept: &Kept| Ok(having.whose(&kept.held.environment, event(kept)?.who, kept.held.after));
         piece.iter().map(whose).collect()
     }
 
-    /// Whose something is that came after an event of the log. Without a user it is of whoever had its device then; and where
-    /// that is another now, it is theirs without the device, which it takes from nobody.
-    fn had(&self, environment: &EnvironmentKey, who: Who, after: Option<Seq>) -> Who {
-        let Some(device) = who.device() else { return who };
-        let had = self.store.had(environment, device, after.unwrap_or_default());
-        // Of what came at an unknown time nobody knows who had it.
-        let then = after.and(had.then);
-        let Some(user) = who.user().map(str::to_owned).or(then) else { return who };
-        let others = had.now.is_some_and(|now| now != user);
-        if others { Who::User(user) } else { Who::Both { user, device: device.to_owned() } }
-    }
-
-    /// Events that are kept, as they are stored now.
-    fn as_released(&self, piece: &[Kept], whose: &[Who], now: Millis) -> Result<Vec<Event>, AppError> {
+    /// Events that are kept, as they are stored now, in the order in which they came, and whose each is as it is kept.
+    fn as_released(
+        &self,
+        piece: &[Kept],
+        having: &mut Having<'_>,
+        now: Millis,
+    ) -> Result<(Vec<Event>, Vec<Who>), AppError> {
         let judges = self.judges.load_full();
-        let each = piece.iter().zip(whose).map(|(kept, who)| {
+        let (mut events, mut whose) = (Vec::with_capacity(piece.len()), Vec::with_capacity(piece.len()));
+        for kept in piece {
             let environment = &kept.held.environment;
             let mut event = event(kept)?;
+            let who = having.whose(environment, event.who.clone(), kept.held.after);
             event.received = now;
             // Its device stays until it is concealed, by which texts of it are known.
             event.who = match (who.user(), event.who.device()) {
@@ -146,13 +163,13 @@ impl App {
             // The same whenever it is released, and a name that no sender can give to another event.
             let name = || format!("quarantine {environment} {} {}", kept.id, kept.held.at);
             event.insert_id.get_or_insert_with(|| self.pepper.id(&name()));
-            if let Some(found) = judges.judge_again(&event) {
+            if let Some(found) = judges.judge_again(&event, sent(kept)?.as_ref()) {
                 event.properties.insert(VERDICT.into(), found.verdict.word().into());
             }
             // It may have come before the plan said that something of it is personal.
             judges.conceal(&mut event, &self.pepper);
             // Under the ids that it has now, its device may be somebody's whom the other ids do not know.
-            let mut had = self.had(environment, event.who.clone(), kept.held.after);
+            let mut had = having.whose(environment, event.who.clone(), kept.held.after);
             if let Some(user) = had.user().filter(|_| who.device().is_none()) {
                 had = Who::User(user.to_owned());
             }
@@ -162,8 +179,10 @@ impl App {
                 event.insert_id = Some(self.pepper.insert_id(&format!("{device} {name}")));
             }
             event.who = had;
-            Ok(event)
-        });
-        each.collect()
+            having.tells(&event)?;
+            events.push(event);
+            whose.push(who);
+        }
+        Ok((events, whose))
     }
 }

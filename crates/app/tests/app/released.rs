@@ -281,3 +281,21 @@ fn no_text_of_a_device_that_is_taken_off_is_stored_where_devices_are_hashed() {
     assert_eq!((&stored["event"], &stored["who"]), (&json!("X"), &json!({"user": "anna-anna"})));
     assert!(!stored.to_string().contains("tablet-1"), "{stored}");
 }
+
+/// What a device did that was nobody's is of whoever came there first.
+#[test]
+fn what_was_deleted_of_a_device_stays_deleted_when_its_second_user_is_forgotten() {
+    let (house, key) = quarantining(|_| {});
+    let one = json!([{"event_type": "X", "device_id": "tablet-1", "insert_id": "x"}]);
+    let send = || house.send(&json!({"api_key": key, "events": one})).unwrap();
+    send();
+    house.did("quarantine.delete", json!({"environment": "production", "all": true}));
+    signs_in(&house, &key, "bert-bert", "tablet-1");
+    signs_in(&house, &key, "anna-anna", "tablet-1");
+    forget(&house, "anna-anna");
+    send();
+    assert_eq!(held(&house), [""; 0], "it was Bert's");
+    forget(&house, "bert-bert");
+    send();
+    assert_eq!(held(&house), ["X"]);
+}

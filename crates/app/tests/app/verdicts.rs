@@ -26,7 +26,7 @@ pub(crate) fn order(properties: Json) -> Json {
         "library": "amplitude-node-ts/1.5.73"})
 }
 
-fn good() -> Json {
+pub(crate) fn good() -> Json {
     json!({"total": 9.5, "currency": "EUR", "items": [1, 2.0], "shipped": "2026-11-27", "$revenue": 9.5, "email": null})
 }
 
@@ -35,7 +35,7 @@ pub(crate) fn violations(house: &House) -> Json {
 }
 
 /// The verdict that a stored event is marked with.
-fn marks(house: &House) -> Vec<Json> {
+pub(crate) fn marks(house: &House) -> Vec<Json> {
     house.events().iter().rev().map(|event| event["properties"]["$verdict"].clone()).collect()
 }
 

@@ -123,3 +123,71 @@ fn what_is_in_quarantine_is_there_once_after_a_kill() {
     assert!(stored["count"].as_u64().unwrap() >= (count + good) as u64, "{stored}");
     server.stop();
 }
+
+fn page_viewed(user: Option<String>, device: String, good: bool) -> Value {
+    let properties = if good { json!({"path": "/"}) } else { json!({}) };
+    json!({"event_type": "Page Viewed", "user_id": user, "device_id": device, "event_properties": properties})
+}
+
+/// Sends events; whether they were acknowledged.
+fn acknowledged(server: &str, key: &str, events: &[Value]) -> bool {
+    let reply = ureq::post(format!("{server}/batch")).send_json(json!({"api_key": key, "events": events}));
+    reply.is_ok_and(|reply| reply.status().is_success())
+}
+
+/// What waits for its commit while something is held has numbers, which others have after a kill.
+#[test]
+fn what_is_in_quarantine_after_a_kill_is_not_of_who_signs_in_after_it() {
+    const DEVICES: usize = 12;
+    let home = tempfile::tempdir().unwrap();
+    let data = home.path().join("data");
+    let unlimited = ["--events-per-unit", "0", "--events-per-environment", "0"];
+    let mut server = Server::start(&data, &unlimited);
+    crate::planned(&server);
+    let made =
+        server.json(&["key", "create", "--name", "k", "--scope", "client", "--environment", "production"]);
+    let (key, admin) = (made["secret"].as_str().unwrap().to_owned(), server.key.clone());
+    for round in 0..8 {
+        let sign_in = |user: &str| -> Vec<Value> {
+            let who = |n| (Some(format!("{user}-{round}-{n}")), format!("tablet-{round}-{n}"));
+            (0..DEVICES).map(who).map(|(user, device)| page_viewed(user, device, true)).collect()
+        };
+        assert!(acknowledged(&server.address, &key, &sign_in("anna")));
+        let (address, stop) = (server.address.clone(), AtomicBool::new(false));
+        let (address, stop, key) = (&address, &stop, &key);
+        let held = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for sender in 0..4 {
+                scope.spawn(move || {
+                    let many = vec![page_viewed(None, format!("elsewhere-{sender}"), true); 1_000];
+                    while !stop.load(Ordering::Relaxed) && acknowledged(address, key, &many) {}
+                });
+            }
+            let held = &held;
+            scope.spawn(move || {
+                let alone = |n: &usize| page_viewed(None, format!("tablet-{round}-{n}"), false);
+                for _ in (0..DEVICES).take_while(|n| acknowledged(address, key, &[alone(n)])) {
+                    held.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+            // The kill comes while the next is on its way.
+            while held.load(Ordering::Relaxed) < 3 + round {
+                std::thread::yield_now();
+            }
+            drop(server);
+            stop.store(true, Ordering::Relaxed);
+        });
+        let held = held.into_inner();
+        server = Server::again(&data, &admin);
+        assert!(acknowledged(&server.address, key, &sign_in("bert")));
+        let theirs = |user: String| {
+            let whose = ["person", "export", "--environment", "production", "--user", &user];
+            server.json(&whose)["quarantine"].as_array().unwrap().len()
+        };
+        for n in 0..DEVICES {
+            assert_eq!(theirs(format!("bert-{round}-{n}")), 0, "{n} in round {round}");
+            assert!(n >= held || theirs(format!("anna-{round}-{n}")) == 1, "{n} in round {round}");
+        }
+    }
+    server.stop();
+}

@@ -4,7 +4,7 @@
 use bellwether_model::{EnvironmentKey, Millis};
 use rusqlite::Transaction;
 
-use super::{Gone, Quarantine, WRITING};
+use super::{Gone, Quarantine, READING, WRITING};
 use crate::error::LedgerError;
 use crate::schema;
 
@@ -57,6 +57,17 @@ impl Quarantine {
         self.take_out(Some(environment), ids, decided)
     }
 
+    /// Whether something with this print was decided after a moment.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`].
+    pub fn was_decided(&self, print: [u8; 16], after: Millis) -> Result<bool, LedgerError> {
+        let doing = LedgerError::storage(READING);
+        let conn = self.conn.lock();
+        let mut is = conn.prepare_cached(IS).map_err(&doing)?;
+        is.exists((print, after.0)).map_err(doing)
+    }
+
     /// Forgets what was decided up to a moment; how many there were.
     ///
     /// # Errors
@@ -100,6 +111,7 @@ mod tests {
             after: None,
             print: Some([print; 16]),
             why: "because".to_owned(),
+            sent: None,
             body: "{}".to_owned(),
         }
     }
@@ -137,6 +149,8 @@ mod tests {
         let quarantine = Quarantine::open(&path).unwrap();
         assert_eq!(placed(&quarantine, 1_099), [true, true, true]);
         assert_eq!(placed(&quarantine, 1_100), [false, true, true], "a time is over after its last moment");
+        let known = |at: i64| quarantine.was_decided([1; 16], Millis(at - 1_000)).unwrap();
+        assert_eq!((known(1_099), known(1_100)), (true, false), "and so it says without putting it there");
         assert_eq!(quarantine.forget_decided_until(Millis(100)).unwrap(), 1);
         assert_eq!(placed(&quarantine, 1_000), [false, true, true]);
         // Decided once more, it is known from then.

@@ -56,11 +56,11 @@ impl Quarantine {
         );
         let mut statement = conn.prepare_cached(&question).map_err(&doing)?;
         let rows = statement.query_map([], |row| {
-            let environment: String = row.get(7)?;
+            let environment: String = row.get(8)?;
             let environment: EnvironmentKey = environment.parse().map_err(|_| {
-                rusqlite::Error::InvalidColumnType(7, "environment".to_owned(), rusqlite::types::Type::Text)
+                rusqlite::Error::InvalidColumnType(8, "environment".to_owned(), rusqlite::types::Type::Text)
             })?;
-            Ok(Leaving { kept: kept(&environment, row)?, at: Millis(row.get(8)?), name: row.get(9)? })
+            Ok(Leaving { kept: kept(&environment, row)?, at: Millis(row.get(9)?), name: row.get(10)? })
         });
         rows.and_then(Iterator::collect).map_err(&doing)
     }
@@ -94,6 +94,7 @@ mod tests {
             after: None,
             print: Some([print; 16]),
             why: "because".to_owned(),
+            sent: None,
             body: "{}".to_owned(),
         };
         let quarantine = Quarantine::open(&path).unwrap();

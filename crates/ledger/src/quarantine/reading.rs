@@ -7,7 +7,7 @@ use super::{Count, Held, Kept, Quarantine, READING, number};
 use crate::error::LedgerError;
 
 /// What [`kept`] reads, in its order.
-pub(super) const COLUMNS: &str = "id, sort, held.at, print, why, body, after";
+pub(super) const COLUMNS: &str = "id, sort, held.at, print, why, body, after, sent";
 
 /// What asks for a page of an environment, or of one sort of it. Two questions, for each an index in the order of the numbers:
 /// one that asks for both sorts all that there is for each page.
@@ -24,6 +24,7 @@ pub(super) fn kept(environment: &EnvironmentKey, row: &Row<'_>) -> rusqlite::Res
         at: Millis(row.get(2)?),
         print: print.and_then(|print| print.try_into().ok()),
         why: row.get(4)?,
+        sent: row.get(7)?,
         body: row.get(5)?,
         after: row.get::<_, Option<i64>>(6)?.and_then(|after| u64::try_from(after).ok()).map(Seq),
     };
