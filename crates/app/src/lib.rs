@@ -52,10 +52,11 @@ pub use entropy::Entropy;
 pub use error::{AppError, Refusal};
 pub use exposure::Track;
 pub use guard::Halted;
-pub use intake::door::{Begun, Body, Call, Door, Outcome, Reply, Rest, Sent, Voice};
+pub use intake::door::{Body, Call, Door, Reply, Sent, Voice};
 pub use intake::json::sdk_json;
 pub use intake::once::OnceJson;
 pub use intake::rates::Rates;
+pub use intake::taking::{Begun, Outcome, Rest};
 pub use operation::{
     Argument, Cancel, Class, Ctx, Effect, Entry, Method, Progress, REGISTRY, arguments, find, from_text,
     is_share, openapi, plain_text,

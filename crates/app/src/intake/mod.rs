@@ -2,7 +2,7 @@
 //! words that says why not.
 //!
 //! Each protocol has a file that reads its requests into raw events and answers in its words. The rest is the
-//! same for all: `door` leads a request through, `raw` admits an event or says what is wrong with it, `rates`
+//! same for all: `taking` leads a request from its `door` to the store, `raw` admits an event or says what is wrong with it, `rates`
 //! and `shares` hold back who sends too much, `bots` marks programs, `judge` holds each event against the tracking plan, and `inspection` keeps what it
 //! finds. What is promised of each protocol is in `docs/reference/ingestion.md`.
 
@@ -26,6 +26,7 @@ mod raw;
 mod segment;
 mod senders;
 mod shares;
+pub(crate) mod taking;
 
 pub(crate) use raw::names_nobody;
 
