@@ -113,7 +113,10 @@ pub(crate) struct Judged {
 
 /// What was found of the last day, by environment.
 #[derive(Debug, Default)]
-pub(crate) struct Drifts(Mutex<BTreeMap<EnvironmentKey, Judged>>, Mutex<BTreeMap<EnvironmentKey, Counted>>);
+pub(crate) struct Drifts {
+    judged: Mutex<BTreeMap<EnvironmentKey, Judged>>,
+    counted: Mutex<BTreeMap<EnvironmentKey, Counted>>,
+}
 
 /// How many events each day had, from its beginning, of types whose events go before they have been compared with: as many as
 /// there were while the day was whole.
@@ -327,7 +330,7 @@ impl App {
             judged.day == at && (!asked || young || judged.at.1 == snapshot.seq())
         };
         let known = {
-            let drifts = self.drifts.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let drifts = self.drifts.judged.lock().unwrap_or_else(PoisonError::into_inner);
             drifts.get(environment).filter(holds).cloned()
         };
         if let Some(judged) = known {
@@ -371,13 +374,13 @@ impl App {
         let past = past(&state, now);
         let since = |event: &str| past.before(environment.as_str(), event);
         // Taken out: nobody waits for a question over a month of events.
-        let counting = || self.drifts.1.lock().unwrap_or_else(PoisonError::into_inner);
+        let counting = || self.drifts.counted.lock().unwrap_or_else(PoisonError::into_inner);
         let mut counted = counting().get(environment).cloned().unwrap_or_default();
         let mut judged =
             judge(environment, at, &names, Kept { since: &since, counted: &mut counted }, &snapshot, cancel)?;
         counting().insert(environment.clone(), counted);
         judged.at = (now, snapshot.seq());
-        let mut drifts = self.drifts.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut drifts = self.drifts.judged.lock().unwrap_or_else(PoisonError::into_inner);
         let said = drifts.get(environment).filter(|before| before.day == at);
         for drift in
             judged.drifts.iter().filter(|drift| !said.is_some_and(|said| said.drifts.contains(drift)))
