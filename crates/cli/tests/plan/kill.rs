@@ -1,6 +1,7 @@
 //! Cli, tests: what was acknowledged and is kept apart is there once after a kill (W1), beside what was stored.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -69,16 +70,22 @@ fn held(server: &Server) -> BTreeMap<usize, usize> {
     }
 }
 
+/// A server with a plan and without rates, and a key to send to it by.
+fn unlimited(data: &Path) -> (Server, String) {
+    let server = Server::start(data, &["--events-per-unit", "0", "--events-per-environment", "0"]);
+    crate::planned(&server);
+    let made =
+        server.json(&["key", "create", "--name", "k", "--scope", "client", "--environment", "production"]);
+    let key = made["secret"].as_str().unwrap().to_owned();
+    (server, key)
+}
+
 #[test]
 fn what_is_in_quarantine_is_there_once_after_a_kill() {
     let home = tempfile::tempdir().unwrap();
     let data = home.path().join("data");
-    let unlimited = ["--events-per-unit", "0", "--events-per-environment", "0"];
-    let mut server = Server::start(&data, &unlimited);
-    crate::planned(&server);
-    let made =
-        server.json(&["key", "create", "--name", "k", "--scope", "client", "--environment", "production"]);
-    let (key, admin) = (made["secret"].as_str().unwrap().to_owned(), server.key.clone());
+    let (mut server, key) = unlimited(&data);
+    let admin = server.key.clone();
     let acknowledged = Mutex::new(Vec::new());
     for round in 0..4 {
         let (before, stop) = (acknowledged.lock().unwrap().len(), AtomicBool::new(false));
@@ -141,12 +148,8 @@ fn what_is_in_quarantine_after_a_kill_is_not_of_who_signs_in_after_it() {
     const DEVICES: usize = 12;
     let home = tempfile::tempdir().unwrap();
     let data = home.path().join("data");
-    let unlimited = ["--events-per-unit", "0", "--events-per-environment", "0"];
-    let mut server = Server::start(&data, &unlimited);
-    crate::planned(&server);
-    let made =
-        server.json(&["key", "create", "--name", "k", "--scope", "client", "--environment", "production"]);
-    let (key, admin) = (made["secret"].as_str().unwrap().to_owned(), server.key.clone());
+    let (mut server, key) = unlimited(&data);
+    let admin = server.key.clone();
     for round in 0..8 {
         let sign_in = |user: &str| -> Vec<Value> {
             let who = |n| (Some(format!("{user}-{round}-{n}")), format!("tablet-{round}-{n}"));
