@@ -254,7 +254,7 @@ describe("events", { concurrency: 1 }, () => {
     const heads = await planned.getByRole("columnheader").allInnerTexts();
     assert.deepEqual(
       heads.slice(-2).map((head) => head.replaceAll(/\s+/g, " ")),
-      ["Values in the newest 81", "As they came in the newest 81"],
+      ["Values in 81 events", "As they came in 81 events"],
     );
     await at.clean("events-personal");
     // What came before somebody said that it is personal is still there, and that is said.

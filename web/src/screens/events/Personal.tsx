@@ -51,12 +51,12 @@ const whose = (of: Suspect["of"], event: string | null | undefined) =>
   of === "event" ? `of ${event ?? ""}` : of === "id" ? "an id" : `of the ${of}`;
 
 /** The head of a column that counts in a sample, which is no total. */
-function InNewest({ what, of }: { what: string; of: number }) {
+function InSample({ what, of }: { what: string; of: number }) {
   return (
     <span>
       {what}
       <br />
-      in {count(of)} events
+      in {plural(of, "event")}
     </span>
   );
 }
@@ -86,14 +86,14 @@ function Planned({ report }: { report: Report }) {
     { key: "owner", head: "Owner", roomy: true, sort: (m) => m.owner ?? "", cell: (m) => m.owner ?? "" },
     {
       key: "stored",
-      head: <InNewest what="Values" of={report.looked_at} />,
+      head: <InSample what="Values" of={report.looked_at} />,
       right: true,
       sort: (m) => m.stored,
       cell: (m) => count(m.stored),
     },
     {
       key: "plain",
-      head: <InNewest what="As they came" of={report.looked_at} />,
+      head: <InSample what="As they came" of={report.looked_at} />,
       right: true,
       sort: (m) => m.plain,
       cell: (m) => (m.plain > 0 ? <Badge tone="warn">{count(m.plain)}</Badge> : "0"),
