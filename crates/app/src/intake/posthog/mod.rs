@@ -108,7 +108,9 @@ fn plain<'r>(sent: &Sent<'r>) -> Result<Cow<'r, [u8]>, AppError> {
     }
     // What a beacon or a GET brings: `data=` with base64, of JSON or of gzip.
     let mut pairs = form::pairs("", sent.query.as_bytes())?;
-    if body.starts_with(b"data=") || sent.content_type.contains("form-data") {
+    // Base64 has no `&`, wherever in the form `data` stands.
+    let form = body.starts_with(b"data=") || body.windows(6).any(|at| at == b"&data=");
+    if form || sent.content_type.contains("form-data") {
         pairs.extend(form::pairs(sent.content_type, &body)?);
     } else if !body.is_empty() {
         let text = String::from_utf8_lossy(&body).into_owned();
@@ -245,8 +247,8 @@ pub(super) fn raw(mut event: Map<String, Json>, sent_at: Option<&Json>, now: Mil
         other => other,
     };
     for (operation, value) in [
-        ("$set", either(take("$set"), outer_set)),
-        ("$setOnce", either(take("$set_once"), outer_once)),
+        ("$set", both(take("$set"), outer_set)),
+        ("$setOnce", both(take("$set_once"), outer_once)),
         ("$unset", unset),
     ] {
         if !value.is_null() {
@@ -270,11 +272,13 @@ pub(super) fn raw(mut event: Map<String, Json>, sent_at: Option<&Json>, now: Mil
         // What the alias did before is the user's.
         Some(ALIAS) if !alias.is_null() => raw.device = alias,
         Some(GROUP_IDENTIFY) => {
-            // Nobody does it. In a browser the distinct id is that of who is there, elsewhere it is made of the group.
-            (raw.user, raw.device) = (Json::Null, either(raw.user, raw.device));
             if let (Some(kind), Json::String(_) | Json::Number(_)) = (kind.as_str(), &key) {
                 let key = key.as_str().map_or_else(|| key.to_string(), str::to_owned);
-                raw.device = format!("${kind}_{key}").into();
+                // In a browser the distinct id is that of who is there; on a server it is made of the group: nobody did it.
+                let made = format!("${kind}_{key}");
+                if raw.user == made.as_str() {
+                    (raw.user, raw.device) = (Json::Null, either(raw.device, made.into()));
+                }
                 raw.groups = json!({kind: key});
             }
             raw.group_properties = if group_set.is_null() { group_set } else { json!({"$set": group_set}) };
@@ -304,6 +308,18 @@ pub(super) fn raw(mut event: Map<String, Json>, sent_at: Option<&Json>, now: Mil
     }
     raw.properties = properties.into();
     raw
+}
+
+/// Of two objects one; what stands outside of the properties counts where both say it, as PostHog does.
+fn both(inner: Json, outer: Json) -> Json {
+    match (inner, outer) {
+        (Json::Object(mut inner), Json::Object(outer)) => {
+            inner.extend(outer);
+            inner.into()
+        }
+        (Json::Null, outer) => outer,
+        (inner, _) => inner,
+    }
 }
 
 /// When a session began: its id is a UUIDv7, which begins with that.
