@@ -331,6 +331,11 @@ impl Judges {
                     pepper.changes(of, names.clone(), how);
                 }
             }
+            // What Segment's and RudderStack's SDKs know of a user they say with each event.
+            let context = properties.get_mut("$context").and_then(Json::as_object_mut);
+            if let Some(Json::Object(traits)) = context.and_then(|context| context.get_mut("traits")) {
+                pepper.properties(traits, names, how);
+            }
         }
     }
 

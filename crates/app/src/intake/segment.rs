@@ -55,6 +55,8 @@ pub(super) fn read(
     let Json::Object(mut body) = envelope::keep(&mut body)? else { return Err(no_object().into()) };
     let single = call.is_some();
     let sent_at = body.get("sentAt").cloned();
+    // Of a batch it is that of each of its messages, which may say more.
+    let shared = if single { Json::Null } else { body.remove("context").unwrap_or_default() };
     let messages = match call {
         Some(_) => vec![Json::Object(body)],
         None => match body.remove("batch") {
@@ -77,7 +79,7 @@ pub(super) fn read(
     let mut events = Vec::with_capacity(count);
     for (index, message) in messages.into_iter().enumerate() {
         let raw = match message {
-            Json::Object(message) => match raw(message, call, sent_at.as_ref(), now) {
+            Json::Object(message) => match raw(message, call, sent_at.as_ref(), &shared, now) {
                 Ok(raw) => Some(raw),
                 Err(hint) => {
                     problems.push(Problem { index, field: "type", missing: false, hint: hint.to_owned() });
@@ -151,6 +153,7 @@ fn raw(
     mut message: Map<String, Json>,
     call: Option<Call>,
     sent_at: Option<&Json>,
+    shared: &Json,
     now: Millis,
 ) -> Result<RawEvent, &'static str> {
     let call = match (call, message.get("type").and_then(Json::as_str)) {
@@ -170,10 +173,13 @@ fn raw(
     let (traits, mut properties) = (take("traits"), take("properties"));
     let (title, category, event) = (take("name"), take("category"), take("event"));
     let insert_id = take("messageId");
-    let context = match take("context") {
+    let mut context = match take("context") {
         Json::Object(context) => context,
         _ => Map::new(),
     };
+    if let Json::Object(shared) = shared {
+        fill(&mut context, shared);
+    }
     let original = if original.is_null() { stamp } else { original };
     let sent_at = if own.is_null() { sent_at } else { Some(&own) };
     let mut raw = RawEvent {
@@ -194,7 +200,8 @@ fn raw(
             properties.entry(name).or_insert(value);
         }
     };
-    let mut member = context.get("groupId").cloned().unwrap_or_default();
+    // What `group` says itself is another one; of the rest it is the one that they are in.
+    let member = if call == Call::Group { group } else { context.remove("groupId").unwrap_or_default() };
     match call {
         Call::Track => raw.name = event,
         Call::Page | Call::Screen => {
@@ -204,13 +211,12 @@ fn raw(
         }
         Call::Identify => {
             raw.name = IDENTIFY.into();
-            let inner = context.get("traits").cloned().unwrap_or_default();
-            raw.user_properties = plain(if traits.is_null() { inner } else { traits });
+            let traits = if traits.is_null() { context.remove("traits").unwrap_or_default() } else { traits };
+            raw.user_properties = plain(traits);
         }
         Call::Group => {
             raw.name = GROUP_IDENTIFY.into();
             raw.group_properties = plain(traits);
-            member = group;
         }
         Call::Alias => {
             raw.name = ALIAS.into();
@@ -225,6 +231,17 @@ fn raw(
     Ok(raw)
 }
 
+/// Adds to a context what that of its batch says and it does not.
+fn fill(context: &mut Map<String, Json>, shared: &Map<String, Json>) {
+    for (name, value) in shared {
+        match (context.get_mut(name), value) {
+            (Some(Json::Object(own)), Json::Object(shared)) => fill(own, shared),
+            (Some(_), _) => {}
+            (None, value) => drop(context.insert(name.clone(), value.clone())),
+        }
+    }
+}
+
 /// Traits are values, also where one is called as an operation is.
 fn plain(traits: Json) -> Json {
     if traits.is_object() { json!({"$set": traits}) } else { traits }
@@ -237,9 +254,6 @@ fn facts(
     properties: &mut Json,
     add: impl Fn(&mut Json, &str, Json),
 ) {
-    for name in ["traits", "groupId"] {
-        context.remove(name);
-    }
     if let Some(session) = context.get("sessionId").filter(|s| s.is_i64()) {
         raw.session = session.clone();
         context.remove("sessionId");
