@@ -10,11 +10,14 @@ use bellwether_model::{Event, Json};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use super::otlp;
 use crate::access::hex;
 use crate::error::AppError;
 
 /// Where Mixpanel's `$merge` names the ids of one person.
 const MERGED: &str = "$distinct_ids";
+/// What stands before the id of a device where Mixpanel's SDKs write it as that of a visitor.
+pub(super) const OF_DEVICE: &str = "$device:";
 /// What stands where a masked value was.
 const MASK: &str = "***";
 /// What a hashed value begins with.
@@ -73,6 +76,11 @@ impl Pepper {
         if let Some(Json::Array(ids)) = event.properties.get_mut(MERGED) {
             self.merged(ids, handling);
         }
+        // Who did it is one of these, and the others are ids, too.
+        self.others(&mut event.properties, handling);
+        if let Some(Json::Object(resource)) = event.properties.get_mut("$resource") {
+            self.others(resource, handling);
+        }
         let hashes = |id: Option<&str>, how: Identifiers| {
             let id = id.filter(|id| how == Identifiers::Hash && !is_hash(id))?;
             Some((id.to_owned(), self.id(id)))
@@ -107,6 +115,21 @@ impl Pepper {
         }
         for map in [user_properties, groups, user_changes, group_changes] {
             map.values_mut().for_each(|value| stand_in(value, &hashed));
+        }
+    }
+
+    /// The same of the ids that OpenTelemetry names beside one that is taken.
+    fn others(&self, properties: &mut Properties, handling: &Handling) {
+        for (names, how) in [(otlp::USER.as_slice(), handling.user_ids), (&otlp::DEVICE, handling.device_ids)]
+        {
+            for name in names.iter().filter(|_| how == Identifiers::Hash) {
+                // A number is an id, too.
+                if let Some(value) = properties.get_mut(*name)
+                    && let Some(id) = text(value)
+                {
+                    *value = self.id(&id).into();
+                }
+            }
         }
     }
 
@@ -207,12 +230,15 @@ fn made_by_an_sdk(id: &str) -> bool {
     id.len() >= 36 && id.split('-').count() == 5 && id.split('-').all(hex)
 }
 
-/// Puts hashes where their ids stand as whole texts.
+/// Puts hashes where their ids stand as whole texts, or as those of visitors.
 fn stand_in(value: &mut Json, hashed: &[(String, String)]) {
     match value {
         Json::String(text) => {
-            if let Some((_, hash)) = hashed.iter().find(|(id, _)| id == text) {
-                text.clone_from(hash);
+            let of = |id: &str| hashed.iter().find(|(one, _)| one == id).map(|(_, hash)| hash);
+            let whole = of(text).cloned();
+            let visitor = || Some([OF_DEVICE, of(text.strip_prefix(OF_DEVICE)?)?].concat());
+            if let Some(hash) = whole.or_else(visitor) {
+                *text = hash;
             }
         }
         Json::Array(list) => list.iter_mut().for_each(|value| stand_in(value, hashed)),

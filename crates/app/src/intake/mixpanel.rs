@@ -10,6 +10,7 @@ use bellwether_model::event::{ALIAS, GROUP_IDENTIFY, IDENTIFY};
 use bellwether_model::{Event, Json, Millis};
 use serde_json::{Map, json};
 
+use super::conceal::OF_DEVICE;
 use super::door::{Door, Read, Refused, Reply, Sent, Voice, no_key};
 use super::envelope;
 use super::form;
@@ -67,7 +68,8 @@ pub(super) fn track(app: &App, sent: &Sent<'_>, now: Millis, plan: &Inspection) 
 pub(super) fn engage(app: &App, sent: &Sent<'_>, now: Millis, plan: &Inspection) -> Result<Read, Refused> {
     let list = list(Door::MixpanelEngage, sent)?;
     let taken = Taken::of(app, list, sent, None, now, plan, |mut one, _| {
-        let mut raw = RawEvent { name: IDENTIFY.into(), ..RawEvent::default() };
+        let time = time(&one.remove("$time").unwrap_or_default());
+        let mut raw = RawEvent { name: IDENTIFY.into(), time, ..RawEvent::default() };
         (raw.user, raw.device) = who(one.remove("$distinct_id").unwrap_or_default(), Json::Null, Json::Null);
         if let Some(device) = one.remove("$device_id") {
             raw.device = device;
@@ -85,7 +87,8 @@ pub(super) fn engage(app: &App, sent: &Sent<'_>, now: Millis, plan: &Inspection)
 pub(super) fn groups(app: &App, sent: &Sent<'_>, now: Millis, plan: &Inspection) -> Result<Read, Refused> {
     let list = list(Door::MixpanelGroups, sent)?;
     let taken = Taken::of(app, list, sent, None, now, plan, |mut one, _| {
-        let mut raw = RawEvent { name: GROUP_IDENTIFY.into(), ..RawEvent::default() };
+        let time = time(&one.remove("$time").unwrap_or_default());
+        let mut raw = RawEvent { name: GROUP_IDENTIFY.into(), time, ..RawEvent::default() };
         let (kind, id) = (one.remove("$group_key"), one.remove("$group_id"));
         if let (Some(Json::String(kind)), Some(id)) = (kind, id) {
             let id = id.as_str().map_or_else(|| id.to_string(), str::to_owned);
@@ -277,9 +280,8 @@ fn called(field: Field) -> &'static str {
         Field::InsertId => "$insert_id",
         Field::Session => "$session_id",
         Field::Properties => "properties",
-        Field::UserProperties => "$set",
+        Field::UserProperties | Field::GroupProperties => "$set, $add or another operation",
         Field::Groups => "$group_id",
-        Field::GroupProperties => "$set",
         Field::Of(name) => name,
     }
 }
@@ -290,7 +292,7 @@ fn who(distinct: Json, user: Json, device: Json) -> (Json, Json) {
         return (user, device);
     }
     // An anonymous visitor's distinct id is made of the device's.
-    if let Some(id) = distinct.as_str().and_then(|id| id.strip_prefix("$device:")) {
+    if let Some(id) = distinct.as_str().and_then(|id| id.strip_prefix(OF_DEVICE)) {
         return (Json::Null, id.into());
     }
     if !device.is_null() && device == distinct { (Json::Null, device) } else { (distinct, device) }
@@ -298,6 +300,21 @@ fn who(distinct: Json, user: Json, device: Json) -> (Json, Json) {
 
 /// Earlier seconds than this are milliseconds: as seconds it is the year 5138, as milliseconds 1973.
 const MOST_SECONDS: i64 = 100_000_000_000;
+
+/// When something happened.
+fn time(sent: &Json) -> Time {
+    if sent.is_null() {
+        return Time::Missing;
+    }
+    match sent.as_f64().filter(|at| at.is_finite() && *at >= 0.0) {
+        // A fraction of a second is milliseconds; a float holds them exactly far past the year 9999.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
+        Some(at) if at < MOST_SECONDS as f64 => Time::At((at * 1_000.0).round() as i64),
+        #[allow(clippy::cast_possible_truncation)]
+        Some(at) => Time::At(at.round() as i64),
+        None => Time::Unreadable("send seconds or milliseconds since 1970"),
+    }
+}
 
 /// An event of `/track` or `/import`; its token is left in `token`.
 fn event(mut event: Map<String, Json>, token: &mut Json) -> RawEvent {
@@ -312,17 +329,7 @@ fn event(mut event: Map<String, Json>, token: &mut Json) -> RawEvent {
     if token.is_null() {
         *token = own;
     }
-    let time = match take("time") {
-        Json::Null => Time::Missing,
-        time => match time.as_f64().filter(|at| at.is_finite() && *at >= 0.0) {
-            // A fraction of a second is milliseconds; a float holds them exactly far past the year 9999.
-            #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
-            Some(at) if at < MOST_SECONDS as f64 => Time::At((at * 1_000.0).round() as i64),
-            #[allow(clippy::cast_possible_truncation)]
-            Some(at) => Time::At(at.round() as i64),
-            None => Time::Unreadable("send seconds or milliseconds since 1970"),
-        },
-    };
+    let time = time(&take("time"));
     let (distinct, user, device) = (take("distinct_id"), take("$user_id"), take("$device_id"));
     let mut raw = RawEvent { time, insert_id: take("$insert_id"), ..RawEvent::default() };
     (raw.user, raw.device) = who(distinct, user, device);
@@ -335,11 +342,15 @@ fn event(mut event: Map<String, Json>, token: &mut Json) -> RawEvent {
         }
         Some(IDENTIFY) => {
             let (identified, anonymous) = (take("$identified_id"), take("$anon_id"));
+            // As the SDK for browsers calls it: the distinct id of before.
+            let before = take("$anon_distinct_id");
             if !identified.is_null() {
                 raw.user = identified;
             }
-            if !anonymous.is_null() {
-                raw.device = anonymous;
+            match before.as_str().map(|id| id.strip_prefix(OF_DEVICE).unwrap_or(id)) {
+                _ if !anonymous.is_null() => raw.device = anonymous,
+                Some(id) => raw.device = id.into(),
+                None => {}
             }
         }
         _ => {}

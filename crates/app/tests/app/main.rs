@@ -6,6 +6,7 @@ mod access;
 mod backups;
 mod betas;
 mod bots;
+mod brought;
 mod captures;
 mod changes;
 mod copies;

@@ -25,9 +25,9 @@ const RENAMED: [(&str, &str); 4] = [
     ("feature_flag.evaluation.error.message", "feature_flag.error.message"),
 ];
 /// Attributes that name the user, the first that is there.
-const USER: [&str; 3] = ["user.id", "enduser.id", "enduser.pseudo.id"];
+pub(super) const USER: [&str; 3] = ["user.id", "enduser.id", "enduser.pseudo.id"];
 /// Attributes that name the device.
-const DEVICE: [&str; 2] = ["device.id", "app.installation.id"];
+pub(super) const DEVICE: [&str; 2] = ["device.id", "app.installation.id"];
 
 /// A refusal of ours: `google.rpc.Status`. Senders try again after 429 and 503 only.
 pub(super) fn refusal(error: &AppError, json: bool) -> Reply {
