@@ -10,6 +10,7 @@ use bellwether_model::{EnvironmentKey, Event, Json, Millis, Span};
 use serde_json::json;
 
 use super::door::Door;
+use super::inspection::Apart;
 use super::keyed::{Keyed, Table};
 use super::senders::Brought;
 use super::shares::{Before, Entry, Held, Shares};
@@ -111,7 +112,8 @@ impl Meter {
         Self { rates, keyed: Keyed::default(), counted: Mutex::default() }
     }
 
-    /// Lets the events of a request in, or none of them. Each key is asked once, however many it brings.
+    /// Lets the events of a request in, or none of them: those that are stored, and those that go into the quarantine. Each key
+    /// is asked once, however many it brings.
     ///
     /// # Errors
     /// `busy`, with the key or the environment of which too much comes, or with the users and devices, in the words of
@@ -120,7 +122,7 @@ impl Meter {
         &self,
         door: Door,
         brought: &[Brought],
-        events: &[Event],
+        (events, held): (&[Event], &[Apart]),
         now: Millis,
     ) -> Result<(), AppError> {
         let all = self.rates.environment;
@@ -134,8 +136,8 @@ impl Meter {
             return Ok(());
         }
         // Before the lock is taken.
-        let users = if rate > 0 { self.coming(events, |who| who.user()) } else { Coming::new() };
-        let devices = if rate > 0 { self.coming(events, |who| who.device()) } else { Coming::new() };
+        let coming = |of| if rate > 0 { self.coming(events, held, of) } else { Coming::new() };
+        let (users, devices) = (coming(|who| who.user()), coming(|who| who.device()));
 
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         let mut entered: Vec<(&EnvironmentKey, Before)> = Vec::with_capacity(brought.len());
@@ -179,9 +181,18 @@ impl Meter {
         counted.values_mut().for_each(|of| of.shares.forget(key));
     }
 
-    /// Which events come of whom.
-    fn coming<'e>(&self, events: &'e [Event], of: fn(&Who) -> Option<&str>) -> Coming<'e> {
-        let ids = events.iter().enumerate().filter_map(|(index, event)| Some((index, of(&event.who)?)));
+    /// Which events come of whom, by their places in the request.
+    fn coming<'e>(&self, events: &'e [Event], held: &'e [Apart], of: fn(&Who) -> Option<&str>) -> Coming<'e> {
+        let mut apart = held.iter().peekable();
+        let mut before = 0;
+        let stored = events.iter().enumerate().map(|(at, event)| {
+            while apart.next_if(|apart| apart.before <= at).is_some() {
+                before += 1;
+            }
+            (at + before, event)
+        });
+        let held = held.iter().enumerate().map(|(at, apart)| (at + apart.before, &apart.event));
+        let ids = stored.chain(held).filter_map(|(index, event)| Some((index, of(&event.who)?)));
         let mut coming = Coming::with_capacity(events.len());
         coming.extend(ids.map(|(index, id)| (self.keyed.of(id), index, id)));
         coming.sort_unstable();

@@ -103,7 +103,7 @@ impl App {
         let Read { mut events, reply, brought } = read;
         let Aside { held, mut violations } = aside;
         // What goes into the quarantine is there before the request is answered, and goes again if the rest is not taken.
-        let admitted = self.rates.admit(door, &brought, &events, now);
+        let admitted = self.rates.admit(door, &brought, (&events, &held), now);
         let held = match admitted.and_then(|()| self.hold(held, &events, now)) {
             Ok(held) => held,
             Err(error) => return Outcome::Answered(voice.refuse(&error)),
@@ -169,6 +169,10 @@ impl App {
             count_new(violations, &held.new, &[]);
             return Ok(None);
         };
+        // Nearly always all are of one. Where each has a key of its own, it is of its key's, and has a name or not.
+        let one = events.iter().all(|event| event.environment == environment);
+        let of_each = |event: &Event| (event.environment.clone(), event.insert_id.is_none());
+        let of_each: Vec<_> = if one { Vec::new() } else { events.iter().map(of_each).collect() };
         self.paces.mark(events);
         // Where those are that are stored with a mark: each has one of the violations.
         let marked = if violations.is_empty() { Vec::new() } else { marked(events) };
@@ -191,8 +195,20 @@ impl App {
             place.is_ok_and(|place| ticket.again.binary_search(&place).is_err())
         });
         count_new(violations, &held.new, &stored.collect::<Vec<_>>());
-        let duplicates = ticket.taken.duplicates + apart.len() as u64;
-        self.arrivals.note(&environment, Taken { duplicates, ..ticket.taken });
+        if one {
+            let duplicates = ticket.taken.duplicates + apart.len() as u64;
+            self.arrivals.note(&environment, Taken { duplicates, ..ticket.taken });
+        }
+        let mut place = 0..;
+        for (at, (environment, unnamed)) in of_each.into_iter().enumerate() {
+            let again = apart.binary_search(&at).is_ok()
+                || place.next().is_some_and(|place| ticket.again.binary_search(&place).is_ok());
+            let taken = match again {
+                true => Taken { duplicates: 1, ..Taken::default() },
+                false => Taken { stored: 1, unnamed: unnamed.into(), ..Taken::default() },
+            };
+            self.arrivals.note(&environment, taken);
+        }
         Ok(Some(ticket))
     }
 

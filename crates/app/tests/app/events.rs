@@ -1,8 +1,10 @@
 //! App tests: what can be asked of events once they are stored.
 
+use bellwether_app::{Door, Sent};
 use serde_json::{Value as Json, json};
 
 use crate::house::{DAY, House};
+use crate::quarantine::plan;
 
 fn listed(house: &House, event: &Json) -> Json {
     house.did("event.properties", json!({"environment": "production", "event": event}))
@@ -158,4 +160,42 @@ fn health_knows_the_newest_of_before_the_start_and_what_is_dated_ahead() {
     assert_eq!((&kind["count"], &kind["last"], &kind["ahead"]), (&json!(3), &json!(now - 5), &json!(2)));
     house.later(1);
     assert_eq!(health(&house)["events"][0]["last"], json!(now + 3_600_001));
+}
+
+/// Where each event of a request has a key of its own.
+#[test]
+fn health_counts_what_each_environment_had_of_one_request() {
+    let house = House::new();
+    house.did("plan.save", json!({"plan": plan("quarantine"), "why": "test"}));
+    let here = house.key("client");
+    let made =
+        house.did("key.create", json!({"name": "there", "scope": "client", "environment": "development"}));
+    let there = made["secret"].as_str().unwrap();
+    let event = |token: &str, name: &str, id: &str| {
+        let mut event =
+            json!({"event": name, "properties": {"token": token, "distinct_id": "u", "path": "/"}});
+        if !id.is_empty() {
+            event["properties"]["$insert_id"] = id.into();
+        }
+        event
+    };
+    let sent = json!([
+        event(&here, "Page Viewed", "1"),
+        event(there, "Page Viewed", "1"),
+        event(&here, "Odd", "2"),
+        event(there, "Odd", "2"),
+        event(there, "Page Viewed", ""),
+        event(there, "Page Viewed", "1"),
+    ])
+    .to_string();
+    for _ in 0..2 {
+        let reply = house.bring(Door::MixpanelTrack, &Sent { body: sent.as_bytes(), ..Sent::default() });
+        assert_eq!(reply.status, 200, "{reply:?}");
+    }
+    let health = |environment: &str| {
+        let health = house.did("event.health", json!({"environment": environment}));
+        ["stored", "duplicates", "unnamed"].map(|field| health[field].as_u64().unwrap())
+    };
+    assert_eq!(health("production"), [1, 2, 0]);
+    assert_eq!(health("development"), [4, 4, 2]);
 }

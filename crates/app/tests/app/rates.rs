@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 
 use crate::house::House;
 use crate::protocols::{Any, Desk, Pair, Record, wrapped};
+use crate::quarantine::release;
 
 fn events(secret: &str, ids: &[&str]) -> Vec<u8> {
     let events: Vec<Json> = ids.iter().map(|id| json!({"event_type": "a", "device_id": id})).collect();
@@ -49,6 +50,41 @@ fn a_device_that_sends_too_much_is_named_with_its_events() {
     assert_eq!(send(&house, Door::AmplitudeHttp, &mixed).status, 429);
     house.later(70_000);
     assert_eq!(send(&house, Door::AmplitudeHttp, &mixed).status, 200);
+}
+
+#[test]
+fn what_is_kept_apart_counts_by_its_place_in_the_request() {
+    let mut house = House::with(1, |settings| {
+        settings.rates = Rates { environment: 0, unit: 2, unit_batch: 0, bot: 0 };
+    });
+    let secret = house.key("client");
+    let plan = json!({"rules": {"environments": {"production": {"unplanned_events": "quarantine"}}},
+        "events": {"good": {"properties": {}}}});
+    house.did("plan.save", json!({"plan": plan, "why": "test"}));
+    let send = |house: &House, types: &[(&str, &str)]| {
+        let events: Vec<Json> =
+            types.iter().map(|(kind, id)| json!({"event_type": kind, "device_id": id})).collect();
+        let body = json!({"api_key": secret, "events": events}).to_string();
+        let reply = house.bring(Door::AmplitudeHttp, &Sent { body: body.as_bytes(), ..Sent::default() });
+        let Body::Json(said) = reply.body else { panic!("{reply:?}") };
+        (reply.status, said["throttled_events"].clone())
+    };
+    let (odd, good) = (("odd", "device-1"), ("good", "device-1"));
+    assert_eq!(send(&house, &[odd; 60]), (200, Json::Null));
+    let mixed = [
+        ("odd", "device-2"),
+        odd,
+        ("good", "device-2"),
+        good,
+        odd,
+        ("odd", "device-2"),
+        ("good", "device-2"),
+        good,
+    ];
+    assert_eq!(send(&house, &mixed), (429, json!([1, 3, 4, 7])));
+    house.later(2_000);
+    assert_eq!(send(&house, &mixed), (200, Json::Null));
+    assert_eq!(release(&house)["stored"], 60 + 4, "of what was refused nothing is kept apart");
 }
 
 #[test]

@@ -248,8 +248,7 @@ fn what_is_planned_by_now_is_not_meant_for_itself() {
 fn an_event_is_released_or_deleted_and_never_both() {
     let (house, key) = planned("quarantine", "accept", "accept");
     for round in 0..8 {
-        let event =
-            |n: usize| json!({"event_type": "X", "user_id": "user-1", "insert_id": format!("{round} {n}")});
+        let event = |n: usize| json!({"event_type": "X", "user_id": format!("user-{n}"), "insert_id": round.to_string()});
         house.send(&json!({"api_key": key, "events": (0..500).map(event).collect::<Vec<_>>()})).unwrap();
         let all = json!({"environment": "production", "all": true});
         let (released, deleted) = std::thread::scope(|scope| {
