@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use bellwether_app::Rates;
 use bellwether_model::{Millis, Span};
-use bellwether_server::Clock;
+use bellwether_server::{Clock, Proxies};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use serde::{Deserialize, Serialize};
@@ -139,8 +139,15 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let clock = if demo.finished { Clock::wall() } else { Clock::manual(demo.start) };
     // While days pass in a fraction of a second, a part for every five minutes would be thousands.
     let seal_age = (!demo.finished).then(|| Span::DAY.times(10));
-    let options =
-        Options { data: data.clone(), backups: None, listener, clock, seal_age, rates: Rates::default() };
+    let options = Options {
+        data: data.clone(),
+        backups: None,
+        listener,
+        clock,
+        seal_age,
+        rates: Rates::default(),
+        proxies: Proxies::default(),
+    };
 
     let stop = Arc::new(AtomicBool::new(false));
     // Whether the demo failed. When the server was told to stop first, that nothing answers is no failure.

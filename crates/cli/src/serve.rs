@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bellwether_app::{App, Rates, Settings};
 use bellwether_model::{Millis, Span};
-use bellwether_server::{Bell, Clock};
+use bellwether_server::{Bell, Clock, Limits, Proxies};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::failure::Failure;
@@ -73,6 +73,13 @@ pub(crate) fn command() -> Command {
                 .help("Events in one minute that no user or device has who is not a program; 0 for any; 600 unless given"),
         )
         .arg(
+            Arg::new("proxy")
+                .long("proxy")
+                .value_name("ADDRESS")
+                .action(ArgAction::Append)
+                .help("A proxy in front of the server, or a network of them such as 10.0.0.0/8: requests come from whom its X-Forwarded-For says; may be given again"),
+        )
+        .arg(
             Arg::new("json")
                 .long("json")
                 .action(ArgAction::SetTrue)
@@ -91,6 +98,8 @@ pub(crate) struct Options {
     pub(crate) seal_age: Option<Span>,
     /// How many events are taken of whom.
     pub(crate) rates: Rates,
+    /// What stands before the server.
+    pub(crate) proxies: Proxies,
 }
 
 /// A server that listens.
@@ -119,6 +128,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
         },
         seal_age: None,
         rates: rates(matches),
+        proxies: proxies(matches)?,
     };
     let json = matches.get_flag("json");
     serve(options, std::future::pending(), move |ready| {
@@ -130,6 +140,16 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
                 print_line(&format!("make the first account (this link works once): {setup}"));
             }
         }
+    })
+}
+
+fn proxies(matches: &ArgMatches) -> Result<Proxies, Failure> {
+    let given = matches.get_many::<String>("proxy").into_iter().flatten().map(String::as_str);
+    Proxies::at(given).map_err(|wrong| {
+        Failure::new(
+            format!("`--proxy {wrong}` is no address and no network"),
+            "write such as `--proxy 127.0.0.1` or `--proxy 10.0.0.0/8`",
+        )
     })
 }
 
@@ -212,7 +232,8 @@ async fn listen(
     enough: impl Future<Output = ()> + Send + 'static,
     ready: impl FnOnce(&Ready),
 ) -> Result<(), Failure> {
-    let Options { data, backups, listener, clock, seal_age, rates } = options;
+    let Options { data, backups, listener, clock, seal_age, rates, proxies } = options;
+    let limits = Limits { proxies, ..Limits::default() };
     let listener = tokio::net::TcpListener::from_std(listener)
         .map_err(|e| Failure::new(format!("cannot listen: {e}"), "report this as a bug"))?;
     let local = listener.local_addr().map_err(|e| Failure::new(format!("no address: {e}"), "try again"))?;
@@ -247,7 +268,7 @@ async fn listen(
     // Before anybody is told that it listens: whoever hears that may tell it to stop at once.
     let stop = stopped(enough)?;
     ready(&Ready { address, setup });
-    bellwether_server::serve(Arc::new(app), bell, clock, listener, stop)
+    bellwether_server::serve(limits, Arc::new(app), bell, clock, listener, stop)
         .await
         .map_err(|e| Failure::new(format!("the server failed: {e}"), "start it again"))
 }

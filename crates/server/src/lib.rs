@@ -19,6 +19,7 @@ mod listen;
 mod ofrep;
 mod page;
 mod problem;
+mod proxy;
 mod rules;
 mod stream;
 mod sync;
@@ -36,6 +37,7 @@ pub use body::Room;
 pub use clock::Clock;
 pub use house::House;
 pub use listen::Limits;
+pub use proxy::Proxies;
 
 /// How long requests that run may take to finish once the server is told to stop.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -45,20 +47,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// # Errors
 /// When the listener fails.
 pub async fn serve(
-    app: Arc<App>,
-    bell: Bell,
-    clock: Clock,
-    listener: tokio::net::TcpListener,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    serve_within(Limits::default(), app, bell, clock, listener, stop).await
-}
-
-/// The same within limits of one's own.
-///
-/// # Errors
-/// When the listener fails.
-pub async fn serve_within(
     limits: Limits,
     app: Arc<App>,
     bell: Bell,
@@ -67,9 +55,10 @@ pub async fn serve_within(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let house = House::open(app, bell, clock, &limits);
+    let router = router(house.clone(), limits.proxies.clone());
     let maintenance = tokio::spawn(house::maintain(house.clone()));
     let looking = tokio::spawn(house::look_around(house.clone()));
-    let connections = listen::accept(listener, router(house.clone()), &limits, house.closing(), stop).await;
+    let connections = listen::accept(listener, router, &limits, house.closing(), stop).await;
     // Streams never end by themselves: tell them.
     house.close();
     // A client that sends nothing and hangs on shall not keep the rest from being made durable.
@@ -80,8 +69,8 @@ pub async fn serve_within(
     Ok(())
 }
 
-fn router(house: House) -> Router {
-    Router::new()
+fn router(house: House, proxies: Proxies) -> Router {
+    let router = Router::new()
         .merge(api::routes())
         .merge(auth::routes())
         .merge(clock::routes())
@@ -93,5 +82,11 @@ fn router(house: House) -> Router {
         .fallback(page::page)
         .layer(CatchPanicLayer::custom(problem::panicked))
         .layer(axum::middleware::from_fn(problem::request_id))
-        .with_state(house)
+        .with_state(house);
+    if proxies.is_empty() {
+        return router;
+    }
+    router.layer(axum::middleware::map_request(move |request| {
+        std::future::ready(proxies.seen_through(request))
+    }))
 }

@@ -19,6 +19,7 @@ use tower::ServiceExt;
 
 use crate::body::Room;
 use crate::http2::{self, Http2};
+use crate::proxy::Proxies;
 
 /// How much a server takes at once, and how long it waits for it.
 #[derive(Debug, Clone)]
@@ -38,6 +39,8 @@ pub struct Limits {
     pub bodies: Room,
     /// Room for the bodies of events that are held at once. Past it they are refused with 503.
     pub events: Room,
+    /// Those that stand before the server, and are believed about whom a request is from.
+    pub proxies: Proxies,
 }
 
 impl Default for Limits {
@@ -55,6 +58,7 @@ impl Default for Limits {
             bodies: Room::of(64 << 20),
             // The largest batches of a dozen senders; a batch of a browser has a few kB.
             events: Room::of(256 << 20),
+            proxies: Proxies::default(),
         }
     }
 }

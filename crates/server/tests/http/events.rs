@@ -1,9 +1,10 @@
 //! Server tests: the doors of events, each at its path and in its words.
 
 use base64::Engine;
+use bellwether_server::{Limits, Proxies};
 use serde_json::{Value as Json, json};
 
-use crate::house::{Reply, Server};
+use crate::house::{Reply, Server, call};
 
 /// A path, how its key is sent, a body that brings one event, and what is answered.
 fn doors(server: &Server) -> Vec<(&'static str, &'static str, Option<String>, Json, &'static str)> {
@@ -208,5 +209,19 @@ fn a_name_of_the_readers_own_is_a_name_like_others() {
         assert_eq!(export.status, 200, "{token}: {text}");
         assert!(text.matches("not json").count() == 2, "{token}: {text}");
         assert_eq!(server.state().1, count as u64, "{token}");
+    }
+}
+
+#[test]
+fn behind_a_proxy_an_address_is_the_senders() {
+    for (proxies, ip) in [(&["127.0.0.0/8"][..], "198.51.100.0"), (&[], "127.0.0.0")] {
+        let proxies = Proxies::at(proxies.iter().copied()).unwrap();
+        let server = Server::within(Limits { proxies, ..Limits::default() });
+        let body = json!({"api_key": server.client, "events": [{"event_type": "a", "user_id": "user-1", "ip": "$remote"}]});
+        let headers = [("x-forwarded-for", "10.0.0.7, 198.51.100.7")];
+        let reply = server.ask("POST", "/2/httpapi", &headers, body.to_string().as_bytes());
+        assert_eq!(reply.status, 200, "{}", reply.json());
+        let stored = call(&server.app, &server.grant, "event.recent", json!({"environment": "production"}));
+        assert_eq!(stored["events"][0]["user_properties"]["ip"], ip, "{stored}");
     }
 }

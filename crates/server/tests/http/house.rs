@@ -92,7 +92,7 @@ impl Server {
                     let _: Result<(), _> = stopped.await;
                 };
                 let clock = Clock::manual(START);
-                bellwether_server::serve_within(limits, served, bell, clock, listener, stop).await.unwrap();
+                bellwether_server::serve(limits, served, bell, clock, listener, stop).await.unwrap();
             });
         });
         let (stop, thread) = (Some(stop), Some(thread));
