@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import test from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { Identify, Revenue } from '@amplitude/analytics-node';
-import { Server, fact, sharedFile } from './harness.mjs';
+import { MINUTE, Server, fact, sharedFile, until } from './harness.mjs';
 import { total, totals } from './queries.mjs';
 import { amplitudeAnalytics } from './sdk.mjs';
 
@@ -52,6 +52,28 @@ test('the Node SDK drops what a 400 lists and sends the rest again', async (t) =
   const alsoGood = amplitude.track('Opened', { n: 3 }, { user_id: 'user-1' });
   assert.deepEqual((await Promise.all([good, bad, alsoGood].map((s) => s.promise))).map((r) => r.code), [200, 400, 200]);
   assert.deepEqual([...(await totals(server, { event: 'Opened', by: 'n' })).keys()].sort(), ['1', '3']);
+});
+
+test('the Node SDK waits with all that a 429 refuses and delivers it then, whoever was past its rate', async (t) => {
+  const server = await Server.start(t, { clock: Date.UTC(2026, 8, 21) });
+  const held = { name: 'held', scope: 'client', environment: server.environment, events_per_second: 1 };
+  server.keys.held = (await server.call('POST', '/api/keys', held)).secret;
+  const some = Array.from({ length: 30 }, (_, i) => ({ event_type: 'Before', user_id: `user-${i}` }));
+  assert.equal((await post(server, JSON.stringify({ api_key: server.keys.held, events: some }))).code, 200);
+
+  // It gives up what was refused three times, and what it is not told to wait with it sends again at once. Its half minute
+  // is a second here.
+  let refused = 0;
+  const later = globalThis.setTimeout;
+  t.mock.method(globalThis, 'setTimeout', (f, ms, ...rest) => later(f, ms === 30_000 ? 1_000 : ms, ...rest));
+  const loggerProvider = { enable() {}, disable() {}, log() {}, debug() {}, error() {}, warn: () => (refused += 1) };
+  const options = { scope: 'held', flushIntervalMillis: 1, flushMaxRetries: 3, loggerProvider };
+  const amplitude = await amplitudeAnalytics(server, options);
+  const sent = Array.from({ length: 20 }, (_, i) => amplitude.track('Waited', { n: i }, { user_id: `user-${i}` }));
+  await until(() => refused > 0);
+  await server.advance(Date.UTC(2026, 8, 21) + MINUTE);
+  for (const result of await Promise.all(sent.map((s) => s.promise))) assert.equal(result.code, 200, result.message);
+  assert.equal(refused, 1);
 });
 
 test('a text that was cut within a character loses that character and no event', async (t) => {

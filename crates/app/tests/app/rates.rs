@@ -260,7 +260,8 @@ fn a_key_past_its_rate_is_told_in_the_words_of_each_protocol() {
         // Mixpanel's plain answer is a digit, whatever is wrong.
         assert_eq!(said.contains(id), said != "0", "{what}: {said}");
         assert!(!said.contains(&desk.secret), "{what}: {said}");
-        answers.push(format!("{what}\n{}", said.replace(id, "ID").replace(char::is_control, " ")));
+        let said = said.replace(id, "ID").replace(&every_index(), "[EVERY INDEX]");
+        answers.push(format!("{what}\n{}", said.replace(char::is_control, " ")));
 
         // Another key of the environment goes on, and so does this one when it was said.
         let held = std::mem::replace(&mut desk.secret, others);
@@ -274,6 +275,26 @@ fn a_key_past_its_rate_is_told_in_the_words_of_each_protocol() {
         desk.secret = others;
     }
     insta::assert_snapshot!("too_much_by_a_key", answers.join("\n\n"));
+}
+
+/// What tells Amplitude's SDKs to wait with all that they sent: the indexes of the most events of one request.
+fn every_index() -> String {
+    Json::from_iter(0..2_000).to_string()
+}
+
+/// It is refused before it is read, so that nobody knows how many events it brings.
+#[test]
+fn who_is_overrun_tells_amplitudes_sdks_to_wait_with_all_that_they_sent() {
+    let house = House::with(1, |settings| settings.store.seal_bytes = 1);
+    let secret = house.key("client");
+    assert_eq!(send(&house, Door::AmplitudeHttp, &events(&secret, &["device-1"])).status, 200);
+    for door in [Door::AmplitudeHttp, Door::AmplitudeBatch] {
+        let refused = send(&house, door, &events(&secret, &["device-1"]));
+        let Body::Json(body) = &refused.body else { panic!("{refused:?}") };
+        assert_eq!((refused.status, &body["eps_threshold"]), (429, &json!(0)));
+        assert_eq!(body["throttled_events"].to_string(), every_index());
+        assert_eq!(body["error"], "more events are waiting than may wait");
+    }
 }
 
 #[test]

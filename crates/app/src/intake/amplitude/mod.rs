@@ -59,27 +59,28 @@ pub(super) fn refusal(door: Door, error: &AppError) -> Reply {
     let hint = || error.hint.clone().into();
     match error.refusal {
         Refusal::Busy => {
-            // Where no user or device is at fault the lists are empty, and an SDK keeps everything and tries
-            // again.
-            let listed = |name: &str, empty: Json| {
-                error.details.as_ref().and_then(|d| d.get(name).cloned()).unwrap_or(empty)
-            };
+            // Users, devices and their events where a rate of theirs was passed.
+            let listed = |name: &str| error.details.as_ref().and_then(|d| d.get(name).cloned());
+            let throttled = listed("throttled_events");
             answer(
                 429,
                 // The words of Amplitude where a list names somebody, and else what it is.
-                if error.details.is_some() {
+                if throttled.is_some() {
                     "Too many requests for some devices and users"
                 } else {
                     &error.message
                 },
                 &[
                     // 0 where no rate was passed, as SDKs say it themselves; without it Java's loses the events.
-                    ("eps_threshold", listed("eps_threshold", 0.into())),
-                    ("throttled_devices", listed("throttled_devices", json!({}))),
-                    ("throttled_users", listed("throttled_users", json!({}))),
+                    ("eps_threshold", listed("eps_threshold").unwrap_or(0.into())),
+                    ("throttled_devices", listed("throttled_devices").unwrap_or_else(|| json!({}))),
+                    ("throttled_users", listed("throttled_users").unwrap_or_else(|| json!({}))),
                     ("exceeded_daily_quota_users", json!({})),
                     ("exceeded_daily_quota_devices", json!({})),
-                    ("throttled_events", listed("throttled_events", json!([]))),
+                    // SDKs wait half a minute with these, and send the others again at once until they give them up. Where
+                    // nobody is at fault all wait: the events may not have been counted yet, and of more indexes than it
+                    // sent events an SDK looks at none.
+                    ("throttled_events", throttled.unwrap_or_else(|| (0..MOST_EVENTS).collect())),
                     // What is wrong is nowhere else where no list names it.
                     ("hint", format!("{}; {}", error.message, error.hint).into()),
                 ],
