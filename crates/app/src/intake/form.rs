@@ -14,9 +14,30 @@ pub(super) fn pairs(content_type: &str, body: &[u8]) -> Result<Vec<(String, Stri
     if kind.to_ascii_lowercase().starts_with("multipart/form-data") {
         return multipart(kind, body);
     }
+    if !is_text(body) {
+        return Err(AppError::bad_input("the form is not UTF-8", "send UTF-8, url-encoded"));
+    }
     serde_urlencoded::from_bytes(body).map_err(|e| {
         AppError::bad_input(format!("the form cannot be read: {e}"), "use `name=value&name=value`")
     })
+}
+
+/// Whether a url-encoded form is UTF-8 once its escapes are read. Whoever reads it as text puts U+FFFD for what is none,
+/// and then two ids are one.
+fn is_text(body: &[u8]) -> bool {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let mut bytes = Vec::with_capacity(body.len());
+    let mut rest = body;
+    while let [byte, after @ ..] = rest {
+        let escaped = match after {
+            [high, low, after @ ..] if *byte == b'%' => digit(*high).zip(digit(*low)).map(|of| (of, after)),
+            _ => None,
+        };
+        let (byte, after) = escaped.map_or((*byte, after), |((high, low), after)| (high << 4 | low, after));
+        bytes.push(byte);
+        rest = after;
+    }
+    std::str::from_utf8(&bytes).is_ok()
 }
 
 /// The text fields of a multipart body.
@@ -114,6 +135,24 @@ mod tests {
             "--xyz\r\nx--xyz--",
             "the form has a field without an empty line",
         );
+        for (body, is) in [
+            (&b"a=%C3%A9"[..], true),
+            (b"a=\xc3\xa9", true),
+            (b"a=\xc3%a9&%f0%9F%98%80=1", true),
+            (b"a=100%&b=%&c=%zz&d=%4", true),
+            (b"a=%E9", false),
+            (b"a=\xe9", false),
+            (b"%e9=1", false),
+            (b"a=%C3&b=%A9", false),
+            (b"a=1&b=%ff", false),
+        ] {
+            let read = pairs("", body).map_err(|e| e.message);
+            assert_eq!(
+                read.as_ref().err().map(String::as_str),
+                (!is).then_some("the form is not UTF-8"),
+                "{body:?}"
+            );
+        }
         assert_eq!(value(&[("a".into(), "1".into()), ("a".into(), "2".into())], "a"), Some("2"));
     }
 

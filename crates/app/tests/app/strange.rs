@@ -118,16 +118,12 @@ fn what_is_no_request_is_answered_and_stores_nothing() {
     let desk = Desk::new();
     let bomb = gzip(&vec![b' '; 64 << 20]);
     assert!(bomb.len() < 1 << 20);
-    let utf8 = |door| {
-        event_of(door, &desk.secret, "{}").into_bytes().into_iter().map(|b| if b == b'a' { 0xff } else { b })
-    };
     for door in Door::ALL {
         let check = |name: &str, body: &[u8], statuses: &[u16]| {
             let reply = desk.reply(door, "", "application/json", body);
             assert!(statuses.contains(&reply.status), "{name} at {door:?}: {reply:?}");
             assert!(desk.stored().is_empty(), "{name} at {door:?}");
         };
-        check("bytes that are not UTF-8", &utf8(door).collect::<Vec<u8>>(), &[400, 401]);
         check("a bomb", &bomb, &[413, 400]);
         check("half of gzip", &bomb[..500], &[400]);
         check("an empty body", b"", &[400, 401]);
@@ -150,6 +146,59 @@ fn what_is_no_request_is_answered_and_stores_nothing() {
         }
     }
     assert!(desk.stored().is_empty());
+}
+
+/// A body with other bytes where it has `MARK`, in a value.
+fn marked(body: &[u8], with: &[u8]) -> Vec<u8> {
+    let at = body.windows(4).position(|four| four == b"MARK").unwrap();
+    [&body[..at], with, &body[at + 4..]].concat()
+}
+
+/// Another id would be made of each of them, and of two such ids one.
+#[test]
+fn a_value_that_is_not_utf8_is_refused_at_every_door_and_in_every_form() {
+    let desk = Desk::new();
+    let check = |door: Door, query: &str, kind: &str, body: &[u8], status: u16| {
+        let before = desk.stored().len();
+        let reply = desk.reply(door, query, kind, body);
+        let what = format!("{door:?} `{query}` {kind} {}: {reply:?}", body.escape_ascii());
+        assert_eq!(reply.status, status, "{what}");
+        assert!(status == 200 || desk.stored().len() == before, "{what}");
+    };
+    const FORM: &str = "application/x-www-form-urlencoded";
+    for door in Door::ALL {
+        let body = good(door, &desk.secret);
+        let (json, form) = match String::from_utf8(body.clone()) {
+            Ok(form) if form.starts_with("api_key") => (None, Some(form)),
+            Ok(json) => {
+                let forms = matches!(
+                    door,
+                    Door::PostHog
+                        | Door::MixpanelTrack
+                        | Door::MixpanelEngage
+                        | Door::MixpanelGroups
+                        | Door::MixpanelImport
+                );
+                let form = forms.then(|| serde_urlencoded::to_string([("data", &json)]).unwrap());
+                (Some(json), form)
+            }
+            Err(e) => panic!("{e}"),
+        };
+        if let Some(json) = json {
+            check(door, "", "application/json", &marked(json.as_bytes(), "\u{e9}".as_bytes()), 200);
+            for bad in [&b"\xff"[..], b"M\xfcller", b"\xed\xa0\xbd", b"\xc3"] {
+                check(door, "", "application/json", &marked(json.as_bytes(), bad), 400);
+            }
+        }
+        if let Some(form) = form {
+            for (put, status) in [("%C3%A9", 200), ("%FF", 400), ("M%fcller", 400), ("%C3", 400)] {
+                let form = marked(form.as_bytes(), put.as_bytes());
+                check(door, "", FORM, &form, status);
+                check(door, std::str::from_utf8(&form).unwrap(), "", b"", status);
+            }
+            check(door, "", FORM, &marked(form.as_bytes(), b"M\xfcller"), 400);
+        }
+    }
 }
 
 #[test]
@@ -343,38 +392,38 @@ fn a_time_of_sending_that_is_no_clocks_moves_no_event() {
 fn good(door: Door, secret: &str) -> Vec<u8> {
     let body = match door {
         Door::AmplitudeIdentify => {
-            json!([{"user_id": "user-1", "user_properties": {"$set": {"a": 1}, "$add": {"n": 2}}}])
+            json!([{"user_id": "user-1", "user_properties": {"$set": {"a": "MARK"}, "$add": {"n": 2}}}])
         }
         Door::AmplitudeGroupIdentify => {
-            json!({"group_type": "g", "group_value": "h", "group_properties": {"$set": {"a": [1]}}})
+            json!({"group_type": "g", "group_value": "h", "group_properties": {"$set": {"a": ["MARK"]}}})
         }
         Door::Segment(Some(_)) => {
             json!({"type": "track", "event": "a", "userId": "u", "anonymousId": "b", "groupId": "g", "previousId": "p",
-            "timestamp": "2026-09-21T14:00:00.000Z", "sentAt": "2026-09-21T14:00:00Z", "traits": {"a": 1}, "context": {"os": {"name": "x"}, "sessionId": 5}})
+            "timestamp": "2026-09-21T14:00:00.000Z", "sentAt": "2026-09-21T14:00:00Z", "traits": {"a": "MARK"}, "context": {"os": {"name": "x"}, "sessionId": 5}})
         }
         Door::PostHog | Door::PostHogV1 => {
             json!({"api_key": secret, "sent_at": "2026-09-21T14:00:00Z", "batch": [{"event": "$groupidentify",
             "uuid": "u", "distinct_id": "d", "timestamp": "2026-09-21T14:00:00.000Z", "session_id": "s", "options": {"cookieless_mode": true},
-            "properties": {"$set": {"a": 1}, "$unset": ["b"], "$group_type": "g", "$group_key": "h", "$group_set": {"x": 1}, "$groups": {"g": "h"}}}]})
+            "properties": {"$set": {"a": "MARK"}, "$unset": ["b"], "$group_type": "g", "$group_key": "h", "$group_set": {"x": 1}, "$groups": {"g": "h"}}}]})
         }
         Door::MixpanelTrack | Door::MixpanelImport => {
             json!([{"event": "$identify", "properties": {"token": secret, "distinct_id": "$device:d",
-            "time": 1_790_000_000.5, "$insert_id": "i", "$identified_id": "u", "$anon_id": "d"}}])
+            "time": 1_790_000_000.5, "$insert_id": "MARK", "$identified_id": "u", "$anon_id": "d"}}])
         }
         Door::MixpanelEngage => {
-            json!({"$token": secret, "$distinct_id": "u", "$set": {"a": 1}, "$union": {"l": [1]}, "$unset": ["b"], "$delete": ""})
+            json!({"$token": secret, "$distinct_id": "u", "$set": {"a": "MARK"}, "$union": {"l": [1]}, "$unset": ["b"], "$delete": ""})
         }
         Door::MixpanelGroups => {
-            json!({"$token": secret, "$group_key": "g", "$group_id": 7, "$set": {"a": 1}})
+            json!({"$token": secret, "$group_key": "g", "$group_id": 7, "$set": {"a": "MARK"}})
         }
         Door::OtlpLogs => {
             json!({"resourceLogs": [{"resource": {"attributes": []}, "scopeLogs": [{"logRecords": [{"timeUnixNano": "1790000000000000000",
             "eventName": "feature_flag.evaluation", "traceId": "00ff", "body": {"arrayValue": {"values": [{"doubleValue": "NaN"}]}},
             "attributes": [{"key": "feature_flag.key", "value": {"stringValue": "f"}}, {"key": "feature_flag.variant", "value": {"stringValue": "on"}},
-                {"key": "feature_flag.context.id", "value": {"intValue": "7"}}]}]}]}]})
+                {"key": "feature_flag.context.id", "value": {"intValue": "7"}}, {"key": "a", "value": {"stringValue": "MARK"}}]}]}]}]})
         }
         other => {
-            return event_of(other, secret, r#"{"$price": 2, "l": ["x", null, 1.5, {"y": "é"}]}"#)
+            return event_of(other, secret, r#"{"$price": 2, "l": ["MARK", null, 1.5, {"y": "é"}]}"#)
                 .into_bytes();
         }
     };
