@@ -64,7 +64,9 @@ const DOORS: [(&str, Door, bool); 35] = [
 pub(crate) fn routes() -> Router<House> {
     let cors = CorsLayer::new()
         .allow_methods(AllowMethods::mirror_request())
-        .allow_headers(AllowHeaders::mirror_request());
+        .allow_headers(AllowHeaders::mirror_request())
+        // Segment's and Mixpanel's SDKs in browsers wait as long as it says, if they can read it.
+        .expose_headers([header::RETRY_AFTER]);
     // Mixpanel's SDK asks with credentials, for which a browser wants its origin named, and sends again what it got no
     // answer to. These doors look at no cookie, and tell nothing but what became of what was sent.
     let named = cors.clone().allow_origin(AllowOrigin::mirror_request()).allow_credentials(true);

@@ -98,7 +98,10 @@ fn a_browser_may_send_to_each_of_them_and_the_wrong_method_is_told_so() {
         let (origin, credentials) = if named { ("https://shop.example", Some("true")) } else { ("*", None) };
         assert_eq!(preflight.header("access-control-allow-origin"), Some(origin), "{path}");
         assert_eq!(preflight.header("access-control-allow-credentials"), credentials, "{path}");
-        let wrong = server.ask("PUT", path, &[], b"");
+        let wrong = server.ask("PUT", path, &[("origin", "https://shop.example")], b"");
+        // What a script may read of an answer: how long to wait.
+        let exposed = wrong.header("access-control-expose-headers").map(str::to_ascii_lowercase);
+        assert_eq!(exposed.as_deref(), Some("retry-after"), "{path}");
         let text = String::from_utf8_lossy(&wrong.body).into_owned();
         assert_eq!(wrong.status, 405, "{path}: {text}");
         assert!(
