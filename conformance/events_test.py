@@ -58,6 +58,15 @@ class Events(Proof):
         self.assertEqual(sorted(code for _, code, _ in outcomes), [200, 200, 400], outcomes)
         self.assertEqual(self.server.total("Opened", by="n"), {"1": 1, "3": 1})
 
+    def test_what_is_no_number_takes_no_other_event_with_it(self):
+        client, outcomes = self.client()
+        for n, length in enumerate((1.5, float("nan"), float("inf"), float("-inf"))):
+            client.track(BaseEvent("Measured", user_id=f"user-{n}", event_properties={"length": length}))
+        self.flush(client)
+        self.assertEqual([code for _, code, _ in outcomes], [200] * 4, outcomes)
+        lengths = self.server.total("Measured", by="length")
+        self.assertEqual(lengths, {"1.5": 1, "NaN": 1, "Infinity": 1, "-Infinity": 1})
+
     def test_a_key_that_nobody_knows_is_told_so_and_nothing_is_sent_again(self):
         config = Config(api_key="nobody", server_url=f"{self.server.url}/2/httpapi")
         client = Amplitude("nobody", config)

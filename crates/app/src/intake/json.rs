@@ -1,5 +1,6 @@
 //! App intake: JSON as SDKs write it. They cut text where JavaScript counts, between the halves of a
-//! character, and write the half that is left as an escape that no UTF-8 has a byte for.
+//! character, and write the half that is left as an escape that no UTF-8 has a byte for; and Python writes what is no
+//! number as a bare word.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -43,11 +44,14 @@ impl<'de> Deserialize<'de> for Name<'de> {
 }
 
 /// What an SDK sent. A surrogate escape without its other half is read as U+FFFD, as every decoder of
-/// UTF-16 reads it: there is nothing else that UTF-8 could keep of it. A body without one costs nothing.
+/// UTF-16 reads it: there is nothing else that UTF-8 could keep of it. A bare `NaN`, `Infinity` or `-Infinity` is read
+/// as that text, as in OTLP's JSON. A body without such costs nothing.
 ///
 /// ```
 /// let text: String = bellwether_app::sdk_json(br#""Great product \ud83d""#).unwrap();
 /// assert_eq!(text, "Great product \u{fffd}");
+/// let list: [String; 2] = bellwether_app::sdk_json(br#"[NaN, "NaN"]"#).unwrap();
+/// assert_eq!(list, ["NaN"; 2]);
 /// ```
 ///
 /// # Errors
@@ -56,7 +60,7 @@ pub fn sdk_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, serde_json::Error
     read(&mut Cow::Borrowed(body))
 }
 
-/// The same, and from then on the body is without such escapes. Its length stays.
+/// The same, and from then on the body is JSON.
 pub(super) fn read<T: DeserializeOwned>(body: &mut Cow<'_, [u8]>) -> Result<T, serde_json::Error> {
     read_seed(body, || std::marker::PhantomData)
 }
@@ -74,14 +78,18 @@ pub(super) fn read_seed<T, S: for<'de> DeserializeSeed<'de, Value = T>>(
     };
     whole(body).or_else(|error| {
         let halves = halves(body);
-        if halves.is_empty() {
-            return Err(error);
-        }
-        let bytes = body.to_mut();
-        for at in halves {
-            if let Some(digits) = bytes.get_mut(at..at + 4) {
-                digits.copy_from_slice(b"fffd");
+        if !halves.is_empty() {
+            let bytes = body.to_mut();
+            for at in &halves {
+                if let Some(digits) = bytes.get_mut(*at..at + 4) {
+                    digits.copy_from_slice(b"fffd");
+                }
             }
+        }
+        match quoted(body) {
+            Some(quoted) => *body = quoted.into(),
+            None if halves.is_empty() => return Err(error),
+            None => {}
         }
         whole(body)
     })
@@ -125,6 +133,44 @@ fn halves(body: &[u8]) -> Vec<usize> {
     }
     found.extend(leading);
     found
+}
+
+/// What Python writes where a number is none.
+const WORDS: [&[u8]; 3] = [b"NaN", b"Infinity", b"-Infinity"];
+
+/// The body with each of [`WORDS`] that is a bare value in quotes, if it has one.
+fn quoted(body: &[u8]) -> Option<Vec<u8>> {
+    let mut written = Vec::new();
+    // What is written already, and whether `at` is within a text.
+    let (mut done, mut at, mut text) = (0, 0, false);
+    while let Some(rest @ [byte, ..]) = body.get(at..) {
+        at += match byte {
+            b'\\' if text => 2,
+            b'"' => {
+                text = !text;
+                1
+            }
+            _ if text => 1,
+            _ => match WORDS.iter().find(|word| rest.starts_with(word)) {
+                // Nobody writes a name like that.
+                Some(word) if !names(rest.get(word.len()..)) => {
+                    written.extend_from_slice(body.get(done..at)?);
+                    written.extend(br#"""#.iter().chain(*word).chain(br#"""#));
+                    done = at + word.len();
+                    word.len()
+                }
+                Some(word) => word.len(),
+                None => 1,
+            },
+        };
+    }
+    written.extend_from_slice(body.get(done..)?);
+    (done > 0).then_some(written)
+}
+
+/// Whether what stood before this is the name of a field.
+fn names(rest: Option<&[u8]>) -> bool {
+    rest.is_some_and(|rest| rest.trim_ascii_start().starts_with(b":"))
 }
 
 /// The UTF-16 unit of the escape `\uXXXX` that begins here.
@@ -185,10 +231,64 @@ mod tests {
             let strict = serde_json::from_slice::<Value>(&body);
             match (sdk_json::<Value>(&body), strict) {
                 (Ok(read), Ok(strict)) => prop_assert_eq!(read, strict),
-                (Ok(_), Err(_)) => prop_assert!(!halves(&body).is_empty()),
+                (Ok(_), Err(_)) => prop_assert!(!halves(&body).is_empty() || quoted(&body).is_some()),
                 (Err(_), strict) => prop_assert!(strict.is_err()),
             }
         }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+        /// Python's own way: a bare word wherever a value may stand, and never in a text.
+        #[test]
+        fn a_bare_word_is_that_text(values in proptest::collection::vec(prop_oneof![
+            3 => proptest::sample::select(vec!["NaN", "Infinity", "-Infinity"]).prop_map(|w| (w.to_owned(), Value::from(w))),
+            4 => proptest::sample::select(vec!["NaN", "\"NaN", "NaN\\", ":NaN", "Infinity,-Infinity", "\\\"NaN\"", "x"])
+                .prop_map(|text| (Value::from(text).to_string(), text.into())),
+            1 => (-9_i64..9).prop_map(|n| (n.to_string(), n.into())),
+        ], 1..8), space in "[ \n]?", half in any::<bool>()) {
+            let written: Vec<_> = values.iter().map(|(written, _)| written.as_str()).collect();
+            let written = written.join(",");
+            let wanted: Vec<_> = values.iter().map(|(_, value)| value.clone()).collect();
+            let (end, read_as) = if half { (r#""\udc00""#, Value::from("\u{fffd}")) } else { ("1", 1.into()) };
+            let body = format!("{space}{{\"NaN\":[[{written}{space}]{space}],\"b\":{space}{{\"c\":{}}},\"d\":{}}}{space}", values[0].0, end);
+            let mut bytes = Cow::Borrowed(body.as_bytes());
+            let read: Value = read(&mut bytes).unwrap();
+            prop_assert_eq!(read, serde_json::json!({"NaN": [wanted], "b": {"c": values[0].1}, "d": read_as}));
+            prop_assert!(serde_json::from_slice::<Value>(&bytes).is_ok());
+        }
+    }
+
+    #[test]
+    fn what_is_nearly_such_a_word_is_no_json() {
+        for body in [
+            "nan",
+            "NAN",
+            "+Infinity",
+            "-NaN",
+            "--Infinity",
+            "Infinit",
+            "Infinity2",
+            "NaNNaN",
+            "1NaN",
+            "[NaN",
+            "{NaN:1}",
+            "{NaN :1}",
+            "{\"a\":NaN,Infinity:1}",
+            "[NaN,]",
+            "[1e999]",
+            "[NaN,1e999]",
+            "\"NaN",
+            "NaN\"",
+            "[NaN\u{a0}]",
+        ] {
+            assert!(sdk_json::<Value>(body.as_bytes()).is_err(), "{body}");
+        }
+        assert_eq!(sdk_json::<Value>(b"NaN").unwrap(), "NaN");
+        assert_eq!(
+            sdk_json::<Value>(b"[-Infinity,Infinity]").unwrap(),
+            serde_json::json!(["-Infinity", "Infinity"])
+        );
     }
 
     #[test]

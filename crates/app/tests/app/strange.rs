@@ -63,7 +63,12 @@ fn what_is_strange_has_the_same_end_at_every_door() {
     };
     // What is wrong with the whole is a 400; what is wrong with one event is said of that event.
     let (all, whole, one) = ([200; 5], [400; 5], [400, 400, 400, 200, 400]);
-    check("NaN", r#"{"x": NaN}"#, whole, None);
+    check(
+        "what is no number, as Python writes it",
+        r#"{"x": NaN, "y": [Infinity, {"z": -Infinity}], "w": "NaN"}"#,
+        all,
+        Some(&json!({"x": "NaN", "y": ["Infinity", {"z": "-Infinity"}], "w": "NaN"})),
+    );
     check("a number beyond all", r#"{"x": 1e999}"#, whole, None);
     check("nesting of 39", &format!("{}1{}", r#"{"a":"#.repeat(39), "}".repeat(39)), all, Some(&json!({})));
     check("nesting of 100", &format!("{}1{}", r#"{"a":"#.repeat(100), "}".repeat(100)), one, None);
@@ -311,6 +316,8 @@ fn any_time_of_the_calendar_is_kept_as_it_is() {
         ("1e3", false),
         ("\"2026-01-01\"", false),
         ("1.5", false),
+        ("NaN", false),
+        ("-Infinity", false),
     ] {
         let before = desk.stored().len();
         let body = format!(

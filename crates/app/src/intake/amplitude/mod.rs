@@ -107,6 +107,7 @@ pub(super) fn read(
     plan: &Inspection,
 ) -> Result<Read, Refused> {
     let mut body = sent.unpacked(door)?;
+    let bytes = body.len();
     if body.iter().all(u8::is_ascii_whitespace) {
         let hint = "send a JSON object with `api_key` and `events`";
         return Err(answer(400, "Missing request body", &[("hint", hint.into())]).into());
@@ -157,7 +158,7 @@ pub(super) fn read(
         return Err(refused(&problems).into());
     }
     let reply = json!({
-        "code": 200, "events_ingested": count, "payload_size_bytes": body.len(), "server_upload_time": now,
+        "code": 200, "events_ingested": count, "payload_size_bytes": bytes, "server_upload_time": now,
     });
     Ok(Read::by(sender, admitted, Reply::json(200, reply), plan))
 }
