@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use bellwether_model::Millis;
+use bellwether_model::{Json, Millis};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
@@ -86,6 +86,15 @@ pub(super) fn basic(encoded: &str) -> Option<String> {
     (!user.is_empty()).then(|| user.to_owned())
 }
 
+/// A whole number, also as languages write it whose numbers are all doubles: `1795945025075.0`.
+pub(super) fn whole(number: &Json) -> Option<i64> {
+    // Beyond it a double is no longer one whole number.
+    const MOST: f64 = 9_007_199_254_740_992.0;
+    let double = || number.as_f64().filter(|n| n.fract() == 0.0 && n.abs() < MOST);
+    #[allow(clippy::cast_possible_truncation)]
+    number.as_i64().or_else(|| double().map(|n| n as i64))
+}
+
 /// A time in ISO 8601, in milliseconds since 1970. Without an offset it is UTC.
 pub(super) fn instant(text: &str) -> Option<i64> {
     let text = text.trim();
@@ -154,6 +163,24 @@ mod tests {
             );
         }
         assert_eq!(value(&[("a".into(), "1".into()), ("a".into(), "2".into())], "a"), Some("2"));
+    }
+
+    #[test]
+    fn a_isnumber_is_one_as_a_double_too() {
+        let check = |text: &str, is: Option<i64>| {
+            assert_eq!(whole(&serde_json::from_str(text).unwrap()), is, "{text}");
+        };
+        check("1795945025075", Some(1_795_945_025_075));
+        check("1795945025075.0", Some(1_795_945_025_075));
+        check("1.795945025075e12", Some(1_795_945_025_075));
+        check("-1.0", Some(-1));
+        check("9007199254740991.0", Some(9_007_199_254_740_991));
+        check("9223372036854775807", Some(i64::MAX));
+        for none in
+            ["1795945025075.5", "9007199254740992.0", "1e300", "18446744073709551615", "null", "\"1\""]
+        {
+            check(none, None);
+        }
     }
 
     #[test]

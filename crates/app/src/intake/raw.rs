@@ -5,6 +5,7 @@ use bellwether_model::event::{ASSIGNMENT, BOT, EXPOSURE, FLAG_KEY, GROUP_IDENTIF
 use bellwether_model::{EnvironmentKey, Event, Json, Millis, Properties, profile};
 
 use super::LONGEST;
+use super::form;
 use super::inspection::{Inspection, Rejected};
 use super::judge::VERDICT;
 
@@ -280,7 +281,7 @@ pub(super) fn admit(
     };
     let session = match raw.session {
         Json::Null => None,
-        session => match session.as_i64() {
+        session => match form::whole(&session) {
             Some(id) => Some(id).filter(|id| *id >= 0),
             None => {
                 check.invalid(Field::Session, "send the session's start in milliseconds, or -1");

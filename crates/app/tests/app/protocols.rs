@@ -104,6 +104,14 @@ fn amplitudes_forms() {
             "",
             b"",
         ),
+        // No group, and too many.
+        desk.bytes(
+            Door::AmplitudeGroupIdentify,
+            &body("identification", &json!([{"group_value": "acme"}, {"group_type": "company", "group_value": ["a", "b"]}, group])),
+            "",
+            b"",
+        ),
+        desk.bytes(Door::AmplitudeGroupIdentify, &body("identification", &json!(vec![7; 1_025])), "", b""),
         desk.bytes(Door::AmplitudeIdentify, "identification=%7B%7D", "", b""),
         desk.bytes(Door::AmplitudeGroupIdentify, "api_key=guess&identification=%7B%7D", "", b""),
     ];

@@ -313,7 +313,7 @@ fn any_time_of_the_calendar_is_kept_as_it_is() {
         ("253402300799999", true),
         ("253402300800000", false),
         ("-1", false),
-        ("1e3", false),
+        ("1795945025075.0", true),
         ("\"2026-01-01\"", false),
         ("1.5", false),
         ("NaN", false),
@@ -329,7 +329,7 @@ fn any_time_of_the_calendar_is_kept_as_it_is() {
         let stored = desk.stored();
         assert_eq!(stored.len(), before + usize::from(taken));
         if taken {
-            assert_eq!(stored[before]["time"].to_string(), time);
+            assert_eq!(stored[before]["time"].to_string(), time.trim_end_matches(".0"));
         }
     }
     // A time in words, of a sender that says nothing of its own clock.

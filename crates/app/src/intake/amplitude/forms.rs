@@ -8,13 +8,10 @@ use serde_json::{Map, json};
 use super::super::door::{Door, Read, Refused, Reply, Sent};
 use super::super::form;
 use super::super::inspection::Inspection;
-use super::super::raw::{FACTS, Rules, admit};
+use super::super::raw::{FACTS, Problem, Rules, admit};
 use super::super::{envelope, json};
-use super::{SHORTEST_ID, answer, called, missing, raw, refused, too_large};
+use super::{MOST_FORMS, SHORTEST_ID, answer, called, missing, raw, refused, too_large};
 use crate::App;
-
-/// The most identifications of one request.
-const MOST: usize = 1_024;
 
 /// Reads a request of `/identify`.
 pub(in super::super) fn identify(
@@ -42,7 +39,7 @@ pub(in super::super) fn identify(
             }
         }
         event.insert("event_type".into(), IDENTIFY.into());
-        event
+        Ok(event)
     })
 }
 
@@ -55,21 +52,27 @@ pub(in super::super) fn group_identify(
 ) -> Result<Read, Refused> {
     read(app, Door::AmplitudeGroupIdentify, sent, now, plan, |mut one| {
         let mut event = Map::new();
-        let text = |value: Option<Json>| match value {
-            Some(Json::String(text)) => Some(text),
-            Some(Json::Number(number)) => Some(number.to_string()),
-            _ => None,
+        let mut text = |field| match one.remove(field) {
+            Some(Json::String(text)) => Ok(text),
+            Some(Json::Number(number)) => Ok(number.to_string()),
+            None | Some(Json::Null) => Err((field, true)),
+            Some(_) => Err((field, false)),
         };
-        if let (Some(kind), Some(value)) = (text(one.remove("group_type")), text(one.remove("group_value"))) {
-            // A group identifies itself: nobody does it.
-            event.insert("device_id".into(), format!("${kind}_{value}").into());
-            event.insert("groups".into(), json!({kind: value}));
-            event.insert("event_type".into(), GROUP_IDENTIFY.into());
-        }
+        let (kind, value) = (text("group_type")?, text("group_value")?);
+        // A group identifies itself: nobody does it.
+        event.insert("device_id".into(), format!("${kind}_{value}").into());
+        event.insert("groups".into(), json!({kind: value}));
+        event.insert("event_type".into(), GROUP_IDENTIFY.into());
         event.extend(one.remove_entry("group_properties"));
-        event
+        Ok(event)
     })
 }
+
+/// The field that says of which group, and whether it is missing or something else than a name.
+type NoGroup = (&'static str, bool);
+
+/// What an identification is as an event.
+type Told = Result<Map<String, Json>, NoGroup>;
 
 fn read(
     app: &App,
@@ -77,7 +80,7 @@ fn read(
     sent: &Sent<'_>,
     now: Millis,
     plan: &Inspection,
-    event: fn(Map<String, Json>) -> Map<String, Json>,
+    event: fn(Map<String, Json>) -> Told,
 ) -> Result<Read, Refused> {
     let body = sent.unpacked(door)?;
     let mut pairs = form::pairs("", sent.query.as_bytes())?;
@@ -97,7 +100,7 @@ fn read(
         one @ Json::Object(_) => vec![one],
         _ => return Err(unread().into()),
     };
-    if list.len() > MOST {
+    if list.len() > MOST_FORMS {
         return Err(too_large(door, &format!("the form has `{}` of them", list.len())).into());
     }
     // What a group is called makes its id, however short that is.
@@ -107,7 +110,19 @@ fn read(
     let mut events = Vec::with_capacity(list.len());
     for (index, one) in list.into_iter().enumerate() {
         let one = match one {
-            Json::Object(one) => Some(raw(event(one))),
+            Json::Object(one) => match event(one) {
+                Ok(event) => Some(raw(event)),
+                Err((field, missing)) => {
+                    let hint = if missing {
+                        "say which group it is"
+                    } else {
+                        "send text, and of several groups one each"
+                    };
+                    let hint = hint.to_owned();
+                    problems.push(Problem { index, field, missing, hint });
+                    continue;
+                }
+            },
             _ => None,
         };
         events.extend(admit(&sender.environment, index, one, &rules, &mut problems));

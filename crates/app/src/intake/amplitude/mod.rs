@@ -23,6 +23,9 @@ use crate::error::{AppError, Refusal};
 /// The most events of one request.
 const MOST_EVENTS: usize = 2_000;
 
+/// The most identifications of one request of the forms.
+const MOST_FORMS: usize = 1_024;
+
 /// The bad events of a request whose reasons are said.
 const MOST_REASONS: usize = 20;
 
@@ -40,9 +43,12 @@ fn answer(status: u16, error: &str, more: &[(&str, Json)]) -> Reply {
 
 /// More than a door takes at once, and of what.
 fn too_large(door: Door, what: &str) -> Reply {
-    let most = door.most_bytes();
-    let hint =
-        format!("{what}; send at most {most} bytes, {MOST_EVENTS} events and {MOST_VALUES} values at once");
+    let bytes = door.most_bytes();
+    let most = match door {
+        Door::AmplitudeIdentify | Door::AmplitudeGroupIdentify => format!("{MOST_FORMS} identifications"),
+        _ => format!("{MOST_EVENTS} events"),
+    };
+    let hint = format!("{what}; send at most {bytes} bytes, {most} and {MOST_VALUES} values at once");
     answer(413, "Payload too large", &[("hint", hint.into())])
 }
 

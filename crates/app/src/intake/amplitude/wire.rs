@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::json;
 
+use super::super::form;
 use super::super::json::Name;
 use super::super::raw::{FACTS, RawEvent, Time};
 
@@ -87,7 +88,7 @@ impl SentEvent {
         let Self { raw, time, plan, metadata, facts } = self;
         raw.time = match time {
             Json::Null => Time::Missing,
-            time => match time.as_i64() {
+            time => match form::whole(time) {
                 Some(at) => Time::At(at),
                 None => Time::Unreadable("send whole milliseconds since 1970"),
             },
