@@ -4,6 +4,7 @@ corpus of the store, beside the events that went into them."""
 
 import json
 import math
+import tempfile
 import unittest
 import uuid
 import zlib
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 import pandas
+import pyarrow
 import pyarrow.parquet
 
 CORPUS = Path(__file__).resolve().parent.parent / "crates" / "store" / "tests" / "corpus"
@@ -147,6 +149,26 @@ class Parts(unittest.TestCase):
         events = [e for version in versions() for e in sent(version)]
         units = {user or device for user, device in (ids(e["who"]) for e in events)}
         self.assertEqual(counted, (len(events), len(units)))
+
+    def test_names_that_differ_by_case_are_told_apart_as_the_reference_says(self):
+        with tempfile.TemporaryDirectory() as directory:
+            glob = f"{directory}/*.parquet"
+            columns = ({"p.plan": ["a", "b"]}, {"p.Plan": ["X", "Y"]}, {"p.Plan": ["Z"], "p.plan": ["c"]}, {"p.plan": [5]})
+            for n, of in enumerate(columns):
+                pyarrow.parquet.write_table(pyarrow.table({"p.other": [1] * len(of.get("p.plan", [1, 2])), **of}), f"{directory}/{n}.parquet")
+            wrong = duckdb.sql(f"SELECT \"p.plan\" FROM read_parquet('{glob}', union_by_name = true)").fetchall()
+            self.assertIn(("X",), wrong, "where DuckDB tells them apart the reference may say less")
+            said = duckdb.sql(
+                f"SELECT list(DISTINCT name) FROM parquet_schema('{glob}') WHERE name LIKE 'p.%' OR name LIKE 'u.%' "
+                "GROUP BY lower(name) HAVING count(DISTINCT name) > 1"
+            ).fetchall()
+            self.assertEqual([sorted(names) for (names,) in said], [["p.Plan", "p.plan"]])
+            files = sorted(Path(directory).glob("*.parquet"))
+            for name, expected in (("p.plan", {"a", "b", "c", "5", None}), ("p.Plan", {"X", "Y", "Z", None})):
+                events = pandas.concat([pandas.read_parquet(file).reindex(columns=[name]) for file in files])
+                self.assertEqual(len(events), 6)
+                found = duckdb.sql(f'SELECT DISTINCT "{name}" FROM events').fetchall()
+                self.assertEqual({value for (value,) in found}, expected)
 
     def test_rows_are_in_the_promised_order(self):
         for version in versions():
