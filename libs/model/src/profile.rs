@@ -24,7 +24,7 @@ use crate::id::Invalid;
 
 /// Properties that are kept of one user or group; what is new past them is not taken.
 pub const MOST_PROPERTIES: usize = 1_000;
-/// Values that a list is added to; past them it stays as it is.
+/// Values that a list grows to; what is new past them is not taken.
 pub const MOST_VALUES: usize = 1_000;
 
 /// The operations, in the order in which they are done.
@@ -177,10 +177,9 @@ fn list(known: &mut Properties, name: &str, value: &Json, end: bool, once: bool)
             new.push(value.clone());
         }
     }
-    if values.len() + new.len() <= MOST_VALUES {
-        let at = if end { values.len() } else { 0 };
-        values.splice(at..at, new);
-    }
+    new.truncate(MOST_VALUES.saturating_sub(values.len()));
+    let at = if end { values.len() } else { 0 };
+    values.splice(at..at, new);
     *slot = Json::Array(values);
 }
 
@@ -271,6 +270,22 @@ mod tests {
             apply(&mut known, json!({"$append": {"l": 1}}).as_object().unwrap());
         }
         assert_eq!(known["l"].as_array().unwrap().len(), MOST_VALUES);
+        // Of what is too much at once the first are taken.
+        for (operation, ends) in [("$append", [0, 999]), ("$prepend", [1_000, 599])] {
+            let list = |of: std::ops::Range<usize>| Json::from(of.collect::<Vec<_>>());
+            let mut known = json!({"l": list(0..600)}).as_object().unwrap().clone();
+            let begin = if operation == "$append" { 600 } else { 1_000 };
+            apply(&mut known, json!({operation: {"l": list(begin..begin + 600)}}).as_object().unwrap());
+            let grown = known["l"].as_array().unwrap();
+            assert_eq!(
+                (grown.len(), [&grown[0], &grown[999]]),
+                (MOST_VALUES, [&json!(ends[0]), &json!(ends[1])])
+            );
+        }
+        // What was set is longer, and stays.
+        let mut known = json!({"l": vec![1; 1_200]}).as_object().unwrap().clone();
+        apply(&mut known, json!({"$append": {"l": [2, 3]}}).as_object().unwrap());
+        assert_eq!(known["l"], json!(vec![1; 1_200]));
     }
 
     fn any_changes() -> impl Strategy<Value = Json> {
