@@ -30,11 +30,13 @@ pub(crate) fn run(matches: &ArgMatches) -> Option<Result<(), Failure>> {
     }
 }
 
-/// What lies in a file, or comes from standard input by `-`.
+/// What lies in a file, or comes from standard input by `-`, without the mark that editors on Windows begin one with.
 fn read(file: &str) -> Result<String, Failure> {
     let text =
         if file == "-" { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(file) };
-    text.map_err(|e| Failure::new(format!("`{file}` cannot be read: {e}"), "name a file of text in UTF-8"))
+    let text = text
+        .map_err(|e| Failure::new(format!("`{file}` cannot be read: {e}"), "name a file of text in UTF-8"))?;
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
 /// What a plan looks like.

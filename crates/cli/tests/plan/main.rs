@@ -67,6 +67,11 @@ fn ci_learns_what_code_sends_and_the_plan_does_not_know() {
         check(&server, good, &[]),
         (true, "4 events follow the plan of revision 3\n".to_owned(), String::new())
     );
+    for marked in ["\u{feff}Cart Opened", "\u{feff}{\"event\": \"Cart Opened\"}", "\u{feff}[\"Cart Opened\"]"]
+    {
+        let (fine, printed, refused) = check(&server, marked, &[]);
+        assert!(fine, "{marked}: {printed}{refused}");
+    }
     let bad = "Ordr Completed\n\
         {\"event\": \"Page Viewed\", \"properties\": [\"Path\"]}\n\
         {\"event\": \"Order Completed\", \"properties\": {\"total\": \"9.5\", \"currency\": \"SEK\", \"curency\": 1}}\n";
@@ -114,6 +119,7 @@ fn ci_learns_what_a_proposed_plan_breaks() {
     let (fine, printed, _) = check(&server, &plan.to_string(), &[]);
     assert!(fine);
     assert_eq!(printed, "0 differences from the plan of revision 3\n");
+    assert!(check(&server, &format!("\u{feff}{plan}"), &[]).0);
     // As `plan get` gives it.
     assert!(check(&server, &server.json(&["plan", "get"]).to_string(), &[]).0);
     plan["events"]["cart_closed"] = json!({});
