@@ -73,6 +73,7 @@ describe("events of strange shapes", { concurrency: 1 }, () => {
     await tell(event("big", Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`b${i}`, "x".repeat(1_000)]))));
     await tell(
       event(CART, { "👩‍👩‍👧": "🏳️‍🌈".repeat(50) }),
+      event(" ", { a: "x\u202ey", b: "after" }, { user_id: "turned\u202eby" }),
       event(ARABIC, { المجموع: "١٢٣ ريال", phone: "+41446681800" }),
       event("cart_opened", { items: 2 }, { user_id: "u".repeat(500) }),
       event("Order Completed", { total: "nine", email: "a@example.com" }),
@@ -99,6 +100,22 @@ describe("events of strange shapes", { concurrency: 1 }, () => {
       found.push(...(await portray(page, `odd-${i}`)).map((c) => `${path.slice(0, 40)}: ${c}`));
     }
     assert.deepEqual(found, []);
+  });
+
+  test("a text that turns its line turns nothing beside it, and a name without a letter is seen", async () => {
+    await at.visit("/events?tab=latest");
+    const row = page.getByRole("row").filter({ hasText: "after" });
+    await row.waitFor();
+    const text = await row.innerText();
+    for (const shown of ["“ ”", 'a="x\\u202ey" b="after"', "turned\\u202eby"])
+      assert.ok(text.includes(shown), `${shown} in ${text}`);
+    await row.locator("summary").click();
+    const all = await row.getByRole("region").innerText();
+    assert.equal(JSON.parse(all).properties.a, "x\u202ey");
+    assert.ok(!all.includes("\u202e"), all);
+    await at.visit("/events");
+    await page.getByRole("link", { name: "“ ”" }).click();
+    await page.getByRole("heading", { name: "“ ”" }).waitFor();
   });
 
   test("the unit of a chart stands inside of it, however short its numbers are", async () => {

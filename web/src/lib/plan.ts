@@ -13,6 +13,7 @@ import type {
   Violation,
 } from "../api/types";
 import { pretty } from "./diff";
+import { unturned } from "./sent";
 import { or } from "./spoken";
 
 /** The kinds of a property. Their words are the plan's own, as its file and what the server says of it have them. */
@@ -298,7 +299,7 @@ export function personalIn(plan: TrackingPlan | undefined, event: string, proper
 /** What values a property was seen with: `string, such as EUR or USD`. */
 export function seenText(p: SeenProperty): string {
   const kinds = or(kindsOf(p));
-  const values = p.examples.slice(0, 3).map((e) => e.value);
+  const values = p.examples.slice(0, 3).map((e) => unturned(e.value));
   return values.length === 0 ? kinds : `${kinds}, such as ${values.join(", ")}`;
 }
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import type { RecentEvent } from "../api/types";
-import { looked, propertiesText, verdictOf, type Look } from "./stream";
+import { firstProperties, looked, propertiesText, verdictOf, type Look } from "./stream";
 
 const event = (properties: Record<string, unknown>): RecentEvent => ({
   event: "Order Completed",
@@ -30,4 +30,20 @@ test("a mark is told from the properties", () => {
   expect(propertiesText(marked)).toBe('total="9"');
   expect(verdictOf(event({ $verdict: 3 }))).toBeUndefined();
   expect(propertiesText({ ...marked, properties: undefined })).toBe("");
+});
+
+test("as many properties are shown as there is room for", () => {
+  const some = event({ a: "x\u202ey", $verdict: "invalid", bcd: [1, 2], e: 5 });
+  expect(firstProperties(some, 300)).toEqual([
+    ["a", '"x\\u202ey"'],
+    ["bcd", "[1,2]"],
+    ["e", "5"],
+  ]);
+  expect(firstProperties(some, 18)).toEqual([
+    ["a", '"x\\u202ey"'],
+    ["bcd", "[…"],
+  ]);
+  expect(firstProperties(event({ a: "x".repeat(500) }), 10)).toEqual([["a", `"${"x".repeat(7)}…`]]);
+  expect(firstProperties(event({ ["n".repeat(500)]: 1 }), 10)).toEqual([["n".repeat(10), "…"]]);
+  expect(firstProperties(event({}), 300)).toEqual([]);
 });

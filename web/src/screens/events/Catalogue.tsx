@@ -8,6 +8,7 @@ import type { Answer, TrackingPlan } from "../../api/types";
 import { DAYS, Spark } from "../../charts/Spark";
 import { count } from "../../lib/numbers";
 import { reserved } from "../../lib/plan";
+import { nameText } from "../../lib/sent";
 import { DataTable, type Column } from "../../parts/DataTable";
 import { SearchInput } from "../../parts/SearchInput";
 import { Bones, Empty, Unread } from "../../parts/States";
@@ -65,7 +66,7 @@ export function Catalogue({ events }: { events: Seen[] }) {
       cell: (e) => (
         <>
           <Link to="/events" search={(old) => ({ env: old.env, event: e.event })} className="key">
-            {e.event}
+            {nameText(e.event)}
           </Link>
           {plan?.events[e.event]?.description && <div className="under">{plan.events[e.event]?.description}</div>}
           <div className="cramped">

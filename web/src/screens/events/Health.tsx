@@ -8,6 +8,7 @@ import type { JSX } from "react";
 import { health } from "../../api/queries";
 import type { Answer } from "../../api/types";
 import { count, plural, share as points } from "../../lib/numbers";
+import { nameText } from "../../lib/sent";
 import { civil, dateLabel, moment } from "../../lib/time";
 import { DataTable, type Column } from "../../parts/DataTable";
 import { Loaded, Said } from "../../parts/States";
@@ -155,7 +156,7 @@ function Programs({ found: f }: { found: Found }) {
       sort: (e) => e.event.toLowerCase(),
       cell: (e) => (
         <Link to="/events" search={(old) => ({ env: old.env, event: e.event })} className="key">
-          {e.event}
+          {nameText(e.event)}
         </Link>
       ),
     },

@@ -11,6 +11,7 @@ import { DAYS, daily } from "../../charts/Spark";
 import { TimeChart, type Picture } from "../../charts/TimeChart";
 import { count, plural } from "../../lib/numbers";
 import { astray, kindText, personalIn, reserved, seenText, shareText } from "../../lib/plan";
+import { nameText, unturned } from "../../lib/sent";
 import { ago, dateLabel, moment } from "../../lib/time";
 import { DataTable, type Column } from "../../parts/DataTable";
 import { Page, Section } from "../../parts/Page";
@@ -36,7 +37,7 @@ export function KindPage({ event }: { event: string }) {
       name={event}
       title={
         <>
-          {event} <Standing plan={plan} event={event} />
+          {nameText(event)} <Standing plan={plan} event={event} />
         </>
       }
       above={{ label: "Events", to: "/events" }}
@@ -77,7 +78,10 @@ export function KindPage({ event }: { event: string }) {
       <Loaded query={known} lines={10}>
         {() =>
           !kind ? (
-            <Empty title={`No “${event}” events in ${here.name} yet`} why="What is taken shows within a second.">
+            <Empty
+              title={`No “${unturned(event)}” events in ${here.name} yet`}
+              why="What is taken shows within a second."
+            >
               <SendOne event={event} />
             </Empty>
           ) : (
@@ -161,7 +165,7 @@ function Contents({ found, plan, event, programs }: ContentsProps) {
       cell: (p) => (
         <>
           <span className="mono strong" title={p.property}>
-            {p.property}
+            {nameText(p.property)}
           </span>
           {all[p.property]?.description && <div className="under">{all[p.property]?.description}</div>}
           {/* No report shows a value of what is personal. */}

@@ -4,7 +4,7 @@ import { Button, Select } from "@mantine/core";
 import { IconPlayerPause, IconPlayerPlay } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { useState } from "react";
+import { Fragment, useState } from "react";
 
 import { useAway } from "../../api/connection";
 import { edit } from "../../api/edits";
@@ -13,8 +13,9 @@ import type { RecentEvent } from "../../api/types";
 import { pretty } from "../../lib/diff";
 import { plural } from "../../lib/numbers";
 import { VERDICTS } from "../../lib/plan";
+import { nameText, unturned } from "../../lib/sent";
 import { capital } from "../../lib/spoken";
-import { looked, propertiesText, verdictOf } from "../../lib/stream";
+import { firstProperties, looked, verdictOf } from "../../lib/stream";
 import { byServer, moment, now } from "../../lib/time";
 import { whose } from "../../lib/who";
 import { DataTable, type Column } from "../../parts/DataTable";
@@ -70,7 +71,7 @@ export function Latest() {
               <Select
                 aria-label="Only of event type"
                 placeholder="Of every event type"
-                data={types}
+                data={types.map((value) => ({ value, label: nameText(value) }))}
                 value={of ?? null}
                 searchable
                 clearable
@@ -144,16 +145,16 @@ const COLUMNS: Column<Row>[] = [
       const verdict = verdictOf(e);
       return (
         <div className="named">
-          <span className="strong">{e.event}</span>{" "}
+          <span className="strong">{nameText(e.event)}</span>{" "}
           {verdict && <Badge tone={verdict === "invalid" ? "bad" : "warn"}>{VERDICTS[verdict] ?? verdict}</Badge>}
           <div className="under cramped">
-            <span className="mono id">{whose(e.who)}</span>
+            <span className="mono id">{unturned(whose(e.who))}</span>
           </div>
         </div>
       );
     },
   },
-  { key: "who", head: "Who", roomy: true, cell: (e) => <span className="mono id">{whose(e.who)}</span> },
+  { key: "who", head: "Who", roomy: true, cell: (e) => <span className="mono id">{unturned(whose(e.who))}</span> },
   { key: "properties", head: "Properties", wide: true, cell: (e) => <Content event={e} /> },
 ];
 
@@ -163,11 +164,18 @@ const LONGEST = 300;
 function Content({ event }: { event: Row }) {
   const [open, setOpen] = useState(false);
   const { id: _, ...plain } = event;
-  const all = propertiesText(event);
-  const text = all.length > LONGEST ? `${all.slice(0, LONGEST)}…` : all;
+  const shown = firstProperties(event, LONGEST);
   return (
     <details open={open} onToggle={(e) => setOpen(e.currentTarget.open)}>
-      <summary className={text ? "mono dim" : "dim"}>{text || "none"}</summary>
+      <summary className={shown.length > 0 ? "mono dim" : "dim"}>
+        {shown.length === 0 && "none"}
+        {shown.map(([name, value], i) => (
+          <Fragment key={i}>
+            {i > 0 && " "}
+            <bdi>{name}</bdi>=<bdi>{value}</bdi>
+          </Fragment>
+        ))}
+      </summary>
       {open && (
         <>
           {verdictOf(event) && <Judged event={event} />}
@@ -175,9 +183,9 @@ function Content({ event }: { event: Row }) {
             className="how mono"
             tabIndex={0}
             role="region"
-            aria-label={`Event ${event.event} of ${whose(event.who)}`}
+            aria-label={`Event ${nameText(event.event)} of ${unturned(whose(event.who))}`}
           >
-            {pretty(plain)}
+            {unturned(pretty(plain))}
           </pre>
         </>
       )}

@@ -9,6 +9,7 @@ import { suspects } from "../../api/queries";
 import type { Answer } from "../../api/types";
 import { count, plural } from "../../lib/numbers";
 import { reserved } from "../../lib/plan";
+import { nameText } from "../../lib/sent";
 import { DataTable, type Column } from "../../parts/DataTable";
 import { Loaded, Said } from "../../parts/States";
 import { Badge, Note, When } from "../../parts/Words";
@@ -74,10 +75,10 @@ function Planned({ report }: { report: Report }) {
         <>
           {m.of === "event" && !reserved(m.event ?? "") ? (
             <Link to="/plan" search={(old) => ({ env: old.env, event: m.event ?? undefined })} className="key">
-              {m.property}
+              {nameText(m.property)}
             </Link>
           ) : (
-            <span className="key">{m.property}</span>
+            <span className="key">{nameText(m.property)}</span>
           )}{" "}
           <span className="dim">{whose(m.of, m.event)}</span>
         </>
@@ -161,7 +162,7 @@ function Suspects({ list, of, cut }: { list: Suspect[]; of: number; cut: boolean
       sort: (s) => `${s.event ?? ""} ${s.property}`,
       cell: (s) => (
         <>
-          <span className="key">{s.property}</span> <span className="dim">{whose(s.of, s.event)}</span>
+          <span className="key">{nameText(s.property)}</span> <span className="dim">{whose(s.of, s.event)}</span>
           <div className="under">
             <Said>{s.hint}</Said>
           </div>

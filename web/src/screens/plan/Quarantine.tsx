@@ -11,6 +11,7 @@ import { quarantine } from "../../api/queries";
 import type { HeldEvent, RecentEvent } from "../../api/types";
 import { pretty } from "../../lib/diff";
 import { count, plural } from "../../lib/numbers";
+import { nameText, unturned } from "../../lib/sent";
 import { capital } from "../../lib/spoken";
 import { whose } from "../../lib/who";
 import { useChange } from "../../parts/Change";
@@ -153,7 +154,7 @@ export function QuarantineTab() {
                   className="key"
                   aria-current={t.event === of ? "true" : undefined}
                 >
-                  {t.event}
+                  {nameText(t.event)}
                 </Link>
               ),
             },
@@ -255,7 +256,8 @@ function What({ held }: { held: HeldEvent }) {
   const event = held.event as RecentEvent;
   return (
     <>
-      <span className="strong">{event.event}</span> <span className="mono dim beside id">{whose(event.who)}</span>
+      <span className="strong">{nameText(event.event)}</span>{" "}
+      <span className="mono dim beside id">{unturned(whose(event.who))}</span>
       {held.why.map((why) => (
         <div key={why} className="under">
           <Said>{capital(why)}</Said>
@@ -264,7 +266,7 @@ function What({ held }: { held: HeldEvent }) {
       <details>
         <summary className="dim">The event</summary>
         <pre className="how mono" tabIndex={0} role="region" aria-label={`Event ${held.id}`}>
-          {pretty(held.event)}
+          {unturned(pretty(held.event))}
         </pre>
       </details>
     </>

@@ -23,6 +23,7 @@ import {
   shareText,
   withEvent,
 } from "../../lib/plan";
+import { nameText } from "../../lib/sent";
 import { DataTable, type Column } from "../../parts/DataTable";
 import { Section } from "../../parts/Page";
 import { Empty, Loaded, Said } from "../../parts/States";
@@ -57,7 +58,10 @@ function Unplanned({ draft, name }: { draft: PlanDraft; view: PlanView; name: st
   const able = { disabled: !may.allowed, title: may.allowed ? undefined : may.reason };
   if (was)
     return (
-      <Empty title={`${name} is removed in your draft`} why="It is in the plan until the draft is saved or approved.">
+      <Empty
+        title={`${nameText(name)} is removed in your draft`}
+        why="It is in the plan until the draft is saved or approved."
+      >
         <Button variant="default" {...able} onClick={() => draft.set(withEvent(draft.plan, name, was))}>
           Put it back
         </Button>
@@ -66,7 +70,7 @@ function Unplanned({ draft, name }: { draft: PlanDraft; view: PlanView; name: st
   if (reserved(name))
     return (
       <Empty
-        title={`${name} is not planned`}
+        title={`${nameText(name)} is not planned`}
         why="Names that begin with $ or [ are those that SDKs give to what they collect by themselves: they are neither planned nor judged."
       >
         <Link to="/plan">See the event types</Link>
@@ -74,7 +78,7 @@ function Unplanned({ draft, name }: { draft: PlanDraft; view: PlanView; name: st
     );
   return (
     <Empty
-      title={`${name} is not planned`}
+      title={`${nameText(name)} is not planned`}
       why={
         came
           ? `${plural(came.count, "event")} of this type came in ${here.name}. Adding it to the plan begins with the properties that the newest have.`

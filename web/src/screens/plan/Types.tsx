@@ -10,6 +10,7 @@ import { catalogue, properties, violations } from "../../api/queries";
 import type { Answer, PlanView } from "../../api/types";
 import { count, plural } from "../../lib/numbers";
 import { better, fromSeen, lintOf, markOf, reserved, withEvent, type Mark } from "../../lib/plan";
+import { nameText } from "../../lib/sent";
 import { DataTable, type Column } from "../../parts/DataTable";
 import { SearchInput } from "../../parts/SearchInput";
 import { useFocusBack } from "../../parts/focus";
@@ -250,7 +251,7 @@ function Arriving({ draft, events }: { draft: PlanDraft; events: Seen[] }) {
             sort: (e) => e.event.toLowerCase(),
             cell: (e) => (
               <Link to="/events" search={(old) => ({ env: old.env, event: e.event })} className="key">
-                {e.event}
+                {nameText(e.event)}
               </Link>
             ),
           },
@@ -273,7 +274,7 @@ function Arriving({ draft, events }: { draft: PlanDraft; events: Seen[] }) {
                 variant="default"
                 disabled={!may.allowed || busy}
                 title={may.allowed ? undefined : may.reason}
-                aria-label={`Add ${e.event} to the plan`}
+                aria-label={`Add ${nameText(e.event)} to the plan`}
                 onClick={() => void add([e.event])}
               >
                 Add

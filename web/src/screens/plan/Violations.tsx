@@ -8,6 +8,7 @@ import { plan as planQuery, violations } from "../../api/queries";
 import type { TrackingPlan, Violation } from "../../api/types";
 import { count, plural } from "../../lib/numbers";
 import { fates, wantedAndCame } from "../../lib/plan";
+import { nameText } from "../../lib/sent";
 import { moment } from "../../lib/time";
 import { DataTable, type Column } from "../../parts/DataTable";
 import { SearchInput } from "../../parts/SearchInput";
@@ -149,8 +150,8 @@ function columnsOf(plan: TrackingPlan | undefined): Column<Violation>[] {
               })}
               className="key"
             >
-              {v.event}
-              {v.property != null && <span className="mono"> · {v.property}</span>}
+              {nameText(v.event)}
+              {v.property != null && <span className="mono"> · {nameText(v.property)}</span>}
             </Link>
             <div className="under cramped">
               wanted {wanted}; came {came}
