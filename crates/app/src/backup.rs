@@ -121,10 +121,7 @@ impl App {
             let ledger = unfinished.join("ledger.sqlite");
             self.ledger.backup(&ledger)?;
             // Without it, what is hashed after a restore would not be what was hashed before.
-            let pepper = unfinished.join(crate::PEPPER);
-            fs::copy(self.data.join(crate::PEPPER), &pepper)
-                .and_then(|_| File::open(&pepper)?.sync_all())
-                .map_err(failed)?;
+            self.personal_key.copy_to(&unfinished).map_err(failed)?;
             backup.seq = events.seq;
             backup.revision = Ledger::newest_in(&ledger)?;
             let size = |path| fs::metadata(path).map(|file| file.len()).map_err(failed);

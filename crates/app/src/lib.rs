@@ -24,6 +24,7 @@ mod personal;
 mod quarantine;
 mod recognise;
 mod retention;
+mod secret;
 mod serving;
 mod throttle;
 mod token;
@@ -78,6 +79,9 @@ pub struct Settings {
     pub rates: Rates,
     /// Where ids and secrets come from.
     pub entropy: Entropy,
+    /// Whether another key is made for personal values where the one that they were hashed with is not there any more.
+    /// Who was hashed before is then nobody who comes again.
+    pub new_personal_key: bool,
     /// Called after each change that SDKs must hear of.
     pub wake: Wake,
 }
@@ -91,6 +95,7 @@ impl Settings {
             store: StoreSettings::default(),
             rates: Rates::default(),
             entropy: Entropy::System,
+            new_personal_key: false,
             wake,
         }
     }
@@ -100,7 +105,6 @@ impl Settings {
 pub struct App {
     ledger: Ledger,
     store: Store,
-    data: PathBuf,
     backups: PathBuf,
     backing_up: Mutex<()>,
     entropy: Entropy,
@@ -126,6 +130,7 @@ pub struct App {
     waits: Mutex<due::Waits>,
     decoy: String,
     stream: token::StreamSecret,
+    personal_key: secret::PersonalKey,
     pepper: intake::conceal::Pepper,
 }
 
@@ -151,7 +156,7 @@ impl App {
     /// # Errors
     /// When the directory cannot be used, is in use, or holds what should not be there.
     pub fn open(settings: Settings, now: Millis) -> Result<(Self, Recovery), AppError> {
-        let Settings { data, backups, store, rates, entropy, wake } = settings;
+        let Settings { data, backups, store, rates, entropy, new_personal_key, wake } = settings;
         let unusable = |e: std::io::Error| AppError::internal("use the data directory", e);
         let mut make = std::fs::DirBuilder::new();
         // What is in it (hashes of passwords, what people did) is nobody else's business.
@@ -161,11 +166,17 @@ impl App {
         let ledger = Ledger::open(&data.join("ledger.sqlite"))?;
         let known = store.dedupe;
         let (store, recovery) = Store::open(&data.join("events"), store)?;
+        let enrolled = ledger.enrolments().secret(&entropy.text(43)?)?;
+        // A hash of nothing anybody knows: an unknown address is checked against it.
+        let decoy = access::hash_password(&entropy.text(32)?)?;
+        let stream = token::StreamSecret::open(&data, &entropy)?;
+        // Nobody else makes one now: the store is ours alone.
+        let personal_key = secret::PersonalKey::open(&data, &ledger, &entropy, new_personal_key)?;
         let app = Self {
             served: ArcSwap::from_pointee(serving::Published::default()),
             publishing: Mutex::new(()),
             exposures: exposure::Queue::default(),
-            enrolments: enrolment::Enrolments::new(ledger.enrolments().secret(&entropy.text(43)?)?),
+            enrolments: enrolment::Enrolments::new(enrolled),
             known: known::Known::load(&ledger.people())?,
             paces: intake::bots::Paces::new(rates.bot),
             rates: intake::rates::Meter::new(rates),
@@ -181,13 +192,12 @@ impl App {
             guards: Mutex::default(),
             going: retention::Going::default(),
             waits: Mutex::default(),
-            // A hash of nothing anybody knows: an unknown address is checked against it.
-            decoy: access::hash_password(&entropy.text(32)?)?,
-            stream: token::StreamSecret::open(&data, &entropy)?,
-            pepper: intake::conceal::Pepper::new(&token::secret(&data.join(PEPPER), &entropy)?)?,
+            decoy,
+            stream,
+            pepper: intake::conceal::Pepper::new(personal_key.bytes())?,
+            personal_key,
             ledger,
             store,
-            data,
             backups,
             backing_up: Mutex::default(),
             entropy,
@@ -344,7 +354,7 @@ impl App {
         self.entropy.text(32)
     }
 
-    /// Checks a data directory without changing it: ledger, then events; `deep` decodes every stored event, too.
+    /// Checks a data directory without changing it: ledger, events, quarantine, and the key of personal values; `deep` decodes every stored event, too.
     ///
     /// # Errors
     /// When it cannot be read at all, or a server has it open; what is wrong inside is in the report.
@@ -359,7 +369,8 @@ impl App {
         } else {
             (0, Vec::new())
         };
-        let findings = ledger.findings.iter().map(|f| format!("ledger: {f}"));
+        let key = secret::PersonalKey::doctor(data, ledger.personal_key_mark.as_deref())?;
+        let findings = ledger.findings.iter().map(|f| format!("ledger: {f}")).chain(key);
         let findings = findings.chain(wrong.iter().map(|f| format!("quarantine: {f}")));
         Ok(Checkup {
             facts: vec![
@@ -408,9 +419,5 @@ impl Waiting {
         self.ticket.taken
     }
 }
-
-/// The file of what personal values are hashed with.
-pub(crate) const PEPPER: &str = "personal.key";
-
 /// How often guards look.
 pub(crate) const LOOK: Span = Span::MINUTE;

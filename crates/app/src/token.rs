@@ -2,17 +2,16 @@
 //! one: it opens one environment's notifications ("something changed") and nothing else, and only as long
 //! as the key lives that it was given to.
 
-use std::io::Write;
 use std::path::Path;
 
 use bellwether_model::{Actor, EnvironmentKey};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::App;
 use crate::access::{Grant, hex};
 use crate::entropy::Entropy;
 use crate::error::{AppError, Refusal};
+use crate::{App, secret};
 
 /// What the tokens of this installation are made with. It outlives a restart, so that streams do.
 #[derive(Clone)]
@@ -21,7 +20,7 @@ pub(crate) struct StreamSecret(Vec<u8>);
 impl StreamSecret {
     /// Reads it, or makes it the first time.
     pub(crate) fn open(data: &Path, entropy: &Entropy) -> Result<Self, AppError> {
-        secret(&data.join("stream.key"), entropy).map(Self)
+        secret::passing(&data.join("stream.key"), entropy).map(Self)
     }
 
     /// Over the environment and the key's id, with the dot between them: an id has none.
@@ -32,25 +31,6 @@ impl StreamSecret {
         mac.update(opens.as_bytes());
         Ok(mac)
     }
-}
-
-/// Reads a secret, or makes it the first time, for its owner's eyes alone.
-pub(crate) fn secret(path: &Path, entropy: &Entropy) -> Result<Vec<u8>, AppError> {
-    let failed = |e: std::io::Error| AppError::internal("use a secret of the data directory", e);
-    match std::fs::read(path) {
-        Ok(secret) if secret.len() >= 32 => return Ok(secret),
-        Ok(_) => {}
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-        Err(e) => return Err(failed(e)),
-    }
-    let secret = entropy.text(43)?.into_bytes();
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path).map_err(failed)?;
-    file.write_all(&secret).and_then(|()| file.sync_all()).map_err(failed)?;
-    Ok(secret)
 }
 
 impl App {

@@ -147,6 +147,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
         seal_age,
         rates: Rates::default(),
         proxies: Proxies::default(),
+        new_personal_key: false,
     };
 
     let stop = Arc::new(AtomicBool::new(false));

@@ -80,6 +80,12 @@ pub(crate) fn command() -> Command {
                 .help("A proxy in front of the server, or a network of them such as 10.0.0.0/8: requests come from whom its X-Forwarded-For says; may be given again"),
         )
         .arg(
+            Arg::new("new-personal-key")
+                .long("new-personal-key")
+                .action(ArgAction::SetTrue)
+                .help("Makes a new key for personal values where `personal.key` was lost; who was hashed before is then nobody who comes again, and is found by their hash only"),
+        )
+        .arg(
             Arg::new("json")
                 .long("json")
                 .action(ArgAction::SetTrue)
@@ -100,6 +106,8 @@ pub(crate) struct Options {
     pub(crate) rates: Rates,
     /// What stands before the server.
     pub(crate) proxies: Proxies,
+    /// Whether a new key is made for personal values where the one of before is lost.
+    pub(crate) new_personal_key: bool,
 }
 
 /// A server that listens.
@@ -129,6 +137,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
         seal_age: None,
         rates: rates(matches),
         proxies: proxies(matches)?,
+        new_personal_key: matches.get_flag("new-personal-key"),
     };
     let json = matches.get_flag("json");
     serve(options, std::future::pending(), move |ready| {
@@ -232,7 +241,7 @@ async fn listen(
     enough: impl Future<Output = ()> + Send + 'static,
     ready: impl FnOnce(&Ready),
 ) -> Result<(), Failure> {
-    let Options { data, backups, listener, clock, seal_age, rates, proxies } = options;
+    let Options { data, backups, listener, clock, seal_age, rates, proxies, new_personal_key } = options;
     let limits = Limits { proxies, ..Limits::default() };
     let listener = tokio::net::TcpListener::from_std(listener)
         .map_err(|e| Failure::new(format!("cannot listen: {e}"), "report this as a bug"))?;
@@ -257,6 +266,7 @@ async fn listen(
         settings.backups = backups.unwrap_or(settings.backups);
         settings.store.seal_age = seal_age.unwrap_or(settings.store.seal_age);
         settings.rates = rates;
+        settings.new_personal_key = new_personal_key;
         App::open(settings, now)
     });
     let (app, recovery) = opened.await.map_err(|e| Failure::new(e.to_string(), "report this as a bug"))??;

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::error::LedgerError;
 use crate::log::{self, Digest};
 use crate::state::State;
-use crate::{schema, snapshot};
+use crate::{personal, schema, snapshot};
 
 /// What the doctor found.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +22,10 @@ pub struct Report {
     pub changes: u64,
     /// How many snapshots there are.
     pub snapshots: u64,
+    /// The mark of the key that personal values are hashed with; see [`Ledger::personal_key_mark`].
+    ///
+    /// [`Ledger::personal_key_mark`]: crate::Ledger::personal_key_mark
+    pub personal_key_mark: Option<String>,
     /// What is wrong, in the order of the log; empty if all is well.
     pub findings: Vec<Finding>,
 }
@@ -91,7 +95,9 @@ pub(crate) fn look(path: &Path) -> Result<Report, LedgerError> {
     if schema::ours(&conn)? > 1 {
         series(&conn, &mut findings)?;
     }
-    Ok(Report { revision: state.revision, changes, snapshots: snapshots.len() as u64, findings })
+    let personal_key_mark = personal::mark(&conn)?;
+    let snapshots = snapshots.len() as u64;
+    Ok(Report { revision: state.revision, changes, snapshots, personal_key_mark, findings })
 }
 
 /// Folds the whole log anew, and compares on the way.

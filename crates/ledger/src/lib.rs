@@ -11,7 +11,8 @@
 //! - The log holds no personal data. Lists of ids, people, sessions and keys live in rewritable tables
 //!   beside it; a change cites them by a random id. A list is written in the transaction of its change, or
 //!   whole before it: nobody waits for a million ids. Who was enrolled by a flag lies there, too, by keyed
-//!   fingerprints, and is written whenever there is something new.
+//!   fingerprints, and is written whenever there is something new. So does the mark of the key that personal
+//!   values are hashed with.
 //!
 //! It knows no clock: `now` is an argument.
 //!
@@ -51,6 +52,7 @@ mod ledger;
 mod lists;
 mod log;
 mod people;
+mod personal;
 mod plan;
 mod quarantine;
 mod schema;

@@ -12,7 +12,7 @@ const APPLICATION: i32 = 0x4257_4c47;
 
 /// Every version of the schema is one step from the one before; a step that has been released is
 /// never edited. `user_version` counts the steps taken.
-const MIGRATIONS: &[&str] = &[FIRST, SERIES, ENROLMENTS, KEY_RATES];
+const MIGRATIONS: &[&str] = &[FIRST, SERIES, ENROLMENTS, KEY_RATES, PERSONAL_KEY];
 
 const FIRST: &str = "
     create table changes (
@@ -183,6 +183,14 @@ const ENROLMENTS: &str = "
 const KEY_RATES: &str = "
     alter table api_keys add column events_per_second integer
         check (events_per_second between 1 and 4294967295);
+";
+
+/// What tells the key that personal values are hashed with from any other, and not the key: see `personal.rs`.
+const PERSONAL_KEY: &str = "
+    create table personal_key (
+        only_one integer primary key check (only_one = 1),
+        mark text not null
+    ) strict;
 ";
 
 /// Opens the file for writing, creates or migrates it where that is needed.

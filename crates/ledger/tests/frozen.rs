@@ -75,6 +75,16 @@ fn a_ledger_of_the_fourth_schema_still_opens() {
     goes_on(&place, &ledger);
 }
 
+/// It knows which key personal values are hashed with; an earlier one does not.
+#[test]
+fn a_ledger_of_the_fifth_schema_still_opens() {
+    let (place, ledger) = thawed(5);
+    insta::assert_json_snapshot!(*ledger.state());
+    assert_eq!(ledger.personal_key_mark().unwrap().as_deref(), Some("of-nothing"));
+    assert_eq!(thawed(4).1.personal_key_mark().unwrap(), None);
+    goes_on(&place, &ledger);
+}
+
 fn enrolled() -> Vec<Enrolled> {
     let place = |unit, holds: Option<&str>| Enrolled {
         unit,
@@ -120,6 +130,7 @@ fn freeze() {
     ledger.people().create_key(&new, shop::START).unwrap();
     let other = NewKey { id: "k_2", events_per_second: None, secret_hash: "of-nothing-too", ..new };
     ledger.people().create_key(&other, shop::START).unwrap();
+    ledger.set_personal_key_mark("of-nothing").unwrap();
     drop(ledger);
     // The last connection to close has folded the write-ahead log into the one file.
     let frozen = frozen(newest());

@@ -29,6 +29,7 @@ mod ingestion;
 mod input;
 mod intake;
 mod lists;
+mod lost_keys;
 mod personal;
 mod plan;
 mod population;

@@ -63,7 +63,12 @@ impl Server {
 
     /// Starts one on a directory in which a key is known.
     pub(crate) fn again(data: &Path, key: &str) -> Self {
-        let (child, ready) = spawned(data, &[]);
+        Self::again_with(data, key, &[])
+    }
+
+    /// The same with more arguments.
+    pub(crate) fn again_with(data: &Path, key: &str, more: &[&str]) -> Self {
+        let (child, ready) = spawned(data, more);
         Self { child, address: ready["address"].as_str().unwrap().to_owned(), key: key.to_owned() }
     }
 
