@@ -9,15 +9,25 @@ use std::path::{Path, PathBuf};
 use bellwether_ledger::Ledger;
 use bellwether_model::{Millis, Revision, Seq};
 use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{AppError, Refusal};
 use crate::{App, Checkup};
 
+mod files;
+
+use files::Files;
+
 /// What a backup says of itself; the last file that is written.
 const NOTE: &str = "backup.json";
+/// How many files are named of those that were lost.
+const NAMED: usize = 5;
 /// A directory that is not whole yet.
 const UNFINISHED: &str = "tmp";
+
+/// What every data directory has. The lock is empty, and without it nothing reads the events.
+const ALWAYS: [&str; 4] = ["ledger.sqlite", "events/LOCK", "events/parts", "events/wal"];
 
 /// What a backup holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -43,16 +53,57 @@ impl Backup {
     /// # Errors
     /// `bad_input` when it is none, or cannot be read.
     pub fn read(dir: &Path) -> Result<Self, AppError> {
-        let none = |cause: String| {
-            AppError::bad_input(
-                format!("`{}` is no backup", dir.display()),
-                "name the directory of one backup, in which there is `backup.json`; one that was cut off has none",
-            )
-            .caused(cause)
-        };
-        let text = fs::read(dir.join(NOTE)).map_err(|e| none(e.to_string()))?;
-        serde_json::from_slice(&text).map_err(|e| none(e.to_string()))
+        told(dir)
     }
+
+    /// The note of it, with the files that are there but the note.
+    fn note(&self, dir: &Path) -> Result<Vec<u8>, AppError> {
+        let failed = |e: &dyn std::fmt::Display| AppError::internal("write the backup", e);
+        let mut note = serde_json::to_value(self).map_err(|e| failed(&e))?;
+        if let Some(note) = note.as_object_mut() {
+            note.insert("files".to_owned(), serde_json::json!(files::list(dir).map_err(|e| failed(&e))?));
+        }
+        serde_json::to_vec_pretty(&note).map_err(|e| failed(&e))
+    }
+}
+
+/// What the note of a backup says, or some of it.
+fn told<T: DeserializeOwned>(dir: &Path) -> Result<T, AppError> {
+    let none = |cause: String| {
+        AppError::bad_input(
+            format!("`{}` is no backup", dir.display()),
+            "name the directory of one backup, in which there is `backup.json`; one that was cut off has none",
+        )
+        .caused(cause)
+    };
+    let text = fs::read(dir.join(NOTE)).map_err(|e| none(e.to_string()))?;
+    serde_json::from_slice(&text).map_err(|e| none(e.to_string()))
+}
+
+/// The files that the note of a backup lists. Those of earlier versions list none.
+fn listed(dir: &Path) -> Result<Files, AppError> {
+    #[derive(Deserialize)]
+    struct Listed {
+        #[serde(default)]
+        files: Files,
+    }
+    told(dir).map(|Listed { files }| files)
+}
+
+/// Whether a directory is a backup. One that a server was started on is none any more: it has changed since.
+pub(crate) fn is_one(dir: &Path) -> bool {
+    dir.join(NOTE).is_file() && !dir.join("stream.key").exists()
+}
+
+/// What a data directory lacks, or a backup has lost, a sentence each. What was held apart has a file since the ledger has a
+/// mark of the key of personal values.
+///
+/// # Errors
+/// `bad_input` when the note of a backup cannot be read.
+pub(crate) fn lost(dir: &Path, marked: bool) -> Result<Vec<String>, AppError> {
+    let must = [&ALWAYS[..], if marked { &["quarantine.sqlite"] } else { &[] }].concat();
+    let listed = if is_one(dir) { listed(dir)? } else { Files::new() };
+    Ok(files::lost(dir, &must, &listed))
 }
 
 impl App {
@@ -126,8 +177,7 @@ impl App {
             backup.revision = Ledger::newest_in(&ledger)?;
             let size = |path| fs::metadata(path).map(|file| file.len()).map_err(failed);
             backup.bytes = events.bytes + size(&ledger)? + size(&quarantine)?;
-            let note =
-                serde_json::to_vec_pretty(&backup).map_err(|e| AppError::internal("write the backup", e))?;
+            let note = backup.note(&unfinished)?;
             let path = unfinished.join(NOTE);
             fs::write(&path, note).and_then(|()| File::open(&path)?.sync_all()).map_err(failed)?;
             sync(&unfinished).map_err(failed)?;
@@ -160,14 +210,25 @@ impl App {
     /// Makes a data directory of a backup: copies it, so that the two share nothing, and checks the copy.
     ///
     /// # Errors
-    /// `bad_input` when `from` is no backup; `conflict` when `to` has something in it; `internal` when it cannot be
-    /// copied. Nothing is left at `to` then.
+    /// `bad_input` when `from` is no backup, or not all of one; `conflict` when `to` has something in it; `internal`
+    /// when it cannot be copied. Nothing is left at `to` then.
     pub fn restore(from: &Path, to: &Path) -> Result<(Backup, Checkup), AppError> {
         let backup = Backup::read(from)?;
         if fs::read_dir(to).is_ok_and(|mut entries| entries.next().is_some()) {
             return Err(AppError::conflict(
                 format!("`{}` has something in it", to.display()),
                 "name a directory that is not there yet; nothing is overwritten",
+            ));
+        }
+        let lost = files::lost(from, &ALWAYS, &listed(from)?);
+        if !lost.is_empty() {
+            let more = lost.len().saturating_sub(NAMED);
+            let named = lost.into_iter().take(NAMED).collect::<Vec<_>>().join(", ");
+            let more =
+                if more == 0 { String::new() } else { format!(", and `{more}` more are not as they were") };
+            return Err(AppError::bad_input(
+                format!("the backup `{}` is not whole: {named}{more}", from.display()),
+                "copy all of it again from where it was made, or restore an older one",
             ));
         }
         let failed = |e: Error| AppError::internal("copy the backup", e);

@@ -359,18 +359,36 @@ impl App {
     /// # Errors
     /// When it cannot be read at all, or a server has it open; what is wrong inside is in the report.
     pub fn doctor(data: &Path, deep: bool) -> Result<Checkup, AppError> {
-        let ledger = Ledger::doctor(&data.join("ledger.sqlite"))?;
+        let ledger = match Ledger::doctor(&data.join("ledger.sqlite")) {
+            Ok(ledger) => ledger,
+            Err(error) => {
+                // What the copy of a backup lost says more than that this cannot be read.
+                let findings = if backup::is_one(data) { backup::lost(data, false)? } else { Vec::new() };
+                if findings.is_empty() {
+                    return Err(error.into());
+                }
+                return Ok(Checkup { facts: Vec::new(), notes: Vec::new(), findings });
+            }
+        };
         let events = data.join("events");
-        let store = if deep { Store::doctor_deep(&events) } else { Store::doctor(&events) }?;
+        let store = if !["LOCK", "parts", "wal"].iter().all(|part| events.join(part).exists()) {
+            // What is missing is among what was lost.
+            bellwether_store::Report::default()
+        } else if deep {
+            Store::doctor_deep(&events)?
+        } else {
+            Store::doctor(&events)?
+        };
+        let lost = backup::lost(data, ledger.personal_key_mark.is_some())?;
         let quarantine = data.join("quarantine.sqlite");
-        // Earlier versions have none.
         let (held, wrong) = if quarantine.is_file() {
             bellwether_ledger::Quarantine::doctor(&quarantine)?
         } else {
             (0, Vec::new())
         };
         let key = secret::PersonalKey::doctor(data, ledger.personal_key_mark.as_deref())?;
-        let findings = ledger.findings.iter().map(|f| format!("ledger: {f}")).chain(key);
+        let findings =
+            lost.into_iter().chain(ledger.findings.iter().map(|f| format!("ledger: {f}"))).chain(key);
         let findings = findings.chain(wrong.iter().map(|f| format!("quarantine: {f}")));
         Ok(Checkup {
             facts: vec![

@@ -29,7 +29,7 @@ pub(crate) fn command() -> Command {
 
 pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let data: &PathBuf = matches.get_one("data").ok_or_else(|| Failure::new("no data directory", ""))?;
-    if !data.join("ledger.sqlite").is_file() {
+    if !["ledger.sqlite", "backup.json"].iter().any(|file| data.join(file).is_file()) {
         return Err(Failure::new(
             format!("`{}` is no data directory", data.display()),
             "name the directory that `bellwether serve --data` was given",

@@ -39,3 +39,33 @@ fn a_server_does_not_start_without_its_personal_key_until_that_is_asked_for() {
     Server::again(&data, &admin).stop();
     assert!(run("doctor", "--data", &data, &[]).status.success());
 }
+
+#[test]
+fn a_backup_that_was_not_copied_whole_is_not_restored() {
+    let home = tempfile::tempdir().unwrap();
+    let backups = home.path().join("backups");
+    let server = Server::start(&home.path().join("data"), &["--backups", &backups.display().to_string()]);
+    let backup = server.json(&["backup", "create"]);
+    server.stop();
+    let from = home.path().join("copy");
+    std::fs::rename(backups.join(backup["backup"].as_str().unwrap()), &from).unwrap();
+    let to = home.path().join("restored");
+    let restore = || run("restore", "--from", &from, &["--data", &to.display().to_string()]);
+    let doctor = || run("doctor", "--data", &from, &[]);
+    assert!(doctor().status.success());
+    std::fs::remove_file(from.join("quarantine.sqlite")).unwrap();
+    std::fs::remove_dir_all(from.join("events")).unwrap();
+    insta::assert_snapshot!(told(&restore(), home.path()), @"
+    error: the backup `HOME/copy` is not whole: `events` is missing, `quarantine.sqlite` is missing
+    hint: copy all of it again from where it was made, or restore an older one
+    ");
+    assert!(!to.exists());
+    std::fs::remove_file(from.join("ledger.sqlite")).unwrap();
+    insta::assert_snapshot!(told(&doctor(), home.path()), @"
+    wrong: `events` is missing
+    wrong: `ledger.sqlite` is missing
+    wrong: `quarantine.sqlite` is missing
+    error: `3` things are wrong
+    hint: restore the directory from a backup
+    ");
+}

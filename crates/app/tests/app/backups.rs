@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use bellwether_app::App;
+use bellwether_app::{App, Settings};
 use serde_json::{Value as Json, json};
 
 use crate::house::{House, START};
@@ -130,4 +130,163 @@ fn what_is_kept_apart_and_what_hashes_are_made_with_are_in_a_backup() {
         restored.did("quarantine.release", json!({"environment": "production", "all": true}))["stored"],
         1
     );
+}
+
+/// A house with events in a part, in the log and in the quarantine, and its backup in a place of its own.
+fn backed_up() -> (House, tempfile::TempDir, PathBuf) {
+    let house = House::with(1, |settings| settings.store.seal_rows = 1);
+    let rules = json!({"environments": {"production": {"unplanned_events": "quarantine"}}});
+    let events = json!({"click": {"properties": {}}});
+    house.did("plan.save", json!({"plan": {"rules": rules, "events": events}, "why": "t"}));
+    let send = |events: Vec<Json>| {
+        house.send(&json!({"api_key": house.key("client"), "events": events})).unwrap();
+    };
+    send((0..5).map(|n| event("ada-lovelace", n)).collect());
+    assert_eq!(house.app.step(house.now).unwrap().sealed, 5);
+    send(vec![event("ada-lovelace", 5)]);
+    let unplanned =
+        |n: u32| json!({"user_id": "ada-lovelace", "event_type": "clock", "insert_id": format!("q-{n}")});
+    send((0..50).map(unplanned).collect());
+    let backup = dir(&house, &house.did("backup.create", json!({})));
+    let elsewhere = tempfile::tempdir().unwrap();
+    let copy = elsewhere.path().join("copy");
+    copy_all(&backup, &copy);
+    (house, elsewhere, copy)
+}
+
+fn copy_all(from: &Path, to: &Path) {
+    std::fs::create_dir(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_all(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+/// The files below a directory.
+fn below(dir: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() {
+            found.extend(below(&path).into_iter().map(|file| format!("{name}/{file}")));
+        } else {
+            found.push(name);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn remove(path: &Path) {
+    if path.is_dir() { std::fs::remove_dir_all(path).unwrap() } else { std::fs::remove_file(path).unwrap() }
+}
+
+#[test]
+fn what_a_copy_of_a_backup_lost_is_named_and_nothing_is_restored() {
+    let (_house, elsewhere, whole) = backed_up();
+    let to = elsewhere.path().join("restored");
+    let note: Json = serde_json::from_slice(&std::fs::read(whole.join("backup.json")).unwrap()).unwrap();
+    let files = below(&whole);
+    let listed: Vec<&String> = note["files"].as_object().unwrap().keys().collect();
+    assert_eq!(listed, files.iter().filter(|file| *file != "backup.json").collect::<Vec<_>>());
+    let of = |start: &str| files.iter().filter(|file| file.starts_with(start)).count();
+    assert!(of("events/parts/") > 0 && of("events/wal/") > 1, "{files:?}");
+
+    let copy = elsewhere.path().join("lossy");
+    let check = |what: &str, lose: &dyn Fn(&Path)| {
+        copy_all(&whole, &copy);
+        lose(&copy);
+        let refused = App::restore(&copy, &to).expect_err(what);
+        assert_eq!(refused.refusal.status(), 400, "{what}: {}", refused.message);
+        assert_eq!(refused.hint, "copy all of it again from where it was made, or restore an older one");
+        assert!(!to.exists() && !to.with_added_extension("tmp").exists(), "{what}");
+        let found = App::doctor(&copy, false).unwrap().findings;
+        std::fs::remove_dir_all(&copy).unwrap();
+        let of_it = format!("the backup `{}` is not whole: ", copy.display());
+        let named = refused.message.strip_prefix(&of_it).unwrap().to_owned();
+        assert!(found.iter().any(|found| named.starts_with(found)), "{what}: {named}, {found:?}");
+        named
+    };
+    for file in listed {
+        let bytes = note["files"][file].as_u64().unwrap();
+        assert_eq!(check(file, &|copy| remove(&copy.join(file))), format!("`{file}` is missing"));
+        if bytes > 0 {
+            let cut = |copy: &Path| {
+                std::fs::OpenOptions::new()
+                    .write(true)
+                    .open(copy.join(file))
+                    .unwrap()
+                    .set_len(bytes - 1)
+                    .unwrap();
+            };
+            assert_eq!(check(file, &cut), format!("`{file}` has `{}` bytes, and had `{bytes}`", bytes - 1));
+        }
+    }
+    for directory in ["events", "events/wal", "events/parts"] {
+        let said = check(directory, &|copy| remove(&copy.join(directory)));
+        assert_eq!(said, format!("`{directory}` is missing"));
+    }
+    let all = check("all but the note", &|copy| {
+        for file in files.iter().filter(|file| *file != "backup.json") {
+            remove(&copy.join(file));
+        }
+    });
+    assert!(
+        all.starts_with("`events/LOCK` is missing, ") && all.ends_with("` more are not as they were"),
+        "{all}"
+    );
+
+    // The note of an earlier version lists no files. What every data directory has is missed all the same, and what the
+    // ledger knows to have been there.
+    let older = |copy: &Path| {
+        let mut note = note.clone();
+        note.as_object_mut().unwrap().remove("files");
+        std::fs::write(copy.join("backup.json"), note.to_string()).unwrap();
+    };
+    for file in ["ledger.sqlite", "events", "events/wal", "events/parts", "events/LOCK"] {
+        let said = check(file, &|copy| {
+            older(copy);
+            remove(&copy.join(file));
+        });
+        assert_eq!(said, format!("`{file}` is missing"));
+    }
+    // A list that is none is not taken for none.
+    copy_all(&whole, &copy);
+    let text = std::fs::read_to_string(copy.join("backup.json")).unwrap();
+    std::fs::write(copy.join("backup.json"), text.replace("\"files\": {", "\"files\": 7, \"was\": {"))
+        .unwrap();
+    for refused in [App::restore(&copy, &to).map(|_| ()), App::doctor(&copy, false).map(|_| ())] {
+        assert_eq!(refused.unwrap_err().message, format!("`{}` is no backup", copy.display()));
+    }
+    remove(&copy);
+    for lost in [None, Some("quarantine.sqlite")] {
+        copy_all(&whole, &copy);
+        older(&copy);
+        lost.iter().for_each(|file| remove(&copy.join(file)));
+        let (_, checkup) = App::restore(&copy, &to).unwrap();
+        let expected = lost.map(|file| format!("`{file}` is missing"));
+        assert_eq!(checkup.findings, expected.into_iter().collect::<Vec<_>>());
+        [&copy, &to].into_iter().for_each(|dir| remove(dir));
+    }
+    let (_, checkup) = App::restore(&whole, &to).unwrap();
+    assert_eq!((checkup.findings, checkup.facts.last().unwrap().as_str()), (vec![], "quarantine: 50 events"));
+}
+
+/// What was held apart has a file wherever a version was that knows of it.
+#[test]
+fn a_data_directory_whose_quarantine_is_gone_is_not_well() {
+    let (_house, elsewhere, whole) = backed_up();
+    let to = elsewhere.path().join("restored");
+    App::restore(&whole, &to).unwrap();
+    // One that a server was started on is no backup any more, whatever its note says.
+    drop(App::open(Settings::new(&whole, Box::new(|| {})), START).unwrap());
+    assert_eq!(App::doctor(&whole, true).unwrap().findings, [""; 0]);
+    remove(&to.join("quarantine.sqlite"));
+    assert_eq!(App::doctor(&to, true).unwrap().findings, ["`quarantine.sqlite` is missing"]);
 }
