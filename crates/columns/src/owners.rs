@@ -169,6 +169,11 @@ impl Devices {
         found
     }
 
+    /// The users of all devices, in no promised order; who has several is there with each.
+    pub fn everybody(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.0.values().flatten().map(|turn| &turn.user)
+    }
+
     /// The last known user of a device.
     #[must_use]
     pub fn last(&self, device: &str) -> Option<&str> {

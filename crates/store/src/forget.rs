@@ -50,6 +50,11 @@ impl Person {
         self.stays.iter().filter(|stay| stay.from == Seq(0)).map(|stay| stay.device.as_str())
     }
 
+    /// The devices that are theirs now: what is done there without a user is theirs.
+    pub fn last_on(&self) -> impl Iterator<Item = &str> {
+        self.stays.iter().filter(|stay| stay.to == Seq(u64::MAX)).map(|stay| stay.device.as_str())
+    }
+
     /// Whether something of these ids is theirs that is not in the store and came after so many events: without a user, if
     /// the device was theirs then. Of what came at an unknown time it is theirs if the device ever was.
     #[must_use]
@@ -90,6 +95,11 @@ impl Forgotten {
             && theirs((self.user.as_deref(), &self.devices), user, device, Some(seq))
     }
 
+    /// Whether a user was seen on a device.
+    pub(crate) fn has_stayed(&self) -> bool {
+        self.user.is_some() && !self.devices.is_empty()
+    }
+
     /// Whether a part may have rows of them.
     pub(crate) fn may_be_in(&self, part: &Entry) -> bool {
         part.first <= self.until && part.last > self.looked
@@ -124,6 +134,22 @@ fn theirs(
         Some(_) => of == user,
         None => stays.iter().any(|stay| Some(stay.device.as_str()) == device && within(stay)),
     }
+}
+
+/// Notes which of these people have rows in a batch, but for rows of those who are being forgotten. It has the columns of
+/// [`hidden`].
+pub(crate) fn found(
+    people: &[Forgotten],
+    except: &[Forgotten],
+    batch: &RecordBatch,
+    found: &mut [bool],
+) -> Result<(), Why> {
+    let gone = if except.is_empty() { FxHashSet::default() } else { hidden(except, batch)? };
+    for (one, found) in people.iter().zip(found).filter(|(_, found)| !**found) {
+        let rows = hidden(std::slice::from_ref(one), batch)?;
+        *found = rows.iter().any(|row| !gone.contains(row));
+    }
+    Ok(())
 }
 
 /// Whether an event is of somebody who is being forgotten.

@@ -170,6 +170,13 @@ impl People {
         self.undo.clear();
     }
 
+    /// Whether anything is known of somebody: of them, of a device of theirs, or of a group by them.
+    pub(crate) fn knows(&self, whom: &Forgotten) -> bool {
+        whom.has_stayed()
+            || whom.prints().any(|of| self.profiles.contains_key(&of))
+            || !self.groups_of(whom).is_empty()
+    }
+
     /// The groups of which somebody changed something.
     pub(crate) fn groups_of(&self, whom: &Forgotten) -> FxHashSet<Fingerprint> {
         let theirs: Vec<Fingerprint> = whom.prints().collect();

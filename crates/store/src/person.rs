@@ -12,7 +12,7 @@ use crate::forget::{Forgotten, Id, Person, hides};
 use crate::part::Part;
 use crate::seal::unreadable;
 use crate::snapshot::Snapshot;
-use crate::store::Store;
+use crate::store::{Store, lock};
 
 /// Rows of a part that are looked for at once before it is known how large they are.
 const AT_ONCE: usize = 500;
@@ -170,6 +170,68 @@ impl Store {
             more: first.cut.is_some(),
             events: first.rows.into_iter().map(|(seq, (event, _))| (seq, event)).collect(),
         })
+    }
+
+    /// Of which of these ids anything is known beside the events: properties, devices, what they told of groups. It outlives
+    /// events that are past their time.
+    ///
+    /// # Errors
+    /// As [`Store::person`].
+    pub fn known(&self, environment: &EnvironmentKey, ids: &[Id<'_>]) -> Result<Vec<bool>, StoreError> {
+        let people: Vec<Forgotten> =
+            ids.iter().map(|id| self.meant(environment, *id)).collect::<Result<_, _>>()?;
+        let intake = lock(&self.intake);
+        Ok(people.iter().map(|one| intake.people.knows(one)).collect())
+    }
+
+    /// Of which of these ids anything is stored: what is known, or events.
+    ///
+    /// # Errors
+    /// As [`Store::events_of`].
+    pub fn seen(&self, environment: &EnvironmentKey, ids: &[Id<'_>]) -> Result<Vec<bool>, StoreError> {
+        let mut found = self.known(environment, ids)?;
+        let people: Vec<Forgotten> =
+            ids.iter().map(|id| self.meant(environment, *id)).collect::<Result<_, _>>()?;
+        let snapshot = self.snapshot();
+        for part in snapshot.parts.iter() {
+            if !found.contains(&false) {
+                return Ok(found);
+            }
+            part.find(&people, unseen(&snapshot, part), &mut found).map_err(unreadable)?;
+        }
+        for row in snapshot.frozen.rows().chain(snapshot.active.rows()) {
+            let unread = |why| StoreError::corrupt(&self.dir, 0, why);
+            if hides(&snapshot.forgotten, row).map_err(unread)? {
+                continue;
+            }
+            for (one, found) in people.iter().zip(&mut found).filter(|(_, found)| !**found) {
+                *found = hides(std::slice::from_ref(one), row).map_err(unread)?;
+            }
+        }
+        Ok(found)
+    }
+
+    /// The users of a device, in the order in which they were first seen on it.
+    #[must_use]
+    pub fn users_of(&self, environment: &EnvironmentKey, device: &str) -> Vec<String> {
+        let owners = lock(&self.shown).owners.clone();
+        let owners = owners.read();
+        let users = owners.of(environment).map(|known| known.users(device)).unwrap_or_default();
+        users.into_iter().map(str::to_owned).collect()
+    }
+
+    /// The users of any device whose ids are `wanted`, sorted. Appends wait while it is asked of each.
+    #[must_use]
+    pub fn users(&self, environment: &EnvironmentKey, wanted: &dyn Fn(&str) -> bool) -> Vec<Arc<str>> {
+        let owners = lock(&self.shown).owners.clone();
+        let mut users: Vec<Arc<str>> = {
+            let owners = owners.read();
+            let everybody = owners.of(environment).into_iter().flat_map(|known| known.everybody());
+            everybody.filter(|user| wanted(user)).map(Arc::clone).collect()
+        };
+        users.sort_unstable();
+        users.dedup();
+        users
     }
 
     /// How many events are stored of who has one of these ids.

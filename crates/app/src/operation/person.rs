@@ -1,9 +1,10 @@
 //! App operations: everything of one person, to hand out to them and to forget.
 
 mod export;
+mod meant;
 
-use bellwether_model::{EnvironmentKey, Event, FlagKey, Revision, SegmentKey, Seq, Unit, VariantKey};
-use bellwether_store::{Id, Person};
+use bellwether_model::{EnvironmentKey, FlagKey, Revision, SegmentKey, VariantKey};
+use bellwether_store::Id;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -11,9 +12,9 @@ use super::{Class, Ctx, Effect, Method, Operation};
 use crate::App;
 use crate::access::Permission;
 use crate::error::AppError;
-use crate::intake::conceal::is_hash;
 
 pub(super) use export::Export;
+use meant::{Meant, asked};
 
 /// Changes that are named at most.
 const MOST_NAMING: usize = 100;
@@ -29,104 +30,6 @@ pub(crate) struct ForgetInput {
     device: Option<String>,
     /// The same id again, because nothing brings back what is forgotten. A dry run needs none.
     confirm: Option<String>,
-}
-
-fn meant<'i>(user: Option<&'i str>, device: Option<&'i str>) -> Result<Id<'i>, AppError> {
-    match (user, device) {
-        (Some(user), None) if !user.is_empty() => Ok(Id::User(user)),
-        (None, Some(device)) if !device.is_empty() => Ok(Id::Device(device)),
-        _ => Err(AppError::bad_input("who is meant is not said once", "give `user`, or `device`")),
-    }
-}
-
-fn text<'i>(id: &Id<'i>) -> &'i str {
-    match id {
-        Id::User(id) | Id::Device(id) => id,
-    }
-}
-
-/// The same id with a hash in its place.
-fn with<'h>(id: &Id<'_>, hash: &'h str) -> Id<'h> {
-    match id {
-        Id::User(_) => Id::User(hash),
-        Id::Device(_) => Id::Device(hash),
-    }
-}
-
-/// Somebody as the store has them under an id and under its hash, whatever their environment stores of ids now and stored
-/// before.
-struct Meant {
-    people: Vec<Person>,
-    /// The form of the id that nothing new is stored under.
-    other: Option<String>,
-}
-
-impl Meant {
-    /// The user, the newest way of storing ids first.
-    fn user(&self) -> Option<String> {
-        self.people.iter().find_map(|person| person.user.clone())
-    }
-
-    fn devices(&self) -> Vec<String> {
-        let mut devices: Vec<String> =
-            self.people.iter().flat_map(|person| &person.devices).cloned().collect();
-        // Whoever was never seen is themselves, in both forms.
-        devices.retain(|device| self.other.as_ref() != Some(device));
-        devices.sort();
-        devices.dedup();
-        devices
-    }
-
-    /// By how many ids they are known. It grows as they come by others.
-    fn known(&self) -> usize {
-        self.units().len()
-    }
-
-    /// The units that they are to flags.
-    fn units(&self) -> Vec<(Unit, &str)> {
-        let users = self.people.iter().filter_map(|person| person.user.as_deref());
-        let devices = self.people.iter().flat_map(|person| &person.devices);
-        users.map(|id| (Unit::User, id)).chain(devices.map(|id| (Unit::Device, id.as_str()))).collect()
-    }
-
-    /// Every id of theirs, the one that was asked for among them.
-    fn ids(&self, id: &Id<'_>) -> Vec<String> {
-        let mut ids = vec![text(id).to_owned()];
-        ids.extend(self.units().into_iter().map(|(_, id)| id.to_owned()));
-        ids.sort();
-        ids.dedup();
-        ids
-    }
-
-    /// What was decided of theirs is known by: their ids as a user, and the devices that were nobody's before they came.
-    fn decided(&self, id: &Id<'_>) -> Vec<String> {
-        let users = self.people.iter().filter_map(|person| person.user.as_deref());
-        let devices = self.people.iter().flat_map(Person::first_on);
-        let asked = Some(text(id)).filter(|_| matches!(id, Id::User(_)));
-        let mut ids: Vec<String> = users.chain(devices).chain(asked).map(str::to_owned).collect();
-        ids.sort();
-        ids.dedup();
-        ids
-    }
-
-    /// Whether an event that is kept apart is theirs, as the store says it of those that it has.
-    fn has(&self, event: &Event, after: Option<Seq>) -> bool {
-        self.people.iter().any(|person| person.has(event.who.user(), event.who.device(), after))
-    }
-}
-
-/// An id as it is given and as its hash; one where it is the hash. That which its environment stores now comes first.
-fn forms<'i>(app: &App, environment: &EnvironmentKey, id: Id<'i>, hash: &'i str) -> Vec<Id<'i>> {
-    let unit = match id {
-        Id::User(_) => Unit::User,
-        Id::Device(_) => Unit::Device,
-    };
-    let mut forms = vec![with(&id, hash), id];
-    if app.stored_id(environment, unit, text(&id)) == text(&id) {
-        forms.reverse();
-    }
-    forms.dedup();
-    forms
 }
 
 /// A list that names a person.
@@ -186,8 +89,8 @@ impl Operation for Forget {
     fn run(app: &App, ctx: &Ctx, input: ForgetInput) -> Result<Forgot, AppError> {
         let ForgetInput { environment, user, device, confirm } = input;
         app.served(&environment)?;
-        let id = meant(user.as_deref(), device.as_deref())?;
-        if !ctx.dry_run && confirm.as_deref() != Some(text(&id)) {
+        let asked = asked(user, device)?;
+        if !ctx.dry_run && confirm.as_ref() != Some(&asked.1) {
             return Err(AppError::bad_input(
                 "forgetting is not confirmed",
                 "give the same id as `confirm`; a dry run says first who is meant",
@@ -198,16 +101,9 @@ impl Operation for Forget {
             app.commit()?;
         }
         // Before it is forgotten whose devices are.
-        let hash = app.pepper.id(text(&id));
-        let forms = forms(app, &environment, id, &hash);
-        let meant = Meant {
-            people: forms
-                .iter()
-                .map(|form| app.store.person(&environment, *form))
-                .collect::<Result<_, _>>()?,
-            other: forms.get(1).map(|form| text(form).to_owned()),
-        };
-        let (ids, decided, units) = (meant.ids(&id), meant.decided(&id), meant.units());
+        let meant = Meant::of(app, &environment, asked)?;
+        let (ids, decided, units, forms) = (meant.ids(), meant.decided(), meant.units(), meant.forms());
+        let seen = app.store.seen(&environment, &forms)?;
         let held_now = || {
             let mut held = Vec::new();
             app.each_held(&environment, &mut |kept, event| {
@@ -224,21 +120,22 @@ impl Operation for Forget {
             listed: 0,
             enrolled: 0,
             files_left: app.store.forgetting(),
-            named_in: app.ledger.naming(text(&id), MOST_NAMING)?,
+            named_in: app.ledger.naming(meant.asked(), MOST_NAMING)?,
             notes: vec![
                 "backups that were made before hold the person: delete them, or forget again after restoring one",
                 "ids on lists are not those of one environment: the person is off the lists of all",
             ],
-            user: meant.user(),
-            devices: meant.devices(),
+            user: meant.user(&seen),
+            devices: meant.devices(&seen),
         };
-        if meant.units().iter().any(|(_, stored)| is_hash(stored) && *stored != hash) {
+        if meant.has_hashes_alone(app) {
             forgot.notes.push(
-                "of the person's other ids only hashes are stored: where lists name these ids they still do",
+                "of some of the person's other ids only hashes are known here: where lists name these ids they still do, and what is stored under an id itself stays",
             );
         }
         let said = |mut forgot: Forgot| {
-            if (forgot.events, forgot.quarantined, forgot.listed, forgot.enrolled) == (0, 0, 0, 0) {
+            let gone = (forgot.events, forgot.quarantined, forgot.listed, forgot.enrolled);
+            if gone == (0, 0, 0, 0) && !seen.contains(&true) {
                 forgot
                     .notes
                     .insert(0, "nobody is known by this id here: look at how it is written, and where");
@@ -260,10 +157,17 @@ impl Operation for Forget {
         if forgot.listed > 0 {
             app.republish(ctx.now)?;
         }
-        for form in &forms {
-            // That which is stored now, always: a call that was cut off is made again. The other where there is anything.
-            if Some(form) == forms.first() || app.store.count_of(&environment, &[*form])? > 0 {
-                app.store.forget(&environment, *form)?;
+        let last = forms.len().saturating_sub(1);
+        for (turn, (at, form)) in meant.last_first().into_iter().enumerate() {
+            // Of what is stored now something may come meanwhile; and a call that was cut off is made again.
+            let seen = seen.get(at).is_some_and(|seen| *seen);
+            if let Id::Device(device) = form
+                && !app.store.users_of(&environment, device).is_empty()
+            {
+                return Err(signed_in_meanwhile(device));
+            }
+            if seen || turn == last || meant.is_stored_now(app, &environment, at) {
+                app.store.forget(&environment, form)?;
             }
         }
         // What came there meanwhile was acknowledged before this is answered, and may have been decided since: it goes, too.
@@ -272,6 +176,14 @@ impl Operation for Forget {
         forgot.files_left = app.store.forgetting();
         Ok(said(forgot))
     }
+}
+
+/// Why nobody else is forgotten: the store takes a device for its user, who may be another person by now.
+fn signed_in_meanwhile(device: &str) -> AppError {
+    AppError::conflict(
+        format!("somebody signed in on the device `{device}` while its person was being forgotten"),
+        "ask for a dry run, which says who is meant now, and then again",
+    )
 }
 
 impl App {

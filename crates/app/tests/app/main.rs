@@ -20,6 +20,7 @@ mod exposures;
 mod faults;
 mod flags;
 mod forgotten;
+mod forms;
 mod gaps;
 mod guards;
 mod hashed;

@@ -339,6 +339,25 @@ impl Part {
         read().map_err(|why| self.unreadable(&why))
     }
 
+    /// Notes which of these people have rows in it, but for those of others.
+    pub(crate) fn find(
+        &self,
+        people: &[Forgotten],
+        except: &[Forgotten],
+        found: &mut [bool],
+    ) -> Result<(), ScanError> {
+        let mut read = || -> Result<(), Why> {
+            for batch in self.reader(Some(&["environment", "user", "device", "seq"]), None, None)? {
+                if found.iter().all(|found| *found) {
+                    break;
+                }
+                forget::found(people, except, &batch?, found)?;
+            }
+            Ok(())
+        };
+        read().map_err(|why| self.unreadable(&why))
+    }
+
     /// The places in the log of its rows that are past their time; they rise.
     pub(crate) fn past(&self, past: &Past) -> Result<Vec<Seq>, ScanError> {
         let read = || -> Result<Vec<Seq>, Why> {

@@ -9,7 +9,7 @@ use bellwether_model::{EnvironmentKey, Event, FlagKey, Json, Seq, VariantKey};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Meant, OnList, forms, meant, text};
+use super::{Meant, OnList, asked};
 use crate::App;
 use crate::access::Permission;
 use crate::error::AppError;
@@ -151,18 +151,18 @@ impl Operation for Export {
     fn run(app: &App, ctx: &Ctx, input: ExportInput) -> Result<Exported, AppError> {
         let ExportInput { environment, user, device, after, limit } = input;
         app.served(&environment)?;
-        let id = meant(user.as_deref(), device.as_deref())?;
+        let asked = asked(user, device)?;
         let before: Option<Next> = after.as_deref().map(str::parse).transpose()?;
         let after = before.map(|next| next.after);
         // Also where whoever pages begins at 0.
         let first = after.is_none_or(|after| after == After::Stored(Seq(0)));
         let limit = at_most(limit, PAGE, MOST)?;
-        let hash = app.pepper.id(text(&id));
-        let forms = forms(app, &environment, id, &hash);
-        let people = forms.iter().map(|form| app.store.person(&environment, *form));
-        let meant = Meant {
-            people: people.collect::<Result<_, _>>()?,
-            other: forms.get(1).map(|form| text(form).to_owned()),
+        let meant = Meant::of(app, &environment, asked)?;
+        let forms = meant.forms();
+        // A look through all events is for the first page.
+        let seen = match first {
+            true => app.store.seen(&environment, &forms)?,
+            false => app.store.known(&environment, &forms)?,
         };
         let known = meant.known();
         if before.and_then(|next| next.known).is_some_and(|before| before != known) {
@@ -170,8 +170,8 @@ impl Operation for Export {
         }
         let next = |after: After| Some(format!("{after}.{known}"));
         let mut exported = Exported {
-            user: meant.user(),
-            devices: meant.devices(),
+            user: meant.user(&seen),
+            devices: meant.devices(&seen),
             properties: Properties::new(),
             lists: Vec::new(),
             enrolments: Vec::new(),
@@ -183,7 +183,7 @@ impl Operation for Export {
             for person in meant.people.iter().rev() {
                 exported.properties.extend(app.store.properties_of(&environment, person));
             }
-            exported.lists = app.lists_with(&meant.ids(&id))?;
+            exported.lists = app.lists_with(&meant.ids())?;
             let remembered = app.remembered(&environment, &meant.units())?;
             exported.enrolments =
                 remembered.into_iter().map(|(flag, variant)| Enrolled { flag, variant }).collect();
@@ -208,7 +208,7 @@ impl Operation for Export {
         let limit = limit - exported.quarantine.len();
         let page = app.store.events_of(&environment, &forms, seq, limit, room)?;
         // Also between the two looks of this page.
-        if (Meant { people: page.people, ..meant }).known() != known {
+        if Meant::units_of(&page.people).len() != known {
             return Err(came_by_another());
         }
         if page.bytes > room && !exported.quarantine.is_empty() {
