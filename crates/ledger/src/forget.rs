@@ -15,15 +15,9 @@ impl Ledger {
     /// [`LedgerError::Storage`]; asking again is right then.
     pub fn forget(&self, ids: &[String]) -> Result<usize, LedgerError> {
         let doing = LedgerError::storage("forget who is on lists");
-        let all: Vec<i64> = {
-            let reader = lock(&self.reader);
-            let mut statement = reader.prepare_cached("select series from list_series").map_err(&doing)?;
-            let rows = statement.query_map([], |row| row.get(0)).map_err(&doing)?;
-            rows.collect::<Result<_, _>>().map_err(&doing)?
-        };
         let mut gone = 0;
         // A few lists at a time: others write in between.
-        for some in all.chunks(BATCH) {
+        for some in self.every_list()?.chunks(BATCH) {
             gone += self.in_turn(|tx| {
                 let mut gone = 0;
                 let mut delete = tx
@@ -50,6 +44,38 @@ impl Ledger {
             })?;
         }
         Ok(gone)
+    }
+
+    /// How many entries [`Ledger::forget`] would take off.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`].
+    pub fn entries_of(&self, ids: &[String]) -> Result<usize, LedgerError> {
+        let doing = LedgerError::storage("read who is on lists");
+        let mut found = 0;
+        for some in self.every_list()?.chunks(BATCH) {
+            let reader = lock(&self.reader);
+            let mut statement = reader
+                .prepare_cached("select count(*) from list_members where series = ?1 and member = ?2")
+                .map_err(&doing)?;
+            for series in some {
+                for member in ids {
+                    let here: i64 =
+                        statement.query_row((series, member), |row| row.get(0)).map_err(&doing)?;
+                    found += usize::try_from(here).unwrap_or_default();
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Every list that there is or ever was.
+    fn every_list(&self) -> Result<Vec<i64>, LedgerError> {
+        let doing = LedgerError::storage("read the lists");
+        let reader = lock(&self.reader);
+        let mut statement = reader.prepare_cached("select series from list_series").map_err(&doing)?;
+        let rows = statement.query_map([], |row| row.get(0)).map_err(&doing)?;
+        rows.collect::<Result<_, _>>().map_err(&doing)
     }
 
     /// Writes the file anew, so that no page of it and of its log has what was deleted. Writers wait meanwhile.

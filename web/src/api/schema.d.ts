@@ -2615,7 +2615,7 @@ export interface components {
             files_left: number;
             /**
              * Format: uint
-             * @description Entries on lists that are gone, those of old revisions included. In a dry run those of now.
+             * @description Entries on lists that are gone, those of old revisions included.
              */
             listed: number;
             /** @description The newest changes in which somebody wrote the id into a rule or a reason. The log of changes keeps them. */

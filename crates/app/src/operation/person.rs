@@ -61,7 +61,7 @@ pub(crate) struct Forgot {
     events: u64,
     /// Events that were kept apart and are gone.
     quarantined: u64,
-    /// Entries on lists that are gone, those of old revisions included. In a dry run those of now.
+    /// Entries on lists that are gone, those of old revisions included.
     listed: usize,
     /// What flags remembered of them and do no more.
     enrolled: usize,
@@ -143,7 +143,7 @@ impl Operation for Forget {
             forgot
         };
         if ctx.dry_run {
-            forgot.listed = app.lists_with(&ids)?.len();
+            forgot.listed = app.ledger.entries_of(&ids)?;
             forgot.enrolled = app.remembered(&environment, &units)?.len();
             return Ok(said(forgot));
         }
