@@ -174,9 +174,11 @@ impl App {
                 had = Who::User(user.to_owned());
             }
             if let Some(device) = event.who.device().filter(|_| had.device().is_none()) {
-                // Its name is one among those of its device, and another event of its user may have the same.
+                // Its name is one among those of its device, and another event of its user may have the same. The length says
+                // where the device ends, which may have any character.
                 let name = event.insert_id.take().unwrap_or_default();
-                event.insert_id = Some(self.pepper.insert_id(&format!("{device} {name}")));
+                let name = format!("{} {device} {name}", device.len());
+                event.insert_id = Some(self.pepper.insert_id(&name));
             }
             event.who = had;
             having.tells(&event)?;

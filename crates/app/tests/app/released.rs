@@ -299,3 +299,18 @@ fn what_was_deleted_of_a_device_stays_deleted_when_its_second_user_is_forgotten(
     send();
     assert_eq!(held(&house), ["X"]);
 }
+
+/// Devices and names may have any character: where one ends and the other begins is no question.
+#[test]
+fn two_events_whose_devices_and_names_run_on_alike_stay_two() {
+    let (house, key) = quarantining(|_| {});
+    let held = |device: &str, name: &str| json!({"event_type": "X", "user_id": "anna-anna", "device_id": device, "insert_id": name});
+    let events = json!([held("phone of", "ann 1"), held("phone", "of ann 1")]);
+    house.send(&json!({"api_key": key, "events": events})).unwrap();
+    // Both devices are somebody else's by the time of the release.
+    for device in ["phone of", "phone"] {
+        signs_in(&house, &key, "bert-bert", device);
+    }
+    assert_eq!(release(&house), json!({"stored": 2, "duplicates": 0}));
+    assert_eq!(of(&house, "anna-anna")[1], ["X", "X"]);
+}
