@@ -17,6 +17,17 @@ impl Store {
         self.has_room(&lock(&self.intake), 1)
     }
 
+    /// Whether the disk has the room that is kept free, at this moment.
+    ///
+    /// # Errors
+    /// [`StoreError::NoRoom`].
+    pub fn check_room(&self) -> Result<(), StoreError> {
+        if self.has_room_for(0) {
+            return Ok(());
+        }
+        Err(StoreError::NoRoom { dir: self.dir.clone(), reserve: self.settings.reserve })
+    }
+
     /// Whether so much is in memory that [`Store::step`] would write a part.
     #[must_use]
     pub fn is_due(&self) -> bool {

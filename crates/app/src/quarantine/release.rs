@@ -11,7 +11,7 @@ use bellwether_store::{Fingerprint, Known, Outcome};
 use super::had::Having;
 use super::{AT_ONCE, Which, event, locked};
 use crate::App;
-use crate::error::AppError;
+use crate::error::{AppError, Refusal};
 use crate::intake::judge::{SentAs, VERDICT};
 
 /// What became of those that were released.
@@ -63,7 +63,8 @@ impl App {
                 .zip(&events)
                 .filter_map(|(kept, event)| Fingerprint::of(event).map(|name| (kept.id, name.to_bytes())));
             self.quarantine.file.leave(now, &names.collect::<Vec<_>>())?;
-            let Some(ticket) = self.store.append_while(events, &having.asked)? else {
+            let taken = self.store.append_while(events, &having.asked);
+            let Some(ticket) = taken.map_err(|error| self.not_released(error.into()))? else {
                 // Somebody signed in on one of their devices meanwhile: it is looked at again whose these are, of fewer at
                 // once, so that it ends however many do.
                 if stop() {
@@ -73,9 +74,10 @@ impl App {
                 continue;
             };
             (after, most) = (last, (most * 2).min(AT_ONCE));
-            self.store.commit()?;
+            self.store.commit().map_err(|error| self.not_released(error.into()))?;
             if self.store.outcome(&ticket) != Outcome::Committed {
-                return Err(AppError::internal("store what was released", "its commit failed"));
+                let lost = AppError::internal("store what was released", "its commit failed");
+                return Err(self.not_released(lost));
             }
             released.stored += ticket.taken.stored;
             released.duplicates += ticket.taken.duplicates;
@@ -85,6 +87,17 @@ impl App {
                 return Ok(released);
             }
         }
+    }
+
+    /// Why the store did not take what is released: the disk is full, where it is.
+    fn not_released(&self, error: AppError) -> AppError {
+        if self.store.check_room().is_ok() {
+            return error;
+        }
+        let message = "the disk is nearly full, so no more events are released";
+        let hint = "free space, then release them again: what was not stored is in quarantine still";
+        AppError::new(Refusal::Busy, "busy", message, hint)
+            .caused(error.cause.as_deref().unwrap_or(&error.message))
     }
 
     /// Takes out what is in the store and was about to leave when its release was cut off; what is not there stays.

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::house::{DAY, House};
-use crate::quarantine::{again, held, mixed, named, plan, quarantining, release};
+use crate::quarantine::{again, held, mixed, named, plan, quarantining, release, without_log};
 
 /// Somebody signs in on a device, and looks at a page that is planned.
 fn signs_in(house: &House, key: &str, user: &str, device: &str) {
@@ -313,4 +313,22 @@ fn two_events_whose_devices_and_names_run_on_alike_stay_two() {
     }
     assert_eq!(release(&house), json!({"stored": 2, "duplicates": 0}));
     assert_eq!(of(&house, "anna-anna")[1], ["X", "X"]);
+}
+
+#[test]
+fn a_disk_that_is_full_refuses_a_release_in_clear_words() {
+    let full = "429 the disk is nearly full, so no more events are released\n\
+        hint: free space, then release them again: what was not stored is in quarantine still";
+    let broken = "500 cannot store events\n\
+        hint: try again; if it stays, the server's log has the cause under this request id";
+    for (reserve, said) in [(u64::MAX / 2, full), (0, broken)] {
+        let (house, key) = quarantining(|settings| settings.store.reserve = reserve);
+        house.send(&json!({"api_key": key, "events": named()})).unwrap();
+        let (away, log) = without_log(&house);
+        let all = json!({"environment": "production", "all": true});
+        assert_eq!(house.refused("quarantine.release", all.clone()), said);
+        std::fs::rename(away, log).unwrap();
+        assert_eq!(held(&house), ["X"]);
+        assert_eq!(house.did("quarantine.release", all), json!({"stored": 1, "duplicates": 0}));
+    }
 }
