@@ -1,6 +1,6 @@
 //! App: how many events of a type a day leads one to expect, by the days before it.
 
-/// With fewer days that had events of a type nothing is said of it.
+/// With fewer days that had events of a type, or are known of one that may be older than what is known, nothing is said of it.
 const FEWEST_DAYS: usize = 7;
 /// A volume is unlike the others when it is so many spreads away, and by such a share.
 const SPREADS: f64 = 6.0;
@@ -19,12 +19,17 @@ const WEEK: usize = 7;
 ///
 /// None at all is unlike where each of the last fourteen days had some and so many are expected that chance is out of the question:
 /// of a product that grows, or whose days differ much, six spreads may reach below zero. Where of the days before these nothing
-/// is known, because their events are removed (`removed`), each of a week will do.
+/// is known, because their events are removed (`removed`), each of a week will do, also where it stopped within them and had
+/// some on most: what was said of that is not known after a start.
 pub(crate) fn volume(days: &[u64], removed: bool) -> Option<(f64, bool)> {
     let (&last, before) = days.split_last()?;
     let begun = before.iter().position(|n| *n > 0)?;
     let before = before.get(begun..).unwrap_or_default();
-    if before.iter().filter(|n| **n > 0).count() < FEWEST_DAYS {
+    let had = before.iter().filter(|n| **n > 0).count();
+    // Of a type that is there on the first day of which something is known, days without events are known, too: it is not young
+    // for ever because it stopped.
+    let known = if removed && begun == 0 { before.len() } else { had };
+    if known < FEWEST_DAYS {
         return None;
     }
     let expected = median(same(before, before.len()))?;
@@ -38,8 +43,9 @@ pub(crate) fn volume(days: &[u64], removed: bool) -> Option<(f64, bool)> {
     };
     let lately = || median(before.iter().rev().take(DAILY).map(|n| *n as f64).collect());
     let steady = same(before, before.len()).len() >= 3 || lately().is_some_and(unlike);
-    let daily = before.len() >= if removed { WEEK } else { DAILY };
-    let daily = daily && before.iter().rev().take(DAILY).all(|n| *n > 0);
+    let ended = if removed { before.iter().rev().take_while(|n| **n == 0).count() } else { 0 };
+    let daily = before.len() >= if removed { WEEK.max(2 * ended + 1) } else { DAILY };
+    let daily = daily && before.iter().rev().skip(ended).take(DAILY).all(|n| *n > 0);
     let stopped = last == 0 && daily && expected > SPREADS * expected.sqrt();
     Some((expected, stopped || (unlike(expected) && steady)))
 }
@@ -179,6 +185,16 @@ mod tests {
         assert_eq!(volume(&days, true), Some((300.0, true)));
         assert_eq!(volume(&days, false), Some((300.0, false)), "it may be young");
         assert_eq!(volume(&days[3..], true), None, "of six days nothing is known");
+        // It stopped on the day of a start, and what was remembered is gone.
+        let stopped = [100, 900, 300, 1_500, 100, 0, 0, 0];
+        assert_eq!(volume(&stopped[..7], true), None, "six days are known");
+        assert_eq!(volume(&stopped, true), Some((100.0, true)));
+        let few = [44, 38, 40, 39, 42, 4, 0, 0];
+        assert_eq!(volume(&few, true), Some((44.0, true)));
+        assert_eq!(volume(&[44, 0, 0, 0, 40, 0, 0, 0], true), Some((44.0, false)), "most days had none");
+        assert_eq!(volume(&stopped, false), None, "it was there for five days");
+        let began = [0, 900, 300, 1_500, 100, 900, 0, 0, 0];
+        assert_eq!(volume(&began, true), None, "it was not there before");
     }
 
     proptest! {
