@@ -75,22 +75,25 @@ impl Wanted {
         }
     }
 
+    /// Whether a value, or an element of a list, is none of those that are planned, whatever its type.
+    fn is_other(&self, value: &Json) -> bool {
+        let each = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+        !each.iter().all(|one| self.allows(one))
+    }
+
     /// What is wrong with a value that is not null.
     fn wrong(&self, value: &Json) -> Option<Reason> {
         let planned = &self.property;
         if !planned.kind.holds(value) {
             return Some(Reason::WrongType { wanted: planned.kind.word(), got: word(value) });
         }
-        match (planned.kind, value) {
-            (Kind::List, Json::Array(items)) => {
-                let kind = planned.items.unwrap_or_default();
-                if let Some(item) = items.iter().find(|item| !kind.holds(item)) {
-                    return Some(Reason::WrongItem { wanted: kind.word(), got: word(item) });
-                }
-                (!items.iter().all(|item| self.allows(item))).then_some(Reason::NotAmong)
+        if let (Kind::List, Json::Array(items)) = (planned.kind, value) {
+            let kind = planned.items.unwrap_or_default();
+            if let Some(item) = items.iter().find(|item| !kind.holds(item)) {
+                return Some(Reason::WrongItem { wanted: kind.word(), got: word(item) });
             }
-            _ => (!self.allows(value)).then_some(Reason::NotAmong),
         }
+        self.is_other(value).then_some(Reason::NotAmong)
     }
 }
 

@@ -107,3 +107,34 @@ fn a_personal_value_is_judged_by_the_plan_that_there_is_when_it_is_released() {
     assert_eq!(marks(&house), [Json::Null]);
     assert_eq!(house.events()[0]["properties"]["email"], "***");
 }
+
+/// Whether a value is among those that are planned is known also of one that was held because of its type.
+#[test]
+fn a_personal_value_that_is_held_by_one_type_is_judged_by_another() {
+    let few = |of: Json| {
+        let mut property = json!({"values": [1, 2, 3], "personal": true});
+        property.as_object_mut().unwrap().extend(of.as_object().unwrap().clone());
+        let handling = json!({"invalid": "quarantine", "personal": "mask"});
+        json!({"rules": {"environments": {"production": handling}}, "events": {"Seen": {"properties": {"few": property}}}})
+    };
+    let (number, list) = (json!({"type": "number"}), json!({"type": "list", "items": "number"}));
+    for (before, after, value, marked) in [
+        (&number, &list, json!([1, 2, 3]), false),
+        (&number, &list, json!([1, 2, 3, 99]), true),
+        (&list, &number, json!(2), false),
+        (&list, &number, json!(99), true),
+        (&list, &number, json!([99]), true),
+        (&list, &list, json!([1, 99]), true),
+    ] {
+        let house = House::new();
+        house.did("plan.save", json!({"plan": few(before.clone()), "why": "test"}));
+        let key = house.key("client");
+        let event = json!({"event_type": "Seen", "user_id": "user-1", "event_properties": {"few": value}});
+        house.send(&json!({"api_key": key, "events": [event]})).unwrap();
+        house.did("plan.save", json!({"plan": few(after.clone()), "why": "test"}));
+        let released = house.did("quarantine.release", json!({"environment": "production", "all": true}));
+        assert_eq!(released["stored"], 1, "{value}");
+        let mark = if marked { json!("invalid") } else { Json::Null };
+        assert_eq!(marks(&house), [mark], "{before} to {after}: {value}");
+    }
+}

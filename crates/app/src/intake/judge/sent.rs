@@ -42,7 +42,7 @@ pub(crate) struct Was {
     /// What the elements of a list are, each once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     of: Vec<Kind>,
-    /// Whether it was none of the values that were planned.
+    /// Whether it, or an element of it, was none of the values that were planned, whatever its type.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     other: bool,
 }
@@ -59,7 +59,7 @@ impl Was {
                 of.push(item);
             }
         }
-        let other = wanted.and_then(|wanted| wanted.wrong(value)) == Some(Reason::NotAmong);
+        let other = wanted.is_some_and(|wanted| wanted.is_other(value));
         Self { is: kind(value), of, other }
     }
 
