@@ -48,8 +48,11 @@ fn findings(data: &Path) -> Vec<String> {
     quick
 }
 
+/// Does something to the file of a key, which was this.
+type Lose = fn(&Path, Vec<u8>);
+
 /// Ways to lose a key, of which nothing is there any more.
-const LOST: [(&str, fn(&Path, Vec<u8>)); 4] = [
+const LOST: [(&str, Lose); 4] = [
     ("missing", |key, _| std::fs::remove_file(key).unwrap()),
     ("empty", |key, _| std::fs::write(key, []).unwrap()),
     ("cut", |key, was| std::fs::write(key, &was[..31]).unwrap()),
