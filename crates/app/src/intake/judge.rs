@@ -5,20 +5,18 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use bellwether_ledger::State;
-use bellwether_model::event::{ASSIGNMENT, BOT, EXPOSURE, FLAG_KEY, VARIANT};
-use bellwether_model::plan::{
-    Addresses, Concealment, Handling, Identifiers, Kind, Property, Treatment, reserved,
-};
-use bellwether_model::{EnvironmentKey, Event, Json, Properties, Revision, Unit};
+use bellwether_model::plan::{Addresses, Concealment, Handling, Kind, Property, Treatment, reserved};
+use bellwether_model::{EnvironmentKey, Event, Json, Properties, Revision};
 use rustc_hash::{FxHashMap, FxHashSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::conceal::{self, Pepper};
-use super::raw::CUT;
+use super::conceal;
 use crate::names::nearest;
 
+mod concealed;
 mod sent;
+pub(crate) use concealed::ours;
 pub(crate) use sent::SentAs;
 
 /// The property that says of an accepted event how it does not follow the plan.
@@ -289,59 +287,6 @@ impl Judges {
         self.handling.get(environment).copied().unwrap_or_default()
     }
 
-    /// Takes out of an event what is not to be stored of it.
-    pub(crate) fn conceal(&self, event: &mut Event, pepper: &Pepper) {
-        let handling = self.handling(&event.environment);
-        let Handling { personal: how, addresses, .. } = handling;
-        conceal::address(event, addresses);
-        if how != Concealment::Keep {
-            self.conceal_properties(event, pepper, how);
-        }
-        // Last: a property that is an id and personal, too, is what its mark says.
-        pepper.ids(event, &handling);
-    }
-
-    /// Puts hashes in the place of an event's ids, where its environment stores no others.
-    pub(crate) fn conceal_ids(&self, event: &mut Event, pepper: &Pepper) {
-        pepper.ids(event, &self.handling(&event.environment));
-    }
-
-    /// What is stored of an environment's ids.
-    pub(crate) fn identifiers(&self, environment: &EnvironmentKey, unit: Unit) -> Identifiers {
-        let handling = self.handling(environment);
-        match unit {
-            Unit::User => handling.user_ids,
-            Unit::Device => handling.device_ids,
-            _ => Identifiers::Keep,
-        }
-    }
-
-    fn conceal_properties(&self, event: &mut Event, pepper: &Pepper, how: Concealment) {
-        let Event { event: name, properties, user_properties, user_changes, group_changes, .. } = event;
-        let personal = self.events.get(name.as_str()).map_or(&self.named, |planned| &planned.personal);
-        let theirs = personal.iter().map(|property| &**property).filter(|property| !ours(name, property));
-        pepper.properties(properties, theirs, how);
-        if !self.named.is_empty() {
-            let names = self.named.iter().map(|name| &**name);
-            for changes in [user_changes, group_changes] {
-                pepper.changes(changes, names.clone(), how);
-            }
-            pepper.properties(user_properties, names.clone(), how);
-            for within in ["$group_properties", "$resource"] {
-                if let Some(Json::Object(of)) = properties.get_mut(within) {
-                    pepper.properties(of, names.clone(), how);
-                    // What is told of groups can be operations here, too.
-                    pepper.changes(of, names.clone(), how);
-                }
-            }
-            // What Segment's and RudderStack's SDKs know of a user they say with each event.
-            let context = properties.get_mut("$context").and_then(Json::as_object_mut);
-            if let Some(Json::Object(traits)) = context.and_then(|context| context.get_mut("traits")) {
-                pepper.properties(traits, names, how);
-            }
-        }
-    }
-
     /// What was perhaps meant, of what is planned.
     pub(crate) fn hint(&self, event: &str, property: Option<&str>, reason: Reason) -> Option<String> {
         let (wanted, mut names): (&str, Vec<&str>) = match (reason, property) {
@@ -477,16 +422,6 @@ impl Planned {
 /// A value as it is shown for example.
 pub(super) fn example(value: &Json) -> Box<str> {
     cut(&value.to_string(), 80)
-}
-
-/// Whether a property is not its sender's word: what we mark events with, and by what exposures are told apart. It tells
-/// nobody, whatever a plan calls it.
-pub(crate) fn ours(event: &str, property: &str) -> bool {
-    match property {
-        VERDICT | BOT | CUT => true,
-        FLAG_KEY | VARIANT => matches!(event, EXPOSURE | ASSIGNMENT),
-        _ => false,
-    }
 }
 
 /// As much of a text as is kept of what a sender wrote.
