@@ -18,6 +18,7 @@ pub(crate) mod json;
 pub(crate) mod judge;
 mod keyed;
 mod mixpanel;
+mod nobody;
 pub(crate) mod once;
 mod otlp;
 mod posthog;
@@ -28,7 +29,7 @@ mod senders;
 mod shares;
 pub(crate) mod taking;
 
-pub(crate) use raw::names_nobody;
+pub(crate) use nobody::names_nobody;
 
 /// The longest id that names somebody and the longest text that is kept of a property, in characters.
 pub(crate) const LONGEST: usize = 1_024;

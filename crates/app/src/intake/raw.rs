@@ -8,6 +8,7 @@ use super::LONGEST;
 use super::form;
 use super::inspection::{Inspection, Rejected};
 use super::judge::VERDICT;
+use super::nobody::{is_placeholder, names_nobody};
 
 /// An event as it came. A value that is null is missing.
 #[derive(Debug, Default)]
@@ -105,9 +106,6 @@ impl Problem {
     }
 }
 
-/// Ids that are no ids: placeholders that would make one giant user of many.
-const NOBODY: [&str; 11] =
-    ["anonymous", "nil", "none", "null", "n/a", "na", "undefined", "unknown", "{}", "lmy47d", "-1"];
 /// The deepest nesting of a property.
 const DEEPEST: usize = 40;
 /// Group types that are tracked of an event.
@@ -144,13 +142,6 @@ pub(super) const FACTS: [&str; 23] = [
     "android_id",
     "android_app_set_id",
 ];
-
-/// Whether an id names nobody: empty, a placeholder, or all zeros as a device gives it whose owner limits
-/// tracking.
-pub(crate) fn names_nobody(id: &str) -> bool {
-    let id = id.trim();
-    NOBODY.iter().any(|nobody| nobody.eq_ignore_ascii_case(id)) || id.chars().all(|c| matches!(c, '0' | '-'))
-}
 
 /// What is wrong with one event so far.
 struct Check<'p> {
@@ -272,7 +263,8 @@ pub(super) fn admit(
     };
     let insert_id = match raw.insert_id {
         Json::Null => None,
-        Json::String(id) if id.is_empty() => None,
+        // By such a name all others that have it would be copies.
+        Json::String(id) if id.is_empty() || is_placeholder(&id) => None,
         Json::String(id) if id.chars().count() <= LONGEST => Some(id),
         _ => {
             check.invalid(Field::InsertId, "send text of at most 1024 characters");

@@ -283,6 +283,7 @@ fn ids_that_name_nobody_are_refused_by_every_protocol() {
         "null",
         "n/a",
         "na",
+        "nan",
         "undefined",
         "unknown",
         "",
