@@ -148,6 +148,8 @@ impl From<StoreError> for AppError {
         match error {
             StoreError::NoRoom { .. } => Self {
                 cause: Some(error.to_string().into()),
+                // Nobody makes room in a second, and SDKs give up after so many tries.
+                details: Some(serde_json::json!({"retry_after": 30})),
                 ..Self::new(
                     Refusal::Busy,
                     "busy",

@@ -64,12 +64,13 @@ const DOORS: [(&str, Door, bool); 35] = [
 pub(crate) fn routes() -> Router<House> {
     let cors = CorsLayer::new()
         .allow_methods(AllowMethods::mirror_request())
-        .allow_headers(AllowHeaders::mirror_request())
-        // Segment's and Mixpanel's SDKs in browsers wait as long as it says, if they can read it.
-        .expose_headers([header::RETRY_AFTER]);
+        .allow_headers(AllowHeaders::mirror_request());
     // Mixpanel's SDK asks with credentials, for which a browser wants its origin named, and sends again what it got no
     // answer to. These doors look at no cookie, and tell nothing but what became of what was sent.
+    // It waits as long as `Retry-After` says, if it can read it. So does Segment's, but it tries ten times then and gives up; left to
+    // itself it goes on for hours.
     let named = cors.clone().allow_origin(AllowOrigin::mirror_request()).allow_credentials(true);
+    let named = named.expose_headers([header::RETRY_AFTER]);
     let doors = |mixpanel: bool| {
         let these = DOORS.iter().filter(move |(_, door, _)| is_mixpanel(*door) == mixpanel);
         these.fold(Router::new(), |router, &(path, door, by_get)| {

@@ -225,7 +225,7 @@ pub(crate) fn is_hash(text: &str) -> bool {
 
 /// Whether an id is in the form in which SDKs make them for browsers and telephones: a UUID's, or Mixpanel's, which are five
 /// groups of hexadecimal digits, too. It tells nobody, and events of before the alias have it.
-fn made_by_an_sdk(id: &str) -> bool {
+pub(super) fn made_by_an_sdk(id: &str) -> bool {
     let hex = |group: &str| !group.is_empty() && group.bytes().all(|b| b.is_ascii_hexdigit());
     id.len() >= 36 && id.split('-').count() == 5 && id.split('-').all(hex)
 }

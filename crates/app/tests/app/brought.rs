@@ -41,6 +41,12 @@ fn what_a_browser_tells_of_a_group_is_of_who_is_there() {
         &json!({"event": "$groupidentify", "uuid": "g3", "distinct_id": "visitor", "properties": {
         "$device_id": "visitor", "$group_type": "company", "$group_key": 7, "$group_set": {"tier": "tin"}}}),
     );
+    // As posthog-python does without a distinct id.
+    posthog(
+        &desk,
+        &json!({"event": "$groupidentify", "uuid": "g4", "distinct_id": "0190b5c1-7d2e-4f3a-9b8c-1a2b3c4d5e6f",
+        "properties": {"$group_type": "company", "$group_key": "acme", "$group_set": {"tier": "zinc"}, "$lib": "posthog-python"}}),
+    );
     let who: Vec<Json> =
         desk.stored().into_iter().map(|event| json!([event["who"], event["groups"]])).collect();
     assert_eq!(
@@ -49,6 +55,7 @@ fn what_a_browser_tells_of_a_group_is_of_who_is_there() {
             [{"both": {"user": JANE, "device": DEVICE}}, {"company": "acme"}],
             [{"device": "$company_acme"}, {"company": "acme"}],
             [{"device": "visitor"}, {"company": "7"}],
+            [{"device": "$company_acme"}, {"company": "acme"}],
         ])
     );
     posthog(&desk, &json!({"event": "after", "uuid": "a", "distinct_id": JANE, "properties": {}}));
@@ -181,4 +188,25 @@ fn a_form_is_one_wherever_its_data_stands() {
         assert_eq!(answer[0], 200, "{answer}");
     }
     assert_eq!(desk.stored().len(), 3);
+}
+
+/// Programs write such a word where they have no name for an event.
+#[test]
+fn a_placeholder_is_no_name_by_which_another_event_is_a_copy() {
+    let desk = Desk::new();
+    for name in ["NaN", "null", "undefined", "None"] {
+        desk.json(
+            Door::Segment(None),
+            "",
+            &json!({"batch": [
+            {"type": "track", "event": "a", "userId": "u", "messageId": name},
+            {"type": "track", "event": "b", "userId": "u", "messageId": name}]}),
+        );
+    }
+    let bare = r#"{"batch": [{"type": "track", "event": "c", "userId": "u", "messageId": NaN}, {"type": "track", "event": "d", "userId": NaN}]}"#;
+    let answer = desk.bytes(Door::Segment(None), "", "", bare.as_bytes());
+    assert_eq!(answer[1]["rejected"][0]["index"], 1, "{answer}");
+    let stored = desk.stored();
+    assert_eq!(stored.len(), 9);
+    assert!(stored.iter().all(|event| event["insert_id"].is_null()), "{stored:#?}");
 }

@@ -233,6 +233,11 @@ fn tell(desk: &Desk, telling: &Telling, events: usize) -> Reply {
     desk.reply(telling.door, telling.query, telling.content_type, &body)
 }
 
+/// posthog-js drops what a 429 refuses.
+fn too_much(door: Door) -> u16 {
+    if door == Door::PostHog { 503 } else { 429 }
+}
+
 #[test]
 fn a_key_past_its_rate_is_told_in_the_words_of_each_protocol() {
     let mut desk = Desk::new();
@@ -250,7 +255,8 @@ fn a_key_past_its_rate_is_told_in_the_words_of_each_protocol() {
         assert_eq!(tell(&desk, &telling, 30).status, 200, "{what}");
         assert_eq!(stored(&desk), before + 30, "{what}");
         let refused = tell(&desk, &telling, 12);
-        assert_eq!((refused.status, refused.retry_after), (429, Some(12)), "{what}");
+        let status = too_much(telling.door);
+        assert_eq!((refused.status, refused.retry_after), (status, Some(12)), "{what}");
         assert_eq!(stored(&desk), before + 30, "{what}: nothing of it is stored");
         let said = match &refused.body {
             Body::Json(body) => body.to_string(),
@@ -268,7 +274,7 @@ fn a_key_past_its_rate_is_told_in_the_words_of_each_protocol() {
         assert_eq!(tell(&desk, &telling, 40).status, 200, "{what}");
         let others = std::mem::replace(&mut desk.secret, held);
         desk.house.later(11_999);
-        assert_eq!(tell(&desk, &telling, 12).status, 429, "{what}");
+        assert_eq!(tell(&desk, &telling, 12).status, status, "{what}");
         desk.house.later(1);
         assert_eq!(tell(&desk, &telling, 12).status, 200, "{what}");
         assert_eq!(stored(&desk), before + 30 + 40 + 12, "{what}");
@@ -447,7 +453,8 @@ fn a_request_with_several_keys_is_taken_as_a_whole_or_not() {
         };
         let before = house.events().len();
         // The first that is there is the free one, and each is asked for what it brings itself.
-        let taken = if name == "mix" { [200, 429, 200] } else { [429, 429, 200] };
+        let much = too_much(door);
+        let taken = if name == "mix" { [200, much, 200] } else { [much, much, 200] };
         assert_eq!([(40, 20), (40, 11), (40, 0)].map(|(a, b)| bring(a, b)), taken, "{name}");
         let stored = if name == "mix" { 60 + 40 } else { 40 };
         assert_eq!(house.events().len() - before, stored, "{name}");

@@ -12,6 +12,7 @@ use bellwether_model::{Event, Json, Millis};
 use serde_json::{Map, json};
 
 use super::body::unpack;
+use super::conceal::made_by_an_sdk;
 use super::door::{Door, Read, Refused, Reply, Sent, no_key};
 use super::envelope;
 use super::form;
@@ -29,7 +30,8 @@ const MOST_EVENTS: usize = 10_000;
 pub(super) fn refusal(error: &AppError) -> Reply {
     let (status, kind) = match error.refusal {
         Refusal::Unauthenticated | Refusal::Forbidden => (401, "authentication_error"),
-        Refusal::Busy => (429, "throttled_error"),
+        // posthog-js drops what a 429 refuses, and sends again after a 503.
+        Refusal::Busy => (503, "throttled_error"),
         Refusal::TooLarge => (413, "validation_error"),
         Refusal::BadInput => (400, "validation_error"),
         Refusal::Method => (405, "invalid_request"),
@@ -275,8 +277,13 @@ pub(super) fn raw(mut event: Map<String, Json>, sent_at: Option<&Json>, now: Mil
             if let (Some(kind), Json::String(_) | Json::Number(_)) = (kind.as_str(), &key) {
                 let key = key.as_str().map_or_else(|| key.to_string(), str::to_owned);
                 // In a browser the distinct id is that of who is there; on a server it is made of the group: nobody did it.
+                // Python's SDK makes one for each call.
                 let made = format!("${kind}_{key}");
-                if raw.user == made.as_str() {
+                let for_the_call = raw.device.is_null()
+                    && identified.is_null()
+                    && !properties.contains_key("$user_id")
+                    && raw.user.as_str().is_some_and(made_by_an_sdk);
+                if raw.user == made.as_str() || for_the_call {
                     (raw.user, raw.device) = (Json::Null, either(raw.device, made.into()));
                 }
                 raw.groups = json!({kind: key});
