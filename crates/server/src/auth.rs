@@ -1,6 +1,6 @@
 //! Server: cookies, CSRF and keys in headers become a grant; what it allows is decided in `app`.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::Router;
 use axum::extract::{ConnectInfo, State};
@@ -164,10 +164,19 @@ async fn log_in(
 ) -> Result<Response, Problem> {
     same_site(&headers)?;
     let Credentials { email, password } = read(&body.0)?;
-    let from = peer.ip().to_string();
+    let from = household(peer.ip());
     let work = move |house: &House| house.app.log_in(&email, &password, &from, house.clock.now());
     let login = house.with_password(work).await?;
     Ok(logged_in(&house, login))
+}
+
+/// Whose attempts are counted together: a household has one address of version 4, and of version 6 a network of 64 bits, in which
+/// everybody can choose another address for each attempt.
+fn household(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).to_string(),
+    }
 }
 
 async fn log_out(State(house): State<House>, headers: HeaderMap) -> Result<Response, Problem> {

@@ -27,7 +27,9 @@ impl Proxies {
     /// # Errors
     /// The first that is neither.
     pub fn at<'n>(networks: impl IntoIterator<Item = &'n str>) -> Result<Self, &'n str> {
-        let read = |text: &str| text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+        let read = |text: &str| {
+            text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from)).map(canonical)
+        };
         networks.into_iter().map(|text| read(text).ok_or(text)).collect::<Result<_, _>>().map(Self)
     }
 
@@ -56,7 +58,8 @@ impl Proxies {
     /// The last of those who passed it on that is none of the proxies: each proxy adds at the end whom it had it from, and what
     /// stands before that its sender wrote.
     fn sender(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        let lists: Vec<&str> = headers.get_all(PASSED_FOR).iter().filter_map(|v| v.to_str().ok()).collect();
+        let lists = headers.get_all(PASSED_FOR).iter().map(|list| String::from_utf8_lossy(list.as_bytes()));
+        let lists: Vec<_> = lists.collect();
         let mut from = peer;
         for one in lists.iter().rev().flat_map(|list| list.rsplit(',')) {
             match as_written(one) {
@@ -71,14 +74,26 @@ impl Proxies {
     }
 }
 
+/// A network of version 4 as such, also where it is written within version 6, as sockets for both do.
+fn canonical(network: IpNet) -> IpNet {
+    let length = network.prefix_len().checked_sub(96);
+    match (network.network().to_canonical(), length) {
+        (address @ IpAddr::V4(_), Some(length)) if matches!(network, IpNet::V6(_)) => {
+            IpNet::new(address, length).unwrap_or(network)
+        }
+        _ => network,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use axum::http::HeaderValue;
 
     #[test]
     fn only_a_proxy_is_believed_and_only_about_whom_it_had_it_from() {
-        let proxies = Proxies::at(["127.0.0.1", "10.0.0.0/8"]).unwrap();
+        let proxies = Proxies::at(["::ffff:127.0.0.1", "10.0.0.0/8", "::ffff:172.16.0.0/112"]).unwrap();
         for (peer, headers, from) in [
             ("203.0.113.9", vec!["198.51.100.7"], "203.0.113.9"),
             ("127.0.0.1", vec![], "127.0.0.1"),
@@ -93,10 +108,15 @@ mod tests {
             ("127.0.0.1", vec!["198.51.100.7, unknown"], "127.0.0.1"),
             ("127.0.0.1", vec!["198.51.100.7, unknown, 10.1.2.3"], "10.1.2.3"),
             ("127.0.0.1", vec!["10.9.9.9, 10.1.2.3"], "10.9.9.9"),
+            ("127.0.0.1", vec!["8.8.8.8", "\u{e4}, 198.51.100.7"], "198.51.100.7"),
+            ("127.0.0.1", vec!["8.8.8.8", "\u{e4}"], "127.0.0.1"),
+            ("172.16.0.1", vec!["198.51.100.7"], "198.51.100.7"),
+            ("172.17.0.1", vec!["198.51.100.7"], "172.17.0.1"),
         ] {
             let mut request = Request::new(axum::body::Body::empty());
             for header in &headers {
-                request.headers_mut().append(PASSED_FOR, header.parse().unwrap());
+                let header = HeaderValue::from_bytes(header.as_bytes()).unwrap();
+                request.headers_mut().append(PASSED_FOR, header);
             }
             let peer = SocketAddr::new(peer.parse().unwrap(), 4_711);
             request.extensions_mut().insert(ConnectInfo(peer));

@@ -1,5 +1,6 @@
 //! Server tests: cookies, the page's token, and who is slowed down.
 
+use bellwether_server::{Limits, Proxies};
 use serde_json::{Value as Json, json};
 
 use crate::house::{PASSWORD, Reply, Server};
@@ -101,4 +102,14 @@ fn anybody_may_ask_whether_the_first_account_is_made() {
     assert_eq!((reply.status, reply.json()), (200, json!({"open": false})));
     let wrong = server.ask("POST", "/api/setup", &[], b"{}");
     assert_eq!(wrong.status, 400, "asking is one thing, setting up another");
+}
+
+/// Everybody can choose among the addresses of their network.
+#[test]
+fn guesses_from_one_network_of_version_6_are_of_one() {
+    let server = Server::within(Limits { proxies: Proxies::at(["127.0.0.1"]).unwrap(), ..Limits::default() });
+    let from = |address: &str| log_in(&server, "a wrong password", &[("x-forwarded-for", address)]).status;
+    let statuses: Vec<u16> = (0..11).map(|n| from(&format!("2001:db8:0:1::{n:x}"))).collect();
+    assert_eq!((&statuses[..10], statuses[10]), (&[401; 10][..], 429));
+    assert_eq!(["2001:db8:0:2::1", "198.51.100.7", "198.51.100.8"].map(from), [401; 3]);
 }
