@@ -101,7 +101,7 @@ pub(crate) fn is_one(dir: &Path) -> bool {
 /// # Errors
 /// `bad_input` when the note of a backup cannot be read.
 pub(crate) fn lost(dir: &Path, marked: bool) -> Result<Vec<String>, AppError> {
-    let must = [&ALWAYS[..], if marked { &["quarantine.sqlite"] } else { &[] }].concat();
+    let must = [&ALWAYS[..], if marked { &[crate::QUARANTINE] } else { &[] }].concat();
     let listed = if is_one(dir) { listed(dir)? } else { Files::new() };
     Ok(files::lost(dir, &must, &listed))
 }
@@ -165,7 +165,7 @@ impl App {
             remove(&unfinished).map_err(failed)?;
             make(&unfinished).map_err(failed)?;
             // Of one moment, as far as the two have something in common: nothing is released or deleted between them.
-            let quarantine = unfinished.join("quarantine.sqlite");
+            let quarantine = unfinished.join(crate::QUARANTINE);
             let deciding = self.quarantine.decide();
             self.quarantine.file.backup(&quarantine)?;
             let events = self.store.backup(&unfinished.join("events"), || drop(deciding))?;

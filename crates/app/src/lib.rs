@@ -170,6 +170,13 @@ impl App {
         // A hash of nothing anybody knows: an unknown address is checked against it.
         let decoy = access::hash_password(&entropy.text(32)?)?;
         let stream = token::StreamSecret::open(&data, &entropy)?;
+        // A server that marks its key makes this file, too.
+        let empty = data.join(QUARANTINE).metadata().map_or(true, |file| file.len() == 0);
+        if empty && ledger.personal_key_mark()?.is_some() {
+            tracing::error!(
+                "`{QUARANTINE}` is missing or empty: what was kept apart is lost, unless the file comes from a backup"
+            );
+        }
         // Nobody else makes one now: the store is ours alone.
         let personal_key = secret::PersonalKey::open(&data, &ledger, &entropy, new_personal_key)?;
         let app = Self {
@@ -182,7 +189,7 @@ impl App {
             rates: intake::rates::Meter::new(rates),
             judges: ArcSwap::default(),
             violations: violations::Violations::new(now),
-            quarantine: quarantine::Quarantine::open(&data.join("quarantine.sqlite"), known, recovery.seq)?,
+            quarantine: quarantine::Quarantine::open(&data.join(QUARANTINE), known, recovery.seq)?,
             scanner: personal::Scanner::default(),
             drifts: drift::Drifts::default(),
             arrivals: arrivals::Arrivals::new(now),
@@ -380,9 +387,11 @@ impl App {
             Store::doctor(&events)?
         };
         let lost = backup::lost(data, ledger.personal_key_mark.is_some())?;
-        let quarantine = data.join("quarantine.sqlite");
+        let quarantine = data.join(QUARANTINE);
         let (held, wrong) = if quarantine.is_file() {
-            bellwether_ledger::Quarantine::doctor(&quarantine)?
+            // What a copy lost says more than why it cannot be read.
+            bellwether_ledger::Quarantine::doctor(&quarantine)
+                .unwrap_or_else(|error| (0, vec![error.to_string()]))
         } else {
             (0, Vec::new())
         };
@@ -437,5 +446,9 @@ impl Waiting {
         self.ticket.taken
     }
 }
+
+/// The file of what is kept apart.
+pub(crate) const QUARANTINE: &str = "quarantine.sqlite";
+
 /// How often guards look.
 pub(crate) const LOOK: Span = Span::MINUTE;

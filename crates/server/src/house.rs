@@ -179,6 +179,7 @@ pub(crate) async fn look_around(house: House) {
         if let Err(e) = house
             .blocking(|house| house.app.look_around(house.clock.now(), &|| *house.closing.borrow()))
             .await
+            && !*house.closing.borrow()
         {
             tracing::error!(cause = e.cause, "events could not be looked at: {}", e.message);
         }

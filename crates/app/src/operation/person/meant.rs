@@ -149,7 +149,7 @@ impl Meant {
         let ids = self.ids();
         let (hashes, plain): (Vec<&String>, Vec<&String>) = ids.iter().partition(|id| is_hash(id));
         let known: Vec<String> = plain.into_iter().map(|id| app.pepper.id(id)).collect();
-        hashes.into_iter().any(|hash| !known.contains(hash) && hash != self.asked())
+        hashes.into_iter().any(|hash| !known.contains(hash))
     }
 
     /// What was decided of theirs is known by: their ids as a user, and the devices that were nobody's before they came.
