@@ -12,6 +12,7 @@ import {
   markOf,
   neat,
   personalIn,
+  plannedIn,
   rebased,
   same,
   samePlan,
@@ -120,6 +121,28 @@ test("a draft is brought up to date: what others did stays, and what both did is
   // The same done by both is no clash.
   expect(rebased(from, draft, plan({ a: { owner: "me" }, b: {}, c: {} })).clashes).toEqual([]);
 });
+
+test.each(["constructor", "toString", "__proto__"])(
+  "an event type or a property called %s is one like others",
+  (name) => {
+    const [none, one] = [
+      plan({ a: { properties: {} } }),
+      plan({ [name]: { properties: { [name]: { type: "number" } } } }),
+    ];
+    expect([markOf(none, none, name), markOf(none, one, name), markOf(one, none, name)]).toEqual([
+      null,
+      "new",
+      "removed",
+    ]);
+    expect([plannedIn(none, name, name), plannedIn(none, "a", name)]).toEqual([undefined, undefined]);
+    expect(plannedIn(one, name, name)).toEqual({ type: "number" });
+    const moved = rebased(none, withEvent(none, name, one.events[name]!), none).plan;
+    expect(Object.keys(moved.events).sort()).toEqual([name, "a"].sort());
+    const [wrong, known] = [{ event: name, property: name, reason: "missing" } as Violation, plan({ [name]: {} })];
+    expect([wantedAndCame(wrong, none).wanted, wantedAndCame(wrong, known).wanted]).toEqual(["a value", "a value"]);
+    expect(personalIn(plan({}, { naming: {}, personal: [name] }), name, name)).toBe(true);
+  },
+);
 
 test("an event type begins from what arrives", () => {
   expect(

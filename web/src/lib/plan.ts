@@ -13,6 +13,7 @@ import type {
   Violation,
 } from "../api/types";
 import { pretty } from "./diff";
+import { own } from "./own";
 import { unturned } from "./sent";
 import { or } from "./spoken";
 
@@ -102,12 +103,21 @@ export function kindText(p: PlannedProperty): string {
   return `${of}: ${values.length > 6 ? `${values.slice(0, 5).join(", ")} or ${values.length - 5} more` : or(values)}`;
 }
 
+/** What a plan says of a property of an event type. */
+export function plannedIn(
+  plan: TrackingPlan | undefined,
+  event: string,
+  property: string,
+): PlannedProperty | undefined {
+  return own(own(plan?.events, event)?.properties, property);
+}
+
 /** What became of an event type in a draft. */
 export type Mark = "new" | "changed" | "removed" | null;
 
 /** What a draft makes of an event type. */
 export function markOf(from: TrackingPlan, draft: TrackingPlan, name: string): Mark {
-  const [was, now] = [from.events[name], draft.events[name]];
+  const [was, now] = [own(from.events, name), own(draft.events, name)];
   if (!was) return now ? "new" : null;
   if (!now) return "removed";
   return same(was, now) ? null : "changed";
@@ -156,17 +166,17 @@ export function rebased(
   draft: TrackingPlan,
   now: TrackingPlan,
 ): { plan: TrackingPlan; clashes: string[] } {
-  const events = { ...now.events };
+  const events = new Map(Object.entries(now.events));
   const clashes: string[] = [];
   for (const name of changedEvents(from, draft)) {
-    const mine = draft.events[name];
-    if (markOf(from, now, name) !== null && !same(mine, now.events[name])) clashes.push(name);
-    if (mine) events[name] = mine;
-    else delete events[name];
+    const mine = own(draft.events, name);
+    if (markOf(from, now, name) !== null && !same(mine, own(now.events, name))) clashes.push(name);
+    if (mine) events.set(name, mine);
+    else events.delete(name);
   }
   const ruled = !same(from.rules, draft.rules);
   if (ruled && !same(from.rules, now.rules) && !same(draft.rules, now.rules)) clashes.unshift("the rules");
-  return { plan: { rules: ruled ? draft.rules : now.rules, events }, clashes };
+  return { plan: { rules: ruled ? draft.rules : now.rules, events: Object.fromEntries(events) }, clashes };
 }
 
 /** The kinds that the values of a property seem to have. Lists and objects are seen as one sort: where nothing else came, the
@@ -227,7 +237,7 @@ export function better(lint: Lint | undefined): string | undefined {
 /** What the plan wanted where an event did not follow it, and what came instead. */
 export function wantedAndCame(v: Violation, plan: TrackingPlan | undefined): { wanted: string; came: string } {
   const value = v.example ?? undefined;
-  const planned = v.property == null ? undefined : plan?.events[v.event]?.properties?.[v.property];
+  const planned = v.property == null ? undefined : plannedIn(plan, v.event, v.property);
   switch (v.reason) {
     case "unplanned_event":
       return { wanted: "a planned event type", came: "one that is not planned" };
@@ -290,7 +300,7 @@ export const VERDICTS: Record<string, string> = {
 export function personalIn(plan: TrackingPlan | undefined, event: string, property: string): boolean {
   const named = (name: string) =>
     plan?.rules.personal?.some((one) => name === one || name.startsWith(`${one}.`)) === true;
-  const planned = plan?.events[event]?.properties?.[property];
+  const planned = plannedIn(plan, event, property);
   if (planned) return planned.personal === true;
   if (property.startsWith("group.")) return false;
   return named(property.startsWith("user.") ? property.slice("user.".length) : property);

@@ -7,6 +7,7 @@ import { plan as planQuery } from "../../api/queries";
 import type { Answer, TrackingPlan } from "../../api/types";
 import { DAYS, Spark } from "../../charts/Spark";
 import { count } from "../../lib/numbers";
+import { own } from "../../lib/own";
 import { reserved } from "../../lib/plan";
 import { nameText } from "../../lib/sent";
 import { DataTable, type Column } from "../../parts/DataTable";
@@ -28,7 +29,7 @@ const STANDINGS = [
 export function standingOf(plan: TrackingPlan | undefined, event: string): "planned" | "unplanned" | "sdk" | null {
   if (reserved(event)) return "sdk";
   if (!plan) return null;
-  return plan.events[event] ? "planned" : "unplanned";
+  return own(plan.events, event) ? "planned" : "unplanned";
 }
 
 /** How an event type stands to the plan, in a word. */
@@ -54,7 +55,7 @@ export function Catalogue({ events }: { events: Seen[] }) {
   const standing = STANDINGS.find((s) => s.value === of)?.value;
   const words = q.toLowerCase().split(/\s+/).filter(Boolean);
   const shown = events.filter((e) => {
-    const hay = `${e.event} ${plan?.events[e.event]?.description ?? ""}`.toLowerCase();
+    const hay = `${e.event} ${own(plan?.events, e.event)?.description ?? ""}`.toLowerCase();
     return (!standing || standingOf(plan, e.event) === standing) && words.every((w) => hay.includes(w));
   });
   const columns: Column<Seen>[] = [
@@ -68,7 +69,9 @@ export function Catalogue({ events }: { events: Seen[] }) {
           <Link to="/events" search={(old) => ({ env: old.env, event: e.event })} className="key">
             {nameText(e.event)}
           </Link>
-          {plan?.events[e.event]?.description && <div className="under">{plan.events[e.event]?.description}</div>}
+          {own(plan?.events, e.event)?.description && (
+            <div className="under">{own(plan?.events, e.event)?.description}</div>
+          )}
           <div className="cramped">
             <Standing plan={plan} event={e.event} />
           </div>

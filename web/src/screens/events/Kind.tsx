@@ -10,6 +10,7 @@ import { ChartFrame } from "../../charts/ChartFrame";
 import { DAYS, daily } from "../../charts/Spark";
 import { TimeChart, type Picture } from "../../charts/TimeChart";
 import { count, plural } from "../../lib/numbers";
+import { own } from "../../lib/own";
 import { astray, kindText, personalIn, reserved, seenText, shareText } from "../../lib/plan";
 import { nameText, unturned } from "../../lib/sent";
 import { ago, dateLabel, moment } from "../../lib/time";
@@ -31,7 +32,7 @@ export function KindPage({ event }: { event: string }) {
   const judged = useQuery(violations(here.key));
   const wrong = (judged.data?.violations ?? []).filter((v) => v.event === event);
   const kind = known.data?.events.find((e) => e.event === event);
-  const planned = plan?.events[event];
+  const planned = own(plan?.events, event);
   return (
     <Page
       name={event}
@@ -148,7 +149,7 @@ type Row = SeenProperty & { missing?: true };
 type ContentsProps = { found: Properties; plan?: TrackingPlan; event: string; programs: boolean };
 
 function Contents({ found, plan, event, programs }: ContentsProps) {
-  const planned = plan?.events[event];
+  const planned = own(plan?.events, event);
   const all = planned?.properties ?? {};
   const rows: Row[] = [
     ...found.properties.filter((p) => p.property !== "$verdict"),
@@ -167,7 +168,7 @@ function Contents({ found, plan, event, programs }: ContentsProps) {
           <span className="mono strong" title={p.property}>
             {nameText(p.property)}
           </span>
-          {all[p.property]?.description && <div className="under">{all[p.property]?.description}</div>}
+          {own(all, p.property)?.description && <div className="under">{own(all, p.property)?.description}</div>}
           {/* No report shows a value of what is personal. */}
           <div className="under">
             {p.missing
@@ -187,7 +188,7 @@ function Contents({ found, plan, event, programs }: ContentsProps) {
       key: "plan",
       head: "Plan",
       roomy: true,
-      sort: (p) => (all[p.property] ? 0 : 1),
+      sort: (p) => (own(all, p.property) ? 0 : 1),
       cell: (p) => plan && <InPlan property={p.property} plan={plan} event={event} />,
     },
     {
@@ -229,8 +230,8 @@ function Contents({ found, plan, event, programs }: ContentsProps) {
 }
 
 function InPlan({ property, plan, event }: { property: string; plan: TrackingPlan; event: string }) {
-  const planned = plan.events[event];
-  const one = planned?.properties?.[property];
+  const planned = own(plan.events, event);
+  const one = own(planned?.properties, property);
   const personal = personalIn(plan, event, property) && <Badge tone="warn">personal</Badge>;
   if (one)
     return (

@@ -12,6 +12,7 @@ import { plan, recent } from "../../api/queries";
 import type { RecentEvent } from "../../api/types";
 import { pretty } from "../../lib/diff";
 import { plural } from "../../lib/numbers";
+import { own } from "../../lib/own";
 import { VERDICTS } from "../../lib/plan";
 import { nameText, unturned } from "../../lib/sent";
 import { capital } from "../../lib/spoken";
@@ -146,7 +147,7 @@ const COLUMNS: Column<Row>[] = [
       return (
         <div className="named">
           <span className="strong">{nameText(e.event)}</span>{" "}
-          {verdict && <Badge tone={verdict === "invalid" ? "bad" : "warn"}>{VERDICTS[verdict] ?? verdict}</Badge>}
+          {verdict && <Badge tone={verdict === "invalid" ? "bad" : "warn"}>{own(VERDICTS, verdict) ?? verdict}</Badge>}
           <div className="under cramped">
             <span className="mono id">{unturned(whose(e.who))}</span>
           </div>

@@ -3,6 +3,7 @@ import { Link } from "@tanstack/react-router";
 
 import type { Difference, EventType, PlanChanges, PlannedProperty } from "../../api/types";
 import { plural } from "../../lib/numbers";
+import { own } from "../../lib/own";
 import { kindText } from "../../lib/plan";
 import { capital } from "../../lib/spoken";
 import { Said } from "../../parts/States";
@@ -54,13 +55,15 @@ export function Differences({ label, differences, then = {} }: Props) {
         </li>
       )}
       {events.map((event) => {
-        const own = differences.filter((d) => d.event === event && d.property == null);
+        const whole = differences.filter((d) => d.event === event && d.property == null);
         const inner = differences.filter((d) => d.event === event && d.property != null);
-        const added = own.some((d) => signOf(d.what) === "+") ? Object.entries(then[event]?.properties ?? {}) : [];
+        const added = whole.some((d) => signOf(d.what) === "+")
+          ? Object.entries(own(then, event)?.properties ?? {})
+          : [];
         return (
           <li key={event}>
             <Named event={event} />
-            {own.map((d) => (
+            {whole.map((d) => (
               <Line key={d.what} difference={d} />
             ))}
             {added.map(([name, p]) => (

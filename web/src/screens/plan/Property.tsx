@@ -3,6 +3,7 @@ import { Button, Checkbox, Group, Modal, Select, Stack, TagsInput, Textarea, Tex
 import { useState } from "react";
 
 import type { PlannedProperty, PropertyKind, SeenProperty } from "../../api/types";
+import { own } from "../../lib/own";
 import {
   better,
   holdsValues,
@@ -39,8 +40,8 @@ export function PropertyDialog({ draft, event, was, start, close }: Props) {
   const seen = start.seen && (p.personal || start.planned.personal ? { ...start.seen, examples: [] } : start.seen);
   const set = (part: Partial<PlannedProperty>) => setP({ ...p, ...part });
   const name = typed.trim();
-  const type = draft.plan.events[event] ?? {};
-  const taken = name !== was && type.properties?.[name] !== undefined;
+  const type = own(draft.plan.events, event) ?? {};
+  const taken = name !== was && own(type.properties, name) !== undefined;
   const planned = neatProperty({ ...p, values: valuesOf(texts, p) });
   const plan =
     name !== "" && !taken ? withEvent(draft.plan, event, withProperty(type, name, planned, was ?? name)) : null;

@@ -9,6 +9,7 @@ import { useState } from "react";
 import { catalogue, properties } from "../../api/queries";
 import type { EventType, PlanView, PlannedProperty, Properties, SeenProperty } from "../../api/types";
 import { count, plural } from "../../lib/numbers";
+import { own } from "../../lib/own";
 import {
   better,
   fromSeen,
@@ -39,7 +40,7 @@ const KEY = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 type Row = { name: string; planned: PlannedProperty; seen?: SeenProperty };
 
 export function TypePage({ draft, view, name }: { draft: PlanDraft; view: PlanView; name: string }) {
-  const event = draft.plan.events[name];
+  const event = own(draft.plan.events, name);
   return event ? (
     <Planned draft={draft} name={name} event={event} />
   ) : (
@@ -53,7 +54,7 @@ function Unplanned({ draft, name }: { draft: PlanDraft; view: PlanView; name: st
   const may = useMay("editor");
   const known = useQuery(catalogue(here.key));
   const seen = useQuery(properties(here.key, name));
-  const was = draft.from.plan.events[name];
+  const was = own(draft.from.plan.events, name);
   const came = known.data?.events.find((e) => e.event === name);
   const able = { disabled: !may.allowed, title: may.allowed ? undefined : may.reason };
   if (was)
@@ -116,6 +117,7 @@ function Planned({ draft, name, event }: { draft: PlanDraft; name: string; event
   const lint = lintOf(warnings, name);
   const wished = better(lint);
   const able = { disabled: !may.allowed, title: may.allowed ? undefined : may.reason };
+  const opened = open === undefined ? undefined : own(planned, open);
   return (
     <>
       {lint && (
@@ -130,7 +132,7 @@ function Planned({ draft, name, event }: { draft: PlanDraft; name: string; event
                 variant="default"
                 mt={6}
                 {...able}
-                disabled={!may.allowed || draft.plan.events[wished] !== undefined}
+                disabled={!may.allowed || own(draft.plan.events, wished) !== undefined}
                 onClick={() => {
                   draft.set(withEvent(draft.plan, wished, event, name));
                   void navigate({ search: (old) => ({ ...old, event: wished }), replace: true });
@@ -214,7 +216,7 @@ function Planned({ draft, name, event }: { draft: PlanDraft; name: string; event
       </Section>
       <Loaded query={seen} lines={2}>
         {(found) => {
-          const more = ofEvent(found.properties).filter((p) => !planned[p.property]);
+          const more = ofEvent(found.properties).filter((p) => !own(planned, p.property));
           return more.length === 0 ? null : (
             <Section
               title={`Arriving in ${here.name}, and not planned`}
@@ -308,13 +310,13 @@ function Planned({ draft, name, event }: { draft: PlanDraft; name: string; event
           close={() => setAdding(null)}
         />
       )}
-      {open !== undefined && planned[open] && (
+      {open !== undefined && opened && (
         <PropertyDialog
           key={open}
           draft={draft}
           event={name}
           was={open}
-          start={{ name: open, planned: planned[open], seen: seen.data?.properties.find((p) => p.property === open) }}
+          start={{ name: open, planned: opened, seen: seen.data?.properties.find((p) => p.property === open) }}
           close={() => goTo(undefined)}
         />
       )}
@@ -328,7 +330,7 @@ function columnsOf(
   warnings: PlanView["warnings"],
   found: Properties | undefined,
 ): Column<Row>[] {
-  const was = draft.from.plan.events[event];
+  const was = own(draft.from.plan.events, event);
   const fresh = markOf(draft.from.plan, draft.plan, event) === "new";
   return [
     {
@@ -338,7 +340,7 @@ function columnsOf(
       sort: (r) => r.name.toLowerCase(),
       cell: (r) => {
         const lint = lintOf(warnings, event, r.name);
-        const old = was?.properties?.[r.name];
+        const old = own(was?.properties, r.name);
         const changed = old !== undefined && !same(old, r.planned);
         return (
           <>

@@ -9,6 +9,7 @@ import { ApiError } from "../../api/client";
 import { catalogue, properties, violations } from "../../api/queries";
 import type { Answer, PlanView } from "../../api/types";
 import { count, plural } from "../../lib/numbers";
+import { own } from "../../lib/own";
 import { better, fromSeen, lintOf, markOf, reserved, withEvent, type Mark } from "../../lib/plan";
 import { nameText } from "../../lib/sent";
 import { DataTable, type Column } from "../../parts/DataTable";
@@ -50,7 +51,7 @@ export function Types({ draft, view }: { draft: PlanDraft; view: PlanView }) {
   const wrong = judged.data?.violations;
   const names = [...new Set([...Object.keys(draft.from.plan.events), ...Object.keys(draft.plan.events)])].sort();
   const rows: Row[] = names.map((name) => {
-    const event = draft.plan.events[name] ?? draft.from.plan.events[name];
+    const event = own(draft.plan.events, name) ?? own(draft.from.plan.events, name);
     return {
       name,
       mark: markOf(draft.from.plan, draft.plan, name),
@@ -196,7 +197,7 @@ function Arriving({ draft, events }: { draft: PlanDraft; events: Seen[] }) {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
   const unplanned = events
-    .filter((e) => !draft.plan.events[e.event] && !draft.from.plan.events[e.event] && !reserved(e.event))
+    .filter((e) => !own(draft.plan.events, e.event) && !own(draft.from.plan.events, e.event) && !reserved(e.event))
     .sort((a, b) => b.count - a.count);
   const add = async (names: string[]) => {
     setBusy(true);
@@ -302,8 +303,8 @@ export function NameDialog({ draft, was, close }: NameProps) {
   useFocusBack();
   const [typed, setTyped] = useState(was ?? "");
   const name = typed.trim();
-  const event = (was !== undefined ? draft.plan.events[was] : undefined) ?? {};
-  const taken = name !== was && draft.plan.events[name] !== undefined;
+  const event = (was !== undefined ? own(draft.plan.events, was) : undefined) ?? {};
+  const taken = name !== was && own(draft.plan.events, name) !== undefined;
   const plan = name !== "" && !taken ? withEvent(draft.plan, name, event, was) : null;
   const { checked, refused } = useChecked(plan);
   const suggested = plan ? better(lintOf(checked?.warnings ?? [], name)) : undefined;

@@ -7,7 +7,7 @@ import { useState } from "react";
 import { plan as planQuery, violations } from "../../api/queries";
 import type { TrackingPlan, Violation } from "../../api/types";
 import { count, plural } from "../../lib/numbers";
-import { fates, wantedAndCame } from "../../lib/plan";
+import { fates, plannedIn, wantedAndCame } from "../../lib/plan";
 import { nameText } from "../../lib/sent";
 import { moment } from "../../lib/time";
 import { DataTable, type Column } from "../../parts/DataTable";
@@ -138,7 +138,7 @@ function columnsOf(plan: TrackingPlan | undefined): Column<Violation>[] {
       sort: (v) => `${v.event} ${v.property ?? ""}`,
       cell: (v) => {
         const { wanted, came } = wantedAndCame(v, plan);
-        const planned = v.property != null && plan?.events[v.event]?.properties?.[v.property] !== undefined;
+        const planned = v.property != null && plannedIn(plan, v.event, v.property) !== undefined;
         return (
           <>
             <Link
