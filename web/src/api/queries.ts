@@ -1,6 +1,7 @@
 //! Web: what the page reads, each under one key, so that a change makes exactly it stale.
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
 
+import { whole } from "../lib/plan";
 import { serverTime } from "../lib/time";
 import { api, ask } from "./client";
 import type { GuardView, Segmentation, SegmentationAsk } from "./types";
@@ -195,12 +196,14 @@ export const recent = (environment: string, limit = 100) =>
 
 export const plan = queryOptions({
   queryKey: ["plan"],
+  structuralSharing: whole,
   refetchInterval: LIVE,
   queryFn: () => ask(api.GET("/api/plan")),
 });
 
 export const proposals = queryOptions({
   queryKey: ["proposals"],
+  structuralSharing: whole,
   refetchInterval: LIVE,
   queryFn: () => ask(api.GET("/api/plan/proposals")).then((r) => r.proposals),
 });
@@ -208,6 +211,7 @@ export const proposals = queryOptions({
 export const proposal = (key: string) =>
   queryOptions({
     queryKey: ["proposal", key],
+    structuralSharing: whole,
     refetchInterval: LIVE,
     queryFn: () => ask(api.GET("/api/plan/proposals/{proposal}", { params: { path: { proposal: key } } })),
   });

@@ -1,3 +1,4 @@
+import { QueryClient } from "@tanstack/react-query";
 import { expect, test } from "vitest";
 
 import type { EventType, Lint, SeenProperty, TrackingPlan, Violation } from "../api/types";
@@ -20,6 +21,7 @@ import {
   shareText,
   valuesOf,
   wantedAndCame,
+  whole,
   withChanges,
   withEvent,
   withProperty,
@@ -143,6 +145,18 @@ test.each(["constructor", "toString", "__proto__"])(
     expect(personalIn(plan({}, { naming: {}, personal: [name] }), name, name)).toBe(true);
   },
 );
+
+test("what is read again has all of its event types, whatever they are called", async () => {
+  const client = new QueryClient();
+  const read = async (text: string) => {
+    await client.fetchQuery({ queryKey: [1], structuralSharing: whole, queryFn: () => JSON.parse(text) as object });
+    return client.getQueryData<object>([1])!;
+  };
+  await read('{"a": {}}');
+  const found = await read('{"a": {}, "__proto__": {}}');
+  expect(Object.keys(found)).toEqual(["a", "__proto__"]);
+  expect(await read('{"__proto__": {}, "a": {}}')).toBe(found);
+});
 
 test("an event type begins from what arrives", () => {
   expect(

@@ -53,6 +53,10 @@ export const NOTHING: TrackingPlan = { rules: { naming: {} }, events: {} };
 /** Whether two parts of plans say the same, in whatever order. */
 export const same = (a: unknown, b: unknown) => pretty(a) === pretty(b);
 
+/** What was read before, where it says the same, or else all that came: taken part by part, an event type called `__proto__`
+ * would be lost, and a draft without it would be saved. */
+export const whole = (was: unknown, now: unknown) => (same(was, now) ? was : now);
+
 /** Whether no plan is asked about a name: an SDK gives it to what it collects by itself. */
 export function reserved(name: string): boolean {
   return name.startsWith("$") || name.startsWith("[") || name === "feature_flag.evaluation";
