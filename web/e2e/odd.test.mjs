@@ -7,6 +7,7 @@ import { house, portray, START } from "./harness.mjs";
 import { send } from "./shop.mjs";
 
 const LONG = "Checkout_".repeat(100).slice(0, 900);
+const TURNED = "Turned\u202edenrut";
 const [ARABIC, CART] = ["تمت عملية الشراء", "🛒 cart 🎉"];
 const SCREENS = [
   ["/", "Last changes"],
@@ -20,6 +21,7 @@ const SCREENS = [
   ["/plan", "Order Completed"],
   ["/plan?tab=rules", "Who changes it"],
   ["/plan?event=Order+Completed", "Add a property"],
+  [`/plan?event=${encodeURIComponent(TURNED)}`, "“ ”"],
   ["/plan/proposals/refunds", "Approve"],
   ["/plan?tab=violations", ARABIC],
   ["/plan?tab=quarantine", "The events"],
@@ -62,10 +64,14 @@ describe("events of strange shapes", { concurrency: 1 }, () => {
       rules: { environments: { production: { personal: "hash" } } },
       events: {
         [LONG.slice(0, 200)]: {},
+        [TURNED]: {
+          description: "d\u202ed",
+          properties: { "p\u202ep": { type: "string", description: "e\u202ee", values: ["a\u202ea", "ok"] } },
+        },
         "Order Completed": { properties: { total: { type: "number" }, email: { type: "string", personal: true } } },
       },
     };
-    await at.program.ask("PUT", "/api/plan", { why: "as it is", plan });
+    await at.program.ask("PUT", "/api/plan", { why: "as\u202eit is", plan });
     const many = Object.fromEntries(
       Array.from({ length: 300 }, (_, i) => [`property_number_${i}_of_three_hundred`, i]),
     );
@@ -76,11 +82,18 @@ describe("events of strange shapes", { concurrency: 1 }, () => {
       event(" ", { a: "x\u202ey", b: "after" }, { user_id: "turned\u202eby" }),
       event(ARABIC, { المجموع: "١٢٣ ريال", phone: "+41446681800" }),
       event("cart_opened", { items: 2 }, { user_id: "u".repeat(500) }),
+      event("constructor", {}),
+      event(TURNED, { "p\u202ep": "z\u202ez", " ": "blank", "\u200b": "none", ["k".repeat(1_000)]: "v" }),
       event("Order Completed", { total: "nine", email: "a@example.com" }),
     );
-    plan.rules.environments.production.unplanned_events = "quarantine";
+    for (const what of ["unplanned_events", "unplanned_properties", "invalid"])
+      plan.rules.environments.production[what] = "quarantine";
     await at.program.ask("PUT", "/api/plan", { why: "what is not planned waits", plan });
-    await tell(event(LONG, {}), event("later", { note: "n".repeat(5_000) }, { user_id: "u".repeat(400) }));
+    await tell(
+      event(LONG, {}),
+      event(TURNED, { "p\u202ep": 5, " ": 1 }),
+      event("later", { note: "n".repeat(5_000) }, { user_id: "u".repeat(400) }),
+    );
     plan.events["Refund_".repeat(14)] = { properties: { ["name_".repeat(18)]: { type: "string" } } };
     await at.program.ask("PUT", "/api/plan/proposals/refunds", { title: "Refunds", plan, why: "w".repeat(300) });
   });
@@ -116,6 +129,33 @@ describe("events of strange shapes", { concurrency: 1 }, () => {
     await at.visit("/events");
     await page.getByRole("link", { name: "“ ”" }).click();
     await page.getByRole("heading", { name: "“ ”" }).waitFor();
+  });
+
+  test("what a plan says, and what does not follow it, turns nothing either", async () => {
+    const type = `/plan?event=${encodeURIComponent(TURNED)}`;
+    for (const [path, ...shown] of [
+      ["/plan", "Turned\\u202edenrut", "d\\u202ed"],
+      [type, "Turned\\u202edenrut", "p\\u202ep", "e\\u202ee", "string: a\\u202ea or ok", "“ ”", "“\u200b”"],
+      [`${type}&tab=changes`, "as\\u202eit is", "Turned\\u202edenrut"],
+      ["/plan?tab=violations", "p\\u202ep", "string: a\\u202ea or ok", '"z\\u202ez"'],
+      ["/plan?tab=quarantine", "Property p\\u202ep is string", "Property “ ” is not in"],
+      ["/changes", "as\\u202eit is", "Turned\\u202edenrut"],
+    ]) {
+      await at.visit(path);
+      for (const text of shown)
+        await page.getByRole("main").getByText(text).filter({ visible: true }).first().waitFor();
+      assert.doesNotMatch(await page.getByRole("main").innerText(), /\u202e/, path);
+      assert.doesNotMatch(await page.title(), /\u202e/, path);
+    }
+  });
+
+  test("an event type with a name of what every object has is not planned", async () => {
+    await at.visit("/plan");
+    const arriving = page.getByRole("table", { name: "Event types that are not planned" });
+    await arriving.getByRole("link", { name: "constructor", exact: true }).waitFor();
+    await at.visit("/plan?event=constructor");
+    await page.getByRole("button", { name: "Add it to the draft" }).waitFor();
+    await page.getByRole("heading", { name: "constructor is not planned" }).waitFor();
   });
 
   test("the unit of a chart stands inside of it, however short its numbers are", async () => {

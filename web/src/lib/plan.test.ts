@@ -66,6 +66,11 @@ test("an event type is written as the server writes it", () => {
 test.each<[string, EventType["properties"] & object, string]>([
   ["text", { p: { type: "string" } }, "string"],
   ["values", { p: { type: "string", values: ["EUR", "USD"] } }, "string: EUR or USD"],
+  [
+    "values that turn a line or are not seen",
+    { p: { type: "string", values: ["a\u202eb", " "] } },
+    "string: a\\u202eb or “ ”",
+  ],
   ["a list", { p: { type: "list", items: "integer" } }, "list of integer"],
   ["many", { p: { type: "integer", values: [1, 2, 3, 4, 5, 6, 7] } }, "integer: 1, 2, 3, 4, 5 or 2 more"],
 ])("what a property holds: %s", (_, properties, text) => expect(kindText(properties["p"]!)).toBe(text));
@@ -217,6 +222,10 @@ test("what was wanted and what came", () => {
       came: 'string that is none: "soon"',
     },
   );
+  for (const reason of ["wrong_type", "wrong_item", "not_among"])
+    expect(of({ reason, property: "total", wanted: "number", got: "string", example: '"a\u202eb"' }).came).toMatch(
+      /"a\\u202eb"$/,
+    );
   expect(of({ reason: "not_among", property: "currency", example: '"CHF"' })).toEqual({
     wanted: "string: EUR",
     came: '"CHF"',
@@ -281,6 +290,9 @@ test.each([
 test("what values a property was seen with, and in how many events", () => {
   const p = { ...seen("currency", "text"), examples: [{ value: "EUR", count: 2 }] };
   expect(seenText(p)).toBe("string, such as EUR");
+  expect(seenText({ ...p, examples: ["", "\u200b", "a\u202eb"].map((value) => ({ value, count: 1 })) })).toBe(
+    "string, such as “”, “\u200b”, a\\u202eb",
+  );
   expect(seenText(seen("x", "boolean", "other"))).toBe("boolean, list or object");
   expect(seenText(nested("x", '{"a":1}'))).toBe('object, such as {"a":1}');
   expect([shareText(1, 1000), shareText(999, 1000), shareText(10, 10), shareText(0, 10), shareText(1, 3)]).toEqual([

@@ -14,7 +14,7 @@ import type {
 } from "../api/types";
 import { pretty } from "./diff";
 import { own } from "./own";
-import { unturned } from "./sent";
+import { nameText, unturned } from "./sent";
 import { or } from "./spoken";
 
 /** The kinds of a property. Their words are the plan's own, as its file and what the server says of it have them. */
@@ -102,7 +102,7 @@ export function valuesOf(texts: string[], { type, items }: Pick<PlannedProperty,
 /** What a property holds, as it is read: `list of string`, `string: EUR or USD`. */
 export function kindText(p: PlannedProperty): string {
   const of = p.type === "list" && p.items && p.items !== "any" ? `list of ${p.items}` : p.type;
-  const values = (p.values ?? []).map(String);
+  const values = (p.values ?? []).map((v) => nameText(String(v)));
   if (values.length === 0) return of;
   return `${of}: ${values.length > 6 ? `${values.slice(0, 5).join(", ")} or ${values.length - 5} more` : or(values)}`;
 }
@@ -240,7 +240,7 @@ export function better(lint: Lint | undefined): string | undefined {
 
 /** What the plan wanted where an event did not follow it, and what came instead. */
 export function wantedAndCame(v: Violation, plan: TrackingPlan | undefined): { wanted: string; came: string } {
-  const value = v.example ?? undefined;
+  const value = v.example == null ? undefined : unturned(v.example);
   const planned = v.property == null ? undefined : plannedIn(plan, v.event, v.property);
   switch (v.reason) {
     case "unplanned_event":
@@ -313,7 +313,7 @@ export function personalIn(plan: TrackingPlan | undefined, event: string, proper
 /** What values a property was seen with: `string, such as EUR or USD`. */
 export function seenText(p: SeenProperty): string {
   const kinds = or(kindsOf(p));
-  const values = p.examples.slice(0, 3).map((e) => unturned(e.value));
+  const values = p.examples.slice(0, 3).map((e) => nameText(e.value));
   return values.length === 0 ? kinds : `${kinds}, such as ${values.join(", ")}`;
 }
 

@@ -45,5 +45,9 @@ test("as many properties are shown as there is room for", () => {
   ]);
   expect(firstProperties(event({ a: "x".repeat(500) }), 10)).toEqual([["a", `"${"x".repeat(7)}…`]]);
   expect(firstProperties(event({ ["n".repeat(500)]: 1 }), 10)).toEqual([["n".repeat(10), "…"]]);
+  expect(firstProperties(event({ " ": "blank name", "n\u202ee": 1 }), 300)).toEqual([
+    ["“ ”", '"blank name"'],
+    ["n\\u202ee", "1"],
+  ]);
   expect(firstProperties(event({}), 300)).toEqual([]);
 });

@@ -1,6 +1,6 @@
 //! Web: the newest events as they are looked through: by type, by a text, by whether they follow the plan.
 import type { RecentEvent } from "../api/types";
-import { unturned } from "./sent";
+import { nameText, unturned } from "./sent";
 import { whose } from "./who";
 
 /** What is looked for among the newest events; what is left out lets all through. */
@@ -32,7 +32,7 @@ export function firstProperties(event: RecentEvent, most: number): [string, stri
   let left = most;
   for (const [name, value] of pairs(event)) {
     if (left <= 0) break;
-    const of = [unturned(name), unturned(value)] as const;
+    const of = [nameText(name), unturned(value)] as const;
     const fits = of[0].length + of[1].length < left;
     shown.push(fits ? [...of] : [of[0].slice(0, left), `${of[1].slice(0, Math.max(0, left - of[0].length - 1))}…`]);
     left -= of[0].length + of[1].length + 2;

@@ -14,6 +14,8 @@ describe("what a change is about", () => {
   it("is named by its sentence, as a word of its own", () => {
     expect(around("turned search on in production", "search")).toEqual(["turned ", "search", " on in production"]);
     expect(around("put new-search before search", "search")).toEqual(["put new-search before ", "search", ""]);
+    expect(around("changed \u202ea, b", "\u202ea")).toEqual(["changed ", "\\u202ea", ", b"]);
+    expect(around("saved x\u202e in b", "b")).toEqual(["saved x\\u202e in ", "b", ""]);
     expect(around("changed who gets what", "f")).toEqual(["changed who gets what ", "f", ""]);
   });
 });

@@ -9,6 +9,7 @@ import { ApiError } from "../api/client";
 import { changes } from "../api/queries";
 import type { Warning } from "../api/types";
 import { diff } from "../lib/diff";
+import { unturned } from "../lib/sent";
 import { capital, hinted } from "../lib/spoken";
 import { Failed, Said } from "./States";
 import { toHeading, useFocusBack } from "./focus";
@@ -212,7 +213,7 @@ function ReasonDialog({ intent, refused, make, close }: DialogProps) {
     }
   };
   return (
-    <Modal opened onClose={() => close(false)} title={intent.title} size="lg">
+    <Modal opened onClose={() => close(false)} title={unturned(intent.title)} size="lg">
       <form
         onSubmit={(e) => {
           e.preventDefault();
@@ -294,7 +295,7 @@ function Stale({ error, intent, leave }: { error: ApiError; intent: Intent; leav
           : your change was not made
         </p>
         <p className="hint">
-          {by ? `It ${by.sentence}${by.change.why ? `: “${by.change.why}”` : ""}.` : hinted(error.hint)}
+          {by ? unturned(`It ${by.sentence}${by.change.why ? `: “${by.change.why}”` : ""}.`) : hinted(error.hint)}
         </p>
         {newest !== undefined && (
           <div style={{ marginTop: 8 }}>
@@ -350,7 +351,7 @@ function UndoToast({ toast, close, undo }: { toast: Toast; close: () => void; un
   return (
     <div className="toast" role={toast.bad ? "alert" : "status"}>
       <Text size="sm" component="div">
-        {toast.text}
+        {unturned(toast.text)}
         {toast.warnings?.map((warning) => (
           <p key={warning} className="warned">
             <Said>{warning}</Said>

@@ -19,6 +19,7 @@ import { changed, changes, type About } from "../api/queries";
 import type { ChangeView } from "../api/types";
 import { diff } from "../lib/diff";
 import { count } from "../lib/numbers";
+import { nameText, unturned } from "../lib/sent";
 import { addressOf, around } from "../lib/subject";
 import { day } from "../lib/time";
 import { Empty, Loaded, Said } from "./States";
@@ -102,7 +103,7 @@ function Entry({ view, leads }: { view: ChangeView; leads: boolean }) {
       </Tooltip>
       <div className="grow">
         <div className="said">
-          <span className="strong">{by.name}</span> {leads ? <Leading view={view} /> : sentence}
+          <span className="strong">{by.name}</span> {leads ? <Leading view={view} /> : unturned(sentence)}
         </div>
         {change.why && (
           <div className="why">
@@ -132,7 +133,7 @@ function Entry({ view, leads }: { view: ChangeView; leads: boolean }) {
 /** The sentence, in which the name of the thing leads to it. */
 function Leading({ view: { about, sentence } }: { view: ChangeView }) {
   const to = addressOf(about);
-  if (!to) return sentence;
+  if (!to) return unturned(sentence);
   const [before, name, after] = around(sentence, "key" in about ? about.key : "tracking plan");
   return (
     <>
@@ -170,5 +171,5 @@ function Difference({ revision }: { revision: number }) {
 
 /** `2 went: ana-1, bo-2`; of many the first. */
 function idsText(what: string, many: number, ids: string[]): string {
-  return `${count(many)} ${what}: ${ids.join(", ")}${many > ids.length ? ", …" : ""}`;
+  return `${count(many)} ${what}: ${ids.map(nameText).join(", ")}${many > ids.length ? ", …" : ""}`;
 }

@@ -5,10 +5,14 @@ import { IconCheck, IconChevronLeft, IconChevronRight, IconCopy } from "@tabler/
 import { Link, useSearch, type LinkProps } from "@tanstack/react-router";
 import { useEffect, useRef, useState, type ReactNode, type RefObject } from "react";
 
+import { nameText, unturned } from "../lib/sent";
 import { Note } from "./Words";
 
 /** A view of the page's subject; the address says which one is open. */
 export type Tab = { key: string; label: string };
+
+/** A text as it is shown, whatever senders wrote in it. */
+const shown = (text: ReactNode) => (typeof text === "string" ? unturned(text) : text);
 
 type Props = {
   title: ReactNode;
@@ -26,7 +30,7 @@ type Props = {
 export function Page({ title, name, code, state, above, actions, tabs, children }: Props) {
   const said = name ?? (typeof title === "string" ? title : "");
   useEffect(() => {
-    document.title = said ? `${said} · Bellwether` : "Bellwether";
+    document.title = said ? `${nameText(said)} · Bellwether` : "Bellwether";
   }, [said]);
   // On a narrow page the open one may stand beyond the edge.
   const strip = useRef<HTMLElement>(null);
@@ -51,9 +55,9 @@ export function Page({ title, name, code, state, above, actions, tabs, children 
       )}
       <header>
         <div className="grow">
-          <Title order={1}>{title}</Title>
+          <Title order={1}>{shown(title)}</Title>
           {code && <Copied text={code} />}
-          {state && <p className="state">{state}</p>}
+          {state && <p className="state">{shown(state)}</p>}
         </div>
         {actions && <div className="actions">{actions}</div>}
       </header>
@@ -154,7 +158,7 @@ function Copied({ text }: { text: string }) {
 export function Section({ title, about, children }: { title: ReactNode; about?: ReactNode; children: ReactNode }) {
   return (
     <section className="section">
-      <Title order={2}>{title}</Title>
+      <Title order={2}>{shown(title)}</Title>
       {about && <p>{about}</p>}
       {children}
     </section>

@@ -7,6 +7,7 @@ import { useEffect, useState, type ReactNode } from "react";
 
 import { ApiError } from "../api/client";
 import { useAway, useReturns } from "../api/connection";
+import { nameText, unturned } from "../lib/sent";
 import { capital, hinted } from "../lib/spoken";
 import { byServer, moment } from "../lib/time";
 import { Note } from "./Words";
@@ -29,7 +30,7 @@ export function Bones({ lines = 6, late = false }: { lines?: number; late?: bool
 export function Empty({ title, why, children }: { title: string; why: ReactNode; children?: ReactNode }) {
   return (
     <div className="empty">
-      <Title order={2}>{title}</Title>
+      <Title order={2}>{unturned(title)}</Title>
       <p>{why}</p>
       {children}
     </div>
@@ -77,7 +78,8 @@ export function Failed({ error, retry, since }: { error: unknown; retry?: () => 
   );
 }
 
-/** Text of the server with its values in backticks set as code; nothing else of it is changed. */
+/** Text of the server with its values in backticks set as code. What senders wrote in it turns nothing and is seen; nothing
+ * else of it is changed. */
 export function Said({ children }: { children: string }) {
   const parts = children.split(/`([^`]*)`/);
   return (
@@ -85,10 +87,10 @@ export function Said({ children }: { children: string }) {
       {parts.map((part, i) =>
         i % 2 ? (
           <code key={i} className="mono">
-            {part}
+            {nameText(part)}
           </code>
         ) : (
-          part
+          unturned(part)
         ),
       )}
     </>

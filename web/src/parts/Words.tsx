@@ -6,6 +6,7 @@ import type { ReactNode } from "react";
 
 import { hunks, type Line } from "../lib/diff";
 import { share } from "../lib/numbers";
+import { unturned } from "../lib/sent";
 import { ago, exact } from "../lib/time";
 import { SERIES } from "../theme";
 
@@ -153,7 +154,7 @@ export function Diff({ lines, label }: { lines: Line[]; label: string }) {
             …
           </div>
         ) : (
-          <div key={i} data-mark={line.mark}>{`${line.mark} ${line.text}`}</div>
+          <div key={i} data-mark={line.mark}>{`${line.mark} ${unturned(line.text)}`}</div>
         ),
       )}
     </div>

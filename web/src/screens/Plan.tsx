@@ -10,6 +10,7 @@ import { plan as planQuery, proposals } from "../api/queries";
 import type { PlanView } from "../api/types";
 import { plural } from "../lib/numbers";
 import { conventionText, markOf, NOTHING } from "../lib/plan";
+import { nameText } from "../lib/sent";
 import { ago } from "../lib/time";
 import { ChangeLog } from "../parts/ChangeLog";
 import { Page } from "../parts/Page";
@@ -47,12 +48,12 @@ export function PlanScreen(): JSX.Element {
         name={event}
         title={
           <>
-            {event} {query.data && <MarkBadge mark={markOf(draft.from.plan, draft.plan, event)} />}
+            {nameText(event)} {query.data && <MarkBadge mark={markOf(draft.from.plan, draft.plan, event)} />}
           </>
         }
         above={{ label: "Tracking plan", to: "/plan" }}
         state="An event type of the tracking plan, the same in all environments."
-        tabs={{ all: tabs, open, label: `Views of ${event}` }}
+        tabs={{ all: tabs, open, label: `Views of ${nameText(event)}` }}
       >
         {open === "changes" ? (
           <ChangeLog about={{ event }} />

@@ -10,6 +10,7 @@ import { plan as planQuery, proposal as proposalQuery } from "../api/queries";
 import type { PlanView, ProposalView } from "../api/types";
 import { plural } from "../lib/numbers";
 import { NOTHING, withChanges } from "../lib/plan";
+import { unturned } from "../lib/sent";
 import { capital, hinted } from "../lib/spoken";
 import { ago } from "../lib/time";
 import { useChange, type Intent } from "../parts/Change";
@@ -38,7 +39,7 @@ export function ProposalScreen(): JSX.Element {
   const view = query.data;
   if (absent(query)) return <NoSuch what="proposal" name={key} error={query.error} />;
   const open = tab === "changes" ? "changes" : "proposal";
-  const title = view?.proposal.title || key;
+  const title = unturned(view?.proposal.title || key);
   return (
     <Page
       name={title}

@@ -9,7 +9,7 @@ import { DAYS, Spark } from "../../charts/Spark";
 import { count } from "../../lib/numbers";
 import { own } from "../../lib/own";
 import { reserved } from "../../lib/plan";
-import { nameText } from "../../lib/sent";
+import { nameText, unturned } from "../../lib/sent";
 import { DataTable, type Column } from "../../parts/DataTable";
 import { SearchInput } from "../../parts/SearchInput";
 import { Bones, Empty, Unread } from "../../parts/States";
@@ -70,7 +70,7 @@ export function Catalogue({ events }: { events: Seen[] }) {
             {nameText(e.event)}
           </Link>
           {own(plan?.events, e.event)?.description && (
-            <div className="under">{own(plan?.events, e.event)?.description}</div>
+            <div className="under">{unturned(own(plan?.events, e.event)?.description ?? "")}</div>
           )}
           <div className="cramped">
             <Standing plan={plan} event={e.event} />

@@ -104,7 +104,7 @@ export function KindPage({ event }: { event: string }) {
 function Volume({ answer: a, event }: { answer: Segmentation; event: string }) {
   const picture = useRef<Picture>(null);
   const values = useMemo(() => a.series[0]?.values ?? a.dates.map(() => 0), [a]);
-  const lines = useMemo(() => [{ name: event, values }], [event, values]);
+  const lines = useMemo(() => [{ name: nameText(event), values }], [event, values]);
   const total = values.reduce((sum, v) => sum + v, 0);
   return (
     <section style={{ marginBottom: 32 }} aria-label="By day">
@@ -118,7 +118,7 @@ function Volume({ answer: a, event }: { answer: Segmentation; event: string }) {
       >
         <TimeChart
           ref={picture}
-          label={`${event} by day`}
+          label={`${nameText(event)} by day`}
           unit="events"
           height={220}
           dates={a.dates}
@@ -168,7 +168,9 @@ function Contents({ found, plan, event, programs }: ContentsProps) {
           <span className="mono strong" title={p.property}>
             {nameText(p.property)}
           </span>
-          {own(all, p.property)?.description && <div className="under">{own(all, p.property)?.description}</div>}
+          {own(all, p.property)?.description && (
+            <div className="under">{unturned(own(all, p.property)?.description ?? "")}</div>
+          )}
           {/* No report shows a value of what is personal. */}
           <div className="under">
             {p.missing
@@ -218,7 +220,7 @@ function Contents({ found, plan, event, programs }: ContentsProps) {
         <p className="dim">They have no properties.</p>
       ) : (
         <DataTable
-          label={`Properties of ${event}`}
+          label={`Properties of ${nameText(event)}`}
           columns={columns}
           rows={rows}
           id={(p) => p.property}

@@ -18,7 +18,7 @@ import { nameText, unturned } from "../../lib/sent";
 import { capital } from "../../lib/spoken";
 import { firstProperties, looked, verdictOf } from "../../lib/stream";
 import { byServer, moment, now } from "../../lib/time";
-import { whose } from "../../lib/who";
+import { whose, whoText } from "../../lib/who";
 import { DataTable, type Column } from "../../parts/DataTable";
 import { SearchInput } from "../../parts/SearchInput";
 import { Empty, Loaded, Said } from "../../parts/States";
@@ -149,13 +149,13 @@ const COLUMNS: Column<Row>[] = [
           <span className="strong">{nameText(e.event)}</span>{" "}
           {verdict && <Badge tone={verdict === "invalid" ? "bad" : "warn"}>{own(VERDICTS, verdict) ?? verdict}</Badge>}
           <div className="under cramped">
-            <span className="mono id">{unturned(whose(e.who))}</span>
+            <span className="mono id">{whoText(e.who)}</span>
           </div>
         </div>
       );
     },
   },
-  { key: "who", head: "Who", roomy: true, cell: (e) => <span className="mono id">{unturned(whose(e.who))}</span> },
+  { key: "who", head: "Who", roomy: true, cell: (e) => <span className="mono id">{whoText(e.who)}</span> },
   { key: "properties", head: "Properties", wide: true, cell: (e) => <Content event={e} /> },
 ];
 
@@ -184,7 +184,7 @@ function Content({ event }: { event: Row }) {
             className="how mono"
             tabIndex={0}
             role="region"
-            aria-label={`Event ${nameText(event.event)} of ${unturned(whose(event.who))}`}
+            aria-label={`Event ${nameText(event.event)} of ${whoText(event.who)}`}
           >
             {unturned(pretty(plain))}
           </pre>

@@ -5,6 +5,7 @@ import type { Difference, EventType, PlanChanges, PlannedProperty } from "../../
 import { plural } from "../../lib/numbers";
 import { own } from "../../lib/own";
 import { kindText } from "../../lib/plan";
+import { nameText, unturned } from "../../lib/sent";
 import { capital } from "../../lib/spoken";
 import { Said } from "../../parts/States";
 import { Badge } from "../../parts/Words";
@@ -33,8 +34,8 @@ function Line({
         {sign}
       </span>
       <span className="grow">
-        {of && <span className="mono">{of}</span>} <Said>{of ? what : capital(what)}</Said>{" "}
-        {breaking && <Badge tone="warn">breaking</Badge>}
+        {of !== undefined && <span className="mono">{nameText(of)}</span>}{" "}
+        <Said>{of !== undefined ? what : capital(what)}</Said> {breaking && <Badge tone="warn">breaking</Badge>}
       </span>
     </div>
   );
@@ -92,13 +93,13 @@ export function Contents({ label, changes }: { label: string; changes: PlanChang
       {Object.entries(changes.save ?? {}).map(([event, type]) => (
         <li key={event}>
           <Named event={event} />
-          {type.description && <p className="dim">{type.description}</p>}
+          {type.description && <p className="dim">{unturned(type.description)}</p>}
           {type.owner && <p>Belongs to {type.owner}</p>}
           {type.retention_days && <p>Is kept for {plural(type.retention_days, "day")}</p>}
           {Object.keys(type.properties ?? {}).length === 0 && <p>Has no properties</p>}
           {Object.entries(type.properties ?? {}).map(([name, p]) => (
             <p key={name}>
-              <span className="mono">{name}</span> {propertyText(p)}
+              <span className="mono">{nameText(name)}</span> {propertyText(p)}
             </p>
           ))}
         </li>
@@ -117,7 +118,7 @@ function Named({ event }: { event: string }) {
   return (
     <p className="strong">
       <Link to="/plan" search={(old) => ({ env: old.env, event })}>
-        {event}
+        {nameText(event)}
       </Link>
     </p>
   );

@@ -15,6 +15,7 @@ import {
   withEvent,
   withProperty,
 } from "../../lib/plan";
+import { nameText } from "../../lib/sent";
 import { useFocusBack } from "../../parts/focus";
 import { Failed } from "../../parts/States";
 import { useMay } from "../../shell/may";
@@ -56,7 +57,7 @@ export function PropertyDialog({ draft, event, was, start, close }: Props) {
     <Modal
       opened
       onClose={close}
-      title={was === undefined ? `New property of ${event}` : `${was} of ${event}`}
+      title={was === undefined ? `New property of ${nameText(event)}` : `${nameText(was)} of ${nameText(event)}`}
       size="lg"
     >
       <form

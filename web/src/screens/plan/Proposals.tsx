@@ -5,6 +5,7 @@ import { Link, useNavigate } from "@tanstack/react-router";
 import { proposals } from "../../api/queries";
 import type { ProposalView } from "../../api/types";
 import { plural } from "../../lib/numbers";
+import { unturned } from "../../lib/sent";
 import { DataTable, type Column } from "../../parts/DataTable";
 import { Empty, Loaded } from "../../parts/States";
 import { Badge, When } from "../../parts/Words";
@@ -23,14 +24,16 @@ const COLUMNS: Column<ProposalView>[] = [
     cell: (v) => (
       <>
         <Link to="/plan/proposals/$proposal" params={{ proposal: v.proposal.key }} className="key">
-          {v.proposal.title || v.proposal.key}
+          {unturned(v.proposal.title || v.proposal.key)}
         </Link>
         {v.proposal.title && <span className="mono dim beside">{v.proposal.key}</span>}
         <div className="under">
           {v.proposal.state.state === "open"
             ? `by ${v.changed_by.name}`
             : `${v.proposal.state.state} by ${v.changed_by.name}`}
-          {v.proposal.state.state === "closed" && v.proposal.state.because && `: “${v.proposal.state.because}”`}
+          {v.proposal.state.state === "closed" &&
+            v.proposal.state.because &&
+            `: “${unturned(v.proposal.state.because)}”`}
         </div>
       </>
     ),

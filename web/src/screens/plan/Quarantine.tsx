@@ -13,7 +13,7 @@ import { pretty } from "../../lib/diff";
 import { count, plural } from "../../lib/numbers";
 import { nameText, unturned } from "../../lib/sent";
 import { capital } from "../../lib/spoken";
-import { whose } from "../../lib/who";
+import { whoText } from "../../lib/who";
 import { useChange } from "../../parts/Change";
 import { DataTable } from "../../parts/DataTable";
 import { Section } from "../../parts/Page";
@@ -179,12 +179,20 @@ export function QuarantineTab() {
               key: "do",
               head: <span className="sr">Do</span>,
               right: true,
-              cell: (t) => ways({ event: t.event }, `all of ${t.event} (${count(t.count)})`, `all of ${t.event}`),
+              cell: (t) =>
+                ways(
+                  { event: t.event },
+                  `all of ${nameText(t.event)} (${count(t.count)})`,
+                  `all of ${nameText(t.event)}`,
+                ),
             },
           ]}
         />
       </Section>
-      <Section title={of === undefined ? "The events" : `The events of ${of}`} about="In the order in which they came.">
+      <Section
+        title={of === undefined ? "The events" : `The events of ${nameText(of)}`}
+        about="In the order in which they came."
+      >
         <Group gap="sm" mb="sm">
           <Button
             size="compact-sm"
@@ -257,7 +265,7 @@ function What({ held }: { held: HeldEvent }) {
   return (
     <>
       <span className="strong">{nameText(event.event)}</span>{" "}
-      <span className="mono dim beside id">{unturned(whose(event.who))}</span>
+      <span className="mono dim beside id">{whoText(event.who)}</span>
       {held.why.map((why) => (
         <div key={why} className="under">
           <Said>{capital(why)}</Said>

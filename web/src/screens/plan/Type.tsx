@@ -24,7 +24,7 @@ import {
   shareText,
   withEvent,
 } from "../../lib/plan";
-import { nameText } from "../../lib/sent";
+import { nameText, unturned } from "../../lib/sent";
 import { DataTable, type Column } from "../../parts/DataTable";
 import { Section } from "../../parts/Page";
 import { Empty, Loaded, Said } from "../../parts/States";
@@ -138,7 +138,7 @@ function Planned({ draft, name, event }: { draft: PlanDraft; name: string; event
                   void navigate({ search: (old) => ({ ...old, event: wished }), replace: true });
                 }}
               >
-                Rename to “{wished}”
+                Rename to “{unturned(wished)}”
               </Button>
             )}
           </Note>
@@ -194,7 +194,7 @@ function Planned({ draft, name, event }: { draft: PlanDraft; name: string; event
       >
         {rows.length > 0 && (
           <DataTable
-            label={`Properties of ${name}`}
+            label={`Properties of ${nameText(name)}`}
             rows={rows}
             id={(r) => r.name}
             columns={columnsOf(draft, name, warnings, seen.data)}
@@ -223,7 +223,7 @@ function Planned({ draft, name, event }: { draft: PlanDraft; name: string; event
               about={`Of the newest ${plural(found.looked_at, "event")} of this type.`}
             >
               <DataTable
-                label={`Properties of ${name} that are not planned`}
+                label={`Properties of ${nameText(name)} that are not planned`}
                 rows={more}
                 id={(p) => p.property}
                 columns={[
@@ -234,7 +234,9 @@ function Planned({ draft, name, event }: { draft: PlanDraft; name: string; event
                     sort: (p) => p.property,
                     cell: (p) => (
                       <>
-                        <span className="mono">{p.property}</span>
+                        <span className="mono key" title={unturned(p.property)}>
+                          {nameText(p.property)}
+                        </span>
                         <div className="under">{seenText(p)}</div>
                       </>
                     ),
@@ -255,7 +257,7 @@ function Planned({ draft, name, event }: { draft: PlanDraft; name: string; event
                         size="compact-sm"
                         variant="default"
                         {...able}
-                        aria-label={`Plan it: ${p.property}`}
+                        aria-label={`Plan it: ${nameText(p.property)}`}
                         onClick={() => setAdding(p)}
                       >
                         Plan it
@@ -345,7 +347,7 @@ function columnsOf(
         return (
           <>
             <Link to="/plan" search={(s) => ({ ...s, property: r.name })} replace className="key mono">
-              {r.name}
+              {nameText(r.name)}
             </Link>{" "}
             {!fresh &&
               (old === undefined ? (
@@ -353,7 +355,7 @@ function columnsOf(
               ) : changed ? (
                 <Badge tone="accent">changed in the draft</Badge>
               ) : null)}
-            {r.planned.description && <div className="under">{r.planned.description}</div>}
+            {r.planned.description && <div className="under">{unturned(r.planned.description)}</div>}
             <div className="under cramped">
               {kindText(r.planned)}
               {r.planned.personal && ", personal"}

@@ -11,7 +11,7 @@ import type { Answer, PlanView } from "../../api/types";
 import { count, plural } from "../../lib/numbers";
 import { own } from "../../lib/own";
 import { better, fromSeen, lintOf, markOf, reserved, withEvent, type Mark } from "../../lib/plan";
-import { nameText } from "../../lib/sent";
+import { nameText, unturned } from "../../lib/sent";
 import { DataTable, type Column } from "../../parts/DataTable";
 import { SearchInput } from "../../parts/SearchInput";
 import { useFocusBack } from "../../parts/focus";
@@ -78,10 +78,10 @@ export function Types({ draft, view }: { draft: PlanDraft; view: PlanView }) {
         return (
           <>
             <Link to="/plan" search={(old) => ({ env: old.env, event: r.name })} className="key">
-              {r.mark === "removed" ? <s>{r.name}</s> : r.name}
+              {r.mark === "removed" ? <s>{nameText(r.name)}</s> : nameText(r.name)}
             </Link>{" "}
             <MarkBadge mark={r.mark} />
-            {r.description && <div className="under">{r.description}</div>}
+            {r.description && <div className="under">{unturned(r.description)}</div>}
             {lint && r.mark !== "removed" && (
               <div className="under">
                 <Said>{`${lint.message}; ${lint.hint}`}</Said>
@@ -140,7 +140,7 @@ export function Types({ draft, view }: { draft: PlanDraft; view: PlanView }) {
           <Link
             to="/plan"
             search={(old) => ({ env: old.env, tab: "violations", of: r.name })}
-            aria-label={`${plural(r.wrong, "violation")} of ${r.name}`}
+            aria-label={`${plural(r.wrong, "violation")} of ${nameText(r.name)}`}
           >
             {count(r.wrong)}
           </Link>
@@ -310,7 +310,7 @@ export function NameDialog({ draft, was, close }: NameProps) {
   const suggested = plan ? better(lintOf(checked?.warnings ?? [], name)) : undefined;
   const lint = plan ? lintOf(checked?.warnings ?? [], name) : undefined;
   return (
-    <Modal opened onClose={() => close()} title={was === undefined ? "New event type" : `Rename ${was}`}>
+    <Modal opened onClose={() => close()} title={was === undefined ? "New event type" : `Rename ${nameText(was)}`}>
       <form
         className="form"
         onSubmit={(e) => {
@@ -331,7 +331,7 @@ export function NameDialog({ draft, was, close }: NameProps) {
           onChange={(e) => setTyped(e.currentTarget.value)}
         />
         {was !== undefined && (
-          <p className="dim plain-p">Code that goes on sending “{was}” then sends what is not planned.</p>
+          <p className="dim plain-p">Code that goes on sending “{unturned(was)}” then sends what is not planned.</p>
         )}
         <Suggestion lint={lint} name={suggested} onTake={setTyped} />
         {plan && refused && <Failed error={refused} />}
@@ -361,7 +361,7 @@ export function Suggestion({
       <Said>{`The ${lint.message}. `}</Said>
       {name ? (
         <Button size="compact-sm" variant="default" onClick={() => onTake(name)}>
-          Write “{name}”
+          Write “{unturned(name)}”
         </Button>
       ) : (
         <Said>{lint.hint}</Said>

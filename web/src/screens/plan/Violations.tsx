@@ -78,7 +78,7 @@ export function ViolationsTab() {
               <Select
                 aria-label="Only of event type"
                 placeholder="Of every event type"
-                data={events}
+                data={events.map((value) => ({ value, label: nameText(value) }))}
                 value={of ?? null}
                 searchable
                 clearable
@@ -162,7 +162,7 @@ function columnsOf(plan: TrackingPlan | undefined): Column<Violation>[] {
                   <Said>{v.hint}</Said>;{" "}
                 </>
               )}
-              sent by {v.source}
+              sent by {nameText(v.source)}
             </div>
           </>
         );

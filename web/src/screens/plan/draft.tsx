@@ -11,6 +11,7 @@ import type { Checked, PlanView, TrackingPlan } from "../../api/types";
 import { pretty } from "../../lib/diff";
 import { plural } from "../../lib/numbers";
 import { changedEvents, rebased, samePlan } from "../../lib/plan";
+import { nameText } from "../../lib/sent";
 import { and } from "../../lib/spoken";
 import { Note } from "../../parts/Words";
 import { PAUSE, refuses } from "../flag/rehearsal";
@@ -126,7 +127,7 @@ function Outdated({ draft, view }: { draft: PlanDraft; view: PlanView }) {
         {view.changed_by?.name ?? "Somebody"} changed the plan since: it is at revision {view.revision} now.{" "}
         {clashes.length === 0
           ? "Nothing of it is what you changed."
-          : `You both changed ${and(clashes)}: yours would replace theirs.`}
+          : `You both changed ${and(clashes.map(nameText))}: yours would replace theirs.`}
       </p>
       <Button size="compact-sm" variant="default" mt={6} onClick={draft.renew}>
         Bring the draft up to date
