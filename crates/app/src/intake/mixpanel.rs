@@ -23,6 +23,8 @@ use crate::error::{AppError, Refusal};
 
 /// The most events of one request.
 const MOST_EVENTS: usize = 2_000;
+/// What the SDK for browsers calls the distinct id of before somebody signed in.
+const BEFORE: &str = "$anon_distinct_id";
 const KEY: &str = "send a `client` or `server` key as the token";
 
 fn status(error: &AppError) -> u16 {
@@ -342,15 +344,14 @@ fn event(mut event: Map<String, Json>, token: &mut Json) -> RawEvent {
         }
         Some(IDENTIFY) => {
             let (identified, anonymous) = (take("$identified_id"), take("$anon_id"));
-            // As the SDK for browsers calls it: the distinct id of before.
-            let before = take("$anon_distinct_id");
             if !identified.is_null() {
                 raw.user = identified;
             }
-            match before.as_str().map(|id| id.strip_prefix(OF_DEVICE).unwrap_or(id)) {
-                _ if !anonymous.is_null() => raw.device = anonymous,
-                Some(id) => raw.device = id.into(),
-                None => {}
+            if !anonymous.is_null() {
+                raw.device = anonymous;
+            } else if let Some(id) = properties.get(BEFORE).and_then(Json::as_str) {
+                raw.device = id.strip_prefix(OF_DEVICE).unwrap_or(id).into();
+                properties.remove(BEFORE);
             }
         }
         _ => {}

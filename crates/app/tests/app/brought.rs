@@ -99,6 +99,22 @@ fn ids_beside_those_that_are_taken_are_hashed_too() {
     }
 }
 
+/// Where something else names the visitor it is a property.
+#[test]
+fn an_id_of_before_that_is_not_taken_stays() {
+    let desk = Desk::new();
+    for (before, more) in [(json!("other"), json!({"$anon_id": "d"})), (json!(7), json!({"$device_id": "d"}))]
+    {
+        let mut properties = json!({"token": "KEY", "distinct_id": "u", "$anon_distinct_id": before});
+        properties.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        desk.json(Door::MixpanelTrack, "", &json!([{"event": "$identify", "properties": properties}]));
+        let stored = desk.stored();
+        let event = stored.last().unwrap();
+        assert_eq!(event["properties"]["$anon_distinct_id"], before);
+        assert_eq!(event["who"], json!({"both": {"user": "u", "device": "d"}}));
+    }
+}
+
 #[test]
 fn what_is_known_of_a_user_is_taken_from_both_of_its_places() {
     let desk = Desk::new();
