@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_isnumber_is_one_as_a_double_too() {
+    fn a_whole_number_is_one_as_a_double_too() {
         let check = |text: &str, is: Option<i64>| {
             assert_eq!(whole(&serde_json::from_str(text).unwrap()), is, "{text}");
         };

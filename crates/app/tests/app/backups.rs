@@ -287,6 +287,9 @@ fn a_data_directory_whose_quarantine_is_gone_is_not_well() {
     // One that a server was started on is no backup any more, whatever its note says.
     drop(App::open(Settings::new(&whole, Box::new(|| {})), START).unwrap());
     assert_eq!(App::doctor(&whole, true).unwrap().findings, [""; 0]);
+    std::fs::write(to.join("quarantine.sqlite"), "no database, however long it is read").unwrap();
+    let findings = App::doctor(&to, true).unwrap().findings;
+    assert!(findings.iter().any(|found| found.starts_with("quarantine: ")), "{findings:?}");
     remove(&to.join("quarantine.sqlite"));
     assert_eq!(App::doctor(&to, true).unwrap().findings, ["`quarantine.sqlite` is missing"]);
 }

@@ -183,6 +183,10 @@ fn of_whom_only_a_hash_is_known_it_is_said() {
         (rehearsed["events"].clone(), rehearsed["notes"].as_array().unwrap().contains(&json!(note)))
     };
     assert_eq!(said(&json!({"device": TABLET})), (json!(1), true));
+    // By the hash itself nobody knows the id, and what is stored under it stays, if anything is.
+    let other = "somebody-else-9";
+    send(&house, &key, "Seen", &json!({"user_id": other}));
+    assert_eq!(said(&json!({"user": hash(&house, other)})), (json!(1), true));
     // By the user the tablet is known by its hash alone.
     assert_eq!(said(&json!({"user": USER})), (json!(2), true));
 }

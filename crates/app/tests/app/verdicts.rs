@@ -228,6 +228,10 @@ fn a_disk_without_room_is_said_to_senders_and_by_health() {
     // Nor is a rate named that nobody has passed: 0 is what Amplitude's SDKs take for none, and Java's must have a number.
     assert_eq!(body["eps_threshold"], json!(0), "{body}");
     assert!(!body["error"].as_str().unwrap().contains("users"), "{body}");
+    // Nobody makes room in a second.
+    let body = json!({"api_key": key, "events": [order(good())]}).to_string();
+    let refused = house.bring(Door::AmplitudeHttp, &Sent { body: body.as_bytes(), ..Sent::default() });
+    assert_eq!(refused.retry_after, Some(30));
 }
 
 #[test]
